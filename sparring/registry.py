@@ -102,6 +102,12 @@ agents = Registry("agent", "sparring.agents")
 trainers = Registry("training method", "sparring.trainers")
 
 
+def make_agent(spec: str) -> Any:
+    """The agent a spec names: "random", or "constant:bet" where what follows the colon is the agent's argument."""
+    name, colon, argument = spec.partition(":")
+    return agents.make(name, argument=argument) if colon else agents.make(name)
+
+
 def import_submodules(package_name: str) -> None:
     """Import a package and all its public modules, nested packages included."""
     package = importlib.import_module(package_name)

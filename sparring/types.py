@@ -46,7 +46,7 @@ class Segment:
     logprobs: tuple[float, ...] | None = None
     """[len(token_ids)], nats, under the sampling policy; generated segments only."""
     allowed: tuple[tuple[int, ...], ...] | None = None
-    """Per generated token, the ids the sampler chose among (its law is renormalised over them); None: the vocabulary."""
+    """Per generated token, the ids the sampler chose among: its law is renormalised over them. None: the vocabulary."""
 
 
 @dataclass(frozen=True, slots=True)

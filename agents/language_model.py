@@ -1,0 +1,174 @@
+"""A language model as a player.
+
+Where the legal actions are finite it can choose among them: at the place where the template lets an action begin, the
+model's own law is renormalised, token by token, over the tokens that still spell a legal action, and sampled. That law
+is exact: a policy can be written down in full (`action_law`) and trained on without a single illegal move. Elsewhere,
+or when asked to (`decoding="free"`), it writes freely and a parser looks for the action.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from sparring import registry
+from sparring.agents.models import LanguageModel
+from sparring.agents.models.batching import Batched
+from sparring.agents.prompts import Template, template
+from sparring.types import Observation, Policy, Reply, Sampling, Segment
+
+CLOSING = "]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """A legal action as tokens, with what each token was chosen among."""
+
+    action: str
+    token_ids: tuple[int, ...]
+    allowed: tuple[tuple[int, ...], ...]
+
+
+class LanguageModelAgent:
+    """Plays with a language model. `trainable=False` freezes it: its trajectories never enter a loss."""
+
+    def __init__(
+        self,
+        model: LanguageModel | Batched,
+        *,
+        prompt: str = "bracket",
+        sampling: Sampling = Sampling(),  # noqa: B008  (frozen)
+        name: str | None = None,
+        trainable: bool = False,
+    ) -> None:
+        self._batched = model if isinstance(model, Batched) else Batched(model)
+        self.model = self._batched.model
+        self.template: Template = template(prompt)
+        self.sampling = sampling
+        self.name = name or self.model.name
+        self._trainable = trainable
+        self._opening = tuple(self.model.encode(self.template.opening))
+        self._prompt = lru_cache(maxsize=4096)(self._encode_prompt)
+        self._options = lru_cache(maxsize=4096)(self._encode_options)
+
+    @property
+    def policy(self) -> Policy:
+        """Which weights act now."""
+        return Policy(self.model.name, self.model.weights_version, trainable=self._trainable)
+
+    async def act(self, observation: Observation) -> Reply:
+        """Choose among the legal actions where they are finite, else write freely."""
+        if self.sampling.decoding == "legal" and observation.legal_actions:
+            return await self._choose(observation)
+        return await self._write(observation)
+
+    async def action_law(self, observation: Observation) -> dict[str, float]:
+        """The exact probability of every legal action."""
+        options = self._options(_required_actions(observation))
+        laws = await self._laws(observation, options)
+        return {option.action: float(np.exp(law.sum())) for option, law in zip(options, laws, strict=True)}
+
+    async def _choose(self, observation: Observation) -> Reply:
+        options = self._options(_required_actions(observation))
+        laws = await self._laws(observation, options)
+        weights = np.exp([law.sum() for law in laws])
+        uniform = random.Random(observation.seed).random()
+        picked = min(int(np.searchsorted(np.cumsum(weights / weights.sum()), uniform)), len(options) - 1)
+        option = options[picked]
+        segments = (
+            Segment("prompt", self._prompt(observation.text)),
+            Segment("scaffold", self._opening),
+            Segment("generated", option.token_ids, tuple(map(float, laws[picked])), option.allowed),
+        )
+        return Reply(option.action, segments)
+
+    async def _laws(self, observation: Observation, options: Sequence[_Option]) -> list[np.ndarray]:
+        """Per option, the log-probability of each of its tokens among the allowed ones."""
+        prompt = self._prompt(observation.text) + self._opening
+        scores = await self._batched.score(prompt, [list(option.token_ids) for option in options])
+        at: dict[tuple[int, ...], float] = {}
+        for option, logprobs in zip(options, scores, strict=True):
+            for depth, logprob in enumerate(logprobs):
+                at[option.token_ids[: depth + 1]] = float(logprob) / self.sampling.temperature
+        return [
+            np.array([_renormalised(option, depth, at) for depth in range(len(option.token_ids))]) for option in options
+        ]
+
+    async def _write(self, observation: Observation) -> Reply:
+        prompt = self._prompt(observation.text)
+        completion = await self._batched.generate(prompt, self.sampling, observation.seed)
+        action = self.template.parse(self.model.decode(completion.token_ids))
+        segments = (
+            Segment("prompt", prompt),
+            Segment("generated", completion.token_ids, completion.logprobs),
+        )
+        return Reply(action, segments, weights_version=completion.weights_version, stop_reason=completion.stop_reason)
+
+    def _encode_prompt(self, text: str) -> tuple[int, ...]:
+        return tuple(self.model.chat(self.template.messages(text)))
+
+    def _encode_options(self, actions: tuple[str, ...]) -> tuple[_Option, ...]:
+        spelled = [tuple(self.model.encode(action)) for action in actions]
+        if any(a != b and b[: len(a)] == a for a in spelled for b in spelled):
+            spelled = [tuple(self.model.encode(action + CLOSING)) for action in actions]
+        if len(set(spelled)) < len(spelled):
+            raise ValueError(f"two legal actions have the same tokens: {actions}")
+        return tuple(
+            _Option(action, ids, tuple(_next_tokens(ids[:depth], spelled) for depth in range(len(ids))))
+            for action, ids in zip(actions, spelled, strict=True)
+        )
+
+
+def _next_tokens(prefix: tuple[int, ...], spelled: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The tokens that can follow a prefix of some legal action, in ascending order."""
+    depth = len(prefix)
+    return tuple(sorted({ids[depth] for ids in spelled if len(ids) > depth and ids[:depth] == prefix}))
+
+
+def _renormalised(option: _Option, depth: int, at: dict[tuple[int, ...], float]) -> float:
+    prefix = option.token_ids[:depth]
+    among = [at[(*prefix, token)] for token in option.allowed[depth]]
+    return at[option.token_ids[: depth + 1]] - float(np.logaddexp.reduce(among))
+
+
+def _required_actions(observation: Observation) -> tuple[str, ...]:
+    if not observation.legal_actions:
+        raise ValueError(f"{observation.env_id} lists no legal actions here, so there is no law over them")
+    return observation.legal_actions
+
+
+def build(model: str, *, device: str = "auto", prompt: str = "bracket", decoding: str = "legal") -> LanguageModelAgent:
+    """A frozen player from a model's name, path or hub id, for matches and evaluation."""
+    registry.require("torch", "train")
+    registry.require("transformers", "train")
+    from sparring.agents.models.transformers import TransformersModel
+
+    if decoding not in ("legal", "free"):
+        raise ValueError(f"decoding must be legal or free, got {decoding!r}")
+    return LanguageModelAgent(
+        TransformersModel(model, device=device),
+        prompt=prompt,
+        sampling=Sampling(decoding="legal" if decoding == "legal" else "free"),
+    )
+
+
+@registry.agents.register("smollm2", family="language model", extra="train")
+def smollm2(**kwargs: str) -> LanguageModelAgent:
+    """SmolLM2-135M-Instruct, choosing among the legal actions."""
+    return build("smollm2", **kwargs)
+
+
+@registry.agents.register("nano", family="language model", extra="train")
+def nano(**kwargs: str) -> LanguageModelAgent:
+    """A tiny transformer with random weights: for tests and quick runs."""
+    return build("nano", **kwargs)
+
+
+@registry.agents.register("model", family="language model", extra="train")
+def model(argument: str, **kwargs: str) -> LanguageModelAgent:
+    """Any causal language model: `model:PATH` or `model:HUB-ID`."""
+    return build(argument, **kwargs)

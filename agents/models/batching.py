@@ -1,0 +1,72 @@
+"""Lets thousands of waiting episodes meet in one call of the language model.
+
+Everything asked before the event loop runs out of other work is answered together: the first question schedules the
+answer behind all coroutines that are ready now, and each of those adds its own before it is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sparring.agents.models import Completion, Ids, LanguageModel
+from sparring.types import Sampling
+
+
+class Batched:
+    """The async face of a language model. One instance a model and event loop, shared by its agents."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.model = model
+        self._score: _Collector = _Collector(self._answer_scores)
+        self._generate: dict[Sampling, _Collector] = {}
+
+    async def score(self, prompt: Ids, continuations: list[list[int]]) -> list[np.ndarray]:
+        """As `LanguageModel.score`, for one prompt."""
+        answer: list[np.ndarray] = await self._score.ask((prompt, continuations))
+        return answer
+
+    async def generate(self, prompt: Ids, sampling: Sampling, seed: int) -> Completion:
+        """As `LanguageModel.generate`, for one prompt."""
+        if sampling not in self._generate:
+            self._generate[sampling] = _Collector(lambda asked: self._answer_generate(asked, sampling))
+        answer: Completion = await self._generate[sampling].ask((prompt, seed))
+        return answer
+
+    def _answer_scores(self, asked: list[Any]) -> list[Any]:
+        return self.model.score([prompt for prompt, _ in asked], [continuations for _, continuations in asked])
+
+    def _answer_generate(self, asked: list[Any], sampling: Sampling) -> list[Any]:
+        return self.model.generate([prompt for prompt, _ in asked], sampling, [seed for _, seed in asked])
+
+
+class _Collector:
+    """Gathers questions and answers them in one call."""
+
+    def __init__(self, answer: Callable[[list[Any]], list[Any]]) -> None:
+        self._answer = answer
+        self._waiting: list[tuple[Any, asyncio.Future[Any]]] = []
+
+    async def ask(self, question: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._flush)
+        future: asyncio.Future[Any] = loop.create_future()
+        self._waiting.append((question, future))
+        return await future
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        try:
+            answers = self._answer([question for question, _ in waiting])
+        except Exception as error:  # noqa: BLE001  (every asker gets it, and the rollout files it under its episode)
+            for _, future in waiting:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), answer in zip(waiting, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)

@@ -1,0 +1,71 @@
+"""nano: a Llama of 0.8 million parameters over bytes, made in code. It takes the same paths as any other model.
+
+For tests and demonstrations of minutes: nothing to download, and a step takes milliseconds on one CPU core.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sparring.registry import require
+
+SPECIAL = ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
+"""After the 256 bytes, in this order."""
+CONTEXT = 2048
+"""Tokens, which are bytes."""
+CHAT = (
+    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def build(seed: int = 0) -> tuple[Any, Any]:
+    """The model and its `transformers` tokenizer; equal seeds give equal weights, torch's generator is untouched."""
+    torch, transformers = require("torch", "train"), require("transformers", "train")
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)
+        model = transformers.LlamaForCausalLM(config())
+    return model, tokenizer()
+
+
+def config() -> Any:
+    """Four layers of width 128, head and embedding tied."""
+    return require("transformers", "train").LlamaConfig(
+        vocab_size=256 + len(SPECIAL),
+        hidden_size=128,
+        intermediate_size=352,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=CONTEXT,
+        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
+        bos_token_id=None,
+        eos_token_id=256,
+        pad_token_id=256,
+        tie_word_embeddings=True,
+        initializer_range=0.05,
+    )
+
+
+def tokenizer() -> Any:
+    """One token a byte, then the special ones; the files it saves hold all of it."""
+    tokenizers = require("tokenizers", "train")
+    alphabet = _byte_characters()
+    bytes_only = tokenizers.Tokenizer(tokenizers.models.BPE({alphabet[byte]: byte for byte in range(256)}, []))
+    bytes_only.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    bytes_only.decoder = tokenizers.decoders.ByteLevel()
+    bytes_only.add_special_tokens([tokenizers.AddedToken(t, special=True, normalized=False) for t in SPECIAL])
+    return require("transformers", "train").PreTrainedTokenizerFast(
+        tokenizer_object=bytes_only,
+        eos_token=SPECIAL[0],
+        pad_token=SPECIAL[0],
+        chat_template=CHAT,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def _byte_characters() -> list[str]:
+    """The printable character that byte-level tokenizers write for each byte: itself, or one from 256 up."""
+    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    rest = iter(range(256, 512))
+    return [chr(byte) if byte in printable else chr(next(rest)) for byte in range(256)]

@@ -1,0 +1,92 @@
+"""Packs token sequences that share prefixes into one forward pass in which every distinct prefix is computed once.
+
+The sequences form a trie; its nodes become one row of tokens, where a node sees itself and its ancestors and nothing
+else, at the position it has in its own sequence. The result per node is exactly that of a forward pass over the plain
+sequence, so scoring, sampling and training can all use it. Twelve Kuhn prompts of 110 tokens are 300 nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+MAX_NODES = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """One forward pass. N nodes, each one token."""
+
+    token_ids: np.ndarray
+    """[N] int64."""
+    positions: np.ndarray
+    """[N] int64, the node's depth in its sequence."""
+    visible: np.ndarray
+    """[N, N] bool: row i sees column j."""
+    sequences: tuple[int, ...]
+    """Which of the packed sequences are in here."""
+    nodes: tuple[np.ndarray, ...]
+    """Per sequence, the node of each of its tokens."""
+
+
+def pack(sequences: Sequence[Sequence[int]], max_nodes: int = MAX_NODES) -> Iterator[Pack]:
+    """Pack sequences (none empty) into passes of at most `max_nodes` nodes; a longer sequence gets its own."""
+    order = sorted(range(len(sequences)), key=lambda index: tuple(sequences[index]))
+    trie = _Trie()
+    for index in order:
+        if not len(sequences[index]):
+            raise ValueError(f"sequence {index} is empty: there is nothing to condition on")
+        if trie.members and len(trie.tokens) + trie.missing(sequences[index]) > max_nodes:
+            yield trie.pack()
+            trie = _Trie()
+        trie.add(index, sequences[index])
+    if trie.members:
+        yield trie.pack()
+
+
+class _Trie:
+    def __init__(self) -> None:
+        self.tokens: list[int] = []
+        self.parents: list[int] = []
+        self.depths: list[int] = []
+        self.children: dict[tuple[int, int], int] = {}
+        self.members: list[tuple[int, np.ndarray]] = []
+
+    def missing(self, sequence: Sequence[int]) -> int:
+        """How many nodes this sequence would add."""
+        node = -1
+        for depth, token in enumerate(sequence):
+            child = self.children.get((node, token))
+            if child is None:
+                return len(sequence) - depth
+            node = child
+        return 0
+
+    def add(self, index: int, sequence: Sequence[int]) -> None:
+        node, path = -1, np.empty(len(sequence), np.int64)
+        for depth, token in enumerate(sequence):
+            child = self.children.get((node, token))
+            if child is None:
+                child = self.children[(node, token)] = len(self.tokens)
+                self.tokens.append(token)
+                self.parents.append(node)
+                self.depths.append(depth)
+            path[depth] = node = child
+        self.members.append((index, path))
+
+    def pack(self) -> Pack:
+        count = len(self.tokens)
+        visible = np.zeros((count, count), bool)
+        for node, parent in enumerate(self.parents):
+            if parent >= 0:
+                visible[node] = visible[parent]
+            visible[node, node] = True
+        return Pack(
+            token_ids=np.asarray(self.tokens, np.int64),
+            positions=np.asarray(self.depths, np.int64),
+            visible=visible,
+            sequences=tuple(index for index, _ in self.members),
+            nodes=tuple(path for _, path in self.members),
+        )

@@ -1,0 +1,96 @@
+"""The thin tokenizer that every model here has: text to token ids and back, and conversations to prompts.
+
+What a message says is data. Its text is never read as special tokens, so an opponent that writes `<|im_end|>` writes
+nine characters and cannot end the turn it stands in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""ChatML and nothing more: no system message unless the caller gives one."""
+
+_SLOT = re.compile("\ue000([0-9]+)\ue001")
+
+
+class Tokenizer(Protocol):
+    """Text to token ids and back. Any string is valid input, lone surrogates included."""
+
+    eos_ids: tuple[int, ...]
+    """The ids that end an answer."""
+    vocab_size: int
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, no special tokens added and none recognised."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids, special tokens left out."""
+        ...
+
+    def chat(self, messages: list[dict[str, str]]) -> list[int]:
+        """Token ids of a conversation (`role`, `content`), up to where the assistant's answer begins."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the files from which `loading.load(folder)` makes the same tokenizer again."""
+        ...
+
+
+class FastTokenizer:
+    """A `transformers` fast tokenizer behind the protocol. Raises ValueError where there is no chat template."""
+
+    def __init__(self, tokenizer: Any, eos_ids: tuple[int, ...]) -> None:
+        self._tokenizer = tokenizer
+        self.eos_ids = eos_ids
+        self.vocab_size = len(tokenizer)
+        self._template_pieces: dict[tuple[str, ...], list[list[int] | int]] = {}
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, no special tokens added and none recognised."""
+        return self._encode(text, special=False)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids, special tokens left out."""
+        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text
+
+    def chat(self, messages: list[dict[str, str]]) -> list[int]:
+        """Token ids of a conversation, up to where the assistant's answer begins."""
+        roles = tuple(message["role"] for message in messages)
+        if roles not in self._template_pieces:
+            self._template_pieces[roles] = list(self._pieces(roles))
+        ids: list[int] = []
+        for piece in self._template_pieces[roles]:
+            ids += self.encode(messages[piece]["content"]) if isinstance(piece, int) else piece
+        return ids
+
+    def save(self, folder: Path) -> None:
+        """Write the tokenizer's files."""
+        self._tokenizer.save_pretrained(str(folder))
+
+    def _pieces(self, roles: tuple[str, ...]) -> Iterator[list[int] | int]:
+        """The template of a conversation with these roles: token ids, and for each content its message's index."""
+        if not self._tokenizer.chat_template:
+            raise ValueError(f"the tokenizer {self._tokenizer.name_or_path!r} has no chat template")
+        slots: list[Mapping[str, str]] = [
+            {"role": role, "content": f"\ue000{index}\ue001"} for index, role in enumerate(roles)
+        ]
+        rendered = self._tokenizer.apply_chat_template(slots, tokenize=False, add_generation_prompt=True)
+        for index, piece in enumerate(_SLOT.split(rendered)):
+            if index % 2:
+                yield int(piece)
+            elif piece:
+                yield self._encode(piece, special=True)
+
+    def _encode(self, text: str, special: bool) -> list[int]:
+        well_formed = text.encode("utf-8", "replace").decode()
+        ids: list[int] = self._tokenizer.encode(well_formed, add_special_tokens=False, split_special_tokens=not special)
+        return ids

@@ -1,0 +1,160 @@
+"""Any causal language model that `transformers` can hold, in this process.
+
+Scoring packs the prompts into a prefix trie (`packing`), generation runs our own decode loop (`decode`). The module's
+parameters are the fp32 master weights, which the learner trains in place; forward passes run in bf16 where the
+processor has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparring.agents.models import Completion, Ids
+from sparring.agents.models.decode import Engine, generate
+from sparring.agents.models.laws import chosen_logprobs
+from sparring.agents.models.loading import Loaded, load
+from sparring.agents.models.packing import Pack, pack
+from sparring.types import Sampling
+
+SMALL_MODEL = 10_000_000
+"""Below this many parameters bf16 gains no time, so fp32 is used."""
+
+
+class TransformersModel:
+    """A language model whose weights live in this process. Raises what `loading.load` raises."""
+
+    def __init__(self, name: str, device: str = "auto", precision: str = "auto", seed: int = 0) -> None:
+        self._adopt(load(name, device=device, seed=seed), precision)
+
+    @classmethod
+    def from_loaded(cls, loaded: Loaded, precision: str = "auto") -> TransformersModel:
+        """A model that is already in memory."""
+        self = cls.__new__(cls)
+        self._adopt(loaded, precision)
+        return self
+
+    def _adopt(self, loaded: Loaded, precision: str) -> None:
+        self._loaded = loaded
+        self.name, self.tokenizer = loaded.name, loaded.tokenizer
+        self.module: Any = loaded.model
+        self.weights_version = "0"
+        self.device = next(self.module.parameters()).device
+        self.precision = _choose_precision(self.module, self.device) if precision == "auto" else precision
+        if self.precision not in ("fp32", "bf16"):
+            raise ValueError(f"precision must be auto, fp32 or bf16, got {precision!r}")
+        self._scores: dict[tuple[tuple[int, ...], tuple[int, ...]], np.ndarray] = {}
+        self._engine: Engine | None = None
+        self._engine_version = ""
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, no special tokens added."""
+        return self.tokenizer.encode(text)
+
+    def decode(self, token_ids: Ids) -> str:
+        """The text of token ids, special tokens left out."""
+        return self.tokenizer.decode(token_ids)
+
+    def chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """Token ids of a conversation, up to where the assistant's answer begins."""
+        return self.tokenizer.chat([dict(message) for message in messages])
+
+    def sync(self, weights: Mapping[str, Any] | None, version: str) -> None:
+        """Take new weights; None says that the module's own were trained in place."""
+        if weights is not None:
+            missing, unexpected = self.module.load_state_dict(weights, strict=False)
+            if unexpected or set(missing) & set(self.weights()):
+                raise ValueError(f"weights do not fit {self.name}: missing {missing[:3]}, unexpected {unexpected[:3]}")
+        self.weights_version = version
+        self._scores.clear()
+
+    def weights(self) -> dict[str, Tensor]:
+        """The parameters by name, a tied one under one of its names; `sync` takes them back."""
+        tied = set(self.module._tied_weights_keys or ()) if self.module.config.tie_word_embeddings else set()
+        return {name: value for name, value in self.module.state_dict().items() if name not in tied}
+
+    def save(self, folder: Path) -> None:
+        """Write weights, config and tokenizer so that `TransformersModel(str(folder))` loads them again."""
+        self._loaded.save(folder)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """bf16 matrix products over fp32 weights, or nothing."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    @property
+    def head_VD(self) -> Tensor:
+        """The output embedding [V, D]."""
+        weight: Tensor = self.module.get_output_embeddings().weight
+        return weight
+
+    def hidden(self, packed: Pack) -> Tensor:
+        """Final hidden states [N, D] of a pack's nodes. Call inside `autocast()`."""
+        visible = torch.from_numpy(packed.visible).to(self.device)[None, None]
+        output = self.module.base_model(
+            input_ids=torch.from_numpy(packed.token_ids).to(self.device)[None],
+            position_ids=torch.from_numpy(packed.positions).to(self.device)[None],
+            attention_mask=visible,
+            use_cache=False,
+        )
+        hidden_ND: Tensor = output.last_hidden_state[0]
+        return hidden_ND
+
+    def generate(self, prompts: Sequence[Ids], sampling: Sampling, seeds: Sequence[int]) -> list[Completion]:
+        """One completion a prompt; see `decode.generate`."""
+        if self._engine is None:
+            self._engine = Engine(self.module, torch.bfloat16 if self.precision == "bf16" else torch.float32)
+        elif self._engine_version != self.weights_version:
+            self._engine.sync(self.module)
+        self._engine_version = self.weights_version
+        generated = generate(
+            self._engine,
+            prompts,
+            max_new_tokens=sampling.max_new_tokens,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            eos_ids=self.tokenizer.eos_ids,
+            seeds=seeds,
+        )
+        version = self.weights_version
+        return [Completion(tuple(g.token_ids), tuple(g.logprobs), g.stop_reason, version) for g in generated]
+
+    def score(self, prompts: Sequence[Ids], continuations: Sequence[Sequence[Ids]]) -> list[list[np.ndarray]]:
+        """Log-probability of every token of every continuation; equal questions are computed once per weights."""
+        asked = [[(tuple(p), tuple(c)) for c in cs] for p, cs in zip(prompts, continuations, strict=True)]
+        unknown = dict.fromkeys(key for keys in asked for key in keys if key not in self._scores)
+        for prompt, continuation in unknown:
+            if not prompt or not continuation:
+                raise ValueError("a prompt and a continuation must each have at least one token")
+        self._score(list(unknown))
+        return [[self._scores[key] for key in keys] for keys in asked]
+
+    @torch.no_grad()
+    def _score(self, keys: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> None:
+        for packed in pack([prompt + continuation[:-1] for prompt, continuation in keys]):
+            members = [keys[index] for index in packed.sequences]
+            nodes = np.concatenate(
+                [path[len(prompt) - 1 :] for (prompt, _), path in zip(members, packed.nodes, strict=True)]
+            )
+            tokens = torch.tensor([token for _, continuation in members for token in continuation])
+            with self.autocast():
+                hidden_MD = self.hidden(packed)[torch.from_numpy(nodes).to(self.device)]
+                logprobs_M = chosen_logprobs(hidden_MD, self.head_VD, tokens.to(self.device)).cpu().double().numpy()
+            ends = np.cumsum([len(continuation) for _, continuation in members])[:-1]
+            self._scores.update(zip(members, np.split(logprobs_M, ends), strict=True))
+
+
+def _choose_precision(module: torch.nn.Module, device: torch.device) -> str:
+    """bf16 on every CUDA device, and on processors with bf16 instructions where the model is large enough to gain."""
+    if sum(parameter.numel() for parameter in module.parameters()) < SMALL_MODEL:
+        return "fp32"
+    if device.type == "cuda":
+        return "bf16"
+    return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "fp32"

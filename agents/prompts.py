@@ -1,0 +1,80 @@
+r"""Prompt templates, and the parsers that read the model's answer. A parser never raises, whatever the text.
+
+`boxed` is SPIRAL's (arXiv 2506.24119, Figure 7): reasoning, then the action in `\boxed{}`. `bracket` is short, for
+small models and for decoding among the legal actions. Each says where in the answer an action would begin (`opening`),
+so that a model can be asked for its law over the legal actions at that very place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sparring import registry
+
+LONGEST_ACTION = 2_000
+"""Characters; a longer answer is cut before it reaches the environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """How an observation becomes a conversation, and an answer an action."""
+
+    name: str
+    instruction: str
+    """`{observation}` is where the observation goes."""
+    opening: str
+    """The answer's text just before the action."""
+    parse: Callable[[str], str]
+    """The action in an answer; "" where there is none."""
+
+    def messages(self, observation: str) -> list[Mapping[str, str]]:
+        """The conversation that asks for one action."""
+        return [{"role": "user", "content": self.instruction.replace("{observation}", observation)}]
+
+
+def parse_boxed(answer: str) -> str:
+    r"""The content of the last `\boxed{...}`, braces balanced; "" where there is none."""
+    start = answer.rfind("\\boxed{")
+    if start < 0:
+        return ""
+    depth, first = 0, start + len("\\boxed{")
+    for position in range(first - 1, min(len(answer), first + LONGEST_ACTION)):
+        depth += {"{": 1, "}": -1}.get(answer[position], 0)
+        if depth == 0:
+            return answer[first:position].strip()
+    return ""
+
+
+def parse_bracket(answer: str) -> str:
+    """The content of the only bracket pair, or the last of several equal ones; two different ones are no answer.
+
+    An answer that starts inside a bracket (the opening was given) counts from its beginning.
+    """
+    head, closed, _ = answer.partition("]")
+    if closed and "[" not in head:
+        return head.strip()[:LONGEST_ACTION]
+    found = {match.strip() for match in re.findall(r"\[([^\[\]]{1,2000})\]", answer)}
+    return found.pop() if len(found) == 1 else ""
+
+
+TEMPLATES = {
+    "boxed": Template(
+        name="boxed",
+        instruction=(
+            "You are playing a two-player zero-sum game. Make valid actions to win.\nObservation: {observation}\n"
+            "Please reason step by step, and put your final answer within \\boxed{}."
+        ),
+        opening="\\boxed{",
+        parse=parse_boxed,
+    ),
+    "bracket": Template(name="bracket", instruction="{observation}", opening="[", parse=parse_bracket),
+}
+
+
+def template(name: str) -> Template:
+    """The template of that name. Raises UnknownName with the nearest."""
+    if name not in TEMPLATES:
+        raise registry.UnknownName(registry.unknown("prompt template", name, TEMPLATES))
+    return TEMPLATES[name]

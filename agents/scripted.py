@@ -1,0 +1,82 @@
+"""Players that need no model: chance, a fixed habit, and a person at the keyboard."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from sparring import registry
+from sparring.types import Observation, Policy, Reply, Sampling
+
+
+class ScriptedAgent:
+    """What players without weights have in common."""
+
+    sampling: Sampling | None = None
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.policy = Policy(model=name)
+
+
+@registry.agents.register("random", family="scripted")
+class RandomAgent(ScriptedAgent):
+    """Every legal (or suggested) action equally likely."""
+
+    def __init__(self) -> None:
+        super().__init__("random")
+
+    async def act(self, observation: Observation) -> Reply:
+        """Draw one action with the observation's seed."""
+        return Reply(random.Random(observation.seed).choice(_options(observation)))
+
+    async def action_law(self, observation: Observation) -> dict[str, float]:
+        """The uniform law."""
+        options = _options(observation)
+        return dict.fromkeys(options, 1.0 / len(options))
+
+
+@registry.agents.register("constant", family="scripted")
+class ConstantAgent(ScriptedAgent):
+    """`constant:bet,call` always plays the first of its actions that is legal, else the first legal action."""
+
+    def __init__(self, argument: str) -> None:
+        super().__init__(f"constant:{argument}")
+        self.habits = [habit.strip() for habit in argument.split(",")]
+
+    async def act(self, observation: Observation) -> Reply:
+        """The habit."""
+        options = _options(observation)
+        return Reply(next((habit for habit in self.habits if habit in options), options[0]))
+
+    async def action_law(self, observation: Observation) -> dict[str, float]:
+        """All on the habit."""
+        chosen = (await self.act(observation)).action
+        return {option: float(option == chosen) for option in _options(observation)}
+
+
+@registry.agents.register("human", family="people")
+class HumanAgent(ScriptedAgent):
+    """A person at the terminal: shows what the seat sees, reads one action."""
+
+    def __init__(self) -> None:
+        super().__init__("human")
+
+    async def act(self, observation: Observation) -> Reply:
+        """Ask until the answer is legal, where the legal actions are known; end of input gives an empty action."""
+        print(f"\n{observation.text}")
+        while True:
+            try:
+                answer = (await asyncio.to_thread(input, f"{observation.seat}> ")).strip()
+            except EOFError:
+                return Reply("", stop_reason="end of input")
+            if observation.legal_actions is None or answer in observation.legal_actions:
+                return Reply(answer)
+            print(f"{answer!r} is not legal here; legal: {', '.join(observation.legal_actions)}")
+
+
+def _options(observation: Observation) -> tuple[str, ...]:
+    options = observation.legal_actions or observation.suggested_actions
+    if not options:
+        raise ValueError(f"{observation.env_id} lists neither legal nor suggested actions, so only a model can play it")
+    return options

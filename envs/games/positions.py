@@ -1,0 +1,202 @@
+"""Positions of an OpenSpiel game with everything a seat sees there, each worked out once and shared by all episodes.
+
+    Rendering   how a game reads: its rules, what a seat sees, what the actions are called
+    Menu        the legal actions of a position: strings, mask, the line that lists them
+    Position    one node of the game tree: menu, info and (lazily) text; its children where they are kept
+"""
+
+from __future__ import annotations
+
+from bisect import bisect
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparring.envs.text_game import SEATS, fold
+from sparring.registry import require
+
+ActionOrder = Literal["given", "reversed"]
+CHANCE, TERMINAL = -1, -4
+
+
+class Menu:
+    """The legal actions of a position, in the order in which they are listed."""
+
+    __slots__ = ("folded", "line", "mask", "moves", "names", "strings")
+
+    def __init__(self, actions: list[int], strings: list[str], num_actions: int) -> None:
+        if len(set(strings)) < len(strings):
+            strings = [f"{text} ({action})" for action, text in zip(actions, strings, strict=True)]
+        self.strings: tuple[str, ...] = tuple(strings)
+        self.names = dict(zip(actions, strings, strict=True))
+        self.moves = dict(zip(strings, actions, strict=True))
+        self.folded = fold(self.moves)
+        self.line = "Legal actions: " + " ".join([f"[{text}]" for text in strings])
+        self.mask: NDArray[np.int8] = np.zeros(num_actions, np.int8)
+        self.mask[actions] = 1
+        self.mask.flags.writeable = False
+
+
+class Rendering:
+    """How a game reads. This one works for every game; a hand-written one says it in the game's own words."""
+
+    kept_positions = 0
+    """How many positions stay in memory for the next episode: all of a small game's, none of a large one's."""
+    transposes = False
+    """True if equal `str(state)` means equal futures, so that one position serves all the paths to it."""
+    tensor_range = (-np.inf, np.inf)
+
+    def __init__(self, game: Any) -> None:
+        kind = game.get_type()
+        self.game = game
+        self.imperfect = kind.information != require("pyspiel", "games").GameType.Information.PERFECT_INFORMATION
+        self.has_information_state = kind.provides_information_state_string
+        self.rules = f"{kind.long_name}, a game of two players."
+        self._menus: dict[Any, Menu] = {}
+
+    def actions(self, player: int, state: Any, legal: list[int]) -> list[str]:
+        """What the legal actions are called, without brackets; parallel to `legal`."""
+        return [state.action_to_string(player, action).strip() for action in legal]
+
+    def menu(self, player: int, state: Any, legal: list[int]) -> Menu:
+        """The menu of `legal`; equal ones are the same object."""
+        strings = self.actions(player, state, legal)
+        return self._cached_menu((tuple(legal), tuple(strings)), legal, strings)
+
+    def state_key(self, player: int, state: Any) -> str:
+        """What the player knows, as one string; the seat is part of it where the game's own string may lack it."""
+        if self.imperfect:
+            return str(
+                state.information_state_string(player)
+                if self.has_information_state
+                else state.observation_string(player)
+            )
+        return f"{state}\n{SEATS[player]} to move"
+
+    def view(self, player: int, state: Any, key: str) -> str:
+        """What the player sees, between the rules and the legal actions."""
+        return f"You are {SEATS[player]}.\n{key.strip()}"
+
+    def _cached_menu(self, key: Any, legal: list[int], strings: list[str]) -> Menu:
+        menu = self._menus.get(key)
+        if menu is None:
+            if len(self._menus) >= 16_384:
+                self._menus.clear()
+            menu = self._menus[key] = Menu(legal, strings, self.game.num_distinct_actions())
+        return menu
+
+
+class FixedNames(Rendering):
+    """A rendering of a game whose actions have one name each, whoever plays them and wherever."""
+
+    names: tuple[str, ...]
+
+    def actions(self, player: int, state: Any, legal: list[int]) -> list[str]:
+        """The fixed names."""
+        return [self.names[action] for action in legal]
+
+    def menu(self, player: int, state: Any, legal: list[int]) -> Menu:
+        """The menu of `legal`, found without naming the actions again."""
+        menu = self._menus.get(tuple(legal))
+        return menu or self._cached_menu(tuple(legal), legal, self.actions(player, state, legal))
+
+
+class Position:
+    """A decision, chance or final node. `mover` is None at the end, "" at a chance node."""
+
+    __slots__ = ("chance", "children", "info", "kept", "key", "menu", "mover", "player", "state", "text")
+
+    def __init__(self, state: Any) -> None:
+        self.state = state
+        self.player: int = state.current_player()
+        self.mover: str | None = None
+        self.kept = False
+        self.children: dict[int, Position] | None = None
+        self.text: str | None = None
+        self.chance: tuple[list[int], list[float]] | None = None
+
+
+class Positions:
+    """The tree of a game, grown as it is played."""
+
+    def __init__(self, game: Any, rendering: Rendering, order: ActionOrder) -> None:
+        self.game, self.rendering, self.order = game, rendering, order
+        self._room = rendering.kept_positions
+        self._by_state: dict[str, Position] = {}
+        self.root = self._position(game.new_initial_state())
+        self.root.kept = True
+
+    def child(self, position: Position, action: int) -> Position:
+        """The position after an action or a chance outcome."""
+        known = position.children.get(action) if position.children else None
+        return known or self._position(position.state.child(action))
+
+    def advance(self, position: Position, action: int) -> Position:
+        """`child` for play, which does not come back: a position that is not kept gives its state away."""
+        if not position.kept:
+            state = position.state
+            state.apply_action(action)
+            return self._position(state)
+        children = position.children
+        if children is None:
+            position.children = {}
+            return self._position(position.state.child(action))
+        return children.get(action) or self._keep(position, children, action)
+
+    def text(self, position: Position) -> str:
+        """What the mover sees."""
+        text = position.text
+        if text is None:
+            view = self.rendering.view(position.player, position.state, position.key)
+            text = position.text = f"{self.rendering.rules}\n{view}\n{position.menu.line}"
+        return text
+
+    def _keep(self, position: Position, children: dict[int, Position], action: int) -> Position:
+        """A new child, kept while there is room. A position keeps children from its second visit on."""
+        child = self._position(position.state.child(action))
+        if self._room > 0:
+            if self.rendering.transposes:
+                child = self._by_state.setdefault(str(child.state), child)
+            self._room -= not child.kept
+            child.kept = True
+            children[action] = child
+        return child
+
+    def _position(self, state: Any) -> Position:
+        position = Position(state)
+        player = position.player
+        if player >= 0:
+            legal: list[int] = state.legal_actions()
+            if self.order == "reversed":
+                legal.reverse()
+            position.mover = SEATS[player]
+            position.menu = menu = self.rendering.menu(player, state, legal)
+            position.key = key = self.rendering.state_key(player, state)
+            position.info = {"legal_actions": menu.strings, "state_key": key, "action_mask": menu.mask}
+        elif player == CHANCE:
+            outcomes = state.chance_outcomes()
+            position.mover = ""
+            position.chance = ([o for o, _ in outcomes], list(accumulate(p for _, p in outcomes)))
+        return position
+
+
+def draw(chance: tuple[list[int], list[float]], uniform: float) -> int:
+    """The chance outcome at `uniform` in [0, 1) of the cumulative law."""
+    outcomes, cumulative = chance
+    return outcomes[min(bisect(cumulative, uniform), len(outcomes) - 1)]
+
+
+@lru_cache(maxsize=64)
+def positions_of(game_string: str, rendering: type[Rendering], order: ActionOrder) -> Positions:
+    """The one tree of a game that every environment of the process shares."""
+    pyspiel = require("pyspiel", "games")
+    game = pyspiel.load_game(game_string)
+    kind = game.get_type()
+    if kind.dynamics == pyspiel.GameType.Dynamics.SIMULTANEOUS:
+        game = pyspiel.convert_to_turn_based(game)
+    if game.num_players() != 2 or kind.utility != pyspiel.GameType.Utility.ZERO_SUM:
+        raise ValueError(f"game must be a zero-sum game of 2 players, got {game_string!r}")
+    return Positions(game, rendering(game), order)

@@ -1,0 +1,115 @@
+"""Offers of the negotiation game: what they are, how they are written and read, and the fixed menu of small ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sparring.envs.text_game import BLANKS
+
+RESOURCES = ("Wheat", "Wood", "Sheep", "Brick", "Ore")
+MENU_QUANTITIES = (1, 2, 3, 5)
+OFFER = re.compile(r"offer *:? *(.+?) *-> *(.+)", re.IGNORECASE)
+ITEM = re.compile(r"([0-9]{1,3}) +([a-z]+)", re.IGNORECASE)
+BRACKETED = re.compile(r"\[([^\[\]]*)\]")
+INDEX = {name.lower(): at for at, name in enumerate(RESOURCES)}
+
+Goods = tuple[int, ...]
+"""A quantity of each of RESOURCES."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the proposer gives, and wants for it."""
+
+    gives: Goods
+    wants: Goods
+
+    def __str__(self) -> str:
+        return f"{written(self.gives)} -> {written(self.wants)}"
+
+
+def written(goods: Goods) -> str:
+    """E.g. "3 Sheep, 2 Ore"."""
+    return ", ".join([f"{count} {name}" for count, name in zip(goods, RESOURCES, strict=True) if count])
+
+
+def covers(stock: Sequence[int], goods: Goods) -> bool:
+    """Whether a stock holds all these goods."""
+    return all(have >= need for have, need in zip(stock, goods, strict=True))
+
+
+def worth(stock: Sequence[int], values: Sequence[int]) -> int:
+    """The value of a stock to a player."""
+    return sum([count * value for count, value in zip(stock, values, strict=True)])
+
+
+def read_offer(text: str) -> Offer | None:
+    """The offer that a string such as "Offer: 3 Sheep, 2 Ore -> 5 Brick" makes.
+
+    None if it is no offer, gives or wants nothing, or has a resource on both sides.
+    """
+    found = OFFER.fullmatch(text)
+    gives, wants = (_read_goods(found[1]), _read_goods(found[2])) if found else (None, None)
+    if gives is None or wants is None or any(g and w for g, w in zip(gives, wants, strict=True)):
+        return None
+    return Offer(gives, wants)
+
+
+def split_message(action: str) -> tuple[str, str]:
+    """(command, message): the one bracketed part and the words around it, or the whole text as the command.
+
+    A text with several bracketed parts has no command, for nothing says which one is meant.
+    """
+    parts = BRACKETED.findall(action)
+    if not parts:
+        return " ".join(action.strip(BLANKS).split(" ")), ""
+    if len(parts) > 1:
+        return "", ""
+    words = "".join(mark if " " <= mark <= "~" else " " for mark in BRACKETED.sub(" ", action))
+    return parts[0].strip(BLANKS), " ".join(words.replace("[", " ").replace("]", " ").split())
+
+
+def _read_goods(text: str) -> Goods | None:
+    counts = [0] * len(RESOURCES)
+    for item in text.split(","):
+        found = ITEM.fullmatch(item.strip(BLANKS))
+        at = INDEX.get(found[2].lower()) if found else None
+        if found is None or at is None:
+            return None
+        counts[at] += int(found[1])
+    return tuple(counts) if any(counts) else None
+
+
+def _single(at: int, count: int) -> Goods:
+    return tuple(count if index == at else 0 for index in range(len(RESOURCES)))
+
+
+_SWAPS = [
+    (give, count, want, price)
+    for give in range(len(RESOURCES))
+    for want in range(len(RESOURCES))
+    if give != want
+    for count in MENU_QUANTITIES
+    for price in MENU_QUANTITIES
+]
+MENU = tuple(Offer(_single(give, count), _single(want, price)) for give, count, want, price in _SWAPS)
+"""Offers of one resource for another: the discrete view's actions after accept, deny and pass."""
+MENU_GIVES = np.array([give for give, _, _, _ in _SWAPS])
+MENU_COUNTS = np.array([count for _, count, _, _ in _SWAPS])
+
+
+def suggestions(stock: Sequence[int], values: Sequence[int]) -> list[Offer]:
+    """A few offers that the player can pay and gains from: for each resource but its cheapest, a low price for one."""
+    give = min((at for at in range(len(RESOURCES)) if stock[at]), key=values.__getitem__, default=None)
+    if give is None:
+        return []
+    offers = []
+    for want in range(len(RESOURCES)):
+        price = min((values[want] - 1) // values[give], stock[give])
+        if want != give and price > 0:
+            offers.append(Offer(_single(give, price), _single(want, 1)))
+    return offers

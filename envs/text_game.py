@@ -1,0 +1,226 @@
+"""The base of our two-seat text games: turns, budgets, and what an illegal action costs.
+
+A game says what is legal and what it pays; everything that is the same for all of them is here.
+
+    reward = payoff (zero-sum, always) + "forfeit" (the price of an illegal action, kept apart from skill)
+"""
+
+from __future__ import annotations
+
+import string
+from typing import Any, Literal
+
+from gymnasium.spaces import Text
+from pettingzoo import AECEnv
+
+IllegalRule = Literal["forfeit", "spiral", "retry", "noop"]
+
+SEATS = ("player_0", "player_1")
+OTHER = {"player_0": "player_1", "player_1": "player_0"}
+CHARSET = frozenset(string.printable[:95] + "\n")
+BLANKS = " \t\r\n"
+MAX_ACTION_LENGTH = 256
+
+
+class TextGame(AECEnv[str, str, Any]):
+    """A game of two seats that see text and answer with text. Any string is valid input; none raises.
+
+    illegal: what an illegal action leads to.
+        "forfeit"  the game ends: payoff 0 for both, and the stake passes from the offender to the other seat.
+        "spiral"   the game ends: payoff 0 for both, -1.5 for the offender, +0.5 for the other (SPIRAL's rule).
+        "retry"    the seat is asked again, `retries` times in a row at most, then it forfeits.
+        "noop"     the action is void: the turn passes where the game can pass, else the seat is asked again.
+    max_turns: after that many actions, illegal ones included, an unfinished game is truncated with payoff 0.
+        None: no budget, except under "noop", which would never end without one.
+    """
+
+    metadata: dict[str, Any] = {"name": "text_game", "render_modes": ["ansi"], "render_fps": 1, "is_parallelizable": False}
+    stake: float = 1.0
+    """What a forfeit costs, and pays the other seat: the most that the game can cost."""
+    tensor_range: tuple[float, float]
+    """Bounds of every entry of `tensor`."""
+    num_actions: int
+    """Size of the discrete view's action space."""
+    to_move: str | None
+    """The seat to move; None when the game is over. `_start`, `_play` and `_pass` keep it."""
+
+    def __init__(
+        self,
+        *,
+        illegal: IllegalRule = "forfeit",
+        retries: int = 2,
+        max_turns: int | None = None,
+        max_text_length: int = 2_000,
+        charset: frozenset[str] = CHARSET,
+        render_mode: str | None = None,
+    ) -> None:
+        if illegal not in ("forfeit", "spiral", "retry", "noop"):
+            raise ValueError(f"illegal must be one of 'forfeit', 'spiral', 'retry', 'noop', got {illegal!r}")
+        if retries < 0:
+            raise ValueError(f"retries must be >= 0, got {retries}")
+        if max_turns is not None and max_turns < 1:
+            raise ValueError(f"max_turns must be >= 1 or None, got {max_turns}")
+        self.illegal, self.retries, self.max_turns, self.render_mode = illegal, retries, max_turns, render_mode
+        self.possible_agents = list(SEATS)
+        self.agents: list[str] = []
+        self.observation_spaces = {seat: Text(max_text_length, charset=charset) for seat in SEATS}
+        self.action_spaces = {seat: Text(MAX_ACTION_LENGTH, charset=charset) for seat in SEATS}
+
+    # What a game provides. `step` and `reset` below call these.
+
+    def _start(self, seed: int | None) -> None:
+        """Set up a new game; None goes on with the randomness that is left from the last."""
+        raise NotImplementedError
+
+    def _play(self, action: str) -> bool:
+        """Play for `agent_selection`; False says that the action is illegal, and nothing has changed."""
+        raise NotImplementedError
+
+    def _pass(self) -> bool:
+        """Pass the turn without an action; False where the game does not allow it."""
+        return False
+
+    def _payoff(self) -> float:
+        """What player_0 has won from player_1 when the game is over."""
+        raise NotImplementedError
+
+    def _info(self) -> dict[str, Any]:
+        """A fresh info dict for the seat to move."""
+        raise NotImplementedError
+
+    def tensor(self, seat: str) -> Any:
+        """What the seat sees as a float32 vector, for the discrete view."""
+        raise NotImplementedError
+
+    def action_text(self, action: int) -> str:
+        """The text of a discrete action of the seat to move; "" (which no game accepts) where there is none."""
+        raise NotImplementedError
+
+    # The PettingZoo interface.
+
+    @property
+    def env_id(self) -> str:
+        """The registered name."""
+        return str(self.metadata["name"])
+
+    def observation_space(self, agent: str) -> Text:
+        """The same object at every call."""
+        return self.observation_spaces[agent]  # type: ignore[return-value]
+
+    def action_space(self, agent: str) -> Text:
+        """The same object at every call."""
+        return self.action_spaces[agent]  # type: ignore[return-value]
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
+        """Start a new game. Equal seeds and actions give equal games; `options` are not used."""
+        self._start(seed)
+        self._turns = self._tries = 0
+        self._skip_agent_selection: str | None = None
+        self.agents = list(SEATS)
+        self.rewards = {"player_0": 0.0, "player_1": 0.0}
+        self._cumulative_rewards = {"player_0": 0.0, "player_1": 0.0}
+        self.terminations = {"player_0": False, "player_1": False}
+        self.truncations = {"player_0": False, "player_1": False}
+        self.infos = {"player_0": {}, "player_1": {}}
+        self._over = False
+        mover = self.to_move
+        if mover is None:
+            raise ValueError(f"{self.env_id} is over before its first action")
+        self.agent_selection = mover
+        self.infos[mover] = self._info()
+
+    def step(self, action: str | None) -> None:
+        """Play for `agent_selection`; a seat whose game is over steps with None."""
+        if self._over:
+            self._was_dead_step(action)
+            return
+        if not isinstance(action, str):
+            raise TypeError(f"action must be a str, got {type(action).__name__}")
+        seat = self.agent_selection
+        self._cumulative_rewards[seat] = 0.0
+        self._turns += 1
+        if not self._play(action):
+            self._punish(seat)
+            return
+        self._tries = 0
+        self.infos[seat] = {"illegal": False}
+        self._go_on()
+
+    def render(self) -> str | None:
+        """The observation of the seat to move, with render_mode="ansi"."""
+        return self.observe(self.agent_selection) if self.render_mode == "ansi" else None
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    # What follows an action.
+
+    def _go_on(self) -> None:
+        mover = self.to_move
+        if mover is None:
+            payoff = self._payoff()
+            self._finish({"payoff": payoff}, {"payoff": -payoff})
+        elif self.max_turns is not None and self._turns >= self.max_turns:
+            self._finish({"payoff": 0.0}, {"payoff": 0.0}, truncated=True)
+        else:
+            info = self._info()
+            if mover == self.agent_selection:
+                info["illegal"] = self.infos[mover]["illegal"]
+            self.infos[mover] = info
+            self.agent_selection = mover
+
+    def _punish(self, seat: str) -> None:
+        self.infos[seat] = {"illegal": True}
+        self._tries += 1
+        if self.illegal == "spiral":
+            self._forfeit(seat, cost=1.5, gain=0.5)
+        elif self.illegal == "forfeit" or (self.illegal == "retry" and self._tries > self.retries):
+            self._forfeit(seat, cost=self.stake, gain=self.stake)
+        else:
+            if self.illegal == "noop" and self._pass():
+                self._tries = 0
+            self._go_on()
+
+    def _forfeit(self, seat: str, cost: float, gain: float) -> None:
+        offender, other = {"payoff": 0.0, "forfeit": -cost}, {"payoff": 0.0, "forfeit": gain}
+        self._finish(offender, other) if seat == "player_0" else self._finish(other, offender)
+
+    def _finish(self, first: dict[str, float], second: dict[str, float], truncated: bool = False) -> None:
+        """End the game with the named reward parts of player_0 and player_1."""
+        self._over = True
+        for seat, parts in (("player_0", first), ("player_1", second)):
+            reward = sum(parts.values())
+            self.rewards[seat] = reward
+            self._cumulative_rewards[seat] += reward
+            self.infos[seat]["reward_parts"] = parts
+            (self.truncations if truncated else self.terminations)[seat] = True
+        self.agent_selection = "player_0"
+
+
+def bare(action: str) -> str:
+    """An action without the blanks around it and without one pair of surrounding brackets."""
+    text = action.strip(BLANKS)
+    if text[:1] == "[" and text[-1:] == "]" and len(text) > 1:
+        text = text[1:-1].strip(BLANKS)
+    return text
+
+
+def match(action: str, exact: dict[str, int], folded: dict[str, int]) -> int | None:
+    """The move that a string names: as it is, else bare and lower-case; None where that is nothing or two things."""
+    if len(action) > 4 * MAX_ACTION_LENGTH:
+        return None
+    text = bare(action)
+    move = exact.get(text)
+    if move is None and text.isascii():
+        move = folded.get(text.lower())
+    return move
+
+
+def fold(exact: dict[str, int]) -> dict[str, int]:
+    """Lower-case string -> move, without the strings that two moves share."""
+    folded: dict[str, int] = {}
+    for text, move in exact.items():
+        folded[text.lower()] = -1 if text.lower() in folded else move
+    return {text: move for text, move in folded.items() if move >= 0}
+
+

@@ -1,0 +1,215 @@
+"""Exact game theory for policies that can be written down: exploitability, head-to-head values, averages of policies.
+
+A policy is `{state_key: {action: probability}}` over every decision information state of a game, in the environment's
+own strings. OpenSpiel's C++ solvers do the sums, so nothing here is estimated.
+
+NashConv (arXiv 1711.00832, section 2) is the sum over seats of what a best response gains; 0 is an equilibrium, and
+exploitability is NashConv / 2 in two-player zero-sum games. Kuhn poker: uniform 0.916667, always bet 0.666667.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol
+
+import numpy as np
+
+from sparring import envs
+from sparring.agents.solvers import action_names, equilibrium
+from sparring.rollout import run_coroutine
+from sparring.types import Observation
+
+TabularPolicy = Mapping[str, Mapping[str, float]]
+MOST_STATES = 20_000
+"""Larger games are rated by play, not solved."""
+
+
+class Scorable(Protocol):
+    """An agent whose action law can be asked for."""
+
+    async def action_law(self, observation: Observation) -> dict[str, float]:
+        """The exact probability of every legal action."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SolvedGame:
+    """A game small enough to be solved, with both spellings of its actions."""
+
+    env_id: str
+    game: Any
+    """The pyspiel game."""
+    states: Mapping[str, Observation]
+    """Every decision information state, by state key."""
+    actions: Mapping[str, Mapping[int, str]]
+    """Per state key, OpenSpiel's action -> our string."""
+
+
+def is_solvable(env_id: str) -> bool:
+    """Whether every information state of an environment can be listed, so that policies can be exact."""
+    try:
+        solved_game(env_id)
+    except ValueError:
+        return False
+    return True
+
+
+@cache
+def solved_game(env_id: str, action_order: str = "given") -> SolvedGame:
+    """The information states of an environment. Raises ValueError where they cannot be enumerated."""
+    env = envs.make(env_id, action_order=action_order)
+    game = getattr(env, "spiel_game", None)
+    if game is None or game.get_type().information.name != "IMPERFECT_INFORMATION":
+        raise ValueError(f"{env_id} is not a game of imperfect information that OpenSpiel can solve")
+    if game.get_parameters() and game.max_chance_outcomes() * game.max_game_length() > MOST_STATES:
+        raise ValueError(f"{env_id} is too large to be solved exactly")
+    states = {state.state_key: state for state in env.information_states() if state.state_key is not None}
+    return SolvedGame(env_id, game, states, action_names(env, game))
+
+
+def tabular_policy(
+    agent: Scorable, env_id: str, action_orders: Sequence[str] = ("given",)
+) -> dict[str, dict[str, float]]:
+    """The exact policy of an agent: its action law at every information state, averaged over the action orders."""
+
+    async def laws() -> list[dict[str, dict[str, float]]]:
+        tables = []
+        for order in action_orders:
+            states = solved_game(env_id, order).states
+            answers = await asyncio.gather(*(agent.action_law(state) for state in states.values()))
+            tables.append(dict(zip(states, answers, strict=True)))
+        return tables
+
+    tables = run_coroutine(laws())
+    return {
+        key: {action: float(np.mean([table[key][action] for table in tables])) for action in law}
+        for key, law in tables[0].items()
+    }
+
+
+def nash_conv(env_id: str, policy: TabularPolicy) -> float:
+    """Exact NashConv of a policy that plays every seat, in the game's payoff unit."""
+    import pyspiel
+
+    solved = solved_game(env_id)
+    return float(pyspiel.nash_conv(solved.game, _to_spiel(solved, policy)))
+
+
+def values(env_id: str, first: TabularPolicy, second: TabularPolicy) -> tuple[float, float]:
+    """Exact expected payoff of `first` in seat 0 and in seat 1, against `second`."""
+    solved = solved_game(env_id)
+    tables = [_by_action(solved, first), _by_action(solved, second)]
+    root = solved.game.new_initial_state()
+    return _expected(root, tables)[0], _expected(root, tables[::-1])[1]
+
+
+def uniform_policy(env_id: str) -> dict[str, dict[str, float]]:
+    """Every legal action equally likely."""
+    return {key: dict.fromkeys(names.values(), 1.0 / len(names)) for key, names in solved_game(env_id).actions.items()}
+
+
+def constant_policy(env_id: str, index: int) -> dict[str, dict[str, float]]:
+    """The legal action at that index of the game's own order (the last where there are fewer), always."""
+    policy = {}
+    for key, names in solved_game(env_id).actions.items():
+        ordered = [names[action] for action in sorted(names)]
+        chosen = ordered[min(index, len(ordered) - 1)]
+        policy[key] = {action: float(action == chosen) for action in ordered}
+    return policy
+
+
+def constant_names(env_id: str) -> list[str]:
+    """What each constant policy does, e.g. "always check / fold", in the game's own order of actions."""
+    tables = [[names[action] for action in sorted(names)] for names in solved_game(env_id).actions.values()]
+    width = max(len(table) for table in tables)
+    columns = [dict.fromkeys(table[min(index, len(table) - 1)] for table in tables) for index in range(width)]
+    return ["always " + " / ".join(column) for column in columns]
+
+
+@cache
+def references(env_id: str) -> dict[str, float]:
+    """NashConv of the policies that a learner must be held against: uniform, every constant one, the equilibrium."""
+    rows = {"uniform random": nash_conv(env_id, uniform_policy(env_id))}
+    for index, name in enumerate(constant_names(env_id)):
+        rows[name] = nash_conv(env_id, constant_policy(env_id, index))
+    rows["equilibrium (CFR+)"] = nash_conv(env_id, equilibrium(env_id))
+    return rows
+
+
+def average_policy(
+    env_id: str, policies: Sequence[TabularPolicy], weights: Sequence[float] | None = None
+) -> dict[str, dict[str, float]]:
+    """The policy that plays like drawing one of K policies before the game and keeping to it.
+
+    At an information state it averages with the weights w_k times the probability that policy k plays towards it
+    (Kuhn's theorem; the average strategy of fictitious play). Where none plays towards it, with w_k alone.
+    """
+    solved = solved_game(env_id)
+    weights_K = np.ones(len(policies)) if weights is None else np.asarray(weights, float)
+    if len(policies) == 0 or len(weights_K) != len(policies):
+        raise ValueError(f"there must be one weight per policy, got {len(weights_K)} for {len(policies)} policies")
+    tables = [_by_action(solved, policy) for policy in policies]
+    reaches: dict[str, np.ndarray] = {}
+    _own_reach(solved.game.new_initial_state(), tables, [weights_K, weights_K], reaches)
+    result = {}
+    for key, names in solved.actions.items():
+        reach_K = reaches[key] if reaches[key].sum() > 0 else weights_K
+        share_K = reach_K / reach_K.sum()
+        mixed = {
+            action: float(sum(s * table[key][action] for s, table in zip(share_K, tables, strict=True)))
+            for action in names
+        }
+        result[key] = {names[action]: probability for action, probability in mixed.items()}
+    return result
+
+
+def _own_reach(
+    state: Any, tables: list[dict[str, dict[int, float]]], reach: list[np.ndarray], found: dict[str, np.ndarray]
+) -> None:
+    """Per information state, each policy's own contribution to reaching it (perfect recall: any history will do)."""
+    if state.is_terminal():
+        return
+    if state.is_chance_node():
+        for action in state.legal_actions():
+            _own_reach(state.child(action), tables, reach, found)
+        return
+    player = state.current_player()
+    key = state.information_state_string(player)
+    found[key] = reach[player]
+    for action in state.legal_actions():
+        after = list(reach)
+        after[player] = reach[player] * np.array([table[key][action] for table in tables])
+        _own_reach(state.child(action), tables, after, found)
+
+
+def _expected(state: Any, tables: list[dict[str, dict[int, float]]]) -> np.ndarray:
+    """Expected returns [2]; `tables[p]` is the policy of player p."""
+    if state.is_terminal():
+        return np.array(state.returns())
+    if state.is_chance_node():
+        return sum((p * _expected(state.child(a), tables) for a, p in state.chance_outcomes()), np.zeros(2))
+    player = state.current_player()
+    law = tables[player][state.information_state_string(player)]
+    return sum((p * _expected(state.child(a), tables) for a, p in law.items() if p > 0.0), np.zeros(2))
+
+
+def _by_action(solved: SolvedGame, policy: TabularPolicy) -> dict[str, dict[int, float]]:
+    """The policy with OpenSpiel's action numbers. Raises ValueError where a state is missing or is not a law."""
+    table = {}
+    for key, names in solved.actions.items():
+        if key not in policy:
+            raise ValueError(f"the policy has no entry for information state {key!r} of {solved.env_id}")
+        law = {action: float(policy[key].get(name, 0.0)) for action, name in names.items()}
+        if abs(sum(law.values()) - 1.0) > 1e-6 or min(law.values()) < 0.0:
+            raise ValueError(f"the policy at information state {key!r} is no probability law: {dict(policy[key])}")
+        table[key] = law
+    return table
+
+
+def _to_spiel(solved: SolvedGame, policy: TabularPolicy) -> Any:
+    import pyspiel
+
+    return pyspiel.TabularPolicy({key: list(law.items()) for key, law in _by_action(solved, policy).items()})

@@ -1,0 +1,190 @@
+"""The SQLite side of a store: one row per episode, and the columns that methods attach to trajectories.
+
+Every row carries a checksum over all its values and the rolling root up to it. Opening checks all of them, so that a
+flipped bit is found before the first answer and not hidden in it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sparring.scoreboard.records import DamagedStore, Record
+from sparring.scoreboard.schema import (
+    EMPTY_ROOT,
+    LOCK_SECONDS,
+    SCHEMA,
+    Entry,
+    checksum,
+    connect,
+    entry,
+    next_root,
+    plain,
+    row_values,
+    text,
+)
+from sparring.scoreboard.segments import Frame
+
+CHUNK = 500
+CANNOT_WRITE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+class Index:
+    """Rows in append order. Raises DamagedStore for damage and OSError where the disk refuses."""
+
+    def __init__(self, path: Path, mode: str) -> None:
+        self.path = path
+        with self._faults():
+            self._db = connect(path, mode)
+            if mode == "a":
+                self._db.executescript(SCHEMA)
+        self._check()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One writer at a time; commits durably at the end, or rolls everything back."""
+        with self._faults():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @property
+    def count(self) -> int:
+        """How many episodes are stored."""
+        return self._head()[0]
+
+    @property
+    def root(self) -> str:
+        """The rolling root over all episode hashes."""
+        return self._head()[1]
+
+    def add(self, records: Sequence[Record], frame: Frame) -> None:
+        """Index a batch that lies in `frame`; inside a transaction."""
+        count, root = self._head()
+        rows = []
+        for line, record in enumerate(records):
+            root = next_root(root, record.hash)
+            rows.append(row_values(count + 1 + line, record, root, frame, line))
+        self._db.executemany("INSERT INTO episodes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        self._db.execute("UPDATE head SET count = ?, root = ?", (count + len(records), root))
+
+    def lookup(self, ids: Iterable[str]) -> Iterator[Entry]:
+        """The entries of those ids that are stored, in no order."""
+        wanted = [plain(id) for id in ids]
+        for start in range(0, len(wanted), CHUNK):
+            part = wanted[start : start + CHUNK]
+            yield from self._entries(f"WHERE id IN ({','.join('?' * len(part))})", part)
+
+    def select(self, agent: str | None = None, limit: int | None = None, **equal: str | None) -> Iterator[Entry]:
+        """Entries in append order; `agent` sits at any seat, `equal` are columns that must match where not None."""
+        found = self._stream({name: plain(value) for name, value in equal.items() if value is not None})
+        if agent is not None:
+            found = (item for item in found if agent in item.row.agents.values())
+        return islice(found, limit)
+
+    def committed_end(self, segment: str) -> int:
+        """The first byte of a segment that no committed frame covers."""
+        with self._faults():
+            query = "SELECT max(offset + length) FROM episodes WHERE segment = ?"
+            return int(self._db.execute(query, (segment,)).fetchone()[0] or 0)
+
+    def put_columns(self, method: str, name: str, values: Mapping[str, float]) -> None:
+        """Attach values to trajectories; equal values again are no-ops, others raise ValueError."""
+        new = {trajectory: repr(float(value)) for trajectory, value in values.items()}
+        with self.transaction():
+            known = {key: repr(value) for key, value in self.columns(method, name).items()}
+            for trajectory in known.keys() & new.keys():
+                if known[trajectory] != new[trajectory]:
+                    was, got = known[trajectory], new[trajectory]
+                    raise ValueError(f"column {method}/{name} of {trajectory!r} is stored as {was}, got {got}")
+            rows = [(plain(method), plain(name), plain(key), new[key]) for key in new if key not in known]
+            self._db.executemany("INSERT INTO columns VALUES (?,?,?,?,?)", [(*row, checksum(row)) for row in rows])
+
+    def columns(self, method: str, name: str) -> dict[str, float]:
+        """trajectory id -> value."""
+        with self._faults():
+            query = "SELECT * FROM columns WHERE method = ? AND name = ? ORDER BY rowid"
+            rows = self._db.execute(query, (plain(method), plain(name))).fetchall()
+        for row in rows:
+            self._require_checksum(row)
+        return {str(text(row[2])): float(row[3]) for row in rows}
+
+    def close(self) -> None:
+        """Close the connection; the last one folds the write-ahead log into the file."""
+        with self._faults():
+            self._db.close()
+
+    def _check(self) -> None:
+        """Every row, the order, the count and the root must hold."""
+        with self._faults():
+            problem = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if problem != "ok":
+                raise self._damaged(problem)
+            self._db.execute("BEGIN")
+            try:
+                self._check_roots()
+                for row in self._db.execute("SELECT * FROM columns"):
+                    self._require_checksum(row)
+            finally:
+                self._db.execute("COMMIT")
+
+    def _check_roots(self) -> None:
+        count, root = 0, EMPTY_ROOT
+        for row in self._db.execute("SELECT * FROM episodes ORDER BY position"):
+            self._require_checksum(row)
+            count, root = count + 1, next_root(root, row[6])
+            if (row[0], row[7]) != (count, root):
+                raise self._damaged(f"row {row[0]} does not follow from the rows before it")
+        if self._head() != (count, root):
+            raise self._damaged(f"{count} episodes with root {root} do not match its head {self._head()}")
+
+    def _head(self) -> tuple[int, str]:
+        with self._faults():
+            row = self._db.execute("SELECT count, root FROM head").fetchone()
+        if row is None:
+            raise self._damaged("its head is missing")
+        return row[0], row[1]
+
+    def _stream(self, equal: Mapping[str, str | None]) -> Iterator[Entry]:
+        where = " AND ".join(["position > ?", *(f"{name} = ?" for name in equal)])
+        last = 0
+        while chunk := list(self._entries(f"WHERE {where} ORDER BY position LIMIT {CHUNK}", [last, *equal.values()])):
+            yield from chunk
+            last = chunk[-1].row.position
+
+    def _entries(self, where: str, values: Sequence[Any]) -> Iterator[Entry]:
+        with self._faults():
+            rows = self._db.execute(f"SELECT * FROM episodes {where}", values).fetchall()
+        for row in rows:
+            self._require_checksum(row)
+            yield entry(row)
+
+    def _require_checksum(self, row: Sequence[Any]) -> None:
+        if checksum(row[:-1]) != row[-1]:
+            raise self._damaged(f"the checksum of the row {row[:3]} does not hold")
+
+    def _damaged(self, reason: str) -> DamagedStore:
+        return DamagedStore(f"the index {self.path} is damaged: {reason}")
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in CANNOT_WRITE:
+                raise OSError(f"{self.path}: {error}") from error
+            if code in BUSY:
+                raise TimeoutError(f"{self.path} was locked by another process for {LOCK_SECONDS:g} s") from error
+            raise self._damaged(str(error)) from error

@@ -1,0 +1,157 @@
+"""An episode as one line of canonical JSON, and the light row that the index keeps of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sparring.types import Episode, Trajectory, Turn, canonical_json, episode_from_dict
+
+TIMES = ("env_seconds", "agent_seconds")
+TIMES_IN_LINE = re.compile(rb'"(?:agent_seconds|env_seconds)":[^,}]*,')
+"""Cuts the times out of a line, which is far cheaper than writing the line anew; an `info` that has such keys is not
+cut right, its hash then differs, and the line is written anew."""
+
+
+class DamagedStore(Exception):
+    """What is on disk is not what was written."""
+
+
+class DamagedEpisode(DamagedStore):
+    """A stored episode cannot be read back as it was written."""
+
+    def __init__(self, episode_id: str, file: Path, offset: int, reason: str) -> None:
+        super().__init__(f"episode {episode_id!r} in {file} at byte {offset} is damaged: {reason}")
+        self.episode_id, self.file, self.offset, self.reason = episode_id, file, offset, reason
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeRow:
+    """What can be asked of an episode without decoding it; the mappings are by seat."""
+
+    position: int
+    """1 for the first episode of the store, without gaps."""
+    id: str
+    env_id: str
+    status: str
+    group: str | None
+    task: str | None
+    seed: int
+    hash: str
+    agents: Mapping[str, str]
+    rewards: Mapping[str, float]
+    payoffs: Mapping[str, float]
+    """The part of the reward that the game paid; penalties for illegal actions are left out."""
+    turns: Mapping[str, int]
+    illegal: Mapping[str, int]
+    """Turns whose action was illegal."""
+    tokens: Mapping[str, int]
+    """Generated tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An episode ready to be written."""
+
+    episode: Episode
+    line: bytes
+    hash: str
+    summary: Mapping[str, Any]
+
+
+def encode(episode: Episode) -> Record:
+    """The record of an episode. Raises TypeError where it holds something that JSON would not give back."""
+    try:
+        for mapping in _free_mappings(episode):
+            _require_string_keys(mapping)
+        line = _canonical(episode, _fields)
+        digest = hashlib.sha256(_canonical(episode, _fields_without_times)).hexdigest()
+    except TypeError as error:
+        raise TypeError(f"episode {episode.id!r} cannot be stored: {error}") from error
+    return Record(episode, line, digest, summary(episode))
+
+
+def decode(line: bytes, expected_hash: str) -> Episode:
+    """The episode of a line. Raises ValueError if the line is not JSON or is not the content that was hashed."""
+    data = json.loads(line)
+    if hashlib.sha256(TIMES_IN_LINE.sub(b"", line)).hexdigest() != expected_hash:
+        found = content_hash(data)
+        if found != expected_hash:
+            raise ValueError(f"its content has hash {found}, recorded was {expected_hash}")
+    return episode_from_dict(data)
+
+
+def content_hash(data: Mapping[str, Any]) -> str:
+    """`Episode.hash` from plain data, without building the episode."""
+    trajectories = {seat: _without_times(trajectory) for seat, trajectory in data["trajectories"].items()}
+    return hashlib.sha256(canonical_json({**data, "trajectories": trajectories}).encode()).hexdigest()
+
+
+def summary(episode: Episode) -> dict[str, Any]:
+    """What the index row says of an episode, besides its names and hash."""
+    seats = episode.trajectories.items()
+    return {
+        "seed": episode.seed,
+        "agents": {seat: trajectory.agent for seat, trajectory in seats},
+        "rewards": {seat: trajectory.reward for seat, trajectory in seats},
+        "payoffs": {seat: trajectory.reward_parts.get("payoff", trajectory.reward) for seat, trajectory in seats},
+        "turns": {seat: len(trajectory.turns) for seat, trajectory in seats},
+        "illegal": {seat: sum(not turn.legal for turn in trajectory.turns) for seat, trajectory in seats},
+        "tokens": {seat: _generated_tokens(trajectory) for seat, trajectory in seats},
+    }
+
+
+def _without_times(trajectory: Mapping[str, Any]) -> dict[str, Any]:
+    turns = [{key: value for key, value in turn.items() if key not in TIMES} for turn in trajectory["turns"]]
+    return {**trajectory, "turns": turns}
+
+
+def _generated_tokens(trajectory: Trajectory) -> int:
+    segments = (segment for turn in trajectory.turns for segment in turn.segments)
+    return sum(len(segment.token_ids) for segment in segments if segment.kind == "generated")
+
+
+def _canonical(episode: Episode, fields: Callable[[Any], dict[str, Any]]) -> bytes:
+    """`canonical_json(episode_to_dict(episode))`, without the deep copy that `asdict` makes of every token."""
+    return json.dumps(episode, sort_keys=True, separators=(",", ":"), default=fields).encode()
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    if not is_dataclass(value):
+        raise TypeError(f"{type(value).__name__} {value!r} is not plain data")
+    return {name: getattr(value, name) for name in _names(value.__class__)}
+
+
+def _fields_without_times(value: Any) -> dict[str, Any]:
+    plain = _fields(value)
+    return {name: plain[name] for name in plain if name not in TIMES} if isinstance(value, Turn) else plain
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+def _free_mappings(episode: Episode) -> Iterator[Mapping[str, Any]]:
+    yield from (episode.env_kwargs, episode.trajectories)
+    for trajectory in episode.trajectories.values():
+        yield trajectory.reward_parts
+        yield from (turn.info for turn in trajectory.turns if turn.info)
+
+
+def _require_string_keys(value: Any) -> None:
+    """JSON turns other keys into strings and sorts them differently: the hash would not survive."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"keys must be strings, got {key!r}")
+            _require_string_keys(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _require_string_keys(item)

@@ -1,0 +1,125 @@
+"""The tables of the index, and how a row is made, checked and read.
+
+Text is kept as the inside of its JSON string, so that any Python string (lone surrogates included) has one ASCII form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sparring.scoreboard.records import EpisodeRow, Record
+from sparring.scoreboard.segments import Frame
+from sparring.types import canonical_json
+
+LOCK_SECONDS = 60.0
+EMPTY_ROOT = hashlib.sha256(b"sparring").hexdigest()
+SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS episodes (
+    position INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, env_id TEXT, status TEXT, grp TEXT, task TEXT,
+    hash TEXT, root TEXT, summary TEXT, segment TEXT, offset INTEGER, length INTEGER, size INTEGER, line INTEGER,
+    checksum INTEGER);
+CREATE INDEX IF NOT EXISTS by_env ON episodes (env_id);
+CREATE INDEX IF NOT EXISTS by_group ON episodes (grp);
+CREATE INDEX IF NOT EXISTS by_segment ON episodes (segment, offset);
+CREATE TABLE IF NOT EXISTS head (count INTEGER, root TEXT);
+INSERT INTO head SELECT 0, '{EMPTY_ROOT}' WHERE NOT EXISTS (SELECT 1 FROM head);
+CREATE TABLE IF NOT EXISTS columns (
+    method TEXT, name TEXT, trajectory TEXT, value TEXT, checksum INTEGER, UNIQUE (method, name, trajectory));
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An index row and where its episode lies: the line-th line of the frame."""
+
+    row: EpisodeRow
+    root: str
+    frame: Frame
+    line: int
+
+
+def connect(path: Path, mode: str) -> sqlite3.Connection:
+    """A connection in autocommit mode; reading also works where nothing may be written beside the file."""
+    if mode == "a":
+        db = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        return db
+    try:
+        return _open_read_only(path, "mode=ro")
+    except sqlite3.OperationalError:
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        return _open_read_only(path, "mode=ro&immutable=1")
+
+
+def row_values(position: int, record: Record, root: str, frame: Frame, line: int) -> tuple[Any, ...]:
+    """What the episodes table holds of a record, its checksum last."""
+    episode = record.episode
+    values = (
+        position,
+        *map(plain, (episode.id, episode.env_id, episode.status, episode.group, episode.task)),
+        record.hash,
+        root,
+        canonical_json(record.summary),
+        frame.segment,
+        frame.offset,
+        frame.length,
+        frame.size,
+        line,
+    )
+    return (*values, checksum(values))
+
+
+def entry(values: Sequence[Any]) -> Entry:
+    """The inverse of `row_values`."""
+    position, id, env_id, status, group, task, hash, root, summary, segment, offset, length, size, line, _ = values
+    row = EpisodeRow(
+        position=position,
+        id=str(text(id)),
+        env_id=str(text(env_id)),
+        status=str(text(status)),
+        group=text(group),
+        task=text(task),
+        hash=hash,
+        **json.loads(summary),
+    )
+    return Entry(row, root, Frame(segment, offset, length, size), line)
+
+
+def next_root(root: str, episode_hash: str) -> str:
+    """The rolling root: SHA-256 over the root so far and the next episode's hash, both in hex."""
+    return hashlib.sha256(f"{root}{episode_hash}".encode()).hexdigest()
+
+
+def checksum(values: Sequence[Any]) -> int:
+    """CRC-32 over all values of a row: finds damage, not forgery."""
+    return zlib.crc32(repr(tuple(values)).encode())
+
+
+def plain(value: str | None) -> str | None:
+    """The ASCII form of a text, as it stands inside a JSON string."""
+    return None if value is None else canonical_json(value)[1:-1]
+
+
+def text(value: str | None) -> str | None:
+    """The inverse of `plain`."""
+    return str(json.loads(f'"{value}"')) if value and "\\" in value else value
+
+
+def _open_read_only(path: Path, parameters: str) -> sqlite3.Connection:
+    uri = f"{path.resolve().as_uri()}?{parameters}"
+    db = sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS, isolation_level=None)
+    try:
+        db.execute("SELECT 1 FROM head").fetchone()
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db

@@ -1,0 +1,197 @@
+"""Plays every stored episode again and says which ones did not happen as recorded.
+
+The environment is built from (id, kwargs, version), reset with the seed and stepped with the recorded actions; every
+observation, legality, reward and reward part must come out the same. What the agents thought is not played again: the
+log-probabilities are the agents' word, the scores are not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from sparring import registry
+from sparring.rollout import Match, play
+from sparring.scoreboard.records import DamagedEpisode, EpisodeRow, summary
+from sparring.scoreboard.store import Store
+from sparring.types import Episode, Observation, Policy, Reply, Sampling, Turn, canonical_json
+
+CHUNK = 512
+CONCURRENCY = 8
+COMPARED = ("index", "observation", "observation_hash", "legal_actions", "action", "legal", "reward")
+BROKEN_OFF = ("env_error", "agent_error")
+
+Progress = Callable[[int, int], None]
+"""Called with (episodes verified, episodes stored)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The first thing about an episode that does not hold."""
+
+    episode_id: str
+    what: str
+    """damaged, index, environment, turns, or the field that differs."""
+    detail: str
+
+    def __str__(self) -> str:
+        return f"episode {self.episode_id!r}: {self.what}: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """What a verification found."""
+
+    episodes: int
+    turns: int
+    broken_off: int
+    """Episodes that an error ended, verified as far as they went."""
+    faults: tuple[Fault, ...]
+    root: str
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether every episode came out as recorded."""
+        return not self.faults
+
+
+def verify(store: Store, progress: Progress | None = None) -> VerifyResult:
+    """Re-execute all episodes of a store; faults are collected, never raised."""
+    started, total = time.perf_counter(), store.count
+    faults: list[Fault] = []
+    episodes = turns = broken_off = 0
+    found = islice(store.scan(), total)
+    while chunk := list(islice(found, CHUNK)):
+        faults += verify_episodes(chunk)
+        episodes += len(chunk)
+        turns += sum(sum(row.turns.values()) for row, _ in chunk)
+        broken_off += sum(row.status in BROKEN_OFF for row, _ in chunk)
+        if progress is not None:
+            progress(episodes, total)
+    seconds = time.perf_counter() - started
+    return VerifyResult(episodes, turns, broken_off, tuple(faults), store.root(), seconds)
+
+
+def verify_episodes(found: Iterable[tuple[EpisodeRow, Episode | DamagedEpisode]]) -> list[Fault]:
+    """The faults among rows and their episodes, in order; at most one an episode."""
+    faults: dict[str, Fault | None] = {}
+    playable: dict[str, Episode] = {}
+    problems: dict[str, str | None] = {}
+    for row, episode in found:
+        if isinstance(episode, DamagedEpisode):
+            faults[row.id] = Fault(row.id, "damaged", str(episode))
+            continue
+        faults[row.id] = _index_fault(row, episode) or _environment_fault(episode, problems)
+        if faults[row.id] is None and not _never_started(episode):
+            playable[row.id] = episode
+    for again in play(map(_rematch, playable.values()), CONCURRENCY):
+        faults[again.id] = _first_difference(playable[again.id], again)
+    return [fault for fault in faults.values() if fault is not None]
+
+
+@dataclass(slots=True)
+class _Recorded:
+    """An agent that plays what a trajectory holds, then has no more to say."""
+
+    name: str
+    policy: Policy
+    sampling: Sampling | None
+    turns: tuple[Turn, ...] = field(repr=False)
+
+    async def act(self, observation: Observation) -> Reply:
+        if observation.turn >= len(self.turns):
+            raise IndexError(f"nothing is recorded after {len(self.turns)} actions of {observation.seat}")
+        turn = self.turns[observation.turn]
+        return Reply(turn.action, turn.segments, turn.extends)
+
+
+def _rematch(episode: Episode) -> Match:
+    agents = {
+        seat: _Recorded(trajectory.agent, trajectory.policy, trajectory.sampling, trajectory.turns)
+        for seat, trajectory in episode.trajectories.items()
+    }
+    return Match(episode.id, episode.env_id, agents, episode.seed, episode.env_kwargs)
+
+
+def _index_fault(row: EpisodeRow, episode: Episode) -> Fault | None:
+    names = {"env_id": episode.env_id, "status": episode.status, "group": episode.group, "task": episode.task}
+    for name, value in {**names, **summary(episode)}.items():
+        indexed = getattr(row, name)
+        if _differ(indexed, value):
+            return Fault(row.id, "index", f"{name} is {indexed!r} in the index, {value!r} in the episode")
+    return None
+
+
+def _environment_fault(episode: Episode, problems: dict[str, str | None]) -> Fault | None:
+    """Why the environment cannot be built; `problems` remembers it by id, version and kwargs."""
+    key = canonical_json([episode.env_id, episode.env_version, dict(episode.env_kwargs)])
+    if key not in problems:
+        problems[key] = _build_problem(episode)
+    problem = problems[key]
+    return None if problem is None or _never_started(episode) else Fault(episode.id, "environment", problem)
+
+
+def _build_problem(episode: Episode) -> str | None:
+    try:
+        version = registry.envs.row(episode.env_id).version
+        if version != episode.env_version:
+            return f"{episode.env_id} is version {version} here, recorded with version {episode.env_version}"
+        registry.envs.make(episode.env_id, **episode.env_kwargs).close()
+    except Exception as error:  # noqa: BLE001  (third-party constructors; the fault says what they raised)
+        return f"{episode.env_id} cannot be built: {error}"
+    return None
+
+
+def _never_started(episode: Episode) -> bool:
+    return episode.status == "env_error" and not episode.turns
+
+
+def _first_difference(recorded: Episode, again: Episode) -> Fault | None:
+    played, replayed = recorded.turns, again.turns
+    for number, (before, after) in enumerate(zip(played, replayed, strict=False)):
+        difference = _turn_difference(before, after)
+        if difference is not None:
+            what, detail = difference
+            return Fault(recorded.id, what, f"turn {number}: {detail}")
+    if len(replayed) < len(played):
+        reason = f": {again.error}" if again.status == "env_error" else ""
+        detail = f"the replay ends after {len(replayed)} of {len(played)} recorded actions{reason}"
+        return Fault(recorded.id, "turns", detail)
+    return _end_difference(recorded, again)
+
+
+def _turn_difference(before: tuple[str, Turn], after: tuple[str, Turn]) -> tuple[str, str] | None:
+    (seat, turn), (other_seat, other) = before, after
+    if seat != other_seat:
+        return "seat", f"recorded for {seat}, replayed {other_seat} is to move"
+    for name in COMPARED:
+        if _differ(getattr(turn, name), getattr(other, name)):
+            return name, f"recorded {_shown(getattr(turn, name))}, replayed {_shown(getattr(other, name))}"
+    return None
+
+
+def _end_difference(recorded: Episode, again: Episode) -> Fault | None:
+    if recorded.status not in BROKEN_OFF and again.status != recorded.status:
+        detail = f"recorded {recorded.status}, replayed {again.status} {again.error or ''}".rstrip()
+        return Fault(recorded.id, "status", detail)
+    for seat, trajectory in recorded.trajectories.items():
+        other = again.trajectories[seat]
+        for name in ("reward", "reward_parts"):
+            was, came = getattr(trajectory, name), getattr(other, name)
+            if _differ(was, came):
+                return Fault(recorded.id, name, f"of {seat}: recorded {was!r}, replayed {came!r}")
+    return None
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Exact, and NaN equals itself."""
+    return bool(one != other) and canonical_json(one) != canonical_json(other)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."

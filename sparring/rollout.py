@@ -1,0 +1,402 @@
+"""Plays environments with agents and records every episode, token for token.
+
+    Match (environment, agents by seat, seed) ─► run_matches ─► Episode
+
+Many matches run at once on one event loop, so that the turns of all of them meet in one batch of the language model.
+Environments that say `metadata["slow"] = True` step in a thread instead. A crashed or hung environment, or agent,
+costs its own episode: the error becomes the episode's status and everything played until then is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from sparring import registry
+from sparring.types import (
+    Agent,
+    Episode,
+    Observation,
+    Reply,
+    Status,
+    Trajectory,
+    Turn,
+    canonical_json,
+    derive_seed,
+    hash_observation,
+)
+
+T = TypeVar("T")
+STEP_TIMEOUT_SECONDS = 60.0
+ONLY_SEAT = "player_0"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One episode to be played."""
+
+    id: str
+    env_id: str
+    agents: Mapping[str, Agent]
+    """The agent of every seat."""
+    seed: int
+    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    task: str | None = None
+    group: str | None = None
+
+
+async def rollout(
+    env_id: str,
+    agents: Mapping[str, Agent],
+    seeds: Iterable[int],
+    concurrency: int = 256,
+    env_kwargs: Mapping[str, Any] | None = None,
+) -> AsyncIterator[Episode]:
+    """Stream the finished episodes of one environment and fixed seats, one episode a seed."""
+    kwargs = dict(env_kwargs or {})
+    matches = (Match(f"{env_id}/{seed}", env_id, agents, seed, kwargs, task=f"{env_id}/{seed}") for seed in seeds)
+    async for episode in run_matches(matches, concurrency):
+        yield episode
+
+
+async def run_matches(matches: Iterable[Match], concurrency: int = 256) -> AsyncIterator[Episode]:
+    """Stream episodes as they finish, at most `concurrency` in play."""
+    if concurrency < 1:
+        raise ValueError(f"concurrency must be >= 1, got {concurrency}")
+    waiting, pool = iter(matches), _EnvPool()
+    finished: asyncio.Queue[Episode | BaseException | None] = asyncio.Queue()
+
+    async def work() -> None:
+        try:
+            for match in waiting:
+                finished.put_nowait(await play_match(match, pool))
+            finished.put_nowait(None)
+        except Exception as error:  # noqa: BLE001  (handed to the consumer, who raises it)
+            finished.put_nowait(error)
+
+    workers = [asyncio.create_task(work()) for _ in range(concurrency)]
+    try:
+        busy = concurrency
+        while busy:
+            item = await finished.get()
+            if isinstance(item, BaseException):
+                raise item
+            if item is None:
+                busy -= 1
+            else:
+                yield item
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        pool.close()
+
+
+def play(
+    matches: Iterable[Match], concurrency: int = 256, on_episode: Callable[[Episode], None] | None = None
+) -> list[Episode]:
+    """Play all matches from synchronous code; episodes come back in the order of the matches."""
+    matches = list(matches)
+
+    async def collect() -> list[Episode]:
+        episodes = []
+        async for episode in run_matches(matches, max(1, min(concurrency, len(matches)))):
+            episodes.append(episode)
+            if on_episode is not None:
+                on_episode(episode)
+        return episodes
+
+    order = {match.id: position for position, match in enumerate(matches)}
+    return sorted(run_coroutine(collect()), key=lambda episode: order[episode.id])
+
+
+def act_now(agent: Agent, observation: Observation) -> Reply:
+    """An agent's reply from synchronous code. Agents that never wait are driven without an event loop."""
+    coroutine = agent.act(observation)
+    try:
+        waiting_for = coroutine.send(None)
+    except StopIteration as done:
+        reply: Reply = done.value
+        return reply
+    except RuntimeError as error:
+        if "no running event loop" not in str(error):
+            raise
+        return run_coroutine(agent.act(observation))
+    coroutine.close()
+    if waiting_for is not None and hasattr(waiting_for, "cancel"):
+        waiting_for.cancel()
+    return run_coroutine(agent.act(observation))
+
+
+def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run`, also where an event loop is already running (a notebook): then in a thread of its own."""
+    if not _loop_is_running():
+        return asyncio.run(coroutine)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
+def _loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+async def play_match(match: Match, pool: _EnvPool | None = None) -> Episode:
+    """Play one match to its end. Never raises for what an environment or an agent does."""
+    pool = pool or _EnvPool()
+    game = _Recording(match)
+    try:
+        with _Fault.of("env_error"):
+            env = pool.borrow(match)
+        playing = _play_aec if hasattr(env, "agent_iter") else _play_gymnasium
+        await playing(env, game)
+        pool.give_back(match, env)
+    except _Fault as fault:
+        game.status, game.error = fault.status, fault.text
+    return game.episode()
+
+
+async def _play_aec(env: Any, game: _Recording) -> None:
+    """A PettingZoo environment: whoever `agent_selection` names acts next."""
+    step = _stepper(env)
+    with _Fault.of("env_error"):
+        await step(env.reset, seed=game.match.seed)
+    while env.agents:
+        seat = env.agent_selection
+        with _Fault.of("env_error"):
+            if env.terminations[seat] or env.truncations[seat]:
+                env.step(None)
+                continue
+            observation = game.observe(seat, env.observe(seat), env.infos[seat])
+        started = time.perf_counter()
+        with _Fault.of("agent_error"):
+            reply = await game.match.agents[seat].act(observation)
+        acted = time.perf_counter()
+        with _Fault.of("env_error"):
+            await step(env.step, _action_for(env.action_space(seat), reply.action))
+            illegal = bool(env.infos[seat].get("illegal", False))
+            game.record(observation, reply, illegal, acted - started, time.perf_counter() - acted)
+            for other, reward in env.rewards.items():
+                game.reward(other, float(reward))
+            game.note_end(env)
+
+
+async def _play_gymnasium(env: Any, game: _Recording) -> None:
+    """A Gymnasium environment: one seat, `player_0`."""
+    step, seat = _stepper(env), ONLY_SEAT
+    with _Fault.of("env_error"):
+        seen, info = await step(env.reset, seed=game.match.seed)
+    over = False
+    while not over:
+        with _Fault.of("env_error"):
+            observation = game.observe(seat, seen, info)
+        started = time.perf_counter()
+        with _Fault.of("agent_error"):
+            reply = await game.match.agents[seat].act(observation)
+        acted = time.perf_counter()
+        with _Fault.of("env_error"):
+            seen, reward, terminated, truncated, info = await step(
+                env.step, _action_for(env.action_space, reply.action)
+            )
+            illegal = bool(info.get("illegal", False))
+            game.record(observation, reply, illegal, acted - started, time.perf_counter() - acted)
+            game.reward(seat, float(reward))
+            game.parts[seat] = dict(info.get("reward_parts", {}))
+        if truncated and not terminated:
+            game.status = "truncated"
+        over = terminated or truncated
+
+
+class _Recording:
+    """An episode in the making."""
+
+    def __init__(self, match: Match) -> None:
+        self.match = match
+        self.status: Status = "ok"
+        self.error: str | None = None
+        self.turns: dict[str, list[dict[str, Any]]] = {seat: [] for seat in match.agents}
+        self.rewards = dict.fromkeys(match.agents, 0.0)
+        self.parts: dict[str, dict[str, float]] = {}
+        self.count = 0
+
+    def observe(self, seat: str, seen: Any, info: Mapping[str, Any]) -> Observation:
+        if seat not in self.match.agents:
+            raise KeyError(f"no agent for seat {seat!r}; agents are given for {sorted(self.match.agents)}")
+        turn = len(self.turns[seat])
+        return Observation(
+            env_id=self.match.env_id,
+            seat=seat,
+            text=_text_of(seen),
+            legal_actions=_legal_actions(seen, info),
+            suggested_actions=info.get("suggested_actions"),
+            state_key=info.get("state_key"),
+            turn=turn,
+            seed=derive_seed(self.match.seed, seat, turn),
+        )
+
+    def record(self, seen: Observation, reply: Reply, illegal: bool, agent_seconds: float, env_seconds: float) -> None:
+        self.turns[seen.seat].append(
+            {
+                "index": self.count,
+                "observation": seen.text,
+                "observation_hash": hash_observation(seen.text, seen.legal_actions),
+                "legal_actions": seen.legal_actions,
+                "action": reply.action,
+                "legal": not illegal,
+                "reward": 0.0,
+                "segments": reply.segments,
+                "extends": reply.extends,
+                "info": {"stop_reason": reply.stop_reason},
+                "agent_seconds": agent_seconds,
+                "env_seconds": env_seconds,
+            }
+        )
+        self.count += 1
+
+    def reward(self, seat: str, reward: float) -> None:
+        """Credit a seat; the reward also lands on its latest turn."""
+        self.rewards[seat] += reward
+        if self.turns[seat]:
+            self.turns[seat][-1]["reward"] += reward
+
+    def note_end(self, env: Any) -> None:
+        """Keep what the environment says of the end, before its dead seats are stepped away."""
+        for seat, info in env.infos.items():
+            if "reward_parts" in info:
+                self.parts[seat] = {name: float(part) for name, part in info["reward_parts"].items()}
+        if any(env.truncations.values()) and not any(env.terminations.values()):
+            self.status = "truncated"
+
+    def episode(self) -> Episode:
+        match = self.match
+        return Episode(
+            id=match.id,
+            env_id=match.env_id,
+            env_version=registry.envs.row(match.env_id).version,
+            env_kwargs=dict(match.env_kwargs),
+            seed=match.seed,
+            status=self.status,
+            trajectories={seat: self._trajectory(seat) for seat in match.agents},
+            task=match.task,
+            group=match.group,
+            error=self.error,
+        )
+
+    def _trajectory(self, seat: str) -> Trajectory:
+        agent = self.match.agents[seat]
+        return Trajectory(
+            id=f"{self.match.id}/{seat}",
+            seat=seat,
+            agent=agent.name,
+            policy=agent.policy,
+            sampling=agent.sampling,
+            turns=tuple(Turn(**turn) for turn in self.turns[seat]),
+            reward=self.rewards[seat],
+            reward_parts=self.parts.get(seat) or {"payoff": self.rewards[seat]},
+            stop_reason={"ok": "terminated"}.get(self.status, self.status),
+        )
+
+
+class _Fault(Exception):
+    """Whose fault it was that an episode broke off: the one place where errors become data."""
+
+    def __init__(self, status: Literal["env_error", "agent_error"], text: str) -> None:
+        super().__init__(text)
+        self.status, self.text = status, text
+
+    @staticmethod
+    def of(status: Literal["env_error", "agent_error"]) -> _Boundary:
+        return _Boundary(status)
+
+
+class _Boundary:
+    """Turns any error inside it into a `_Fault`; interrupts pass through."""
+
+    __slots__ = ("status",)
+
+    def __init__(self, status: Literal["env_error", "agent_error"]) -> None:
+        self.status = status
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, Exception) and not isinstance(
+            error, (_Fault, registry.MissingExtra, registry.UnknownName)
+        ):
+            text = "".join(traceback.format_exception_only(error)).strip() or type(error).__name__
+            raise _Fault(self.status, text) from error
+
+
+class _EnvPool:
+    """Environments between episodes: `reset` leaves nothing of the last one, so one instance serves many matches."""
+
+    def __init__(self) -> None:
+        self._idle: dict[str, list[Any]] = {}
+
+    def borrow(self, match: Match) -> Any:
+        idle = self._idle.get(self._key(match))
+        return idle.pop() if idle else registry.envs.make(match.env_id, **match.env_kwargs)
+
+    def give_back(self, match: Match, env: Any) -> None:
+        self._idle.setdefault(self._key(match), []).append(env)
+
+    def close(self) -> None:
+        for idle in self._idle.values():
+            for env in idle:
+                env.close()
+
+    @staticmethod
+    def _key(match: Match) -> str:
+        return match.env_id + canonical_json(dict(match.env_kwargs))
+
+
+def _stepper(env: Any) -> Callable[..., Coroutine[Any, Any, Any]]:
+    """Calls the environment here, or in a thread with a time limit where it says that it is slow."""
+    if not (getattr(env, "metadata", None) or {}).get("slow"):
+
+        async def direct(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+        return direct
+
+    async def threaded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return await asyncio.wait_for(asyncio.to_thread(function, *args, **kwargs), STEP_TIMEOUT_SECONDS)
+
+    return threaded
+
+
+def _text_of(seen: Any) -> str:
+    """The text of an observation: itself, its `text` entry, or its plain rendering."""
+    if isinstance(seen, str):
+        return seen
+    if isinstance(seen, Mapping) and "text" in seen:
+        return str(seen["text"])
+    return str(seen)
+
+
+def _legal_actions(seen: Any, info: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The accepted strings, where the environment lists them; an action mask lists indices."""
+    if "legal_actions" in info:
+        return tuple(info["legal_actions"])
+    mask = info.get("action_mask", seen.get("action_mask") if isinstance(seen, Mapping) else None)
+    if mask is None or "suggested_actions" in info:
+        return None
+    return tuple(str(action) for action, legal in enumerate(mask) if legal)
+
+
+def _action_for(space: Any, text: str) -> Any:
+    """The action in the environment's own type: text as it is, a discrete action as its index."""
+    if not hasattr(space, "n"):
+        return text
+    if not text.strip().isdecimal() or not int(text) < int(space.n):
+        raise ValueError(f"action {text[:80]!r} is not an index below {space.n}")
+    return int(text)

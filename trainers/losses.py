@@ -1,0 +1,55 @@
+"""Token losses that papers define. Tensors in, tensors out, nothing is summed over tokens here.
+
+M target tokens, A choices of a token. Log-probabilities are nats.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def policy_gradient(
+    logp_M: Tensor, old_logp_M: Tensor, gain_M: Tensor, pain_M: Tensor, clip_low: float = 0.2, clip_high: float = 0.2
+) -> Tensor:
+    """The clipped surrogate of PPO (arXiv 1707.06347, equation 7) per token, negated: a loss [M].
+
+    With r = exp(logp - old): -(A min(r, 1 + high)) for A > 0 and -(A max(r, 1 - low)) for A < 0. Equal tokens with
+    different advantages can be one token: `gain_M` >= 0 is the sum of the positive ones, `pain_M` <= 0 of the
+    negative ones. At r = 1 the gradient is REINFORCE's.
+    """
+    ratio_M = torch.exp(logp_M - old_logp_M)
+    return -(gain_M * ratio_M.clamp(max=1.0 + clip_high) + pain_M * ratio_M.clamp(min=1.0 - clip_low))
+
+
+def importance_weight(old_logp_M: Tensor, sampling_logp_M: Tensor, cap: float = 2.0) -> Tensor:
+    """Truncated importance weight min(pi_old / pi_sampler, cap) [M], without gradient (arXiv 1802.01561, section 4.1).
+
+    `old_logp_M` is the learner's before this update, `sampling_logp_M` what the sampler recorded: the two differ even
+    for equal weights, by precision and kernels.
+    """
+    if cap < 1.0:
+        raise ValueError(f"cap must be >= 1, got {cap}")
+    return torch.exp(old_logp_M - sampling_logp_M).clamp(max=cap).detach()
+
+
+def kl_k2(logp_M: Tensor, reference_logp_M: Tensor) -> Tensor:
+    """Half the squared log-ratio [M]: on the policy's own samples its gradient is unbiased for KL(policy || reference).
+
+    (http://joschu.net/blog/kl-approx.html names it k2; KDRL, arXiv 2506.02208, uses its gradient.)
+    """
+    return 0.5 * (logp_M - reference_logp_M).square()
+
+
+def kl_k3(logp_M: Tensor, reference_logp_M: Tensor) -> Tensor:
+    """exp(d) - 1 - d with d = reference - logp [M]: GRPO's penalty (arXiv 2402.03300, equation 4). Never negative."""
+    difference_M = reference_logp_M - logp_M
+    return torch.exp(difference_M) - 1.0 - difference_M
+
+
+def kl_to_uniform(logp_MA: Tensor) -> Tensor:
+    """KL(policy || uniform) [M] over each token's choices; padding is -inf. The magnet of arXiv 2206.05825, uniform."""
+    valid_MA = torch.isfinite(logp_MA)
+    finite_MA = logp_MA.masked_fill(~valid_MA, 0.0)
+    negative_entropy_M = (finite_MA.exp() * finite_MA * valid_MA).sum(-1)
+    return negative_entropy_M + torch.log(valid_MA.sum(-1).float())

@@ -1,0 +1,129 @@
+"""A run on disk: `config.json`, `metrics.jsonl`, `checkpoints/`, `episodes/`.
+
+A checkpoint is everything that the next update depends on. It appears whole or not at all, so a run that is killed at
+any moment continues from the last one, and continues as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+FORMAT = 1
+
+
+class RunError(ValueError):
+    """A run folder that cannot be used as asked; the message says why and what would work."""
+
+
+class RunFolder:
+    """One run's files. Nothing that exists is ever overwritten by another run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.episodes = path / "episodes"
+        self.metrics = path / "metrics.jsonl"
+
+    @classmethod
+    def create(cls, path: Path, method: str, config: Mapping[str, Any]) -> RunFolder:
+        """A new run. Raises RunError where the folder already holds something."""
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(f"{path} already exists; continue that run with --resume, or choose another --run folder")
+        folder = cls(path)
+        folder.checkpoints.mkdir(parents=True)
+        text = json.dumps({"format": FORMAT, "method": method, "config": dict(config)}, indent=2)
+        _write_whole(path / "config.json", text.encode())
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """An existing run. Raises RunError where it is none, damaged, or of another format."""
+        folder = cls(path)
+        folder.read_config()
+        return folder
+
+    def read_config(self) -> dict[str, Any]:
+        """The run's `config.json`: format, method, config."""
+        file = self.path / "config.json"
+        if not file.is_file():
+            raise RunError(f"{self.path} is not a run folder: it has no config.json")
+        try:
+            found = json.loads(file.read_text())
+            written = found["format"]
+            found["method"], found["config"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{file} is damaged ({error}); nothing was changed") from error
+        if written != FORMAT:
+            raise RunError(f"{self.path} was written in run format {written}, this version reads format {FORMAT}")
+        return dict(found)
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Append one line to `metrics.jsonl`."""
+        with self.metrics.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def cut_metrics(self, updates: int) -> None:
+        """Drop the lines of updates that a resumed run will do again, and a torn last line."""
+        if self.metrics.exists():
+            kept = [line for line in read_metrics(self.metrics) if line["update"] < updates]
+            _write_whole(self.metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
+
+    def save_checkpoint(self, update: int, weights: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> Path:
+        """Write a checkpoint, then forget the older ones."""
+        target = self.checkpoints / f"update-{update:06d}"
+        partial = self.checkpoints / f".partial-{update:06d}"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        save_weights(partial / "weights.safetensors", weights)
+        torch.save(dict(state), partial / "state.pt")
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(partial, target)
+        for older in self._complete():
+            if older.name < target.name:
+                shutil.rmtree(older)
+        return target
+
+    def load_checkpoint(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+        """Weights and state of the last checkpoint, or None before the first."""
+        found = self._complete()
+        if not found:
+            return None
+        try:
+            return load_file(found[-1] / "weights.safetensors"), torch.load(found[-1] / "state.pt", weights_only=True)
+        except Exception as error:
+            raise RunError(f"checkpoint {found[-1]} is damaged ({error}); nothing was changed") from error
+
+    def _complete(self) -> list[Path]:
+        return sorted(self.checkpoints.glob("update-*"))
+
+
+def read_metrics(file: Path) -> list[dict[str, Any]]:
+    """The lines of a `metrics.jsonl`; a torn last line is left out."""
+    rows = []
+    for line in file.read_text().splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+def save_weights(file: Path, weights: Mapping[str, torch.Tensor]) -> None:
+    """Write weights so that the file appears whole; tied tensors are written once under each name."""
+    partial = file.with_name(f".{file.name}.partial")
+    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}, partial)
+    os.replace(partial, file)
+
+
+def _write_whole(file: Path, content: bytes) -> None:
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_bytes(content)
+    os.replace(partial, file)
