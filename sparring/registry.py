@@ -119,7 +119,9 @@ def import_submodules(package_name: str) -> None:
 def unknown(kind: str, name: str, known: Any) -> str:
     """The one sentence for an unknown name: the nearest right ones, or all of them when none is near."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    folded = {other.lower(): other for other in names}
+    near = [folded[match] for match in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)]
+    near = near or [other for other in names if name and name.lower() in other.lower()][:3]
     if near:
         return f"unknown {kind} {name!r}; did you mean {', '.join(map(repr, near))}?"
     return f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}"

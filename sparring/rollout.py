@@ -14,40 +14,23 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from sparring import registry
+from sparring.recording import Match, Recording
 from sparring.types import (
     Agent,
     Episode,
     Observation,
     Reply,
-    Status,
-    Trajectory,
-    Turn,
     canonical_json,
-    derive_seed,
-    hash_observation,
 )
+
+__all__ = ["EnvPool", "Match", "act_now", "play", "play_match", "rollout", "run_coroutine", "run_matches"]
 
 T = TypeVar("T")
 STEP_TIMEOUT_SECONDS = 60.0
 ONLY_SEAT = "player_0"
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One episode to be played."""
-
-    id: str
-    env_id: str
-    agents: Mapping[str, Agent]
-    """The agent of every seat."""
-    seed: int
-    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
-    task: str | None = None
-    group: str | None = None
 
 
 async def rollout(
@@ -64,17 +47,19 @@ async def rollout(
         yield episode
 
 
-async def run_matches(matches: Iterable[Match], concurrency: int = 256) -> AsyncIterator[Episode]:
-    """Stream episodes as they finish, at most `concurrency` in play."""
+async def run_matches(
+    matches: Iterable[Match], concurrency: int = 256, pool: EnvPool | None = None
+) -> AsyncIterator[Episode]:
+    """Stream episodes as they finish, at most `concurrency` in play. A `pool` keeps its environments for the next."""
     if concurrency < 1:
         raise ValueError(f"concurrency must be >= 1, got {concurrency}")
-    waiting, pool = iter(matches), _EnvPool()
+    waiting, lent = iter(matches), pool or EnvPool()
     finished: asyncio.Queue[Episode | BaseException | None] = asyncio.Queue()
 
     async def work() -> None:
         try:
             for match in waiting:
-                finished.put_nowait(await play_match(match, pool))
+                finished.put_nowait(await play_match(match, lent))
             finished.put_nowait(None)
         except Exception as error:  # noqa: BLE001  (handed to the consumer, who raises it)
             finished.put_nowait(error)
@@ -94,18 +79,22 @@ async def run_matches(matches: Iterable[Match], concurrency: int = 256) -> Async
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-        pool.close()
+        if pool is None:
+            lent.close()
 
 
 def play(
-    matches: Iterable[Match], concurrency: int = 256, on_episode: Callable[[Episode], None] | None = None
+    matches: Iterable[Match],
+    concurrency: int = 256,
+    on_episode: Callable[[Episode], None] | None = None,
+    pool: EnvPool | None = None,
 ) -> list[Episode]:
     """Play all matches from synchronous code; episodes come back in the order of the matches."""
     matches = list(matches)
 
     async def collect() -> list[Episode]:
         episodes = []
-        async for episode in run_matches(matches, max(1, min(concurrency, len(matches)))):
+        async for episode in run_matches(matches, max(1, min(concurrency, len(matches))), pool):
             episodes.append(episode)
             if on_episode is not None:
                 on_episode(episode)
@@ -149,10 +138,10 @@ def _loop_is_running() -> bool:
     return True
 
 
-async def play_match(match: Match, pool: _EnvPool | None = None) -> Episode:
+async def play_match(match: Match, pool: EnvPool | None = None) -> Episode:
     """Play one match to its end. Never raises for what an environment or an agent does."""
-    pool = pool or _EnvPool()
-    game = _Recording(match)
+    pool = pool or EnvPool()
+    game = Recording(match)
     try:
         with _Fault.of("env_error"):
             env = pool.borrow(match)
@@ -164,7 +153,7 @@ async def play_match(match: Match, pool: _EnvPool | None = None) -> Episode:
     return game.episode()
 
 
-async def _play_aec(env: Any, game: _Recording) -> None:
+async def _play_aec(env: Any, game: Recording) -> None:
     """A PettingZoo environment: whoever `agent_selection` names acts next."""
     step = _stepper(env)
     with _Fault.of("env_error"):
@@ -189,7 +178,7 @@ async def _play_aec(env: Any, game: _Recording) -> None:
             game.note_end(env)
 
 
-async def _play_gymnasium(env: Any, game: _Recording) -> None:
+async def _play_gymnasium(env: Any, game: Recording) -> None:
     """A Gymnasium environment: one seat, `player_0`."""
     step, seat = _stepper(env), ONLY_SEAT
     with _Fault.of("env_error"):
@@ -213,96 +202,6 @@ async def _play_gymnasium(env: Any, game: _Recording) -> None:
         if truncated and not terminated:
             game.status = "truncated"
         over = terminated or truncated
-
-
-class _Recording:
-    """An episode in the making."""
-
-    def __init__(self, match: Match) -> None:
-        self.match = match
-        self.status: Status = "ok"
-        self.error: str | None = None
-        self.turns: dict[str, list[dict[str, Any]]] = {seat: [] for seat in match.agents}
-        self.rewards = dict.fromkeys(match.agents, 0.0)
-        self.parts: dict[str, dict[str, float]] = {}
-        self.count = 0
-
-    def observe(self, seat: str, seen: Any, info: Mapping[str, Any]) -> Observation:
-        if seat not in self.match.agents:
-            raise KeyError(f"no agent for seat {seat!r}; agents are given for {sorted(self.match.agents)}")
-        turn = len(self.turns[seat])
-        return Observation(
-            env_id=self.match.env_id,
-            seat=seat,
-            text=_text_of(seen),
-            legal_actions=_legal_actions(seen, info),
-            suggested_actions=info.get("suggested_actions"),
-            state_key=info.get("state_key"),
-            turn=turn,
-            seed=derive_seed(self.match.seed, seat, turn),
-        )
-
-    def record(self, seen: Observation, reply: Reply, illegal: bool, agent_seconds: float, env_seconds: float) -> None:
-        self.turns[seen.seat].append(
-            {
-                "index": self.count,
-                "observation": seen.text,
-                "observation_hash": hash_observation(seen.text, seen.legal_actions),
-                "legal_actions": seen.legal_actions,
-                "action": reply.action,
-                "legal": not illegal,
-                "reward": 0.0,
-                "segments": reply.segments,
-                "extends": reply.extends,
-                "info": {"stop_reason": reply.stop_reason},
-                "agent_seconds": agent_seconds,
-                "env_seconds": env_seconds,
-            }
-        )
-        self.count += 1
-
-    def reward(self, seat: str, reward: float) -> None:
-        """Credit a seat; the reward also lands on its latest turn."""
-        self.rewards[seat] += reward
-        if self.turns[seat]:
-            self.turns[seat][-1]["reward"] += reward
-
-    def note_end(self, env: Any) -> None:
-        """Keep what the environment says of the end, before its dead seats are stepped away."""
-        for seat, info in env.infos.items():
-            if "reward_parts" in info:
-                self.parts[seat] = {name: float(part) for name, part in info["reward_parts"].items()}
-        if any(env.truncations.values()) and not any(env.terminations.values()):
-            self.status = "truncated"
-
-    def episode(self) -> Episode:
-        match = self.match
-        return Episode(
-            id=match.id,
-            env_id=match.env_id,
-            env_version=registry.envs.row(match.env_id).version,
-            env_kwargs=dict(match.env_kwargs),
-            seed=match.seed,
-            status=self.status,
-            trajectories={seat: self._trajectory(seat) for seat in match.agents},
-            task=match.task,
-            group=match.group,
-            error=self.error,
-        )
-
-    def _trajectory(self, seat: str) -> Trajectory:
-        agent = self.match.agents[seat]
-        return Trajectory(
-            id=f"{self.match.id}/{seat}",
-            seat=seat,
-            agent=agent.name,
-            policy=agent.policy,
-            sampling=agent.sampling,
-            turns=tuple(Turn(**turn) for turn in self.turns[seat]),
-            reward=self.rewards[seat],
-            reward_parts=self.parts.get(seat) or {"payoff": self.rewards[seat]},
-            stop_reason={"ok": "terminated"}.get(self.status, self.status),
-        )
 
 
 class _Fault(Exception):
@@ -336,7 +235,7 @@ class _Boundary:
             raise _Fault(self.status, text) from error
 
 
-class _EnvPool:
+class EnvPool:
     """Environments between episodes: `reset` leaves nothing of the last one, so one instance serves many matches."""
 
     def __init__(self) -> None:
@@ -372,25 +271,6 @@ def _stepper(env: Any) -> Callable[..., Coroutine[Any, Any, Any]]:
         return await asyncio.wait_for(asyncio.to_thread(function, *args, **kwargs), STEP_TIMEOUT_SECONDS)
 
     return threaded
-
-
-def _text_of(seen: Any) -> str:
-    """The text of an observation: itself, its `text` entry, or its plain rendering."""
-    if isinstance(seen, str):
-        return seen
-    if isinstance(seen, Mapping) and "text" in seen:
-        return str(seen["text"])
-    return str(seen)
-
-
-def _legal_actions(seen: Any, info: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The accepted strings, where the environment lists them; an action mask lists indices."""
-    if "legal_actions" in info:
-        return tuple(info["legal_actions"])
-    mask = info.get("action_mask", seen.get("action_mask") if isinstance(seen, Mapping) else None)
-    if mask is None or "suggested_actions" in info:
-        return None
-    return tuple(str(action) for action, legal in enumerate(mask) if legal)
 
 
 def _action_for(space: Any, text: str) -> Any:

@@ -155,9 +155,20 @@ class Episode:
 class Agent(Protocol):
     """Anything that answers what a seat sees. Async, so that thousands of episodes meet in one batch."""
 
-    name: str
-    policy: Policy
-    sampling: Sampling | None
+    @property
+    def name(self) -> str:
+        """What tables and reports call it."""
+        ...
+
+    @property
+    def policy(self) -> Policy:
+        """Which weights act now."""
+        ...
+
+    @property
+    def sampling(self) -> Sampling | None:
+        """How its tokens are drawn; None where there are no tokens."""
+        ...
 
     async def act(self, observation: Observation) -> Reply:
         """The reply to one observation. Must be a function of the observation (its seed included) and the weights."""

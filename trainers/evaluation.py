@@ -47,6 +47,20 @@ class Evaluator:
         policies = [policy for _, policy in self.history[game]]
         return game_theory.average_policy(game, policies, [update + 1.0 for update, _ in self.history[game]])
 
+    def policies(self) -> dict[str, dict[str, Table]]:
+        """Per game: the first, the best and the last policy, and the league average."""
+        found = {}
+        for game, history in self.history.items():
+            scored = [(game_theory.nash_conv(game, policy), update, policy) for update, policy in history]
+            _, update, best = min(scored, key=lambda entry: entry[:2])
+            found[game] = {
+                "first": history[0][1],
+                f"best (update {update})": best,
+                "last": history[-1][1],
+                "league average": self.average(game),
+            }
+        return found
+
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold."""
         return {"history": self.history, "best": self.best}

@@ -211,11 +211,18 @@ def _targets(packed: Pack, members: list[Merged], chosen: bool, device: torch.de
         return None
     nodes, tokens, *floats = (np.asarray(column) for column in zip(*columns, strict=True))
     _, which, times = np.unique(nodes, return_inverse=True, return_counts=True)
-    tensors = [torch.as_tensor(column, dtype=torch.float32, device=device) for column in floats]
+    sampling, gain, pain, imitation, reference_M, referenced, decision = (
+        torch.as_tensor(column, dtype=torch.float32, device=device) for column in [*floats, 1.0 / times[which]]
+    )
     return _Targets(
-        torch.as_tensor(nodes, device=device),
-        torch.as_tensor(tokens, device=device),
-        *tensors,
+        nodes_M=torch.as_tensor(nodes, device=device),
+        tokens_M=torch.as_tensor(tokens, device=device),
+        sampling_M=sampling,
+        gain_M=gain,
+        pain_M=pain,
+        imitation_M=imitation,
+        reference_M=reference_M,
+        has_reference_M=referenced,
         choices=Choices.of(choices, device) if chosen else None,
-        decision_M=torch.as_tensor(1.0 / times[which], dtype=torch.float32, device=device),
+        decision_M=decision,
     )

@@ -70,6 +70,10 @@ class RunFolder:
         with self.metrics.open("a") as file:
             file.write(json.dumps(row) + "\n")
 
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a file beside `config.json`, whole."""
+        _write_whole(self.path / name, json.dumps(value, indent=1).encode())
+
     def cut_metrics(self, updates: int) -> None:
         """Drop the lines of updates that a resumed run will do again, and a torn last line."""
         if self.metrics.exists():

@@ -22,18 +22,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from safetensors.torch import load_file
 
 from sparring import registry
 from sparring.agents.language_model import LanguageModelAgent
-from sparring.agents.models.transformers import TransformersModel
-from sparring.rollout import Match, play
+from sparring.agents.models.transformers import SMALL_MODEL, TransformersModel
+from sparring.rollout import EnvPool, Match, play
+from sparring.scoreboard.matches import rotated_matches, seats_of
 from sparring.scoreboard.store import Store
 from sparring.trainers.advantages import RoleBaselines, group_relative, reinforce
 from sparring.trainers.batch import Signal, merge, signals_of
 from sparring.trainers.evaluation import Evaluator, episode_metrics, trained
 from sparring.trainers.league import League, frozen_seat
 from sparring.trainers.learner import Learner, LearnerConfig
-from sparring.trainers.run_folder import RunFolder, load_file, save_weights
+from sparring.trainers.run_folder import RunFolder, save_weights
 from sparring.types import Episode, Sampling, derive_seed
 
 Metrics = dict[str, Any]
@@ -65,10 +67,10 @@ class Config:
     """Advantage: role-conditioned baseline (SPIRAL), none, or relative to the batch's mean per game and role."""
     baseline_decay: float = 0.95
     """Decay of the role baselines."""
-    learning_rate: float = 3e-4
-    """AdamW step size at the first update."""
-    learning_rate_final: float = 3e-5
-    """And at the last; in between it falls geometrically, so that the last iterate settles."""
+    learning_rate: float | None = None
+    """AdamW step size at the first update. None: 3e-4 for models under 10 million parameters, else 3e-5."""
+    learning_rate_decay: float = 0.1
+    """What is left of it at the last update; in between it falls geometrically, so that the last iterate settles."""
     momentum: float = 0.0
     """AdamW's first moment. Self-play with momentum overshoots and cycles; without it converges."""
     magnet: float = 0.5
@@ -116,14 +118,14 @@ class Config:
 class Spiral:
     """Self-play RL with role-conditioned advantages (SPIRAL)."""
 
-    Config = Config
+    config_type = Config
 
     def __init__(self, config: Config, folder: RunFolder) -> None:
         for game in config.games:
             registry.envs.row(game)
         self.config, self.folder = config, folder
         self.model = TransformersModel(config.model, device=config.device, seed=config.seed)
-        self.learner = Learner(self.model, _learner_config(config))
+        self.learner = Learner(self.model, _learner_config(config, self.model))
         self.baselines = RoleBaselines(config.baseline_decay)
         self.league = League(config.league_size)
         self.sampling = Sampling(
@@ -133,6 +135,7 @@ class Spiral:
         self.frozen: LanguageModelAgent | None = None
         self.done = 0
         self.evaluator = Evaluator(config.games)
+        self.pool = EnvPool()
 
     @classmethod
     def start(cls, config: Config, path: Path) -> Spiral:
@@ -177,7 +180,8 @@ class Spiral:
         episodes = self._collect(self._matches(), store)
         metrics |= episode_metrics(episodes, time.perf_counter() - playing)
         magnet = self._scheduled(self.config.magnet, self.config.magnet_final)
-        self.learner.learning_rate = self._scheduled(self.config.learning_rate, self.config.learning_rate_final)
+        first_rate = self.learner.config.learning_rate
+        self.learner.learning_rate = self._scheduled(first_rate, first_rate * self.config.learning_rate_decay)
         metrics |= self.learner.step(merge(self.signals(episodes, store)), magnet=magnet)
         metrics |= {"magnet": magnet, "learning_rate": self.learner.learning_rate}
         metrics |= {"seconds": time.perf_counter() - started}
@@ -191,7 +195,9 @@ class Spiral:
         started = time.perf_counter()
         self.model.sync(None, f"update-{self.done}")
         self._play_random(store, "after")
-        return {"update": self.done, **self._evaluate(), "seconds": time.perf_counter() - started}
+        metrics: Metrics = {"update": self.done, **self._evaluate()}
+        self.folder.write_json("policies.json", self.evaluator.policies())
+        return {**metrics, "seconds": time.perf_counter() - started}
 
     def _scheduled(self, first: float, last: float) -> float:
         """A hyper-parameter at this update: from `first` to `last` geometrically; constant where either is 0."""
@@ -221,7 +227,7 @@ class Spiral:
         config, opponent = self.config, self._frozen_opponent()
         for index in range(config.games_per_update):
             game = config.games[index % len(config.games)]
-            name, seats = f"update-{self.done}/{index}", _seats(game)
+            name, seats = f"update-{self.done}/{index}", seats_of(game)
             frozen = frozen_seat(index // len(config.games), seats, config.league_share) if opponent else None
             players = {seat: opponent if opponent and seat == frozen else self.player for seat in seats}
             yield Match(name, game, players, derive_seed(config.seed, name), task=name, group=f"update-{self.done}")
@@ -229,22 +235,16 @@ class Spiral:
     def _play_random(self, store: Store, moment: str) -> None:
         """Games against uniform play, seats rotating, for the scoreboard's win/draw/loss table."""
         player = self._agent(self.model, f"{self.config.model} ({moment})", trainable=False)
-        matches = []
+        seed, group = derive_seed(self.config.seed, "evaluation"), f"evaluation/{moment}"
         for game in self.config.games:
-            seats = _seats(game)
-            for index in range(self.config.evaluation_games):
-                name = f"{moment}/{game}/{index}"
-                players = {seat: registry.make_agent("random") for seat in seats}
-                players[seats[index % len(seats)]] = player
-                seed = derive_seed(self.config.seed, "evaluation", game, index // len(seats))
-                matches.append(Match(name, game, players, seed, task=f"{game}/{seed}", group=f"evaluation/{moment}"))
-        self._collect(matches, store)
+            players = [player, *(registry.make_agent("random") for _ in seats_of(game)[1:])]
+            self._collect(rotated_matches(game, players, self.config.evaluation_games, seed, moment, group), store)
 
     def _collect(self, matches: Iterable[Match], store: Store) -> list[Episode]:
         """Play what the store does not hold yet; what an interrupted run had already played is taken from there."""
         matches = list(matches)
         stored = store.get_many([match.id for match in matches if match.id in store])
-        played = play([match for match in matches if match.id not in stored], concurrency=len(matches))
+        played = play([match for match in matches if match.id not in stored], concurrency=len(matches), pool=self.pool)
         store.append(played)
         _stop_if_mostly_faults(played)
         found = stored | {episode.id: episode for episode in played}
@@ -310,11 +310,11 @@ class Spiral:
         on_update(metrics)
 
 
-def _learner_config(config: Config) -> LearnerConfig:
+def _learner_config(config: Config, model: TransformersModel) -> LearnerConfig:
+    small = sum(parameter.numel() for parameter in model.module.parameters()) < SMALL_MODEL
+    rate = config.learning_rate if config.learning_rate is not None else (3e-4 if small else 3e-5)
     length = 1 if config.decoding == "legal" else config.max_new_tokens
-    return LearnerConfig(
-        learning_rate=config.learning_rate, betas=(config.momentum, 0.95), epochs=config.epochs, length=length
-    )
+    return LearnerConfig(learning_rate=rate, betas=(config.momentum, 0.95), epochs=config.epochs, length=length)
 
 
 def _stop_if_mostly_faults(episodes: list[Episode]) -> None:
@@ -325,7 +325,3 @@ def _stop_if_mostly_faults(episodes: list[Episode]) -> None:
         raise RuntimeError(
             f"{len(faults)} of {len(episodes)} episodes failed; the first: {first.id}: {first.status}: {first.error}"
         )
-
-
-def _seats(game: str) -> list[str]:
-    return [f"player_{index}" for index in range(registry.envs.row(game).seats)]

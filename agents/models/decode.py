@@ -62,7 +62,7 @@ class Engine:
         self.context: int = config.max_position_embeddings
         self.device = next(model.parameters()).device
         self._fused = FusedLlama(model, dtype) if can_fuse(config) else None
-        self._plain = None if self._fused else copy.deepcopy(model).to(dtype).eval().requires_grad_(False)
+        self._plain: Any = None if self._fused else copy.deepcopy(model).to(dtype).eval().requires_grad_(False)
 
     @property
     def fused(self) -> bool:
@@ -76,8 +76,8 @@ class Engine:
         if self._fused:
             self._fused.sync(state)
         else:
-            assert self._plain is not None
-            self._plain.load_state_dict(state)
+            for name, parameter in self._plain.named_parameters():
+                parameter.copy_(state[name])
 
     def start(self, prompts: Sequence[Sequence[int]], rows: Sequence[int], steps: int) -> Rows:
         """Compute distinct prompts for rows that name them by index."""
@@ -179,7 +179,8 @@ class _PlainRows:
         output = model(
             tokens, attention_mask=self._mask, position_ids=(self._mask.cumsum(-1) - 1).clamp(min=0), use_cache=True
         )
-        self._cache, self._logits = output.past_key_values, output.logits[:, -1]
+        self._cache = output.past_key_values
+        self._logits: Tensor = output.logits[:, -1]
         self.keep(list(rows))
 
     def first(self) -> Tensor:

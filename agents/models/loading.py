@@ -67,7 +67,7 @@ def fingerprint(model: torch.nn.Module) -> str:
     digest = hashlib.sha256()
     for name, parameter in model.named_parameters():
         digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
-        digest.update(parameter.detach().cpu().contiguous().view(-1).view(byte).numpy())
+        digest.update(parameter.detach().cpu().contiguous().view(-1).view(byte).numpy().data)
     return digest.hexdigest()
 
 

@@ -16,20 +16,20 @@ from numpy.typing import NDArray
 from sparring import registry
 from sparring.envs.games.trades import (
     MENU,
-    MENU_COUNTS,
-    MENU_GIVES,
     RESOURCES,
     Offer,
+    Trader,
     covers,
+    menu_mask,
     read_offer,
     split_message,
-    suggestions,
-    worth,
 )
 from sparring.envs.text_game import MAX_ACTION_LENGTH, OTHER, SEATS, TextGame
 
-BASE_VALUES = (5, 10, 15, 25, 40)
-LOWEST_VALUE, HIGHEST_VALUE = 5, 40
+VALUE_RANGES = ((5, 6), (8, 12), (12, 18), (20, 30), (32, 40))
+"""Of RESOURCES in their order: 5, 10, 15, 25, 40, each 20 % up or down, within 5 to 40."""
+HIGHEST_VALUE = 40
+HIGHEST_WORTH = 25 * (6 + 12 + 18 + 30 + 40)
 FEWEST, MOST = 5, 25
 PLAIN = ("accept", "deny", "pass")
 RULES = (
@@ -67,10 +67,11 @@ class SimpleNegotiation(TextGame):
     def tensor(self, seat: str) -> NDArray[np.float32]:
         """Stock, values, standing offer (gives, wants), whether it is the seat's to answer, gain, time left."""
         offer = self._offer or Offer((0,) * len(RESOURCES), (0,) * len(RESOURCES))
-        goods = np.array([*self._stock[seat], *offer.gives, *offer.wants]) / (2 * MOST)
+        trader = self._traders[seat]
+        goods = np.array([*trader.stock, *offer.gives, *offer.wants]) / (2 * MOST)
         mine = self._offer is not None and self.to_move == seat
-        rest = [mine, self._gain(seat) / (MOST * sum(BASE_VALUES)), 1 - self._played / self.turns]
-        values = np.array(self._values[seat]) / HIGHEST_VALUE
+        rest = [mine, trader.gain / HIGHEST_WORTH, 1 - self._played / self.turns]
+        values = np.array(trader.values) / HIGHEST_VALUE
         return np.clip(np.concatenate([goods, values, rest]), -1, 1).astype(np.float32)
 
     def action_text(self, action: int) -> str:
@@ -83,11 +84,12 @@ class SimpleNegotiation(TextGame):
         if seed is not None:
             self._generator.seed(seed)
         draw = self._generator.randint
-        self._stock = {seat: [draw(FEWEST, MOST) for _ in RESOURCES] for seat in SEATS}
-        self._values = {seat: [draw(*_value_range(base)) for base in BASE_VALUES] for seat in SEATS}
-        self._start_worth = {seat: worth(self._stock[seat], self._values[seat]) for seat in SEATS}
+        self._traders = {
+            seat: Trader([draw(FEWEST, MOST) for _ in RESOURCES], [draw(low, high) for low, high in VALUE_RANGES])
+            for seat in SEATS
+        }
         self._offer: Offer | None = None
-        self._log: list[tuple[str, str, str]] = []
+        self._log = {seat: "" for seat in SEATS}
         self._played = 0
         self.to_move = "player_0"
 
@@ -101,7 +103,7 @@ class SimpleNegotiation(TextGame):
         if word == "pass" or (word == "deny" and self._offer is not None):
             return self._end_turn("denied the offer" if word == "deny" else "passed", message)
         offer = read_offer(command)
-        if offer is None or not covers(self._stock[self._seat], offer.gives):
+        if offer is None or not covers(self._traders[self._seat].stock, offer.gives):
             return False
         return self._end_turn(f"offered {offer}", message, offer)
 
@@ -109,14 +111,13 @@ class SimpleNegotiation(TextGame):
         return self._end_turn("passed", "")
 
     def _payoff(self) -> float:
-        first, second = self._gain("player_0"), self._gain("player_1")
+        first, second = self._traders["player_0"].gain, self._traders["player_1"].gain
         return float((first > second) - (first < second))
 
     def _info(self) -> dict[str, Any]:
         seat = self._seat
-        offers = [f"offer: {offer}" for offer in suggestions(self._stock[seat], self._values[seat])]
         return {
-            "suggested_actions": (*self._plain_actions(seat), *offers),
+            "suggested_actions": self._plain_actions(seat) + self._traders[seat].suggested,
             "state_key": self._view(seat),
             "action_mask": self._mask(seat),
         }
@@ -127,41 +128,39 @@ class SimpleNegotiation(TextGame):
 
     def _accept(self, message: str) -> bool:
         seat, offer = self._seat, self._offer
-        if offer is None or not covers(self._stock[seat], offer.wants):
+        if offer is None or not covers(self._traders[seat].stock, offer.wants):
             return False
-        for at, (gives, wants) in enumerate(zip(offer.gives, offer.wants, strict=True)):
-            self._stock[seat][at] += gives - wants
-            self._stock[OTHER[seat]][at] += wants - gives
+        self._traders[seat].trade(gets=offer.gives, gives=offer.wants)
+        self._traders[OTHER[seat]].trade(gets=offer.wants, gives=offer.gives)
         return self._end_turn("accepted the offer", message)
 
     def _end_turn(self, event: str, message: str, offer: Offer | None = None) -> bool:
         """Note what happened and hand over; an offer that was not accepted lapses here."""
-        self._log.append((self._seat, event, message[:MAX_ACTION_LENGTH]))
-        self._offer = offer
+        seat = self._seat
         self._played += 1
-        self.to_move = OTHER[self._seat] if self._played < self.turns else None
+        said = f'{event}, saying "{message[:MAX_ACTION_LENGTH]}".' if message else f"{event}."
+        self._log[seat] += f"\nTurn {self._played}: you {said}"
+        self._log[OTHER[seat]] += f"\nTurn {self._played}: opponent {said}"
+        self._offer = offer
+        self.to_move = OTHER[seat] if self._played < self.turns else None
         return True
-
-    def _gain(self, seat: str) -> int:
-        return worth(self._stock[seat], self._values[seat]) - self._start_worth[seat]
 
     def _plain_actions(self, seat: str) -> tuple[str, ...]:
         if self._offer is None:
             return ("pass",)
-        return PLAIN if covers(self._stock[seat], self._offer.wants) else ("deny", "pass")
+        return PLAIN if covers(self._traders[seat].stock, self._offer.wants) else ("deny", "pass")
 
     def _mask(self, seat: str) -> NDArray[np.int8]:
-        mask = np.zeros(self.num_actions, np.int8)
-        mask[[PLAIN.index(word) for word in self._plain_actions(seat)]] = 1
-        mask[len(PLAIN) :] = np.array(self._stock[seat])[MENU_GIVES] >= MENU_COUNTS
-        return mask
+        words = self._plain_actions(seat)
+        plain = np.array([word in words for word in PLAIN], np.int8)
+        return np.concatenate([plain, menu_mask(self._traders[seat].stock)])
 
     def _view(self, seat: str) -> str:
-        stock = zip(self._stock[seat], RESOURCES, self._values[seat], strict=True)
-        goods = ", ".join([f"{count} {name} at {value}" for count, name, value in stock])
-        log = "".join([_told(at, entry, seat) for at, entry in enumerate(self._log)])
-        turn = min(self._played + 1, self.turns)
-        return f"Turn {turn} of {self.turns}.{log}\nYou have {goods}. Your gain so far: {self._gain(seat)}."
+        trader, turn = self._traders[seat], min(self._played + 1, self.turns)
+        return (
+            f"Turn {turn} of {self.turns}.{self._log[seat]}\n"
+            f"You have {trader.goods}. Your gain so far: {trader.gain}."
+        )
 
     def _last_line(self, seat: str) -> str:
         if self._over:
@@ -170,14 +169,3 @@ class SimpleNegotiation(TextGame):
             return "The other player is to move."
         plain = " ".join([f"[{word}]" for word in self._plain_actions(seat)])
         return f"Actions: {plain} or an offer like [offer: 2 Wheat, 1 Wood -> 1 Ore]"
-
-
-def _value_range(base: int) -> tuple[int, int]:
-    spread = base // 5
-    return max(base - spread, LOWEST_VALUE), min(base + spread, HIGHEST_VALUE)
-
-
-def _told(at: int, entry: tuple[str, str, str], seat: str) -> str:
-    who, event, message = entry
-    said = f', saying "{message}"' if message else ""
-    return f"\nTurn {at + 1}: {'you' if who == seat else 'opponent'} {event}{said}."

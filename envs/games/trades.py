@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparring.envs.text_game import BLANKS
 
@@ -28,6 +30,7 @@ class Offer:
     gives: Goods
     wants: Goods
 
+    @lru_cache(maxsize=10_000)  # noqa: B019  (offers are values, and few)
     def __str__(self) -> str:
         return f"{written(self.gives)} -> {written(self.wants)}"
 
@@ -47,6 +50,7 @@ def worth(stock: Sequence[int], values: Sequence[int]) -> int:
     return sum([count * value for count, value in zip(stock, values, strict=True)])
 
 
+@lru_cache(maxsize=4_096)
 def read_offer(text: str) -> Offer | None:
     """The offer that a string such as "Offer: 3 Sheep, 2 Ore -> 5 Brick" makes.
 
@@ -84,6 +88,7 @@ def _read_goods(text: str) -> Goods | None:
     return tuple(counts) if any(counts) else None
 
 
+@lru_cache(maxsize=1_000)
 def _single(at: int, count: int) -> Goods:
     return tuple(count if index == at else 0 for index in range(len(RESOURCES)))
 
@@ -98,8 +103,42 @@ _SWAPS = [
 ]
 MENU = tuple(Offer(_single(give, count), _single(want, price)) for give, count, want, price in _SWAPS)
 """Offers of one resource for another: the discrete view's actions after accept, deny and pass."""
-MENU_GIVES = np.array([give for give, _, _, _ in _SWAPS])
-MENU_COUNTS = np.array([count for _, count, _, _ in _SWAPS])
+_GIVES = np.array([give for give, _, _, _ in _SWAPS])
+_COUNTS = np.array([count for _, count, _, _ in _SWAPS])
+
+
+class Trader:
+    """One side: its stock, its private values, and what follows from them until the next trade."""
+
+    __slots__ = ("_start", "goods", "gain", "stock", "suggested", "values")
+
+    def __init__(self, stock: list[int], values: list[int]) -> None:
+        self.stock, self.values = stock, values
+        self._start = worth(stock, values)
+        self._look()
+
+    def trade(self, gets: Goods, gives: Goods) -> None:
+        """Exchange goods."""
+        self.stock = [have + get - give for have, get, give in zip(self.stock, gets, gives, strict=True)]
+        self._look()
+
+    def _look(self) -> None:
+        stock = zip(self.stock, RESOURCES, self.values, strict=True)
+        self.goods = ", ".join([f"{count} {name} at {value}" for count, name, value in stock])
+        self.gain = worth(self.stock, self.values) - self._start
+        self.suggested = tuple([f"offer: {offer}" for offer in suggestions(self.stock, self.values)])
+
+
+def menu_mask(stock: Sequence[int]) -> NDArray[np.int8]:
+    """[len(MENU)], read-only: 1 for the offers of the menu that the stock can pay."""
+    return _menu_mask(tuple([min(count, MENU_QUANTITIES[-1]) for count in stock]))
+
+
+@lru_cache(maxsize=10_000)
+def _menu_mask(stock: Goods) -> NDArray[np.int8]:
+    mask: NDArray[np.int8] = (np.array(stock)[_GIVES] >= _COUNTS).astype(np.int8)
+    mask.flags.writeable = False
+    return mask
 
 
 def suggestions(stock: Sequence[int], values: Sequence[int]) -> list[Offer]:

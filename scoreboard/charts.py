@@ -1,0 +1,208 @@
+"""The geometry of line charts: series in, coordinates out. The report template draws them as SVG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sparring.types import canonical_json
+
+MOST_POINTS = 800
+LABEL_GAP = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line: `points` are (x, y)."""
+
+    label: str
+    points: Sequence[tuple[float, float]]
+    color: int = 0
+    """Index into the palette."""
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A mark on an axis: where, and what it says."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A series in pixels."""
+
+    label: str
+    path: str
+    color: int
+    dashed: bool
+    end: tuple[float, float]
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A horizontal line with its name beside it; `label_y` is moved where names would overlap."""
+
+    label: str
+    y: float
+    label_y: float
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where the plot lies in the picture, in pixels."""
+
+    width: float = 960
+    height: float = 380
+    left: float = 52
+    right: float = 190
+    top: float = 14
+    bottom: float = 34
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Everything the template draws; `hover` is JSON for the script."""
+
+    title: str
+    frame: Frame
+    lines: tuple[Line, ...]
+    references: tuple[Reference, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    hover: str
+
+
+WIDE = Frame()
+SMALL = Frame(width=310, height=150, left=46, right=10, top=10, bottom=24)
+
+
+def line_chart(
+    title: str,
+    series: Iterable[Series],
+    references: Mapping[str, float] | None = None,
+    frame: Frame = WIDE,
+    zero_based: bool = False,
+) -> Chart | None:
+    """A chart of all finite points; None if there are none."""
+    drawn = [_thinned(one) for one in series]
+    drawn = [one for one in drawn if one.points]
+    if not drawn:
+        return None
+    marks = {name: value for name, value in (references or {}).items() if math.isfinite(value)}
+    xs = [x for one in drawn for x, _ in one.points]
+    ys = [y for one in drawn for _, y in one.points] + list(marks.values())
+    x_scale = _Scale(min(xs), max(xs), frame.left, frame.width - frame.right)
+    low, high = _padded(min(ys), max(ys), zero_based)
+    y_scale = _Scale(low, high, frame.height - frame.bottom, frame.top)
+    lines = tuple(_line(one, x_scale, y_scale) for one in drawn)
+    return Chart(
+        title=title,
+        frame=frame,
+        lines=lines,
+        references=_references(marks, y_scale, [line.end[1] for line in lines]),
+        x_ticks=tuple(Tick(x_scale(x), number(x)) for x in nice_ticks(min(xs), max(xs), 3 if frame is SMALL else 8)),
+        y_ticks=tuple(Tick(y_scale(y), number(y)) for y in nice_ticks(low, high, 3 if frame is SMALL else 6)),
+        hover=_hover(drawn, x_scale, y_scale),
+    )
+
+
+def nice_ticks(low: float, high: float, most: int) -> list[float]:
+    """At most `most` + 1 round numbers within low..high, steps of 1, 2 or 5 times a power of ten."""
+    if high <= low:
+        return [low]
+    rough = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(index * step, 12) for index in range(first, last + 1)]
+
+
+def number(value: float | None) -> str:
+    """A number for people: four significant digits, thousands separated, a true minus sign."""
+    if value is None or math.isnan(value):
+        return "\N{EN DASH}"
+    if math.isinf(value):
+        text = "-∞" if value < 0 else "∞"
+    elif abs(value) >= 1000:
+        text = f"{value:,.0f}"
+    else:
+        text = f"{value:.4g}" if value == 0 or abs(value) >= 0.001 else f"{value:.1e}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def spread(positions: Sequence[float], gap: float) -> list[float]:
+    """The positions moved apart to at least `gap`, keeping their order and as near as they were."""
+    order = sorted(range(len(positions)), key=lambda index: positions[index])
+    groups: list[tuple[list[int], float]] = []
+    for index in order:
+        group, start = [index], positions[index]
+        while groups and groups[-1][1] + len(groups[-1][0]) * gap > start:
+            before, _ = groups.pop()
+            group = before + group
+            center = sum(positions[i] for i in group) / len(group)
+            start = center - (len(group) - 1) * gap / 2
+        groups.append((group, start))
+    moved = list(positions)
+    for group, start in groups:
+        for rank, index in enumerate(group):
+            moved[index] = start + rank * gap
+    return moved
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        span = self.high - self.low
+        share = (value - self.low) / span if span else 0.5
+        return round(self.start + share * (self.end - self.start), 1)
+
+
+def _thinned(series: Series) -> Series:
+    points = [(x, y) for x, y in series.points if math.isfinite(x) and math.isfinite(y)]
+    stride = max(1, math.ceil(len(points) / MOST_POINTS))
+    kept = points[::stride] if not points or (len(points) - 1) % stride == 0 else [*points[::stride], points[-1]]
+    return Series(series.label, kept, series.color, series.dashed)
+
+
+def _padded(low: float, high: float, zero_based: bool) -> tuple[float, float]:
+    low = min(0.0, low) if zero_based else low
+    margin = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
+    return (low if zero_based and low == 0 else low - margin), high + margin
+
+
+def _line(series: Series, x_scale: _Scale, y_scale: _Scale) -> Line:
+    pixels = [(x_scale(x), y_scale(y)) for x, y in series.points]
+    path = "M" + "L".join(f"{x:g},{y:g}" for x, y in pixels)
+    return Line(series.label, path, series.color, series.dashed, pixels[-1], number(series.points[-1][1]))
+
+
+def _references(marks: Mapping[str, float], y_scale: _Scale, taken: Sequence[float]) -> tuple[Reference, ...]:
+    heights = [y_scale(value) for value in marks.values()]
+    labels = spread(heights, LABEL_GAP)
+    return tuple(
+        Reference(name, height, label, number(value))
+        for (name, value), height, label in zip(marks.items(), heights, labels, strict=True)
+    )
+
+
+def _hover(series: Sequence[Series], x_scale: _Scale, y_scale: _Scale) -> str:
+    lines = [
+        {
+            "label": one.label,
+            "color": one.color,
+            "points": [[x, y, x_scale(x), y_scale(y)] for x, y in one.points],
+        }
+        for one in series
+    ]
+    return canonical_json(lines)

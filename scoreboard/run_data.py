@@ -1,0 +1,183 @@
+"""What a report needs of one run folder: its configuration, metrics, standings and a sample of its episodes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sparring.scoreboard.records import DamagedEpisode, EpisodeRow
+from sparring.scoreboard.stats import Estimate, Outcomes, clustered_mean, count_outcomes, rate
+from sparring.scoreboard.store import Store
+from sparring.types import Episode
+
+BROKEN_OFF = ("env_error", "agent_error")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one agent did against another in one environment, both seats together."""
+
+    env_id: str
+    agent: str
+    opponent: str | None
+    """None in environments with one seat."""
+    episodes: int
+    broken_off: int
+    outcomes: Outcomes
+    win_rate: Estimate
+    """Wins of every kind."""
+    illegal_rate: Estimate
+    """Episodes that the agent lost by an illegal action."""
+    reward: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """One run, ready to be shown. `references` and `policies` are computed by whoever has the agents."""
+
+    label: str
+    path: Path
+    config: Mapping[str, Any]
+    metrics: Sequence[Mapping[str, Any]]
+    standings: Sequence[Standing] = ()
+    replays: Sequence[Episode] = ()
+    damaged: Sequence[str] = ()
+    """What could not be read, in words."""
+    episodes: int = 0
+    turns: int = 0
+    illegal_turns: int = 0
+    root: str = ""
+    references: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """NashConv by environment and name: uniform, every constant policy, equilibrium."""
+    policies: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    """Label (before, after) -> state key -> action -> probability."""
+
+
+def load_run(path: Path, replays: int = 200) -> RunData:
+    """Read a run folder; `replays` episodes are taken at equal distances over the run.
+
+    Raises FileNotFoundError if there is neither a metrics file nor a store, ValueError for a broken metrics line.
+    """
+    path = Path(path)
+    config, metrics = _config(path / "config.json"), _metrics(path / "metrics.jsonl")
+    if not (path / "episodes").exists():
+        if not metrics:
+            raise FileNotFoundError(f"{path} is not a run folder: it has neither metrics.jsonl nor episodes")
+        return RunData(path.name, path, config, metrics)
+    with Store(path / "episodes") as store:
+        rows = list(store.rows())
+        shown, damaged = _sample(store, rows, replays)
+        return RunData(
+            label=path.name,
+            path=path,
+            config=config,
+            metrics=metrics,
+            standings=standings(rows),
+            replays=shown,
+            damaged=damaged,
+            episodes=len(rows),
+            turns=sum(sum(row.turns.values()) for row in rows),
+            illegal_turns=sum(sum(row.illegal.values()) for row in rows),
+            root=store.root(),
+        )
+
+
+def standings(rows: Iterable[EpisodeRow]) -> list[Standing]:
+    """One standing per environment and pair of agents, told from the side of the agent that played more."""
+    games: dict[tuple[str, str, str | None], list[tuple[EpisodeRow, str]]] = {}
+    rows = list(rows)
+    played = _episodes_by_agent(rows)
+    for row in rows:
+        for seat, agent, opponent in _sides(row, played):
+            games.setdefault((row.env_id, agent, opponent), []).append((row, seat))
+    found = [_standing(key, sides) for key, sides in games.items()]
+    return sorted(found, key=lambda one: (one.env_id, -one.episodes, one.agent, one.opponent or ""))
+
+
+def _sides(row: EpisodeRow, played: Mapping[str, int]) -> Iterator[tuple[str, str, str | None]]:
+    """(seat, agent, opponent): one side of a pair, the first seat where an agent meets itself."""
+    seats = list(row.agents)
+    if len(seats) == 1:
+        yield seats[0], row.agents[seats[0]], None
+    elif len(seats) == 2:
+        seat = min(seats, key=lambda name: (-played[row.agents[name]], row.agents[name], seats.index(name)))
+        other = seats[1 - seats.index(seat)]
+        yield seat, row.agents[seat], row.agents[other]
+    else:
+        for seat in seats:
+            yield seat, row.agents[seat], f"{len(seats) - 1} others"
+
+
+def _standing(key: tuple[str, str, str | None], sides: Sequence[tuple[EpisodeRow, str]]) -> Standing:
+    env_id, agent, opponent = key
+    counted = [(row, seat) for row, seat in sides if row.status not in BROKEN_OFF]
+    results = [_counted(row, seat) for row, seat in counted]
+    tasks = [row.task or row.id for row, _ in counted]
+    return Standing(
+        env_id=env_id,
+        agent=agent,
+        opponent=opponent,
+        episodes=len(sides),
+        broken_off=len(sides) - len(counted),
+        outcomes=_total(results),
+        win_rate=rate([one.wins + one.illegal_wins > 0 for one in results], tasks),
+        illegal_rate=rate([one.illegal_losses > 0 for one in results], tasks),
+        reward=clustered_mean([row.rewards[seat] for row, seat in counted], tasks),
+    )
+
+
+def _counted(row: EpisodeRow, seat: str) -> Outcomes:
+    return count_outcomes([row], seat)
+
+
+def _total(results: Sequence[Outcomes]) -> Outcomes:
+    return Outcomes(
+        wins=sum(one.wins for one in results),
+        draws=sum(one.draws for one in results),
+        losses=sum(one.losses for one in results),
+        illegal_wins=sum(one.illegal_wins for one in results),
+        illegal_losses=sum(one.illegal_losses for one in results),
+    )
+
+
+def _episodes_by_agent(rows: Iterable[EpisodeRow]) -> dict[str, int]:
+    played: dict[str, int] = {}
+    for row in rows:
+        for agent in set(row.agents.values()):
+            played[agent] = played.get(agent, 0) + 1
+    return played
+
+
+def _sample(store: Store, rows: Sequence[EpisodeRow], most: int) -> tuple[list[Episode], list[str]]:
+    count = min(most, len(rows))
+    picks = [rows[index * (len(rows) - 1) // max(1, count - 1)].id for index in range(count)]
+    shown, damaged = [], []
+    for id in dict.fromkeys(picks):
+        try:
+            shown.append(store.get(id))
+        except DamagedEpisode as error:
+            damaged.append(str(error))
+    return shown, damaged
+
+
+def _config(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+def _metrics(path: Path) -> list[dict[str, Any]]:
+    """One object a line; a last line that a crash cut short is left out."""
+    if not path.exists():
+        return []
+    lines = path.read_text().splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines.pop()
+    found = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            found.append(dict(json.loads(line)))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path} line {number} is not a JSON object: {error}") from error
+    return found

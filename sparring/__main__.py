@@ -1,0 +1,272 @@
+"""The command line: `sparring envs | play | train | eval | report | replay | verify | doctor`.
+
+Exit codes: 0 done, 1 a check failed (verification, faulty episodes), 2 the request cannot be carried out as given,
+130 interrupted (what was done is saved).
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from sparring import registry, terminal
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+Words = tyro.conf.Positional[str]
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+app = tyro.extras.SubcommandApp()
+
+
+@app.command(name="envs")
+def list_envs(json: Flag = False) -> None:
+    """List the environments.
+
+    Args:
+        json: Print JSON instead of a table.
+    """
+    terminal.show_envs(list(registry.envs), json)
+
+
+@app.command
+def play(
+    env: Words,
+    /,
+    agents: str = "random,random",
+    episodes: int = 100,
+    seed: int = 0,
+    store: Path | None = None,
+    json: Flag = False,
+) -> int:
+    """Play episodes between agents and show who won.
+
+    Seats rotate: in every second episode the agents change places on the same deal.
+
+    Args:
+        env: An environment id, e.g. KuhnPoker or sparring/KuhnPoker-v0.
+        agents: Agents by commas, one a seat: random, constant:bet, minimax, cfr, human, smollm2, nano, model:PATH.
+        episodes: How many episodes.
+        seed: Decides deals and actions.
+        store: Also record the episodes in this folder.
+        json: Print JSON instead of a table.
+    """
+    from sparring.scoreboard.matches import head_to_head
+    from sparring.scoreboard.store import Store
+
+    env_id = _env_id(env)
+    players = [registry.make_agent(name.strip()) for name in agents.split(",")]
+    if episodes < 1:
+        raise ValueError(f"episodes must be >= 1, got {episodes}")
+    with terminal.progress("playing", episodes, quiet=json) as advance:
+        played = head_to_head(env_id, players, episodes, seed, lambda episode: advance())
+    if store is not None:
+        with Store(store, "a") as kept:
+            kept.append(played)
+    terminal.show_matches(played, json)
+    return EXIT_FAILED if any(episode.error for episode in played) else 0
+
+
+def train(argv: list[str]) -> int:
+    """Train by a method: `sparring train spiral --model smollm2 --games KuhnPoker --steps 60 --run runs/kuhn`."""
+    if not argv or argv[0] in ("-h", "--help"):
+        terminal.show_methods(list(registry.trainers))
+        return 0 if argv else EXIT_USAGE
+    method: Any = registry.trainers.row(argv[0]).build
+
+    def start(config: tyro.conf.OmitArgPrefixes[Any], run: Path, resume: Flag = False, json: Flag = False) -> int:
+        """Train and record everything in a run folder.
+
+        Args:
+            config: The method's settings.
+            run: The run folder; must be new, unless --resume.
+            resume: Go on with the run in that folder, with the settings it was started with (--steps may be raised).
+            json: Print one JSON line per update instead of a progress bar.
+        """
+        steps = config.steps if "--steps" in argv else None
+        training = method.resume(run, steps=steps) if resume else method.start(_with_ids(config), run)
+        with _interruptible() as stop, terminal.training(training.config.steps, training.done, quiet=json) as watch:
+            finished = training.run(watch, stop)
+        if finished:
+            terminal.say(f"done: {run}\nNext: sparring report {run} -o report.html", quiet=json)
+            return 0
+        terminal.say(f"stopped and saved; go on with: sparring train {argv[0]} --run {run} --resume", quiet=json)
+        return EXIT_INTERRUPTED
+
+    start.__annotations__["config"] = tyro.conf.OmitArgPrefixes[method.config_type]
+    return int(tyro.cli(start, prog=f"sparring train {argv[0]}", args=_split_lists(argv[1:])))
+
+
+@app.command(name="eval")
+def evaluate(
+    what: Words,
+    /,
+    env: str = "sparring/KuhnPoker-v0",
+    orders: Flag = False,
+    games: int = 200,
+    seed: int = 0,
+    json: Flag = False,
+) -> None:
+    """Measure a run's best checkpoint, or a model: exactly where the game can be solved, by play elsewhere.
+
+    Args:
+        what: A run folder, or an agent (smollm2, cfr, random, model:PATH).
+        env: The environment.
+        orders: Average the policy over both orders of the legal actions.
+        games: Games against uniform play, seats rotating.
+        seed: Decides deals and actions.
+        json: Print JSON instead of tables.
+    """
+    from sparring.scoreboard.evaluate import evaluate as measure
+
+    run = Path(what)
+    agent = registry.make_agent(f"model:{_best(run)}" if (run / "config.json").is_file() else what)
+    with terminal.progress("playing", games, quiet=json) as advance:
+        measured = measure(agent, _env_id(env), games, seed, both_orders=orders, on_episode=advance)
+    terminal.show_evaluation(what, measured, json)
+
+
+@app.command
+def report(
+    runs: tyro.conf.Positional[tuple[Path, ...]], /, output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+) -> None:
+    """Write one self-contained HTML page about one or more runs: curves, exact strength, replays.
+
+    Args:
+        runs: Run folders.
+        output: The HTML file.
+    """
+    from sparring.scoreboard.run_data import load_with_references
+    from sparring.scoreboard.report import build_report
+
+    if not runs:
+        raise ValueError("name at least one run folder")
+    with terminal.progress("reading runs", len(runs)) as advance:
+        loaded = []
+        for run in runs:
+            loaded.append(load_with_references(run))
+            advance()
+    build_report(loaded, output)
+    terminal.say(f"wrote {output}")
+
+
+@app.command
+def replay(run: tyro.conf.Positional[Path], episode: Words, /, json: Flag = False) -> None:
+    """Show one recorded episode, turn by turn.
+
+    Args:
+        run: A run folder, or a store.
+        episode: The episode's id, e.g. update-3/17.
+        json: Print the whole record as JSON.
+    """
+    from sparring.scoreboard.store import Store
+
+    with Store(_store(run)) as store:
+        if episode not in store:
+            raise registry.UnknownName(registry.unknown("episode", episode, (row.id for row in store.rows())))
+        terminal.show_episode(store.get(episode), json)
+
+
+@app.command
+def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
+    """Play every recorded episode again and compare every observation and reward. Exit code 1 if one differs.
+
+    Args:
+        run: A run folder, or a store.
+        json: Print JSON.
+    """
+    from sparring.scoreboard.store import Store
+    from sparring.scoreboard.verify import verify as check
+
+    with Store(_store(run)) as store, terminal.progress("verifying", store.count, quiet=json) as advance:
+        result = check(store, lambda done, total: advance(to=done))
+    terminal.show_verification(result, json)
+    return 0 if result.ok else EXIT_FAILED
+
+
+@app.command
+def doctor(json: Flag = False) -> None:
+    """Say what is installed here, and what to install for the rest.
+
+    Args:
+        json: Print JSON.
+    """
+    terminal.show_doctor(json)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if argv[:1] == ["train"]:
+            return train(argv[1:])
+        found = app.cli(prog="sparring", description=terminal.DESCRIPTION, args=argv or ["--help"])
+        return int(found or 0)
+    except KeyboardInterrupt:
+        terminal.complain("interrupted")
+        return EXIT_INTERRUPTED
+    except (ValueError, OSError, ImportError, registry.UnknownName) as error:
+        terminal.complain(str(error))
+        return EXIT_USAGE
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C (or SIGTERM) asks for an end after the present update, the second one is immediate."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        terminal.complain("stopping after this update (Ctrl-C again: at once, back to the last checkpoint)")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _env_id(name: str) -> str:
+    """An environment's id; the `sparring/` in front and the version may be left out."""
+    known = {row.name for row in registry.envs}
+    for candidate in (name, f"sparring/{name}", f"sparring/{name}-v0"):
+        if candidate in known:
+            return candidate
+    return str(registry.envs.row(name).name)
+
+
+def _with_ids(config: Any) -> Any:
+    from dataclasses import replace
+
+    return replace(config, games=tuple(_env_id(game) for game in config.games))
+
+
+def _split_lists(argv: list[str]) -> list[str]:
+    """`--games A,B` as `--games A B`."""
+    words: list[str] = []
+    for before, word in zip(["", *argv], argv, strict=False):
+        words.extend(word.split(",") if before == "--games" else [word])
+    return words
+
+
+def _store(run: Path) -> Path:
+    return run / "episodes" if (run / "episodes").is_dir() else run
+
+
+def _best(run: Path) -> Path:
+    best = run / "checkpoints" / "best"
+    if not best.is_dir():
+        raise ValueError(f"{run} has no checkpoint yet ({best} is missing)")
+    return best
+
+
+if __name__ == "__main__":
+    sys.exit(main())
