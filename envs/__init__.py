@@ -1,8 +1,8 @@
 """Environments: `make` builds one by its id; Gymnasium and PettingZoo find the same ids.
 
-    sparring.envs.make("sparring/KuhnPoker-v0")                                        all seats (PettingZoo AEC)
-    gymnasium.make("sparring.envs:sparring/KuhnPoker-v0", opponent="random")           one seat, the other one played
-    pettingzoo.env_registry.registration.make("aec", "sparring/KuhnPoker-v0")          where PettingZoo has a register
+sparring.envs.make("sparring/KuhnPoker-v0")                                        all seats (PettingZoo AEC)
+gymnasium.make("sparring.envs:sparring/KuhnPoker-v0", opponent="random")           one seat, the other one played
+pettingzoo.env_registry.registration.make("aec", "sparring/KuhnPoker-v0")          where PettingZoo has a register
 """
 
 from __future__ import annotations

@@ -45,11 +45,11 @@ class DiscreteView(AECEnv[str, dict[str, NDArray[Any]], Any]):
 
     def observation_space(self, agent: str) -> Dict:
         """The same object at every call."""
-        return self.observation_spaces[agent]  # type: ignore[return-value]
+        return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> Discrete:
         """The same object at every call."""
-        return self.action_spaces[agent]  # type: ignore[return-value]
+        return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         """Start a new game."""

@@ -1,6 +1,6 @@
 """One seat of a two-seat game as a Gymnasium environment; agents play the other seat.
 
-    gymnasium.make("sparring.envs:sparring/KuhnPoker-v0", opponent="constant:bet", seat="random", view="discrete")
+gymnasium.make("sparring.envs:sparring/KuhnPoker-v0", opponent="constant:bet", seat="random", view="discrete")
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class SingleSeat(gymnasium.Env[Any, Any]):
         terminated, truncated = self._game.terminations[self.seat], self._game.truncations[self.seat]
         return self._observation(), reward, terminated, truncated, self._info()
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """What our seat sees as text, with render_mode="ansi"."""
         return str(self._game.observe(self.seat)) if self.render_mode == "ansi" else None
 

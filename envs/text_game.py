@@ -34,7 +34,12 @@ class TextGame(AECEnv[str, str, Any]):
         None: no budget, except under "noop", which would never end without one.
     """
 
-    metadata: dict[str, Any] = {"name": "text_game", "render_modes": ["ansi"], "render_fps": 1, "is_parallelizable": False}
+    metadata: dict[str, Any] = {
+        "name": "text_game",
+        "render_modes": ["ansi"],
+        "render_fps": 1,
+        "is_parallelizable": False,
+    }
     stake: float = 1.0
     """What a forfeit costs, and pays the other seat: the most that the game can cost."""
     tensor_range: tuple[float, float]
@@ -105,11 +110,11 @@ class TextGame(AECEnv[str, str, Any]):
 
     def observation_space(self, agent: str) -> Text:
         """The same object at every call."""
-        return self.observation_spaces[agent]  # type: ignore[return-value]
+        return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> Text:
         """The same object at every call."""
-        return self.action_spaces[agent]  # type: ignore[return-value]
+        return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         """Start a new game. Equal seeds and actions give equal games; `options` are not used."""
@@ -121,7 +126,7 @@ class TextGame(AECEnv[str, str, Any]):
         self._cumulative_rewards = {"player_0": 0.0, "player_1": 0.0}
         self.terminations = {"player_0": False, "player_1": False}
         self.truncations = {"player_0": False, "player_1": False}
-        self.infos = {"player_0": {}, "player_1": {}}
+        self.infos: dict[str, dict[str, Any]] = {"player_0": {}, "player_1": {}}
         self._over = False
         mover = self.to_move
         if mover is None:
@@ -222,5 +227,3 @@ def fold(exact: dict[str, int]) -> dict[str, int]:
     for text, move in exact.items():
         folded[text.lower()] = -1 if text.lower() in folded else move
     return {text: move for text, move in folded.items() if move >= 0}
-
-

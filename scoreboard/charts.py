@@ -136,6 +136,12 @@ def number(value: float | None) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
+def fixed(value: float, digits: int) -> str:
+    """Like `number`, with that many decimals: for columns that are read together."""
+    text = f"{value:.{digits}f}" if math.isfinite(value) else ""
+    return text.replace("-", "\N{MINUS SIGN}") or number(value)
+
+
 def spread(positions: Sequence[float], gap: float) -> list[float]:
     """The positions moved apart to at least `gap`, keeping their order and as near as they were."""
     order = sorted(range(len(positions)), key=lambda index: positions[index])

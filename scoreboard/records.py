@@ -45,6 +45,7 @@ class EpisodeRow:
     seed: int
     hash: str
     agents: Mapping[str, str]
+    trainable: Mapping[str, bool]
     rewards: Mapping[str, float]
     payoffs: Mapping[str, float]
     """The part of the reward that the game paid; penalties for illegal actions are left out."""
@@ -99,6 +100,7 @@ def summary(episode: Episode) -> dict[str, Any]:
     return {
         "seed": episode.seed,
         "agents": {seat: trajectory.agent for seat, trajectory in seats},
+        "trainable": {seat: trajectory.policy.trainable for seat, trajectory in seats},
         "rewards": {seat: trajectory.reward for seat, trajectory in seats},
         "payoffs": {seat: trajectory.reward_parts.get("payoff", trajectory.reward) for seat, trajectory in seats},
         "turns": {seat: len(trajectory.turns) for seat, trajectory in seats},

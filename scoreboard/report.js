@@ -166,7 +166,7 @@ function outcome(replay) {
 }
 
 function turnContent(replay, turn) {
-  const content = [element("div", "", seatBadge(replay, turn.seat), "sees"), element("pre", "", visible(turn.observation))];
+  const content = [element("div", "sees", seatBadge(replay, turn.seat), "sees"), element("pre", "", visible(turn.observation))];
   if (turn.legal_actions) {
     content.push(element("h4", "", "Legal actions"), element("ul", "chips", ...turn.legal_actions.map((action) =>
       element("li", action === turn.action ? "taken" : "", visible(action)))));

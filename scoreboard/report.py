@@ -12,7 +12,7 @@ import hashlib
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from sparring.scoreboard.charts import SMALL, Chart, Series, line_chart, number
+from sparring.scoreboard.charts import SMALL, Chart, Series, fixed, line_chart, number
 from sparring.scoreboard.run_data import RunData, load_run
 from sparring.types import Episode, Turn, canonical_json
 
@@ -77,7 +77,8 @@ def build_report(runs: Sequence[RunData], output: Path) -> None:
 def render(runs: Sequence[RunData]) -> str:
     """The HTML of a report."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["number"] = number
+    environment.filters.update(number=number, fixed=fixed)
+    runs = _named_apart(runs)
     style, script = _resource("report.css"), _resource("report.js")
     text = environment.from_string(_resource("report.html")).render(
         runs=runs,
@@ -102,6 +103,12 @@ def pack_replays(runs: Sequence[RunData]) -> str:
     replays = [_replay(run.label, episode) for run in runs for episode in run.replays]
     packed = gzip.compress(canonical_json(replays).encode(), mtime=0)
     return base64.b64encode(packed).decode()
+
+
+def _named_apart(runs: Sequence[RunData]) -> list[RunData]:
+    """Runs whose label is taken are called by their path."""
+    labels = [run.label for run in runs]
+    return [run if labels.count(run.label) == 1 else replace(run, label=str(run.path)) for run in runs]
 
 
 def _headlines(run: RunData) -> Iterator[Headline]:
@@ -177,7 +184,9 @@ def _small(title: str, runs: Sequence[RunData], key: str) -> Chart | None:
             name = part.removeprefix(key) or title
             label = name if len(runs) == 1 else f"{run.label} {name if len(parts) > 1 else ''}".strip()
             one_run = len(runs) == 1
-            series.append(Series(label, _column(run, part), rank if one_run else color, dashed=not one_run and rank > 0))
+            series.append(
+                Series(label, _column(run, part), rank if one_run else color, dashed=not one_run and rank > 0)
+            )
     return line_chart(title, series, frame=SMALL)
 
 

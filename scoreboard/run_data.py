@@ -86,7 +86,7 @@ def load_run(path: Path, replays: int = 200) -> RunData:
 
 
 def standings(rows: Iterable[EpisodeRow]) -> list[Standing]:
-    """One standing per environment and pair of agents, told from the side of the agent that played more."""
+    """One standing per environment and pair of agents, told by the one that learns, else by the one that played more."""
     games: dict[tuple[str, str, str | None], list[tuple[EpisodeRow, str]]] = {}
     rows = list(rows)
     played = _episodes_by_agent(rows)
@@ -103,8 +103,8 @@ def _sides(row: EpisodeRow, played: Mapping[str, int]) -> Iterator[tuple[str, st
     if len(seats) == 1:
         yield seats[0], row.agents[seats[0]], None
     elif len(seats) == 2:
-        seat = min(seats, key=lambda name: (-played[row.agents[name]], row.agents[name], seats.index(name)))
-        other = seats[1 - seats.index(seat)]
+        ranks = {seat: (not row.trainable[seat], -played[row.agents[seat]], row.agents[seat], seat) for seat in seats}
+        seat, other = sorted(seats, key=ranks.__getitem__)
         yield seat, row.agents[seat], row.agents[other]
     else:
         for seat in seats:

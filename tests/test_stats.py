@@ -122,6 +122,12 @@ def test_a_rate_is_wilsons_for_single_tasks_and_clustered_for_repeats() -> None:
     assert (repeated.low, repeated.high) == (0.0, 1.0)
 
 
+def test_a_rate_of_nothing_in_repeated_tasks_still_has_an_interval() -> None:
+    none = rate([False] * 20, [number // 2 for number in range(20)])
+    assert (none.value, none.low, none.high) == (0.0, 0.0, wilson(0, 10).high)
+    assert (none.n, none.clusters) == (20, 10)
+
+
 def test_a_paired_difference_is_taken_within_tasks() -> None:
     ours = [("a", 1.0), ("b", 3.0), ("b", 5.0), ("c", 2.0), ("only ours", 99.0)]
     theirs = [("a", 0.0), ("b", 2.0), ("c", 3.0), ("only theirs", -99.0)]
@@ -146,7 +152,8 @@ def row(payoff: float, forfeit: float = 0.0, status: str = "ok") -> EpisodeRow:
     rewards = {"player_0": payoff + forfeit, "player_1": -payoff - forfeit}
     none = {"player_0": 0, "player_1": 0}
     agents = {"player_0": "x", "player_1": "y"}
-    return EpisodeRow(1, "e", "env", status, None, None, 0, "h", agents, rewards, payoffs, none, none, none)
+    trainable = {"player_0": True, "player_1": False}
+    return EpisodeRow(1, "e", "env", status, None, None, 0, "h", agents, trainable, rewards, payoffs, none, none, none)
 
 
 def test_outcomes_keep_illegal_losses_apart() -> None:

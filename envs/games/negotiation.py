@@ -34,7 +34,7 @@ FEWEST, MOST = 5, 25
 PLAIN = ("accept", "deny", "pass")
 RULES = (
     "Negotiation. Trade resources so that your own total value grows more than your opponent's does. "
-    "Each turn: accept or deny the standing offer, pass, or make an offer, which the opponent can accept next turn only. "
+    "Each turn: accept or deny the standing offer, pass, or make an offer; an offer stands for the next turn only. "
     "Values are private. You may add a short message around the one action in brackets."
 )
 
@@ -72,7 +72,7 @@ class SimpleNegotiation(TextGame):
         mine = self._offer is not None and self.to_move == seat
         rest = [mine, trader.gain / HIGHEST_WORTH, 1 - self._played / self.turns]
         values = np.array(trader.values) / HIGHEST_VALUE
-        return np.clip(np.concatenate([goods, values, rest]), -1, 1).astype(np.float32)
+        return np.array(np.clip([*goods, *values, *rest], -1, 1), np.float32)
 
     def action_text(self, action: int) -> str:
         """accept, deny, pass, then the offers of `MENU`."""
@@ -89,7 +89,7 @@ class SimpleNegotiation(TextGame):
             for seat in SEATS
         }
         self._offer: Offer | None = None
-        self._log = {seat: "" for seat in SEATS}
+        self._log = dict.fromkeys(SEATS, "")
         self._played = 0
         self.to_move = "player_0"
 
@@ -158,8 +158,7 @@ class SimpleNegotiation(TextGame):
     def _view(self, seat: str) -> str:
         trader, turn = self._traders[seat], min(self._played + 1, self.turns)
         return (
-            f"Turn {turn} of {self.turns}.{self._log[seat]}\n"
-            f"You have {trader.goods}. Your gain so far: {trader.gain}."
+            f"Turn {turn} of {self.turns}.{self._log[seat]}\nYou have {trader.goods}. Your gain so far: {trader.gain}."
         )
 
     def _last_line(self, seat: str) -> str:

@@ -89,7 +89,6 @@ class OpenSpielGame(TextGame):
         """
         seen: set[tuple[int, str]] = set()
         stack = [(self._tree.root, (0, 0))]
-        visited: set[str] = set()
         for _ in range(limit):
             if not stack:
                 return

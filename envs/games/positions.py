@@ -1,13 +1,14 @@
 """Positions of an OpenSpiel game with everything a seat sees there, each worked out once and shared by all episodes.
 
-    Rendering   how a game reads: its rules, what a seat sees, what the actions are called
-    Menu        the legal actions of a position: strings, mask, the line that lists them
-    Position    one node of the game tree: menu, info and (lazily) text; its children where they are kept
+Rendering   how a game reads: its rules, what a seat sees, what the actions are called
+Menu        the legal actions of a position: strings, mask, the line that lists them
+Position    one node of the game tree: menu, info and (lazily) text; its children where they are kept
 """
 
 from __future__ import annotations
 
 from bisect import bisect
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, Literal
@@ -16,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparring.envs.text_game import SEATS, fold
-from sparring.registry import require
 
 ActionOrder = Literal["given", "reversed"]
 CHANCE, TERMINAL = -1, -4
@@ -50,9 +50,11 @@ class Rendering:
     tensor_range = (-np.inf, np.inf)
 
     def __init__(self, game: Any) -> None:
+        import pyspiel
+
         kind = game.get_type()
         self.game = game
-        self.imperfect = kind.information != require("pyspiel", "games").GameType.Information.PERFECT_INFORMATION
+        self.imperfect = kind.information != pyspiel.GameType.Information.PERFECT_INFORMATION
         self.has_information_state = kind.provides_information_state_string
         self.rules = f"{kind.long_name}, a game of two players."
         self._menus: dict[Any, Menu] = {}
@@ -108,6 +110,10 @@ class Position:
     """A decision, chance or final node. `mover` is None at the end, "" at a chance node."""
 
     __slots__ = ("chance", "children", "info", "kept", "key", "menu", "mover", "player", "state", "text")
+
+    info: dict[str, Any]
+    key: str
+    menu: Menu
 
     def __init__(self, state: Any) -> None:
         self.state = state
@@ -190,9 +196,10 @@ def draw(chance: tuple[list[int], list[float]], uniform: float) -> int:
 
 
 @lru_cache(maxsize=64)
-def positions_of(game_string: str, rendering: type[Rendering], order: ActionOrder) -> Positions:
+def positions_of(game_string: str, rendering: Callable[[Any], Rendering], order: ActionOrder) -> Positions:
     """The one tree of a game that every environment of the process shares."""
-    pyspiel = require("pyspiel", "games")
+    import pyspiel
+
     game = pyspiel.load_game(game_string)
     kind = game.get_type()
     if kind.dynamics == pyspiel.GameType.Dynamics.SIMULTANEOUS:

@@ -110,7 +110,7 @@ _COUNTS = np.array([count for _, count, _, _ in _SWAPS])
 class Trader:
     """One side: its stock, its private values, and what follows from them until the next trade."""
 
-    __slots__ = ("_start", "goods", "gain", "stock", "suggested", "values")
+    __slots__ = ("_start", "gain", "goods", "stock", "suggested", "values")
 
     def __init__(self, stock: list[int], values: list[int]) -> None:
         self.stock, self.values = stock, values

