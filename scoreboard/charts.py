@@ -79,7 +79,7 @@ class Chart:
 
 
 WIDE = Frame()
-SMALL = Frame(width=310, height=150, left=46, right=10, top=10, bottom=24)
+SMALL = Frame(width=310, height=150, left=46, right=14, top=10, bottom=24)
 
 
 def line_chart(
@@ -107,7 +107,7 @@ def line_chart(
         lines=lines,
         references=_references(marks, y_scale, [line.end[1] for line in lines]),
         x_ticks=tuple(Tick(x_scale(x), number(x)) for x in nice_ticks(min(xs), max(xs), 3 if frame is SMALL else 8)),
-        y_ticks=tuple(Tick(y_scale(y), number(y)) for y in nice_ticks(low, high, 3 if frame is SMALL else 6)),
+        y_ticks=tuple(Tick(y_scale(y), number(y)) for y in nice_ticks(low, high, 4 if frame is SMALL else 6)),
         hover=_hover(drawn, x_scale, y_scale),
     )
 

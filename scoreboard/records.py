@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sparring.types import Episode, Trajectory, Turn, canonical_json, episode_from_dict
+from sparring.types import Episode, Trajectory, episode_from_dict
 
-TIMES = ("env_seconds", "agent_seconds")
 TIMES_IN_LINE = re.compile(rb'"(?:agent_seconds|env_seconds)":[^,}]*,')
-"""Cuts the times out of a line, which is far cheaper than writing the line anew; an `info` that has such keys is not
-cut right, its hash then differs, and the line is written anew."""
+"""Two in every turn; more where an `info` has such keys."""
 
 
 class DamagedStore(Exception):
@@ -71,27 +69,19 @@ def encode(episode: Episode) -> Record:
     try:
         for mapping in _free_mappings(episode):
             _require_string_keys(mapping)
-        line = _canonical(episode, _fields)
-        digest = hashlib.sha256(_canonical(episode, _fields_without_times)).hexdigest()
+        line = json.dumps(episode, sort_keys=True, separators=(",", ":"), default=_fields).encode()
     except TypeError as error:
         raise TypeError(f"episode {episode.id!r} cannot be stored: {error}") from error
-    return Record(episode, line, digest, summary(episode))
+    return Record(episode, line, _line_hash(line, episode), summary(episode))
 
 
 def decode(line: bytes, expected_hash: str) -> Episode:
     """The episode of a line. Raises ValueError if the line is not JSON or is not the content that was hashed."""
-    data = json.loads(line)
-    if hashlib.sha256(TIMES_IN_LINE.sub(b"", line)).hexdigest() != expected_hash:
-        found = content_hash(data)
-        if found != expected_hash:
-            raise ValueError(f"its content has hash {found}, recorded was {expected_hash}")
-    return episode_from_dict(data)
-
-
-def content_hash(data: Mapping[str, Any]) -> str:
-    """`Episode.hash` from plain data, without building the episode."""
-    trajectories = {seat: _without_times(trajectory) for seat, trajectory in data["trajectories"].items()}
-    return hashlib.sha256(canonical_json({**data, "trajectories": trajectories}).encode()).hexdigest()
+    episode = episode_from_dict(json.loads(line))
+    found = _line_hash(line, episode)
+    if found != expected_hash:
+        raise ValueError(f"its content has hash {found}, recorded was {expected_hash}")
+    return episode
 
 
 def summary(episode: Episode) -> dict[str, Any]:
@@ -109,30 +99,24 @@ def summary(episode: Episode) -> dict[str, Any]:
     }
 
 
-def _without_times(trajectory: Mapping[str, Any]) -> dict[str, Any]:
-    turns = [{key: value for key, value in turn.items() if key not in TIMES} for turn in trajectory["turns"]]
-    return {**trajectory, "turns": turns}
-
-
 def _generated_tokens(trajectory: Trajectory) -> int:
     segments = (segment for turn in trajectory.turns for segment in turn.segments)
     return sum(len(segment.token_ids) for segment in segments if segment.kind == "generated")
 
 
-def _canonical(episode: Episode, fields: Callable[[Any], dict[str, Any]]) -> bytes:
-    """`canonical_json(episode_to_dict(episode))`, without the deep copy that `asdict` makes of every token."""
-    return json.dumps(episode, sort_keys=True, separators=(",", ":"), default=fields).encode()
+def _line_hash(line: bytes, episode: Episode) -> str:
+    """`Episode.hash` from the episode's line. Cutting the times out is far cheaper than writing the line anew."""
+    without_times, cuts = TIMES_IN_LINE.subn(b"", line)
+    if cuts != 2 * sum(len(trajectory.turns) for trajectory in episode.trajectories.values()):
+        return episode.hash
+    return hashlib.sha256(without_times).hexdigest()
 
 
 def _fields(value: Any) -> dict[str, Any]:
+    """What JSON shall write of a dataclass; unlike `asdict` it copies no token."""
     if not is_dataclass(value):
         raise TypeError(f"{type(value).__name__} {value!r} is not plain data")
     return {name: getattr(value, name) for name in _names(value.__class__)}
-
-
-def _fields_without_times(value: Any) -> dict[str, Any]:
-    plain = _fields(value)
-    return {name: plain[name] for name in plain if name not in TIMES} if isinstance(value, Turn) else plain
 
 
 @cache

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import math
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -77,7 +78,7 @@ def build_report(runs: Sequence[RunData], output: Path) -> None:
 def render(runs: Sequence[RunData]) -> str:
     """The HTML of a report."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(number=number, fixed=fixed)
+    environment.filters.update(number=number, fixed=fixed, quote=shlex.quote)
     runs = _named_apart(runs)
     style, script = _resource("report.css"), _resource("report.js")
     text = environment.from_string(_resource("report.html")).render(
@@ -176,17 +177,19 @@ def _is_shown(key: str, shown: Sequence[str]) -> bool:
 
 
 def _small(title: str, runs: Sequence[RunData], key: str) -> Chart | None:
-    """One small chart; a key that ends in "/" shows everything below it, one line each."""
+    """One small chart; a key that ends in "/" shows everything below it, one line each.
+
+    A single run has a color for each line; several runs have a color each, and dashes after their first line.
+    """
     series = []
-    for color, run in enumerate(runs):
-        parts = [key + part for part in _suffixes([run], key)] if key.endswith("/") else [key]
+    for number_of_run, run in enumerate(runs):
+        parts = _suffixes([run], key) if key.endswith("/") else [""]
         for rank, part in enumerate(parts):
-            name = part.removeprefix(key) or title
-            label = name if len(runs) == 1 else f"{run.label} {name if len(parts) > 1 else ''}".strip()
-            one_run = len(runs) == 1
-            series.append(
-                Series(label, _column(run, part), rank if one_run else color, dashed=not one_run and rank > 0)
-            )
+            points = _column(run, key + part)
+            if len(runs) == 1:
+                series.append(Series(part or title, points, rank))
+            else:
+                series.append(Series(f"{run.label} {part}".strip(), points, number_of_run, dashed=rank > 0))
     return line_chart(title, series, frame=SMALL)
 
 

@@ -86,7 +86,7 @@ def load_run(path: Path, replays: int = 200) -> RunData:
 
 
 def standings(rows: Iterable[EpisodeRow]) -> list[Standing]:
-    """One standing per environment and pair of agents, told by the one that learns, else by the one that played more."""
+    """One standing per environment and pair of agents, told by the one that learns, or that played more."""
     games: dict[tuple[str, str, str | None], list[tuple[EpisodeRow, str]]] = {}
     rows = list(rows)
     played = _episodes_by_agent(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,9 +46,13 @@ class Recording:
         self.parts: dict[str, dict[str, float]] = {}
         self.count = 0
 
+    def require_seats(self, seats: Sequence[str]) -> None:
+        """Raises KeyError unless every seat has its agent."""
+        for seat in seats:
+            if seat not in self.match.agents:
+                raise KeyError(f"no agent for seat {seat!r}; agents are given for {sorted(self.match.agents)}")
+
     def observe(self, seat: str, seen: Any, info: Mapping[str, Any]) -> Observation:
-        if seat not in self.match.agents:
-            raise KeyError(f"no agent for seat {seat!r}; agents are given for {sorted(self.match.agents)}")
         turn = len(self.turns[seat])
         return Observation(
             env_id=self.match.env_id,
@@ -68,7 +72,7 @@ class Recording:
                 "observation": seen.text,
                 "observation_hash": hash_observation(seen.text, seen.legal_actions),
                 "legal_actions": seen.legal_actions,
-                "action": reply.action,
+                "action": _storable(reply.action),
                 "legal": not illegal,
                 "reward": 0.0,
                 "segments": reply.segments,
@@ -122,6 +126,11 @@ class Recording:
             reward_parts=self.parts.get(seat) or {"payoff": self.rewards[seat]},
             stop_reason={"ok": "terminated"}.get(self.status, self.status),
         )
+
+
+def _storable(text: str) -> str:
+    """The text as JSON gives it back: a pair of surrogates becomes the character that it stands for."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _text_of(seen: Any) -> str:

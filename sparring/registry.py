@@ -109,10 +109,17 @@ def make_agent(spec: str) -> Any:
 
 
 def import_submodules(package_name: str) -> None:
-    """Import a package and all its public modules, nested packages included."""
+    """Import a package and all its public modules, and those of nested packages that hold registered things.
+
+    A nested package with `REGISTERS = False` (the model backends) is left alone: it is heavy and registers nothing.
+    """
     package = importlib.import_module(package_name)
-    for module in pkgutil.walk_packages(package.__path__, package_name + "."):
-        if not module.name.rpartition(".")[2].startswith("_"):
+    if not getattr(package, "REGISTERS", True):
+        return
+    for module in pkgutil.iter_modules(package.__path__, package_name + "."):
+        if module.ispkg:
+            import_submodules(module.name)
+        elif not module.name.rpartition(".")[2].startswith("_"):
             importlib.import_module(module.name)
 
 

@@ -60,6 +60,7 @@ async def run_matches(
         try:
             for match in waiting:
                 finished.put_nowait(await play_match(match, lent))
+                await asyncio.sleep(0)  # let the consumer have it, even if no agent ever waits
             finished.put_nowait(None)
         except Exception as error:  # noqa: BLE001  (handed to the consumer, who raises it)
             finished.put_nowait(error)
@@ -157,6 +158,7 @@ async def _play_aec(env: Any, game: Recording) -> None:
     """A PettingZoo environment: whoever `agent_selection` names acts next."""
     step = _stepper(env)
     with _Fault.of("env_error"):
+        game.require_seats(env.possible_agents)
         await step(env.reset, seed=game.match.seed)
     while env.agents:
         seat = env.agent_selection

@@ -11,6 +11,7 @@ import numpy as np
 from sparring.types import Sampling
 
 Ids = Sequence[int]
+REGISTERS = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ Trades may gain both players value; the outcome, who gained more, is zero-sum: +
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
+from sparring.envs.chance import Chance
 from sparring.envs.games.trades import (
     MENU,
     RESOURCES,
@@ -58,7 +58,7 @@ class SimpleNegotiation(TextGame):
             raise ValueError(f"turns must be >= 1, got {turns}")
         super().__init__(**{"max_text_length": 2_000 + 800 * turns, **options})
         self.turns = turns
-        self._generator = random.Random()
+        self._chance = Chance()
 
     def observe(self, agent: str) -> str:
         """What `agent` sees: its own stock and values, what was said and done, and what it may do."""
@@ -82,8 +82,8 @@ class SimpleNegotiation(TextGame):
 
     def _start(self, seed: int | None) -> None:
         if seed is not None:
-            self._generator.seed(seed)
-        draw = self._generator.randint
+            self._chance.seed(seed)
+        draw = self._chance.integer
         self._traders = {
             seat: Trader([draw(FEWEST, MOST) for _ in RESOURCES], [draw(low, high) for low, high in VALUE_RANGES])
             for seat in SEATS
@@ -151,10 +151,6 @@ class SimpleNegotiation(TextGame):
         return PLAIN if covers(self._traders[seat].stock, self._offer.wants) else ("deny", "pass")
 
     def _mask(self, seat: str) -> NDArray[np.int8]:
-        words = self._plain_actions(seat)
-        plain = np.array([word in words for word in PLAIN], np.int8)
-        return np.concatenate([plain, menu_mask(self._traders[seat].stock)])
-
     def _view(self, seat: str) -> str:
         trader, turn = self._traders[seat], min(self._played + 1, self.turns)
         return (

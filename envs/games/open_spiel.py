@@ -5,14 +5,14 @@ OpenSpiel has the rules; a `Rendering` has the words. Chance is drawn from the e
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
+from sparring.envs.chance import Chance
 from sparring.envs.games.positions import ActionOrder, Position, Rendering, draw, positions_of
 from sparring.envs.text_game import CHARSET, SEATS, TextGame, match
 from sparring.types import Observation
@@ -30,7 +30,12 @@ class OpenSpielGame(TextGame):
     """
 
     def __init__(
-        self, game: str, rendering: type[Rendering] = Rendering, *, action_order: ActionOrder = "given", **options: Any
+        self,
+        game: str,
+        rendering: Callable[[Any], Rendering] = Rendering,
+        *,
+        action_order: ActionOrder = "given",
+        **options: Any,
     ) -> None:
         if action_order not in ("given", "reversed"):
             raise ValueError(f"action_order must be 'given' or 'reversed', got {action_order!r}")
@@ -43,14 +48,17 @@ class OpenSpielGame(TextGame):
         self.stake = float(-self.spiel_game.min_utility())
         self.num_actions = self.spiel_game.num_distinct_actions()
         self.tensor_range = self.rendering.tensor_range
-        self._generator = random.Random()
-        self._unseeded: int | None = None
+        self._chance = Chance()
         self._position = self._tree.root
+        self._history: list[int] = []
 
     @property
     def spiel_state(self) -> Any:
-        """A copy of the OpenSpiel state in play."""
-        return self._position.state.clone()
+        """The OpenSpiel state in play, with the history of this very game; yours to change."""
+        state = self.spiel_game.new_initial_state()
+        for action in self._history:
+            state.apply_action(action)
+        return state
 
     def action_strings(self, seat: str, state: Any) -> dict[int, str]:
         """OpenSpiel's action -> our string, for every legal action of `seat` in an OpenSpiel state."""
@@ -103,8 +111,9 @@ class OpenSpielGame(TextGame):
 
     def _start(self, seed: int | None) -> None:
         if seed is not None:
-            self._unseeded = seed
+            self._chance.seed(seed)
         self._position = self._tree.root
+        self._history = []
         self._draw_chance()
         self.to_move = self._position.mover
 
@@ -115,6 +124,7 @@ class OpenSpielGame(TextGame):
             move = match(action, menu.moves, menu.folded)
             if move is None:
                 return False
+        self._history.append(move)
         self._position = position = self._tree.advance(self._position, move)
         if position.chance is not None:
             self._draw_chance()
@@ -122,13 +132,13 @@ class OpenSpielGame(TextGame):
         return True
 
     def _draw_chance(self) -> None:
-        """Play chance outcomes until a seat is to move. Seeding costs more than a game, so it waits for the need."""
-        while self._position.chance is not None:
-            if self._unseeded is not None:
-                self._generator.seed(self._unseeded)
-                self._unseeded = None
-            outcome = draw(self._position.chance, self._generator.random())
-            self._position = self._tree.advance(self._position, outcome)
+        """Play chance outcomes until a seat is to move."""
+        position = self._position
+        while position.chance is not None:
+            outcome = draw(position.chance, self._chance.uniform())
+            self._history.append(outcome)
+            position = self._tree.advance(position, outcome)
+        self._position = position
 
     def _payoff(self) -> float:
         return float(self._position.state.player_return(0))

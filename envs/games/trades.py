@@ -42,7 +42,10 @@ def written(goods: Goods) -> str:
 
 def covers(stock: Sequence[int], goods: Goods) -> bool:
     """Whether a stock holds all these goods."""
-    return all(have >= need for have, need in zip(stock, goods, strict=True))
+    for have, need in zip(stock, goods, strict=True):  # noqa: SIM110  (a generator takes six times as long)
+        if have < need:
+            return False
+    return True
 
 
 def worth(stock: Sequence[int], values: Sequence[int]) -> int:

@@ -1,0 +1,146 @@
+import asyncio
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparring.agents.language_model import LanguageModelAgent
+from sparring.agents.models import Completion
+from sparring.agents.models.loading import load
+from sparring.agents.models.transformers import TransformersModel
+from sparring.rollout import Match, act_now, play
+from sparring.types import Observation, Sampling
+
+torch.set_num_threads(1)
+MODEL = TransformersModel.from_loaded(load("nano", device="cpu", seed=5), "fp32")
+SEEN = Observation("sparring/KuhnPoker-v0", "player_0", "Your card is K.", ("check", "bet", "bet more"), seed=4)
+
+
+class Writer:
+    """A language model that writes what it is told to, byte by byte."""
+
+    name, weights_version = "writer", "1"
+
+    def __init__(self, text):
+        self.text = text.encode("utf-8", "surrogatepass")
+
+    def encode(self, text):
+        return list(text.encode("utf-8", "surrogatepass"))
+
+    def decode(self, token_ids):
+        return bytes(token_ids).decode("utf-8", "replace")
+
+    def chat(self, messages):
+        return self.encode(messages[-1]["content"])
+
+    def generate(self, prompts, sampling, seeds):
+        return [Completion(tuple(self.text), (-1.0,) * len(self.text), "eos", "1") for _ in prompts]
+
+    def score(self, prompts, continuations):
+        return [[np.full(len(c), -1.0) for c in cs] for cs in continuations]
+
+
+def law(agent, seen=SEEN):
+    return asyncio.run(agent.action_law(seen))
+
+
+def test_the_action_law_is_the_models_own_renormalised_token_by_token():
+    agent = LanguageModelAgent(MODEL)
+    prompt = [*MODEL.chat(agent.template.messages(SEEN.text)), *MODEL.encode("[")]
+
+    def after(written):
+        with torch.no_grad():
+            return MODEL.module(torch.tensor([prompt + MODEL.encode(written)])).logits[0, -1].double()
+
+    c, b, space, end = (MODEL.encode(text)[0] for text in ("c", "b", " ", "]"))
+    first, second = after(""), after("bet")
+    bet = torch.softmax(first[[c, b]], 0)[1]
+    more = torch.softmax(second[[space, end]], 0)[0]
+    expected = {"check": 1 - bet, "bet": bet * (1 - more), "bet more": bet * more}
+    assert law(agent) == pytest.approx({action: float(p) for action, p in expected.items()}, abs=1e-6)
+
+
+def test_sampled_actions_follow_the_law():
+    agent = LanguageModelAgent(MODEL)
+    expected = law(agent)
+    seen = [Observation(**{**fields(SEEN), "seed": seed}) for seed in range(1000)]
+    drawn = [act_now(agent, observation).action for observation in seen[:300]]
+    for action, probability in expected.items():
+        spread = math.sqrt(probability * (1 - probability) / len(drawn))
+        assert abs(drawn.count(action) / len(drawn) - probability) < 5 * spread + 1e-9
+
+
+def fields(observation):
+    return {name: getattr(observation, name) for name in Observation.__dataclass_fields__}
+
+
+def test_the_recorded_log_probabilities_are_those_of_the_action():
+    agent = LanguageModelAgent(MODEL)
+    reply = act_now(agent, SEEN)
+    generated = reply.segments[-1]
+    assert MODEL.decode(generated.token_ids) == reply.action + "]"
+    assert sum(generated.logprobs) == pytest.approx(math.log(law(agent)[reply.action]), abs=1e-9)
+    assert all(token in allowed for token, allowed in zip(generated.token_ids, generated.allowed, strict=True))
+
+
+def test_segments_are_what_the_model_saw():
+    reply = act_now(LanguageModelAgent(MODEL), SEEN)
+    kinds = [segment.kind for segment in reply.segments]
+    ids = [token for segment in reply.segments[:2] for token in segment.token_ids]
+    assert kinds == ["prompt", "scaffold", "generated"]
+    assert ids == MODEL.chat([{"role": "user", "content": SEEN.text}]) + MODEL.encode("[")
+
+
+def test_equal_seeds_give_equal_replies_whatever_the_batch():
+    agent = LanguageModelAgent(MODEL)
+
+    async def together():
+        others = [Observation(**{**fields(SEEN), "seed": seed}) for seed in range(20)]
+        return await asyncio.gather(*(agent.act(observation) for observation in others))
+
+    assert asyncio.run(together())[4] == act_now(agent, SEEN)
+
+
+def test_a_lower_temperature_sharpens_the_law():
+    warm = law(LanguageModelAgent(MODEL))
+    cold = law(LanguageModelAgent(MODEL, sampling=Sampling(temperature=0.1)))
+    best = max(warm, key=warm.get)
+    assert cold[best] > warm[best]
+    assert sum(cold.values()) == pytest.approx(1.0)
+
+
+def test_free_writing_is_parsed():
+    agent = LanguageModelAgent(Writer("I would say [bet]!"), sampling=Sampling(decoding="free"))
+    reply = act_now(agent, SEEN)
+    assert reply.action == "bet"
+    assert reply.segments[-1].allowed is None
+    assert reply.stop_reason == "eos"
+
+
+@given(st.text(max_size=200))
+def test_whatever_a_model_writes_is_at_worst_an_illegal_action(text):
+    (episode,) = play_free(text)
+    assert episode.status == "ok"
+    assert [turn.legal for _, turn in episode.turns].count(False) <= 1
+
+
+@pytest.mark.parametrize("text", ["", "x" * 1_000_000, "\x00\x01\xff", "我下注", "[bet] or [check]", "]]]][[[["])
+def test_garbage_is_an_illegal_action_counted_apart_from_skill(text):
+    (episode,) = play_free(text)
+    (turn,) = episode.trajectories["player_0"].turns
+    assert not turn.legal
+    assert episode.trajectories["player_0"].reward_parts == {"payoff": 0.0, "forfeit": -2.0}
+    assert episode.trajectories["player_1"].reward_parts == {"payoff": 0.0, "forfeit": 2.0}
+
+
+def play_free(text):
+    agent = LanguageModelAgent(Writer(text), sampling=Sampling(decoding="free"))
+    return play([Match("m", "sparring/KuhnPoker-v0", {"player_0": agent, "player_1": agent}, 1)])
+
+
+def test_a_law_needs_legal_actions():
+    with pytest.raises(ValueError, match="lists no legal actions"):
+        law(LanguageModelAgent(MODEL), Observation("sparring/SimpleNegotiation-v0", "player_0", "Offer."))
