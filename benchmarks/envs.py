@@ -1,4 +1,4 @@
-"""How fast our text games are beside other libraries: random legal play, one process, CPU seconds, best of several runs.
+"""How fast our text games are beside other libraries: random legal play, one process, CPU seconds, best of runs.
 
 Every library plays the same games in the same run: reset, read the observation of the seat to move, play a random
 legal action. Building an environment is not timed; TextArena gets a new one for every game, because its wrappers keep
@@ -27,6 +27,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
 from sparring import envs
 
 BATCH = 20

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from sparring import registry
 from sparring.agents.solvers import equilibrium
 from sparring.rollout import play
 from sparring.scoreboard import game_theory
-from sparring.scoreboard.matches import Standing, rotated_matches, standings
+from sparring.scoreboard.matches import rotated_matches, seats_of, standing_by_place
+from sparring.scoreboard.run_data import RunData, Standing, load_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,10 @@ def evaluate(
     """Measure an agent. `both_orders` averages its exact policy over both orders of the legal actions."""
     standing = None
     if games:
-        matches = rotated_matches(env_id, [agent, registry.make_agent("random")], games, seed)
+        players = [agent, *(registry.make_agent("random") for _ in seats_of(env_id)[1:])]
+        matches = rotated_matches(env_id, players, games, seed)
         episodes = play(matches, on_episode=lambda episode: on_episode() if on_episode else None)
-        standing = next((row for row in standings(episodes) if row.agent == agent.name), None)
+        standing = standing_by_place(episodes, players)[0]
     if not (game_theory.is_solvable(env_id) and hasattr(agent, "action_law")):
         return Evaluation(env_id, agent.name, None, {}, None, None, {}, standing)
     orders = ("given", "reversed") if both_orders else ("given",)
@@ -58,3 +62,16 @@ def evaluate(
         policy,
         standing,
     )
+
+
+def load_for_report(path: Path) -> RunData:
+    """A run with the NashConv of its reference policies, and its policies over time, for the games it can be solved in.
+
+    Raises what `run_data.load_run` raises.
+    """
+    run = load_run(path)
+    solved = [key.partition("/")[2] for key in (run.metrics[0] if run.metrics else {}) if key.startswith("nash_conv/")]
+    file = path / "policies.json"
+    policies: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    first: Mapping[str, Any] = next(iter(policies.values()), {})
+    return replace(run, references={game: game_theory.references(game) for game in solved}, policies=first)

@@ -60,13 +60,15 @@ def is_solvable(env_id: str) -> bool:
 @cache
 def solved_game(env_id: str, action_order: str = "given") -> SolvedGame:
     """The information states of an environment. Raises ValueError where they cannot be enumerated."""
-    env = envs.make(env_id, action_order=action_order)
+    env = envs.make(env_id, **({} if action_order == "given" else {"action_order": action_order}))
     game = getattr(env, "spiel_game", None)
     if game is None or game.get_type().information.name != "IMPERFECT_INFORMATION":
         raise ValueError(f"{env_id} is not a game of imperfect information that OpenSpiel can solve")
-    if game.get_parameters() and game.max_chance_outcomes() * game.max_game_length() > MOST_STATES:
-        raise ValueError(f"{env_id} is too large to be solved exactly")
-    states = {state.state_key: state for state in env.information_states() if state.state_key is not None}
+    states = {}
+    for state in env.information_states():
+        states[str(state.state_key)] = state
+        if len(states) > MOST_STATES:
+            raise ValueError(f"{env_id} has more than {MOST_STATES} information states: too many to be solved exactly")
     return SolvedGame(env_id, game, states, action_names(env, game))
 
 

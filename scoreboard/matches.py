@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sparring import registry
 from sparring.rollout import Match, play
-from sparring.scoreboard.stats import Estimate, clustered_mean, rate
+from sparring.scoreboard.records import row_of
+from sparring.scoreboard.run_data import Standing, standing
 from sparring.types import Agent, Episode, derive_seed
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What one agent got out of its games in one environment. Intervals are 95 %, clustered by deal."""
-
-    env_id: str
-    agent: str
-    opponents: str
-    games: int
-    wins: Estimate
-    draws: Estimate
-    losses: Estimate
-    reward: Estimate
-    illegal_share: float
-    """Share of its turns whose action was illegal."""
 
 
 def seats_of(env_id: str) -> list[str]:
@@ -65,37 +49,13 @@ def head_to_head(
     return play(matches, concurrency, on_episode)
 
 
-def standings(episodes: Sequence[Episode]) -> list[Standing]:
-    """One row per environment, agent and set of opponents; episodes that broke off do not count."""
-    found: dict[tuple[str, str, str], list[tuple[Episode, str]]] = {}
-    for episode in episodes:
-        if episode.status not in ("ok", "truncated"):
-            continue
-        for seat, trajectory in episode.trajectories.items():
-            others = sorted(t.agent for other, t in episode.trajectories.items() if other != seat)
-            found.setdefault((episode.env_id, trajectory.agent, ", ".join(others)), []).append((episode, seat))
-    return [_standing(key, games) for key, games in found.items()]
-
-
-def _standing(key: tuple[str, str, str], games: list[tuple[Episode, str]]) -> Standing:
-    env_id, agent, opponents = key
-    tasks = [episode.task or episode.id for episode, _ in games]
-    leads = [_lead(episode, seat) for episode, seat in games]
-    turns = [turn for episode, seat in games for turn in episode.trajectories[seat].turns]
-    return Standing(
-        env_id,
-        agent,
-        opponents,
-        len(games),
-        wins=rate([lead > 0 for lead in leads], tasks),
-        draws=rate([lead == 0 for lead in leads], tasks),
-        losses=rate([lead < 0 for lead in leads], tasks),
-        reward=clustered_mean([episode.trajectories[seat].reward for episode, seat in games], tasks),
-        illegal_share=sum(not turn.legal for turn in turns) / len(turns) if turns else 0.0,
-    )
-
-
-def _lead(episode: Episode, seat: str) -> float:
-    rewards = {name: trajectory.reward for name, trajectory in episode.trajectories.items()}
-    own = rewards.pop(seat)
-    return own - max(rewards.values(), default=0.0)
+def standing_by_place(episodes: Sequence[Episode], players: Sequence[Agent]) -> list[Standing]:
+    """How each player did in matches of `rotated_matches`, in the order of the players; equal names are told apart."""
+    seats = list(episodes[0].trajectories)
+    rows = [row_of(episode) for episode in episodes]
+    found = []
+    for place, player in enumerate(players):
+        sides = [(row, seats[(place - index) % len(seats)]) for index, row in enumerate(rows)]
+        others = ", ".join(other.name for rank, other in enumerate(players) if rank != place)
+        found.append(standing(episodes[0].env_id, player.name, others or None, sides))
+    return found

@@ -99,6 +99,20 @@ def summary(episode: Episode) -> dict[str, Any]:
     }
 
 
+def row_of(episode: Episode, position: int = 0) -> EpisodeRow:
+    """The row of an episode that is not (or not yet) in a store."""
+    return EpisodeRow(
+        position=position,
+        id=episode.id,
+        env_id=episode.env_id,
+        status=episode.status,
+        group=episode.group,
+        task=episode.task,
+        hash=episode.hash,
+        **summary(episode),
+    )
+
+
 def _generated_tokens(trajectory: Trajectory) -> int:
     segments = (segment for turn in trajectory.turns for segment in turn.segments)
     return sum(len(segment.token_ids) for segment in segments if segment.kind == "generated")

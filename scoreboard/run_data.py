@@ -86,14 +86,14 @@ def load_run(path: Path, replays: int = 200) -> RunData:
 
 
 def standings(rows: Iterable[EpisodeRow]) -> list[Standing]:
-    """One standing per environment and pair of agents, told by the one that learns, or that played more."""
+    """One standing per environment and pair of agents, told by the one that learns, or is a model, or played more."""
     games: dict[tuple[str, str, str | None], list[tuple[EpisodeRow, str]]] = {}
     rows = list(rows)
     played = _episodes_by_agent(rows)
     for row in rows:
         for seat, agent, opponent in _sides(row, played):
             games.setdefault((row.env_id, agent, opponent), []).append((row, seat))
-    found = [_standing(key, sides) for key, sides in games.items()]
+    found = [standing(*key, sides) for key, sides in games.items()]
     return sorted(found, key=lambda one: (one.env_id, -one.episodes, one.agent, one.opponent or ""))
 
 
@@ -103,7 +103,10 @@ def _sides(row: EpisodeRow, played: Mapping[str, int]) -> Iterator[tuple[str, st
     if len(seats) == 1:
         yield seats[0], row.agents[seats[0]], None
     elif len(seats) == 2:
-        ranks = {seat: (not row.trainable[seat], -played[row.agents[seat]], row.agents[seat], seat) for seat in seats}
+        ranks = {
+            seat: (not row.trainable[seat], row.tokens[seat] == 0, -played[row.agents[seat]], row.agents[seat], seat)
+            for seat in seats
+        }
         seat, other = sorted(seats, key=ranks.__getitem__)
         yield seat, row.agents[seat], row.agents[other]
     else:
@@ -111,8 +114,8 @@ def _sides(row: EpisodeRow, played: Mapping[str, int]) -> Iterator[tuple[str, st
             yield seat, row.agents[seat], f"{len(seats) - 1} others"
 
 
-def _standing(key: tuple[str, str, str | None], sides: Sequence[tuple[EpisodeRow, str]]) -> Standing:
-    env_id, agent, opponent = key
+def standing(env_id: str, agent: str, opponent: str | None, sides: Sequence[tuple[EpisodeRow, str]]) -> Standing:
+    """What an agent got out of its sides: pairs of an episode's row and the agent's seat in it."""
     counted = [(row, seat) for row, seat in sides if row.status not in BROKEN_OFF]
     results = [_counted(row, seat) for row, seat in counted]
     tasks = [row.task or row.id for row, _ in counted]

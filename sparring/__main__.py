@@ -56,7 +56,7 @@ def play(
         store: Also record the episodes in this folder.
         json: Print JSON instead of a table.
     """
-    from sparring.scoreboard.matches import head_to_head
+    from sparring.scoreboard.matches import head_to_head, standing_by_place
     from sparring.scoreboard.store import Store
 
     env_id = _env_id(env)
@@ -68,7 +68,7 @@ def play(
     if store is not None:
         with Store(store, "a") as kept:
             kept.append(played)
-    terminal.show_matches(played, json)
+    terminal.show_matches(played, standing_by_place(played, players), json)
     return EXIT_FAILED if any(episode.error for episode in played) else 0
 
 
@@ -98,7 +98,7 @@ def train(argv: list[str]) -> int:
         terminal.say(f"stopped and saved; go on with: sparring train {argv[0]} --run {run} --resume", quiet=json)
         return EXIT_INTERRUPTED
 
-    start.__annotations__["config"] = tyro.conf.OmitArgPrefixes[method.config_type]
+    start.__annotations__["config"] = Annotated[method.config_type, tyro.conf.OmitArgPrefixes]
     return int(tyro.cli(start, prog=f"sparring train {argv[0]}", args=_split_lists(argv[1:])))
 
 
@@ -141,7 +141,7 @@ def report(
         runs: Run folders.
         output: The HTML file.
     """
-    from sparring.scoreboard.run_data import load_with_references
+    from sparring.scoreboard.evaluate import load_for_report
     from sparring.scoreboard.report import build_report
 
     if not runs:
@@ -149,7 +149,7 @@ def report(
     with terminal.progress("reading runs", len(runs)) as advance:
         loaded = []
         for run in runs:
-            loaded.append(load_with_references(run))
+            loaded.append(load_for_report(run))
             advance()
     build_report(loaded, output)
     terminal.say(f"wrote {output}")

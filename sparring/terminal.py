@@ -101,21 +101,22 @@ def show_methods(rows: Sequence[registry.Row]) -> None:
     out.print(table)
 
 
-def show_matches(episodes: Sequence[Episode], json: bool) -> None:
+def show_matches(episodes: Sequence[Episode], rows: Sequence[Any], json: bool) -> None:
     """Who won how often, with intervals."""
-    from sparring.scoreboard.matches import standings
-
-    rows = standings(episodes)
     faults = [f"{episode.id}: {episode.status}: {episode.error}" for episode in episodes if episode.error]
     if json:
         dump({"standings": [asdict(row) for row in rows], "faults": faults})
         return
-    table = _table("agent", "against", "games", "win", "draw", "loss", "reward", "illegal")
+    table = _table("agent", "against", "games", "won / drawn / lost", "win rate", "reward", "lost by illegal action")
     for row in rows:
-        shares = [_percent(estimate) for estimate in (row.wins, row.draws, row.losses)]
-        reward = f"{row.reward.value:+.3f} [{row.reward.low:+.3f}, {row.reward.high:+.3f}]"
         table.add_row(
-            row.agent, row.opponents, str(row.games), *shares, escape(reward), f"{100 * row.illegal_share:.1f} %"
+            row.agent,
+            row.opponent or "",
+            str(row.outcomes.n),
+            _record(row.outcomes),
+            _percent(row.win_rate),
+            escape(f"{row.reward.value:+.3f} ({row.reward.low:+.3f} to {row.reward.high:+.3f})"),
+            _percent(row.illegal_rate),
         )
     out.print(table)
     for fault in faults[:5]:
@@ -141,8 +142,8 @@ def show_evaluation(what: str, measured: Any, json: bool) -> None:
     if measured.standing is not None:
         row = measured.standing
         say(
-            f"played {row.games} games against uniform: win {_percent(row.wins)}, draw {_percent(row.draws)}, "
-            f"loss {_percent(row.losses)}, illegal {100 * row.illegal_share:.1f} %"
+            f"played {row.outcomes.n} games against uniform: won / drawn / lost {_record(row.outcomes)}, "
+            f"win rate {_percent(row.win_rate)}, lost by an illegal action {_percent(row.illegal_rate)}"
         )
 
 
@@ -228,6 +229,11 @@ def _numbers(metrics: Mapping[str, Any]) -> str:
         shown.append(f"illegal {100 * metrics['illegal_share']:.1f} %")
         shown.append(f"{metrics['tokens_per_second']:.0f} tok/s")
     return "  ".join(shown)
+
+
+def _record(outcomes: Any) -> str:
+    won, lost = outcomes.wins + outcomes.illegal_wins, outcomes.losses + outcomes.illegal_losses
+    return f"{won} / {outcomes.draws} / {lost}"
 
 
 def _percent(estimate: Any) -> str:

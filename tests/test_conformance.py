@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from sparring.envs import conformance
 from sparring.envs.games.tic_tac_toe import TicTacToe
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check_env
 from pettingzoo.test import api_test, seed_test
+
 from sparring import envs, registry
 from sparring.envs.conformance import check_env
 from sparring.types import Policy, Reply
@@ -22,6 +23,7 @@ GENERIC = [
     "pig(winscore=20)",
     "dots_and_boxes(num_rows=1,num_cols=2)",
     "matrix_rps",
+    "twixt(board_size=5)",
 ]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sparring import envs
 from sparring.envs.games.trades import MENU, RESOURCES, Offer, Trader, menu_mask, read_offer, split_message, suggestions
 

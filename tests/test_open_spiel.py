@@ -6,6 +6,7 @@ import pyspiel
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sparring import envs
 from sparring.envs.text_game import fold, match
 
@@ -190,7 +191,8 @@ def test_kuhn_reads_as_written_here():
     env.step("call")
     assert env.observe("player_1") == (
         KUHN_RULES
-        + "You act second. Your card is K.\nBetting so far: opponent checked, you bet, opponent called.\nThe game is over."
+        + "You act second. Your card is K.\n"
+        + "Betting so far: opponent checked, you bet, opponent called.\nThe game is over."
     )
 
 
@@ -207,7 +209,7 @@ def test_leduc_reads_as_written_here():
         "Leduc poker with two each of J, Q and K. Each player antes 1 chip and gets one card; a public card is "
         "revealed after the first of two betting rounds. A raise is 2 chips in round 1 and 4 in round 2, at most two "
         "raises a round. A pair with the public card wins, otherwise the higher card.\n"
-        "You act second. Your card is Q. The public card is Q.\n"
+        "You act second. Your card is K. The public card is Q.\n"
         "Chips in the pot: 5 from you, 5 from the opponent.\n"
         "Betting in round 1: opponent checked, you raised, opponent raised, you called.\n"
         "Betting in round 2: opponent checked.\n"

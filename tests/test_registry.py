@@ -6,6 +6,7 @@ import sys
 import textwrap
 
 import pytest
+
 from sparring import envs, registry
 from sparring.registry import MissingExtra, Registry, Row, UnknownName, require
 
@@ -28,7 +29,7 @@ def test_an_unknown_environment_names_the_nearest():
 def test_an_unknown_name_without_neighbours_lists_what_there_is():
     things = Registry("thing", "sparring.envs.games")
     things.add(Row("apple", dict))
-    with pytest.raises(UnknownName, match="unknown thing 'zzz'; known: 'apple'|unknown thing 'zzz'; known: apple"):
+    with pytest.raises(UnknownName, match="unknown thing 'zzz'; known: apple"):
         things.row("zzz")
 
 
@@ -88,8 +89,8 @@ def test_a_distribution_of_a_third_party_adds_an_environment(tmp_path):
     env_id = "third/NoughtsAndCrosses-v0"
     ours = f"from sparring import registry; print(registry.envs.make({env_id!r}).num_actions)"
     gymnasium = (
-        f"import gymnasium; "
-        f"env = gymnasium.make('sparring.envs:{env_id}', opponent='random'); print(len(env.reset(seed=0)[1]['action_mask']))"
+        f"import gymnasium; env = gymnasium.make('sparring.envs:{env_id}', opponent='random');"
+        "print(len(env.reset(seed=0)[1]['action_mask']))"
     )
     for script in (ours, gymnasium):
         assert _run(script, tmp_path) == "9"

@@ -172,9 +172,9 @@ class Spiral:
     def update(self, store: Store) -> Metrics:
         """Evaluate the current weights, play, learn."""
         started = time.perf_counter()
-        self.model.sync(None, f"update-{self.done}")
         if self.done == 0:
             self._play_random(store, "before")
+        self._forget_scores()
         metrics: Metrics = {"update": self.done, **self._evaluate()}
         playing = time.perf_counter()
         episodes = self._collect(self._matches(), store)
@@ -193,8 +193,8 @@ class Spiral:
     def finish(self, store: Store) -> Metrics:
         """Evaluate the final weights."""
         started = time.perf_counter()
-        self.model.sync(None, f"update-{self.done}")
         self._play_random(store, "after")
+        self._forget_scores()
         metrics: Metrics = {"update": self.done, **self._evaluate()}
         self.folder.write_json("policies.json", self.evaluator.policies())
         return {**metrics, "seconds": time.perf_counter() - started}
@@ -239,6 +239,11 @@ class Spiral:
         for game in self.config.games:
             players = [player, *(registry.make_agent("random") for _ in seats_of(game)[1:])]
             self._collect(rotated_matches(game, players, self.config.evaluation_games, seed, moment, group), store)
+
+    def _forget_scores(self) -> None:
+        """Start every update with nothing computed: rounding depends on what is computed together, and a resumed run
+        need not play what is stored already."""
+        self.model.sync(None, f"update-{self.done}")
 
     def _collect(self, matches: Iterable[Match], store: Store) -> list[Episode]:
         """Play what the store does not hold yet; what an interrupted run had already played is taken from there."""

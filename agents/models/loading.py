@@ -36,7 +36,8 @@ class Loaded:
     def save(self, folder: str | Path) -> None:
         """Write a folder that `load(folder)` reads: weights, config and tokenizer."""
         model: Any = self.model
-        model.save_pretrained(str(folder))
+        with _without_progress_bars(require("transformers", "train")):
+            model.save_pretrained(str(folder))
         self.tokenizer.save(Path(folder))
 
 

@@ -31,7 +31,12 @@ VALUE_RANGES = ((5, 6), (8, 12), (12, 18), (20, 30), (32, 40))
 HIGHEST_VALUE = 40
 HIGHEST_WORTH = 25 * (6 + 12 + 18 + 30 + 40)
 FEWEST, MOST = 5, 25
-PLAIN = ("accept", "deny", "pass")
+PLAIN: tuple[str, ...] = ("accept", "deny", "pass")
+PLAIN_MASKS = {words: np.array([word in words for word in PLAIN], np.int8) for words in (PLAIN, PLAIN[1:], PLAIN[2:])}
+LAST_LINES = {
+    words: f"Actions: {' '.join([f'[{word}]' for word in words])} or an offer like [offer: 2 Wheat, 1 Wood -> 1 Ore]"
+    for words in PLAIN_MASKS
+}
 RULES = (
     "Negotiation. Trade resources so that your own total value grows more than your opponent's does. "
     "Each turn: accept or deny the standing offer, pass, or make an offer; an offer stands for the next turn only. "
@@ -62,7 +67,10 @@ class SimpleNegotiation(TextGame):
 
     def observe(self, agent: str) -> str:
         """What `agent` sees: its own stock and values, what was said and done, and what it may do."""
-        return f"{RULES}\n{self._view(agent)}\n{self._last_line(agent)}"
+        if agent == self.to_move and not self._over:
+            return self._shown
+        last_line = "The game is over." if self._over else "The other player is to move."
+        return f"{RULES}\n{self._view(agent)}\n{last_line}"
 
     def tensor(self, seat: str) -> NDArray[np.float32]:
         """Stock, values, standing offer (gives, wants), whether it is the seat's to answer, gain, time left."""
@@ -116,10 +124,12 @@ class SimpleNegotiation(TextGame):
 
     def _info(self) -> dict[str, Any]:
         seat = self._seat
+        words, view = self._plain_actions(), self._view(seat)
+        self._shown = f"{RULES}\n{view}\n{LAST_LINES[words]}"
         return {
-            "suggested_actions": self._plain_actions(seat) + self._traders[seat].suggested,
-            "state_key": self._view(seat),
-            "action_mask": self._mask(seat),
+            "suggested_actions": words + self._traders[seat].suggested,
+            "state_key": view,
+            "action_mask": self._mask(words),
         }
 
     @property
@@ -145,22 +155,18 @@ class SimpleNegotiation(TextGame):
         self.to_move = OTHER[seat] if self._played < self.turns else None
         return True
 
-    def _plain_actions(self, seat: str) -> tuple[str, ...]:
+    def _plain_actions(self) -> tuple[str, ...]:
+        """What the seat to move can do besides making an offer."""
         if self._offer is None:
-            return ("pass",)
-        return PLAIN if covers(self._traders[seat].stock, self._offer.wants) else ("deny", "pass")
+            return PLAIN[2:]
+        return PLAIN if covers(self._traders[self._seat].stock, self._offer.wants) else PLAIN[1:]
 
-    def _mask(self, seat: str) -> NDArray[np.int8]:
+    def _mask(self, words: tuple[str, ...]) -> NDArray[np.int8]:
+        offers = menu_mask(self._traders[self._seat].stock)
+        return np.concatenate([PLAIN_MASKS[words], offers])
+
     def _view(self, seat: str) -> str:
         trader, turn = self._traders[seat], min(self._played + 1, self.turns)
         return (
             f"Turn {turn} of {self.turns}.{self._log[seat]}\nYou have {trader.goods}. Your gain so far: {trader.gain}."
         )
-
-    def _last_line(self, seat: str) -> str:
-        if self._over:
-            return "The game is over."
-        if self.to_move != seat:
-            return "The other player is to move."
-        plain = " ".join([f"[{word}]" for word in self._plain_actions(seat)])
-        return f"Actions: {plain} or an offer like [offer: 2 Wheat, 1 Wood -> 1 Ore]"

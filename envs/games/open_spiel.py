@@ -74,10 +74,7 @@ class OpenSpielGame(TextGame):
         position = self._position
         if position.mover == agent and not self._over:
             return self._tree.text(position)
-        player = SEATS.index(agent)
-        key = self.rendering.state_key(player, position.state)
-        last_line = "The game is over." if self._over else "The other player is to move."
-        return f"{self.rendering.rules}\n{self.rendering.view(player, position.state, key)}\n{last_line}"
+        return self._tree.waiting_text(position, SEATS.index(agent), self._over)
 
     def tensor(self, seat: str) -> NDArray[np.float32]:
         """The information state tensor, or the observation tensor where the game has no other; flat float32."""

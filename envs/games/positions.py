@@ -7,6 +7,7 @@ Position    one node of the game tree: menu, info and (lazily) text; its childre
 
 from __future__ import annotations
 
+import re
 from bisect import bisect
 from collections.abc import Callable
 from functools import lru_cache
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 from sparring.envs.text_game import SEATS, fold
 
 ActionOrder = Literal["given", "reversed"]
-CHANCE, TERMINAL = -1, -4
+CHANCE = -1
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Menu:
@@ -80,7 +82,7 @@ class Rendering:
 
     def view(self, player: int, state: Any, key: str) -> str:
         """What the player sees, between the rules and the legal actions."""
-        return f"You are {SEATS[player]}.\n{key.strip()}"
+        return f"You are {SEATS[player]}.\n{COLOURS.sub('', key).strip()}"
 
     def _cached_menu(self, key: Any, legal: list[int], strings: list[str]) -> Menu:
         menu = self._menus.get(key)
@@ -109,20 +111,19 @@ class FixedNames(Rendering):
 class Position:
     """A decision, chance or final node. `mover` is None at the end, "" at a chance node."""
 
-    __slots__ = ("chance", "children", "info", "kept", "key", "menu", "mover", "player", "state", "text")
-
     info: dict[str, Any]
     key: str
     menu: Menu
+    mover: str | None = None
+    kept = False
+    children: dict[int, Position] | None = None
+    chance: tuple[list[int], list[float]] | None = None
+    text: str | None = None
+    waiting_texts: dict[tuple[int, bool], str] | None = None
 
     def __init__(self, state: Any) -> None:
         self.state = state
         self.player: int = state.current_player()
-        self.mover: str | None = None
-        self.kept = False
-        self.children: dict[int, Position] | None = None
-        self.text: str | None = None
-        self.chance: tuple[list[int], list[float]] | None = None
 
 
 class Positions:
@@ -158,6 +159,19 @@ class Positions:
         if text is None:
             view = self.rendering.view(position.player, position.state, position.key)
             text = position.text = f"{self.rendering.rules}\n{view}\n{position.menu.line}"
+        return text
+
+    def waiting_text(self, position: Position, player: int, over: bool) -> str:
+        """What a player sees who is not to move, or whose game is over."""
+        texts = position.waiting_texts
+        if texts is None:
+            texts = position.waiting_texts = {}
+        text = texts.get((player, over))
+        if text is None:
+            key = self.rendering.state_key(player, position.state)
+            view = self.rendering.view(player, position.state, key)
+            last_line = "The game is over." if over else "The other player is to move."
+            text = texts[player, over] = f"{self.rendering.rules}\n{view}\n{last_line}"
         return text
 
     def _keep(self, position: Position, children: dict[int, Position], action: int) -> Position:

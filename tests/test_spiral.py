@@ -1,0 +1,193 @@
+"""Self-play end to end on nano: the same run twice, a run that is killed, a run that is interrupted."""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from sparring.scoreboard.store import Store
+from sparring.scoreboard.verify import verify
+from sparring.trainers.run_folder import RunError, RunFolder, read_metrics
+from sparring.trainers.spiral import Config, Spiral
+
+torch.set_num_threads(1)
+SMALL = Config(
+    steps=6, games_per_update=24, league_every=2, league_share=0.5, checkpoint_every=2, evaluation_games=4, seed=11
+)
+TIMES = {"seconds", "tokens_per_second", "turns_per_second"}
+
+
+def fingerprint(path: Path) -> dict[str, object]:
+    """Everything that two equal runs must agree on: tokens, parameters, measurements."""
+    (checkpoint,) = (path / "checkpoints").glob("update-*")
+    weights = hashlib.sha256()
+    for name, tensor in sorted(load_file(checkpoint / "weights.safetensors").items()):
+        weights.update(name.encode() + tensor.numpy().tobytes())
+    tokens = hashlib.sha256()
+    with Store(path / "episodes") as store:
+        for episode in sorted(store, key=lambda episode: episode.id):
+            for _, turn in episode.turns:
+                tokens.update(repr([segment.token_ids for segment in turn.segments]).encode())
+        hashes = sorted(row.hash for row in store.rows())
+    metrics = [{k: v for k, v in row.items() if k not in TIMES} for row in read_metrics(path / "metrics.jsonl")]
+    return {"weights": weights.hexdigest(), "tokens": tokens.hexdigest(), "episodes": hashes, "metrics": metrics}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "undisturbed"
+    assert Spiral.start(SMALL, path).run()
+    return fingerprint(path)
+
+
+def test_one_seed_gives_one_run(undisturbed, tmp_path):
+    Spiral.start(SMALL, tmp_path / "again").run()
+    assert fingerprint(tmp_path / "again") == undisturbed
+
+
+def test_another_seed_gives_another_run(undisturbed, tmp_path):
+    Spiral.start(Config(**{**settings(), "seed": 12}), tmp_path / "other").run()
+    other = fingerprint(tmp_path / "other")
+    assert other["tokens"] != undisturbed["tokens"]
+    assert other["weights"] != undisturbed["weights"]
+
+
+def settings():
+    return {name: getattr(SMALL, name) for name in Config.__dataclass_fields__}
+
+
+def test_a_run_stopped_between_updates_resumes_as_if_left_alone(undisturbed, tmp_path):
+    path, updates = tmp_path / "run", []
+    finished = Spiral.start(SMALL, path).run(updates.append, should_stop=lambda: len(updates) == 3)
+    assert not finished
+    assert Spiral.resume(path).run()
+    assert fingerprint(path) == undisturbed
+
+
+SCRIPT = """
+import sys, torch
+from pathlib import Path
+torch.set_num_threads(1)
+from sparring.trainers.spiral import Config, Spiral
+path = Path(sys.argv[1])
+run = Spiral.resume(path) if path.exists() else Spiral.start(Config(**eval(sys.argv[2])), path)
+print("ready", flush=True)
+run.run()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attempt", range(3))
+def test_a_run_killed_at_random_moments_resumes_as_if_left_alone(undisturbed, tmp_path, attempt):
+    path, generator = tmp_path / "run", random.Random(attempt)
+    kills = 0
+    for patience in (generator.uniform(0.0, 2.5), generator.uniform(0.0, 2.5), None):
+        command = [sys.executable, "-P", "-c", SCRIPT, str(path), repr(settings())]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        assert process.stdout.readline() == b"ready\n"
+        if patience is None:
+            assert process.wait(timeout=120) == 0
+        else:
+            time.sleep(patience)
+            process.send_signal(signal.SIGKILL)
+            kills += process.wait() == -signal.SIGKILL
+    assert kills >= 1
+    assert fingerprint(path) == undisturbed
+
+
+def test_every_episode_of_a_run_verifies_and_frozen_seats_never_train(tmp_path):
+    Spiral.start(SMALL, tmp_path / "run").run()
+    with Store(tmp_path / "run" / "episodes") as store:
+        assert verify(store).ok
+        league = [e for e in store if any(t.agent == "nano (league)" for t in e.trajectories.values())]
+        advantages = store.columns("spiral/rae", "advantage")
+    assert {seat for e in league for seat, t in e.trajectories.items() if t.agent == "nano (league)"} == {
+        "player_0",
+        "player_1",
+    }
+    frozen = [t.id for e in league for t in e.trajectories.values() if not t.policy.trainable]
+    assert frozen
+    assert not set(frozen) & set(advantages)
+
+
+def test_several_games_train_in_turn(tmp_path):
+    games = ("sparring/KuhnPoker-v0", "sparring/TicTacToe-v0")
+    rows = []
+    Spiral.start(Config(**{**settings(), "games": games, "steps": 1}), tmp_path / "run").run(rows.append)
+    assert {f"reward/{game}/player_{seat}" for game in games for seat in (0, 1)} <= set(rows[0])
+    assert rows[0]["nash_conv/sparring/KuhnPoker-v0"] > 0
+
+
+def test_writing_freely_trains_too(tmp_path):
+    rows = []
+    config = Config(**{**settings(), "decoding": "free", "max_new_tokens": 6, "steps": 2})
+    Spiral.start(config, tmp_path / "run").run(rows.append)
+    assert rows[0]["illegal_share"] > 0.9, "random bytes are hardly ever an action"
+    assert rows[0]["tokens"] > 24
+    assert rows[0]["grad_norm"] > 0
+
+
+def test_a_run_in_which_everything_fails_stops_and_says_why(tmp_path, monkeypatch):
+    run = Spiral.start(SMALL, tmp_path / "run")
+
+    def broken(*_):
+        raise RuntimeError("no more memory")
+
+    monkeypatch.setattr(run.model, "score", broken)
+    with pytest.raises(RuntimeError, match=r"episodes failed; the first: .*no more memory"):
+        run.run()
+
+
+def test_an_existing_folder_is_never_overwritten(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("years of work")
+    with pytest.raises(RunError, match="already exists; continue that run with --resume"):
+        Spiral.start(SMALL, tmp_path / "run")
+    assert (tmp_path / "run" / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "has no config.json"),
+        ("{", "is damaged"),
+        ("[]", "is damaged"),
+        (json.dumps({"format": 99, "method": "spiral", "config": {}}), "run format 99, this version reads format 1"),
+    ],
+)
+def test_a_folder_that_is_no_run_of_ours_is_named(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(RunError, match=message):
+        RunFolder.open(tmp_path)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    Spiral.start(Config(**{**settings(), "steps": 1}), tmp_path / "run").run()
+    (checkpoint,) = (tmp_path / "run" / "checkpoints").glob("update-*")
+    (checkpoint / "state.pt").write_bytes(b"garbage")
+    with pytest.raises(RunError, match="is damaged"):
+        Spiral.resume(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("steps", 0, "steps must be >= 1, got 0"),
+        ("magnet", -1.0, "magnet weights must be >= 0"),
+        ("league_share", 1.5, r"league_share must be in \[0, 1\]"),
+        ("games", (), "games must name at least one"),
+    ],
+)
+def test_impossible_settings_are_named(field, value, message):
+    with pytest.raises(ValueError, match=message):
+        Config(**{**settings(), field: value})
