@@ -2,10 +2,10 @@
 
     loss = 1/(B L) sum_M [ w surrogate(A) - ce logp + c k3(logp, reference) ] + magnet * mean KL(pi || uniform)
 
-B is the number of samples before merging and L a constant length, so that long answers are not favoured (Dr. GRPO,
-arXiv 2503.20783). w is the truncated importance weight against the log-probabilities that the sampler stored. The
-magnet is averaged over the *distinct* decisions of the batch, so that rarely visited ones are held as firmly as common
-ones. No method has a loop of its own.
+B is the number of samples before merging. L is a constant length for freely written tokens, so that long answers are
+not favoured (Dr. GRPO, arXiv 2503.20783), and 1 for tokens that were chosen among legal actions. w is the truncated
+importance weight against the log-probabilities that the sampler stored. The magnet is averaged over the *distinct*
+decisions of the batch, so that rarely visited ones are held as firmly as common ones. No method has a loop of its own.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class LearnerConfig:
     reference_kl: float = 0.0
     """Weight of the KL penalty to the reference policy, where signals carry its log-probabilities."""
     length: int = 1
-    """The constant that token sums are divided by: 1 for one-token actions, else the longest answer."""
+    """The constant that sums over freely written tokens are divided by: the longest answer. Choices are not divided."""
 
 
 @dataclass(slots=True)
@@ -140,7 +140,8 @@ class Learner:
             token_M = (
                 token_M + config.reference_kl * losses.kl_k3(logp_M, targets.reference_M) * targets.has_reference_M
             )
-        loss = token_M.sum() / (size * config.length) + regulariser
+        length = config.length if targets.choices is None else 1
+        loss = token_M.sum() / (size * length) + regulariser
         mismatch = float((targets.old_M - targets.sampling_M).abs().max())
         return loss, {**measured, "loss": float(loss.detach()), "sampler_mismatch": mismatch}
 

@@ -318,8 +318,8 @@ class Spiral:
 def _learner_config(config: Config, model: TransformersModel) -> LearnerConfig:
     small = sum(parameter.numel() for parameter in model.module.parameters()) < SMALL_MODEL
     rate = config.learning_rate if config.learning_rate is not None else (3e-4 if small else 3e-5)
-    length = 1 if config.decoding == "legal" else config.max_new_tokens
-    return LearnerConfig(learning_rate=rate, betas=(config.momentum, 0.95), epochs=config.epochs, length=length)
+    betas = (config.momentum, 0.95)
+    return LearnerConfig(learning_rate=rate, betas=betas, epochs=config.epochs, length=config.max_new_tokens)
 
 
 def _stop_if_mostly_faults(episodes: list[Episode]) -> None:
