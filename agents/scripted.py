@@ -38,11 +38,11 @@ class RandomAgent(ScriptedAgent):
 
 @registry.agents.register("constant", family="scripted")
 class ConstantAgent(ScriptedAgent):
-    """`constant:bet,call` always plays the first of its actions that is legal, else the first legal action."""
+    """`constant:bet/call` always plays the first of its actions that is legal, else the first legal action."""
 
     def __init__(self, argument: str) -> None:
         super().__init__(f"constant:{argument}")
-        self.habits = [habit.strip() for habit in argument.split(",")]
+        self.habits = [habit.strip() for habit in argument.split("/")]
 
     async def act(self, observation: Observation) -> Reply:
         """The habit."""

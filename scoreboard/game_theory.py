@@ -60,7 +60,7 @@ def is_solvable(env_id: str) -> bool:
 @cache
 def solved_game(env_id: str, action_order: str = "given") -> SolvedGame:
     """The information states of an environment. Raises ValueError where they cannot be enumerated."""
-    env = envs.make(env_id, **({} if action_order == "given" else {"action_order": action_order}))
+    env = envs.make(env_id) if action_order == "given" else envs.make(env_id, action_order=action_order)
     game = getattr(env, "spiel_game", None)
     if game is None or game.get_type().information.name != "IMPERFECT_INFORMATION":
         raise ValueError(f"{env_id} is not a game of imperfect information that OpenSpiel can solve")
@@ -105,7 +105,7 @@ def values(env_id: str, first: TabularPolicy, second: TabularPolicy) -> tuple[fl
     solved = solved_game(env_id)
     tables = [_by_action(solved, first), _by_action(solved, second)]
     root = solved.game.new_initial_state()
-    return _expected(root, tables)[0], _expected(root, tables[::-1])[1]
+    return float(_expected(root, tables)[0]), float(_expected(root, tables[::-1])[1])
 
 
 def uniform_policy(env_id: str) -> dict[str, dict[str, float]]:

@@ -73,15 +73,15 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Estimate:
 def rate(hits: Sequence[bool], tasks: Sequence[Task], level: float = 0.95) -> Estimate:
     """A share of episodes: Wilson where every task was played once, else the clustered mean, cut to 0..1.
 
-    Where all episodes agree, a clustered interval would have no width: then it is Wilson's over the tasks.
+    Where all tasks agree, a clustered interval would have no width: then it is Wilson's over the tasks.
     """
     clusters = len(set(tasks))
     if clusters == len(tasks) == len(hits):
         return wilson(sum(hits), len(hits), level)
     mean = clustered_mean([float(hit) for hit in hits], tasks, level)
-    if len(set(hits)) == 1:
-        mean = wilson(clusters * hits[0], clusters, level)
-        return Estimate(mean.value, mean.low, mean.high, len(hits), clusters)
+    if mean.low == mean.high:
+        agreed = wilson(round(clusters * mean.value), clusters, level)
+        return Estimate(mean.value, agreed.low, agreed.high, len(hits), clusters)
     return Estimate(mean.value, max(0.0, mean.low), min(1.0, mean.high), mean.n, mean.clusters)
 
 

@@ -6,20 +6,26 @@ Exit codes: 0 done, 1 a check failed (verification, faulty episodes), 2 the requ
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from sparring import registry, terminal
+from sparring import registry, terminal, words
+from sparring.scoreboard.store import DamagedStore, Store, StoreVersionError
+from sparring.types import Episode
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Words = tyro.conf.Positional[str]
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+COMMANDS = ("envs", "play", "train", "eval", "report", "replay", "verify", "doctor")
+REFUSED = (ValueError, OSError, ImportError, registry.UnknownName, DamagedStore, StoreVersionError)
 
 app = tyro.extras.SubcommandApp()
 
@@ -57,22 +63,30 @@ def play(
         json: Print JSON instead of a table.
     """
     from sparring.scoreboard.matches import head_to_head, standing_by_place
-    from sparring.scoreboard.store import Store
 
-    env_id = _env_id(env)
-    players = [registry.make_agent(name.strip()) for name in agents.split(",")]
+    env_id = words.env_id(env)
+    players = [words.agent(name.strip()) for name in agents.split(",")]
     if episodes < 1:
         raise ValueError(f"episodes must be >= 1, got {episodes}")
-    with terminal.progress("playing", episodes, quiet=json) as advance:
-        played = head_to_head(env_id, players, episodes, seed, lambda episode: advance())
-    if store is not None:
-        with Store(store, "a") as kept:
-            kept.append(played)
+    played: list[Episode] = []
+
+    def note(episode: Episode) -> None:
+        played.append(episode)
+        advance()
+
+    with Store(store, "a") if store is not None else nullcontext() as kept:
+        try:
+            with terminal.progress("playing", episodes, quiet=json) as advance:
+                played = head_to_head(env_id, players, episodes, seed, note)
+        finally:
+            if kept is not None:
+                kept.append(played)
     terminal.show_matches(played, standing_by_place(played, players), json)
     return EXIT_FAILED if any(episode.error for episode in played) else 0
 
 
-def train(argv: list[str]) -> int:
+@app.command
+def train(argv: tyro.conf.Positional[list[str]]) -> int:
     """Train by a method: `sparring train spiral --model smollm2 --games KuhnPoker --steps 60 --run runs/kuhn`."""
     if not argv or argv[0] in ("-h", "--help"):
         terminal.show_methods(list(registry.trainers))
@@ -88,25 +102,36 @@ def train(argv: list[str]) -> int:
             resume: Go on with the run in that folder, with the settings it was started with (--steps may be raised).
             json: Print one JSON line per update instead of a progress bar.
         """
-        steps = config.steps if "--steps" in argv else None
-        training = method.resume(run, steps=steps) if resume else method.start(_with_ids(config), run)
-        with _interruptible() as stop, terminal.training(training.config.steps, training.done, quiet=json) as watch:
-            finished = training.run(watch, stop)
-        if finished:
-            terminal.say(f"done: {run}\nNext: sparring report {run} -o report.html", quiet=json)
-            return 0
-        terminal.say(f"stopped and saved; go on with: sparring train {argv[0]} --run {run} --resume", quiet=json)
-        return EXIT_INTERRUPTED
+        config = replace(config, games=tuple(words.env_id(game) for game in config.games))
+        steps = config.steps if any(word.partition("=")[0] == "--steps" for word in argv) else None
+        if resume:
+            words.require_resumable(config, run, steps)
+        training = method.resume(run, steps=steps) if resume else method.start(config, run)
+        again = f"go on with: sparring train {argv[0]} --run {run} --resume" + (f" --steps {steps}" if steps else "")
+        try:
+            with _interruptible() as stop, terminal.training(training.config.steps, training.done, json) as watch:
+                finished = training.run(watch, stop)
+        except KeyboardInterrupt:
+            terminal.complain(f"interrupted; {again}")
+            return EXIT_INTERRUPTED
+        except _disk_or_device_errors() as error:
+            terminal.complain(f"stopped: {error}; {again}")
+            return EXIT_USAGE
+        if not finished:
+            terminal.complain(f"stopped and saved; {again}")
+            return EXIT_INTERRUPTED
+        terminal.say(f"done: {run}\nNext: sparring report {run} -o report.html", quiet=json)
+        return 0
 
     start.__annotations__["config"] = Annotated[method.config_type, tyro.conf.OmitArgPrefixes]
-    return int(tyro.cli(start, prog=f"sparring train {argv[0]}", args=_split_lists(argv[1:])))
+    return int(tyro.cli(start, prog=f"sparring train {argv[0]}", args=words.split_lists(argv[1:])))
 
 
 @app.command(name="eval")
 def evaluate(
     what: Words,
     /,
-    env: str = "sparring/KuhnPoker-v0",
+    env: str | None = None,
     orders: Flag = False,
     games: int = 200,
     seed: int = 0,
@@ -116,18 +141,20 @@ def evaluate(
 
     Args:
         what: A run folder, or an agent (smollm2, cfr, random, model:PATH).
-        env: The environment.
+        env: The environment. None: the run's first game; KuhnPoker for an agent.
         orders: Average the policy over both orders of the legal actions.
-        games: Games against uniform play, seats rotating.
+        games: Games against uniform play, seats rotating; 0 for none.
         seed: Decides deals and actions.
         json: Print JSON instead of tables.
     """
     from sparring.scoreboard.evaluate import evaluate as measure
 
-    run = Path(what)
-    agent = registry.make_agent(f"model:{_best(run)}" if (run / "config.json").is_file() else what)
+    if games < 0:
+        raise ValueError(f"games must be >= 0, got {games}")
+    env_id = None if env is None else words.env_id(env)
+    agent, first_game = words.measured(what)
     with terminal.progress("playing", games, quiet=json) as advance:
-        measured = measure(agent, _env_id(env), games, seed, both_orders=orders, on_episode=advance)
+        measured = measure(agent, env_id or first_game, games, seed, both_orders=orders, on_episode=advance)
     terminal.show_evaluation(what, measured, json)
 
 
@@ -164,11 +191,9 @@ def replay(run: tyro.conf.Positional[Path], episode: Words, /, json: Flag = Fals
         episode: The episode's id, e.g. update-3/17.
         json: Print the whole record as JSON.
     """
-    from sparring.scoreboard.store import Store
-
-    with Store(_store(run)) as store:
+    with Store(words.store_of(run)) as store:
         if episode not in store:
-            raise registry.UnknownName(registry.unknown("episode", episode, (row.id for row in store.rows())))
+            raise registry.UnknownName(words.unknown_episode(episode, [row.id for row in store.rows()]))
         terminal.show_episode(store.get(episode), json)
 
 
@@ -180,10 +205,9 @@ def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
         run: A run folder, or a store.
         json: Print JSON.
     """
-    from sparring.scoreboard.store import Store
     from sparring.scoreboard.verify import verify as check
 
-    with Store(_store(run)) as store, terminal.progress("verifying", store.count, quiet=json) as advance:
+    with Store(words.store_of(run)) as store, terminal.progress("verifying", store.count, quiet=json) as advance:
         result = check(store, lambda done, total: advance(to=done))
     terminal.show_verification(result, json)
     return 0 if result.ok else EXIT_FAILED
@@ -203,16 +227,26 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        if argv[:1] == ["train"]:
-            return train(argv[1:])
-        found = app.cli(prog="sparring", description=terminal.DESCRIPTION, args=argv or ["--help"])
-        return int(found or 0)
+        return _command(argv)
+    except SystemExit as end:
+        return int(end.code or 0)
     except KeyboardInterrupt:
         terminal.complain("interrupted")
         return EXIT_INTERRUPTED
-    except (ValueError, OSError, ImportError, registry.UnknownName) as error:
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except REFUSED as error:
         terminal.complain(str(error))
         return EXIT_USAGE
+
+
+def _command(argv: list[str]) -> int:
+    if argv[:1] == ["train"]:
+        return train(argv[1:])
+    if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
+        raise registry.UnknownName(registry.unknown("command", argv[0], COMMANDS))
+    return int(app.cli(prog="sparring", description=terminal.DESCRIPTION, args=argv or ["--help"]) or 0)
 
 
 @contextmanager
@@ -234,38 +268,9 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _env_id(name: str) -> str:
-    """An environment's id; the `sparring/` in front and the version may be left out."""
-    known = {row.name for row in registry.envs}
-    for candidate in (name, f"sparring/{name}", f"sparring/{name}-v0"):
-        if candidate in known:
-            return candidate
-    return str(registry.envs.row(name).name)
-
-
-def _with_ids(config: Any) -> Any:
-    from dataclasses import replace
-
-    return replace(config, games=tuple(_env_id(game) for game in config.games))
-
-
-def _split_lists(argv: list[str]) -> list[str]:
-    """`--games A,B` as `--games A B`."""
-    words: list[str] = []
-    for before, word in zip(["", *argv], argv, strict=False):
-        words.extend(word.split(",") if before == "--games" else [word])
-    return words
-
-
-def _store(run: Path) -> Path:
-    return run / "episodes" if (run / "episodes").is_dir() else run
-
-
-def _best(run: Path) -> Path:
-    best = run / "checkpoints" / "best"
-    if not best.is_dir():
-        raise ValueError(f"{run} has no checkpoint yet ({best} is missing)")
-    return best
+def _disk_or_device_errors() -> tuple[type[Exception], ...]:
+    """What training raises where the disk or the device is full, or most episodes fail."""
+    return (OSError, RuntimeError, DamagedStore, registry.require("safetensors", "train").SafetensorError)
 
 
 if __name__ == "__main__":

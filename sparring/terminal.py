@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json as jsonlib
+import math
 import os
 import platform
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -35,17 +35,17 @@ out, err = Console(), Console(stderr=True)
 def say(text: str, quiet: bool = False) -> None:
     """A line for people."""
     if not quiet:
-        out.print(text, markup=False, highlight=False, soft_wrap=True)
+        out.print(_printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def complain(text: str) -> None:
     """A line on stderr."""
-    err.print(f"[bold red]sparring:[/] {escape(text)}", highlight=False, soft_wrap=True)
+    err.print(f"[bold red]sparring:[/] {escape(_printable(text))}", highlight=False, soft_wrap=True)
 
 
 def dump(value: Any) -> None:
-    """One JSON value on stdout."""
-    print(jsonlib.dumps(value, default=str))
+    """One JSON value on one line of stdout; numbers that JSON does not have (NaN, infinities) are null."""
+    print(jsonlib.dumps(_finite(value), default=str, allow_nan=False), flush=True)
 
 
 @contextmanager
@@ -72,7 +72,6 @@ def training(steps: int, done: int, quiet: bool = False) -> Iterator[Callable[[d
         def watch(metrics: dict[str, Any]) -> None:
             if quiet:
                 dump(metrics)
-                sys.stdout.flush()
                 return
             bar.update(task, completed=min(steps, metrics["update"] + 1), numbers=_numbers(metrics))
             if not err.is_terminal:
@@ -89,7 +88,7 @@ def show_envs(rows: Sequence[registry.Row], json: bool) -> None:
         return
     table = _table("environment", "family", "seats", "what it is")
     for row in rows:
-        table.add_row(row.name, row.family, str(row.seats), row.summary)
+        table.add_row(row.name, row.family, str(row.seats), escape(row.summary))
     out.print(table)
 
 
@@ -97,7 +96,7 @@ def show_methods(rows: Sequence[registry.Row]) -> None:
     """The training methods."""
     table = _table("method", "family", "what it is", "help")
     for row in rows:
-        table.add_row(row.name, row.family, row.summary, f"sparring train {row.name} --help")
+        table.add_row(row.name, row.family, escape(row.summary), f"sparring train {row.name} --help")
     out.print(table)
 
 
@@ -110,8 +109,8 @@ def show_matches(episodes: Sequence[Episode], rows: Sequence[Any], json: bool) -
     table = _table("agent", "against", "games", "won / drawn / lost", "win rate", "reward", "lost by illegal action")
     for row in rows:
         table.add_row(
-            row.agent,
-            row.opponent or "",
+            escape(row.agent),
+            escape(row.opponent or ""),
             str(row.outcomes.n),
             _record(row.outcomes),
             _percent(row.win_rate),
@@ -119,8 +118,7 @@ def show_matches(episodes: Sequence[Episode], rows: Sequence[Any], json: bool) -
             _percent(row.illegal_rate),
         )
     out.print(table)
-    for fault in faults[:5]:
-        complain(fault)
+    _complain_of(faults, most=5)
 
 
 def show_evaluation(what: str, measured: Any, json: bool) -> None:
@@ -171,8 +169,7 @@ def show_verification(result: Any, json: bool) -> None:
     if json:
         dump({**asdict(result), "ok": result.ok})
         return
-    for fault in result.faults[:20]:
-        complain(str(fault))
+    _complain_of([str(fault) for fault in result.faults], most=20)
     verdict = "all as recorded" if result.ok else f"{len(result.faults)} NOT as recorded"
     say(
         f"{result.episodes} episodes, {result.turns} turns re-executed in {result.seconds:.1f} s: {verdict}\n"
@@ -213,6 +210,26 @@ def _machine() -> dict[str, Any]:
         facts["CUDA"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "none: the CPU is used"
         facts["bf16 on the CPU"] = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     return facts
+
+
+def _complain_of(faults: Sequence[str], most: int) -> None:
+    for fault in faults[:most]:
+        complain(fault)
+    if len(faults) > most:
+        complain(f"and {len(faults) - most} more; --json lists all")
+
+
+def _printable(text: str) -> str:
+    """Control characters and lone surrogates escaped: what an agent wrote cannot steer the terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _numbers(metrics: Mapping[str, Any]) -> str:

@@ -43,7 +43,7 @@ def test_random_play_is_a_function_of_the_seed_and_uniform():
 
 
 def test_constant_plays_its_first_legal_habit():
-    agent = registry.make_agent("constant:call, bet")
+    agent = registry.make_agent("constant:call/ bet")
     assert act_now(agent, SEEN).action == "bet"
     assert act_now(agent, Observation(KUHN, "s", "", ("x", "y"))).action == "x"
     assert asyncio.run(agent.action_law(SEEN)) == {"check": 0.0, "bet": 1.0}

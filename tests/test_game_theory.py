@@ -82,7 +82,7 @@ def test_the_average_policy_earns_the_average_of_what_its_parts_earn(seed, count
         assert mixed[seat] == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("spec", ["random", "constant:bet,call", "cfr"])
+@pytest.mark.parametrize("spec", ["random", "constant:bet/call", "cfr"])
 def test_the_policy_of_an_agent_is_how_it_plays(spec):
     agent, opponent = registry.make_agent(spec), registry.make_agent("random")
     exact = gt.values(KUHN, gt.tabular_policy(agent, KUHN), gt.uniform_policy(KUHN))

@@ -179,20 +179,20 @@ def test_kuhn_reads_as_written_here():
     env = make("KuhnPoker")
     env.reset(seed=3)
     assert env.observe("player_0") == (
-        KUHN_RULES + "You act first. Your card is J.\nBetting so far: none.\nLegal actions: [check] [bet]"
+        KUHN_RULES + "You act first. Betting so far: none.\nYour card is J.\nLegal actions: [check] [bet]"
     )
     assert env.observe("player_1").endswith("The other player is to move.")
     env.step("check")
     env.step("bet")
     assert env.observe("player_0") == (
         KUHN_RULES
-        + "You act first. Your card is J.\nBetting so far: you checked, opponent bet.\nLegal actions: [fold] [call]"
+        + "You act first. Betting so far: you checked, opponent bet.\nYour card is J.\nLegal actions: [fold] [call]"
     )
     env.step("call")
     assert env.observe("player_1") == (
         KUHN_RULES
-        + "You act second. Your card is K.\n"
-        + "Betting so far: opponent checked, you bet, opponent called.\nThe game is over."
+        + "You act second. Betting so far: opponent checked, you bet, opponent called.\n"
+        + "Your card is K.\nThe game is over."
     )
 
 
@@ -209,10 +209,10 @@ def test_leduc_reads_as_written_here():
         "Leduc poker with two each of J, Q and K. Each player antes 1 chip and gets one card; a public card is "
         "revealed after the first of two betting rounds. A raise is 2 chips in round 1 and 4 in round 2, at most two "
         "raises a round. A pair with the public card wins, otherwise the higher card.\n"
-        "You act second. Your card is K. The public card is Q.\n"
-        "Chips in the pot: 5 from you, 5 from the opponent.\n"
+        "You act second. Chips in the pot: 5 from you, 5 from the opponent.\n"
         "Betting in round 1: opponent checked, you raised, opponent raised, you called.\n"
         "Betting in round 2: opponent checked.\n"
+        "The public card is Q. Your card is K.\n"
         "Legal actions: [check] [raise]"
     )
 

@@ -21,7 +21,14 @@ from sparring.trainers.spiral import Config, Spiral
 
 torch.set_num_threads(1)
 SMALL = Config(
-    steps=6, games_per_update=24, league_every=2, league_share=0.5, checkpoint_every=2, evaluation_games=4, seed=11
+    steps=6,
+    games_per_update=24,
+    league_every=1,
+    league_size=2,
+    league_share=0.5,
+    checkpoint_every=3,
+    evaluation_games=4,
+    seed=11,
 )
 TIMES = {"seconds", "tokens_per_second", "turns_per_second"}
 
@@ -127,6 +134,20 @@ def test_several_games_train_in_turn(tmp_path):
     assert rows[0]["nash_conv/sparring/KuhnPoker-v0"] > 0
 
 
+def test_a_game_that_cannot_be_solved_leaves_its_last_model(tmp_path):
+    games = ("sparring/TicTacToe-v0",)
+    Spiral.start(Config(**{**settings(), "games": games, "steps": 1}), tmp_path / "run").run()
+    assert (tmp_path / "run" / "checkpoints" / "best" / "model.safetensors").is_file()
+
+
+def test_the_papers_rule_for_illegal_actions_can_be_asked_for(tmp_path):
+    config = Config(**{**settings(), "decoding": "free", "max_new_tokens": 2, "steps": 1, "illegal": "spiral"})
+    Spiral.start(config, tmp_path / "run").run()
+    with Store(tmp_path / "run" / "episodes") as store:
+        parts = [t.reward_parts for e in store for t in e.trajectories.values()]
+    assert {"payoff": 0.0, "forfeit": -1.5} in parts
+
+
 def test_writing_freely_trains_too(tmp_path):
     rows = []
     config = Config(**{**settings(), "decoding": "free", "max_new_tokens": 6, "steps": 2})
@@ -162,13 +183,14 @@ def test_an_existing_folder_is_never_overwritten(tmp_path):
         ("{", "is damaged"),
         ("[]", "is damaged"),
         (json.dumps({"format": 99, "method": "spiral", "config": {}}), "run format 99, this version reads format 1"),
+        (json.dumps({"format": 1, "method": "other", "config": {}}), "is a run of other, not of spiral"),
     ],
 )
 def test_a_folder_that_is_no_run_of_ours_is_named(tmp_path, content, message):
     if content is not None:
         (tmp_path / "config.json").write_text(content)
     with pytest.raises(RunError, match=message):
-        RunFolder.open(tmp_path)
+        RunFolder.open(tmp_path, "spiral")
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +44,12 @@ class RunFolder:
         return folder
 
     @classmethod
-    def open(cls, path: Path) -> RunFolder:
-        """An existing run. Raises RunError where it is none, damaged, or of another format."""
+    def open(cls, path: Path, method: str) -> RunFolder:
+        """An existing run. Raises RunError where it is none, damaged, of another format or of another method."""
         folder = cls(path)
-        folder.read_config()
+        found = folder.read_config()["method"]
+        if found != method:
+            raise RunError(f"{path} is a run of {found}, not of {method}: resume it with `sparring train {found}`")
         return folder
 
     def read_config(self) -> dict[str, Any]:
@@ -80,20 +82,28 @@ class RunFolder:
             kept = [line for line in read_metrics(self.metrics) if line["update"] < updates]
             _write_whole(self.metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
-    def save_checkpoint(self, update: int, weights: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> Path:
-        """Write a checkpoint, then forget the older ones."""
-        target = self.checkpoints / f"update-{update:06d}"
-        partial = self.checkpoints / f".partial-{update:06d}"
+    def save_whole(self, name: str, write: Callable[[Path], None]) -> None:
+        """Let `write` fill a folder under `checkpoints/`; it takes the place of an older one only when complete."""
+        target, partial = self.checkpoints / name, self.checkpoints / f".partial-{name}"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
-        save_weights(partial / "weights.safetensors", weights)
-        torch.save(dict(state), partial / "state.pt")
+        write(partial)
         shutil.rmtree(target, ignore_errors=True)
         os.replace(partial, target)
+
+    def save_checkpoint(self, update: int, weights: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> Path:
+        """Write a checkpoint, then forget the older ones."""
+
+        def write(folder: Path) -> None:
+            save_weights(folder / "weights.safetensors", weights)
+            torch.save(dict(state), folder / "state.pt")
+
+        name = f"update-{update:06d}"
+        self.save_whole(name, write)
         for older in self._complete():
-            if older.name < target.name:
+            if older.name < name:
                 shutil.rmtree(older)
-        return target
+        return self.checkpoints / name
 
     def load_checkpoint(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
         """Weights and state of the last checkpoint, or None before the first."""

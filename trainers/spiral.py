@@ -68,8 +68,8 @@ class Config:
     baseline_decay: float = 0.95
     """Decay of the role baselines."""
     learning_rate: float | None = None
-    """AdamW step size at the first update. None: 3e-4 for models under 10 million parameters, else 3e-5."""
-    learning_rate_decay: float = 0.1
+    """AdamW step size at the first update. None: 5e-4 for models under 10 million parameters, else 3e-5."""
+    learning_rate_decay: float = 0.05
     """What is left of it at the last update; in between it falls geometrically, so that the last iterate settles."""
     momentum: float = 0.0
     """AdamW's first moment. Self-play with momentum overshoots and cycles; without it converges."""
@@ -85,6 +85,8 @@ class Config:
     """Updates between snapshots for the league."""
     league_size: int = 4
     """Snapshots kept."""
+    illegal: Literal["forfeit", "spiral", "retry", "noop"] = "forfeit"
+    """What an illegal action leads to; spiral is the paper's -1.5 / +0.5."""
     decoding: Literal["legal", "free"] = "legal"
     """Choose among the legal actions, or write freely and parse."""
     prompt: str = "bracket"
@@ -145,7 +147,7 @@ class Spiral:
     @classmethod
     def resume(cls, path: Path, steps: int | None = None) -> Spiral:
         """A run as its last checkpoint left it; `steps` may be raised."""
-        folder = RunFolder.open(path)
+        folder = RunFolder.open(path, "spiral")
         values = folder.read_config()["config"]
         values["games"] = tuple(values["games"])
         run = cls(Config(**{**values, "steps": steps or values["steps"]}), folder)
@@ -196,6 +198,8 @@ class Spiral:
         self._play_random(store, "after")
         self._forget_scores()
         metrics: Metrics = {"update": self.done, **self._evaluate()}
+        if not self.evaluator.games:
+            self.folder.save_whole("best", self.model.save)
         self.folder.write_json("policies.json", self.evaluator.policies())
         return {**metrics, "seconds": time.perf_counter() - started}
 
@@ -230,7 +234,11 @@ class Spiral:
             name, seats = f"update-{self.done}/{index}", seats_of(game)
             frozen = frozen_seat(index // len(config.games), seats, config.league_share) if opponent else None
             players = {seat: opponent if opponent and seat == frozen else self.player for seat in seats}
-            yield Match(name, game, players, derive_seed(config.seed, name), task=name, group=f"update-{self.done}")
+            seed, group = derive_seed(config.seed, name), f"update-{self.done}"
+            yield Match(name, game, players, seed, self._env_kwargs(), task=name, group=group)
+
+    def _env_kwargs(self) -> dict[str, str]:
+        return {} if self.config.illegal == "forfeit" else {"illegal": self.config.illegal}
 
     def _play_random(self, store: Store, moment: str) -> None:
         """Games against uniform play, seats rotating, for the scoreboard's win/draw/loss table."""
@@ -238,7 +246,9 @@ class Spiral:
         seed, group = derive_seed(self.config.seed, "evaluation"), f"evaluation/{moment}"
         for game in self.config.games:
             players = [player, *(registry.make_agent("random") for _ in seats_of(game)[1:])]
-            self._collect(rotated_matches(game, players, self.config.evaluation_games, seed, moment, group), store)
+            prefix, count = f"evaluation-{self.done}", self.config.evaluation_games
+            matches = rotated_matches(game, players, count, seed, prefix, group, self._env_kwargs())
+            self._collect(matches, store)
 
     def _forget_scores(self) -> None:
         """Start every update with nothing computed: rounding depends on what is computed together, and a resumed run
@@ -261,7 +271,7 @@ class Spiral:
             return {}
         metrics = self.evaluator.evaluate(self.player, self.done)
         if self.evaluator.improved:
-            self.model.save(self.folder.checkpoints / "best")
+            self.folder.save_whole("best", self.model.save)
         return metrics
 
     def _frozen_opponent(self) -> LanguageModelAgent | None:
@@ -285,8 +295,7 @@ class Spiral:
         name = f"update-{self.done}"
         self._league_file(name).parent.mkdir(exist_ok=True)
         save_weights(self._league_file(name), self.model.weights())
-        for gone in self.league.add(name):
-            self._league_file(gone).unlink(missing_ok=True)
+        self.league.add(name)
 
     def _league_file(self, name: str) -> Path:
         return self.folder.checkpoints / "league" / f"{name}.safetensors"
@@ -301,6 +310,10 @@ class Spiral:
             "evaluator": self.evaluator.state_dict(),
         }
         self.folder.save_checkpoint(self.done, self.model.weights(), state)
+        kept = {self._league_file(name) for name in self.league.members}
+        for file in (self.folder.checkpoints / "league").glob("update-*.safetensors"):
+            if file not in kept:  # only now: an earlier checkpoint may still have needed it
+                file.unlink()
 
     def _load(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
         self.model.sync(weights, f"update-{state['done']}")
@@ -317,7 +330,7 @@ class Spiral:
 
 def _learner_config(config: Config, model: TransformersModel) -> LearnerConfig:
     small = sum(parameter.numel() for parameter in model.module.parameters()) < SMALL_MODEL
-    rate = config.learning_rate if config.learning_rate is not None else (3e-4 if small else 3e-5)
+    rate = config.learning_rate if config.learning_rate is not None else (5e-4 if small else 3e-5)
     betas = (config.momentum, 0.95)
     return LearnerConfig(learning_rate=rate, betas=betas, epochs=config.epochs, length=config.max_new_tokens)
 

@@ -40,12 +40,12 @@ class KuhnRendering(Rendering):
         return str(state.information_state_string(player))
 
     def view(self, player: int, state: Any, key: str) -> str:
-        """Seat, card, betting."""
+        """Seat, betting, and the card last: small models find what stands close to their answer."""
         betting = key[1:]
         done = [_said(betting, at, "you" if at % 2 == player else "opponent") for at in range(len(betting))]
         return (
-            f"You act {'first' if player == 0 else 'second'}. Your card is {'JQK'[int(key[0])]}.\n"
-            f"Betting so far: {', '.join(done) or 'none'}."
+            f"You act {'first' if player == 0 else 'second'}. Betting so far: {', '.join(done) or 'none'}.\n"
+            f"Your card is {'JQK'[int(key[0])]}."
         )
 
     @staticmethod

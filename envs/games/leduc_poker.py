@@ -37,18 +37,18 @@ class LeducRendering(Rendering):
         return [names[action] for action in legal]
 
     def view(self, player: int, state: Any, key: str) -> str:
-        """Seat, cards, chips, betting."""
+        """Seat, chips, betting, and the cards last."""
         private, public = PRIVATE.search(key), PUBLIC.search(key)
         rounds = [[int(move) for move in moves.split()] for moves in ROUNDS.findall(key)]
         paid = _paid(rounds)
         lines = [
-            f"You act {'first' if player == 0 else 'second'}. Your card is {_rank(private)}. "
-            f"The public card is {_rank(public)}.",
+            f"You act {'first' if player == 0 else 'second'}. "
             f"Chips in the pot: {paid[player]} from you, {paid[1 - player]} from the opponent.",
             f"Betting in round 1: {_betting(rounds[0], player)}.",
         ]
         if public:
             lines.append(f"Betting in round 2: {_betting(rounds[1], player)}.")
+        lines.append(f"The public card is {_rank(public)}. Your card is {_rank(private)}.")
         return "\n".join(lines)
 
 

@@ -1,0 +1,97 @@
+"""What the words of a command line name: environments, agents, runs, stores, episodes."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Any
+
+from sparring import registry
+from sparring.scoreboard.store import Store
+
+
+def env_id(name: str) -> str:
+    """An environment's id; the `sparring/` in front and the version may be left out."""
+    known = {row.name for row in registry.envs}
+    for candidate in (name, f"sparring/{name}", f"sparring/{name}-v0"):
+        if candidate in known:
+            return candidate
+    return str(registry.envs.row(name).name)
+
+
+def agent(spec: str) -> Any:
+    """The agent of a spec. Raises UnknownName, and ValueError where the part after the colon is missing or too much."""
+    name, colon, _ = spec.partition(":")
+    argument = signature(registry.agents.row(name).build).parameters.get("argument")
+    if colon and argument is None:
+        raise ValueError(f"agent {name!r} takes no argument, got {spec!r}")
+    if argument is not None and argument.default is Parameter.empty and not spec[len(name) + 1 :]:
+        raise ValueError(f"agent {name!r} needs an argument after a colon, `{name}:...`, got {spec!r}")
+    return registry.make_agent(spec)
+
+
+def measured(what: str) -> tuple[Any, str]:
+    """The agent to measure, and where, unless an environment is named. A run plays as it was trained."""
+    run = Path(what)
+    if not (run / "config.json").is_file():
+        return agent(what), env_id("KuhnPoker")
+    settings = settings_of(run)
+    as_trained = {name: settings[name] for name in ("prompt", "decoding") if name in settings}
+    games = settings.get("games") or [env_id("KuhnPoker")]
+    return registry.agents.make("model", argument=str(best_of(run)), **as_trained), games[0]
+
+
+def settings_of(run: Path) -> dict[str, Any]:
+    """The settings a run was started with. Raises RunError where the folder is no run of ours."""
+    from sparring.trainers.run_folder import RunFolder
+
+    return dict(RunFolder(run).read_config()["config"])
+
+
+def require_resumable(config: Any, run: Path, steps: int | None) -> None:
+    """A resumed run keeps its settings: what is given beside --resume must not say otherwise. Its store must be whole.
+
+    Raises ValueError, StoreVersionError, DamagedStore, before anything is changed.
+    """
+    started = {"steps": 0, **settings_of(run)}
+    if steps is not None and steps < started["steps"]:
+        raise ValueError(f"steps can only be raised: {run} was started with {started['steps']}, got {steps}")
+    for field in fields(config):
+        was, got = started.get(field.name), getattr(config, field.name)
+        if field.name != "steps" and got != field.default and got != (tuple(was) if isinstance(was, list) else was):
+            raise ValueError(f"{field.name} stays as the run was started, {was!r}, got {got!r}")
+    if (run / "episodes" / "store.json").exists():
+        Store(run / "episodes", "a").close()
+
+
+def split_lists(argv: list[str]) -> list[str]:
+    """`--games A,B` and `--games=A,B` as `--games A B`."""
+    words: list[str] = []
+    for before, word in zip(["", *argv], argv, strict=False):
+        if word.startswith("--games="):
+            words += ["--games", *word.removeprefix("--games=").split(",")]
+        else:
+            words += word.split(",") if before == "--games" else [word]
+    return words
+
+
+def unknown_episode(episode: str, known: list[str]) -> str:
+    """The nearest ids; the first and the last where none is near, since a run holds many thousands."""
+    message = registry.unknown("episode", episode, known)
+    if known and "; known: " in message:
+        return f"unknown episode {episode!r}; {len(known)} are stored, from {known[0]!r} to {known[-1]!r}"
+    return message
+
+
+def store_of(run: Path) -> Path:
+    """The store of a run folder, or the store itself."""
+    return run / "episodes" if (run / "episodes").is_dir() else run
+
+
+def best_of(run: Path) -> Path:
+    """The best checkpoint of a run. Raises ValueError before the first."""
+    best = run / "checkpoints" / "best"
+    if not best.is_dir():
+        raise ValueError(f"{run} has no checkpoint yet ({best} is missing)")
+    return best

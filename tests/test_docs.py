@@ -1,0 +1,168 @@
+"""What the documents say is true: links lead somewhere, code runs, commands parse, everything registered is named."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import io
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from sparring import registry
+from sparring.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+DOCUMENTS = [*PAGES, *(ROOT / name for name in ("README.md", "PAPERS.md", "CONTRIBUTING.md", "CHANGELOG.md"))]
+OWN = ROOT / "docs" / "add-your-own.md"
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLE = re.compile(r"^```python\n(.*?)^```$(?:\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+CODE_NAME = re.compile(r"`([\w/]+\.py)(?:: ([\w.]+))?")
+RUN_BLOCKS = """
+import contextlib, io, json, sys
+space, outputs = {"__name__": "__main__"}, []
+for block in json.load(sys.stdin):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(block, "<docs>", "exec", dont_inherit=True), space)
+    outputs.append(printed.getvalue())
+print(json.dumps(outputs))
+"""
+
+
+def fences(document: Path) -> list[tuple[str, str]]:
+    """(language, content) of every fenced block, in order."""
+    return FENCE.findall(document.read_text())
+
+
+def examples(page: Path) -> list[tuple[str, str]]:
+    """(python block, the output that the page shows right below it or "")."""
+    return EXAMPLE.findall(page.read_text())
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors that GitHub gives to a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", document.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """(document, command) for every `sparring ...` in a shell block or in inline code."""
+    for document in DOCUMENTS:
+        shell = [content for language, content in fences(document) if language in ("sh", "bash", "console")]
+        lines = [line.strip().removeprefix("$ ") for content in shell for line in content.splitlines()]
+        inline = re.findall(r"`(sparring [^`]+)`", FENCE.sub("", document.read_text()))
+        for line in [*lines, *inline]:
+            if line.startswith("sparring "):
+                yield document.name, line
+
+
+def subcommand(command: str) -> str:
+    """What to ask `--help` of, e.g. "play" or "train spiral"; a method that a page defines is taken for spiral."""
+    words = [word for word in shlex.split(command, comments=True)[1:] if not word.startswith("-")]
+    if words[:1] == ["train"] and words[1:]:
+        return "train spiral" if f'trainers.register("{words[1]}"' in OWN.read_text() else f"train {words[1]}"
+    return words[0] if words else ""
+
+
+@cache
+def help_of(name: str) -> str:
+    """What `sparring NAME --help` prints, "" where there is no such command."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            code = main([*name.split(), "--help"])
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return printed.getvalue() if code == 0 else ""
+
+
+def run_blocks(blocks: list[str], folder: Path) -> list[str]:
+    """What each block prints; they run one after another in one fresh process."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_BLOCKS],
+        input=json.dumps(blocks),
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    outputs: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return outputs
+
+
+def pages_with_code() -> Iterator[object]:
+    """Documents with Python; those that load a language model are slow."""
+    for page in DOCUMENTS:
+        code = "".join(block for block, _ in examples(page))
+        loads_a_model = '"nano"' in code or '"smollm2"' in code
+        if code:
+            yield pytest.param(page, id=page.stem, marks=[pytest.mark.slow] if loads_a_model else [])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_every_relative_link_leads_to_a_file_and_a_heading(document: Path) -> None:
+    for link in LINK.findall(FENCE.sub("", document.read_text())):
+        path, _, anchor = link.partition("#")
+        if re.match(r"[a-z]+:", link):
+            continue
+        target = document.parent / path if path else document
+        assert target.exists(), f"{document.name}: {link} leads to no file"
+        assert not anchor or anchor in anchors(target), f"{document.name}: {link} leads to no heading"
+
+
+@pytest.mark.parametrize("page", pages_with_code())
+def test_the_code_of_a_page_runs_and_prints_what_the_page_shows(page: Path, tmp_path: Path) -> None:
+    blocks = examples(page)
+    for (block, expected), printed in zip(blocks, run_blocks([code for code, _ in blocks], tmp_path), strict=True):
+        matches = doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS)
+        assert matches or not expected, f"{page.name} shows\n{expected}\nbut\n{block}\nprints\n{printed}"
+
+
+@pytest.mark.parametrize("name", sorted({subcommand(command) for _, command in commands()}))
+def test_every_command_shown_exists_and_knows_its_flags(name: str) -> None:
+    text = help_of(name)
+    assert text, f"there is no `sparring {name}`"
+    for document, command in commands():
+        if subcommand(command) == name:
+            for flag in re.findall(r"(?<![\w-])(--?[a-z][\w-]*)", command.partition("#")[0]):
+                assert flag in ("--help", "-h") or flag in text, f"{document}: `{command}`: no {flag} in\n{text}"
+
+
+def test_the_commands_page_has_every_command() -> None:
+    known = set(re.findall(r"• (\w+)", help_of("")))
+    assert "play" in known
+    text = (ROOT / "docs" / "command-line.md").read_text()
+    for name in {*known, "train"}:
+        assert f"\n## {name}\n" in text, f"docs/command-line.md says nothing of {name}"
+
+
+@pytest.mark.parametrize("kind", ["envs", "agents", "trainers"])
+def test_everything_registered_is_in_the_docs(kind: str) -> None:
+    text = "\n".join(page.read_text() for page in PAGES)
+    for row in getattr(registry, kind):
+        if row.name.startswith("sparring/") or row.build.__module__.startswith("sparring."):
+            assert re.search(rf"`{re.escape(row.name)}\b", text), f"no page names the {kind} row {row.name}"
+
+
+def test_every_file_and_name_that_the_papers_point_to_exists() -> None:
+    found = CODE_NAME.findall((ROOT / "PAPERS.md").read_text())
+    assert len(found) > 20
+    for file, name in found:
+        path = ROOT / ("tests" if file.startswith("test_") else ".") / file
+        assert path.is_file(), f"PAPERS.md points to {file}, which does not exist"
+        last = name.rpartition(".")[2]
+        defined = rf"^\s*(?:def|class) {last}\b|^\s*{last}\s*[:=]"
+        assert not name or re.search(defined, path.read_text(), re.MULTILINE), f"PAPERS.md: no {name} in {file}"
