@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sparring import registry
 from sparring.types import Observation, Policy, Reply, Sampling
@@ -67,12 +70,26 @@ class HumanAgent(ScriptedAgent):
         print(f"\n{observation.text}")
         while True:
             try:
-                answer = (await asyncio.to_thread(input, f"{observation.seat}> ")).strip()
+                with _interruptible_input():
+                    answer = input(f"{observation.seat}> ").strip()
             except EOFError:
                 return Reply("", stop_reason="end of input")
             if observation.legal_actions is None or answer in observation.legal_actions:
                 return Reply(answer)
             print(f"{answer!r} is not legal here; legal: {', '.join(observation.legal_actions)}")
+
+
+@contextmanager
+def _interruptible_input() -> Iterator[None]:
+    """Ctrl-C ends a question at once, also where an event loop has its own idea of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _options(observation: Observation) -> tuple[str, ...]:

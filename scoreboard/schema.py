@@ -21,6 +21,7 @@ from sparring.types import canonical_json
 LOCK_SECONDS = 60.0
 EMPTY_ROOT = hashlib.sha256(b"sparring").hexdigest()
 SCHEMA = f"""
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS episodes (
     position INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, env_id TEXT, status TEXT, grp TEXT, task TEXT,
     hash TEXT, root TEXT, summary TEXT, segment TEXT, offset INTEGER, length INTEGER, size INTEGER, line INTEGER,
@@ -32,6 +33,7 @@ CREATE TABLE IF NOT EXISTS head (count INTEGER, root TEXT);
 INSERT INTO head SELECT 0, '{EMPTY_ROOT}' WHERE NOT EXISTS (SELECT 1 FROM head);
 CREATE TABLE IF NOT EXISTS columns (
     method TEXT, name TEXT, trajectory TEXT, value TEXT, checksum INTEGER, UNIQUE (method, name, trajectory));
+COMMIT;
 """
 
 

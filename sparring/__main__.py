@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from sparring import registry, terminal, words
+from sparring import __version__, registry, terminal, words
 from sparring.scoreboard.store import DamagedStore, Store, StoreVersionError
 from sparring.types import Episode
 
@@ -242,6 +242,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _command(argv: list[str]) -> int:
+    if argv == ["--version"]:
+        terminal.say(f"sparring {__version__}")
+        return 0
     if argv[:1] == ["train"]:
         return train(argv[1:])
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:

@@ -32,16 +32,22 @@ class RunFolder:
         self.episodes = path / "episodes"
         self.metrics = path / "metrics.jsonl"
 
-    @classmethod
-    def create(cls, path: Path, method: str, config: Mapping[str, Any]) -> RunFolder:
-        """A new run. Raises RunError where the folder already holds something."""
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RunError(f"{path} already exists; continue that run with --resume, or choose another --run folder")
-        folder = cls(path)
-        folder.checkpoints.mkdir(parents=True)
-        text = json.dumps({"format": FORMAT, "method": method, "config": dict(config)}, indent=2)
-        _write_whole(path / "config.json", text.encode())
-        return folder
+    def require_free(self) -> None:
+        """Raises RunError where the folder already holds something."""
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise RunError(
+                f"{self.path} already exists; continue that run with --resume, or choose another --run folder"
+            )
+
+    def create(self, method: str, config: Mapping[str, Any]) -> None:
+        """Begin a new run. Raises RunError where the folder already holds something."""
+        self.require_free()
+        self.checkpoints.mkdir(parents=True)
+        self.write_config(method, config)
+
+    def write_config(self, method: str, config: Mapping[str, Any]) -> None:
+        """Write `config.json`."""
+        self.write_json("config.json", {"format": FORMAT, "method": method, "config": dict(config)})
 
     @classmethod
     def open(cls, path: Path, method: str) -> RunFolder:

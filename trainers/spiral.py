@@ -35,7 +35,7 @@ from sparring.trainers.batch import Signal, merge, signals_of
 from sparring.trainers.evaluation import Evaluator, episode_metrics, trained
 from sparring.trainers.league import League, frozen_seat
 from sparring.trainers.learner import Learner, LearnerConfig
-from sparring.trainers.run_folder import RunFolder, save_weights
+from sparring.trainers.run_folder import RunError, RunFolder, save_weights
 from sparring.types import Episode, Sampling, derive_seed
 
 Metrics = dict[str, Any]
@@ -141,16 +141,24 @@ class Spiral:
 
     @classmethod
     def start(cls, config: Config, path: Path) -> Spiral:
-        """A new run in a new folder."""
-        return cls(config, RunFolder.create(path, "spiral", asdict(config)))
+        """A new run in a new folder, which is made only when everything that the settings name has been found."""
+        folder = RunFolder(path)
+        folder.require_free()
+        run = cls(config, folder)
+        folder.create("spiral", asdict(config))
+        return run
 
     @classmethod
     def resume(cls, path: Path, steps: int | None = None) -> Spiral:
         """A run as its last checkpoint left it; `steps` may be raised."""
         folder = RunFolder.open(path, "spiral")
         values = folder.read_config()["config"]
-        values["games"] = tuple(values["games"])
-        run = cls(Config(**{**values, "steps": steps or values["steps"]}), folder)
+        unknown = set(values) - set(Config.__dataclass_fields__)
+        if unknown:
+            raise RunError(f"{path} has settings that this version does not know: {', '.join(sorted(unknown))}")
+        config = Config(**{**values, "games": tuple(values["games"]), "steps": steps or values["steps"]})
+        run = cls(config, folder)
+        folder.write_config("spiral", asdict(config))
         found = folder.load_checkpoint()
         if found is not None:
             run._load(*found)
