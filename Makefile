@@ -10,7 +10,7 @@ RUN ?= demo/kuhn
 
 demo: $(VENV)/.ready
 	@if [ -e $(RUN)/config.json ]; then $(BIN)/sparring train spiral --run $(RUN) --resume; \
-	else $(BIN)/sparring train spiral --model smollm2 --games KuhnPoker --steps 70 --run $(RUN); fi
+	else $(BIN)/sparring train spiral --model smollm2 --games KuhnPoker --steps 60 --run $(RUN); fi
 	$(BIN)/sparring eval $(RUN)
 	$(BIN)/sparring verify $(RUN)
 	$(BIN)/sparring report $(RUN) -o demo/report.html

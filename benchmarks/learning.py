@@ -3,7 +3,7 @@
     python benchmarks/learning.py --json benchmarks/results/learning.json
 
 Variants of `sparring train spiral` that differ in one setting: as it is; without role baselines (RAE); without the
-regulariser (magnet); with AdamW's usual momentum; without the league. Runs go two at a time, one thread each.
+regulariser (magnet); with AdamW's usual momentum. Runs go two at a time, one thread each.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 VARIANTS: dict[str, list[str]] = {
@@ -28,7 +29,6 @@ VARIANTS: dict[str, list[str]] = {
     "RAE off": ["--estimator", "reinforce"],
     "regulariser off": ["--magnet", "0"],
     "momentum 0.9": ["--momentum", "0.9"],
-    "league off": ["--league-share", "0"],
 }
 KEY = "nash_conv/sparring/KuhnPoker-v0"
 AVERAGE = "nash_conv_average/sparring/KuhnPoker-v0"
@@ -75,7 +75,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--workers", type=int, default=2, help="runs at a time, one thread each")
@@ -83,7 +83,8 @@ def main() -> None:
     options = parser.parse_args()
     jobs = [(variant, seed) for variant in options.variants for seed in range(options.seeds)]
     with ThreadPoolExecutor(options.workers) as pool:
-        results = list(pool.map(lambda job: run(*job, options.model, options.steps), jobs))
+        running = pool.map(lambda job: run(*job, options.model, options.steps), jobs)
+        results = list(track(running, "training", total=len(jobs), console=Console(stderr=True)))
     Console().print(table(results))
     if options.json:
         facts = {"model": options.model, "steps": options.steps, "machine": platform.machine(), "cores": os.cpu_count()}

@@ -13,6 +13,9 @@ SPECIAL = ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 """After the 256 bytes, in this order."""
 CONTEXT = 2048
 """Tokens, which are bytes."""
+SELECTIVE = 2.0
+"""Queries and keys start this much larger than usual. Otherwise attention starts out even over some 300 bytes of prompt,
+and the one byte that matters, a card, is noticed only after a long plateau."""
 CHAT = (
     "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
@@ -25,6 +28,10 @@ def build(seed: int = 0) -> tuple[Any, Any]:
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
         model = transformers.LlamaForCausalLM(config())
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.self_attn.q_proj.weight *= SELECTIVE
+            layer.self_attn.k_proj.weight *= SELECTIVE
     return model, tokenizer()
 
 
