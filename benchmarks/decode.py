@@ -22,6 +22,7 @@ from rich.table import Table
 
 from sparring.agents.models.decode import Engine, generate
 from sparring.agents.models.loading import Loaded, load
+from sparring.agents.models.transformers import bf16_pays
 
 PROMPT_TOKENS = 62
 DISTINCT = 4
@@ -38,11 +39,6 @@ class Result:
     new_tokens: int
     cpu_seconds: float
     tokens_per_cpu_second: float
-
-
-def bf16_pays() -> bool:
-    """Whether this processor multiplies bf16 matrices in hardware."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def prompts(loaded: Loaded, rows: int) -> list[list[int]]:

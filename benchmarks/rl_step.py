@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sparring.agents.models.loading import Loaded, load
-from sparring.agents.models.transformers import TransformersModel
+from sparring.agents.models.transformers import TransformersModel, bf16_pays
 from sparring.registry import require
 from sparring.trainers.batch import Signal
 from sparring.trainers.learner import Learner, LearnerConfig
@@ -43,11 +43,6 @@ class Result:
     cpu_seconds: float
     generate_cpu_seconds: float | None
     steps: tuple[float, ...]
-
-
-def bf16_pays() -> bool:
-    """Whether this processor multiplies bf16 matrices in hardware."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def prompts(loaded: Loaded) -> list[str]:

@@ -27,7 +27,6 @@ DESCRIPTION = (
 )
 EXTRAS = {
     "train": ("torch", "transformers", "gguf", "safetensors"),
-    "games": ("pyspiel", "gymnasium", "pettingzoo"),
 }
 out, err = Console(), Console(stderr=True)
 
@@ -208,7 +207,7 @@ def _machine() -> dict[str, Any]:
 
         facts["torch"] = torch.__version__
         facts["CUDA"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "none: the CPU is used"
-        facts["bf16 on the CPU"] = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+        facts["bf16 on the CPU"] = _bf16_pays()
     return facts
 
 
@@ -230,6 +229,12 @@ def _finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _bf16_pays() -> bool:
+    from sparring.agents.models.transformers import bf16_pays
+
+    return bf16_pays()
 
 
 def _numbers(metrics: Mapping[str, Any]) -> str:

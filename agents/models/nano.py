@@ -14,8 +14,8 @@ SPECIAL = ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 CONTEXT = 2048
 """Tokens, which are bytes."""
 SELECTIVE = 2.0
-"""Queries and keys start this much larger than usual. Otherwise attention starts out even over some 300 bytes of prompt,
-and the one byte that matters, a card, is noticed only after a long plateau."""
+"""Queries and keys start this much larger than usual. Otherwise attention starts out even over the 300 bytes of a
+prompt, and the one byte that matters, a card, is noticed only after a long plateau."""
 CHAT = (
     "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"

@@ -151,10 +151,13 @@ class TransformersModel:
             self._scores.update(zip(members, np.split(logprobs_M, ends), strict=True))
 
 
+def bf16_pays() -> bool:
+    """Whether this processor multiplies bf16 matrices in hardware; elsewhere bf16 is many times slower than fp32."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
 def _choose_precision(module: torch.nn.Module, device: torch.device) -> str:
-    """bf16 on every CUDA device, and on processors with bf16 instructions where the model is large enough to gain."""
+    """bf16 on CUDA devices and on processors where it pays, for models that are large enough to gain."""
     if sum(parameter.numel() for parameter in module.parameters()) < SMALL_MODEL:
         return "fp32"
-    if device.type == "cuda":
-        return "bf16"
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "fp32"
+    return "bf16" if device.type == "cuda" or bf16_pays() else "fp32"
