@@ -182,7 +182,7 @@ def test_envs_lists_everything_registered(answer, capsys, wide):
 def test_doctor_says_what_is_missing_and_the_command_for_it(answer, capsys, monkeypatch, wide):
     here = answer("doctor")
     assert here["python"]
-    assert here["missing"] == {"train": [], "games": []}
+    assert here["missing"] == {"train": []}
     monkeypatch.setattr(registry, "installed", lambda module: False)
     assert main(["doctor"]) == 0
     assert 'pip install "sparring[train]"' in capsys.readouterr().out

@@ -105,8 +105,9 @@ def test_equal_seeds_give_equal_replies_whatever_the_batch():
 
 
 def test_a_lower_temperature_sharpens_the_law():
-    warm = law(LanguageModelAgent(MODEL))
-    cold = law(LanguageModelAgent(MODEL, sampling=Sampling(temperature=0.1)))
+    two = Observation(**{**fields(SEEN), "legal_actions": ("check", "bet")})
+    warm = law(LanguageModelAgent(MODEL), two)
+    cold = law(LanguageModelAgent(MODEL, sampling=Sampling(temperature=0.1)), two)
     best = max(warm, key=warm.get)
     assert cold[best] > warm[best]
     assert sum(cold.values()) == pytest.approx(1.0)

@@ -56,7 +56,12 @@ def test_mirrored_games_are_one_task() -> None:
     rows = [row(*seats, 1, f"t{number // 2}") for number, seats in enumerate([("a", "b"), ("b", "a")] * 4)]
     (standing,) = standings(rows)
     assert (standing.win_rate.n, standing.win_rate.clusters) == (8, 4)
-    assert (standing.win_rate.low, standing.win_rate.high) == (0.5, 0.5)
+    expected = wilson(2, 4)
+    assert (standing.win_rate.value, standing.win_rate.low, standing.win_rate.high) == (
+        0.5,
+        expected.low,
+        expected.high,
+    )
 
 
 def episode(id: str) -> Episode:

@@ -34,7 +34,8 @@ class Evaluator:
         self.improved = False
         for game in self.games:
             policy = game_theory.tabular_policy(agent, game)
-            self.history[game].append((update, policy))
+            earlier = [entry for entry in self.history[game] if entry[0] != update]
+            self.history[game] = [*earlier, (update, policy)]
             value = metrics[f"nash_conv/{game}"] = game_theory.nash_conv(game, policy)
             metrics[f"nash_conv_average/{game}"] = game_theory.nash_conv(game, self.average(game))
             if value < self.best.get(game, np.inf):
