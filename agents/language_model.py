@@ -9,6 +9,7 @@ or when asked to (`decoding="free"`), it writes freely and a parser looks for th
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +23,7 @@ from sparring.agents.prompts import Template, template
 from sparring.types import Observation, Policy, Reply, Sampling, Segment
 
 CLOSING = "]"
+CACHED_LAWS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,17 @@ class _Option:
     action: str
     token_ids: tuple[int, ...]
     allowed: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Law:
+    """What the model answers to one observation: its legal actions, as recorded, and how likely each one is."""
+
+    actions: tuple[str, ...]
+    segments: tuple[tuple[Segment, ...], ...]
+    probabilities: tuple[float, ...]
+    cumulative: tuple[float, ...]
+    """Running sum of the probabilities, scaled to end at 1."""
 
 
 class LanguageModelAgent:
@@ -54,6 +67,8 @@ class LanguageModelAgent:
         self._opening = tuple(self.model.encode(self.template.opening))
         self._prompt = lru_cache(maxsize=4096)(self._encode_prompt)
         self._options = lru_cache(maxsize=4096)(self._encode_options)
+        self._laws: dict[tuple[str, tuple[str, ...]], _Law] = {}
+        self._laws_version = self.model.weights_version
 
     @property
     def policy(self) -> Policy:
@@ -68,35 +83,47 @@ class LanguageModelAgent:
 
     async def action_law(self, observation: Observation) -> dict[str, float]:
         """The exact probability of every legal action."""
-        options = self._options(_required_actions(observation))
-        laws = await self._laws(observation, options)
-        return {option.action: float(np.exp(law.sum())) for option, law in zip(options, laws, strict=True)}
+        law = await self._law(observation)
+        return dict(zip(law.actions, law.probabilities, strict=True))
 
     async def _choose(self, observation: Observation) -> Reply:
-        options = self._options(_required_actions(observation))
-        laws = await self._laws(observation, options)
-        weights = np.exp([law.sum() for law in laws])
+        law = await self._law(observation)
         uniform = random.Random(observation.seed).random()
-        picked = min(int(np.searchsorted(np.cumsum(weights / weights.sum()), uniform)), len(options) - 1)
-        option = options[picked]
-        segments = (
-            Segment("prompt", self._prompt(observation.text)),
-            Segment("scaffold", self._opening),
-            Segment("generated", option.token_ids, tuple(map(float, laws[picked])), option.allowed),
-        )
-        return Reply(option.action, segments)
+        picked = min(bisect_left(law.cumulative, uniform), len(law.actions) - 1)
+        return Reply(law.actions[picked], law.segments[picked])
 
-    async def _laws(self, observation: Observation, options: Sequence[_Option]) -> list[np.ndarray]:
-        """Per option, the log-probability of each of its tokens among the allowed ones."""
-        prompt = self._prompt(observation.text) + self._opening
-        scores = await self._batched.score(prompt, [list(option.token_ids) for option in options])
+    async def _law(self, observation: Observation) -> _Law:
+        """The law over the legal actions, asked of the model once per observation and weights."""
+        key = (observation.text, _required_actions(observation))
+        if self._laws_version != self.model.weights_version or len(self._laws) >= CACHED_LAWS:
+            self._laws.clear()
+            self._laws_version = self.model.weights_version
+        law = self._laws.get(key)
+        if law is None:
+            law = await self._ask(*key)
+            if self._laws_version == self.model.weights_version:  # else the weights changed while it was asked
+                self._laws[key] = law
+        return law
+
+    async def _ask(self, text: str, actions: tuple[str, ...]) -> _Law:
+        options, prompt = self._options(actions), self._prompt(text)
+        scores = await self._batched.score(prompt + self._opening, [list(option.token_ids) for option in options])
         at: dict[tuple[int, ...], float] = {}
         for option, logprobs in zip(options, scores, strict=True):
             for depth, logprob in enumerate(logprobs):
                 at[option.token_ids[: depth + 1]] = float(logprob) / self.sampling.temperature
-        return [
-            np.array([_renormalised(option, depth, at) for depth in range(len(option.token_ids))]) for option in options
-        ]
+        laws = [tuple(_renormalised(option, depth, at) for depth in range(len(option.token_ids))) for option in options]
+        weights = np.exp([np.sum(law) for law in laws])
+        shared = (Segment("prompt", prompt), Segment("scaffold", self._opening))
+        return _Law(
+            tuple(option.action for option in options),
+            tuple(
+                (*shared, Segment("generated", option.token_ids, law, option.allowed))
+                for option, law in zip(options, laws, strict=True)
+            ),
+            tuple(map(float, weights)),
+            tuple(map(float, np.cumsum(weights / weights.sum()))),
+        )
 
     async def _write(self, observation: Observation) -> Reply:
         prompt = self._prompt(observation.text)

@@ -102,22 +102,17 @@ class Index:
         """Attach values to trajectories; equal values again are no-ops, others raise ValueError."""
         new = {trajectory: repr(float(value)) for trajectory, value in values.items()}
         with self.transaction():
-            known = {key: repr(value) for key, value in self.columns(method, name).items()}
-            for trajectory in known.keys() & new.keys():
-                if known[trajectory] != new[trajectory]:
-                    was, got = known[trajectory], new[trajectory]
+            known = {key: repr(value) for key, value in self._columns_of(method, name, new)}
+            for trajectory, was in known.items():
+                if was != new[trajectory]:
+                    got = new[trajectory]
                     raise ValueError(f"column {method}/{name} of {trajectory!r} is stored as {was}, got {got}")
             rows = [(plain(method), plain(name), plain(key), new[key]) for key in new if key not in known]
             self._db.executemany("INSERT INTO columns VALUES (?,?,?,?,?)", [(*row, checksum(row)) for row in rows])
 
     def columns(self, method: str, name: str) -> dict[str, float]:
         """trajectory id -> value."""
-        with self._faults():
-            query = "SELECT * FROM columns WHERE method = ? AND name = ? ORDER BY rowid"
-            rows = self._db.execute(query, (plain(method), plain(name))).fetchall()
-        for row in rows:
-            self._require_checksum(row)
-        return {str(text(row[2])): float(row[3]) for row in rows}
+        return dict(self._columns("ORDER BY rowid", [plain(method), plain(name)]))
 
     def close(self) -> None:
         """Close the connection; the last one folds the write-ahead log into the file."""
@@ -168,6 +163,20 @@ class Index:
         for row in rows:
             self._require_checksum(row)
             yield entry(row)
+
+    def _columns_of(self, method: str, name: str, trajectories: Iterable[str]) -> Iterator[tuple[str, float]]:
+        wanted = [plain(trajectory) for trajectory in trajectories]
+        for start in range(0, len(wanted), CHUNK):
+            part = wanted[start : start + CHUNK]
+            places = ",".join("?" * len(part))
+            yield from self._columns(f"AND trajectory IN ({places})", [plain(method), plain(name), *part])
+
+    def _columns(self, where: str, values: Sequence[Any]) -> Iterator[tuple[str, float]]:
+        with self._faults():
+            rows = self._db.execute(f"SELECT * FROM columns WHERE method = ? AND name = ? {where}", values).fetchall()
+        for row in rows:
+            self._require_checksum(row)
+            yield str(text(row[2])), float(row[3])
 
     def _require_checksum(self, row: Sequence[Any]) -> None:
         if checksum(row[:-1]) != row[-1]:

@@ -79,6 +79,10 @@ class Store:
                 raise KeyError(f"no episode {id!r} in {self.path}")
         return {id: _or_raise(found[id]) for id in wanted}
 
+    def known(self, ids: Iterable[str]) -> set[str]:
+        """Those of the ids that are stored."""
+        return {entry.row.id for entry in self._index.lookup(ids)}
+
     def scan(self) -> Iterator[tuple[EpisodeRow, Episode | DamagedEpisode]]:
         """Every row with its episode, in append order; damage is handed over instead of raised."""
         for entry in self._index.select():

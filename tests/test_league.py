@@ -1,5 +1,8 @@
+import tempfile
 from collections import Counter
+from pathlib import Path
 
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,37 +11,49 @@ from sparring.trainers.league import League, frozen_seat
 SEATS = ["player_0", "player_1"]
 
 
+def snapshot(update):
+    return {"w": torch.tensor([float(update)])}
+
+
+def league_after(folder, size, updates):
+    league = League(folder, size)
+    for update in updates:
+        league.add(f"update-{update}", snapshot(update))
+    return league
+
+
 @given(st.integers(1, 6), st.integers(1, 40))
 def test_the_league_keeps_its_size_and_the_newest(size, count):
-    league = League(size)
-    for update in range(10, 10 * count + 1, 10):
-        league.add(f"update-{update}")
-        assert len(league.members) <= size
-        assert league.members[-1] == f"update-{update}" or size == 1
-    assert league.members == sorted(league.members, key=lambda name: int(name[7:]))
+    with tempfile.TemporaryDirectory() as folder:
+        league = League(Path(folder), size)
+        for update in range(10, 10 * count + 1, 10):
+            league.add(f"update-{update}", snapshot(update))
+            assert len(league.members) <= size
+            assert league.members[-1] == f"update-{update}" or size == 1
+        assert league.members == sorted(league.members, key=lambda name: int(name[7:]))
 
 
-def test_the_league_keeps_a_spread_of_the_past():
-    league = League(4)
-    for update in range(10, 410, 10):
-        league.add(f"update-{update}")
-    ages = [int(name[7:]) for name in league.members]
+def test_the_league_keeps_a_spread_of_the_past(tmp_path):
+    ages = [int(name[7:]) for name in league_after(tmp_path, 4, range(10, 410, 10)).members]
     assert ages[0] <= 150
     assert ages[-1] == 400
 
 
-def test_names_that_leave_are_told():
-    league = League(1)
-    assert league.add("update-10") == []
-    assert league.add("update-20") == ["update-10"]
+def test_snapshots_that_left_stay_on_disk_until_pruned(tmp_path):
+    league = league_after(tmp_path, 1, [10, 20])
+    assert league.members == ["update-20"]
+    assert len(list(tmp_path.iterdir())) == 2
+    league.prune()
+    assert [file.stem for file in tmp_path.iterdir()] == ["update-20"]
+    assert league.weights("update-20")["w"].item() == 20.0
 
 
-def test_draws_repeat_and_reach_every_member():
-    league = League(3, ["update-1", "update-2", "update-3"])
+def test_draws_repeat_and_reach_every_member(tmp_path):
+    league = league_after(tmp_path, 3, [1, 2, 3])
     draws = [league.draw(7, update) for update in range(100)]
     assert draws == [league.draw(7, update) for update in range(100)]
     assert set(draws) == set(league.members)
-    assert League(3).draw(7, 1) is None
+    assert League(tmp_path, 3).draw(7, 1) is None
 
 
 def test_frozen_seats_rotate_and_keep_their_share():
@@ -47,7 +62,7 @@ def test_frozen_seats_rotate_and_keep_their_share():
     assert frozen_seat(0, SEATS, 0.0) is None
 
 
-def test_a_league_survives_a_checkpoint():
-    league, other = League(2, ["update-3"]), League(2)
+def test_a_league_survives_a_checkpoint(tmp_path):
+    league, other = league_after(tmp_path, 2, [3]), League(tmp_path, 2)
     other.load_state_dict(league.state_dict())
     assert other.members == ["update-3"]

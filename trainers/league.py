@@ -8,26 +8,41 @@ others put one frozen checkpoint into one seat; the seat rotates from match to m
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file
+
+from sparring.trainers.run_folder import save_weights
 from sparring.types import derive_seed
 
 
-@dataclass(slots=True)
 class League:
-    """Names of snapshots, oldest first; at most `size` are kept, the newest and an even spread of the past."""
+    """Snapshots on disk, oldest first; at most `size` are kept, the newest and an even spread of the past."""
 
-    size: int
-    members: list[str] = field(default_factory=list)
+    def __init__(self, folder: Path, size: int) -> None:
+        self.folder, self.size = folder, size
+        self.members: list[str] = []
 
-    def add(self, name: str) -> list[str]:
-        """Take in a snapshot; returns the names that had to leave."""
+    def add(self, name: str, weights: Mapping[str, Any]) -> None:
+        """Take in a snapshot. The files of those that have to leave stay until `prune`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        save_weights(self._file(name), weights)
         self.members.append(name)
-        gone = []
         while len(self.members) > self.size:
-            gone.append(self.members.pop(self._most_crowded()))
-        return gone
+            self.members.pop(self._most_crowded())
+
+    def weights(self, name: str) -> dict[str, Any]:
+        """The weights of a member."""
+        return dict(load_file(self._file(name)))
+
+    def prune(self) -> None:
+        """Delete the files of those who left. Only after a checkpoint: an earlier one may still have needed them."""
+        kept = {self._file(name) for name in self.members}
+        for file in self.folder.glob("*.safetensors"):
+            if file not in kept:
+                file.unlink()
 
     def _most_crowded(self) -> int:
         """The member whose neighbours in time are closest: dropping it keeps the spread; never the newest."""
@@ -48,6 +63,9 @@ class League:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` gave."""
         self.members = list(state["members"])
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name}.safetensors"
 
 
 def frozen_seat(index: int, seats: list[str], share: float) -> str | None:

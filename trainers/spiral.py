@@ -16,26 +16,26 @@ What we do otherwise, and why:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from safetensors.torch import load_file
 
 from sparring import registry
 from sparring.agents.language_model import LanguageModelAgent
 from sparring.agents.models.transformers import SMALL_MODEL, TransformersModel
-from sparring.rollout import EnvPool, Match, play
+from sparring.rollout import EnvPool, Match
 from sparring.scoreboard.matches import rotated_matches, seats_of
 from sparring.scoreboard.store import Store
 from sparring.trainers.advantages import RoleBaselines, group_relative, reinforce
 from sparring.trainers.batch import Signal, merge, signals_of
+from sparring.trainers.collecting import collect
 from sparring.trainers.evaluation import Evaluator, episode_metrics, trained
 from sparring.trainers.league import League, frozen_seat
 from sparring.trainers.learner import Learner, LearnerConfig
-from sparring.trainers.run_folder import RunError, RunFolder, save_weights
+from sparring.trainers.run_folder import RunError, RunFolder
 from sparring.types import Episode, Sampling, derive_seed
 
 Metrics = dict[str, Any]
@@ -129,12 +129,12 @@ class Spiral:
         self.model = TransformersModel(config.model, device=config.device, seed=config.seed)
         self.learner = Learner(self.model, _learner_config(config, self.model))
         self.baselines = RoleBaselines(config.baseline_decay)
-        self.league = League(config.league_size)
+        self.league = League(folder.checkpoints / "league", config.league_size)
         self.sampling = Sampling(
             temperature=config.temperature, max_new_tokens=config.max_new_tokens, decoding=config.decoding
         )
         self.player = self._agent(self.model, config.model, trainable=True)
-        self.frozen: LanguageModelAgent | None = None
+        self.frozen: TransformersModel | None = None
         self.done = 0
         self.evaluator = Evaluator(config.games)
         self.pool = EnvPool()
@@ -184,10 +184,9 @@ class Spiral:
         started = time.perf_counter()
         if self.done == 0:
             self._play_random(store, "before")
-        self._forget_scores()
         metrics: Metrics = {"update": self.done, **self._evaluate()}
         playing = time.perf_counter()
-        episodes = self._collect(self._matches(), store)
+        episodes = collect(self._matches(), store, self.pool)
         metrics |= episode_metrics(episodes, time.perf_counter() - playing)
         magnet = self._scheduled(self.config.magnet, self.config.magnet_final)
         first_rate = self.learner.config.learning_rate
@@ -197,14 +196,13 @@ class Spiral:
         metrics |= {"seconds": time.perf_counter() - started}
         self.done += 1
         if self.done % self.config.league_every == 0:
-            self._snapshot()
+            self.league.add(f"update-{self.done}", self.model.weights())
         return metrics
 
     def finish(self, store: Store) -> Metrics:
         """Evaluate the final weights."""
         started = time.perf_counter()
         self._play_random(store, "after")
-        self._forget_scores()
         metrics: Metrics = {"update": self.done, **self._evaluate()}
         if not self.evaluator.games:
             self.folder.save_whole("best", self.model.save)
@@ -256,22 +254,7 @@ class Spiral:
             players = [player, *(registry.make_agent("random") for _ in seats_of(game)[1:])]
             prefix, count = f"evaluation-{self.done}", self.config.evaluation_games
             matches = rotated_matches(game, players, count, seed, prefix, group, self._env_kwargs())
-            self._collect(matches, store)
-
-    def _forget_scores(self) -> None:
-        """Start every update with nothing computed: rounding depends on what is computed together, and a resumed run
-        need not play what is stored already."""
-        self.model.sync(None, f"update-{self.done}")
-
-    def _collect(self, matches: Iterable[Match], store: Store) -> list[Episode]:
-        """Play what the store does not hold yet; what an interrupted run had already played is taken from there."""
-        matches = list(matches)
-        stored = store.get_many([match.id for match in matches if match.id in store])
-        played = play([match for match in matches if match.id not in stored], concurrency=len(matches), pool=self.pool)
-        store.append(played)
-        _stop_if_mostly_faults(played)
-        found = stored | {episode.id: episode for episode in played}
-        return [found[match.id] for match in matches]
+            collect(matches, store, self.pool)
 
     def _evaluate(self) -> Metrics:
         every = self.config.evaluate_every
@@ -288,25 +271,14 @@ class Spiral:
         if name is None or self.config.league_share == 0.0:
             return None
         if self.frozen is None:
-            model = TransformersModel(self.config.model, device=self.config.device, seed=self.config.seed)
-            self.frozen = self._agent(model, f"{self.config.model} (league)", trainable=False)
-        self.frozen.model.sync(load_file(self._league_file(name)), name)
-        return self.frozen
+            self.frozen = TransformersModel(self.config.model, device=self.config.device, seed=self.config.seed)
+        self.frozen.sync(self.league.weights(name), name)
+        return self._agent(self.frozen, f"{self.config.model} (league)", trainable=False)
 
     def _agent(self, model: TransformersModel, name: str, trainable: bool) -> LanguageModelAgent:
         return LanguageModelAgent(
             model, prompt=self.config.prompt, sampling=self.sampling, name=name, trainable=trainable
         )
-
-    def _snapshot(self) -> None:
-        """Put the current weights into the league."""
-        name = f"update-{self.done}"
-        self._league_file(name).parent.mkdir(exist_ok=True)
-        save_weights(self._league_file(name), self.model.weights())
-        self.league.add(name)
-
-    def _league_file(self, name: str) -> Path:
-        return self.folder.checkpoints / "league" / f"{name}.safetensors"
 
     def save(self) -> None:
         """Write a checkpoint of everything that the next update depends on."""
@@ -318,10 +290,7 @@ class Spiral:
             "evaluator": self.evaluator.state_dict(),
         }
         self.folder.save_checkpoint(self.done, self.model.weights(), state)
-        kept = {self._league_file(name) for name in self.league.members}
-        for file in (self.folder.checkpoints / "league").glob("update-*.safetensors"):
-            if file not in kept:  # only now: an earlier checkpoint may still have needed it
-                file.unlink()
+        self.league.prune()
 
     def _load(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
         self.model.sync(weights, f"update-{state['done']}")
@@ -341,13 +310,3 @@ def _learner_config(config: Config, model: TransformersModel) -> LearnerConfig:
     rate = config.learning_rate if config.learning_rate is not None else (5e-4 if small else 3e-5)
     betas = (config.momentum, 0.95)
     return LearnerConfig(learning_rate=rate, betas=betas, epochs=config.epochs, length=config.max_new_tokens)
-
-
-def _stop_if_mostly_faults(episodes: list[Episode]) -> None:
-    """A few faults cost their own episodes; where most episodes are faults, going on would train on nothing."""
-    faults = [episode for episode in episodes if episode.error is not None]
-    if len(faults) > len(episodes) / 2:
-        first = faults[0]
-        raise RuntimeError(
-            f"{len(faults)} of {len(episodes)} episodes failed; the first: {first.id}: {first.status}: {first.error}"
-        )

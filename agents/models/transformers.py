@@ -23,6 +23,8 @@ from sparring.agents.models.loading import Loaded, load
 from sparring.agents.models.packing import Pack, pack
 from sparring.types import Sampling
 
+_Question = tuple[tuple[int, ...], tuple[int, ...]]
+"""Prompt and continuation, as token ids."""
 SMALL_MODEL = 10_000_000
 """Below this many parameters bf16 gains no time, so fp32 is used."""
 
@@ -49,7 +51,6 @@ class TransformersModel:
         self.precision = _choose_precision(self.module, self.device) if precision == "auto" else precision
         if self.precision not in ("fp32", "bf16"):
             raise ValueError(f"precision must be auto, fp32 or bf16, got {precision!r}")
-        self._scores: dict[tuple[tuple[int, ...], tuple[int, ...]], np.ndarray] = {}
         self._engine: Engine | None = None
         self._engine_version = ""
 
@@ -72,7 +73,6 @@ class TransformersModel:
             if unexpected or set(missing) & set(self.weights()):
                 raise ValueError(f"weights do not fit {self.name}: missing {missing[:3]}, unexpected {unexpected[:3]}")
         self.weights_version = version
-        self._scores.clear()
 
     def weights(self) -> dict[str, Tensor]:
         """The parameters by name, a tied one under one of its names; `sync` takes them back."""
@@ -127,17 +127,18 @@ class TransformersModel:
         return [Completion(tuple(g.token_ids), tuple(g.logprobs), g.stop_reason, version) for g in generated]
 
     def score(self, prompts: Sequence[Ids], continuations: Sequence[Sequence[Ids]]) -> list[list[np.ndarray]]:
-        """Log-probability of every token of every continuation; equal questions are computed once per weights."""
+        """Log-probability of every token of every continuation; equal questions in one call are computed once."""
         asked = [[(tuple(p), tuple(c)) for c in cs] for p, cs in zip(prompts, continuations, strict=True)]
-        unknown = dict.fromkeys(key for keys in asked for key in keys if key not in self._scores)
-        for prompt, continuation in unknown:
+        distinct = dict.fromkeys(key for keys in asked for key in keys)
+        for prompt, continuation in distinct:
             if not prompt or not continuation:
                 raise ValueError("a prompt and a continuation must each have at least one token")
-        self._score(list(unknown))
-        return [[self._scores[key] for key in keys] for keys in asked]
+        scores = self._score(list(distinct))
+        return [[scores[key] for key in keys] for keys in asked]
 
     @torch.no_grad()
-    def _score(self, keys: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> None:
+    def _score(self, keys: list[_Question]) -> dict[_Question, np.ndarray]:
+        scores: dict[_Question, np.ndarray] = {}
         for packed in pack([prompt + continuation[:-1] for prompt, continuation in keys]):
             members = [keys[index] for index in packed.sequences]
             nodes = np.concatenate(
@@ -148,7 +149,8 @@ class TransformersModel:
                 hidden_MD = self.hidden(packed)[torch.from_numpy(nodes).to(self.device)]
                 logprobs_M = chosen_logprobs(hidden_MD, self.head_VD, tokens.to(self.device)).cpu().double().numpy()
             ends = np.cumsum([len(continuation) for _, continuation in members])[:-1]
-            self._scores.update(zip(members, np.split(logprobs_M, ends), strict=True))
+            scores.update(zip(members, np.split(logprobs_M, ends), strict=True))
+        return scores
 
 
 def bf16_pays() -> bool:
