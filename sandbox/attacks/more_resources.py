@@ -1,0 +1,163 @@
+"""Further probes on the limits, beyond the classic ones."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sparring.sandbox.attacks.probe import Breach, Probe
+
+probe = partial(Probe, family="resources")
+BOMB = ("ok", "nonzero", "memory", "signal", "timeout", "output_limit")
+
+PROBES = (
+    probe(
+        "R21 doubling fork bomb",
+        what="Every process doubles itself nine times and stays.",
+        program=r"""
+        mark()
+        for _ in range(9):
+            try:
+                os.fork()
+            except OSError:
+                pass
+        linger()
+        """,
+        breach=Breach.OUTLIVES,
+        ends=BOMB,
+        stopped_by=("kill_stragglers",),
+    ),
+    probe(
+        "R22 shared anonymous memory",
+        what="Writes to more shared memory than the limit, which does not count as data of the process.",
+        program=r"""
+        import mmap
+        kept, piece = [], 2**24
+        try:
+            while len(kept) * piece < LIMITS["memory_bytes"] + 2**26:
+                kept.append(mmap.mmap(-1, piece))
+                kept[-1].write(b"x" * piece)
+        except (OSError, MemoryError, ValueError):
+            pass
+        judge(len(kept) * piece > LIMITS["memory_bytes"] + 2**25, f"{len(kept) * piece >> 20} MiB")
+        """,
+        ends=BOMB,
+        stopped_by=("memory_limit",),
+    ),
+    probe(
+        "R23 everybody floods",
+        what="Eight children write to both streams at once for as long as they can.",
+        program=r"""
+        def flood():
+            while True:
+                os.write(1, b"x" * 2**16)
+                os.write(2, b"y" * 2**16)
+        for _ in range(8):
+            spawn(flood)
+        flood()
+        """,
+        breach=Breach.FLOODS,
+        ends=("output_limit", "signal", "timeout"),
+        stopped_by=("output_cap",),
+    ),
+    probe(
+        "R24 hidden computing",
+        what="Six children compute under another name while the program sleeps.",
+        program=r"""
+        def burn():
+            mark()
+            os.setsid()
+            while True:
+                pass
+        for _ in range(6):
+            spawn(burn)
+        time.sleep(3600)
+        """,
+        breach=Breach.OUTLIVES,
+        ends=("timeout",),
+    ),
+    probe(
+        "R25 ignores the signal of the processor limit",
+        what="Ignores SIGXCPU and computes twice as long as the limit.",
+        program=r"""
+        signal.signal(signal.SIGXCPU, signal.SIG_IGN)
+        while time.process_time() < 2.5 * LIMITS["cpu_seconds"]:
+            pass
+        breach(f"{time.process_time():.1f} s of processor time")
+        """,
+        limits={"cpu_seconds": 1.0, "wall_seconds": 4.0},
+        ends=("timeout", "signal"),
+    ),
+    probe(
+        "R26 regular expression without end",
+        what="Backtracks for ever inside one call of the C library of regular expressions.",
+        program=r"""
+        import re
+        re.match("(a+)+$", "a" * 60 + "b")
+        """,
+        breach=Breach.OVERRUNS,
+        ends=("timeout", "signal"),
+    ),
+    probe(
+        "R27 descriptors in flight",
+        what="Parks open files in socket messages, where they count against nobody's table, ten times the limit.",
+        program=r"""
+        import array
+        parked = 0
+        try:
+            for _ in range(LIMITS["open_files"]):
+                left, right = socket.socketpair()
+                left.setblocking(False)
+                carrier = left.detach(), right.detach()
+                with socket.socket(fileno=os.dup(carrier[0])) as out:
+                    for _ in range(10):
+                        fds = array.array("i", [0] * 50)
+                        out.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+                        parked += 50
+        except OSError:
+            pass
+        judge(parked > 10 * LIMITS["open_files"], f"{parked} descriptors")
+        """,
+    ),
+    probe(
+        "R28 ten gigabytes of output in one file",
+        what="Points the standard output at a file and fills the places of the next run with it.",
+        program=r"""
+        fd = os.open("big", os.O_CREAT | os.O_WRONLY, 0o600)
+        os.dup2(fd, 1)
+        written = 0
+        try:
+            while written < LIMITS["file_bytes"] + 2**24:
+                written += os.write(1, b"x" * 2**20)
+        except OSError:
+            pass
+        os.dup2(2, 1)
+        judge(written > LIMITS["file_bytes"], f"{written >> 20} MiB")
+        """,
+        ends=BOMB,
+    ),
+    probe(
+        "R29 pending timers and alarms",
+        what="Arms every timer, blocks their signals and sleeps past the limit.",
+        program=r"""
+        signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+        for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+            signal.setitimer(timer, 0.001, 0.001)
+        linger(3600)
+        """,
+        breach=Breach.OVERRUNS,
+        ends=("timeout",),
+    ),
+    probe(
+        "R30 traceback without end",
+        what="Raises an exception whose text has 200 million characters.",
+        program=r"""
+        class Long(Exception):
+            def __str__(self):
+                return "x" * 200_000_000
+        raise Long
+        """,
+        breach=Breach.FLOODS,
+        ends=BOMB,
+        stopped_by=("output_cap",),
+    ),
+)

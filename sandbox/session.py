@@ -1,0 +1,173 @@
+"""A live interpreter: cells that build on each other, and branches that go separate ways.
+
+Every cell runs in a fork of the state before it. So a cell that hangs, crashes or exits leaves the session where it
+was, and a branch costs a fork and a copy of the files, not a replay.
+
+What a fork cannot copy is refused with a reason: running threads, and (for real branches) open pipes and sockets.
+`random` continues as if it had not been forked, and open files get their own offset.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from sparring.sandbox.types import Answer, Limits, Outcome, SessionEnded
+from sparring.sandbox.wire import decode_value, encode_value
+from sparring.sandbox.worker import Died, Host, Worker
+
+GiveBack = Callable[[Worker, bool], None]
+
+
+class _Tree:
+    """The worker that all branches of a session share, and who holds which node."""
+
+    def __init__(self, worker: Worker, limits: Limits, host: Host, give_back: GiveBack) -> None:
+        self.worker, self.limits, self.host, self.give_back = worker, limits, host, give_back
+        self.holders: Counter[int] = Counter()
+        self.over = ""
+
+    def ask(self, header: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
+        """Raises SessionEnded where the worker is gone."""
+        if self.over:
+            raise SessionEnded(self.over)
+        try:
+            return self.worker.request(header, body, self.limits, self.host, session=True)
+        except Died as death:
+            self.end(f"the session's sandbox died: {death}", alive=False)
+            raise SessionEnded(self.over) from death
+
+    def end(self, reason: str, alive: bool) -> None:
+        if not self.over:
+            self.over = reason
+            self.give_back(self.worker, alive)
+
+
+class Session:
+    """One branch of a session. Use as a context manager; the last branch that closes frees the worker."""
+
+    def __init__(self, tree: _Tree, node: int) -> None:
+        self._tree, self._node, self._closed = tree, node, False
+        tree.holders[node] += 1
+
+    @classmethod
+    def open(cls, worker: Worker, limits: Limits, seed: int, host: Host, give_back: GiveBack) -> Session:
+        """The first branch. Raises Died."""
+        worker.calls = 0
+        answer, _ = worker.request({"op": "open", "seed": seed, "host": list(host)}, b"", limits, host, session=True)
+        return cls(_Tree(worker, limits, host, give_back), answer["node"])
+
+    def run(self, cell: str) -> Outcome:
+        """Run a cell. An exception keeps what the cell did until then; a cell that dies or hangs is undone.
+
+        Raises SessionEnded; ValueError for text that is no UTF-8.
+        """
+        from sparring.sandbox.sandbox import _source, outcome_of
+
+        source = _source(cell)
+        held = self._tree.holders[self._node]
+        header = {"op": "cell", "node": self._node, "branch": held > 1, "replace": held == 1}
+        answer, data = self._ask({**header, "cpu_seconds": self._tree.limits.cpu_seconds}, source)
+        if answer["status"] == "refused":
+            return Outcome("refused", error=answer["error"])
+        if answer["node"] != self._node:
+            self._move(answer["node"])
+        return outcome_of(answer, data)
+
+    def call(self, function: str, args: Sequence[Any] = ()) -> Answer:
+        """Call a function that the session's cells have defined, in place.
+
+        args: plain values. A call that dies or hangs takes the branch with it. Raises SessionEnded, ValueError.
+        """
+        from sparring.sandbox.sandbox import outcome_of
+
+        arguments = encode_value(list(args))
+        cpu = self._tree.limits.cpu_seconds
+        answer, data = self._ask(
+            {"op": "call", "node": self._node, "function": function, "arguments": arguments, "cpu_seconds": cpu}
+        )
+        outcome = outcome_of(answer, data)
+        if not answer["alive"]:
+            self._closed = True
+            self._release("its interpreter was ended by a call")
+        if not outcome.ok:
+            return Answer(outcome)
+        try:
+            return Answer(outcome, decode_value(answer["value"]))
+        except (ValueError, RecursionError) as error:
+            return Answer(Outcome("nonzero", exit_code=1, stderr=f"{function} returned no plain value: {error}"))
+
+    def fork(self) -> Session:
+        """Another branch from this very state; the two know nothing of each other from here on."""
+        self._require_open()
+        return Session(self._tree, self._node)
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write a file into the branch's /work."""
+        from sparring.sandbox.sandbox import _require_inside
+
+        _require_inside(path)
+        if len(data) > self._tree.limits.file_bytes:
+            raise ValueError(f"a file must be at most file_bytes={self._tree.limits.file_bytes}, got {len(data)}")
+        self._own_node()
+        self._ask({"op": "put", "node": self._node, "path": path}, data)
+
+    def get(self, path: str) -> bytes:
+        """Read a regular file of the branch's /work. Raises FileNotFoundError with what was found instead."""
+        from sparring.sandbox.sandbox import _require_inside
+
+        _require_inside(path)
+        answer, data = self._ask({"op": "get", "node": self._node, "path": path})
+        if not answer["found"]:
+            raise FileNotFoundError(answer["problem"])
+        return data
+
+    def close(self) -> None:
+        """End this branch."""
+        if not self._closed:
+            self._closed = True
+            self._release("it was closed")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ask(self, header: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
+        self._require_open()
+        return self._tree.ask(header, body)
+
+    def _require_open(self) -> None:
+        if self._closed or self._tree.over:
+            raise SessionEnded(self._tree.over or "this branch of the session is closed")
+
+    def _own_node(self) -> None:
+        """Before the files change: a state that others hold too is left to them."""
+        if self._tree.holders[self._node] > 1:
+            self.run("")
+
+    def _move(self, node: int) -> None:
+        self._tree.holders[self._node] -= 1
+        self._tree.holders[node] += 1
+        self._node = node
+
+    def _release(self, reason: str) -> None:
+        """Give up the node; the last holder of the last node ends the session."""
+        tree = self._tree
+        tree.holders[self._node] -= 1
+        if tree.over:
+            return
+        if any(tree.holders.values()):
+            if not tree.holders[self._node]:
+                tree.ask({"op": "drop", "node": self._node})
+            return
+        try:
+            answer, _ = tree.worker.request({"op": "reset"}, b"", tree.limits, {})
+            tree.end(f"the session is over: {reason}", alive=bool(answer["clean"]))
+        except Died:
+            tree.end(f"the session is over: {reason}", alive=False)

@@ -1,0 +1,63 @@
+"""The kinds of isolation that a sandbox can be built on, by name."""
+
+from __future__ import annotations
+
+import difflib
+import threading
+import warnings
+from typing import Protocol
+
+from sparring.sandbox.defences import Defences
+from sparring.sandbox.types import Limits
+from sparring.sandbox.worker import Worker
+
+TIERS = ("namespaces", "docker", "process")
+
+
+class Tier(Protocol):
+    """Starts workers of one kind."""
+
+    def start(self) -> Worker:
+        """A running sandbox. Raises SandboxUnavailable."""
+        ...
+
+    def strength(self) -> str:
+        """What stands between a program and this machine, in words."""
+        ...
+
+    def close(self) -> None:
+        """Release what the tier holds itself; workers are ended by their owners."""
+        ...
+
+
+class Namespaces:
+    """bubblewrap."""
+
+    def __init__(self, limits: Limits, packages: tuple[str, ...], defences: Defences) -> None:
+        self.limits, self.packages, self.defences = limits, packages, defences
+        self._lock = threading.Lock()
+
+    def start(self) -> Worker:
+        """A running sandbox. Raises SandboxUnavailable."""
+        from sparring.sandbox import namespaces
+
+        with self._lock:
+            return namespaces.start(self.limits, self.packages, self.defences)
+
+    def strength(self) -> str:
+        """The rung of the ladder, and what it consists of."""
+        from sparring.sandbox import namespaces
+
+        return namespaces.strength(self.defences)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def tier(name: str, limits: Limits, packages: tuple[str, ...], defences: Defences) -> Tier:
+    """A tier by name. Raises ValueError for an unknown one."""
+    if name == "namespaces":
+        return Namespaces(limits, packages, defences)
+    nearest = difflib.get_close_matches(name, TIERS, 1)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    raise ValueError(f"backend must be one of {', '.join(TIERS)}, got {name!r}{hint}")

@@ -1,0 +1,140 @@
+"""The host's end of one running sandbox: it asks, and waits no longer than it said it would."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from sparring.sandbox.defences import Defences
+from sparring.sandbox.types import Limits, SandboxUnavailable, ToolError
+from sparring.sandbox.wire import Closed, decode_value, encode_value, receive_frame, send_frame
+
+GRACE_SECONDS = 5.0
+"""How much later than the program's own limit an answer may come before the sandbox counts as dead."""
+MAX_ANSWER = 16 * 2**20
+Host = Mapping[str, Callable[..., Any]]
+
+
+class Died(Exception):
+    """The sandbox did not answer, or answered nonsense."""
+
+
+class Box(Protocol):
+    """What a tier must offer of the thing that it has started."""
+
+    has_cgroup: bool
+
+    def limit(self, limits: Limits) -> None:
+        """Let all processes together use this much from now on."""
+        ...
+
+    def oom_kills(self) -> int:
+        """How many processes the kernel has ended for want of memory."""
+        ...
+
+    def kill(self) -> None:
+        """End everything inside, and wait until it has ended."""
+        ...
+
+
+class Worker:
+    """One sandbox: a channel to its fork-server, and the box around it."""
+
+    def __init__(self, channel: socket.socket, box: Box, defences: Defences) -> None:
+        self.channel, self.box, self.defences = channel, box, defences
+        self.runs = 0
+        self.limits: Limits | None = None
+        self.clean = True
+
+    def request(
+        self, header: dict[str, Any], body: bytes, limits: Limits, host: Host, session: bool = False
+    ) -> tuple[dict[str, Any], bytes]:
+        """Ask for one thing and serve the host calls meanwhile. Raises Died; the worker must then be killed."""
+        if limits != self.limits:
+            self.box.limit(limits)
+            self.limits = limits
+        ooms = self.box.oom_kills()
+        deadline = time.monotonic() + limits.wall_seconds + GRACE_SECONDS
+        try:
+            send_frame(self.channel, {**header, "limits": self._limits(limits, session)}, body)
+            while True:
+                self.channel.settimeout(max(0.001, deadline - time.monotonic()))
+                answer, data = receive_frame(self.channel, MAX_ANSWER, 4 * limits.output_bytes + limits.file_bytes)
+                if answer["op"] == "done":
+                    break
+                asked = time.monotonic()
+                send_frame(self.channel, self._serve(answer, host, limits))
+                deadline += time.monotonic() - asked
+        except (Closed, OSError, ValueError, KeyError) as error:
+            raise Died(f"{type(error).__name__}: {error}") from error
+        self.clean = bool(answer.get("clean", True))
+        if answer.get("status") not in ("ok", "timeout", "output_limit", "refused") and self.box.oom_kills() > ooms:
+            answer["status"] = "memory"
+        return answer, data
+
+    def _limits(self, limits: Limits, session: bool) -> dict[str, Any]:
+        resources = limits.resources(session, self.box.has_cgroup)
+        if not self.defences.pid_limit:
+            del resources["RLIMIT_NPROC"]
+        if not self.defences.memory_limit:
+            resources.pop("RLIMIT_DATA", None), resources.pop("RLIMIT_AS", None)
+        return {
+            "wall_seconds": limits.wall_seconds,
+            "output_bytes": limits.output_bytes if self.defences.output_cap else 2**31,
+            "file_bytes": limits.file_bytes,
+            "resources": resources,
+        }
+
+    def _serve(self, question: dict[str, Any], host: Host, limits: Limits) -> dict[str, Any]:
+        """Call a function of the host for the program. Whatever it asked, the answer is plain."""
+        self.calls += 1
+        name = question.get("name")
+        if name not in host:
+            return {"error": f"the host offers no function {name!r}"}
+        if self.calls > limits.host_calls:
+            return {"error": f"the budget of {limits.host_calls} host calls is used up"}
+        try:
+            args, kwargs = decode_value(question["arguments"])
+            return {"value": encode_value(host[name](*args, **kwargs))}
+        except ToolError as error:
+            return {"error": str(error)}
+        except (TypeError, ValueError, RecursionError) as error:
+            return {"error": f"{name}: {error}"}
+
+    calls = 0
+
+    def kill(self) -> None:
+        """End it, with all that is inside."""
+        self.channel.close()
+        self.box.kill()
+
+
+def start_worker(channel: socket.socket, box: Box, defences: Defences, seconds: float) -> Worker:
+    """Wait until the fork-server is ready. Raises SandboxUnavailable."""
+    options = {
+        "wipe": defences.wipe,
+        "kill": defences.kill_stragglers,
+        "signals_ignored": defences.signals_ignored,
+        "undumpable": defences.undumpable,
+        "path": list(_python_path()),
+    }
+    try:
+        channel.settimeout(seconds)
+        send_frame(channel, options)
+        receive_frame(channel, 4096, 0)
+    except (Closed, OSError, ValueError) as error:
+        with contextlib.suppress(OSError):
+            channel.close()
+        box.kill()
+        raise SandboxUnavailable(f"the sandbox's fork-server did not start: {type(error).__name__} {error}") from error
+    return Worker(channel, box, defences)
+
+
+def _python_path() -> tuple[str, ...]:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    library = f"/python/lib/python{version}"
+    return (f"/python/lib/python{version.replace('.', '')}.zip", library, f"{library}/lib-dynload", "/packages")
