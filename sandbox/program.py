@@ -59,30 +59,35 @@ def become(limits: dict[str, Any], streams: tuple[int, int, int], control: int |
     os.closerange(CONTROL + (control is not None), 4096)
     for name, value in limits["resources"].items():
         resource.setrlimit(getattr(resource, name), tuple(value))
-    with open("/proc/self/oom_score_adj", "w") as file:
-        file.write("1000")
+    score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    os.write(score, b"1000")
+    os.close(score)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(f"{NOW}/work")
-    open_streams()
 
 
 def open_streams() -> None:
-    """Fresh Python streams over descriptors 0, 1 and 2; any text can be written."""
+    """Python streams over descriptors 0, 1 and 2, whatever these will be; any text can be written."""
     sys.stdin = open(0, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
 
 
-def prepare(seed: int, host: list[str], path: list[str]) -> dict[str, Any]:
+def hide_ourselves(path: list[str]) -> None:
+    """Before the first program: what it will find of this interpreter is the standard library."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sparring"]:
+        del sys.modules[name]
+    sys.argv, sys.path = [FILE], [f"{NOW}/work", *path]
+    open_streams()
+
+
+def prepare(seed: int, host: list[str]) -> dict[str, Any]:
     """The namespace of a new program: an empty `__main__`, seeded `random`, and the host's functions as builtins."""
     main = types.ModuleType("__main__")
     main.__dict__["__builtins__"] = builtins
     main.__file__ = FILE
     sys.modules["__main__"] = main
-    for name in [name for name in sys.modules if name.partition(".")[0] == "sparring"]:
-        del sys.modules[name]
-    sys.argv, sys.path = [FILE], ["/box/now/work", *path]
     random.seed(seed)
     for name in host:
         setattr(builtins, name, _host_function(name))

@@ -33,6 +33,7 @@ from sparring.sandbox.program import (
     Node,
     become,
     die,
+    hide_ourselves,
     prepare,
     run_to_the_end,
     set_dumpable,
@@ -43,7 +44,11 @@ PRELOADED = (
     "abc ast base64 bisect collections.abc contextlib copy csv dataclasses datetime decimal enum fractions functools "
     "hashlib heapq io itertools json math operator queue re statistics string textwrap time types typing unicodedata"
 )
-OOM_COUNTERS = ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")
+OOM_COUNTERS = [
+    path
+    for path in ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")
+    if os.access(path, os.R_OK)
+]
 MAX_ANSWER = 16 << 20
 """Bytes that a node may answer in one frame."""
 SOCKET = "/run/sparring/socket"
@@ -179,7 +184,7 @@ class Server:
                 control = there.fileno() if there else None
                 streams = (_as_file(stdin) if stdin else self.null, watched.out_write, watched.err_write)
                 become(watched.limits, streams, control)
-                run_to_the_end(code, prepare(header["seed"], header["host"], self.options["path"]))
+                run_to_the_end(code, prepare(header["seed"], header["host"]))
             finally:
                 die()
         watched.close_writers()
@@ -282,7 +287,7 @@ class Server:
             try:
                 become(header["limits"], (self.null, self.null, self.null), there.fileno())
                 there.detach()
-                namespace = prepare(header["seed"], header["host"], self.options["path"])
+                namespace = prepare(header["seed"], header["host"])
                 Node(socket.socket(fileno=CONTROL), namespace).serve()
             finally:
                 die()
@@ -487,12 +492,8 @@ def _children() -> list[int]:
 def _oom_kills() -> int:
     """How many processes the kernel has ended here for want of memory, where it says so."""
     for path in OOM_COUNTERS:
-        try:
-            with open(path) as file:
-                rows = dict(line.split() for line in file)
-        except (OSError, ValueError):
-            continue
-        return int(rows.get("oom_kill", 0))
+        with open(path) as file:
+            return next((int(line.split()[1]) for line in file if line.startswith("oom_kill ")), 0)
     return 0
 
 
@@ -584,8 +585,9 @@ def _removed_empty_places() -> bool:
 
 def make_places() -> None:
     """The empty folders that every program finds."""
+    os.mkdir(NOW, 0o700)
     for place in PLACES:
-        os.makedirs(f"{NOW}/{place}", mode=0o700)
+        os.mkdir(f"{NOW}/{place}", 0o700)
     os.utime(BOX, (0, 0))
 
 
@@ -647,6 +649,7 @@ def main() -> None:
         importlib.import_module(name)
     os.chmod(BOX, 0o700)
     make_places()
+    hide_ourselves(options["path"])
     gc.collect()
     gc.freeze()
     send_frame(host, {"op": "ready", "python": sys.version.split()[0]})

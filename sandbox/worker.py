@@ -46,7 +46,7 @@ class Worker:
 
     def __init__(self, channel: socket.socket, box: Box, defences: Defences) -> None:
         self.channel, self.box, self.defences = channel, box, defences
-        self.runs = 0
+        self.runs = self.calls = self.oom_kills = 0
         self.limits: Limits | None = None
         self.clean = True
 
@@ -57,7 +57,6 @@ class Worker:
         if limits != self.limits:
             self.box.limit(limits)
             self.limits = limits
-        ooms = self.box.oom_kills()
         deadline = time.monotonic() + limits.wall_seconds + GRACE_SECONDS
         try:
             send_frame(self.channel, {**header, "limits": self._limits(limits, session)}, body)
@@ -72,9 +71,14 @@ class Worker:
         except (Closed, OSError, ValueError, KeyError) as error:
             raise Died(f"{type(error).__name__}: {error}") from error
         self.clean = bool(answer.get("clean", True))
-        if answer.get("status") not in ("ok", "timeout", "output_limit", "refused") and self.box.oom_kills() > ooms:
+        if answer.get("status") in ("signal", "nonzero") and self._was_out_of_memory():
             answer["status"] = "memory"
         return answer, data
+
+    def _was_out_of_memory(self) -> bool:
+        """Whether the kernel has ended a process for want of memory since this was asked last."""
+        before, self.oom_kills = self.oom_kills, self.box.oom_kills()
+        return self.oom_kills > before
 
     def _limits(self, limits: Limits, session: bool) -> dict[str, Any]:
         resources = limits.resources(session, self.box.has_cgroup)
@@ -104,8 +108,6 @@ class Worker:
             return {"error": str(error)}
         except (TypeError, ValueError, RecursionError) as error:
             return {"error": f"{name}: {error}"}
-
-    calls = 0
 
     def kill(self) -> None:
         """End it, with all that is inside."""

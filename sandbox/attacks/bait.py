@@ -46,6 +46,7 @@ class Bait:
             "argv": sys.argv[0],
             "namespaces": _namespaces(),
             "digests": dict(_digests()),
+            "places": list(_places()),
         }
         self.facts["port"] = self._listen(socket.AF_INET, ("127.0.0.1", 0))
         self._listen(socket.AF_UNIX, "\0" + self.facts["abstract"])
@@ -54,7 +55,9 @@ class Bait:
         self._undo.callback(os.environ.pop, VARIABLE, None)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self._undo.close()
 
     def _folder(self) -> Path:
@@ -112,6 +115,14 @@ def _tell(listener: socket.socket, secret: bytes) -> None:
 
 def _namespaces() -> dict[str, str]:
     return {path.name: os.readlink(path) for path in Path("/proc/self/ns").iterdir()}
+
+
+def _places() -> Iterator[list[int]]:
+    """The host's own folders, which no probe may fill, lock or move, whatever goes wrong."""
+    for name in ("/", "/work", "/tmp", "/var/tmp", "/dev/shm", "/run", "/home", os.getcwd(), os.path.expanduser("~")):
+        with contextlib.suppress(OSError):
+            found = os.stat(name)
+            yield [found.st_dev, found.st_ino]
 
 
 def _digests() -> Iterator[tuple[str, str]]:

@@ -240,7 +240,8 @@ PROBES = (
         "F19 other ways to the root",
         what="Reads the host's secret through /proc/1/root, /proc/1/cwd and the parents' links.",
         program=r"""
-        paths = [f"/proc/{pid}/{link}" for pid in {1, os.getpid(), os.getppid()} for link in ("root", "cwd", "cwd/../..")]
+        links = ("root", "cwd", "cwd/../..")
+        paths = [f"/proc/{pid}/{link}" for pid in {1, os.getpid(), os.getppid()} for link in links]
         attempt_each(lambda path: open(path + BAIT["secret_path"]).read(), *paths)
         """,
         stopped_by=("own_rootfs",),
@@ -257,27 +258,25 @@ PROBES = (
         program=r"""
         open("file", "w").close()
         capabilities = struct.pack("<IIIII", 0x02000001, 0xFFFFFFFF, 0, 0xFFFFFFFF, 0)
-        attempt_each(lambda name: os.setxattr("file", name, capabilities) or name, "security.capability", "trusted.spar")
+        names = ("security.capability", "trusted.spar")
+        attempt_each(lambda name: os.setxattr("file", name, capabilities) or name, *names)
         """,
         stopped_by=("drop_capabilities",),
     ),
     probe(
         "F22 settings of the kernel",
-        what="Opens (and does not write) every file below /proc/sys and /sys that would accept writing.",
+        what="Asks for every file below /proc/sys and /sys whether it might write it.",
         program=r"""
-        opened, seen = [], 0
+        found, seen = [], 0
         for top in ("/proc/sys", "/sys/kernel", "/sys/fs", "/sys/power", "/sys/module"):
             for folder, _, names in os.walk(top):
                 for name in names:
                     seen += 1
-                    try:
-                        os.close(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_NONBLOCK))
-                        opened.append(f"{folder}/{name}")
-                    except OSError:
-                        pass
+                    if os.access(f"{folder}/{name}", os.W_OK):
+                        found.append(f"{folder}/{name}")
                 if seen > 6000:
                     break
-        judge(opened, opened[:5])
+        judge(found, found[:5])
         """,
         limits={"wall_seconds": 8.0, "cpu_seconds": 8.0},
         stopped_by=("read_only_root", "drop_capabilities"),

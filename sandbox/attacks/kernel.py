@@ -12,10 +12,11 @@ KILLED = ("ok", "signal")  # a filter may answer with a refusal or with SIGSYS
 PROBES = (
     probe(
         "K01 mounts",
-        what="Mounts a file system, remounts the root, and unmounts.",
+        what="Mounts, remounts and unmounts a file system of its own.",
         program=r"""
-        must_refuse(("mount", b"spar", b"/tmp", b"tmpfs", 0, 0), ("mount", b"none", b"/", b"", 0x20 | 0x1000, 0),
-                    ("umount2", b"/nonexistent", 2))
+        os.mkdir("place")
+        must_refuse(("mount", b"spar", b"place", b"tmpfs", 0, 0), ("mount", b"none", b"place", b"", 0x20 | 0x1000, 0),
+                    ("umount2", b"place", 2))
         """,
         ends=KILLED,
         stopped_by=("seccomp", "drop_capabilities"),
@@ -49,9 +50,11 @@ PROBES = (
         "K04 dangerous system calls",
         what="Reaches for bpf, userfaultfd, io_uring, keyrings, perf, memfd_secret and their like.",
         program=r"""
-        must_refuse(("bpf", 0, 0, 0), ("userfaultfd", 0), ("io_uring_setup", 0, 0), ("keyctl", 0, -3, 0), ("add_key", 0, 0, 0, 0, 0),
-                    ("request_key", 0, 0, 0, 0), ("perf_event_open", 0, 0, -1, -1, 0), ("memfd_secret", 99),
-                    ("kcmp", os.getpid(), os.getpid(), 0, 0, 0), ("move_pages", 0, 0, 0, 0, 0, 99), ("fanotify_init", 0, 0))
+        me = os.getpid()
+        must_refuse(("bpf", 0, 0, 0), ("userfaultfd", 0), ("io_uring_setup", 0, 0), ("keyctl", 0, -3, 0),
+                    ("add_key", 0, 0, 0, 0, 0), ("request_key", 0, 0, 0, 0), ("perf_event_open", 0, 0, -1, -1, 0),
+                    ("memfd_secret", 99), ("kcmp", me, me, 0, 0, 0), ("move_pages", 0, 0, 0, 0, 0, 99),
+                    ("fanotify_init", 0, 0))
         """,
         ends=KILLED,
         stopped_by=("seccomp",),
@@ -66,11 +69,7 @@ PROBES = (
             for name in names:
                 mode = os.lstat(os.path.join(folder, name)).st_mode
                 if (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)) and name not in harmless and "pts" not in folder:
-                    try:
-                        os.close(os.open(os.path.join(folder, name), os.O_RDONLY | os.O_NONBLOCK))
-                        found.append(name)
-                    except OSError:
-                        pass
+                    found += [name] * os.access(os.path.join(folder, name), os.R_OK)
         judge(found, found)
         """,
         stopped_by=("own_rootfs",),
@@ -179,8 +178,8 @@ PROBES = (
         "K14 the new mount calls",
         what="Reaches for fsopen, open_tree, move_mount, mount_setattr and pivot_root.",
         program=r"""
-        must_refuse(("fsopen", 0, 0), ("open_tree", -1, 0, 1), ("move_mount", -1, 0, -1, 0, 0), ("mount_setattr", -1, 0, 0, 0, 0),
-                    ("pivot_root", 0, 0))
+        must_refuse(("fsopen", 0, 0), ("open_tree", -1, 0, 1), ("move_mount", -1, 0, -1, 0, 0),
+                    ("mount_setattr", -1, 0, 0, 0, 0), ("pivot_root", 0, 0))
         """,
         ends=KILLED,
         stopped_by=("seccomp",),
@@ -189,8 +188,8 @@ PROBES = (
         "K15 calls for the administrator",
         what="Reaches for reboot, kexec, modules, swap, accounting and quotas with arguments that do nothing.",
         program=r"""
-        must_refuse(("reboot", 0, 0, 0, 0), ("kexec_load", 0, -1, 0, -1), ("init_module", 0, 0, 0), ("finit_module", -1, 0, 0),
-                    ("swapon", 0, 0), ("acct", b"/nonexistent/spar"), ("quotactl", -1, 0, 0, 0))
+        must_refuse(("reboot", 0, 0, 0, 0), ("kexec_load", 0, -1, 0, -1), ("init_module", 0, 0, 0), ("swapon", 0, 0),
+                    ("finit_module", -1, 0, 0), ("acct", b"/nonexistent/spar"), ("quotactl", -1, 0, 0, 0))
         """,
         ends=KILLED,
         stopped_by=("seccomp", "drop_capabilities"),
@@ -199,14 +198,15 @@ PROBES = (
         "K16 shares no namespace",
         what="Compares its process, network, mount, communication and name namespaces with the host's.",
         program=r"""
-        same = [name for name in ("pid", "net", "mnt", "ipc", "uts") if os.readlink(f"/proc/self/ns/{name}") == BAIT["namespaces"][name]]
+        mine = {name: os.readlink(f"/proc/self/ns/{name}") for name in ("pid", "net", "mnt", "ipc", "uts")}
+        same = [name for name, place in mine.items() if place == BAIT["namespaces"][name]]
         judge(same, same)
         """,
         stopped_by=("network_namespace",),
     ),
     probe(
         "K17 the 32-bit door",
-        what="Makes a user namespace through the 32-bit entry of the kernel and through x32, where filters forget to look.",
+        what="Makes a user namespace through the 32-bit and the x32 entries of the kernel, where filters forget to look.",
         program=r"""
         if not X86:
             skip("only x86_64 has these doors")
@@ -214,8 +214,9 @@ PROBES = (
 
         def int80():
             page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-            page.write(bytes.fromhex("5389f889f3cd805bc3"))  # push rbx; mov eax,edi; mov ebx,esi; int 0x80; pop rbx; ret
-            call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
+            page.write(bytes.fromhex("53 89f8 89f3 cd80 5b c3"))  # push rbx; eax = edi; ebx = esi; int 0x80; pop rbx; ret
+            start = ctypes.addressof(ctypes.c_char.from_buffer(page))
+            call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_int)(start)
             os._exit(100 + (call(310, 0x10000000) >= 0))
 
         def x32():
@@ -238,11 +239,13 @@ PROBES = (
     ),
     probe(
         "K19 levers of root",
-        what="Opens (and does not write) sysrq-trigger, modprobe, binfmt_misc, uevent_helper and the release agents.",
+        what="Asks whether it might write sysrq-trigger, modprobe, binfmt_misc, uevent_helper, a release agent.",
         program=r"""
-        attempt_each(lambda path: os.close(os.open(path, os.O_WRONLY)) or path, "/proc/sysrq-trigger", "/proc/sys/kernel/modprobe",
-                     "/proc/sys/fs/binfmt_misc/register", "/sys/kernel/uevent_helper", "/sys/fs/cgroup/memory/release_agent",
-                     "/sys/fs/cgroup/release_agent", "/sys/power/state", "/proc/sys/vm/overcommit_memory", "/dev/mem", "/dev/kmem")
+        levers = ["/proc/sysrq-trigger", "/proc/sys/kernel/modprobe", "/proc/sys/fs/binfmt_misc/register", "/dev/mem",
+                  "/sys/kernel/uevent_helper", "/sys/fs/cgroup/memory/release_agent", "/sys/fs/cgroup/release_agent",
+                  "/sys/power/state", "/proc/sys/vm/overcommit_memory", "/proc/sys/kernel/core_pattern", "/dev/kmem"]
+        found = [path for path in levers if os.access(path, os.W_OK)]
+        judge(found, found)
         """,
         stopped_by=("drop_capabilities", "own_rootfs"),
     ),
@@ -260,7 +263,14 @@ PROBES = (
         "K21 message queues of the kernel",
         what="Makes POSIX and System V queues, semaphores and segments, which no limit of memory counts.",
         program=r"""
-        must_refuse(("mq_open", b"spar", 0o102, 0o600, 0), ("msgget", 0, 0o1600), ("semget", 0, 1, 0o1600), ("shmget", 0, 4096, 0o1600))
+        queue = syscall("mq_open", b"spar", 0o102, 0o600, 0)
+        made = [("mq_open", queue)] * (queue >= 0)
+        for name, *arguments in (("msgget", 0, 0o1600), ("shmget", 0, 4096, 0o1600), ("semget", 0, 1, 0o1600)):
+            number = syscall(name, *arguments)
+            if number >= 0:
+                made.append((name, number))
+                getattr(libc, name[:3] + "ctl")(number, 0, None)
+        judge(made, made)
         """,
         ends=KILLED,
         stopped_by=("seccomp",),

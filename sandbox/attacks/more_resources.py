@@ -1,4 +1,4 @@
-"""Further probes on the limits, beyond the classic ones."""
+"""Further probes that try to use more than the limits."""
 
 from __future__ import annotations
 
@@ -10,6 +10,62 @@ probe = partial(Probe, family="resources")
 BOMB = ("ok", "nonzero", "memory", "signal", "timeout", "output_limit")
 
 PROBES = (
+    probe(
+        "R17 core dump",
+        what="Raises the limit on core dumps and crashes a child.",
+        program=r"""
+        try:
+            resource.setrlimit(resource.RLIMIT_CORE, (2**20, 2**20))
+            _, status = os.waitpid(spawn(os.abort), 0)
+            judge(os.WCOREDUMP(status), "a core was dumped")
+        except (OSError, ValueError) as error:
+            held(error)
+        """,
+    ),
+    probe(
+        "R18 raises its own limits",
+        what="Looks for limits that are missing and raises those that are there.",
+        program=r"""
+        broken = []
+        for name in ("RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE"):
+            number = getattr(resource, name)
+            hard = resource.getrlimit(number)[1]
+            if hard == resource.RLIM_INFINITY:
+                broken.append(f"{name} is unlimited")
+                continue
+            try:
+                resource.setrlimit(number, (hard + 1, hard + 1))
+                broken.append(f"{name} could be raised")
+            except (OSError, ValueError):
+                pass
+        judge(broken, broken)
+        """,
+    ),
+    probe(
+        "R19 one long instruction",
+        what="Writes out 7 to the power of 10 million: a single instruction that no Python signal handler interrupts.",
+        program=r"""
+        sys.set_int_max_str_digits(0)
+        print(len(str(7 ** 10**7)))
+        time.sleep(60)
+        """,
+        breach=Breach.OVERRUNS,
+        ends=("timeout", "signal"),
+    ),
+    probe(
+        "R20 file descriptors",
+        what="Opens four times as many files as the limit allows.",
+        program=r"""
+        opened = 0
+        try:
+            for _ in range(4 * LIMITS["open_files"]):
+                os.open("/dev/null", os.O_RDONLY)
+                opened += 1
+        except OSError:
+            pass
+        judge(opened > LIMITS["open_files"], f"{opened} files")
+        """,
+    ),
     probe(
         "R21 doubling fork bomb",
         what="Every process doubles itself nine times and stays.",
@@ -33,12 +89,12 @@ PROBES = (
         import mmap
         kept, piece = [], 2**24
         try:
-            while len(kept) * piece < LIMITS["memory_bytes"] + 2**26:
+            while len(kept) * piece < LIMITS["memory_bytes"] + 2**27:
                 kept.append(mmap.mmap(-1, piece))
                 kept[-1].write(b"x" * piece)
         except (OSError, MemoryError, ValueError):
             pass
-        judge(len(kept) * piece > LIMITS["memory_bytes"] + 2**25, f"{len(kept) * piece >> 20} MiB")
+        judge(len(kept) * piece > LIMITS["memory_bytes"] + 2**26, f"{len(kept) * piece >> 20} MiB")
         """,
         ends=BOMB,
         stopped_by=("memory_limit",),

@@ -1,4 +1,4 @@
-"""What every probe's program starts with: a handful of names that keep the programs short. It runs inside the sandbox."""
+"""What every probe's program starts with, inside the sandbox: a handful of names that keep the programs short."""
 
 from __future__ import annotations
 
@@ -131,9 +131,15 @@ def others():
 
 
 def writable():
-    "The places where a program may write."
+    "The places where a program may write; never those that are the host's own."
     places = ["/work", "/tmp", "/var/tmp", "/dev/shm", "/run", os.getcwd(), os.path.expanduser("~")]
-    return [place for place in dict.fromkeys(places) if os.path.isdir(place) and os.access(place, os.W_OK)]
+    return [place for place in dict.fromkeys(places) if os.access(place, os.W_OK) and inode(place) not in BAIT["places"]]
+
+
+def inode(path):
+    "What tells two folders apart, whatever they are called."
+    found = os.stat(path)
+    return [found.st_dev, found.st_ino]
 
 
 def fill(place, bytes_wanted, piece=4 * 2**20):

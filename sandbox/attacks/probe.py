@@ -16,9 +16,9 @@ Family = Literal[
 
 
 class Breach(StrEnum):
-    """What counts as a breach. Whatever the rule, every probe breaches too if the call takes more than the wall limit and
-    two seconds, a process of the run outlives it, the host's secret arrives, the caller executes something, or the next
-    ordinary run does not work."""
+    """What counts as a breach. Whatever the rule, every probe breaches too if the call takes more than the wall limit
+    and two seconds, a process of the run outlives it, the host's secret arrives, the caller executes something, or the
+    next ordinary run does not work."""
 
     PRINTS = "the program verified the effect from inside and printed BREACH"
     OVERRUNS = "the call took more than the wall limit and two seconds"
@@ -42,10 +42,10 @@ class Probe:
     what: str
     """One sentence: what it tries."""
     program: str
-    """Python that runs inside (after the prelude); a verdict attack is a candidate that defines `add`, without prelude."""
+    """Python that runs inside, after the prelude; a verdict attack is a candidate for `add`, without the prelude."""
     breach: Breach = Breach.PRINTS
     ends: tuple[str, ...] = ("ok",)
-    """The statuses that an honest outcome may have; for LIES anything else is the breach, otherwise it makes the row unclear."""
+    """The statuses that an honest outcome may have; anything else is the breach of LIES, and makes other rows unclear."""
     then: str = ""
     """What the next run of the same sandbox executes (after the prelude)."""
     collect: tuple[str, ...] = ()

@@ -148,7 +148,8 @@ PROBES = (
             os.sched_setaffinity(pid, os.sched_getaffinity(pid))
             return "affinity"
 
-        attempt_each(lambda choice: choice[0](choice[1]), *[(act, pid) for act in (nice, affinity) for pid in {1, os.getppid()}])
+        choices = [(act, pid) for act in (nice, affinity) for pid in {1, os.getppid()}]
+        attempt_each(lambda choice: choice[0](choice[1]), *choices)
         """,
         stopped_by=("seccomp",),
     ),

@@ -58,9 +58,7 @@ PROBES = (
             return line.split()[0][:4] + "..."
 
         def log(path):
-            with open(path, "rb", 0) as file:
-                os.set_blocking(file.fileno(), False)
-                return len(file.read(64) or b"")
+            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
 
         found = []
         for act, path in ((addresses, "/proc/kallsyms"), (log, "/dev/kmsg"), (log, "/proc/kmsg")):
@@ -144,9 +142,9 @@ PROBES = (
     ),
     probe(
         "S10 what the interpreter says of the host",
-        what="Looks for the caller's paths and host name in sys, in the modules and in the mounts of the process.",
+        what="Looks for the caller's program in sys, in the modules and in the mounts of the process.",
         program=r"""
-        where = [repr(vars(sys)), open("/proc/self/cmdline").read(), open("/proc/self/auxv", "rb").read().decode("latin-1")]
+        where = [repr(vars(sys)), open("/proc/self/cmdline").read(), open("/proc/self/mountinfo").read()]
         where += [str(getattr(module, "__file__", "")) for module in list(sys.modules.values())]
         judge(len(BAIT["argv"]) > 3 and any(BAIT["argv"] in text for text in where))
         """,
