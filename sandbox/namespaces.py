@@ -131,6 +131,10 @@ class _Bubblewrap:
     def oom_kills(self) -> int:
         return self.group.oom_kills() if self.group is not None else 0
 
+    def complaint(self) -> str:
+        """How bubblewrap ended, if it has."""
+        return f"bubblewrap's exit code is {self.process.poll()}"
+
     def kill(self) -> None:
         """End everything inside: the death of process 1 is the death of its namespace."""
         with contextlib.suppress(ProcessLookupError):
@@ -171,7 +175,9 @@ def _process_inside(info_read: int, process: subprocess.Popen[bytes], errors: in
             return int(json.loads(written)["child-pid"])
     process.wait()
     complaint = os.pread(errors, 4096, 0).decode(errors="replace").strip()
-    raise SandboxUnavailable(f"bubblewrap could not make a sandbox: {complaint or f'exit code {process.returncode}'}{_hint()}")
+    raise SandboxUnavailable(
+        f"bubblewrap could not make a sandbox: {complaint or f'exit code {process.returncode}'}{_hint()}"
+    )
 
 
 def _hint() -> str:
@@ -191,8 +197,25 @@ def _hint() -> str:
 def _command(
     root: Path, limits: Limits, defences: Defences, filter_file: int, info_write: int, go_read: int
 ) -> list[str]:
-    words = [str(bubblewrap()), "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
-    words += ["--as-pid-1", "--die-with-parent", "--new-session", "--hostname", "sandbox", "--uid", "1000", "--gid", "1000"]
+    words = [
+        str(bubblewrap()),
+        "--unshare-user",
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+    ]
+    words += [
+        "--as-pid-1",
+        "--die-with-parent",
+        "--new-session",
+        "--hostname",
+        "sandbox",
+        "--uid",
+        "1000",
+        "--gid",
+        "1000",
+    ]
     words += ["--info-fd", str(info_write), "--block-fd", str(go_read)]
     if defences.network_namespace:
         words.append("--unshare-net")

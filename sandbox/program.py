@@ -23,12 +23,9 @@ import types
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from sparring.sandbox.box import BOX, NOW
 from sparring.sandbox.wire import Closed, decode_value, encode_value, receive_frame, send_frame
 
-BOX = "/box"
-"""The one writable place. `now` in it belongs to whoever runs; paused nodes keep theirs under other names."""
-NOW = f"{BOX}/now"
-PLACES = ("work", "tmp", "shm")
 CONTROL = 3
 """The descriptor through which a program asks the host, and a node answers."""
 FILE = "main.py"

@@ -63,7 +63,7 @@ class Sandbox:
         self,
         code: str | bytes,
         *,
-        files: Mapping[str, str | bytes] = {},  # noqa: B006  (never changed)
+        files: Mapping[str, str | bytes] = {},
         collect: Sequence[str] = (),
         stdin: bytes = b"",
         limits: Limits | None = None,

@@ -21,7 +21,7 @@ from sparring.sandbox.attacks.verdict import CASES
 from sparring.sandbox.defences import Defences
 from sparring.sandbox.grader import grade_calls
 from sparring.sandbox.sandbox import Sandbox
-from sparring.sandbox.types import Limits, Outcome
+from sparring.sandbox.types import Limits, Outcome, SandboxError
 
 MIB = 2**20
 LIMITS = Limits(
@@ -132,10 +132,10 @@ def _execute(sandbox: Sandbox, bait: Bait, probe: Probe) -> Seen:
 def _grade(sandbox: Sandbox, probe: Probe) -> Seen:
     """Let the grader judge the candidate."""
     seen = Seen(probe, sandbox.limits)
-    _reset_peak()
-    before = _peak()
-    seen.passed = sum(verdict.passed for verdict in grade_calls(sandbox, probe.program, "add", list(CASES)))
-    seen.growth = _peak() - before
+    try:
+        seen.passed = sum(verdict.passed for verdict in grade_calls(sandbox, probe.program, "add", list(CASES)))
+    except SandboxError as error:
+        seen.outcome = Outcome("sandbox_died", error=str(error))
     return seen
 
 

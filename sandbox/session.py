@@ -99,6 +99,11 @@ class Session:
         except (ValueError, RecursionError) as error:
             return Answer(Outcome("nonzero", exit_code=1, stderr=f"{function} returned no plain value: {error}"))
 
+    @property
+    def is_over(self) -> bool:
+        """Closed, or ended by what it called."""
+        return self._closed or bool(self._tree.over)
+
     def fork(self) -> Session:
         """Another branch from this very state; the two know nothing of each other from here on."""
         self._require_open()

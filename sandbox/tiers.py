@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import threading
-import warnings
 from typing import Protocol
 
 from sparring.sandbox.defences import Defences
@@ -58,6 +57,10 @@ def tier(name: str, limits: Limits, packages: tuple[str, ...], defences: Defence
     """A tier by name. Raises ValueError for an unknown one."""
     if name == "namespaces":
         return Namespaces(limits, packages, defences)
+    if name == "docker":
+        from sparring.sandbox.docker import Engine
+
+        return Engine(limits, packages, defences)
     nearest = difflib.get_close_matches(name, TIERS, 1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     raise ValueError(f"backend must be one of {', '.join(TIERS)}, got {name!r}{hint}")

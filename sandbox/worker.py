@@ -36,6 +36,10 @@ class Box(Protocol):
         """How many processes the kernel has ended for want of memory."""
         ...
 
+    def complaint(self) -> str:
+        """What is known of why it ended."""
+        ...
+
     def kill(self) -> None:
         """End everything inside, and wait until it has ended."""
         ...
@@ -131,8 +135,11 @@ def start_worker(channel: socket.socket, box: Box, defences: Defences, seconds: 
     except (Closed, OSError, ValueError) as error:
         with contextlib.suppress(OSError):
             channel.close()
+        complaint = box.complaint()
         box.kill()
-        raise SandboxUnavailable(f"the sandbox's fork-server did not start: {type(error).__name__} {error}") from error
+        raise SandboxUnavailable(
+            f"the sandbox's fork-server did not start: {type(error).__name__} {error}: {complaint}"
+        ) from error
     return Worker(channel, box, defences)
 
 

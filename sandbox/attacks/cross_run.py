@@ -9,17 +9,16 @@ from sparring.sandbox.attacks.probe import Breach, Probe
 probe = partial(Probe, family="cross-run")
 ALONE = "judge(others(), others())"
 ROOM = r"""
-for place in ["/work"] + [place for place in ("/tmp", "/dev/shm") if os.path.isdir(place)]:
+broken = [] if places() else ["no place is left"]
+for place in places():
     try:
         with open(f"{place}/room", "wb", buffering=0) as file:
-            broken = file.write(b"x" * 2**20) != 2**20
+            if file.write(b"x" * 2**20) != 2**20:
+                broken.append(place)
+        os.unlink(f"{place}/room")
     except OSError as error:
-        broken = error
-    if broken:
-        breach((place, broken))
-        break
-else:
-    held()
+        broken.append(error)
+judge(broken, broken)
 """
 
 PROBES = (
@@ -120,9 +119,9 @@ PROBES = (
     ),
     probe(
         "X07 planted modules",
-        what="Plants modules where it may write and where Python looks, some of which import by themselves.",
+        what="Plants modules where it may write, some of which Python imports by itself.",
         program=r"""
-        for place in [*writable(), *sys.path]:
+        for place in writable():
             for name in ("spar_planted.py", "sitecustomize.py", "usercustomize.py", "spar.pth"):
                 try:
                     with open(os.path.join(place, name), "x") as file:

@@ -206,7 +206,7 @@ PROBES = (
     ),
     probe(
         "K17 the 32-bit door",
-        what="Makes a user namespace through the 32-bit and the x32 entries of the kernel, where filters forget to look.",
+        what="Makes a user namespace through the 32-bit and x32 entries of the kernel, which filters forget.",
         program=r"""
         if not X86:
             skip("only x86_64 has these doors")
@@ -214,7 +214,7 @@ PROBES = (
 
         def int80():
             page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-            page.write(bytes.fromhex("53 89f8 89f3 cd80 5b c3"))  # push rbx; eax = edi; ebx = esi; int 0x80; pop rbx; ret
+            page.write(bytes.fromhex("53 89f8 89f3 cd80 5b c3"))  # rbx is kept; eax = edi; ebx = esi; int 0x80
             start = ctypes.addressof(ctypes.c_char.from_buffer(page))
             call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_int)(start)
             os._exit(100 + (call(310, 0x10000000) >= 0))

@@ -175,18 +175,18 @@ PROBES = (
         """,
     ),
     probe(
-        "R28 ten gigabytes of output in one file",
-        what="Points the standard output at a file and fills the places of the next run with it.",
+        "R28 output into a file",
+        what="Points the standard output at a file and writes more than the limit of a file's size.",
         program=r"""
-        fd = os.open("big", os.O_CREAT | os.O_WRONLY, 0o600)
-        os.dup2(fd, 1)
-        written = 0
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        before, written = os.dup(1), 0
+        os.dup2(os.open("big", os.O_CREAT | os.O_WRONLY, 0o600), 1)
         try:
             while written < LIMITS["file_bytes"] + 2**24:
                 written += os.write(1, b"x" * 2**20)
         except OSError:
             pass
-        os.dup2(2, 1)
+        os.dup2(before, 1)
         judge(written > LIMITS["file_bytes"], f"{written >> 20} MiB")
         """,
         ends=BOMB,

@@ -168,7 +168,7 @@ PROBES = (
         def devices(path):
             with open(path) as file:
                 found = [line.split(":")[0].strip() for line in file if ":" in line]
-            found = [name for name in found if name != "lo" and name[:3] not in ("tun", "sit", "ip6", "gre", "ers", "ip_")]
+            found = [name for name in found if name[:3] not in ("lo", "tun", "sit", "ip6", "gre", "ers", "ip_")]
             if not found:
                 raise OSError("none")
             return found

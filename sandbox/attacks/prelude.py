@@ -130,10 +130,15 @@ def others():
     return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in (1, os.getpid())]
 
 
+def places():
+    "The folders for what programs write; never those that are the host's own."
+    names = dict.fromkeys(["/work", "/tmp", "/var/tmp", "/dev/shm", os.getcwd(), os.path.expanduser("~")])
+    return [name for name in names if os.path.isdir(name) and inode(name) not in BAIT["places"]]
+
+
 def writable():
-    "The places where a program may write; never those that are the host's own."
-    places = ["/work", "/tmp", "/var/tmp", "/dev/shm", "/run", os.getcwd(), os.path.expanduser("~")]
-    return [place for place in dict.fromkeys(places) if os.access(place, os.W_OK) and inode(place) not in BAIT["places"]]
+    "Those of them where this program may write."
+    return [place for place in places() if os.access(place, os.W_OK)]
 
 
 def inode(path):

@@ -45,7 +45,7 @@ class Probe:
     """Python that runs inside, after the prelude; a verdict attack is a candidate for `add`, without the prelude."""
     breach: Breach = Breach.PRINTS
     ends: tuple[str, ...] = ("ok",)
-    """The statuses that an honest outcome may have; anything else is the breach of LIES, and makes other rows unclear."""
+    """Statuses that an honest outcome may have; anything else is the breach of LIES, and makes other rows unclear."""
     then: str = ""
     """What the next run of the same sandbox executes (after the prelude)."""
     collect: tuple[str, ...] = ()

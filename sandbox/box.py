@@ -1,0 +1,117 @@
+"""Inside: the one writable place of a sandbox, how it is filled, read, copied and emptied."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+
+BOX = os.environ.get("SPARRING_BOX", "/box")
+"""The one writable place. `now` in it belongs to whoever runs; paused nodes keep theirs under other names."""
+NOW = f"{BOX}/now"
+PLACES = ("work", "tmp", "shm")
+
+
+def write_files(paths: list[str], contents: list[bytes]) -> None:
+    """Put files into the working folder, before the program begins."""
+    for path, content in zip(paths, contents, strict=True):
+        target = os.path.join(NOW, "work", path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "wb") as file:
+            file.write(content)
+
+
+def collect(paths: list[str], limit: int) -> tuple[list[tuple[str, bytes]], str]:
+    """Regular files of the working folder; no link is followed and nothing is waited for. Then what was refused."""
+    found, problems = [], []
+    for path in paths:
+        try:
+            content = _read_regular(path.split("/"), limit)
+            limit -= len(content)
+            found.append((path, content))
+        except (OSError, ValueError) as error:
+            problems.append(f"{path}: {error}")
+    return found, "; ".join(problems)
+
+
+def _read_regular(parts: list[str], limit: int) -> bytes:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    folder = os.open(f"{NOW}/work", flags | os.O_DIRECTORY)
+    try:
+        for part in parts[:-1]:
+            inner = os.open(part, flags | os.O_DIRECTORY, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        descriptor = os.open(parts[-1], flags, dir_fd=folder)
+    finally:
+        os.close(folder)
+    with open(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("not a regular file")
+        if found.st_size > limit:
+            raise ValueError(f"{found.st_size} bytes are more than the {limit} that are left of file_bytes")
+        return file.read(limit)
+
+
+def wipe() -> bool:
+    """Remove everything that a program can have written, attributes included; whether it is really gone."""
+    try:
+        os.chmod(BOX, 0o700)
+        if not _removed_empty_places():
+            for name in os.listdir(BOX):
+                remove_tree(f"{BOX}/{name}")
+        if os.listdir(BOX):
+            return False
+        for name in os.listxattr(BOX):
+            os.removexattr(BOX, name)
+        make_places()
+        return True
+    except (OSError, RecursionError):
+        return False
+
+
+def _removed_empty_places() -> bool:
+    """The usual case, quickly: the program wrote nothing."""
+    try:
+        for place in PLACES:
+            os.rmdir(f"{NOW}/{place}")
+        os.rmdir(NOW)
+        return True
+    except OSError:
+        return False
+
+
+def make_places() -> None:
+    """The empty folders that every program finds."""
+    os.mkdir(NOW, 0o700)
+    for place in PLACES:
+        os.mkdir(f"{NOW}/{place}", 0o700)
+    os.utime(BOX, (0, 0))
+
+
+def remove_tree(path: str) -> None:
+    """Remove a file or folder as far as that goes; what resists is found by who checks."""
+    try:
+        os.chmod(path, 0o700)
+        shutil.rmtree(path, ignore_errors=True)
+    except (OSError, RecursionError):
+        pass
+    try:
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            os.unlink(path)
+    except OSError:
+        pass
+
+
+def copied(source: str) -> bool:
+    """Copy a node's files into the active place."""
+    try:
+        if any(os.listdir(f"{source}/{place}") for place in PLACES):
+            shutil.copytree(source, NOW, symlinks=True)
+        else:
+            make_places()
+        return True
+    except (OSError, shutil.Error, RecursionError):
+        remove_tree(NOW)
+        return False

@@ -1,0 +1,219 @@
+"""Inside: sessions, as trees of paused interpreters.
+
+Running a cell forks a node; the child, if it survives, is the next node. Only one node runs at a time, so the files of
+whoever runs can always lie at the same place, and those of the others under a name of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass, field
+from typing import Any
+
+from sparring.sandbox.box import BOX, NOW, collect, copied, remove_tree, write_files
+from sparring.sandbox.program import CONTROL, Node, become, die, prepare
+from sparring.sandbox.watched import FAILED, MALFORMED, Ask, Watched, children, kill, oom_kills, reaped, wait
+from sparring.sandbox.wire import receive_frame, send_frame
+
+Answer = tuple[dict[str, Any], bytes]
+
+
+@dataclass(slots=True)
+class Branch:
+    """A node of a session's tree, as process 1 knows it."""
+
+    number: int
+    pid: int
+    control: socket.socket
+    parent: int | None = None
+    hidden: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hidden = f"{BOX}/.{self.number}"
+
+    def send(self, header: dict[str, Any], body: bytes, descriptors: list[int]) -> None:
+        """A message with descriptors."""
+        socket.send_fds(self.control, [b"+"], descriptors)
+        send_frame(self.control, header, body)
+
+    def kill(self) -> None:
+        """End its process; whatever it had is gone."""
+        kill(self.pid)
+        self.control.close()
+
+
+class Sessions:
+    """The session that runs here, if one does."""
+
+    def __init__(self, null: int, ask: Ask) -> None:
+        self.null, self.ask = null, ask
+        self.branches: dict[int, Branch] = {}
+        self.active: int | None = None
+        self.count = 0
+
+    def open(self, header: dict[str, Any], body: bytes) -> Answer:
+        """The first node of a session: a fork of this interpreter that has run nothing yet."""
+        here, there = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                become(header["limits"], (self.null, self.null, self.null), there.fileno())
+                there.detach()
+                namespace = prepare(header["seed"], header["host"])
+                Node(socket.socket(fileno=CONTROL), namespace).serve()
+            finally:
+                die()
+        there.close()
+        self.active = self._add(pid, here, None)
+        return {"status": "ok", "node": self.active}, b""
+
+    def cell(self, header: dict[str, Any], body: bytes) -> Answer:
+        """Fork a node and run a cell in the child. A child that dies takes nothing with it."""
+        parent = self.branches[header["node"]]
+        self._hide()
+        if not copied(parent.hidden):
+            return self._refuse(parent, "its files do not fit twice into file_bytes, and a branch has its own copy")
+        here, there = socket.socketpair()
+        parent.send({"op": "fork", "branch": header["branch"], "place": parent.hidden}, b"", [there.fileno()])
+        there.close()
+        here.settimeout(5.0)
+        answer = self._answer_of(parent)
+        if "pid" not in answer:
+            here.close()
+            return self._refuse(parent, str(answer.get("refusal", "the session's interpreter does not answer")))
+        self.active = self._add(int(answer["pid"]), here, parent.number)
+        result = self._act(self.branches[self.active], header, body)
+        if result[0]["alive"]:
+            if header["replace"]:
+                self._forget(parent.number)
+            return {**result[0], "node": self.active}, result[1]
+        self._forget(self.active)
+        self._show(parent.number)
+        return {**result[0], "node": parent.number}, result[1]
+
+    def call(self, header: dict[str, Any], body: bytes) -> Answer:
+        """Call a function in a node, in place; a node that dies of it is gone."""
+        branch = self.branches[header["node"]]
+        self._hide()
+        self._show(branch.number)
+        answer, data = self._act(branch, header, body)
+        if not answer["alive"]:
+            self._forget(branch.number)
+        return {**answer, "node": branch.number}, data
+
+    def _act(self, branch: Branch, header: dict[str, Any], body: bytes) -> Answer:
+        watched = Watched(header["limits"])
+        ooms = oom_kills()
+        message = {key: header[key] for key in ("op", "function", "arguments", "cpu_seconds") if key in header}
+        try:
+            branch.send(message, body, [watched.out_write, watched.err_write])
+        except OSError:
+            watched.status = "signal"
+        watched.close_writers()
+        watched.watch(branch.pid, branch.control, self.ask)
+        alive = watched.answer is not None and not watched.status
+        more: dict[str, Any] = {"alive": alive, "clean": True, "exit_code": None, "signal": None}
+        if watched.answer is not None and alive:
+            failed = bool(watched.answer.get("failed"))
+            watched.status = ("memory" if watched.answer.get("memory") else "nonzero") if failed else "ok"
+            more |= {"exit_code": int(failed), "value": watched.answer.get("value")}
+        else:
+            self._kill_with_descendants(branch)
+        watched.drain()
+        if not alive:
+            more |= watched.note_ending(self._status_of_dead(branch))
+            if oom_kills() > ooms:
+                watched.status = "memory"
+        return watched.report(more, [])
+
+    def _status_of_dead(self, branch: Branch) -> int:
+        """The wait status of a node that died: its parent knows, if it is not us."""
+        parent = self.branches.get(branch.parent or 0)
+        if parent is None:
+            return wait(branch.pid)
+        try:
+            parent.send({"op": "reap", "pid": branch.pid}, b"", [self.null])
+            return int(self._answer_of(parent).get("waited", FAILED))
+        except (OSError, ValueError, TypeError):
+            return FAILED
+
+    def _answer_of(self, branch: Branch) -> dict[str, Any]:
+        """A node's answer, which may be anything if its cells were hostile."""
+        branch.control.settimeout(5.0)
+        try:
+            return receive_frame(branch.control, 1 << 16, 0)[0]
+        except MALFORMED:
+            return {}
+
+    def _kill_with_descendants(self, branch: Branch) -> None:
+        """End a node, and whatever it started: its children become ours when it dies."""
+        branch.kill()
+        known = {other.pid for other in self.branches.values()}
+        for _ in range(100):
+            strangers = [pid for pid in children() if pid not in known]
+            for pid in strangers:
+                kill(pid)
+                wait(pid)
+            if not strangers:
+                return
+
+    def drop(self, header: dict[str, Any], body: bytes) -> Answer:
+        """Forget a node."""
+        self._forget(header["node"])
+        return {"status": "ok"}, b""
+
+    def put(self, header: dict[str, Any], body: bytes) -> Answer:
+        """Write a file into a node's folder."""
+        self._hide()
+        self._show(header["node"])
+        write_files([header["path"]], [body])
+        return {"status": "ok"}, b""
+
+    def get(self, header: dict[str, Any], body: bytes) -> Answer:
+        """Read a file of a node's folder."""
+        self._hide()
+        self._show(header["node"])
+        found, problem = collect([header["path"]], header["limits"]["file_bytes"])
+        return {"status": "ok", "found": bool(found), "problem": problem}, found[0][1] if found else b""
+
+    def forget_all(self) -> None:
+        """The session is over; its processes are about to be ended."""
+        for branch in self.branches.values():
+            branch.control.close()
+        self.branches.clear()
+        self.active = None
+
+    def _add(self, pid: int, control: socket.socket, parent: int | None) -> int:
+        self.count += 1
+        self.branches[self.count] = Branch(self.count, pid, control, parent)
+        return self.count
+
+    def _forget(self, number: int) -> None:
+        branch = self.branches.pop(number, None)
+        if branch is None:
+            return
+        branch.kill()
+        remove_tree(NOW if self.active == number else branch.hidden)
+        if self.active == number:
+            self.active = None
+        while reaped():
+            pass
+
+    def _hide(self) -> None:
+        """Put the active node's files under its own name."""
+        if self.active is not None:
+            os.rename(NOW, self.branches[self.active].hidden)
+            self.active = None
+        else:
+            remove_tree(NOW)
+
+    def _show(self, number: int) -> None:
+        """Put a node's files where programs look for them."""
+        remove_tree(NOW)
+        os.rename(self.branches[number].hidden, NOW)
+        self.active = number
+
+    def _refuse(self, parent: Branch, reason: str) -> Answer:
+        self._show(parent.number)
+        return {"status": "refused", "error": reason, "node": parent.number}, b""
