@@ -6,7 +6,7 @@
 
 What counts as the same, decided once:
 - blanks around an answer, one pair of backticks or of `**` and one code fence around it do not matter;
-- numbers: 2, 2.0 and 2e0 are one number; digits may be grouped by commas in threes, and a currency sign ($, €, £) may lead.
+- numbers: 2, 2.0 and 2e0 are one number; commas may group digits in threes, a currency sign ($, €, £) may lead.
   A percent sign or a unit makes it text: 12% could be 12 or 0.12, and nothing ambiguous is guessed;
 - True and true, None and null are values; bool is not a number. yes and no are text: a task that wants a bool says so;
 - Python and JSON literals are values: lists and tuples are both sequences, dicts and sets have no order;
@@ -34,7 +34,7 @@ WRAPPERS = ("**", "`")
 
 
 def canonical(text: str) -> Any:
-    """The value an answer text stands for: None, bool, int, float, str, list, tuple, dict or frozenset. Never raises."""
+    """What an answer text stands for: None, bool, int, float, str, list, tuple, dict or frozenset. Never raises."""
     if len(text) > MAX_LENGTH:
         return text
     bare = _unwrapped(text)
@@ -48,7 +48,7 @@ def canonical(text: str) -> Any:
 
 
 def canonical_key(text: str) -> str:
-    """One short-ish string per value: equal answers have equal keys, whatever their rendering. "" for an empty answer."""
+    """One string per value: equal answers have equal keys, whatever their rendering. "" for an empty answer."""
     if len(text) > MAX_LENGTH:
         return "text:" + hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     return "" if not text.strip() else _key(canonical(text))

@@ -44,8 +44,8 @@ def start(limits: Limits, packages: Sequence[str], defences: Defences) -> Worker
             command = _command(root, limits, defences, filter_file, info_write, go_read)
             process = subprocess.Popen(
                 command,
-                stdin=there,
-                stdout=there,
+                stdin=there.fileno(),
+                stdout=there.fileno(),
                 stderr=errors,
                 env={} if defences.clear_environ else None,
                 cwd="/",
@@ -175,9 +175,8 @@ def _process_inside(info_read: int, process: subprocess.Popen[bytes], errors: in
             return int(json.loads(written)["child-pid"])
     process.wait()
     complaint = os.pread(errors, 4096, 0).decode(errors="replace").strip()
-    raise SandboxUnavailable(
-        f"bubblewrap could not make a sandbox: {complaint or f'exit code {process.returncode}'}{_hint()}"
-    )
+    complaint = complaint or f"exit code {process.returncode}"
+    raise SandboxUnavailable(f"bubblewrap could not make a sandbox: {complaint}{_hint()}")
 
 
 def _hint() -> str:

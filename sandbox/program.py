@@ -30,12 +30,17 @@ CONTROL = 3
 """The descriptor through which a program asks the host, and a node answers."""
 FILE = "main.py"
 LIBC = ctypes.CDLL(None)
-PR_SET_DUMPABLE = 4
+PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 
 
 def set_dumpable(yes: bool) -> None:
     """Whether processes of the same user may look into this one, its own `/proc/self` included."""
     LIBC.prctl(PR_SET_DUMPABLE, int(yes), 0, 0, 0)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what our descendants leave behind."""
+    LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def die() -> NoReturn:

@@ -50,6 +50,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sparring"
 
 
+def python_path() -> tuple[str, ...]:
+    """Where programs inside import from, after their own folder."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    library = f"/python/lib/python{version}"
+    return (f"/python/lib/python{version.replace('.', '')}.zip", library, f"{library}/lib-dynload", PACKAGES)
+
+
 def rootfs(packages: Sequence[str] = ()) -> Path:
     """The folder of a root filesystem with these packages, built if need be. Raises SandboxUnavailable, OSError."""
     folder = cache_folder() / f"root-{_key(packages)}"

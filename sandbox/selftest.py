@@ -21,7 +21,7 @@ from sparring.sandbox.attacks.verdict import CASES
 from sparring.sandbox.defences import Defences
 from sparring.sandbox.grader import grade_calls
 from sparring.sandbox.sandbox import Sandbox
-from sparring.sandbox.types import Limits, Outcome, SandboxError
+from sparring.sandbox.types import Limits, Outcome
 
 MIB = 2**20
 LIMITS = Limits(
@@ -90,6 +90,7 @@ def selftest(
     """
     chosen, rows = probes(families), []
     with Bait() as bait, Sandbox(backend, limits=LIMITS, defences=defences) as sandbox:
+        sandbox.run("")
         for probe in chosen:
             rows.append(run_probe(sandbox, bait, probe))
             on_probe(rows[-1])
@@ -97,51 +98,55 @@ def selftest(
 
 
 def run_probe(sandbox: Sandbox, bait: Bait, probe: Probe) -> Row:
-    """Run one probe on a sandbox that was made with `LIMITS` inside the bait. Raises what the sandbox raises."""
+    """Run one probe on a sandbox that was made with `LIMITS` inside the bait."""
     started = time.monotonic()
-    seen = _grade(sandbox, probe) if probe.breach is Breach.PASSES else _execute(sandbox, bait, probe)
-    seen.survivors = processes_named(seen.mark) if seen.mark else []
-    breaches = [*_general(seen, bait), *_by_rule(seen), *_spoiled(sandbox)]
-    seconds = time.monotonic() - started
+    seen = Seen(probe, replace(sandbox.limits, **(probe.limits or {})))
+    try:
+        _attack(sandbox, bait, seen)
+        breaches = [*_general(seen, bait), *_by_rule(seen), *_spoiled(sandbox)]
+    except Exception as error:  # noqa: BLE001  (whatever a program provokes in its caller is what we look for)
+        breaches = [f"the caller met {type(error).__name__}: {error}"]
+    return _row(seen, breaches, time.monotonic() - started)
+
+
+def _row(seen: Seen, breaches: list[str], seconds: float) -> Row:
+    """What it came to, the worst first."""
     skips = [line for line in seen.outcome.stdout.splitlines() if line.startswith("SKIP ")]
     if breaches:
-        return Row(probe, "breached", "; ".join(breaches), seconds)
+        return Row(seen.probe, "breached", "; ".join(breaches), seconds)
     if skips:
-        return Row(probe, "skipped", skips[0].removeprefix("SKIP "), seconds)
+        return Row(seen.probe, "skipped", skips[0].removeprefix("SKIP "), seconds)
     doubt = _doubt(seen)
-    return Row(probe, "unclear" if doubt else "held", doubt, seconds)
+    return Row(seen.probe, "unclear" if doubt else "held", doubt, seconds)
 
 
-def _execute(sandbox: Sandbox, bait: Bait, probe: Probe) -> Seen:
+def _attack(sandbox: Sandbox, bait: Bait, seen: Seen) -> None:
+    """Let the grader judge a candidate, or run a program and the one after it."""
+    if seen.probe.breach is Breach.PASSES:
+        verdicts = grade_calls(sandbox, seen.probe.program, "add", list(CASES))
+        seen.passed = sum(verdict.passed for verdict in verdicts)
+    else:
+        seen.mark = f"spar{secrets.token_hex(5)}"
+        _execute(sandbox, bait, seen)
+        seen.survivors = processes_named(seen.mark)
+
+
+def _execute(sandbox: Sandbox, bait: Bait, seen: Seen) -> None:
     """Run the program, and the one after it."""
-    limits = replace(sandbox.limits, **(probe.limits or {}))
-    seen = Seen(probe, limits, mark=f"spar{secrets.token_hex(5)}")
+    probe, limits = seen.probe, seen.limits
     host = {"ping": _counter(seen)} if probe.family == "host calls" else {}
+    text = source(probe.program, _facts(bait.facts, limits, seen.mark))
     _reset_peak()
     before, started = _peak(), time.monotonic()
-    text = source(probe.program, _facts(bait, limits, seen.mark))
     seen.outcome = sandbox.run(text, collect=probe.collect, limits=limits, host=host)
-    seen.seconds = time.monotonic() - started
-    seen.growth = _peak() - before
+    seen.seconds, seen.growth = time.monotonic() - started, _peak() - before
     if probe.then:
         facts = _facts({**bait.facts, "previous": seen.mark[::-1]}, limits, f"spar{secrets.token_hex(5)}")
         seen.next_outcome = sandbox.run(source(probe.then, facts), limits=limits)
-    return seen
 
 
-def _grade(sandbox: Sandbox, probe: Probe) -> Seen:
-    """Let the grader judge the candidate."""
-    seen = Seen(probe, sandbox.limits)
-    try:
-        seen.passed = sum(verdict.passed for verdict in grade_calls(sandbox, probe.program, "add", list(CASES)))
-    except SandboxError as error:
-        seen.outcome = Outcome("sandbox_died", error=str(error))
-    return seen
-
-
-def _facts(bait: Bait | Mapping[str, Any], limits: Limits, mark: str) -> dict[str, Any]:
-    facts = bait.facts if isinstance(bait, Bait) else bait
-    return {"BAIT": facts, "LIMITS": asdict(limits), "MARK": mark}
+def _facts(bait: Mapping[str, Any], limits: Limits, mark: str) -> dict[str, Any]:
+    return {"BAIT": bait, "LIMITS": asdict(limits), "MARK": mark}
 
 
 def _counter(seen: Seen) -> Callable[[Any], Any]:

@@ -10,6 +10,7 @@ A session is a tree of paused interpreters. Running a cell forks one; the child,
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -20,7 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sparring.sandbox.box import BOX, collect, make_places, wipe, write_files
-from sparring.sandbox.program import become, die, hide_ourselves, prepare, run_to_the_end, set_dumpable
+from sparring.sandbox.program import adopt_orphans, become, die, hide_ourselves, prepare, run_to_the_end, set_dumpable
 from sparring.sandbox.sessions import Sessions
 from sparring.sandbox.watched import Watched, children, kill, oom_kills, wait
 from sparring.sandbox.wire import Closed, receive_frame, send_frame
@@ -115,10 +116,8 @@ def _kill_the_rest() -> None:
         for pid in children():
             kill(pid)
         return
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(-1, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _as_file(data: bytes) -> int:
@@ -143,6 +142,8 @@ def _hardened(options: dict[str, Any]) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     if options["undumpable"]:
         set_dumpable(False)
+    if os.getpid() != 1:
+        adopt_orphans()
 
 
 def _host_socket() -> socket.socket:

@@ -105,7 +105,7 @@ class Sessions:
     def _act(self, branch: Branch, header: dict[str, Any], body: bytes) -> Answer:
         watched = Watched(header["limits"])
         ooms = oom_kills()
-        message = {key: header[key] for key in ("op", "function", "arguments", "cpu_seconds") if key in header}
+        message: dict[str, Any] = {key: header[key] for key in ("op", "function", "arguments", "cpu_seconds") if key in header}
         try:
             branch.send(message, body, [watched.out_write, watched.err_write])
         except OSError:

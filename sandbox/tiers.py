@@ -61,6 +61,10 @@ def tier(name: str, limits: Limits, packages: tuple[str, ...], defences: Defence
         from sparring.sandbox.docker import Engine
 
         return Engine(limits, packages, defences)
+    if name == "process":
+        from sparring.sandbox.process import Processes
+
+        return Processes(limits, packages, defences)
     nearest = difflib.get_close_matches(name, TIERS, 1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     raise ValueError(f"backend must be one of {', '.join(TIERS)}, got {name!r}{hint}")

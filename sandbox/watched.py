@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -100,7 +101,7 @@ class Watched:
         deadline = started + self.limits["wall_seconds"]
         process = os.pidfd_open(pid)
         poll = select.poll()
-        for descriptor in (process, self.out_read, self.err_read, *([control] if control else [])):
+        for descriptor in (process, self.out_read, self.err_read, *([control.fileno()] if control else [])):
             poll.register(descriptor, select.POLLIN)
         try:
             while not self.status and self.answer is None:
@@ -166,10 +167,8 @@ class Watched:
 
 
 def kill(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def wait(pid: int) -> int:

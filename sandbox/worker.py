@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from sparring.sandbox import rootfs
 from sparring.sandbox.defences import Defences
 from sparring.sandbox.types import Limits, SandboxUnavailable, ToolError
 from sparring.sandbox.wire import Closed, decode_value, encode_value, receive_frame, send_frame
@@ -100,7 +100,7 @@ class Worker:
     def _serve(self, question: dict[str, Any], host: Host, limits: Limits) -> dict[str, Any]:
         """Call a function of the host for the program. Whatever it asked, the answer is plain."""
         self.calls += 1
-        name = question.get("name")
+        name = str(question.get("name"))
         if name not in host:
             return {"error": f"the host offers no function {name!r}"}
         if self.calls > limits.host_calls:
@@ -119,14 +119,16 @@ class Worker:
         self.box.kill()
 
 
-def start_worker(channel: socket.socket, box: Box, defences: Defences, seconds: float) -> Worker:
+def start_worker(
+    channel: socket.socket, box: Box, defences: Defences, seconds: float, path: Sequence[str] = rootfs.python_path()
+) -> Worker:
     """Wait until the fork-server is ready. Raises SandboxUnavailable."""
     options = {
         "wipe": defences.wipe,
         "kill": defences.kill_stragglers,
         "signals_ignored": defences.signals_ignored,
         "undumpable": defences.undumpable,
-        "path": list(_python_path()),
+        "path": list(path),
     }
     try:
         channel.settimeout(seconds)
@@ -141,9 +143,3 @@ def start_worker(channel: socket.socket, box: Box, defences: Defences, seconds: 
             f"the sandbox's fork-server did not start: {type(error).__name__} {error}: {complaint}"
         ) from error
     return Worker(channel, box, defences)
-
-
-def _python_path() -> tuple[str, ...]:
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    library = f"/python/lib/python{version}"
-    return (f"/python/lib/python{version.replace('.', '')}.zip", library, f"{library}/lib-dynload", "/packages")

@@ -33,10 +33,7 @@ function nearest(points, x) {
 
 function watchChart(svg) {
   const lines = JSON.parse(svg.dataset.lines);
-  const svgNode = (name) => document.createElementNS("http://www.w3.org/2000/svg", name);
-  const cursor = svg.appendChild(svgNode("line"));
-  cursor.setAttribute("class", "cursor");
-  cursor.setAttribute("visibility", "hidden");
+  const cursor = svg.appendChild(svgElement("line", {class: "cursor", visibility: "hidden"}));
   svg.addEventListener("pointermove", (event) => {
     const box = svg.getBoundingClientRect();
     const view = svg.viewBox.baseVal;
@@ -127,6 +124,7 @@ function show(replay, turn, keepAddress) {
   showEpisode(replay);
   byId("turn").replaceChildren(...(replay.turns.length ? turnContent(replay, replay.turns[state.turn]) : []));
   showPosition(replay);
+  showTree(replay, state.turn);
   markSelected();
   if (!keepAddress) {
     const run = manyRuns() ? "&run=" + encodeURIComponent(replay.run) : "";

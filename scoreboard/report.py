@@ -13,7 +13,7 @@ import math
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from sparring.scoreboard.charts import SMALL, Chart, Series, fixed, line_chart, number
+from sparring.scoreboard.code_tree import code_tree
 from sparring.scoreboard.run_data import RunData, load_run
 from sparring.types import Episode, Turn, canonical_json
 
@@ -80,7 +81,7 @@ def render(runs: Sequence[RunData]) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(number=number, fixed=fixed, quote=shlex.quote)
     runs = _named_apart(runs)
-    style, script = _resource("report.css"), _resource("report.js")
+    style, script = _resource("report.css"), _resource("code_tree.js") + _resource("report.js")
     text = environment.from_string(_resource("report.html")).render(
         runs=runs,
         style=Markup(style),
@@ -228,7 +229,7 @@ def _policy_rows(
 
 
 def _replay(run: str, episode: Episode) -> dict[str, Any]:
-    seats = episode.trajectories
+    seats, tree = episode.trajectories, code_tree(episode)
     return {
         "run": run,
         "id": episode.id,
@@ -246,6 +247,7 @@ def _replay(run: str, episode: Episode) -> dict[str, Any]:
             for seat, one in seats.items()
         },
         "turns": [_replayed_turn(seat, turn) for seat, turn in episode.turns],
+        "tree": tree and asdict(tree),
     }
 
 

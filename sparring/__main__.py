@@ -1,4 +1,4 @@
-"""The command line: `sparring envs | play | train | eval | report | replay | verify | doctor`.
+"""The command line: `sparring envs | play | train | eval | report | replay | verify | sandbox | doctor`.
 
 Exit codes: 0 done, 1 a check failed (verification, faulty episodes), 2 the request cannot be carried out as given,
 130 interrupted (what was done is saved).
@@ -24,7 +24,7 @@ from sparring.types import Episode
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Words = tyro.conf.Positional[str]
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
-COMMANDS = ("envs", "play", "train", "eval", "report", "replay", "verify", "doctor")
+COMMANDS = ("envs", "play", "train", "eval", "report", "replay", "verify", "sandbox", "doctor")
 REFUSED = (ValueError, OSError, ImportError, registry.UnknownName, DamagedStore, StoreVersionError)
 
 app = tyro.extras.SubcommandApp()
@@ -247,6 +247,10 @@ def _command(argv: list[str]) -> int:
         return 0
     if argv[:1] == ["train"]:
         return train(argv[1:])
+    if argv[:1] == ["sandbox"]:
+        from sparring.sandbox_cli import app as sandbox_app
+
+        return int(sandbox_app.cli(prog="sparring sandbox", args=argv[1:] or ["--help"]) or 0)
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
         raise registry.UnknownName(registry.unknown("command", argv[0], COMMANDS))
     return int(app.cli(prog="sparring", description=terminal.DESCRIPTION, args=argv or ["--help"]) or 0)

@@ -17,6 +17,7 @@ from sparring.types import (
     Turn,
     derive_seed,
     hash_observation,
+    plain,
 )
 
 
@@ -63,9 +64,13 @@ class Recording:
             state_key=info.get("state_key"),
             turn=turn,
             seed=derive_seed(self.match.seed, seat, turn),
+            episode=self.match.id,
         )
 
-    def record(self, seen: Observation, reply: Reply, illegal: bool, agent_seconds: float, env_seconds: float) -> None:
+    def record(
+        self, seen: Observation, reply: Reply, info: Mapping[str, Any], agent_seconds: float, env_seconds: float
+    ) -> None:
+        """Write down a reply; `info` is what the environment said of it after the step."""
         self.turns[seen.seat].append(
             {
                 "index": self.count,
@@ -73,11 +78,11 @@ class Recording:
                 "observation_hash": hash_observation(seen.text, seen.legal_actions),
                 "legal_actions": seen.legal_actions,
                 "action": _storable(reply.action),
-                "legal": not illegal,
+                "legal": not info.get("illegal", False),
                 "reward": 0.0,
                 "segments": reply.segments,
                 "extends": reply.extends,
-                "info": {"stop_reason": reply.stop_reason},
+                "info": _notes(reply, info),
                 "agent_seconds": agent_seconds,
                 "env_seconds": env_seconds,
             }
@@ -126,6 +131,14 @@ class Recording:
             reward_parts=self.parts.get(seat) or {"payoff": self.rewards[seat]},
             stop_reason={"ok": "terminated"}.get(self.status, self.status),
         )
+
+
+def _notes(reply: Reply, info: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a turn besides the fixed fields. Raises TypeError where it is not plain data."""
+    notes = {**plain(reply.info, "Reply.info"), "stop_reason": reply.stop_reason}
+    if "execution" in info:
+        notes["execution"] = plain(info["execution"], 'info["execution"]')
+    return notes
 
 
 def _storable(text: str) -> str:

@@ -173,8 +173,7 @@ async def _play_aec(env: Any, game: Recording) -> None:
         acted = time.perf_counter()
         with _Fault.of("env_error"):
             await step(env.step, _action_for(env.action_space(seat), reply.action))
-            illegal = bool(env.infos[seat].get("illegal", False))
-            game.record(observation, reply, illegal, acted - started, time.perf_counter() - acted)
+            game.record(observation, reply, env.infos[seat], acted - started, time.perf_counter() - acted)
             for other, reward in env.rewards.items():
                 game.reward(other, float(reward))
             game.note_end(env)
@@ -197,8 +196,7 @@ async def _play_gymnasium(env: Any, game: Recording) -> None:
             seen, reward, terminated, truncated, info = await step(
                 env.step, _action_for(env.action_space, reply.action)
             )
-            illegal = bool(info.get("illegal", False))
-            game.record(observation, reply, illegal, acted - started, time.perf_counter() - acted)
+            game.record(observation, reply, info, acted - started, time.perf_counter() - acted)
             game.reward(seat, float(reward))
             game.parts[seat] = dict(info.get("reward_parts", {}))
         if truncated and not terminated:

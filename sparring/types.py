@@ -16,6 +16,8 @@ from typing import Any, Literal, Protocol
 
 SegmentKind = Literal["prompt", "generated", "scaffold"]
 Status = Literal["ok", "truncated", "env_error", "agent_error"]
+RECORDED = frozenset({"stop_reason", "execution"})
+"""What the recording itself writes into `Turn.info`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Observation:
     """How many actions this seat has already taken in the episode."""
     seed: int = 0
     """The agent's randomness for this turn: equal observation and seed, equal reply."""
+    episode: str = ""
+    """Which episode this is, for agents that remember what they did in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,15 @@ class Reply:
     weights_version: str | None = None
     """The weights that generated, where they can change between turns."""
     stop_reason: str = "action"
+    info: Mapping[str, Any] = field(default_factory=dict)
+    """The agent's own notes on this action (a node of its search, its votes), kept in `Turn.info`. Plain JSON data."""
+
+    def __post_init__(self) -> None:
+        """Raises TypeError where `info` holds what JSON cannot, ValueError for a name that is the recording's."""
+        if taken := RECORDED.intersection(self.info):
+            raise ValueError(f"Reply.info may not hold {sorted(taken)}: the recording writes {sorted(RECORDED)} itself")
+        if self.info:
+            plain(self.info, "Reply.info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +113,7 @@ class Turn:
     segments: tuple[Segment, ...] = ()
     extends: bool = False
     info: Mapping[str, Any] = field(default_factory=dict)
+    """`stop_reason`, the notes of `Reply.info`, and `execution` where the environment ran a program."""
     env_seconds: float = 0.0
     agent_seconds: float = 0.0
 
@@ -202,6 +216,25 @@ def samples(trajectory: Trajectory) -> Iterator[list[Segment]]:
 def canonical_json(value: object) -> str:
     """One text per value: sorted keys, no spaces, ASCII."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def plain(value: object, name: str) -> Any:
+    """The value as JSON gives it back: an own copy. Raises TypeError naming the place that JSON cannot hold."""
+    _require_plain(value, name)
+    return json.loads(canonical_json(value))
+
+
+def _require_plain(value: object, name: str) -> None:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"the keys of {name} must be strings, got {key!r}")
+            _require_plain(item, f"{name}[{key!r}]")
+    elif isinstance(value, list | tuple):
+        for position, item in enumerate(value):
+            _require_plain(item, f"{name}[{position}]")
+    elif not isinstance(value, str | int | float | None):
+        raise TypeError(f"{name} must be plain data that JSON can hold, got {type(value).__name__} {value!r:.80}")
 
 
 def episode_to_dict(episode: Episode) -> dict[str, Any]:

@@ -75,7 +75,8 @@ PROBES = (
         breach=Breach.NEXT_SEES,
         then=r"""
         changed = [os.umask(0o22) == 0o777, os.getcwd() == "/", "SPAR" in os.environ]
-        changed += [signal.getsignal(signal.SIGTERM) == signal.SIG_IGN, bool(signal.pthread_sigmask(signal.SIG_BLOCK, []))]
+        changed += [signal.getsignal(signal.SIGTERM) == signal.SIG_IGN]
+        changed += [signal.pthread_sigmask(signal.SIG_BLOCK, []) != set()]
         changed += [resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 8]
         judge(any(changed), changed)
         """,

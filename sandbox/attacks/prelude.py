@@ -132,8 +132,9 @@ def others():
 
 def places():
     "The folders for what programs write; never those that are the host's own."
-    names = dict.fromkeys(["/work", "/tmp", "/var/tmp", "/dev/shm", os.getcwd(), os.path.expanduser("~")])
-    return [name for name in names if os.path.isdir(name) and inode(name) not in BAIT["places"]]
+    names = ["/work", "/tmp", "/var/tmp", "/dev/shm", os.getcwd(), os.path.expanduser("~")]
+    found = {tuple(inode(name)): name for name in reversed(names) if os.path.isdir(name)}
+    return [name for place, name in found.items() if list(place) not in BAIT["places"]]
 
 
 def writable():

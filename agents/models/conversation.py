@@ -1,0 +1,70 @@
+"""A conversation that grows token by token: what the model wrote stays the tokens that it wrote.
+
+After an answer, the chat template closes the assistant's message, frames the reply and opens the next message. Those
+tokens are appended to the tokens of the conversation so far. Where a template would render the past differently once
+more is said (it strips or rewrites earlier answers), or where the conversation grew too long, the conversation is
+rendered anew and a new training sample starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sparring.agents.models import Completion, LanguageModel
+from sparring.types import Segment
+
+
+def message(role: str, content: str) -> Mapping[str, str]:
+    """One message of a conversation."""
+    return {"role": role, "content": content}
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Where the model is to write next."""
+
+    messages: tuple[Mapping[str, str], ...]
+    """Up to the user's latest."""
+    tokens: tuple[int, ...]
+    """What the model sees: all tokens of the training sample so far."""
+    added: tuple[int, ...]
+    """Those of them that came after the model's last answer."""
+    extends: bool = False
+    """Whether `tokens` continue those of the last answer."""
+
+    @classmethod
+    def of(cls, model: LanguageModel, *messages: Mapping[str, str]) -> Conversation:
+        """A conversation rendered as a whole."""
+        tokens = tuple(model.chat(messages))
+        return cls(messages, tokens, tokens)
+
+    def segments(self, completion: Completion) -> tuple[Segment, ...]:
+        """The turn in which the model wrote the completion."""
+        return (Segment("prompt", self.added), Segment("generated", completion.token_ids, completion.logprobs))
+
+    def after(self, model: LanguageModel, completion: Completion, reply: str, most_tokens: int) -> Conversation:
+        """The conversation after the model's completion and the user's reply to it.
+
+        Beyond `most_tokens` it starts anew with its first message and the last exchange.
+        """
+        said, heard = message("assistant", model.decode(completion.token_ids)), message("user", reply)
+        messages = (*self.messages, said, heard)
+        tail = self._tail(model, messages, completion)
+        if len(self.tokens) + len(completion.token_ids) + len(tail or ()) > most_tokens:
+            return Conversation.of(model, self.messages[0], said, heard)
+        if tail is None:
+            return Conversation.of(model, *messages)
+        return Conversation(messages, (*self.tokens, *completion.token_ids, *tail), tail, extends=True)
+
+    def _tail(
+        self, model: LanguageModel, messages: tuple[Mapping[str, str], ...], completion: Completion
+    ) -> tuple[int, ...] | None:
+        """The template's tokens behind the last answer; None where the template changes what came before."""
+        before = [*model.chat(self.messages), *model.encode(messages[-2]["content"])]
+        whole = model.chat(messages)
+        if whole[: len(before)] != before:
+            return None
+        tail = tuple(whole[len(before) :])
+        closed = completion.stop_reason == "eos" and completion.token_ids[-1:] == tail[:1]
+        return tail[1:] if closed else tail

@@ -1,0 +1,163 @@
+"""Tree-of-Code (arXiv 2412.15305): whole programs as nodes, grown where they fail, and a vote among those that ran.
+
+    task ─┬─ program 1  ran ───────────────────────────── vote
+          ├─ program 2  failed ─┬─ program 4  ran ─────── vote
+          │                     └─ program 5  failed …
+          └─ program 3  ran ───────────────────────────── vote
+
+Growth is breadth-first (section 3.2). A node that ran without error is collected; a failing one gets children that see
+every ancestor's thought, code and result and reflect on them, down to `depth` layers. Prompt and model of a node are
+drawn at random from pools. The answer is the majority among the collected nodes' outputs: their last printed lines, in
+canonical form, ties broken by what was printed first.
+
+Where we deviate: every node is one turn of the environment, so that it is recorded and paid for like any other turn.
+The paper's tables count "nodes per layer" and its text "children per parent"; `width_rule` has both. The pool of
+prompts is our own. The vote's winner is the answer as it stands: no model rewrites it. If no node ran, the tree
+abstains with an empty answer. The optional critic is ours; the paper has nothing against programs that hide errors.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from sparring import registry
+from sparring.agents.code_act import WRITING, load_models
+from sparring.agents.code_critic import CRITICS, Critic
+from sparring.agents.code_program import CodeProgram, EpisodeMemory, read_feedback, read_program
+from sparring.agents.code_prompts import POOL, tree_prompt
+from sparring.agents.code_tree import Node, Shape, Tree, WidthRule, vote
+from sparring.agents.models import LanguageModel
+from sparring.agents.models.batching import Batched
+from sparring.agents.models.conversation import Conversation, message
+from sparring.sandbox.canonical import canonical_key
+from sparring.types import Observation, Policy, Reply, Sampling, derive_seed
+
+ANSWERS = ("output", "program")
+
+
+class TreeOfCode:
+    """Plays environments that run programs. Each node costs a turn, and the answer one more."""
+
+    def __init__(
+        self,
+        models: LanguageModel | Sequence[LanguageModel],
+        *,
+        shape: Shape = Shape(),  # noqa: B008  (frozen)
+        prompts: Sequence[str] = tuple(POOL),
+        critic: str | Critic = "none",
+        answer: Literal["output", "program"] = "output",
+        canonical: Callable[[str], str] = canonical_key,
+        sampling: Sampling = WRITING,
+        name: str | None = None,
+        trainable: bool = False,
+    ) -> None:
+        """`answer`: what the winner of the vote hands in, the last line it printed or its program.
+
+        Raises ValueError for an empty pool or several models to be trained as one, UnknownName.
+        """
+        self.models = list(models) if isinstance(models, Sequence) else [models]
+        if not self.models or not prompts:
+            raise ValueError(f"a tree needs models and prompts, got {len(self.models)} and {len(prompts)}")
+        if trainable and len(self.models) > 1:
+            raise ValueError(f"only one model can be trained, got {len(self.models)}")
+        if answer not in ANSWERS:
+            raise ValueError(f"answer must be one of {ANSWERS}, got {answer!r}")
+        self._batched = [Batched(model) for model in self.models]
+        self._critic = _known(critic, CRITICS, "critic") if isinstance(critic, str) else critic
+        self._prompts = [prompt for prompt in prompts if _known(prompt, POOL, "prompt")]
+        self.shape, self.sampling = shape, sampling
+        self.name = name or f"tree-of-code:{self.policy_model}"
+        self._answer, self._canonical, self._trainable = answer, canonical, trainable
+        self._memory: EpisodeMemory[Tree] = EpisodeMemory()
+
+    @property
+    def policy_model(self) -> str:
+        """The names of the models in the pool."""
+        return "+".join(model.name for model in self.models)
+
+    @property
+    def policy(self) -> Policy:
+        """Which weights act now; which of several models wrote a node is in the turn's `info`."""
+        versions = "+".join(model.weights_version for model in self.models)
+        return Policy(self.policy_model, versions, trainable=self._trainable)
+
+    async def act(self, observation: Observation) -> Reply:
+        """Write the tree's next node, or answer where it has stopped growing or the turns run out."""
+        tree, last_turn = self._recalled(observation)
+        if tree.pending and not last_turn:
+            tree, reply = await self._write(tree, observation.seed)
+        else:
+            reply = self._vote(tree)
+        self._memory.keep(observation, tree, answered=not reply.segments)
+        return reply
+
+    def _recalled(self, observation: Observation) -> tuple[Tree, bool]:
+        """The tree with the last program judged, and whether only one turn is left."""
+        tree = self._memory.recall(observation)
+        if tree is None:
+            return Tree.of(observation.text, self.shape), False
+        feedback = read_feedback(observation.text)
+        return tree.judged(feedback, observation.text, self._critic), feedback.turns_left == 1
+
+    async def _write(self, tree: Tree, seed: int) -> tuple[Tree, Reply]:
+        chance = random.Random(derive_seed(seed, "pools"))
+        prompt, batched = chance.choice(self._prompts), chance.choice(self._batched)
+        parent, model = tree.pending[0], batched.model
+        ancestors = tree.ancestors(parent)
+        conversation = Conversation.of(model, message("user", tree_prompt(prompt, tree.task, ancestors)))
+        completion = await batched.generate(conversation.tokens, self.sampling, seed)
+        written = read_program(model.decode(completion.token_ids))
+        code = written.content if written.kind == "program" else ""
+        node = Node(len(tree.nodes) + 1, parent, len(ancestors) + 1, prompt, model.name, written.thought, code)
+        notes = {name: getattr(node, name) for name in ("parent", "depth", "prompt", "model")}
+        reply = Reply(
+            _action(written),
+            conversation.segments(completion),
+            weights_version=completion.weights_version,
+            stop_reason=completion.stop_reason,
+            info={"node": node.id, **notes, "weights_version": completion.weights_version},
+        )
+        return tree.planted(node), reply
+
+    def _vote(self, tree: Tree) -> Reply:
+        found = vote(tree.nodes, self._canonical)
+        info: dict[str, Any] = {
+            "votes": found.counts,
+            "voters": found.voters,
+            "chosen": found.chosen,
+            "abstained": found.chosen is None,
+            "rejected": {str(node.id): node.objection for node in tree.nodes if node.objection},
+        }
+        if found.chosen is None:
+            return Reply("<answer></answer>", info=info)
+        winner = tree.nodes[found.voters[found.chosen][0] - 1]
+        return Reply(f"<answer>{winner.output if self._answer == 'output' else winner.code}</answer>", info=info)
+
+
+def _action(written: CodeProgram) -> str:
+    """A node is a program; an answer that a model gives in place of one would end the episode without a vote."""
+    return "" if written.kind == "answer" else written.action
+
+
+def _known(name: str, among: Any, kind: str) -> Any:
+    if name not in among:
+        raise registry.UnknownName(registry.unknown(kind, name, among))
+    return among[name]
+
+
+@registry.agents.register("tree-of-code", family="code", extra="train")
+def tree_of_code(
+    argument: str = "smollm2",
+    *,
+    width: int = 3,
+    depth: int = 3,
+    width_rule: WidthRule = "children",
+    critic: str = "none",
+    answer: Literal["output", "program"] = "output",
+    device: str = "auto",
+) -> TreeOfCode:
+    """Grows a tree of whole programs where they fail, then votes: `tree-of-code:MODEL`, or `MODEL+MODEL` for a pool."""
+    models = load_models(argument.split("+"), device)
+    return TreeOfCode(models, shape=Shape(width, depth, width_rule), critic=critic, answer=answer)

@@ -1,0 +1,1 @@
+"""Environments in which an agent writes programs; they run in the sandbox, and what they print is observed."""

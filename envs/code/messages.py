@@ -1,0 +1,180 @@
+"""Message decoding: an inbox of texts, each encoded in several steps that have to be undone backwards."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+
+from sparring.envs.code.draw import Draw, listed
+from sparring.envs.code.task import Family, Question, table
+
+LETTERS = string.ascii_lowercase
+TOOLS = '''
+def inbox() -> list:
+    """All messages in order of arrival: dicts with "sender", "text" (encoded) and "steps", the list of
+    [name, argument] by which the text was encoded, in the order in which they were applied: ["caesar", places],
+    ["book", name of the book], ["flip", None], ["hex", None]. Undo them last to first."""
+    return [{**message, "steps": [list(step) for step in message["steps"]]} for message in _INBOX]
+
+def caesar(text: str, places: int) -> str:
+    """Moves every letter forward in the alphabet, wrapping around; negative places move backward."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return "".join(letters[(letters.index(c) + places) % 26] if c in letters else c for c in text)
+
+def read_book(text: str, book: str) -> str:
+    """Undoes the substitution of a code book; fails where there is no book of that name."""
+    if book not in _BOOKS:
+        raise ValueError(f"no code book {book!r}; there are {sorted(_BOOKS)}")
+    return text.translate(str.maketrans(_BOOKS[book], "abcdefghijklmnopqrstuvwxyz"))
+
+def write_book(text: str, book: str) -> str:
+    """Applies the substitution of a code book."""
+    if book not in _BOOKS:
+        raise ValueError(f"no code book {book!r}; there are {sorted(_BOOKS)}")
+    return text.translate(str.maketrans("abcdefghijklmnopqrstuvwxyz", _BOOKS[book]))
+
+def flip(text: str) -> str:
+    """The text backwards."""
+    return text[::-1]
+
+def from_hex(text: str) -> str:
+    """The text that a string of hexadecimal digits stands for."""
+    return bytes.fromhex(text).decode("ascii")
+
+def to_hex(text: str) -> str:
+    """The hexadecimal digits of a text."""
+    return text.encode("ascii").hex()
+'''
+DECODE = """def decode(message):
+    text = message["text"]
+    for name, argument in reversed(message["steps"]):
+        if name == "caesar":
+            text = caesar(text, -argument)
+        elif name == "book":
+            text = read_book(text, argument)
+        elif name == "flip":
+            text = flip(text)
+        else:
+            text = from_hex(text)
+    return text
+
+decoded = {message["sender"]: decode(message) for message in inbox()}
+"""
+Step = tuple[str, int | str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    sender: str
+    plain: str
+    steps: tuple[Step, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    books: dict[str, str]
+    inbox: tuple[Message, ...]
+    """The first two say the same."""
+
+
+def world(draw: Draw) -> World:
+    """Five to seven messages of three to eight words, encoded in two to four steps."""
+    books = {name: "".join(draw.some(LETTERS, 26)) for name in draw.names(2)}
+    plains = [draw.sentence(draw.integer(3, 8)) for _ in range(draw.integer(4, 6))]
+    return World(books, tuple(_message(draw, plain, books) for plain in (plains[0], *plains)))
+
+
+def tools(world: World) -> str:
+    """The code books and the encoded messages, and what undoes the steps."""
+    inbox = [{"sender": one.sender, "steps": one.steps, "text": one.text} for one in world.inbox]
+    return table("_BOOKS", world.books) + table("_INBOX", inbox) + TOOLS
+
+
+def what_it_says(world: World, draw: Draw) -> Question:
+    """One message, decoded."""
+    message = draw.one(world.inbox)
+    return Question(
+        f"What does the message from {message.sender} say, decoded?",
+        "text, lower-case words separated by single blanks",
+        message.plain,
+        f"{DECODE}print(decoded[{message.sender!r}])",
+    )
+
+
+def longest(world: World, draw: Draw) -> Question:
+    """The length of the longest message."""
+    return Question(
+        "How many characters has the longest of the decoded messages, blanks included?",
+        "a whole number",
+        max(len(one.plain) for one in world.inbox),
+        f"{DECODE}print(max(len(text) for text in decoded.values()))",
+    )
+
+
+def words_by_sender(world: World, draw: Draw) -> Question:
+    """How many words each of three senders wrote."""
+    senders = draw.some(world.inbox, 3)
+    names = [one.sender for one in senders]
+    return Question(
+        f"How many words did each of {listed(names)} write?",
+        "a dict from sender to whole number",
+        {one.sender: len(one.plain.split()) for one in senders},
+        f"{DECODE}print({{name: len(decoded[name].split()) for name in {names!r}}})",
+    )
+
+
+def say_the_same(world: World, draw: Draw) -> Question:
+    """Whether two messages have one meaning."""
+    first, other = world.inbox[0], draw.one([world.inbox[1], draw.one(world.inbox[2:])])
+    return Question(
+        f"Do {first.sender} and {other.sender} say the same, once decoded?",
+        "True or False",
+        first.plain == other.plain,
+        f"{DECODE}print(decoded[{first.sender!r}] == decoded[{other.sender!r}])",
+    )
+
+
+def first_words(world: World, draw: Draw) -> Question:
+    """The first word of every message."""
+    return Question(
+        "What is the first word of each decoded message, in the order of the inbox?",
+        "a list of words",
+        [one.plain.split()[0] for one in world.inbox],
+        f"{DECODE}print([text.split()[0] for text in decoded.values()])",
+    )
+
+
+def _message(draw: Draw, plain: str, books: dict[str, str]) -> Message:
+    steps: list[Step] = []
+    for name in draw.some(("caesar", "book", "flip"), draw.integer(2, 3)):
+        arguments: dict[str, int | str | None] = {"caesar": draw.integer(1, 25), "book": draw.one(sorted(books))}
+        steps.append((name, arguments.get(name)))
+    if draw.integer(0, 1):
+        steps.append(("hex", None))
+    return Message(draw.name(), plain, tuple(steps), _encoded(plain, steps, books))
+
+
+def _encoded(text: str, steps: list[Step], books: dict[str, str]) -> str:
+    for name, argument in steps:
+        if isinstance(argument, int):
+            text = text.translate(str.maketrans(LETTERS, LETTERS[argument:] + LETTERS[:argument]))
+        elif argument is not None:
+            text = text.translate(str.maketrans(LETTERS, books[argument]))
+        else:
+            text = text[::-1] if name == "flip" else text.encode("ascii").hex()
+    return text
+
+
+MESSAGES = Family(
+    "messages",
+    world,
+    tools,
+    {
+        "what_it_says": what_it_says,
+        "longest": longest,
+        "words_by_sender": words_by_sender,
+        "say_the_same": say_the_same,
+        "first_words": first_words,
+    },
+)

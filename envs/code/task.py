@@ -1,0 +1,98 @@
+"""One task: a question, the tools for it, and the answer that counts."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sparring.envs.code.draw import Draw
+
+HostFunctions = Mapping[str, Callable[..., Any]]
+
+
+def no_host_functions() -> HostFunctions:
+    """For tools that need nothing from outside of the sandbox."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What an episode of a tool environment is about. `gold` and `program` never enter the sandbox."""
+
+    name: str
+    """Family and shape of the question, e.g. "trade/landed_cost"."""
+    question: str
+    form: str
+    """What kind of answer is expected, e.g. "a number, rounded to two decimals"."""
+    tools: str
+    """Python source: the functions that programs may call, and the tables behind them."""
+    gold: Any
+    """Plain data: bool, int, float, str, list, tuple or dict."""
+    program: str
+    """A program that prints the answer."""
+    absolute: float = 0.0
+    """How far the answer's numbers may lie from floats in `gold`."""
+    host: Callable[[], HostFunctions] = no_host_functions
+    """Functions that run outside of the sandbox, made anew for each program."""
+
+
+def documentation(source: str) -> str:
+    """Signature and docstring of every function in a source that does not start with an underscore."""
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    return "\n".join(_entry(function) for function in functions if not function.name.startswith("_"))
+
+
+def table(name: str, value: Any) -> str:
+    """A line of Python that defines a table."""
+    return f"{name} = {value!r}\n"
+
+
+def _entry(function: ast.FunctionDef) -> str:
+    returns = f" -> {ast.unparse(function.returns)}" if function.returns else ""
+    text = " ".join((ast.get_docstring(function) or "").split())
+    return f"{function.name}({ast.unparse(function.args)}){returns}\n    {text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a family asks about its world: a task without its tools."""
+
+    text: str
+    form: str
+    gold: Any
+    program: str
+    absolute: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A kind of task: a world of tables, the tools that look into it, and the shapes of question about it."""
+
+    name: str
+    world: Callable[[Draw], Any]
+    tools: Callable[[Any], str]
+    """The tools' source over a world."""
+    shapes: Mapping[str, Callable[[Any, Draw], Question | None]]
+    """By name; None says that this world has no such question, then another world is drawn."""
+    host: Callable[[Any], Callable[[], HostFunctions]] = lambda world: no_host_functions
+
+    def task(self, draw: Draw, shape: str | None = None) -> Task:
+        """A task of this family, and of that shape where one is given."""
+        shape = shape or draw.one(sorted(self.shapes))
+        while True:
+            world = self.world(draw)
+            question = self.shapes[shape](world, draw)
+            if question is not None:
+                break
+        return Task(
+            name=f"{self.name}/{shape}",
+            question=question.text,
+            form=question.form,
+            tools=self.tools(world),
+            gold=question.gold,
+            program=question.program,
+            absolute=question.absolute,
+            host=self.host(world),
+        )

@@ -1,0 +1,213 @@
+"""Training data out of stored episodes with programs: what to imitate, and what to learn from a repair.
+
+    sft      one row per generated text of an episode that was solved: its programs that ran, and its answer
+    repairs  (failed program, feedback, repaired program), one per step of a tree's ancestry or of CodeAct's turns
+
+Token truth: a row's prompt and completion are the recorded tokens, prompt + completion is what the model saw and wrote,
+and nothing is tokenised again. Lineage: each row names its trajectory, its turns and its nodes, so that whatever was
+trained on can be found in the store. In a tree, only programs that voted for the answer are imitated: the others ran
+too, and were wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+from sparring.scoreboard.store import Store
+from sparring.types import Episode, Segment, Trajectory, Turn
+
+Kind = Literal["sft", "repairs"]
+_Nodes = Mapping[Any, "tuple[Turn, Written]"]
+"""By node id."""
+SOLVED = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One generated text, with the tokens that it followed."""
+
+    turn: int
+    """`Turn.index` in the episode."""
+    node: int | None
+    prompt_ids: tuple[int, ...]
+    """Every token before it in its sample."""
+    completion_ids: tuple[int, ...]
+    logprobs: tuple[float, ...] | None
+    """[len(completion_ids)], nats, under the policy that sampled it."""
+    model: str
+    weights_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SftRow:
+    """A text to imitate."""
+
+    trajectory_id: str
+    env_id: str
+    task: str | None
+    kind: Literal["program", "answer"]
+    reward: float
+    """Of the whole trajectory."""
+    written: Written
+
+
+@dataclass(frozen=True, slots=True)
+class RepairRow:
+    """A program that failed, what the environment said of it, and the next program, which ran."""
+
+    trajectory_id: str
+    env_id: str
+    task: str | None
+    reward: float
+    failed: Written
+    feedback: str
+    """The observation after the failed program."""
+    repaired: Written
+    ancestors: tuple[int, ...]
+    """The nodes above the failed one, oldest first."""
+
+
+def sft_rows(episodes: Iterable[Episode]) -> Iterator[SftRow]:
+    """What solved episodes offer for imitation, in the order in which it was written."""
+    for trajectory, episode in _solved(episodes):
+        voters = _voters(trajectory)
+        for turn, written in _written(trajectory):
+            kind = _kind(turn)
+            if kind == "answer" or (kind == "program" and _ran(turn) and _counts(written.node, voters)):
+                yield SftRow(trajectory.id, episode.env_id, episode.task, kind, trajectory.reward, written)
+
+
+def repair_rows(episodes: Iterable[Episode]) -> Iterator[RepairRow]:
+    """Every step from a failing program to one that ran, in episodes that were solved."""
+    for trajectory, episode in _solved(episodes):
+        voters, feedback = _voters(trajectory), _feedback(trajectory)
+        nodes = {written.node: (turn, written) for turn, written in _written(trajectory) if written.node is not None}
+        for turn, repaired in nodes.values():
+            failed = _failed_parent(turn, nodes)
+            if failed is not None and _ran(turn) and _counts(repaired.node, voters):
+                yield RepairRow(
+                    trajectory_id=trajectory.id,
+                    env_id=episode.env_id,
+                    task=episode.task,
+                    reward=trajectory.reward,
+                    failed=failed,
+                    feedback=feedback[failed.turn],
+                    repaired=repaired,
+                    ancestors=_ancestors(failed, nodes),
+                )
+
+
+def to_json_rows(rows: Iterable[SftRow | RepairRow]) -> Iterator[str]:
+    """One line of JSON a row, its fields as they are named above."""
+    for row in rows:
+        yield json.dumps(asdict(row), separators=(",", ":"))
+
+
+ROWS: Mapping[str, Callable[[Iterable[Episode]], Iterator[SftRow | RepairRow]]] = {
+    "sft": sft_rows,
+    "repairs": repair_rows,
+}
+
+
+def write_rows(run: Path, kind: Kind, output: Path) -> int:
+    """Write the rows of a run folder or a store as JSON lines; returns how many.
+
+    The file appears whole or not at all. Raises ValueError for an unknown kind, and what `Store` raises.
+    """
+    if kind not in ROWS:
+        raise ValueError(f"kind must be one of {', '.join(ROWS)}, got {kind!r}")
+    nested = Path(run) / "episodes"
+    draft, count = output.with_name(f".{output.name}.{os.getpid()}"), 0
+    with Store(nested if nested.is_dir() else run) as store:
+        try:
+            with draft.open("w", encoding="utf-8") as file:
+                for line in to_json_rows(ROWS[kind](store)):
+                    file.write(line + "\n")
+                    count += 1
+            draft.replace(output)
+        finally:
+            draft.unlink(missing_ok=True)
+    return count
+
+
+def _solved(episodes: Iterable[Episode]) -> Iterator[tuple[Trajectory, Episode]]:
+    for episode in episodes:
+        for trajectory in episode.trajectories.values():
+            if episode.status == "ok" and trajectory.reward == SOLVED:
+                yield trajectory, episode
+
+
+def _written(trajectory: Trajectory) -> Iterator[tuple[Turn, Written]]:
+    """Every generated segment, after all tokens of its sample that came before."""
+    before: tuple[int, ...] = ()
+    for turn in trajectory.turns:
+        if not turn.extends:
+            before = ()
+        for segment in turn.segments:
+            if segment.kind == "generated":
+                yield turn, _of(segment, before, turn, trajectory)
+            before += segment.token_ids
+
+
+def _of(segment: Segment, before: tuple[int, ...], turn: Turn, trajectory: Trajectory) -> Written:
+    policy, node = trajectory.policy, turn.info.get("node")
+    return Written(
+        turn=turn.index,
+        node=node if type(node) is int else None,
+        prompt_ids=before,
+        completion_ids=segment.token_ids,
+        logprobs=segment.logprobs,
+        model=str(turn.info.get("model", policy.model)),
+        weights_version=str(turn.info.get("weights_version", policy.weights_version)),
+    )
+
+
+def _kind(turn: Turn) -> Literal["program", "answer", "neither"]:
+    """What the environment took a turn for."""
+    if "execution" in turn.info:
+        return "program"
+    return "answer" if turn.legal and turn.action.startswith("<answer>") else "neither"
+
+
+def _ran(turn: Turn) -> bool:
+    execution: Any = turn.info.get("execution")
+    return isinstance(execution, Mapping) and execution.get("status") == "ok"
+
+
+def _voters(trajectory: Trajectory) -> set[Any] | None:
+    """The nodes that voted for the answer; None where nothing was put to the vote."""
+    for turn in trajectory.turns:
+        voters = turn.info.get("voters")
+        if isinstance(voters, Mapping):
+            return set(voters.get(turn.info.get("chosen"), ()))
+    return None
+
+
+def _counts(node: int | None, voters: set[Any] | None) -> bool:
+    return voters is None or node in voters
+
+
+def _feedback(trajectory: Trajectory) -> dict[int, str]:
+    """By `Turn.index`, the seat's next observation."""
+    return {turn.index: after.observation for turn, after in pairwise(trajectory.turns)}
+
+
+def _failed_parent(turn: Turn, nodes: _Nodes) -> Written | None:
+    """The program before a node, if it was one and did not run."""
+    parent, written = nodes.get(turn.info.get("parent"), (None, None))
+    return written if parent is not None and _kind(parent) == "program" and not _ran(parent) else None
+
+
+def _ancestors(written: Written, nodes: _Nodes) -> tuple[int, ...]:
+    chain: list[int] = []
+    parent: Any = nodes[written.node][0].info.get("parent")
+    while parent in nodes and parent not in chain:
+        chain.append(parent)
+        parent = nodes[parent][0].info.get("parent")
+    return tuple(reversed(chain))

@@ -1,0 +1,201 @@
+"""The tree of programs that an agent grew in an episode, out of the notes in its turns, laid out to be drawn.
+
+A turn whose `info` has `node` (and `parent`, None for the first layer) is a program; the turn that answers may say who
+voted for what. Nothing else is asked of an agent, so CodeAct's chain of programs is drawn too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sparring.types import Episode, Turn
+
+Mark = Literal["chosen", "ran", "rejected", "failed", "illegal"]
+LEAF, LAYER, MARGIN = 28.0, 52.0, 16.0
+"""Pixels between leaves, between layers, and around the drawing."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnNode:
+    """A program: what came of it, and where it stands in the drawing."""
+
+    id: int
+    parent: int | None
+    depth: int
+    turn: int
+    """Position among the episode's turns."""
+    mark: Mark
+    """chosen: it ran and voted for the answer; rejected: it ran and the critic objected; illegal: no program."""
+    label: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnAnswer:
+    """One answer that programs voted for."""
+
+    text: str
+    voters: tuple[int, ...]
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTree:
+    """A tree in a drawing of `width` by `height` pixels; the task stands at `root`."""
+
+    nodes: tuple[DrawnNode, ...]
+    answers: tuple[DrawnAnswer, ...]
+    abstained: bool
+    root: tuple[float, float]
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """A turn that is a node."""
+
+    parent: int | None
+    position: int
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class _Vote:
+    """What the answering turn said, as far as it has the form that is expected."""
+
+    voters: Mapping[str, tuple[int, ...]]
+    chosen: str | None
+    abstained: bool
+    rejected: Mapping[str, str]
+
+
+def code_tree(episode: Episode) -> CodeTree | None:
+    """The tree of an episode's first seat that grew one; None where no turn is a node."""
+    programs = _programs(episode)
+    if not programs:
+        return None
+    vote = _vote(episode)
+    depths = _depths(programs)
+    places, root = _places(programs, depths)
+    nodes = tuple(
+        DrawnNode(
+            id=id,
+            parent=one.parent,
+            depth=depths[id],
+            turn=one.position,
+            mark=_mark(id, one.turn, vote),
+            label=_label(id, one, vote),
+            x=places[id][0],
+            y=places[id][1],
+        )
+        for id, one in programs.items()
+    )
+    width, height = (max(place[axis] for place in places.values()) + MARGIN for axis in (0, 1))
+    return CodeTree(nodes, _answers(vote), vote.abstained, root, width, height)
+
+
+def _programs(episode: Episode) -> dict[int, _Program]:
+    """By node id, those whose parent came before them; others are left out."""
+    found: dict[int, _Program] = {}
+    seats = [seat for seat, turn in episode.turns if "node" in turn.info]
+    for position, (seat, turn) in enumerate(episode.turns):
+        id, parent = turn.info.get("node"), turn.info.get("parent")
+        known = parent is None or (type(parent) is int and parent in found)
+        if seat in seats[:1] and type(id) is int and id not in found and known:
+            found[id] = _Program(parent, position, turn)
+    return found
+
+
+def _vote(episode: Episode) -> _Vote:
+    """The last one that was held."""
+    info = next((turn.info for _, turn in reversed(episode.turns) if isinstance(turn.info.get("voters"), Mapping)), {})
+    voters, rejected, chosen = info.get("voters", {}), info.get("rejected"), info.get("chosen")
+    return _Vote(
+        voters={text: tuple(id for id in ids if type(id) is int) for text, ids in voters.items() if type(ids) is list},
+        chosen=chosen if isinstance(chosen, str) else None,
+        abstained=info.get("abstained") is True,
+        rejected={id: str(why) for id, why in rejected.items()} if isinstance(rejected, Mapping) else {},
+    )
+
+
+def _answers(vote: _Vote) -> tuple[DrawnAnswer, ...]:
+    """Most votes first; of equals the one that was seen first."""
+    found = [DrawnAnswer(text, voters, text == vote.chosen) for text, voters in vote.voters.items()]
+    return tuple(sorted(found, key=lambda answer: (-len(answer.voters), answer.voters)))
+
+
+def _places(
+    programs: Mapping[int, _Program], depths: Mapping[int, int]
+) -> tuple[dict[int, tuple[float, float]], tuple[float, float]]:
+    """Where each node stands, and the task: from top to bottom, but a chain from left to right."""
+    parents = {id: one.parent for id, one in programs.items()}
+    ranks = _ranks(parents)
+    first = [ranks[id] for id, parent in parents.items() if parent is None]
+    places = {id: (MARGIN + rank * LEAF, MARGIN + depths[id] * LAYER) for id, rank in ranks.items()}
+    root = (MARGIN + LEAF * sum(first) / len(first), MARGIN)
+    if len(set(parents.values())) < len(parents):
+        return places, root
+    return {id: (y, x) for id, (x, y) in places.items()}, root
+
+
+def _depths(programs: Mapping[int, _Program]) -> dict[int, int]:
+    depths: dict[int, int] = {}
+    for id, one in programs.items():
+        depths[id] = 1 if one.parent is None else depths[one.parent] + 1
+    return depths
+
+
+def _ranks(parents: Mapping[int, int | None]) -> dict[int, float]:
+    """Where each node stands across the tree: leaves at 0, 1, 2, ..., others in the middle of their children."""
+    children: dict[int | None, list[int]] = {}
+    for node, parent in parents.items():
+        children.setdefault(parent, []).append(node)
+    leaves = _leaves(children)
+    ranks = {leaf: float(rank) for rank, leaf in enumerate(leaves)}
+    for id in reversed(list(parents)):
+        if id in children:
+            ranks[id] = sum(ranks[child] for child in children[id]) / len(children[id])
+    return ranks
+
+
+def _leaves(children: Mapping[int | None, Sequence[int]]) -> list[int]:
+    """The nodes without children, in the order of a walk in depth."""
+    leaves, waiting = [], list(reversed(children[None]))
+    while waiting:
+        id = waiting.pop()
+        waiting += reversed(children.get(id, ()))
+        if id not in children:
+            leaves.append(id)
+    return leaves
+
+
+def _mark(id: int, turn: Turn, vote: _Vote) -> Mark:
+    status = _execution(turn).get("status")
+    if status == "illegal" or not turn.legal:
+        return "illegal"
+    if status != "ok":
+        return "failed"
+    if str(id) in vote.rejected:
+        return "rejected"
+    return "chosen" if vote.chosen is not None and id in vote.voters.get(vote.chosen, ()) else "ran"
+
+
+def _label(id: int, one: _Program, vote: _Vote) -> str:
+    """One line that says what the drawing shows, for those who point at it or cannot see it."""
+    info, execution = one.turn.info, _execution(one.turn)
+    status = str(execution.get("status", "not known to have run")) if one.turn.legal else "no program"
+    parts = [f"program {id}" if one.parent is None else f"program {id} after {one.parent}", status]
+    if execution.get("output"):
+        parts.append(f"printed {str(execution['output'])[:80]}")
+    if str(id) in vote.rejected:
+        parts.append(f"rejected: {vote.rejected[str(id)]}")
+    return ", ".join(parts + [f"{name} {info[name]}" for name in ("prompt", "model") if info.get(name)])
+
+
+def _execution(turn: Turn) -> Mapping[str, Any]:
+    execution = turn.info.get("execution")
+    return execution if isinstance(execution, Mapping) else {}

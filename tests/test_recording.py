@@ -1,0 +1,112 @@
+"""What an agent notes and what an environment says of a program is kept with the turn, or refused where it is made."""
+
+import json
+
+import gymnasium
+import pytest
+
+from sparring import registry
+from sparring.agents.scripted import ScriptedAgent
+from sparring.rollout import Match, play
+from sparring.scoreboard.store import Store
+from sparring.scoreboard.verify import verify
+from sparring.types import Reply, plain
+
+
+class Echo(gymnasium.Env):
+    """Two turns; says what it was told to say of each program."""
+
+    def __init__(self, execution=None):
+        self.action_space = self.observation_space = gymnasium.spaces.Text(100)
+        self.execution = {"status": "ok", "output": "3"} if execution is None else {execution}
+
+    def reset(self, *, seed=None, options=None):
+        self.turns = 0
+        return "task", {"execution": {"status": "of the reset"}}
+
+    def step(self, action):
+        self.turns += 1
+        info = {"execution": self.execution, "other": object()} if self.turns == 1 else {}
+        return "more", 0.0, self.turns == 2, False, info
+
+
+class Noting(ScriptedAgent):
+    def __init__(self, *infos):
+        super().__init__("noting")
+        self.infos, self.seen = infos, []
+
+    async def act(self, observation):
+        self.seen.append(observation)
+        return Reply("go", info=self.infos[observation.turn % len(self.infos)])
+
+
+@pytest.fixture(autouse=True)
+def echo(monkeypatch):
+    registry.envs.load()
+    monkeypatch.setitem(registry.envs._rows, "test/Echo-v0", registry.Row("test/Echo-v0", Echo, seats=1))
+
+
+def played(agent, **kwargs):
+    (episode,) = play([Match("some match", "test/Echo-v0", {"player_0": agent}, 1, kwargs)])
+    return episode
+
+
+def test_notes_and_execution_are_kept_with_their_turn():
+    episode = played(Noting({"node": 1, "parent": None}, {"votes": {"3": 2}}))
+    assert [turn.info for _, turn in episode.turns] == [
+        {"stop_reason": "action", "node": 1, "parent": None, "execution": {"status": "ok", "output": "3"}},
+        {"stop_reason": "action", "votes": {"3": 2}},
+    ]
+
+
+def test_an_agent_is_told_which_episode_it_plays():
+    agent = Noting({})
+    played(agent)
+    assert [(seen.episode, seen.turn) for seen in agent.seen] == [("some match", 0), ("some match", 1)]
+
+
+def test_episodes_with_notes_are_stored_and_verified(tmp_path):
+    episode = played(Noting({"pair": (1, "\ud83d\ude00"), "nan": [float("inf"), None, True]}))
+    assert episode.turns[0][1].info["pair"] == [1, "\N{GRINNING FACE}"]
+    with Store(tmp_path, "a") as store:
+        store.append([episode])
+        assert store.get(episode.id) == episode
+        assert verify(store).ok
+
+
+@pytest.mark.parametrize(
+    ("info", "error"),
+    [
+        ({"a": {1, 2}}, r"Reply.info\['a'\] must be plain data that JSON can hold, got set"),
+        ({"a": [{"b": object}]}, r"Reply.info\['a'\]\[0\]\['b'\] must be plain data"),
+        ({"a": {1: 2}}, r"the keys of Reply.info\['a'\] must be strings, got 1"),
+        ({"a": b"bytes"}, "got bytes"),
+    ],
+)
+def test_notes_that_json_cannot_hold_are_refused_where_they_are_made(info, error):
+    with pytest.raises(TypeError, match=error):
+        Reply("go", info=info)
+
+
+@pytest.mark.parametrize("name", ["execution", "stop_reason"])
+def test_an_agent_cannot_write_what_the_recording_writes(name):
+    with pytest.raises(ValueError, match="may not hold"):
+        Reply("go", info={name: "ok"})
+
+
+def test_an_agent_with_impossible_notes_is_at_fault_itself():
+    episode = played(Noting({"a": {1}}))
+    assert (episode.status, episode.turns) == ("agent_error", [])
+
+
+def test_an_environment_with_impossible_words_is_at_fault_itself():
+    episode = played(Noting({}), execution="a set")
+    assert episode.status == "env_error"
+    assert 'info["execution"] must be plain data' in episode.error
+
+
+def test_plain_data_is_copied():
+    notes = {"list": [1]}
+    copy = plain(notes, "notes")
+    notes["list"].append(2)
+    assert copy == {"list": [1]} == json.loads('{"list": [1]}')
