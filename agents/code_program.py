@@ -1,6 +1,6 @@
 """What a model writes to an environment that runs programs, and what comes back of it.
 
-A CodeProgram (arXiv 2412.15305, section 3.1) is one turn: reasoning in `<thought>`, then one whole program in
+A CodeProgram (Tree-of-Code, arXiv 2412.15305) is one turn: reasoning in `<thought>`, then one whole program in
 `<execute>`. Nothing that a model wrote is trusted: a reading never raises, and never guesses what a torn text meant.
 """
 

@@ -1,6 +1,6 @@
 """How a task and what was tried so far become a prompt for code: CodeAct's one, and Tree-of-Code's pool.
 
-Tree-of-Code (arXiv 2412.15305, section 3.3) draws a prompt at random for every node, out of a pool that ten language
+Tree-of-Code (arXiv 2412.15305) draws a prompt at random for every node, out of a pool that ten language
 models evolved from a root prompt. Theirs is not published; ours is six variants written by hand.
 """
 

@@ -5,7 +5,7 @@
           │                     └─ program 5  failed …
           └─ program 3  ran ───────────────────────────── vote
 
-Growth is breadth-first (section 3.2). A node that ran without error is collected; a failing one gets children that see
+Growth is breadth-first. A node that ran without error is collected; a failing one gets children that see
 every ancestor's thought, code and result and reflect on them, down to `depth` layers. Prompt and model of a node are
 drawn at random from pools. The answer is the majority among the collected nodes' outputs: their last printed lines, in
 canonical form, ties broken by what was printed first.

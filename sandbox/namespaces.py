@@ -8,6 +8,7 @@ out. So root drops to an unprivileged uid first, and `/proc/sys` is mounted read
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -196,7 +197,9 @@ def _hint() -> str:
 def _command(
     root: Path, limits: Limits, defences: Defences, filter_file: int, info_write: int, go_read: int
 ) -> list[str]:
+    outer = _outer(root, limits) if defences.sized_tmpfs and defences.own_rootfs else []
     words = [
+        *outer,
         str(bubblewrap()),
         "--unshare-user",
         "--unshare-pid",
@@ -222,7 +225,7 @@ def _command(
         words += ["--disable-userns", "--cap-drop", "ALL"]
     if defences.seccomp:
         words += ["--seccomp", str(filter_file)]
-    words += _mounts(root, limits, defences)
+    words += _mounts(root, limits, defences, bool(outer))
     if defences.clear_environ:
         words.append("--clearenv")
     for name, value in rootfs.ENVIRONMENT.items():
@@ -230,7 +233,7 @@ def _command(
     return [*words, "--chdir", "/", "--", *rootfs.COMMAND]
 
 
-def _mounts(root: Path, limits: Limits, defences: Defences) -> list[str]:
+def _mounts(root: Path, limits: Limits, defences: Defences, mounted: bool) -> list[str]:
     words = ["--ro-bind" if defences.read_only_root else "--bind", str(root), "/"]
     words += ["--proc", "/proc"]
     for path in READ_ONLY:
@@ -243,6 +246,36 @@ def _mounts(root: Path, limits: Limits, defences: Defences) -> list[str]:
     for device in DEVICES:
         words += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     words += ["--symlink", "/proc/self/fd", "/dev/fd", "--symlink", "/box/now/shm", "/dev/shm", "--remount-ro", "/dev"]
+    if mounted:
+        return [*words, "--bind", f"{root}/box", "/box"]
     if defences.sized_tmpfs:
         words += ["--size", str(limits.file_bytes)]
     return [*words, "--tmpfs", "/box"]
+
+
+MOUNT = 'mount -t tmpfs -o "$1" sandbox "$2" && shift 2 && exec "$@"'
+
+
+def _outer(root: Path, limits: Limits) -> list[str]:
+    """A namespace around bubblewrap's, in which the writable place is mounted: bubblewrap itself can bound neither the
+    number of its files nor keep programs in it from being executed. Nothing where the tools for it are missing."""
+    if not _can_mount(root):
+        return []
+    options = f"size={limits.file_bytes},nr_inodes={max(1024, limits.file_bytes // 4096)},noexec,nosuid,nodev,mode=0700"
+    return [*_namespace(), MOUNT, "sh", options, f"{root}/box"]
+
+
+def _namespace() -> list[str]:
+    words = [shutil.which("unshare") or "unshare", "--user", "--map-root-user", "--mount", "--propagation", "private"]
+    return [*words, shutil.which("sh") or "sh", "-c"]
+
+
+@functools.cache
+def _can_mount(root: Path) -> bool:
+    """Whether an ordinary user can make such a namespace here; tried, not assumed."""
+    command = [*_namespace(), MOUNT, "sh", "size=4096", f"{root}/box", "true"]
+    try:
+        done = subprocess.run(command, env={}, cwd="/", capture_output=True, timeout=20, check=False, **_unprivileged())
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from sparring.sandbox.attacks import Breach, Probe, probes
 from sparring.sandbox.attacks.bait import EXECUTED, Bait
 from sparring.sandbox.attacks.probe import source
-from sparring.sandbox.attacks.verdict import CASES
+from sparring.sandbox.attacks.verdict import CASES, TRAPS
 from sparring.sandbox.defences import Defences
 from sparring.sandbox.grader import grade_calls
 from sparring.sandbox.sandbox import Sandbox
@@ -123,7 +123,7 @@ def _row(seen: Seen, breaches: list[str], seconds: float) -> Row:
 def _attack(sandbox: Sandbox, bait: Bait, seen: Seen) -> None:
     """Let the grader judge a candidate, or run a program and the one after it."""
     if seen.probe.breach is Breach.PASSES:
-        verdicts = grade_calls(sandbox, seen.probe.program, "add", list(CASES))
+        verdicts = grade_calls(sandbox, seen.probe.program, "add", [*CASES, *TRAPS])
         seen.passed = sum(verdict.passed for verdict in verdicts)
     else:
         seen.mark = f"spar{secrets.token_hex(5)}"
@@ -193,7 +193,7 @@ def _by_rule(seen: Seen) -> Iterator[str]:
     if seen.calls > seen.limits.host_calls:
         yield f"{seen.calls} host calls were served, the budget is {seen.limits.host_calls}"
     if seen.passed:
-        yield f"{seen.passed} of {len(CASES)} cases passed"
+        yield f"{seen.passed} of {len(CASES) + len(TRAPS)} cases passed"
 
 
 def _flooded(seen: Seen) -> Iterator[str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import mmap
 import os
 import signal
 import socket
@@ -23,8 +24,15 @@ from typing import Any
 from sparring.sandbox.box import BOX, collect, make_places, wipe, write_files
 from sparring.sandbox.program import adopt_orphans, become, die, hide_ourselves, prepare, run_to_the_end, set_dumpable
 from sparring.sandbox.sessions import Sessions
-from sparring.sandbox.watched import Watched, children, kill, oom_kills, wait
-from sparring.sandbox.wire import Closed, receive_frame, send_frame
+from sparring.sandbox.watched import Report, Watched, children, kill, oom_kills, wait
+from sparring.sandbox.wire import (
+    Closed,
+    receive_exactly,
+    receive_frame,
+    receive_header,
+    send_frame,
+    send_parts,
+)
 
 PRELOADED = (
     "abc ast base64 bisect collections.abc contextlib copy csv dataclasses datetime decimal enum fractions functools "
@@ -44,32 +52,37 @@ class Server:
 
     def serve(self) -> None:
         """Answer until the host hangs up."""
-        operations: dict[str, Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]] = {
+        operations: dict[str, Callable[[dict[str, Any], bytes], Report]] = {
             name: getattr(self.sessions, name) for name in ("open", "cell", "call", "drop", "put", "get")
         }
-        operations |= {"run": self.run, "reset": self.reset}
+        operations["reset"] = self.reset
         while True:
-            header, body = receive_frame(self.host)
-            answer, data = operations[header["op"]](header, body)
-            send_frame(self.host, {"op": "done", **answer}, data)
+            header, size = receive_header(self.host)
+            if header["op"] == "run":
+                self.run(header, size)
+                continue
+            answer, parts = operations[header["op"]](header, receive_exactly(self.host, size))
+            send_parts(self.host, {"op": "done", **answer}, parts)
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """Have the host answer a program's question."""
         send_frame(self.host, question)
         return receive_frame(self.host)[0]
 
-    def run(self, header: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
-        """Run a program to its end, then leave nothing of it."""
-        code, stdin, files = _split(header["sizes"], body)
-        write_files(header["files"], files)
+    def run(self, header: dict[str, Any], size: int) -> None:
+        """Run a program to its end, then leave nothing of it. Its text is read by its own process only."""
+        arrived = mmap.mmap(-1, 1)
         here, there = socket.socketpair() if header["host"] else (None, None)
         watched = Watched(header["limits"])
         ooms = oom_kills()
         pid = os.fork()
         if pid == 0:
             try:
+                code, stdin, files = _split(header["sizes"], receive_exactly(self.host, size))
+                arrived[0] = 1
+                write_files(header["files"], files)
                 control = there.fileno() if there else None
-                streams = (_as_file(stdin) if stdin else self.null, watched.out_write, watched.err_write)
+                streams = (_as_file(stdin) if stdin else self.null, watched.out.write_end, watched.err.write_end)
                 become(watched.limits, streams, control)
                 run_to_the_end(code, prepare(header["seed"], header["host"]))
             finally:
@@ -81,6 +94,8 @@ class Server:
         if watched.status:
             kill(pid)
         waited = wait(pid)
+        if not arrived[0]:
+            raise Closed  # the channel is in the middle of a frame
         self.kill_all()
         watched.drain()
         ended = watched.note_ending(waited)
@@ -90,13 +105,16 @@ class Server:
             watched.status = "memory"
         collected, problem = collect(header["collect"], watched.limits["file_bytes"])
         clean = wipe() if self.options["wipe"] else True
-        return watched.report({**ended, "clean": clean, "problem": problem}, collected)
+        answer, parts = watched.report({**ended, "clean": clean, "problem": problem}, collected)
+        send_parts(self.host, {"op": "done", **answer}, parts)
+        del parts
+        watched.close()
 
-    def reset(self, header: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    def reset(self, header: dict[str, Any], body: bytes) -> Report:
         """End a session: no process and no file of it is left."""
         self.sessions.forget_all()
         self.kill_all()
-        return {"status": "ok", "clean": wipe() if self.options["wipe"] else True}, b""
+        return {"status": "ok", "clean": wipe() if self.options["wipe"] else True}, []
 
     def kill_all(self) -> None:
         """End every other process of the namespace, and reap it."""
@@ -121,7 +139,7 @@ def _kill_the_rest() -> None:
 
 
 def _as_file(data: bytes) -> int:
-    descriptor = os.memfd_create("stdin")
+    descriptor = os.open(BOX, os.O_TMPFILE | os.O_RDWR, 0o600)
     os.write(descriptor, data)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor

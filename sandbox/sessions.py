@@ -13,10 +13,8 @@ from typing import Any
 
 from sparring.sandbox.box import BOX, NOW, collect, copied, remove_tree, write_files
 from sparring.sandbox.program import CONTROL, Node, become, die, prepare
-from sparring.sandbox.watched import FAILED, MALFORMED, Ask, Watched, children, kill, oom_kills, reaped, wait
+from sparring.sandbox.watched import FAILED, MALFORMED, Ask, Report, Watched, children, kill, oom_kills, reaped, wait
 from sparring.sandbox.wire import receive_frame, send_frame
-
-Answer = tuple[dict[str, Any], bytes]
 
 
 @dataclass(slots=True)
@@ -52,7 +50,7 @@ class Sessions:
         self.active: int | None = None
         self.count = 0
 
-    def open(self, header: dict[str, Any], body: bytes) -> Answer:
+    def open(self, header: dict[str, Any], body: bytes) -> Report:
         """The first node of a session: a fork of this interpreter that has run nothing yet."""
         here, there = socket.socketpair()
         pid = os.fork()
@@ -66,9 +64,9 @@ class Sessions:
                 die()
         there.close()
         self.active = self._add(pid, here, None)
-        return {"status": "ok", "node": self.active}, b""
+        return {"status": "ok", "node": self.active}, []
 
-    def cell(self, header: dict[str, Any], body: bytes) -> Answer:
+    def cell(self, header: dict[str, Any], body: bytes) -> Report:
         """Fork a node and run a cell in the child. A child that dies takes nothing with it."""
         parent = self.branches[header["node"]]
         self._hide()
@@ -79,10 +77,10 @@ class Sessions:
         there.close()
         here.settimeout(5.0)
         answer = self._answer_of(parent)
-        if "pid" not in answer:
+        if type(answer.get("pid")) is not int or answer["pid"] < 2:
             here.close()
             return self._refuse(parent, str(answer.get("refusal", "the session's interpreter does not answer")))
-        self.active = self._add(int(answer["pid"]), here, parent.number)
+        self.active = self._add(answer["pid"], here, parent.number)
         result = self._act(self.branches[self.active], header, body)
         if result[0]["alive"]:
             if header["replace"]:
@@ -92,7 +90,7 @@ class Sessions:
         self._show(parent.number)
         return {**result[0], "node": parent.number}, result[1]
 
-    def call(self, header: dict[str, Any], body: bytes) -> Answer:
+    def call(self, header: dict[str, Any], body: bytes) -> Report:
         """Call a function in a node, in place; a node that dies of it is gone."""
         branch = self.branches[header["node"]]
         self._hide()
@@ -102,12 +100,14 @@ class Sessions:
             self._forget(branch.number)
         return {**answer, "node": branch.number}, data
 
-    def _act(self, branch: Branch, header: dict[str, Any], body: bytes) -> Answer:
+    def _act(self, branch: Branch, header: dict[str, Any], body: bytes) -> Report:
         watched = Watched(header["limits"])
         ooms = oom_kills()
-        message: dict[str, Any] = {key: header[key] for key in ("op", "function", "arguments", "cpu_seconds") if key in header}
+        message: dict[str, Any] = {
+            key: header[key] for key in ("op", "function", "arguments", "cpu_seconds") if key in header
+        }
         try:
-            branch.send(message, body, [watched.out_write, watched.err_write])
+            branch.send(message, body, [watched.out.write_end, watched.err.write_end])
         except OSError:
             watched.status = "signal"
         watched.close_writers()
@@ -115,7 +115,7 @@ class Sessions:
         alive = watched.answer is not None and not watched.status
         more: dict[str, Any] = {"alive": alive, "clean": True, "exit_code": None, "signal": None}
         if watched.answer is not None and alive:
-            failed = bool(watched.answer.get("failed"))
+            failed = bool(watched.answer.get("failed")) or (header["op"] == "call" and "value" not in watched.answer)
             watched.status = ("memory" if watched.answer.get("memory") else "nonzero") if failed else "ok"
             more |= {"exit_code": int(failed), "value": watched.answer.get("value")}
         else:
@@ -125,6 +125,8 @@ class Sessions:
             more |= watched.note_ending(self._status_of_dead(branch))
             if oom_kills() > ooms:
                 watched.status = "memory"
+            elif watched.status == "ok":
+                watched.status = "nonzero"  # exit code 0, but it has not answered
         return watched.report(more, [])
 
     def _status_of_dead(self, branch: Branch) -> int:
@@ -158,24 +160,24 @@ class Sessions:
             if not strangers:
                 return
 
-    def drop(self, header: dict[str, Any], body: bytes) -> Answer:
+    def drop(self, header: dict[str, Any], body: bytes) -> Report:
         """Forget a node."""
         self._forget(header["node"])
-        return {"status": "ok"}, b""
+        return {"status": "ok"}, []
 
-    def put(self, header: dict[str, Any], body: bytes) -> Answer:
+    def put(self, header: dict[str, Any], body: bytes) -> Report:
         """Write a file into a node's folder."""
         self._hide()
         self._show(header["node"])
         write_files([header["path"]], [body])
-        return {"status": "ok"}, b""
+        return {"status": "ok"}, []
 
-    def get(self, header: dict[str, Any], body: bytes) -> Answer:
+    def get(self, header: dict[str, Any], body: bytes) -> Report:
         """Read a file of a node's folder."""
         self._hide()
         self._show(header["node"])
         found, problem = collect([header["path"]], header["limits"]["file_bytes"])
-        return {"status": "ok", "found": bool(found), "problem": problem}, found[0][1] if found else b""
+        return {"status": "ok", "found": bool(found), "problem": problem}, [content for _, content in found]
 
     def forget_all(self) -> None:
         """The session is over; its processes are about to be ended."""
@@ -214,6 +216,6 @@ class Sessions:
         os.rename(self.branches[number].hidden, NOW)
         self.active = number
 
-    def _refuse(self, parent: Branch, reason: str) -> Answer:
+    def _refuse(self, parent: Branch, reason: str) -> Report:
         self._show(parent.number)
-        return {"status": "refused", "error": reason, "node": parent.number}, b""
+        return {"status": "refused", "error": reason, "node": parent.number}, []

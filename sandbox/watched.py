@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import mmap
 import os
 import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sparring.sandbox.wire import HEADER, Closed, send_frame
@@ -26,8 +27,54 @@ FAILED = 1 << 8
 MALFORMED = (Closed, OSError, ValueError, KeyError, TypeError, RecursionError)
 """What comes of a program that writes to our channel whatever it likes."""
 
+CHUNK = 1 << 16
+Report = tuple[dict[str, Any], Sequence[bytes | memoryview]]
+"""A header for the host, and the parts of the body behind it."""
 Ask = Callable[[dict[str, Any]], dict[str, Any]]
 """Hands a program's question to the host and brings back the answer."""
+
+
+class Stream:
+    """What a program writes to one descriptor, kept outside the heap: the next program is a fork of this process, and
+    shall find nothing of the last one in its memory."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.size = limit, 0
+        self.read_end, self.write_end = os.pipe()
+        self._kept = mmap.mmap(-1, limit + CHUNK)
+
+    def read(self) -> bool:
+        """Take what is there; False at the end of the stream."""
+        with memoryview(self._kept) as whole, whole[self.size : self.size + CHUNK] as room:
+            count = os.readv(self.read_end, [room])
+        self.size += count
+        return bool(count)
+
+    @property
+    def flooded(self) -> bool:
+        """More than the limit has come."""
+        return self.size > self.limit
+
+    def drain(self) -> None:
+        """Take what is still in the pipe, and close it."""
+        os.set_blocking(self.read_end, False)
+        with contextlib.suppress(BlockingIOError):
+            while not self.flooded and self.read():
+                pass
+        os.close(self.read_end)
+
+    @property
+    def ends_in_memory_error(self) -> bool:
+        """Whether its last line is the one that an uncaught MemoryError leaves."""
+        return self._kept.rfind(b"MemoryError", max(0, self.size - 80), self.size) >= 0
+
+    def part(self) -> memoryview:
+        """What was written, up to the limit."""
+        return memoryview(self._kept)[: min(self.size, self.limit)]
+
+    def close(self) -> None:
+        """Give the memory back to the kernel."""
+        self._kept.close()
 
 
 class Watched:
@@ -35,41 +82,24 @@ class Watched:
 
     def __init__(self, limits: dict[str, Any]) -> None:
         self.limits = limits
-        self.out_read, self.out_write = os.pipe()
-        self.err_read, self.err_write = os.pipe()
-        self.written = {self.out_read: bytearray(), self.err_read: bytearray()}
+        self.out, self.err = Stream(limits["output_bytes"]), Stream(limits["output_bytes"])
+        self.streams = {stream.read_end: stream for stream in (self.out, self.err)}
         self.status = ""
-        self.flooded = False
         self.inbox = bytearray()
         self.answer: dict[str, Any] | None = None
         self.seconds = 0.0
 
     def close_writers(self) -> None:
         """Once the program has them."""
-        os.close(self.out_write)
-        os.close(self.err_write)
-
-    def read(self, descriptor: int) -> bool:
-        """Take what is there, up to the limit; False at the end of the stream."""
-        data, kept = os.read(descriptor, 1 << 16), self.written[descriptor]
-        kept += data
-        if len(kept) > self.limits["output_bytes"]:
-            del kept[self.limits["output_bytes"] :]
-            self.flooded = True
-        return bool(data)
+        os.close(self.out.write_end)
+        os.close(self.err.write_end)
 
     def drain(self) -> None:
         """Take what is still in the pipes, and close them."""
-        for descriptor in self.written:
-            os.set_blocking(descriptor, False)
-            try:
-                while not self.flooded and self.read(descriptor):
-                    pass
-            except BlockingIOError:
-                pass
-            os.close(descriptor)
-        if self.flooded:
-            self.status = "output_limit"
+        for stream in self.streams.values():
+            stream.drain()
+            if stream.flooded:
+                self.status = "output_limit"
 
     def frames(self, control: socket.socket) -> Iterator[dict[str, Any]]:
         """The messages that have arrived whole. Raises ValueError for what is none, Closed at the end."""
@@ -87,21 +117,16 @@ class Watched:
             del self.inbox[: HEADER.size + head]
             yield message
 
-    @property
-    def out(self) -> bytes:
-        return bytes(self.written[self.out_read])
-
-    @property
-    def err(self) -> bytes:
-        return bytes(self.written[self.err_read])
-
     def watch(self, pid: int, control: socket.socket | None, ask: Ask) -> None:
         """Read and relay until the process has ended, has answered, or must be ended."""
         started = time.monotonic()
         deadline = started + self.limits["wall_seconds"]
-        process = os.pidfd_open(pid)
+        try:
+            process = os.pidfd_open(pid)
+        except OSError:  # it has ended, and is gone already
+            return
         poll = select.poll()
-        for descriptor in (process, self.out_read, self.err_read, *([control.fileno()] if control else [])):
+        for descriptor in (process, *self.streams, *([control.fileno()] if control else [])):
             poll.register(descriptor, select.POLLIN)
         try:
             while not self.status and self.answer is None:
@@ -111,10 +136,10 @@ class Watched:
                     self.status = "timeout"
                     break
                 found = {descriptor for descriptor, _ in ready}
-                for descriptor in found & self.written.keys():
-                    if not self.read(descriptor):
+                for descriptor in found & self.streams.keys():
+                    if not self.streams[descriptor].read():
                         poll.unregister(descriptor)
-                if self.flooded:
+                if self.out.flooded or self.err.flooded:
                     self.status = "output_limit"
                 elif control and control.fileno() in found:
                     try:
@@ -141,9 +166,9 @@ class Watched:
                 send_frame(control, answer)
         return waited
 
-    def report(self, more: dict[str, Any], files: list[tuple[str, bytes]]) -> tuple[dict[str, Any], bytes]:
+    def report(self, more: dict[str, Any], files: list[tuple[str, bytes]]) -> Report:
         """What the host is told, and the streams and files behind it."""
-        parts = [self.out, self.err, *(content for _, content in files)]
+        parts = [self.out.part(), self.err.part(), *(content for _, content in files)]
         header = {
             "status": self.status,
             "seconds": self.seconds,
@@ -151,7 +176,12 @@ class Watched:
             "files": [name for name, _ in files],
             **more,
         }
-        return header, b"".join(parts)
+        return header, parts
+
+    def close(self) -> None:
+        """Nothing of the program stays in this process."""
+        self.out.close()
+        self.err.close()
 
     def note_ending(self, waited: int) -> dict[str, Any]:
         """What the kernel says of a process, where it was not we who ended it."""
@@ -159,7 +189,7 @@ class Watched:
         if self.status:
             return {"exit_code": None, "signal": None}
         if code >= 0:
-            memory = code != 0 and self.err.rstrip().rpartition(b"\n")[2].startswith(b"MemoryError")
+            memory = code != 0 and self.err.ends_in_memory_error
             self.status = "memory" if memory else "nonzero" if code else "ok"
             return {"exit_code": code, "signal": None}
         self.status = "timeout" if -code == signal.SIGXCPU else "signal"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 HEADER = struct.Struct(">II")
@@ -33,10 +34,26 @@ def send_frame(sock: socket.socket, header: dict[str, Any], body: bytes = b"") -
     sock.sendall(HEADER.pack(len(head), len(body)) + head + body)
 
 
+def send_parts(sock: socket.socket, header: dict[str, Any], parts: Sequence[bytes | memoryview]) -> None:
+    """Write one frame whose body is in parts, none of which is copied."""
+    head = json.dumps(header).encode()
+    sock.sendall(HEADER.pack(len(head), sum(map(len, parts))) + head)
+    for part in parts:
+        sock.sendall(part)
+
+
 def receive_frame(
     sock: socket.socket, max_header: int = MAX_HEADER, max_body: int = MAX_BODY
 ) -> tuple[dict[str, Any], bytes]:
     """Read one frame. Raises Closed at the end, ValueError for what is no frame, TimeoutError from the socket."""
+    header, body_size = receive_header(sock, max_header, max_body)
+    return header, receive_exactly(sock, body_size)
+
+
+def receive_header(
+    sock: socket.socket, max_header: int = MAX_HEADER, max_body: int = MAX_BODY
+) -> tuple[dict[str, Any], int]:
+    """The first half of `receive_frame`: the header, and how many bytes of body are to be read after it."""
     head_size, body_size = HEADER.unpack(receive_exactly(sock, HEADER.size))
     if head_size > max_header or body_size > max_body:
         raise ValueError(f"a frame of {head_size} + {body_size} bytes is larger than {max_header} + {max_body}")
@@ -46,7 +63,7 @@ def receive_frame(
         raise ValueError("a frame's header is nested too deeply") from None
     if not isinstance(header, dict):
         raise ValueError(f"a frame's header must be an object, got {type(header).__name__}")
-    return header, receive_exactly(sock, body_size)
+    return header, body_size
 
 
 def receive_exactly(sock: socket.socket, size: int) -> bytes:

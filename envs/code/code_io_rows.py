@@ -35,7 +35,7 @@ EXCLUDED = Path(__file__).with_name("code_io_excluded.json")
 REASONS = ("third_party", "outside", "fails", "varies", "large")
 MAX_LENGTH = 2_000
 PROBES = 5
-PROBE_SECONDS = 1.0
+PROBE_LIMITS = Limits(wall_seconds=10.0, cpu_seconds=1.0)
 OUTSIDE_MODULES = frozenset(
     {
         "asyncio",
@@ -167,16 +167,15 @@ def static_reason(row: Row) -> str | None:
 
 def dynamic_reason(sandbox: Sandbox, row: Row) -> str | None:
     """Why a row is left out after running it in two interpreters."""
-    limits = Limits(wall_seconds=PROBE_SECONDS, cpu_seconds=PROBE_SECONDS)
     try:
-        first, second = (_probe(sandbox, row, limits, seed) for seed in (1, 2))
+        first, second = (_probe(sandbox, row, seed) for seed in (1, 2))
     except RowFailed as failed:
         return str(failed)
     return None if repr(first) == repr(second) else "varies"
 
 
-def _probe(sandbox: Sandbox, row: Row, limits: Limits, seed: int) -> list[tuple[dict[str, Any], Any]]:
-    with open_row(sandbox, row, limits, seed) as session:
+def _probe(sandbox: Sandbox, row: Row, seed: int) -> list[tuple[dict[str, Any], Any]]:
+    with open_row(sandbox, row, PROBE_LIMITS, seed) as session:
         return [make_pair(session, probe) for probe in range(PROBES)]
 
 

@@ -80,7 +80,7 @@ PROBES = (
         program=r"""
 import sys, types
 fake = types.ModuleType("fake")
-fake.dumps = fake.pack = fake.encode_value = lambda *_, **__: b"3"
+fake.dumps = fake.pack = fake.encode_value = lambda *_, **__: b"true"
 for name in list(sys.modules):
     if name.split(".")[0] in ("json", "struct", "sparring", "marshal"):
         sys.modules[name] = fake
@@ -89,13 +89,13 @@ for name in list(sys.modules):
     ),
     probe(
         "I38 poisoned server",
-        what="Finds the server's own functions among all objects and makes them report 3.",
+        what="Finds the server's own functions among all objects and makes them report success.",
         program=r"""
 import gc, types
 TARGETS = ("encode_value", "send_frame", "_call", "report", "grade", "check")
 for thing in gc.get_objects():
     if isinstance(thing, types.FunctionType) and thing.__name__ in TARGETS:
-        thing.__code__ = (lambda *_, **__: 3).__code__
+        thing.__code__ = (lambda *_, **__: True).__code__
 """
         + WRONG,
     ),
@@ -137,10 +137,10 @@ def add(a, b):
     ),
     probe(
         "I45 answers before it is asked",
-        what="Writes a right answer for the first case on the channel while it is loaded, then vanishes.",
+        what="Writes answers on the channel while it is loaded, then vanishes.",
         program=r"""
 import json, os, struct
-for answer in ({"op": "ended", "failed": False, "memory": False}, {"op": "ended", "failed": False, "value": 3}):
+for answer in ({"op": "ended", "failed": False, "memory": False}, {"op": "ended", "failed": False, "value": "passed"}):
     body = json.dumps(answer).encode()
     for fd in range(3, 16):
         try:

@@ -12,6 +12,8 @@ from sparring.sandbox.attacks.probe import Breach, Probe
 
 CASES: tuple[tuple[tuple[int, int], int], ...] = (((1, 2), 3), ((10, 5), 15), ((-7, 4), -3), ((100, 11), 111))
 """(arguments, expected) of `add`; no number occurs twice, so that an attack may tell arguments from expectations."""
+TRAPS: tuple[tuple[tuple[int, int], object], ...] = (((8, 9), None), ((20, 13), True))
+"""No candidate earns these; a grader gives them away that takes silence for None, or a claim for an answer."""
 WRONG = "\ndef add(a, b):\n    return a - b\n"
 EQUAL = """
 class Equal:
@@ -185,8 +187,8 @@ def add(a, b):
         program=r"""
 import json, marshal, os, pickle, struct
 def bodies():
-    ended = {"op": "ended", "failed": False, "value": 3}
-    for value in (3, True, ended, {"passed": True}, ["passed"], {"status": "ok", "value": 3}):
+    ended = {"op": "ended", "failed": False, "value": True, "passed": True}
+    for value in (True, ended, {"passed": True}, ["passed"], {"status": "ok", "value": None}):
         yield from (json.dumps(value).encode(), pickle.dumps(value), marshal.dumps(value))
 def forge():
     for fd in range(3, 64):
@@ -209,7 +211,7 @@ def add(a, b):
         program=r"""
 import json, os, struct, time
 def forge():
-    body = json.dumps({"op": "ended", "failed": False, "value": 3}).encode()
+    body = json.dumps({"op": "ended", "failed": False, "passed": True, "value": "passed"}).encode()
     for _ in range(200):
         print("passed", flush=True)
         for fd in range(3, 16):
