@@ -10,13 +10,14 @@ the algorithms are compared and not a model. `--model smollm2` plays with SmolLM
 endpoint has no backend yet; with one, a name for it here would be all that is missing.
 
 What a script can show of the paper's claims (arXiv 2412.15305), because it follows from the algorithm:
-- width pays: independent programs and a vote repair slips that no error message points at;
-- depth pays only where programs fail loudly: growth stops at whatever runs;
-- fewer layers than CodeAct needs turns (the paper counts a layer as one turn; we also count programs and tokens);
-- the weakness that the paper does not discuss: programs that hide their errors win votes, and a critic takes them away.
-What it cannot show, and needs a stronger model: that whole programs are easier to write than steps; that prompts and
-models drawn at random make mistakes independent (here they are so by construction, except on the tasks with a trap);
-that reflection on the whole history beats reading the last error; that fewer words are written; the absolute figures.
+- width pays: independent programs and a vote repair slips that no error message points at, at a price in tokens;
+- depth pays where programs fail loudly, and only there: growth stops at whatever runs. (It pays more here than in the
+  paper's grid for Claude 3.5 Sonnet, where it hardly does: this script fails loudly far more often.)
+- a weakness: programs that hide their errors win votes (`--hides 0.5`), and a critic takes the votes away.
+What it cannot show, and needs a stronger model: that a whole program a turn saves turns and words against steps (the
+script writes whole programs as CodeAct too, so CodeAct needs the fewest here); that prompts and models drawn at random
+make mistakes independent (here they are so by construction, except on the tasks with a trap); that reflection on the
+whole history beats reading the last error; the absolute figures.
 """
 
 from __future__ import annotations

@@ -58,11 +58,11 @@ class Worker:
         self, header: dict[str, Any], body: bytes, limits: Limits, host: Host, session: bool = False
     ) -> tuple[dict[str, Any], bytes]:
         """Ask for one thing and serve the host calls meanwhile. Raises Died; the worker must then be killed."""
-        if limits != self.limits:
-            self.box.limit(limits)
-            self.limits = limits
         deadline = time.monotonic() + limits.wall_seconds + GRACE_SECONDS
         try:
+            if limits != self.limits:
+                self.box.limit(limits)
+                self.limits = limits
             send_frame(self.channel, {**header, "limits": self._limits(limits, session)}, body)
             while True:
                 self.channel.settimeout(max(0.001, deadline - time.monotonic()))

@@ -38,8 +38,8 @@ def program(text):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("env_id", [row.name for row in registry.envs if row.family == "code"])
-def test_every_code_environment_passes_the_check_of_gymnasium(sandbox, env_id):
-    env = gymnasium.make(f"sparring.envs:{env_id}", render_mode="ansi", sandbox=sandbox)
+def test_every_code_environment_passes_the_check_of_gymnasium(env_id):
+    env = gymnasium.make(f"sparring.envs:{env_id}", render_mode="ansi")
     check_env(env.unwrapped)
     observation, info = env.reset(seed=5)
     assert observation in env.observation_space

@@ -93,7 +93,7 @@ PROBES = (
         program=r"""
         def write():
             mark()
-            while True:
+            for _ in ticking():
                 os.write(1, b".")
                 time.sleep(0.001)
         daemon(write)
@@ -177,7 +177,7 @@ PROBES = (
         program=r"""
         def chain():
             linger(0.001)
-            while True:
+            for _ in ticking():
                 try:
                     if os.fork():
                         os._exit(0)
@@ -198,11 +198,11 @@ PROBES = (
         program=r"""
         def start():
             os.setsid()
-            while True:
-                try:
+            try:
+                for _ in range(4 * LIMITS["processes"]):
                     spawn(linger)
-                except OSError:
-                    break
+            except OSError:
+                pass
         os.waitpid(spawn(start), 0)
         """,
         breach=Breach.NEXT_SEES,
@@ -244,8 +244,9 @@ PROBES = (
         program=r"""
         def grow():
             kept = []
-            while True:
+            while len(kept) * 2**22 < LIMITS["memory_bytes"]:
                 kept.append(bytearray(b"x") * 2**22)
+            time.sleep(1)
         for _ in range(7):
             spawn(grow)
         grow()

@@ -209,7 +209,7 @@ PROBES = (
             mark()
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             fd = os.open("out.txt", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-            while True:
+            for _ in ticking():
                 os.write(fd, b"x" * 2**16)
         daemon(grow)
         time.sleep(0.05)
@@ -226,7 +226,7 @@ PROBES = (
             mark()
             open("plain", "w").close()
             os.symlink(BAIT["secret_path"], "link")
-            while True:
+            for _ in ticking():
                 for name in ("plain", "link"):
                     os.link(name, "next", follow_symlinks=False)
                     os.rename("next", "out.txt")

@@ -123,7 +123,7 @@ PROBES = (
         program=r"""
         def call():
             mark()
-            while True:
+            for _ in ticking():
                 try:
                     ping(1)
                 except Exception:

@@ -107,7 +107,7 @@ PROBES = (
         isolated()
         def hunt():
             linger(0.001)
-            while True:
+            for _ in ticking():
                 try:
                     os.kill(-1, signal.SIGKILL)
                 except OSError:
@@ -214,10 +214,10 @@ PROBES = (
         import atexit, threading
         class Last:
             def __del__(self):
-                linger(3600)
-        sys.excepthook = threading.excepthook = lambda *_: linger(3600)
+                linger(60)
+        sys.excepthook = threading.excepthook = lambda *_: linger(60)
         sys.last = Last()
-        atexit.register(linger, 3600)
+        atexit.register(linger, 60)
         raise RuntimeError
         """,
         breach=Breach.OVERRUNS,

@@ -104,7 +104,7 @@ PROBES = (
         what="Eight children write to both streams at once for as long as they can.",
         program=r"""
         def flood():
-            while True:
+            for _ in ticking():
                 os.write(1, b"x" * 2**16)
                 os.write(2, b"y" * 2**16)
         for _ in range(8):
@@ -122,7 +122,7 @@ PROBES = (
         def burn():
             mark()
             os.setsid()
-            while True:
+            for _ in ticking():
                 pass
         for _ in range(6):
             spawn(burn)
@@ -198,7 +198,7 @@ PROBES = (
         signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
         for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
             signal.setitimer(timer, 0.001, 0.001)
-        linger(3600)
+        linger(60)
         """,
         breach=Breach.OVERRUNS,
         ends=("timeout",),

@@ -113,6 +113,13 @@ def daemon(action, *arguments):
     os.waitpid(spawn(start), 0)
 
 
+def ticking(seconds=20):
+    "Goes on for longer than any limit, but not for ever: what is not stopped ends by itself."
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+
+
 def linger(seconds=20):
     mark()
     for number in range(1, 65):
@@ -120,8 +127,7 @@ def linger(seconds=20):
             signal.signal(number, signal.SIG_IGN)
         except (OSError, ValueError):
             pass
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    for _ in ticking(seconds):
         time.sleep(0.05)
 
 

@@ -186,7 +186,7 @@ PROBES = (
     probe(
         "R10 ignores every signal",
         what="Ignores every signal that can be ignored and sleeps on.",
-        program="linger(3600)",
+        program="linger(60)",
         breach=Breach.OVERRUNS,
         ends=("timeout",),
     ),

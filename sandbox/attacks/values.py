@@ -131,9 +131,9 @@ def add(a, b):
     probe("I43 coroutine", what="Returns a coroutine.", program="async def add(a, b):\n    return a - b\n"),
     probe(
         "I44 sleeps past the limit",
-        what="Ignores the signals and sleeps for an hour.",
+        what="Ignores the signals and sleeps for a minute.",
         program="import signal, time\nfor number in (1, 2, 14, 15):\n    signal.signal(number, signal.SIG_IGN)\n"
-        "def add(a, b):\n    while True:\n        time.sleep(3600)\n",
+        "def add(a, b):\n    time.sleep(60)\n",
     ),
     probe(
         "I45 answers before it is asked",
