@@ -45,7 +45,7 @@ from sparring.agents.tree_of_code import TreeOfCode
 from sparring.envs.code.draw import Draw
 from sparring.envs.code.tool_tasks import FAMILIES, make_task
 from sparring.rollout import EnvPool, Match, play
-from sparring.scoreboard.stats import Estimate, paired_difference, rate
+from sparring.scoreboard.stats import paired_difference, rate
 from sparring.types import Agent, Episode, Sampling
 
 ENV = "sparring/ToolTasks-v0"
@@ -129,18 +129,22 @@ def table(results: Sequence[dict[str, Any]]) -> Table:
     """One row a method."""
     view = Table("method", "accuracy, 95 %", "minus CodeAct", "programs", "layers", "turns", "tokens", "abstained")
     for row in results:
-        accuracy, difference = Estimate(**row["accuracy"]), Estimate(**row["minus_code_act"])
         view.add_row(
             row["method"],
-            f"{accuracy.value:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}]",
-            ""
-            if row["method"] == BASELINE
-            else f"{difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]",
+            _interval(row["accuracy"], ""),
+            "" if row["method"] == BASELINE else _interval(row["minus_code_act"], "+"),
             *(f"{row[key]:.2f}" for key in ("programs", "layers", "turns")),
             f"{row['tokens']:.0f}",
             f"{row['abstained']:.3f}",
         )
     return view
+
+
+def _interval(estimate: dict[str, float] | None, sign: str) -> str:
+    if estimate is None:
+        return ""
+    value, low, high = (format(estimate[name], f"{sign}.3f") for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
 
 
 def _reward(episode: Episode) -> float:

@@ -180,6 +180,9 @@ def _by_rule(seen: Seen) -> Iterator[str]:
         if line.startswith("BREACH"):
             yield line
             break
+    if seen.next_outcome and seen.next_outcome.status not in seen.probe.then_ends:
+        honest = " or ".join(seen.probe.then_ends)
+        yield f"the next outcome says {seen.next_outcome.status}, honest would be {honest}: {seen.next_outcome.stderr[-300:]}"
     if rule is Breach.LINGERS and seen.seconds > LINGER_SECONDS:
         yield f"the call returned after {seen.seconds:.1f} s"
     if rule is Breach.FLOODS:
@@ -221,7 +224,7 @@ def _doubt(seen: Seen) -> str:
     if rule is Breach.PRINTS and outcome.ok and "HELD" not in outcome.stdout:
         return "it printed nothing"
     if seen.next_outcome and "HELD" not in seen.next_outcome.stdout:
-        return f"the next run ended as {seen.next_outcome.status}: {seen.next_outcome.stderr[-300:]}"
+        return "the next run printed nothing"
     return ""
 
 

@@ -196,7 +196,7 @@ def test_a_statement_documents_every_tool(family):
 
 def test_documentation_shows_signatures_and_leaves_out_private_functions():
     source = 'def _hidden(): pass\ndef add(a: int, b: int = 1) -> int:\n    """Adds\n    two."""\n    return a + b\n'
-    assert documentation(source) == "add(a: int, b: int=1) -> int\n    Adds two."
+    assert documentation(source) == "add(a: int, b: int = 1) -> int\n    Adds two."
 
 
 def test_the_browser_scrolls_opens_and_goes_back():

@@ -198,15 +198,12 @@ def _imported(tree: ast.AST) -> Iterator[str]:
 
 def write_excluded() -> None:
     """Measure every row and write down which are left out, and why."""
-    found: dict[str, list[int]] = {reason: [] for reason in REASONS}
-
-    def reason_for(row: Row) -> str | None:
-        return static_reason(row) or dynamic_reason(sandbox, row)
-
+    reasons = {row.number: static_reason(row) for row in all_rows()}
+    to_run = [row for row in all_rows() if reasons[row.number] is None]
     with Sandbox(workers=2) as sandbox, ThreadPoolExecutor(2) as threads:
-        for row, reason in zip(all_rows(), threads.map(reason_for, all_rows()), strict=True):
-            if reason is not None:
-                found[reason].append(row.number)
+        for row, reason in zip(to_run, threads.map(lambda row: dynamic_reason(sandbox, row), to_run), strict=True):
+            reasons[row.number] = reason
+    found = {reason: [number for number, why in reasons.items() if why == reason] for reason in REASONS}
     lines = [f'  "{reason}": {json.dumps(numbers)}' for reason, numbers in found.items()]
     EXCLUDED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     print({reason: len(numbers) for reason, numbers in found.items()}, "of", len(all_rows()))

@@ -34,8 +34,8 @@ class Workbench(gymnasium.Env[str, str]):
 
     max_turns: after that many actions without an answer the episode is truncated, with reward 0.
     backend: of the sandbox that this process shares, see `sparring.sandbox.Sandbox`.
-    sandbox: one of your own instead; it is not closed here. (`gymnasium.make` copies its arguments, and a sandbox cannot
-        be copied: use `sparring.envs.make`.)
+    sandbox: one of your own instead; it is not closed here. `gymnasium.make` copies its arguments, which a sandbox
+        cannot be: give it to `sparring.envs.make`.
     Raises SandboxError from `reset` and `step` where the sandbox failed, and not the program.
     """
 

@@ -134,4 +134,24 @@ PROBES = (
         ends=CONFUSED,
         then="judge(others(), others())",
     ),
+    probe(
+        "H09 malformed questions",
+        what="Writes questions without name, arguments or sense to the channel, so that the caller stumbles.",
+        program=r"""
+        import json
+        questions = [{"op": "host"}, {"op": "host", "name": "ping"}, {"op": "host", "name": ["ping"], "arguments": 1},
+                     {"op": "host", "name": "ping", "arguments": ["tuple", 1]}, {"op": "done"}, {"op": None}, {}, [], 1]
+        for question in questions:
+            body = json.dumps(question).encode()
+            for fd, mode in sockets():
+                try:
+                    os.write(fd, struct.pack(">II", len(body), 0) + body)
+                except OSError:
+                    pass
+        time.sleep(0.2)
+        os._exit(3)
+        """,
+        breach=Breach.LIES,
+        ends=("nonzero", "signal"),
+    ),
 )

@@ -267,4 +267,23 @@ PROBES = (
         judge(any(type(finder).__name__ == "Finder" for finder in sys.meta_path))
         """,
     ),
+    probe(
+        "X32 blame for the next run",
+        what="Has its children killed for want of memory, and ends well, so that the next run is blamed for it.",
+        program=r"""
+        def grow():
+            kept = []
+            while len(kept) * 2**22 < 2 * LIMITS["memory_bytes"]:
+                kept.append(bytearray(b"x") * 2**22)
+        for pid in [spawn(grow) for _ in range(3)]:
+            os.waitpid(pid, 0)
+        """,
+        breach=Breach.NEXT_SEES,
+        ends=("ok", "memory", "signal"),
+        then=r"""
+        held()
+        os._exit(3)
+        """,
+        then_ends=("nonzero",),
+    ),
 )

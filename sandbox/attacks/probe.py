@@ -48,6 +48,8 @@ class Probe:
     """Statuses that an honest outcome may have; anything else is the breach of LIES, and makes other rows unclear."""
     then: str = ""
     """What the next run of the same sandbox executes (after the prelude)."""
+    then_ends: tuple[str, ...] = ("ok",)
+    """The statuses that an honest outcome of the next run may have; anything else is a breach."""
     collect: tuple[str, ...] = ()
     """Files that the host collects after the run."""
     limits: Mapping[str, Any] | None = None
