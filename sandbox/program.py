@@ -176,6 +176,7 @@ class Node:
 
     def serve(self) -> NoReturn:
         """Obey until process 1 hangs up."""
+        send_frame(self.control, {"ready": True})
         while True:
             try:
                 header, body, descriptors = _receive_with_descriptors(self.control)

@@ -181,8 +181,8 @@ def _by_rule(seen: Seen) -> Iterator[str]:
             yield line
             break
     if seen.next_outcome and seen.next_outcome.status not in seen.probe.then_ends:
-        honest = " or ".join(seen.probe.then_ends)
-        yield f"the next outcome says {seen.next_outcome.status}, honest would be {honest}: {seen.next_outcome.stderr[-300:]}"
+        status, honest = seen.next_outcome.status, " or ".join(seen.probe.then_ends)
+        yield f"the next outcome says {status}, honest would be {honest}: {seen.next_outcome.stderr[-300:]}"
     if rule is Breach.LINGERS and seen.seconds > LINGER_SECONDS:
         yield f"the call returned after {seen.seconds:.1f} s"
     if rule is Breach.FLOODS:

@@ -14,7 +14,7 @@ from typing import Any
 from sparring.sandbox.box import BOX, NOW, collect, copied, remove_tree, write_files
 from sparring.sandbox.program import CONTROL, Node, become, die, prepare
 from sparring.sandbox.watched import FAILED, MALFORMED, Ask, Report, Watched, children, kill, oom_kills, reaped, wait
-from sparring.sandbox.wire import receive_frame, send_frame
+from sparring.sandbox.wire import Closed, receive_frame, send_frame
 
 
 @dataclass(slots=True)
@@ -64,6 +64,8 @@ class Sessions:
                 die()
         there.close()
         self.active = self._add(pid, here, None)
+        if not self._answer_of(self.branches[self.active]).get("ready"):
+            raise Closed  # before any cell has run, only a fault of ours can be the reason
         return {"status": "ok", "node": self.active}, []
 
     def cell(self, header: dict[str, Any], body: bytes) -> Report:

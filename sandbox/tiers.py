@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import threading
+import functools
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from sparring.sandbox.defences import Defences
@@ -34,14 +35,12 @@ class Namespaces:
 
     def __init__(self, limits: Limits, packages: tuple[str, ...], defences: Defences) -> None:
         self.limits, self.packages, self.defences = limits, packages, defences
-        self._lock = threading.Lock()
 
     def start(self) -> Worker:
         """A running sandbox. Raises SandboxUnavailable."""
         from sparring.sandbox import namespaces
 
-        with self._lock:
-            return namespaces.start(self.limits, self.packages, self.defences)
+        return _starter().submit(namespaces.start, self.limits, self.packages, self.defences).result()
 
     def strength(self) -> str:
         """The rung of the ladder, and what it consists of."""
@@ -51,6 +50,13 @@ class Namespaces:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+@functools.cache
+def _starter() -> ThreadPoolExecutor:
+    """The one thread that starts workers. bubblewrap ends with the thread that started it, and callers' threads come
+    and go."""
+    return ThreadPoolExecutor(1, "sandbox")
 
 
 def tier(name: str, limits: Limits, packages: tuple[str, ...], defences: Defences) -> Tier:

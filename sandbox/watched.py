@@ -168,7 +168,7 @@ class Watched:
 
     def report(self, more: dict[str, Any], files: list[tuple[str, bytes]]) -> Report:
         """What the host is told, and the streams and files behind it."""
-        parts = [self.out.part(), self.err.part(), *(content for _, content in files)]
+        parts: list[bytes | memoryview] = [self.out.part(), self.err.part(), *(content for _, content in files)]
         header = {
             "status": self.status,
             "seconds": self.seconds,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json as json_module
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +15,10 @@ from rich.table import Table
 
 from sparring import terminal
 from sparring.sandbox import Limits, Outcome, Sandbox
+from sparring.sandbox.attacks import probes
 from sparring.sandbox.grader import grade_calls, load, remote
+from sparring.sandbox.selftest import Row
+from sparring.sandbox.selftest import selftest as attack
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Backend = Literal["namespaces", "docker", "process"]
@@ -107,26 +112,27 @@ def selftest(
         families: Only these families of probes.
         json: Print JSON.
     """
-    from sparring.sandbox.attacks import probes
-    from sparring.sandbox.selftest import selftest as attack
-
-    rows = {}
+    rows: dict[str, list[Row]] = {}
     for name in backend:
         with terminal.progress(f"attacking {name}", len(probes(families)), quiet=json) as advance:
-            rows[name] = attack(name, families, lambda row, advance=advance: advance())
+            rows[name] = attack(name, families, partial(_count, advance))
     if json:
         plain = {name: [[row.probe.name, row.verdict, row.reason] for row in found] for name, found in rows.items()}
         terminal.dump(plain)
     else:
         terminal.out.print(_by_family(rows))
-        for name, found in rows.items():
+        for kind, found in rows.items():
             for row in found:
                 if row.verdict != "held":
-                    terminal.say(f"{name}: {row.probe.name}: {row.verdict}: {row.reason}")
+                    terminal.say(f"{kind}: {row.probe.name}: {row.verdict}: {row.reason}")
     return int(any(row.verdict == "breached" for found in rows.values() for row in found))
 
 
-def _by_family(rows: dict[str, Any]) -> Table:
+def _count(advance: Callable[..., None], row: Row) -> None:
+    advance()
+
+
+def _by_family(rows: dict[str, list[Row]]) -> Table:
     """Held of all, per family and backend."""
     table = Table("probes", *rows)
     counts = {name: Counter((row.probe.family, row.verdict) for row in found) for name, found in rows.items()}

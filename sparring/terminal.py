@@ -23,7 +23,7 @@ from sparring.types import Episode, episode_to_dict
 
 DESCRIPTION = (
     "LLM agents that learn by playing. Train with `sparring train METHOD --help` (spiral); a first run: "
-    "`sparring train spiral --model nano --games KuhnPoker --steps 120 --run runs/first`."
+    "`sparring train spiral --model nano --games KuhnPoker --steps 200 --run runs/first`."
 )
 EXTRAS = {
     "train": ("torch", "transformers", "gguf", "safetensors"),

@@ -1,5 +1,7 @@
 """CodeI/O: rows run in the sandbox alone, tasks are the same twice, answers are graded as typed values."""
 
+import json
+
 import pytest
 
 from sparring import envs
@@ -181,10 +183,12 @@ def test_two_hundred_tasks_can_be_made_and_solved(sandbox):
 
 @pytest.mark.slow
 def test_the_list_of_rows_left_out_can_be_made_again(sandbox):
-    numbers = {one.number for one in usable_rows()}
+    listed = json.loads(code_io_rows.EXCLUDED.read_text())
+    known = {number: reason for reason, numbers in listed.items() for number in numbers}
     for one in all_rows()[::100]:
         reason = static_reason(one) or dynamic_reason(sandbox, one)
-        assert (reason is None) == (one.number in numbers), (one.number, reason)
+        took_too_long_on_one_machine = "fails" in (reason, known.get(one.number))
+        assert reason == known.get(one.number) or took_too_long_on_one_machine, one.number
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ FLOOD = replace(BY_NUMBER["R12"], program="os.write(1, b'x' * 2**21)", ends=("ok
 SWITCHES = [
     ("seccomp", BY_NUMBER["K04"]),
     ("clear_environ", BY_NUMBER["S01"]),
-    ("own_rootfs", BY_NUMBER["F01"]),
     ("network_namespace", BY_NUMBER["N01"]),
     ("pid_limit", BY_NUMBER["R01"]),
     ("memory_limit", BY_NUMBER["R03"]),
@@ -34,19 +33,19 @@ SWITCHES = [
 def attack(defences: Defences, probe: Probe) -> Row:
     """The probe on a sandbox of its own with these defences."""
     with Bait() as bait, Sandbox("namespaces", limits=LIMITS, defences=defences) as sandbox:
-        try:
-            sandbox.run("")
-        except SandboxUnavailable as missing:
-            pytest.skip(str(missing))
+        sandbox.run("")
         return run_probe(sandbox, bait, probe)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "probe"), SWITCHES, ids=[name for name, _ in SWITCHES])
 def test_a_probe_succeeds_when_its_defence_is_off_and_fails_when_it_is_on(name: str, probe: Probe) -> None:
+    try:
+        on = attack(Defences(), probe)
+    except SandboxUnavailable as missing:
+        pytest.skip(str(missing))
     off = attack(replace(Defences(), **{name: False}), probe)
-    on = attack(Defences(), probe)
-    assert (off.verdict, on.verdict) == ("breached", "held"), (off.reason, on.reason)
+    assert (on.verdict, off.verdict) == ("held", "breached"), (on.reason, off.reason)
 
 
 def test_every_defence_is_on_by_default() -> None:

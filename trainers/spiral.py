@@ -7,8 +7,8 @@ What we do otherwise, and why:
 1. The policy may choose among the legal actions by its own renormalised law (`decoding="legal"`): no illegal moves to
    learn first, an exact policy at every step, and equal samples that merge. `decoding="free"` is the paper's.
 2. A magnet: KL to the uniform law over legal actions, averaged over the distinct decisions of a batch, its weight
-   falling geometrically (annealed magnetic mirror descent, arXiv 2206.05825). Without it self-play settles on "always
-   bet" or cycles; with it the last iterate converges.
+   falling geometrically (annealed magnetic mirror descent, arXiv 2206.05825). Without it self-play settles on a
+   pure strategy; with it the last iterate comes close to equilibrium.
 3. A league of frozen past checkpoints takes a seat in some matches. Frozen seats never train.
 4. Forfeits are a zero-sum, separate part of the reward (the paper's -1.5 / +0.5 is `illegal="spiral"`).
 """
@@ -72,7 +72,7 @@ class Config:
     learning_rate_decay: float = 0.05
     """What is left of it at the last update; in between it falls geometrically, so that the last iterate settles."""
     momentum: float = 0.0
-    """AdamW's first moment. Self-play with momentum overshoots and cycles; without it converges."""
+    """AdamW's first moment. In self-play the gradient turns with the opponent; without momentum it comes closer."""
     magnet: float = 0.5
     """Weight of KL(policy || uniform) at the first update; 0 switches the regulariser off."""
     magnet_final: float = 0.1
