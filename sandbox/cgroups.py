@@ -25,6 +25,8 @@ class Cgroup:
 
     def __init__(self, folders: dict[str, Path], version: int) -> None:
         self.folders, self.version = folders, version
+        name = "memory.events" if version == 2 else "memory.oom_control"
+        self._counters = open(folders["memory"] / name, "rb", buffering=0)  # noqa: SIM115  (read before every program)
 
     @classmethod
     def create(cls) -> Cgroup | None:
@@ -63,14 +65,14 @@ class Cgroup:
 
     def oom_kills(self) -> int:
         """How many of its processes the kernel has ended for want of memory."""
-        file = self.folders["memory"] / ("memory.events" if self.version == 2 else "memory.oom_control")
-        for line in file.read_text().splitlines():
-            if line.startswith("oom_kill "):
+        for line in os.pread(self._counters.fileno(), 4096, 0).splitlines():
+            if line.startswith(b"oom_kill "):
                 return int(line.split()[1])
         return 0
 
     def close(self) -> None:
         """Remove the group; its processes must have ended."""
+        self._counters.close()
         _remove(self.folders)
 
 

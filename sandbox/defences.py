@@ -17,8 +17,6 @@ class Defences:
     """The system call filter."""
     clear_environ: bool = True
     """The environment of everything inside is empty, PID 1's included."""
-    own_rootfs: bool = True
-    """The root file system is ours, not the host's."""
     read_only_root: bool = True
     """Nothing of the root file system can be written."""
     network_namespace: bool = True

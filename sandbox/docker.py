@@ -210,7 +210,7 @@ def _options(folder: str, limits: Limits, defences: Defences) -> dict[str, Any]:
     if defences.drop_capabilities:
         options["cap_drop"] = ["ALL"]
     if defences.memory_limit:
-        options |= {**_engine_limits(limits), "nano_cpus": 1_000_000_000}
+        options |= {**_engine_limits(limits), "nano_cpus": min(2, os.cpu_count() or 1) * 10**9}
     if defences.pid_limit:
         options["pids_limit"] = limits.processes + OWN_PROCESSES
     profile = json.dumps(seccomp.docker_profile()) if defences.seccomp else "unconfined"

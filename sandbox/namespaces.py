@@ -37,7 +37,7 @@ START_SECONDS = 20.0
 
 def start(limits: Limits, packages: Sequence[str], defences: Defences) -> Worker:
     """A running sandbox. Raises SandboxUnavailable with what is missing, OSError."""
-    root = Path("/") if not defences.own_rootfs else rootfs.rootfs(packages)
+    root = rootfs.rootfs(packages)
     group = Cgroup.create() if defences.memory_limit and defences.pid_limit else None
     here, there = socket.socketpair()
     try:
@@ -197,7 +197,7 @@ def _hint() -> str:
 def _command(
     root: Path, limits: Limits, defences: Defences, filter_file: int, info_write: int, go_read: int
 ) -> list[str]:
-    outer = _outer(root, limits) if defences.sized_tmpfs and defences.own_rootfs else []
+    outer = _outer(root, limits) if defences.sized_tmpfs else []
     words = [
         *outer,
         str(bubblewrap()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 from collections.abc import Mapping
@@ -73,7 +74,7 @@ class Limits:
 
     def resources(self, session: bool, cgroup: bool) -> dict[str, tuple[int, int]]:
         """Resource limits of a program's process: name -> (soft, hard)."""
-        cpu = int(self.cpu_seconds) + 1
+        cpu = math.ceil(self.cpu_seconds)
         memory = max(2**30, 4 * self.memory_bytes) if cgroup else self.memory_bytes + 64 * MIB
         return {
             "RLIMIT_CPU": (cpu, resource.RLIM_INFINITY if session else cpu + 1),

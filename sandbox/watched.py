@@ -110,7 +110,8 @@ class Watched:
         while len(self.inbox) >= HEADER.size:
             head, body = HEADER.unpack_from(self.inbox)
             if head > MAX_ANSWER or body:
-                raise ValueError("too large")
+                self.status = "output_limit"
+                return
             if len(self.inbox) < HEADER.size + head:
                 return
             message = json.loads(self.inbox[HEADER.size : HEADER.size + head])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from sparring.sandbox import rootfs
@@ -21,6 +21,15 @@ Host = Mapping[str, Callable[..., Any]]
 
 class Died(Exception):
     """The sandbox did not answer, or answered nonsense."""
+
+
+@contextlib.contextmanager
+def _deadly() -> Iterator[None]:
+    """Whatever goes wrong with the channel or the box is the death of the sandbox."""
+    try:
+        yield
+    except (Closed, OSError, ValueError, KeyError) as error:
+        raise Died(f"{type(error).__name__}: {error}") from error
 
 
 class Box(Protocol):
@@ -50,7 +59,7 @@ class Worker:
 
     def __init__(self, channel: socket.socket, box: Box, defences: Defences) -> None:
         self.channel, self.box, self.defences = channel, box, defences
-        self.runs = self.calls = self.oom_kills = 0
+        self.runs = self.calls = 0
         self.limits: Limits | None = None
         self.clean = True
 
@@ -59,30 +68,27 @@ class Worker:
     ) -> tuple[dict[str, Any], bytes]:
         """Ask for one thing and serve the host calls meanwhile. Raises Died; the worker must then be killed."""
         deadline = time.monotonic() + limits.wall_seconds + GRACE_SECONDS
-        try:
+        with _deadly():
             if limits != self.limits:
                 self.box.limit(limits)
                 self.limits = limits
+            ooms = self.box.oom_kills()
             send_frame(self.channel, {**header, "limits": self._limits(limits, session)}, body)
-            while True:
+        while True:
+            with _deadly():
                 self.channel.settimeout(max(0.001, deadline - time.monotonic()))
                 answer, data = receive_frame(self.channel, MAX_ANSWER, 4 * limits.output_bytes + limits.file_bytes)
                 if answer["op"] == "done":
                     break
-                asked = time.monotonic()
-                send_frame(self.channel, self._serve(answer, host, limits))
-                deadline += time.monotonic() - asked
-        except (Closed, OSError, ValueError, KeyError) as error:
-            raise Died(f"{type(error).__name__}: {error}") from error
+            asked = time.monotonic()
+            reply = self._serve(answer, host, limits)
+            deadline += time.monotonic() - asked
+            with _deadly():
+                send_frame(self.channel, reply)
         self.clean = bool(answer.get("clean", True))
-        if answer.get("status") in ("signal", "nonzero") and self._was_out_of_memory():
+        if answer.get("status") in ("signal", "nonzero") and self.box.oom_kills() > ooms:
             answer["status"] = "memory"
         return answer, data
-
-    def _was_out_of_memory(self) -> bool:
-        """Whether the kernel has ended a process for want of memory since this was asked last."""
-        before, self.oom_kills = self.oom_kills, self.box.oom_kills()
-        return self.oom_kills > before
 
     def _limits(self, limits: Limits, session: bool) -> dict[str, Any]:
         resources = limits.resources(session, self.box.has_cgroup)
@@ -92,13 +98,14 @@ class Worker:
             resources.pop("RLIMIT_DATA", None), resources.pop("RLIMIT_AS", None)
         return {
             "wall_seconds": limits.wall_seconds,
-            "output_bytes": limits.output_bytes if self.defences.output_cap else 2**31,
+            "output_bytes": limits.output_bytes if self.defences.output_cap else 64 * 2**20,
             "file_bytes": limits.file_bytes,
             "resources": resources,
         }
 
     def _serve(self, question: dict[str, Any], host: Host, limits: Limits) -> dict[str, Any]:
-        """Call a function of the host for the program. Whatever it asked, the answer is plain."""
+        """Call a function of the host for the program. What the function itself raises goes to the caller, except
+        ToolError and what wrong arguments lead to (TypeError, ValueError)."""
         self.calls += 1
         name = str(question.get("name"))
         if name not in host:

@@ -87,15 +87,16 @@ PROBES = (
         program="held(MARK)",
         breach=Breach.NEXT_SEES,
         then=r"""
-        wanted = BAIT["previous"][::-1].encode()
+        # the mark, and all of it but its last letter: the whole is never put together here, or it would be found
+        most, last = BAIT["previous"][:0:-1].encode(), BAIT["previous"][:1].encode()
         found = []
         with open("/proc/self/maps") as file:
             regions = [line.split() for line in file if " rw" in line]
         for region in regions:
             start, end = (int(part, 16) for part in region[0].split("-"))
             if end - start < 2**27 and not region[-1].startswith("[v"):
-                where = ctypes.string_at(start, end - start).find(wanted)
-                if where >= 0:
+                pieces = ctypes.string_at(start, end - start).split(most)
+                if any(piece.startswith(last) for piece in pieces[1:]):
                     found.append(region[-1])
         judge(found, found)
         """,
