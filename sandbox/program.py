@@ -23,6 +23,7 @@ import types
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from sparring.sandbox import forks
 from sparring.sandbox.box import BOX, NOW
 from sparring.sandbox.wire import Closed, decode_value, encode_value, receive_frame, send_frame
 
@@ -90,6 +91,7 @@ def prepare(seed: int, host: list[str]) -> dict[str, Any]:
     main.__dict__["__builtins__"] = builtins
     main.__file__ = FILE
     sys.modules["__main__"] = main
+    forks.give_back()
     random.seed(seed)
     for name in host:
         setattr(builtins, name, _host_function(name))

@@ -21,6 +21,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from sparring.sandbox import forks
+
+forks.put_off()
+
 from sparring.sandbox.box import BOX, collect, make_places, wipe, write_files
 from sparring.sandbox.program import adopt_orphans, become, die, hide_ourselves, prepare, run_to_the_end, set_dumpable
 from sparring.sandbox.sessions import Sessions
@@ -35,9 +39,10 @@ from sparring.sandbox.wire import (
 )
 
 PRELOADED = (
-    "abc ast base64 bisect collections.abc contextlib copy csv dataclasses datetime decimal enum fractions functools "
-    "hashlib heapq io itertools json math operator queue re statistics string textwrap time types typing unicodedata"
+    "abc bisect collections.abc contextlib copy dataclasses datetime enum functools heapq io itertools json math "
+    "operator re string textwrap time types typing"
 )
+"""What programs import most; every module more makes every fork dearer."""
 SOCKET = "/run/sparring/socket"
 """Where a tier without inherited descriptors offers its channel."""
 
