@@ -105,6 +105,12 @@ class _Container:
     def oom_kills(self) -> int:
         return 0  # the fork-server inside counts them itself
 
+    def died_of_memory(self) -> bool:
+        with contextlib.suppress(Exception):
+            self.container.reload()
+            return bool(self.container.attrs["State"]["OOMKilled"])
+        return False
+
     def complaint(self) -> str:
         """What the fork-server wrote before it ended."""
         return str(self.container.logs(tail=20).decode(errors="replace").strip())
@@ -183,7 +189,9 @@ def _start(client: Any, image: str, limits: Limits, defences: Defences) -> Worke
 def _options(folder: str, limits: Limits, defences: Defences) -> dict[str, Any]:
     import docker
 
-    tmpfs = f"rw,nosuid,nodev,noexec,mode=0700,uid=1000,gid=1000,nr_inodes={max(4096, limits.file_bytes // 4096)}"
+    tmpfs = (
+        f"rw,nosuid,nodev,noexec,noatime,mode=0700,uid=1000,gid=1000,nr_inodes={max(4096, limits.file_bytes // 4096)}"
+    )
     if defences.sized_tmpfs:
         tmpfs += f",size={limits.file_bytes}"
     options: dict[str, Any] = {

@@ -1,7 +1,7 @@
 """Inside: what the standard library does after every fork, put off until a program begins.
 
 `random` draws a new seed and `threading` makes its locks anew after each fork: half a millisecond each time process 1
-forks, and to no purpose there, since it has one thread and every program is seeded. Programs get the hooks back.
+forks, and to no purpose there, since it has one thread and every program is seeded. In programs they run as ever.
 """
 
 from __future__ import annotations
@@ -9,21 +9,40 @@ from __future__ import annotations
 import os
 from typing import Any
 
-_register = os.register_at_fork
-_waiting: list[dict[str, Any]] = []
+_hooks: list[dict[str, Any]] = []
+_in_program = [False]
 
 
 def put_off() -> None:
     """Before the modules that have such hooks are imported."""
+    register = os.register_at_fork
 
     def note(**hooks: Any) -> None:
-        _waiting.append(hooks)
+        _hooks.append(hooks)
 
-    os.register_at_fork = note  # type: ignore[assignment]
+    os.register_at_fork = note
+    register(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
 
 
-def give_back() -> None:
-    """In a program's own process: from here on everything is as the standard library wants it."""
-    os.register_at_fork = _register
-    for hooks in _waiting:
-        _register(**hooks)
+def begin() -> None:
+    """In a program's own process: from here on forks do what the standard library wants."""
+    _in_program[0] = True
+
+
+def _before() -> None:
+    _run("before", reversed(_hooks))
+
+
+def _after_in_parent() -> None:
+    _run("after_in_parent", _hooks)
+
+
+def _after_in_child() -> None:
+    _run("after_in_child", _hooks)
+
+
+def _run(name: str, hooks: Any) -> None:
+    if _in_program[0]:
+        for hook in hooks:
+            if name in hook:
+                hook[name]()

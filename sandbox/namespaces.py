@@ -132,6 +132,11 @@ class _Bubblewrap:
     def oom_kills(self) -> int:
         return self.group.oom_kills() if self.group is not None else 0
 
+    def died_of_memory(self) -> bool:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=1.0)
+        return self.process.poll() is not None and self.oom_kills() > 0
+
     def complaint(self) -> str:
         """How bubblewrap ended, if it has."""
         return f"bubblewrap's exit code is {self.process.poll()}"
@@ -261,7 +266,8 @@ def _outer(root: Path, limits: Limits) -> list[str]:
     number of its files nor keep programs in it from being executed. Nothing where the tools for it are missing."""
     if not _can_mount(root):
         return []
-    options = f"size={limits.file_bytes},nr_inodes={max(1024, limits.file_bytes // 4096)},noexec,nosuid,nodev,mode=0700"
+    inodes = max(1024, limits.file_bytes // 4096)
+    options = f"size={limits.file_bytes},nr_inodes={inodes},noexec,nosuid,nodev,noatime,mode=0700"
     return [*_namespace(), MOUNT, "sh", options, f"{root}/box"]
 
 

@@ -72,6 +72,9 @@ class _Process:
     def oom_kills(self) -> int:
         return 0
 
+    def died_of_memory(self) -> bool:
+        return False
+
     def complaint(self) -> str:
         """How it ended, if it has."""
         return f"its exit code is {self.process.poll()}"

@@ -62,9 +62,6 @@ def become(limits: dict[str, Any], streams: tuple[int, int, int], control: int |
     os.closerange(CONTROL + (control is not None), 4096)
     for name, value in limits["resources"].items():
         resource.setrlimit(getattr(resource, name), tuple(value))
-    score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-    os.write(score, b"1000")
-    os.close(score)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(f"{NOW}/work")
 
@@ -91,7 +88,7 @@ def prepare(seed: int, host: list[str]) -> dict[str, Any]:
     main.__dict__["__builtins__"] = builtins
     main.__file__ = FILE
     sys.modules["__main__"] = main
-    forks.give_back()
+    forks.begin()
     random.seed(seed)
     for name in host:
         setattr(builtins, name, _host_function(name))
@@ -118,7 +115,8 @@ def run_to_the_end(code: bytes, namespace: dict[str, Any]) -> NoReturn:
     """Run a program as an interpreter would, exit handlers included."""
     status = execute(code, namespace)
     try:
-        threading._shutdown()  # type: ignore[attr-defined]
+        if threading.active_count() > 1:
+            threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
     finally:
         flush()

@@ -19,7 +19,7 @@ from sparring.sandbox import tiers
 from sparring.sandbox.defences import Defences
 from sparring.sandbox.session import Session
 from sparring.sandbox.types import MAX_CODE_BYTES, MAX_FILES, Limits, Outcome, SandboxUnavailable
-from sparring.sandbox.worker import Died, Host, Worker
+from sparring.sandbox.worker import Died, Host, OutOfMemory, Worker
 
 RUNS_PER_WORKER = 2000
 """A fork-server is replaced after so many programs, whatever it looks like."""
@@ -140,6 +140,9 @@ class Sandbox:
             worker = self._take()
             try:
                 outcome = attempt(worker)
+            except OutOfMemory:
+                worker.kill()
+                return Outcome("memory", signal=9)
             except Died as death:
                 worker.kill()
                 return Outcome("sandbox_died", error=str(death))

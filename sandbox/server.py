@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import mmap
 import os
 import signal
 import socket
@@ -76,7 +75,6 @@ class Server:
 
     def run(self, header: dict[str, Any], size: int) -> None:
         """Run a program to its end, then leave nothing of it. Its text is read by its own process only."""
-        arrived = mmap.mmap(-1, 1)
         here, there = socket.socketpair() if header["host"] else (None, None)
         watched = Watched(header["limits"])
         ooms = oom_kills()
@@ -84,7 +82,6 @@ class Server:
         if pid == 0:
             try:
                 code, stdin, files = _split(header["sizes"], receive_exactly(self.host, size))
-                arrived[0] = 1
                 write_files(header["files"], files)
                 control = there.fileno() if there else None
                 streams = (_as_file(stdin) if stdin else self.null, watched.out.write_end, watched.err.write_end)
@@ -99,7 +96,7 @@ class Server:
         if watched.status:
             kill(pid)
         waited = wait(pid)
-        if not arrived[0]:
+        if self._has_unread():
             raise Closed  # the channel is in the middle of a frame
         self.kill_all()
         watched.drain()
@@ -114,6 +111,13 @@ class Server:
         send_parts(self.host, {"op": "done", **answer}, parts)
         del parts
         watched.close()
+
+    def _has_unread(self) -> bool:
+        """Whether a program's process died before it had read all that was meant for it."""
+        try:
+            return bool(self.host.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return False
 
     def reset(self, header: dict[str, Any], body: bytes) -> Report:
         """End a session: no process and no file of it is left."""

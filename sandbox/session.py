@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from sparring.sandbox.types import Answer, Limits, Outcome, SessionEnded
 from sparring.sandbox.wire import decode_value, encode_value
-from sparring.sandbox.worker import Died, Host, Worker
+from sparring.sandbox.worker import Died, Host, OutOfMemory, Worker
 
 GiveBack = Callable[[Worker, bool], None]
 
@@ -35,6 +35,9 @@ class _Tree:
             raise SessionEnded(self.over)
         try:
             return self.worker.request(header, body, self.limits, self.host, session=True)
+        except OutOfMemory:
+            self.end("the session is over: its programs used up the memory of the whole sandbox", alive=False)
+            raise
         except Died as death:
             self.end(f"the session's sandbox died: {death}", alive=False)
             raise SessionEnded(self.over) from death
@@ -69,7 +72,10 @@ class Session:
         source = _source(cell)
         held = self._tree.holders[self._node]
         header = {"op": "cell", "node": self._node, "branch": held > 1, "replace": held == 1}
-        answer, data = self._ask({**header, "cpu_seconds": self._tree.limits.cpu_seconds}, source)
+        try:
+            answer, data = self._ask({**header, "cpu_seconds": self._tree.limits.cpu_seconds}, source)
+        except OutOfMemory:
+            return Outcome("memory", signal=9)
         if answer["status"] == "refused":
             return Outcome("refused", error=answer["error"])
         if answer["node"] != self._node:
@@ -85,9 +91,11 @@ class Session:
 
         arguments = encode_value(list(args))
         cpu = self._tree.limits.cpu_seconds
-        answer, data = self._ask(
-            {"op": "call", "node": self._node, "function": function, "arguments": arguments, "cpu_seconds": cpu}
-        )
+        header = {"op": "call", "node": self._node, "function": function, "arguments": arguments, "cpu_seconds": cpu}
+        try:
+            answer, data = self._ask(header)
+        except OutOfMemory:
+            return Answer(Outcome("memory", signal=9))
         outcome = outcome_of(answer, data)
         if not answer["alive"]:
             self._closed = True

@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from sparring.sandbox.wire import HEADER, Closed, send_frame
 
@@ -28,6 +28,7 @@ MALFORMED = (Closed, OSError, ValueError, KeyError, TypeError, RecursionError)
 """What comes of a program that writes to our channel whatever it likes."""
 
 CHUNK = 1 << 16
+QUICK_MS = 3
 Report = tuple[dict[str, Any], Sequence[bytes | memoryview]]
 """A header for the host, and the parts of the body behind it."""
 Ask = Callable[[dict[str, Any]], dict[str, Any]]
@@ -38,10 +39,18 @@ class Stream:
     """What a program writes to one descriptor, kept outside the heap: the next program is a fork of this process, and
     shall find nothing of the last one in its memory."""
 
+    _spare: ClassVar[list[mmap.mmap]] = []
+
     def __init__(self, limit: int) -> None:
         self.limit, self.size = limit, 0
         self.read_end, self.write_end = os.pipe()
-        self._kept = mmap.mmap(-1, limit + CHUNK)
+        self._kept = self._spare.pop() if self._spare else self._buffer(limit)
+        if len(self._kept) != limit + CHUNK:
+            self._kept = self._buffer(limit)
+
+    @staticmethod
+    def _buffer(limit: int) -> mmap.mmap:
+        return mmap.mmap(-1, limit + CHUNK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
     def read(self) -> bool:
         """Take what is there; False at the end of the stream."""
@@ -73,8 +82,12 @@ class Stream:
         return memoryview(self._kept)[: min(self.size, self.limit)]
 
     def close(self) -> None:
-        """Give the memory back to the kernel."""
-        self._kept.close()
+        """Nothing of what was written stays."""
+        if self.size > CHUNK:
+            self._kept.close()
+        else:
+            self._kept[: self.size] = bytes(self.size)
+            self._spare.append(self._kept)
 
 
 class Watched:
@@ -127,9 +140,12 @@ class Watched:
         except OSError:  # it has ended, and is gone already
             return
         poll = select.poll()
-        for descriptor in (process, *self.streams, *([control.fileno()] if control else [])):
+        for descriptor in (process, *([control.fileno()] if control else [])):
             poll.register(descriptor, select.POLLIN)
         try:
+            poll.poll(QUICK_MS)  # most programs end without being read meanwhile: the pipe holds what they write
+            for descriptor in self.streams:
+                poll.register(descriptor, select.POLLIN)
             while not self.status and self.answer is None:
                 left = deadline - time.monotonic()
                 ready = poll.poll(max(0.0, left) * 1000) if left > 0 else []

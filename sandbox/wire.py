@@ -37,9 +37,12 @@ def send_frame(sock: socket.socket, header: dict[str, Any], body: bytes = b"") -
 def send_parts(sock: socket.socket, header: dict[str, Any], parts: Sequence[bytes | memoryview]) -> None:
     """Write one frame whose body is in parts, none of which is copied."""
     head = json.dumps(header).encode()
-    sock.sendall(HEADER.pack(len(head), sum(map(len, parts))) + head)
-    for part in parts:
-        sock.sendall(part)
+    first = HEADER.pack(len(head), sum(map(len, parts))) + head
+    sent = sock.sendmsg([first, *parts]) if len(parts) < 100 else 0
+    for part in (first, *parts):
+        if sent < len(part):
+            sock.sendall(memoryview(part)[sent:])
+        sent = max(0, sent - len(part))
 
 
 def receive_frame(

@@ -23,6 +23,10 @@ class Died(Exception):
     """The sandbox did not answer, or answered nonsense."""
 
 
+class OutOfMemory(Exception):
+    """The kernel has ended the whole sandbox because the program in it had used up the memory."""
+
+
 @contextlib.contextmanager
 def _deadly() -> Iterator[None]:
     """Whatever goes wrong with the channel or the box is the death of the sandbox."""
@@ -42,7 +46,11 @@ class Box(Protocol):
         ...
 
     def oom_kills(self) -> int:
-        """How many processes the kernel has ended for want of memory."""
+        """How many processes the kernel has ended for want of memory; 0 where the fork-server counts them itself."""
+        ...
+
+    def died_of_memory(self) -> bool:
+        """Whether the kernel has ended the fork-server itself for want of memory."""
         ...
 
     def complaint(self) -> str:
@@ -68,6 +76,16 @@ class Worker:
     ) -> tuple[dict[str, Any], bytes]:
         """Ask for one thing and serve the host calls meanwhile. Raises Died; the worker must then be killed."""
         deadline = time.monotonic() + limits.wall_seconds + GRACE_SECONDS
+        try:
+            return self._exchange(header, body, limits, host, session, deadline)
+        except Died:
+            if self.box.died_of_memory():
+                raise OutOfMemory from None
+            raise
+
+    def _exchange(
+        self, header: dict[str, Any], body: bytes, limits: Limits, host: Host, session: bool, deadline: float
+    ) -> tuple[dict[str, Any], bytes]:
         with _deadly():
             if limits != self.limits:
                 self.box.limit(limits)
