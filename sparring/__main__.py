@@ -1,4 +1,4 @@
-"""The command line: `sparring envs | play | train | eval | report | replay | verify | sandbox | doctor`.
+"""The command line: `sparring envs | play | train | eval | report | replay | verify | data | sandbox | doctor`.
 
 Exit codes: 0 done, 1 a check failed (verification, faulty episodes), 2 the request cannot be carried out as given,
 130 interrupted (what was done is saved).
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -24,7 +24,7 @@ from sparring.types import Episode
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Words = tyro.conf.Positional[str]
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
-COMMANDS = ("envs", "play", "train", "eval", "report", "replay", "verify", "sandbox", "doctor")
+COMMANDS = ("envs", "play", "train", "eval", "report", "replay", "verify", "data", "sandbox", "doctor")
 REFUSED = (ValueError, OSError, ImportError, registry.UnknownName, DamagedStore, StoreVersionError)
 
 app = tyro.extras.SubcommandApp()
@@ -135,27 +135,64 @@ def evaluate(
     orders: Flag = False,
     games: int = 200,
     seed: int = 0,
+    suite: str | None = None,
+    store: Path | None = None,
     json: Flag = False,
-) -> None:
+) -> int:
     """Measure a run's best checkpoint, or a model: exactly where the game can be solved, by play elsewhere.
 
     Args:
-        what: A run folder, or an agent (smollm2, cfr, random, model:PATH).
+        what: A run folder, or an agent (smollm2, cfr, random, model:PATH; code-act:MODEL or tree-of-code:MODEL).
         env: The environment. None: the run's first game; KuhnPoker for an agent.
         orders: Average the policy over both orders of the legal actions.
-        games: Games against uniform play, seats rotating; 0 for none.
-        seed: Decides deals and actions.
+        games: Games against uniform play, seats rotating; 0 for none. In a suite: tasks of every part.
+        seed: Decides deals, tasks and actions.
+        suite: Play a whole suite instead (code).
+        store: Keep the suite's episodes here.
         json: Print JSON instead of tables.
     """
     from sparring.scoreboard.evaluate import evaluate as measure
 
     if games < 0:
         raise ValueError(f"games must be >= 0, got {games}")
+    if suite is not None:
+        return _evaluate_suite(suite, what, games, seed, store, json)
     env_id = None if env is None else words.env_id(env)
     agent, first_game = words.measured(what)
     with terminal.progress("playing", games, quiet=json) as advance:
         measured = measure(agent, env_id or first_game, games, seed, both_orders=orders, on_episode=advance)
     terminal.show_evaluation(what, measured, json)
+    return 0
+
+
+def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path | None, json: bool) -> int:
+    from sparring.scoreboard.suites import SUITES, run_suite
+
+    total = tasks * len(SUITES.get(suite, ()))
+    opened = nullcontext() if store is None else Store(store, "a")
+    with opened as kept, terminal.progress(f"suite {suite}", total, quiet=json) as advance:
+        scores = run_suite(suite, agent, tasks, seed, kept, advance)
+    terminal.show_scores(suite, agent, scores, json)
+    return EXIT_FAILED if any(score.faults for score in scores) else 0
+
+
+@app.command
+def data(
+    run: tyro.conf.Positional[Path],
+    /,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    kind: Literal["sft", "repairs"] = "sft",
+) -> None:
+    """Write training rows out of recorded programs: token ids, log-probabilities, and where each row comes from.
+
+    Args:
+        run: A run folder, or a store.
+        output: The file, one JSON object a line.
+        kind: sft: what solved its task. repairs: a program that failed, what came of it, and the one that mended it.
+    """
+    from sparring.scoreboard.code_rows import write_rows
+
+    terminal.say(f"wrote {write_rows(words.store_of(run), kind, output)} rows to {output}")
 
 
 @app.command

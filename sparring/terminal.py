@@ -146,6 +146,19 @@ def show_evaluation(what: str, measured: Any, json: bool) -> None:
         )
 
 
+def show_scores(suite: str, agent: str, scores: Sequence[Any], json: bool) -> None:
+    """A suite's parts, each with its interval."""
+    if json:
+        dump({"suite": suite, "agent": agent, "parts": [_finite(asdict(score)) for score in scores]})
+        return
+    table = _table("part", "tasks", "accuracy", "turns", "tokens written", "faults")
+    for score in scores:
+        estimate = score.accuracy
+        cells = [score.part, str(estimate.n), _percent(estimate), f"{score.turns:.2f}", f"{score.tokens:.0f}"]
+        table.add_row(*map(escape, cells), str(score.faults))
+    out.print(table)
+
+
 def show_episode(episode: Episode, json: bool) -> None:
     """One episode, turn by turn."""
     if json:
