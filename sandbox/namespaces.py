@@ -135,7 +135,9 @@ class _Bubblewrap:
     def died_of_memory(self) -> bool:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=1.0)
-        return self.process.poll() is not None and self.oom_kills() > 0
+        with contextlib.suppress(OSError, ValueError):  # the group may be gone with the sandbox
+            return self.process.poll() is not None and self.oom_kills() > 0
+        return False
 
     def complaint(self) -> str:
         """How bubblewrap ended, if it has."""

@@ -90,6 +90,9 @@ class Session:
         from sparring.sandbox.sandbox import outcome_of
 
         arguments = encode_value(list(args))
+        refused = self._own_node()
+        if refused is not None:
+            return Answer(refused)
         cpu = self._tree.limits.cpu_seconds
         header = {"op": "call", "node": self._node, "function": function, "arguments": arguments, "cpu_seconds": cpu}
         try:
@@ -124,7 +127,9 @@ class Session:
         _require_inside(path)
         if len(data) > self._tree.limits.file_bytes:
             raise ValueError(f"a file must be at most file_bytes={self._tree.limits.file_bytes}, got {len(data)}")
-        self._own_node()
+        refused = self._own_node()
+        if refused is not None:
+            raise OSError(f"{path} cannot be written into this branch: {refused.error}")
         self._ask({"op": "put", "node": self._node, "path": path}, data)
 
     def get(self, path: str) -> bytes:
@@ -159,10 +164,12 @@ class Session:
         if self._closed or self._tree.over:
             raise SessionEnded(self._tree.over or "this branch of the session is closed")
 
-    def _own_node(self) -> None:
-        """Before the files change: a state that others hold too is left to them."""
-        if self._tree.holders[self._node] > 1:
-            self.run("")
+    def _own_node(self) -> Outcome | None:
+        """Before a state changes in place: one that other branches hold too is left to them. The refusal, if any."""
+        if self._tree.holders[self._node] == 1:
+            return None
+        outcome = self.run("")
+        return None if outcome.ok else outcome
 
     def _move(self, node: int) -> None:
         self._tree.holders[self._node] -= 1

@@ -251,6 +251,14 @@ def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
 
 
 @app.command
+def sandbox(argv: tyro.conf.Positional[list[str]]) -> int:
+    """Run a program in isolation, or attack the isolation: `sparring sandbox run FILE`, `sparring sandbox selftest`."""
+    from sparring.sandbox_cli import app as sandbox_app
+
+    return int(sandbox_app.cli(prog="sparring sandbox", args=argv or ["--help"]) or 0)
+
+
+@app.command
 def doctor(json: Flag = False) -> None:
     """Say what is installed here, and what to install for the rest.
 
@@ -285,9 +293,7 @@ def _command(argv: list[str]) -> int:
     if argv[:1] == ["train"]:
         return train(argv[1:])
     if argv[:1] == ["sandbox"]:
-        from sparring.sandbox_cli import app as sandbox_app
-
-        return int(sandbox_app.cli(prog="sparring sandbox", args=argv[1:] or ["--help"]) or 0)
+        return sandbox(argv[1:])
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
         raise registry.UnknownName(registry.unknown("command", argv[0], COMMANDS))
     return int(app.cli(prog="sparring", description=terminal.DESCRIPTION, args=argv or ["--help"]) or 0)

@@ -100,7 +100,7 @@ def test_every_probe_is_well_formed(probe: Probe) -> None:
     assert probe.what.endswith(".")
     assert bool(probe.then) or probe.breach is not Breach.NEXT_SEES
     assert bool(probe.collect) or probe.breach is not Breach.LEAKS
-    assert set(probe.stopped_by) <= {"cgroup", *(field.name for field in fields(Defences))}
+    assert set(probe.stopped_by) <= {"cgroup", "own_rootfs", *(field.name for field in fields(Defences))}
 
 
 @pytest.mark.slow

@@ -100,7 +100,12 @@ def test_no_words_show_the_help_with_every_command(capsys):
     assert all(f"• {command} " in shown for command in COMMANDS)
 
 
-@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS if name != "train"), ("train", "spiral")])
+PLAIN = [name for name in COMMANDS if name not in ("train", "sandbox")]
+
+
+@pytest.mark.parametrize(
+    "command", [(), *((name,) for name in PLAIN), ("train", "spiral"), ("sandbox", "run"), ("sandbox", "selftest")]
+)
 def test_help_describes_every_option(capsys, command, wide):
     assert main([*command, "--help"]) == 0
     lines = [line.strip("│ ") for line in capsys.readouterr().out.splitlines()]
@@ -182,7 +187,8 @@ def test_envs_lists_everything_registered(answer, capsys, wide):
 def test_doctor_says_what_is_missing_and_the_command_for_it(answer, capsys, monkeypatch, wide):
     here = answer("doctor")
     assert here["python"]
-    assert here["missing"] == {"train": []}
+    assert here["missing"] == {"train": [], "code": [], "docker": []}
+    assert set(here["sandbox"]) == {"namespaces", "docker"}
     monkeypatch.setattr(registry, "installed", lambda module: False)
     assert main(["doctor"]) == 0
     assert 'pip install "sparring[train]"' in capsys.readouterr().out

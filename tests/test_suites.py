@@ -21,6 +21,13 @@ class Constant:
         return Reply(self.answer)
 
 
+class Broken(Constant):
+    """Never answers."""
+
+    async def act(self, observation):
+        raise OSError("the model is gone")
+
+
 @pytest.fixture
 def constant(monkeypatch):
     monkeypatch.setattr(suites, "_agent", lambda spec, kwargs: Constant())
@@ -39,7 +46,7 @@ def test_a_suite_has_a_line_for_every_part_and_keeps_its_episodes(constant, tmp_
 def test_faults_of_ours_are_no_wrong_answers(constant, monkeypatch):
     part = suites.SUITES["code"][0]
     match = suites._match("code", part, Constant(), 0, 0)
-    broken = suites._match("code", part, None, 1, 0)
+    broken = suites._match("code", part, Broken(), 1, 0)
     scored = suites.score("x", suites.play([match, broken]))
     assert (scored.accuracy.n, scored.faults) == (1, 1)
 

@@ -65,7 +65,7 @@ PROBES = (
                 pass
         """,
         breach=Breach.FLOODS,
-        ends=CONFUSED,
+        ends=(*CONFUSED, "output_limit"),
     ),
     probe(
         "H05 bottomless arguments",
