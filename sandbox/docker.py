@@ -93,12 +93,11 @@ class _Container:
 
     has_cgroup = True
 
-    def __init__(self, container: Any, folder: str) -> None:
-        self.container, self.folder = container, folder
-        self._limits: Limits | None = None
+    def __init__(self, container: Any, folder: str, limits: Limits) -> None:
+        self.container, self.folder, self._limits = container, folder, limits
 
     def limit(self, limits: Limits) -> None:
-        if self._limits is not None and _engine_limits(limits) != _engine_limits(self._limits):
+        if _engine_limits(limits) != _engine_limits(self._limits):
             self.container.update(**_engine_limits(limits))
         self._limits = limits
 
@@ -180,7 +179,7 @@ def _start(client: Any, image: str, limits: Limits, defences: Defences) -> Worke
                 container.remove(force=True)
                 raise SandboxUnavailable(f"a container's fork-server did not connect: {complaint or error}") from error
         os.unlink(path)
-        return start_worker(channel, _Container(container, folder), defences, START_SECONDS)
+        return start_worker(channel, _Container(container, folder, limits), defences, START_SECONDS)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -82,6 +82,12 @@ def test_memory_of_all_processes_together_is_bounded(box):
     assert "-9" in box.run(code, limits=Limits(memory_bytes=128 * MIB)).stdout
 
 
+def test_limits_change_from_run_to_run(box):
+    code = "x = bytearray(200 * 2**20)\nprint(len(x))"
+    for memory, status in ((64, "memory"), (512, "ok"), (96, "memory"), (1024, "ok")):
+        assert box.run(code, limits=Limits(memory_bytes=memory * MIB)).status == status
+
+
 def test_streams_arrive_apart_and_any_bytes_are_text(box):
     outcome = box.run("import sys\nprint('out')\nprint('err', file=sys.stderr)\nsys.stdout.buffer.write(b'\\xff\\x00')")
     assert outcome.stderr == "err\n"
