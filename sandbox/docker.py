@@ -53,6 +53,8 @@ class Engine:
                 self._order()
             self._order()
         found = self._spares.get()
+        with self._lock:
+            self._ordered -= 1
         if isinstance(found, BaseException):
             raise found
         return found
