@@ -270,11 +270,11 @@ def test_a_cell_that_dies_or_hangs_is_undone(box, cell):
 
 def test_branches_know_nothing_of_each_other(box):
     with box.session() as left:
-        left.run("log = ['root']\nopen('f', 'w').write('root')")
+        left.run("import os\nlog = ['root']\nopen('f', 'w').write('root')")
         with left.fork() as right, right.fork() as deep:
             left.run("log.append('left'); open('f', 'a').write(' left')")
-            right.run("log.append('right'); open('/work/f', 'a').write(' right')")
-            show = "print(log, open('f').read(), open('/work/f').read())"
+            right.run("log.append('right'); open(os.path.join('/work', 'f'), 'a').write(' right')")
+            show = "print(log, open('f').read(), open(os.path.join('/work', 'f')).read())"
             assert left.run(show).stdout == "['root', 'left'] root left root left\n"
             assert right.run(show).stdout == "['root', 'right'] root right root right\n"
             assert deep.run(show).stdout == "['root'] root root\n"
