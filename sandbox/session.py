@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from sparring.sandbox.border import outcome_of, require_inside, source_bytes
 from sparring.sandbox.types import Answer, Limits, Outcome, SessionEnded
 from sparring.sandbox.wire import decode_value, encode_value
 from sparring.sandbox.worker import Died, Host, OutOfMemory, Worker
@@ -67,9 +68,7 @@ class Session:
 
         Raises SessionEnded; ValueError for text that is no UTF-8.
         """
-        from sparring.sandbox.sandbox import _source, outcome_of
-
-        source = _source(cell)
+        source = source_bytes(cell)
         held = self._tree.holders[self._node]
         header = {"op": "cell", "node": self._node, "branch": held > 1, "replace": held == 1}
         try:
@@ -87,8 +86,6 @@ class Session:
 
         args: plain values. A call that dies or hangs takes the branch with it. Raises SessionEnded, ValueError.
         """
-        from sparring.sandbox.sandbox import outcome_of
-
         arguments = encode_value(list(args))
         refused = self._own_node()
         if refused is not None:
@@ -122,9 +119,7 @@ class Session:
 
     def put(self, path: str, data: bytes) -> None:
         """Write a file into the branch's /work."""
-        from sparring.sandbox.sandbox import _require_inside
-
-        _require_inside(path)
+        require_inside(path)
         if len(data) > self._tree.limits.file_bytes:
             raise ValueError(f"a file must be at most file_bytes={self._tree.limits.file_bytes}, got {len(data)}")
         refused = self._own_node()
@@ -134,9 +129,7 @@ class Session:
 
     def get(self, path: str) -> bytes:
         """Read a regular file of the branch's /work. Raises FileNotFoundError with what was found instead."""
-        from sparring.sandbox.sandbox import _require_inside
-
-        _require_inside(path)
+        require_inside(path)
         answer, data = self._ask({"op": "get", "node": self._node, "path": path})
         if not answer["found"]:
             raise FileNotFoundError(answer["problem"])

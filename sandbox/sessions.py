@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sparring.sandbox.box import BOX, NOW, collect, copied, remove_tree, write_files
-from sparring.sandbox.program import CONTROL, Node, become, die, prepare
+from sparring.sandbox.node import Node
+from sparring.sandbox.program import CONTROL, become, die, prepare
 from sparring.sandbox.watched import FAILED, MALFORMED, Ask, Report, Watched, children, kill, oom_kills, reaped, wait
 from sparring.sandbox.wire import Closed, receive_frame, send_frame
 

@@ -1,0 +1,169 @@
+"""Inside: a paused interpreter of a session, which runs cells and forks itself into further ones.
+
+Its cells are a candidate's, so nothing that it says is trusted; process 1 watches it from outside.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import linecache
+import os
+import random
+import resource
+import socket
+import stat
+import threading
+import types
+from typing import Any, NoReturn
+
+from sparring.sandbox.box import BOX, NOW
+from sparring.sandbox.program import CONTROL, exit_status, flush, report
+from sparring.sandbox.wire import Closed, decode_value, encode_value, receive_frame, send_frame
+
+
+class Node:
+    """A paused interpreter: runs what process 1 sends, and forks itself into further nodes."""
+
+    def __init__(self, control: socket.socket, namespace: dict[str, Any]) -> None:
+        self.control, self.namespace = control, namespace
+        self.children: list[int] = []
+        self.cells = 0
+
+    def serve(self) -> NoReturn:
+        """Obey until process 1 hangs up."""
+        send_frame(self.control, {"ready": True})
+        while True:
+            try:
+                header, body, descriptors = _receive_with_descriptors(self.control)
+            except (Closed, OSError, ValueError):
+                os._exit(0)
+            if header["op"] == "fork":
+                self.fork(header, descriptors)
+            elif header["op"] == "reap":
+                os.close(descriptors[0])
+                send_frame(self.control, {"waited": os.waitpid(header["pid"], 0)[1]})
+                self.children.remove(header["pid"])
+            else:
+                self.act(header, body, descriptors)
+
+    def fork(self, header: dict[str, Any], descriptors: list[int]) -> None:
+        """Answer with the child's process number, or with why this state cannot be forked faithfully."""
+        refusal = _unforkable(header["branch"], descriptors[0])
+        if refusal:
+            os.close(descriptors[0])
+            return send_frame(self.control, {"refusal": refusal})
+        for pid in list(self.children):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                self.children.remove(pid)
+        state = random.getstate()
+        pid = os.fork()
+        if pid == 0:
+            self._wake(descriptors[0], header["place"])
+            random.setstate(state)
+            return None
+        os.close(descriptors[0])
+        self.children.append(pid)
+        return send_frame(self.control, {"pid": pid})
+
+    def _wake(self, control: int, place: str) -> None:
+        """In the child: a channel of its own, and its own copy of the files, open ones included."""
+        self.children = []
+        self.control.close()
+        os.dup2(control, CONTROL, inheritable=False)
+        os.close(control)
+        self.control = socket.socket(fileno=CONTROL)
+        for descriptor in _descriptors():
+            _reopen(descriptor, place)
+        here = os.getcwd()
+        os.chdir(NOW + here.removeprefix(place) if here.startswith(place) else here)
+
+    def act(self, header: dict[str, Any], body: bytes, descriptors: list[int]) -> None:
+        """Run a cell or call a function, with output going to the given descriptors meanwhile."""
+        out, err = descriptors
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        os.close(out)
+        os.close(err)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        soft = int(used.ru_utime + used.ru_stime + header["cpu_seconds"]) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+        answer = self._cell(body) if header["op"] == "cell" else self._call(header)
+        flush()
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        os.close(null)
+        send_frame(self.control, {"op": "ended", **answer})
+
+    def _cell(self, code: bytes) -> dict[str, Any]:
+        self.cells += 1
+        file = f"cell_{self.cells}.py"
+        try:
+            exec(_compiled(code, file), self.namespace)
+        except SystemExit as stop:
+            status = exit_status(stop.code)
+            flush()
+            os._exit(status)
+        except BaseException as error:  # noqa: BLE001
+            report(error, file)
+            return {"failed": True, "memory": isinstance(error, MemoryError)}
+        return {"failed": False}
+
+    def _call(self, header: dict[str, Any]) -> dict[str, Any]:
+        try:
+            function = self.namespace[header["function"]]
+            return {"failed": False, "value": encode_value(function(*decode_value(header["arguments"])))}
+        except BaseException as error:  # noqa: BLE001
+            report(error, f"cell_{self.cells}.py")
+            return {"failed": True, "memory": isinstance(error, MemoryError)}
+
+
+def _compiled(code: bytes, file: str) -> types.CodeType:
+    text = code.decode()
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    return compile(text, file, "exec", dont_inherit=True)
+
+
+def _receive_with_descriptors(sock: socket.socket) -> tuple[dict[str, Any], bytes, list[int]]:
+    """A frame, preceded by one byte that carries descriptors."""
+    marker, descriptors, _, _ = socket.recv_fds(sock, 1, 2)
+    if not marker:
+        raise Closed
+    return (*receive_frame(sock), descriptors)
+
+
+def _unforkable(branch: bool, ours: int) -> str:
+    """Why a fork would not be a faithful copy; empty where it is."""
+    if threading.active_count() > 1:
+        names = ", ".join(thread.name for thread in threading.enumerate()[1:4])
+        return f"{threading.active_count() - 1} threads are still running ({names}), and a fork loses them: join them"
+    for descriptor in _descriptors() - {ours}:
+        try:
+            mode = os.fstat(descriptor).st_mode
+            path = os.readlink(f"/proc/self/fd/{descriptor}")
+        except OSError:
+            continue
+        if branch and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+            return f"descriptor {descriptor} is a pipe or socket, which both branches would share: close it"
+        if stat.S_ISREG(mode) and path.startswith(BOX) and path.endswith(" (deleted)"):
+            return f"descriptor {descriptor} is a deleted file, which both branches would share: close it"
+    return ""
+
+
+def _descriptors() -> set[int]:
+    return {int(name) for name in os.listdir("/proc/self/fd") if int(name) > CONTROL}
+
+
+def _reopen(descriptor: int, place: str) -> None:
+    """Give an open file of the parent's folder a counterpart in ours: same mode, same offset, not shared."""
+    try:
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        if not path.startswith(f"{place}/") or not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL) & ~(os.O_CREAT | os.O_TRUNC | os.O_EXCL)
+        own = os.open(NOW + path.removeprefix(place), flags)
+    except OSError:
+        return
+    os.lseek(own, os.lseek(descriptor, 0, os.SEEK_CUR), os.SEEK_SET)
+    os.dup2(own, descriptor, os.get_inheritable(descriptor))
+    os.close(own)
