@@ -6,6 +6,8 @@ their number, whatever they do to escape each other's view.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 import os
 import time
@@ -16,7 +18,9 @@ from sparring.sandbox.types import MIB, Limits
 ROOT = Path("/sys/fs/cgroup")
 OWN_MEMORY = 48 * MIB
 """What the fork-server itself may hold, beside the programs."""
-OWN_PROCESSES = 4
+OWN_PROCESSES = 2
+"""bubblewrap and the fork-server."""
+LEFT_SECONDS = 60.0
 _numbers = itertools.count()
 
 
@@ -35,6 +39,7 @@ class Cgroup:
         for version, parents in ((2, _version_2()), (1, _version_1())):
             if not parents:
                 continue
+            _remove_left_behind(tuple(parents.values()))
             folders = {controller: parent / name for controller, parent in parents.items()}
             try:
                 for folder in set(folders.values()):
@@ -105,6 +110,16 @@ def _version_2() -> dict[str, Path]:
     except (OSError, StopIteration):
         return {}
     return {"memory": parent, "pids": parent} if {"memory", "pids"} <= set(found) else {}
+
+
+@functools.cache
+def _remove_left_behind(parents: tuple[Path, ...]) -> None:
+    """Groups whose maker was killed: old, of no living process, and empty, or else the kernel keeps them."""
+    for folder in (folder for parent in set(parents) for folder in parent.glob("sparring-*")):
+        with contextlib.suppress(OSError):
+            old = time.time() - folder.stat().st_mtime > LEFT_SECONDS
+            if old and not Path("/proc", folder.name.split("-")[1]).exists():
+                folder.rmdir()
 
 
 def _remove(folders: dict[str, Path]) -> None:

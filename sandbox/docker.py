@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sparring.sandbox import rootfs, seccomp
-from sparring.sandbox.cgroups import OWN_MEMORY, OWN_PROCESSES
+from sparring.sandbox.cgroups import OWN_MEMORY
 from sparring.sandbox.defences import Defences
 from sparring.sandbox.types import Limits, SandboxUnavailable
 from sparring.sandbox.worker import Worker, start_worker
@@ -221,7 +221,7 @@ def _options(folder: str, limits: Limits, defences: Defences) -> dict[str, Any]:
     if defences.memory_limit:
         options |= {**_engine_limits(limits), "nano_cpus": min(2, os.cpu_count() or 1) * 10**9}
     if defences.pid_limit:
-        options["pids_limit"] = limits.processes + OWN_PROCESSES
+        options["pids_limit"] = limits.processes + 1  # the fork-server
     profile = json.dumps(seccomp.docker_profile()) if defences.seccomp else "unconfined"
     options["security_opt"] = [*options["security_opt"], f"seccomp={profile}"]
     return options

@@ -10,21 +10,29 @@ import linecache
 import os
 import random
 import resource
-import socket
 import stat
-import threading
+import sys
 import types
+from _socket import socket
+from _thread import _count as count_threads
 from typing import Any, NoReturn
 
 from sparring.sandbox.box import BOX, NOW
 from sparring.sandbox.program import CONTROL, exit_status, flush, report
-from sparring.sandbox.wire import Closed, decode_value, encode_value, receive_frame, send_frame
+from sparring.sandbox.wire import (
+    Closed,
+    decode_value,
+    encode_value,
+    receive_descriptors,
+    receive_frame,
+    send_frame,
+)
 
 
 class Node:
     """A paused interpreter: runs what process 1 sends, and forks itself into further nodes."""
 
-    def __init__(self, control: socket.socket, namespace: dict[str, Any]) -> None:
+    def __init__(self, control: socket, namespace: dict[str, Any]) -> None:
         self.control, self.namespace = control, namespace
         self.children: list[int] = []
         self.cells = 0
@@ -71,7 +79,7 @@ class Node:
         self.control.close()
         os.dup2(control, CONTROL, inheritable=False)
         os.close(control)
-        self.control = socket.socket(fileno=CONTROL)
+        self.control = socket(fileno=CONTROL)
         for descriptor in _descriptors():
             _reopen(descriptor, place)
         here = os.getcwd()
@@ -124,19 +132,18 @@ def _compiled(code: bytes, file: str) -> types.CodeType:
     return compile(text, file, "exec", dont_inherit=True)
 
 
-def _receive_with_descriptors(sock: socket.socket) -> tuple[dict[str, Any], bytes, list[int]]:
+def _receive_with_descriptors(sock: socket) -> tuple[dict[str, Any], bytes, list[int]]:
     """A frame, preceded by one byte that carries descriptors."""
-    marker, descriptors, _, _ = socket.recv_fds(sock, 1, 2)
-    if not marker:
-        raise Closed
+    descriptors = receive_descriptors(sock)
     return (*receive_frame(sock), descriptors)
 
 
 def _unforkable(branch: bool, ours: int) -> str:
     """Why a fork would not be a faithful copy; empty where it is."""
-    if threading.active_count() > 1:
-        names = ", ".join(thread.name for thread in threading.enumerate()[1:4])
-        return f"{threading.active_count() - 1} threads are still running ({names}), and a fork loses them: join them"
+    if count_threads():
+        known = sys.modules["threading"].enumerate()[1:4] if "threading" in sys.modules else []
+        names = ", ".join(thread.name for thread in known) or "started by hand"
+        return f"{count_threads()} threads are still running ({names}), and a fork loses them: join them"
     for descriptor in _descriptors() - {ours}:
         try:
             mode = os.fstat(descriptor).st_mode

@@ -13,12 +13,14 @@ import os
 import random
 import resource
 import signal
-import socket
 import sys
-import threading
 import traceback
 import types
-from collections.abc import Callable
+from _signal import signal as set_handler  # type: ignore[import-not-found]  # the public one goes through `enum`, which touches fifty pages more
+from _socket import AF_UNIX, SOCK_STREAM, socket
+from _thread import _count as count_threads
+from _thread import allocate_lock
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from sparring.sandbox import forks
@@ -58,9 +60,9 @@ def become(limits: dict[str, Any], streams: tuple[int, int, int], control: int |
     if control is not None:
         os.dup2(control, CONTROL, inheritable=False)
     os.closerange(CONTROL + (control is not None), 4096)
-    for name, value in limits["resources"].items():
-        resource.setrlimit(getattr(resource, name), tuple(value))
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, limit in limits["resources"]:
+        resource.setrlimit(number, limit)
+    set_handler(signal.SIGINT, signal.default_int_handler)
     os.chdir(f"{NOW}/work")
 
 
@@ -77,30 +79,36 @@ def hide_ourselves(path: list[str]) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "sparring"]:
         del sys.modules[name]
     sys.argv, sys.path = [FILE], [f"{NOW}/work", *path]
-    open_streams()
-
-
-def prepare(seed: int, host: list[str]) -> dict[str, Any]:
-    """The namespace of a new program: an empty `__main__`, seeded `random`, and the host's functions as builtins."""
     main = types.ModuleType("__main__")
     main.__dict__["__builtins__"] = builtins
     main.__file__ = FILE
     sys.modules["__main__"] = main
+    random.seed(0)
+    open_streams()
+
+
+def prepare(seed: int, host: Sequence[str]) -> dict[str, Any]:
+    """The namespace of a new program: an empty `__main__`, seeded `random`, and the host's functions as builtins."""
     forks.begin()
-    random.seed(seed)
+    if seed:
+        random.seed(seed)
     for name in host:
         setattr(builtins, name, _host_function(name))
-    return main.__dict__
+    return sys.modules["__main__"].__dict__
 
 
 def _host_function(name: str) -> Callable[..., Any]:
-    lock = threading.Lock()
+    lock = allocate_lock()
 
     def call(*args: Any, **kwargs: Any) -> Any:
         question = encode_value((args, kwargs))
-        with lock, socket.fromfd(CONTROL, socket.AF_UNIX, socket.SOCK_STREAM) as control:
-            send_frame(control, {"op": "host", "name": name, "arguments": question})
-            answer, _ = receive_frame(control)
+        with lock:
+            control = socket(AF_UNIX, SOCK_STREAM, 0, os.dup(CONTROL))
+            try:
+                send_frame(control, {"op": "host", "name": name, "arguments": question})
+                answer, _ = receive_frame(control)
+            finally:
+                control.close()
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return decode_value(answer["value"])
@@ -113,8 +121,8 @@ def run_to_the_end(code: bytes, namespace: dict[str, Any]) -> NoReturn:
     """Run a program as an interpreter would, exit handlers included."""
     status = execute(code, namespace)
     try:
-        if threading.active_count() > 1:
-            threading._shutdown()  # type: ignore[attr-defined]
+        if count_threads() and "threading" in sys.modules:
+            sys.modules["threading"]._shutdown()
         atexit._run_exitfuncs()
     finally:
         flush()

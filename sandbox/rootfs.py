@@ -19,7 +19,7 @@ from pathlib import Path
 
 from sparring.sandbox.types import SandboxUnavailable
 
-INSIDE = ("wire", "forks", "box", "program", "node", "watched", "sessions", "server")
+INSIDE = ("wire", "forks", "box", "program", "node", "watched", "ahead", "sessions", "server")
 """The modules of ours that run inside."""
 LEFT_OUT = shutil.ignore_patterns(
     "site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "turtle.py", "ensurepip",

@@ -10,7 +10,9 @@ cleaned, or that has served long enough is replaced; a program that meets a dyin
 from __future__ import annotations
 
 import asyncio
+import operator
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -51,7 +53,8 @@ class Sandbox:
         self.limits, self.workers, self.defences = limits, workers, defences
         self.tier = tiers.tier(backend, limits, tuple(packages), defences)
         self._free = threading.Semaphore(workers)
-        self._idle: list[Worker] = []
+        self._idle: deque[Worker] = deque()
+        self._alive = 0
         self._lock = threading.Lock()
         self._closed = False
 
@@ -84,14 +87,12 @@ class Sandbox:
         names, contents = file_parts(files, limits)
         for path in collect:
             require_inside(path)
-        header = {
-            "op": "run",
-            "sizes": [len(source), len(stdin), *map(len, contents)],
-            "files": names,
-            "collect": list(collect),
-            "seed": seed,
-            "host": list(host),
-        }
+        header: dict[str, Any] = {"op": "run"}
+        if stdin or contents:
+            header |= {"sizes": [len(source), len(stdin), *map(len, contents)], "files": names}
+        header |= {"collect": list(collect)} if collect else {}
+        header |= {"seed": operator.index(seed)} if seed else {}
+        header |= {"host": list(host)} if host else {}
         body = b"".join([source, stdin, *contents])
         return self._twice(lambda worker: _run_once(worker, header, body, limits, host))
 
@@ -118,7 +119,7 @@ class Sandbox:
         """End everything."""
         with self._lock:
             self._closed = True
-            idle, self._idle = self._idle, []
+            idle, self._idle = self._idle, deque()
         for worker in idle:
             worker.kill()
         self.tier.close()
@@ -142,24 +143,31 @@ class Sandbox:
             try:
                 outcome = attempt(worker)
             except OutOfMemory:
-                worker.kill()
+                self._kill(worker)
                 return Outcome("memory", signal=9)
             except Died as death:
-                worker.kill()
+                self._kill(worker)
                 return Outcome("sandbox_died", error=str(death))
             except BaseException:
-                worker.kill()
+                self._kill(worker)
                 raise
             self._keep(worker)
             return outcome
 
     def _take(self) -> Worker:
+        """The one that has rested longest, whose next fork is most surely ready; a new one while there are too few."""
         with self._lock:
             if self._closed:
                 raise RuntimeError("this sandbox is closed")
-            if self._idle:
-                return self._idle.pop()
-        return self.tier.start()
+            if self._idle and self._alive >= self.workers:
+                return self._idle.popleft()
+            self._alive += 1
+        try:
+            return self.tier.start()
+        except BaseException:
+            with self._lock:
+                self._alive -= 1
+            raise
 
     def _keep(self, worker: Worker) -> None:
         """Put a worker back, or end it if it is not as it was."""
@@ -169,18 +177,23 @@ class Sandbox:
             if keep:
                 self._idle.append(worker)
         if not keep:
-            worker.kill()
+            self._kill(worker)
+
+    def _kill(self, worker: Worker) -> None:
+        with self._lock:
+            self._alive -= 1
+        worker.kill()
 
     def _give_back(self, worker: Worker, alive: bool) -> None:
         """A session has ended."""
         if alive:
             self._keep(worker)
         else:
-            worker.kill()
+            self._kill(worker)
         self._free.release()
 
     def _drop(self, worker: Worker) -> None:
-        worker.kill()
+        self._kill(worker)
         self._free.release()
 
 

@@ -1,6 +1,7 @@
 """The fork-server: process 1 of the process namespace of every sandbox, whatever the tier.
 
-It holds a warm interpreter and runs a program by forking it, so that starting costs a fork and not an interpreter.
+It holds a warm interpreter and runs a program by forking it, so that starting costs a fork and not an interpreter; the
+fork for the next program is made ahead, while nobody waits and nothing of the last program is left.
 What it reports is what the kernel says of the program's process and what the program wrote: claims, never verdicts.
 Nothing that a verdict is compared with ever enters. What a program leaves behind (processes, files) is removed before
 the answer is given; where that fails, `clean` is false and the host throws the whole sandbox away.
@@ -13,111 +14,133 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import json
 import os
 import signal
-import socket
 import sys
+from _socket import AF_UNIX, socket
 from collections.abc import Callable
 from typing import Any
 
 from sparring.sandbox import forks
 
 forks.put_off()
+ARCHIVES = "bz2", "lzma", "zlib"
+for name in ARCHIVES:  # `shutil` would load six libraries for them, and every library makes every fork dearer
+    sys.modules[name] = None  # type: ignore[assignment]
 
-from sparring.sandbox.box import BOX, collect, make_places, wipe, write_files
-from sparring.sandbox.program import adopt_orphans, become, die, hide_ourselves, prepare, run_to_the_end, set_dumpable
+from sparring.sandbox.ahead import Ahead
+from sparring.sandbox.box import BOX, collect, make_places, wipe
+from sparring.sandbox.program import adopt_orphans, hide_ourselves, set_dumpable
 from sparring.sandbox.sessions import Sessions
-from sparring.sandbox.watched import Report, Watched, children, kill, oom_kills, wait
-from sparring.sandbox.wire import (
-    Closed,
-    receive_exactly,
-    receive_frame,
-    receive_header,
-    send_frame,
-    send_parts,
-)
+from sparring.sandbox.watched import Report, Watched, children, kill, oom_kills, unread, wait
+from sparring.sandbox.wire import Closed, receive_exactly, receive_frame, receive_order, send_frame, send_parts
 
 PRELOADED = (
     "abc bisect collections.abc contextlib copy dataclasses datetime enum functools heapq io itertools json math "
     "operator re string textwrap time types typing"
 )
 """What programs import most; every module more makes every fork dearer."""
+REHEARSAL = """
+from typing import Any, Dict, List, Optional, Tuple
+for kind in (int, float, str, bool, Any):
+    List[kind], List[List[kind]], Dict[str, kind], Optional[kind], Tuple[kind, kind]
+def f(x: int) -> str:
+    return f"{x}"
+for i in range(9):
+    try:
+        assert f(i)
+        raise ValueError(i)
+    except Exception as error:
+        str(error)
+"""
+"""Has the interpreter make, once and for all forks, what it makes when it first compiles and runs something, and the
+annotations that most programs begin with."""
 SOCKET = "/run/sparring/socket"
 """Where a tier without inherited descriptors offers its channel."""
+ANSWER = (
+    '{"op": "done", "status": "%s", "exit_code": %s, "signal": %s, "seconds": %f, "clean": %s, "sizes": %s, '
+    '"files": %s, "problem": %s}'
+)
+"""By hand: `json` would touch sixty pages more, which the next fork shares and which therefore have to be copied."""
 
 
 class Server:
     """Answers the host's requests, one at a time."""
 
-    def __init__(self, host: socket.socket, options: dict[str, Any]) -> None:
+    def __init__(self, host: socket, options: dict[str, Any]) -> None:
         self.host, self.options = host, options
         self.null = os.open(os.devnull, os.O_RDONLY)
         self.sessions = Sessions(self.null, self.ask)
+        self.limits: dict[str, Any] = {}
 
     def serve(self) -> None:
         """Answer until the host hangs up."""
+        while True:
+            ahead = Ahead(self.host, self.null, self.limits)
+            order, size, frame = self._next()
+            if order["op"] == "run":
+                ahead.begin(frame)
+                self.run(order, ahead)
+            else:
+                ahead.dismiss()
+                self.serve_session(order, size)
+
+    def _next(self) -> tuple[dict[str, Any], int, bytes]:
+        """An order; it names limits only where they are others than before."""
+        order, size, frame = receive_order(self.host)
+        self.limits = order.get("limits", self.limits)
+        return order, size, frame
+
+    def serve_session(self, order: dict[str, Any], size: int) -> None:
+        """A session, from its first order to its last."""
         operations: dict[str, Callable[[dict[str, Any], bytes], Report]] = {
             name: getattr(self.sessions, name) for name in ("open", "cell", "call", "drop", "put", "get")
         }
         operations["reset"] = self.reset
         while True:
-            header, size = receive_header(self.host)
-            if header["op"] == "run":
-                self.run(header, size)
-                continue
-            answer, parts = operations[header["op"]](header, receive_exactly(self.host, size))
-            send_parts(self.host, {"op": "done", **answer}, parts)
+            answer, parts = operations[order["op"]]({**order, "limits": self.limits}, receive_exactly(self.host, size))
+            send_parts(self.host, json.dumps({"op": "done", **answer}).encode(), parts)
+            if order["op"] == "reset":
+                return
+            order, size, _ = self._next()
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """Have the host answer a program's question."""
         send_frame(self.host, question)
         return receive_frame(self.host)[0]
 
-    def run(self, header: dict[str, Any], size: int) -> None:
-        """Run a program to its end, then leave nothing of it. Its text is read by its own process only."""
-        here, there = socket.socketpair() if header["host"] else (None, None)
-        watched = Watched(header["limits"])
+    def run(self, order: dict[str, Any], program: Ahead) -> None:
+        """See a program to its end, then leave nothing of it."""
         ooms = oom_kills()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                code, stdin, files = _split(header["sizes"], receive_exactly(self.host, size))
-                write_files(header["files"], files)
-                control = there.fileno() if there else None
-                streams = (_as_file(stdin) if stdin else self.null, watched.out.write_end, watched.err.write_end)
-                become(watched.limits, streams, control)
-                run_to_the_end(code, prepare(header["seed"], header["host"]))
-            finally:
-                die()
-        watched.close_writers()
-        if there:
-            there.close()
-        watched.watch(pid, here, self.ask)
+        watched = Watched(self.limits, program.read_ends)
+        watched.watch(program.pid, program.control if "host" in order else None, self.ask)
         if watched.status:
-            kill(pid)
-        waited = wait(pid)
-        if self._has_unread():
-            raise Closed  # the channel is in the middle of a frame
+            kill(program.pid)
+        waited = wait(program.pid)
+        if unread(self.host.fileno()):
+            raise Closed  # it has not read all that was meant for it: the channel is in the middle of a frame
         self.kill_all()
         watched.drain()
         ended = watched.note_ending(waited)
-        if here:
-            here.close()
+        program.control.close()
         if oom_kills() > ooms and watched.status != "ok":
             watched.status = "memory"
-        collected, problem = collect(header["collect"], watched.limits["file_bytes"])
+        files, problem = collect(order["collect"], self.limits["file_bytes"]) if "collect" in order else ([], "")
         clean = wipe() if self.options["wipe"] else True
-        answer, parts = watched.report({**ended, "clean": clean, "problem": problem}, collected)
-        send_parts(self.host, {"op": "done", **answer}, parts)
+        parts = [*watched.parts(), *(content for _, content in files)]
+        head = ANSWER % (
+            watched.status,
+            *("null" if number is None else number for number in ended.values()),
+            watched.seconds,
+            "true" if clean else "false",
+            [len(part) for part in parts],
+            json.dumps([name for name, _ in files]) if files else "[]",
+            json.dumps(problem) if problem else '""',
+        )
+        send_parts(self.host, head.encode(), parts)
         del parts
         watched.close()
-
-    def _has_unread(self) -> bool:
-        """Whether a program's process died before it had read all that was meant for it."""
-        try:
-            return bool(self.host.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-        except BlockingIOError:
-            return False
 
     def reset(self, header: dict[str, Any], body: bytes) -> Report:
         """End a session: no process and no file of it is left."""
@@ -127,14 +150,16 @@ class Server:
 
     def kill_all(self) -> None:
         """End every other process of the namespace, and reap it."""
-        while True:
-            if self.options["kill"]:
-                _kill_the_rest()
-            try:
-                if not any(os.waitpid(-1, 0 if self.options["kill"] else os.WNOHANG)):
+        try:
+            while True:
+                if os.waitpid(-1, os.WNOHANG)[0]:
+                    continue
+                if not self.options["kill"]:
                     return
-            except ChildProcessError:
-                return
+                _kill_the_rest()
+                os.waitpid(-1, 0)
+        except ChildProcessError:  # the rule: a process of the namespace is a child of ours, or a descendant of one
+            return
 
 
 def _kill_the_rest() -> None:
@@ -147,22 +172,6 @@ def _kill_the_rest() -> None:
         os.kill(-1, signal.SIGKILL)
 
 
-def _as_file(data: bytes) -> int:
-    descriptor = os.open(BOX, os.O_TMPFILE | os.O_RDWR, 0o600)
-    os.write(descriptor, data)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
-
-
-def _split(sizes: list[int], body: bytes) -> tuple[bytes, bytes, list[bytes]]:
-    """Code, standard input and files out of one body."""
-    parts, start = [], 0
-    for size in sizes:
-        parts.append(body[start : start + size])
-        start += size
-    return parts[0], parts[1], parts[2:]
-
-
 def _hardened(options: dict[str, Any]) -> None:
     """No signal of a program reaches process 1 that has no handler for it, and none may look into it."""
     if options["signals_ignored"]:
@@ -173,13 +182,13 @@ def _hardened(options: dict[str, Any]) -> None:
         adopt_orphans()
 
 
-def _host_socket() -> socket.socket:
+def _host_socket() -> socket:
     """The channel: descriptor 0, or the socket that the tier has mounted."""
     if len(sys.argv) > 1:
-        host = socket.socket(socket.AF_UNIX)
+        host = socket(AF_UNIX)
         host.connect(SOCKET)
         return host
-    host = socket.socket(fileno=os.dup(0))
+    host = socket(fileno=os.dup(0))
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
@@ -194,9 +203,12 @@ def main() -> None:
     _hardened(options)
     for name in PRELOADED.split():
         importlib.import_module(name)
+    for name in ("shutil", *ARCHIVES):  # programs get their own
+        del sys.modules[name]
     os.chmod(BOX, 0o700)
     make_places()
     hide_ourselves(options["path"])
+    exec(compile(REHEARSAL, "rehearsal", "exec", dont_inherit=True), {})
     gc.collect()
     gc.freeze()
     send_frame(host, {"op": "ready", "python": sys.version.split()[0]})

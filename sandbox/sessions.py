@@ -7,7 +7,7 @@ whoever runs can always lie at the same place, and those of the others under a n
 from __future__ import annotations
 
 import os
-import socket
+from _socket import socket, socketpair
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from sparring.sandbox.box import BOX, NOW, collect, copied, remove_tree, write_f
 from sparring.sandbox.node import Node
 from sparring.sandbox.program import CONTROL, become, die, prepare
 from sparring.sandbox.watched import FAILED, MALFORMED, Ask, Report, Watched, children, kill, oom_kills, reaped, wait
-from sparring.sandbox.wire import Closed, receive_frame, send_frame
+from sparring.sandbox.wire import Closed, receive_frame, send_descriptors, send_frame
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Branch:
 
     number: int
     pid: int
-    control: socket.socket
+    control: socket
     parent: int | None = None
     hidden: str = field(init=False)
 
@@ -33,7 +33,7 @@ class Branch:
 
     def send(self, header: dict[str, Any], body: bytes, descriptors: list[int]) -> None:
         """A message with descriptors."""
-        socket.send_fds(self.control, [b"+"], descriptors)
+        send_descriptors(self.control, descriptors)
         send_frame(self.control, header, body)
 
     def kill(self) -> None:
@@ -53,14 +53,14 @@ class Sessions:
 
     def open(self, header: dict[str, Any], body: bytes) -> Report:
         """The first node of a session: a fork of this interpreter that has run nothing yet."""
-        here, there = socket.socketpair()
+        here, there = socketpair()
         pid = os.fork()
         if pid == 0:
             try:
                 become(header["limits"], (self.null, self.null, self.null), there.fileno())
                 there.detach()
                 namespace = prepare(header["seed"], header["host"])
-                Node(socket.socket(fileno=CONTROL), namespace).serve()
+                Node(socket(fileno=CONTROL), namespace).serve()
             finally:
                 die()
         there.close()
@@ -75,7 +75,7 @@ class Sessions:
         self._hide()
         if not copied(parent.hidden):
             return self._refuse(parent, "its files do not fit twice into file_bytes, and a branch has its own copy")
-        here, there = socket.socketpair()
+        here, there = socketpair()
         parent.send({"op": "fork", "branch": header["branch"], "place": parent.hidden}, b"", [there.fileno()])
         there.close()
         here.settimeout(5.0)
@@ -104,16 +104,18 @@ class Sessions:
         return {**answer, "node": branch.number}, data
 
     def _act(self, branch: Branch, header: dict[str, Any], body: bytes) -> Report:
-        watched = Watched(header["limits"])
+        out, err = os.pipe(), os.pipe()
+        watched = Watched(header["limits"], (out[0], err[0]))
         ooms = oom_kills()
         message: dict[str, Any] = {
             key: header[key] for key in ("op", "function", "arguments", "cpu_seconds") if key in header
         }
         try:
-            branch.send(message, body, [watched.out.write_end, watched.err.write_end])
+            branch.send(message, body, [out[1], err[1]])
         except OSError:
             watched.status = "signal"
-        watched.close_writers()
+        os.close(out[1])
+        os.close(err[1])
         watched.watch(branch.pid, branch.control, self.ask)
         alive = watched.answer is not None and not watched.status
         more: dict[str, Any] = {"alive": alive, "clean": True, "exit_code": None, "signal": None}
@@ -189,7 +191,7 @@ class Sessions:
         self.branches.clear()
         self.active = None
 
-    def _add(self, pid: int, control: socket.socket, parent: int | None) -> int:
+    def _add(self, pid: int, control: socket, parent: int | None) -> int:
         self.count += 1
         self.branches[self.count] = Branch(self.count, pid, control, parent)
         return self.count

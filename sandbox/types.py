@@ -73,17 +73,23 @@ class Limits:
                 raise ValueError(f"{item.name} must be between {low} and {most[item.name]}, got {value!r}")
 
     def resources(self, session: bool, cgroup: bool) -> dict[str, tuple[int, int]]:
-        """Resource limits of a program's process: name -> (soft, hard)."""
+        """Resource limits of a program's process: name -> (soft, hard).
+
+        Processes are left to the cgroup where there is one: the kernel counts this limit per user, and all containers
+        of an engine have the same.
+        """
         cpu = math.ceil(self.cpu_seconds)
-        memory = max(2**30, 4 * self.memory_bytes) if cgroup else self.memory_bytes + 64 * MIB
-        return {
+        bounds = {
             "RLIMIT_CPU": (cpu, resource.RLIM_INFINITY if session else cpu + 1),
             "RLIMIT_FSIZE": (self.file_bytes, self.file_bytes),
             "RLIMIT_NOFILE": (self.open_files, self.open_files),
-            "RLIMIT_NPROC": (self.processes + 1, self.processes + 1),
             "RLIMIT_CORE": (0, 0),
-            "RLIMIT_AS" if cgroup else "RLIMIT_DATA": (memory, memory),
         }
+        if cgroup:
+            memory = max(2**30, 4 * self.memory_bytes)
+            return {**bounds, "RLIMIT_AS": (memory, memory)}
+        data, processes = self.memory_bytes + 64 * MIB, self.processes + 1
+        return {**bounds, "RLIMIT_DATA": (data, data), "RLIMIT_NPROC": (processes, processes)}
 
 
 @dataclass(frozen=True, slots=True)

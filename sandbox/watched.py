@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import mmap
 import os
 import select
 import signal
-import socket
+import sys
 import time
+from _socket import MSG_DONTWAIT, socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -28,6 +30,7 @@ MALFORMED = (Closed, OSError, ValueError, KeyError, TypeError, RecursionError)
 """What comes of a program that writes to our channel whatever it likes."""
 
 CHUNK = 1 << 16
+FIONREAD = 0x541B
 QUICK_MS = 3
 Report = tuple[dict[str, Any], Sequence[bytes | memoryview]]
 """A header for the host, and the parts of the body behind it."""
@@ -41,16 +44,17 @@ class Stream:
 
     _spare: ClassVar[list[mmap.mmap]] = []
 
-    def __init__(self, limit: int) -> None:
-        self.limit, self.size = limit, 0
-        self.read_end, self.write_end = os.pipe()
+    def __init__(self, limit: int, read_end: int) -> None:
+        self.limit, self.size, self.read_end = limit, 0, read_end
         self._kept = self._spare.pop() if self._spare else self._buffer(limit)
         if len(self._kept) != limit + CHUNK:
             self._kept = self._buffer(limit)
 
     @staticmethod
     def _buffer(limit: int) -> mmap.mmap:
-        return mmap.mmap(-1, limit + CHUNK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        buffer = mmap.mmap(-1, limit + CHUNK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        buffer.madvise(mmap.MADV_DONTFORK)
+        return buffer
 
     def read(self) -> bool:
         """Take what is there; False at the end of the stream."""
@@ -66,10 +70,8 @@ class Stream:
 
     def drain(self) -> None:
         """Take what is still in the pipe, and close it."""
-        os.set_blocking(self.read_end, False)
-        with contextlib.suppress(BlockingIOError):
-            while not self.flooded and self.read():
-                pass
+        while not self.flooded and unread(self.read_end):
+            self.read()
         os.close(self.read_end)
 
     @property
@@ -93,19 +95,14 @@ class Stream:
 class Watched:
     """A program that is running: its streams, its deadline, and how it ended."""
 
-    def __init__(self, limits: dict[str, Any]) -> None:
+    def __init__(self, limits: dict[str, Any], read_ends: tuple[int, int]) -> None:
         self.limits = limits
-        self.out, self.err = Stream(limits["output_bytes"]), Stream(limits["output_bytes"])
+        self.out, self.err = (Stream(limits["output_bytes"], descriptor) for descriptor in read_ends)
         self.streams = {stream.read_end: stream for stream in (self.out, self.err)}
         self.status = ""
         self.inbox = bytearray()
         self.answer: dict[str, Any] | None = None
         self.seconds = 0.0
-
-    def close_writers(self) -> None:
-        """Once the program has them."""
-        os.close(self.out.write_end)
-        os.close(self.err.write_end)
 
     def drain(self) -> None:
         """Take what is still in the pipes, and close them."""
@@ -114,9 +111,9 @@ class Watched:
             if stream.flooded:
                 self.status = "output_limit"
 
-    def frames(self, control: socket.socket) -> Iterator[dict[str, Any]]:
+    def frames(self, control: socket) -> Iterator[dict[str, Any]]:
         """The messages that have arrived whole. Raises ValueError for what is none, Closed at the end."""
-        data = control.recv(1 << 16, socket.MSG_DONTWAIT)
+        data = control.recv(1 << 16, MSG_DONTWAIT)
         if not data:
             raise Closed
         self.inbox += data
@@ -131,7 +128,7 @@ class Watched:
             del self.inbox[: HEADER.size + head]
             yield message
 
-    def watch(self, pid: int, control: socket.socket | None, ask: Ask) -> None:
+    def watch(self, pid: int, control: socket | None, ask: Ask) -> None:
         """Read and relay until the process has ended, has answered, or must be ended."""
         started = time.monotonic()
         deadline = started + self.limits["wall_seconds"]
@@ -169,7 +166,7 @@ class Watched:
             os.close(process)
             self.seconds = time.monotonic() - started
 
-    def _converse(self, control: socket.socket, ask: Ask) -> float:
+    def _converse(self, control: socket, ask: Ask) -> float:
         """A program asks the host, or a node says that it is done. Returns the seconds that the host took."""
         waited = 0.0
         for message in self.frames(control):
@@ -183,9 +180,13 @@ class Watched:
                 send_frame(control, answer)
         return waited
 
+    def parts(self) -> list[bytes | memoryview]:
+        """What was written."""
+        return [self.out.part(), self.err.part()]
+
     def report(self, more: dict[str, Any], files: list[tuple[str, bytes]]) -> Report:
         """What the host is told, and the streams and files behind it."""
-        parts: list[bytes | memoryview] = [self.out.part(), self.err.part(), *(content for _, content in files)]
+        parts = [*self.parts(), *(content for _, content in files)]
         header = {
             "status": self.status,
             "seconds": self.seconds,
@@ -211,6 +212,11 @@ class Watched:
             return {"exit_code": code, "signal": None}
         self.status = "timeout" if -code == signal.SIGXCPU else "signal"
         return {"exit_code": None, "signal": -code}
+
+
+def unread(descriptor: int) -> int:
+    """Bytes that a pipe or socket holds."""
+    return int.from_bytes(fcntl.ioctl(descriptor, FIONREAD, bytes(4)), sys.byteorder)
 
 
 def kill(pid: int) -> None:

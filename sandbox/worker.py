@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 from sparring.sandbox import rootfs
 from sparring.sandbox.defences import Defences
 from sparring.sandbox.types import Limits, SandboxUnavailable, ToolError
-from sparring.sandbox.wire import Closed, decode_value, encode_value, receive_frame, send_frame
+from sparring.sandbox.wire import Closed, decode_value, encode_value, receive_frame, send_frame, send_order
 
 GRACE_SECONDS = 5.0
 """How much later than the program's own limit an answer may come before the sandbox counts as dead."""
@@ -68,7 +69,7 @@ class Worker:
     def __init__(self, channel: socket.socket, box: Box, defences: Defences) -> None:
         self.channel, self.box, self.defences = channel, box, defences
         self.runs = self.calls = 0
-        self.limits: Limits | None = None
+        self.limits: tuple[Limits, bool] | None = None
         self.clean = True
 
     def request(
@@ -87,11 +88,12 @@ class Worker:
         self, header: dict[str, Any], body: bytes, limits: Limits, host: Host, session: bool, deadline: float
     ) -> tuple[dict[str, Any], bytes]:
         with _deadly():
-            if limits != self.limits:
+            if (limits, session) != self.limits:
                 self.box.limit(limits)
-                self.limits = limits
+                self.limits = limits, session
+                header = {**header, "limits": self._limits(limits, session)}
             ooms = self.box.oom_kills()
-            send_frame(self.channel, {**header, "limits": self._limits(limits, session)}, body)
+            send_order(self.channel, header, body)
         while True:
             with _deadly():
                 self.channel.settimeout(max(0.001, deadline - time.monotonic()))
@@ -111,14 +113,14 @@ class Worker:
     def _limits(self, limits: Limits, session: bool) -> dict[str, Any]:
         resources = limits.resources(session, self.box.has_cgroup)
         if not self.defences.pid_limit:
-            del resources["RLIMIT_NPROC"]
+            resources.pop("RLIMIT_NPROC", None)
         if not self.defences.memory_limit:
             resources.pop("RLIMIT_DATA", None), resources.pop("RLIMIT_AS", None)
         return {
             "wall_seconds": limits.wall_seconds,
             "output_bytes": limits.output_bytes if self.defences.output_cap else 64 * 2**20,
             "file_bytes": limits.file_bytes,
-            "resources": resources,
+            "resources": [(getattr(resource, name), limit) for name, limit in resources.items()],
         }
 
     def _serve(self, question: dict[str, Any], host: Host, limits: Limits) -> dict[str, Any]:

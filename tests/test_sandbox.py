@@ -18,6 +18,7 @@ from sparring.sandbox import (
     SandboxUnavailable,
     SessionEnded,
     ToolError,
+    cgroups,
 )
 from sparring.sandbox.wire import decode_value, encode_value
 
@@ -159,7 +160,7 @@ def test_input_that_cannot_run_is_refused_before_anything_starts(arguments, mess
     with Sandbox() as box:
         with pytest.raises(ValueError, match=message):
             box.run(**arguments)
-        assert box._idle == []
+        assert not box._idle
 
 
 @pytest.mark.parametrize(
@@ -429,3 +430,17 @@ def test_values_that_lie_about_themselves_do_not_cross():
     for value in (Liar(3), [Liar(3)], object(), cyclic, range(3), {1: {2: print}}):
         with pytest.raises(ValueError, match=r"plain|nested"):
             encode_value(value)
+
+
+def test_a_group_left_by_a_killed_process_is_removed(monkeypatch):
+    group = cgroups.Cgroup.create()
+    if group is None:
+        pytest.skip("no control group may be made here")
+    parent = group.folders["memory"].parent
+    group.close()
+    left = parent / "sparring-999999999-0-main"
+    left.mkdir(exist_ok=True)
+    monkeypatch.setattr(cgroups, "LEFT_SECONDS", -1.0)
+    cgroups._remove_left_behind.cache_clear()
+    cgroups.Cgroup.create().close()
+    assert not left.exists()

@@ -287,4 +287,18 @@ PROBES = (
         """,
         then_ends=("nonzero",),
     ),
+    probe(
+        "X33 the fork for the next program",
+        what="Looks for the process that waits to become the next program, to stop it or to write into it.",
+        program=r"""
+        for _ in range(200):
+            found = others()
+            for pid in found:
+                os.kill(pid, signal.SIGSTOP)
+                breach(pid)
+            time.sleep(0.001)
+        held()
+        """,
+        then=ALONE,
+    ),
 )

@@ -1,0 +1,74 @@
+"""Inside: the fork for the next program, made ahead, while nobody waits and nothing of the last program is left."""
+
+from __future__ import annotations
+
+import os
+from _socket import socket, socketpair
+from typing import Any
+
+from sparring.sandbox.box import BOX, write_files
+from sparring.sandbox.program import become, die, prepare, run_to_the_end
+from sparring.sandbox.watched import wait
+from sparring.sandbox.wire import Closed, receive_exactly, receive_order
+
+
+class Ahead:
+    """A fork of this interpreter that waits to become a program. The program's text is read by its own process only,
+    from the host's channel: the interpreter that the next program is a fork of never holds it.
+    """
+
+    def __init__(self, host: socket, null: int, limits: dict[str, Any]) -> None:
+        self.control, there = socketpair()
+        out, err = os.pipe(), os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                self.control.close()
+                _become_a_program(there, host, (null, out[1], err[1]), limits)
+            except Closed:
+                os._exit(0)
+            finally:
+                die()
+        there.close()
+        os.close(out[1])
+        os.close(err[1])
+        self.read_ends = out[0], err[0]
+
+    def begin(self, order: bytes) -> None:
+        """Let it become this program. Raises OSError where it has died of itself."""
+        self.control.sendall(order)
+
+    def dismiss(self) -> None:
+        """No program comes next."""
+        self.control.close()
+        wait(self.pid)
+        for descriptor in self.read_ends:
+            os.close(descriptor)
+
+
+def _become_a_program(control: socket, host: socket, streams: tuple[int, int, int], limits: dict[str, Any]) -> None:
+    order, size, _ = receive_order(control)
+    code, stdin, files = receive_exactly(host, size), b"", []
+    if "sizes" in order:
+        code, stdin, *files = _split(order["sizes"], code)
+        write_files(order["files"], files)
+    null, out, err = streams
+    stdin_file = _as_file(stdin) if stdin else null
+    become(order.get("limits", limits), (stdin_file, out, err), control.fileno() if "host" in order else None)
+    run_to_the_end(code, prepare(order.get("seed", 0), order.get("host", ())))
+
+
+def _as_file(data: bytes) -> int:
+    descriptor = os.open(BOX, os.O_TMPFILE | os.O_RDWR, 0o600)
+    os.write(descriptor, data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _split(sizes: list[int], body: bytes) -> list[bytes]:
+    """Code, standard input and files out of one body."""
+    parts, start = [], 0
+    for size in sizes:
+        parts.append(body[start : start + size])
+        start += size
+    return parts
