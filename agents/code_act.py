@@ -17,8 +17,10 @@ from sparring.agents.code_prompts import code_act_prompt
 from sparring.agents.models import Completion, LanguageModel
 from sparring.agents.models.batching import Batched
 from sparring.agents.models.conversation import Conversation, message
+from sparring.agents.models.openai import OpenAIModel
 from sparring.types import Observation, Policy, Reply, Sampling
 
+SERVED = "openai:"
 WRITING = Sampling(temperature=0.1, max_new_tokens=512, decoding="free")
 
 
@@ -91,12 +93,18 @@ def _notes(written: CodeProgram, programs: int) -> dict[str, Any]:
 
 
 def load_models(names: Sequence[str], device: str = "auto") -> list[LanguageModel]:
-    """In-process models by name, path or hub id. Raises MissingExtra."""
+    """Models by name, path or hub id; `openai:NAME` is one behind a server. Raises MissingExtra."""
+    return [_load_model(name, device) for name in names]
+
+
+def _load_model(name: str, device: str) -> LanguageModel:
+    if name.startswith(SERVED):
+        return OpenAIModel(name.removeprefix(SERVED))
     registry.require("torch", "train")
     registry.require("transformers", "train")
     from sparring.agents.models.transformers import TransformersModel
 
-    return [TransformersModel(name, device=device) for name in names]
+    return TransformersModel(name, device=device)
 
 
 @registry.agents.register("code-act", family="code", extra="train")

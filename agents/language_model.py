@@ -19,6 +19,7 @@ import numpy as np
 from sparring import registry
 from sparring.agents.models import LanguageModel
 from sparring.agents.models.batching import Batched
+from sparring.agents.models.openai import OpenAIModel
 from sparring.agents.prompts import Template, template
 from sparring.types import Observation, Policy, Reply, Sampling, Segment
 
@@ -46,8 +47,49 @@ class _Law:
     """Running sum of the probabilities, scaled to end at 1."""
 
 
-class LanguageModelAgent:
-    """Plays with a language model. `trainable=False` freezes it: its trajectories never enter a loss."""
+class WritingAgent:
+    """Plays with a language model that writes freely: a parser looks for the action in what it wrote."""
+
+    def __init__(
+        self,
+        model: LanguageModel | Batched,
+        *,
+        prompt: str = "bracket",
+        sampling: Sampling = Sampling(decoding="free"),  # noqa: B008  (frozen)
+        name: str | None = None,
+        trainable: bool = False,
+    ) -> None:
+        """`trainable=False` freezes it: its trajectories never enter a loss."""
+        self._batched = model if isinstance(model, Batched) else Batched(model)
+        self.model = self._batched.model
+        self.template: Template = template(prompt)
+        self.sampling = sampling
+        self.name = name or self.model.name
+        self._trainable = trainable
+        self._prompt = lru_cache(maxsize=4096)(self._encode_prompt)
+
+    @property
+    def policy(self) -> Policy:
+        """Which weights act now."""
+        return Policy(self.model.name, self.model.weights_version, trainable=self._trainable)
+
+    async def act(self, observation: Observation) -> Reply:
+        """Write, and take the action out of it."""
+        prompt = self._prompt(observation.text)
+        completion = await self._batched.generate(prompt, self.sampling, observation.seed)
+        action = self.template.parse(self.model.decode(completion.token_ids))
+        segments = (
+            Segment("prompt", prompt),
+            Segment("generated", completion.token_ids, completion.logprobs),
+        )
+        return Reply(action, segments, weights_version=completion.weights_version, stop_reason=completion.stop_reason)
+
+    def _encode_prompt(self, text: str) -> tuple[int, ...]:
+        return tuple(self.model.chat(self.template.messages(text)))
+
+
+class LanguageModelAgent(WritingAgent):
+    """Chooses among the legal actions by the model's own law, where they are finite, and writes elsewhere."""
 
     def __init__(
         self,
@@ -58,28 +100,18 @@ class LanguageModelAgent:
         name: str | None = None,
         trainable: bool = False,
     ) -> None:
-        self._batched = model if isinstance(model, Batched) else Batched(model)
-        self.model = self._batched.model
-        self.template: Template = template(prompt)
-        self.sampling = sampling
-        self.name = name or self.model.name
-        self._trainable = trainable
+        """`sampling.decoding="free"`: it writes everywhere."""
+        super().__init__(model, prompt=prompt, sampling=sampling, name=name, trainable=trainable)
         self._opening = tuple(self.model.encode(self.template.opening))
-        self._prompt = lru_cache(maxsize=4096)(self._encode_prompt)
         self._options = lru_cache(maxsize=4096)(self._encode_options)
         self._laws: dict[tuple[str, tuple[str, ...]], _Law] = {}
         self._laws_version = self.model.weights_version
-
-    @property
-    def policy(self) -> Policy:
-        """Which weights act now."""
-        return Policy(self.model.name, self.model.weights_version, trainable=self._trainable)
 
     async def act(self, observation: Observation) -> Reply:
         """Choose among the legal actions where they are finite, else write freely."""
         if self.sampling.decoding == "legal" and observation.legal_actions:
             return await self._choose(observation)
-        return await self._write(observation)
+        return await super().act(observation)
 
     async def action_law(self, observation: Observation) -> dict[str, float]:
         """The exact probability of every legal action."""
@@ -124,19 +156,6 @@ class LanguageModelAgent:
             tuple(map(float, weights)),
             tuple(map(float, np.cumsum(weights / weights.sum()))),
         )
-
-    async def _write(self, observation: Observation) -> Reply:
-        prompt = self._prompt(observation.text)
-        completion = await self._batched.generate(prompt, self.sampling, observation.seed)
-        action = self.template.parse(self.model.decode(completion.token_ids))
-        segments = (
-            Segment("prompt", prompt),
-            Segment("generated", completion.token_ids, completion.logprobs),
-        )
-        return Reply(action, segments, weights_version=completion.weights_version, stop_reason=completion.stop_reason)
-
-    def _encode_prompt(self, text: str) -> tuple[int, ...]:
-        return tuple(self.model.chat(self.template.messages(text)))
 
     def _encode_options(self, actions: tuple[str, ...]) -> tuple[_Option, ...]:
         spelled = [tuple(self.model.encode(action)) for action in actions]
@@ -199,3 +218,11 @@ def nano(**kwargs: str) -> LanguageModelAgent:
 def model(argument: str, **kwargs: str) -> LanguageModelAgent:
     """Any causal language model: `model:PATH` or `model:HUB-ID`."""
     return build(argument, **kwargs)
+
+
+@registry.agents.register("openai", family="language model", extra="openai")
+def served(argument: str, *, prompt: str = "boxed", max_new_tokens: int = 1024) -> WritingAgent:
+    """A model behind an OpenAI-compatible server, writing freely: `openai:NAME`, with OPENAI_BASE_URL set."""
+    return WritingAgent(
+        OpenAIModel(argument), prompt=prompt, sampling=Sampling(max_new_tokens=max_new_tokens, decoding="free")
+    )

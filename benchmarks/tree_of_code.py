@@ -6,8 +6,8 @@
 
 Every method meets the same tasks with the same seeds, so methods that write the same programs score the same.
 By default the model is a script (`scripted_programmer`): it knows the right program and makes seeded mistakes, so that
-the algorithms are compared and not a model. `--model smollm2` plays with SmolLM2-135M as it is. An OpenAI-compatible
-endpoint has no backend yet; with one, a name for it here would be all that is missing.
+the algorithms are compared and not a model. `--model smollm2` plays with SmolLM2-135M as it is, `--model openai:NAME`
+with the model that the server at OPENAI_BASE_URL knows by this name.
 
 What a script can show of the paper's claims (arXiv 2412.15305), because it follows from the algorithm:
 - width pays: independent programs and a vote repair slips that no error message points at, at a price in tokens;
@@ -163,7 +163,7 @@ def main() -> None:
     """Measure and print."""
     names = [method.name for method in methods()]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="scripted", help="scripted, smollm2, or any path or hub id")
+    parser.add_argument("--model", default="scripted", help="scripted, smollm2, openai:NAME, or any path or hub id")
     parser.add_argument("--tasks", type=int, default=200, help="one episode each")
     parser.add_argument("--split", default="held_out", choices=("train", "held_out"))
     parser.add_argument("--methods", nargs="*", default=names, choices=names)

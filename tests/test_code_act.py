@@ -139,5 +139,5 @@ def test_whatever_the_model_writes_there_is_an_action(texts, observation):
 
 
 def test_a_script_writes_but_does_not_score():
-    with pytest.raises(TypeError, match="it has no probabilities"):
+    with pytest.raises(TypeError, match="it shows no probabilities"):
         script([])[0].score([[1]], [[[2]]])

@@ -19,15 +19,15 @@ class Completion:
     """What a model generated for one prompt."""
 
     token_ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
-    """[len(token_ids)], nats, under the sampling law (after temperature and top-p)."""
+    logprobs: tuple[float, ...] | None
+    """[len(token_ids)], nats, under the sampling law (after temperature and top-p); None where the model hides them."""
     stop_reason: str
     """eos, or length."""
     weights_version: str
 
 
 class LanguageModel(Protocol):
-    """Three verbs. Implementations: `agents.models.transformers.TransformersModel`."""
+    """Three verbs. Implementations: `TransformersModel` (in process), `OpenAIModel` (behind a server, text only)."""
 
     name: str
     weights_version: str
