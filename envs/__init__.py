@@ -23,10 +23,12 @@ def make(env_id: str, view: View = "text", **kwargs: Any) -> Any:
 
     view: "text" (strings in, strings out) or "discrete" (`Discrete` actions, a tensor and an action mask).
     kwargs: the environment's own.
-    Raises UnknownName with the nearest ids.
+    Raises UnknownName with the nearest ids, ValueError for a view that there is not.
     """
     if view not in ("text", "discrete"):
         raise ValueError(f"view must be 'text' or 'discrete', got {view!r}")
+    if view == "discrete" and registry.envs.row(env_id).seats == 1:
+        raise ValueError(f"{env_id} takes any text as an action, so it has no discrete view: leave out view")
     env = registry.envs.make(env_id, **kwargs)
     if view == "text":
         return env
@@ -37,7 +39,9 @@ def make(env_id: str, view: View = "text", **kwargs: Any) -> Any:
 
 def _make_for_gymnasium(env_id: str, **kwargs: Any) -> Any:
     if registry.envs.row(env_id).seats == 1:
-        return registry.envs.make(env_id, **kwargs)
+        if "opponent" in kwargs or "seat" in kwargs:
+            raise ValueError(f"{env_id} has one seat: leave out opponent and seat")
+        return make(env_id, **kwargs)
     from sparring.envs.single_seat import SingleSeat
 
     return SingleSeat(env_id, **kwargs)

@@ -5,6 +5,7 @@ gymnasium.make("sparring.envs:sparring/KuhnPoker-v0", opponent="constant:bet", s
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Literal
 
 import gymnasium
@@ -14,6 +15,7 @@ from sparring.rollout import act_now
 from sparring.types import Agent, Observation, derive_seed
 
 Seat = Literal["player_0", "player_1", "random"]
+_episodes = itertools.count()
 
 
 class SingleSeat(gymnasium.Env[Any, Any]):
@@ -59,7 +61,7 @@ class SingleSeat(gymnasium.Env[Any, Any]):
         if self._asked_seat == "random":
             self._seat = "player_0" if derive_seed(self._seed, "seat") % 2 else "player_1"
         self._env.reset(seed=self._seed, options=options)
-        self._opponent_turn = 0
+        self._opponent_turn, self._episode = 0, f"single-seat-{next(_episodes)}"
         self._play_opponent()
         return self._observation(), self._info()
 
@@ -107,6 +109,7 @@ class SingleSeat(gymnasium.Env[Any, Any]):
             state_key=info.get("state_key"),
             turn=turn,
             seed=derive_seed(self._seed, seat, turn),
+            episode=self._episode,
         )
 
     def _observation(self) -> Any:

@@ -12,6 +12,7 @@ A session is a tree of paused interpreters. Running a cell forks one; the child,
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import importlib
 import json
@@ -41,6 +42,8 @@ PRELOADED = (
     "operator re string textwrap time types typing"
 )
 """What programs import most; every module more makes every fork dearer."""
+OURS = errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN
+"""What can go wrong in a session through nobody's doing; the rest is what its cells did to its files and channels."""
 REHEARSAL = """
 from typing import Any, Dict, List, Optional, Tuple
 for kind in (int, float, str, bool, Any):
@@ -99,7 +102,13 @@ class Server:
         }
         operations["reset"] = self.reset
         while True:
-            answer, parts = operations[order["op"]]({**order, "limits": self.limits}, receive_exactly(self.host, size))
+            body = receive_exactly(self.host, size)
+            try:
+                answer, parts = operations[order["op"]]({**order, "limits": self.limits}, body)
+            except OSError as error:
+                if error.errno in OURS:
+                    raise
+                answer, parts = {"status": "broken", "error": f"{type(error).__name__}: {error}"}, []
             send_parts(self.host, json.dumps({"op": "done", **answer}).encode(), parts)
             if order["op"] == "reset":
                 return

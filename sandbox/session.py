@@ -9,6 +9,7 @@ What a fork cannot copy is refused with a reason: running threads, and (for real
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -22,6 +23,14 @@ from sparring.sandbox.worker import Died, Host, OutOfMemory, Worker
 GiveBack = Callable[[Worker, bool], None]
 
 
+class Ruined(SessionEnded):
+    """What ran in the session has ended all of it; `fate` is how."""
+
+    def __init__(self, reason: str, fate: Outcome) -> None:
+        super().__init__(reason)
+        self.fate = fate
+
+
 class _Tree:
     """The worker that all branches of a session share, and who holds which node."""
 
@@ -29,19 +38,29 @@ class _Tree:
         self.worker, self.limits, self.host, self.give_back = worker, limits, host, give_back
         self.holders: Counter[int] = Counter()
         self.over = ""
+        self.fate: Outcome | None = None
+        """How the programs in it ended it, where it was they."""
 
     def ask(self, header: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
-        """Raises SessionEnded where the worker is gone."""
+        """Raises Ruined where its programs have ended it, SessionEnded where it is over for another reason."""
         if self.over:
             raise SessionEnded(self.over)
         try:
-            return self.worker.request(header, body, self.limits, self.host, session=True)
+            answer, data = self.worker.request(header, body, self.limits, self.host, session=True)
         except OutOfMemory:
-            self.end("the session is over: its programs used up the memory of the whole sandbox", alive=False)
-            raise
+            raise self._ruined("used up the memory of the whole sandbox", Outcome("memory", signal=9)) from None
         except Died as death:
             self.end(f"the session's sandbox died: {death}", alive=False)
             raise SessionEnded(self.over) from death
+        if answer["status"] == "broken":
+            reason = f"broke its files or channels ({answer['error']})"
+            raise self._ruined(reason, Outcome("nonzero", exit_code=1, stderr=f"a program of the session {reason}"))
+        return answer, data
+
+    def _ruined(self, what: str, fate: Outcome) -> Ruined:
+        self.fate = fate
+        self.end(f"the session is over: a program in it {what}", alive=False)
+        return Ruined(self.over, fate)
 
     def end(self, reason: str, alive: bool) -> None:
         if not self.over:
@@ -54,6 +73,7 @@ class Session:
 
     def __init__(self, tree: _Tree, node: int) -> None:
         self._tree, self._node, self._closed = tree, node, False
+        self._fate: Outcome | None = None
         tree.holders[node] += 1
 
     @classmethod
@@ -69,12 +89,14 @@ class Session:
         Raises SessionEnded; ValueError for text that is no UTF-8.
         """
         source = source_bytes(cell)
+        if self._tree.fate is not None:
+            return self._tree.fate
         held = self._tree.holders[self._node]
         header = {"op": "cell", "node": self._node, "branch": held > 1, "replace": held == 1}
         try:
             answer, data = self._ask({**header, "cpu_seconds": self._tree.limits.cpu_seconds}, source)
-        except OutOfMemory:
-            return Outcome("memory", signal=9)
+        except Ruined as ruined:
+            return ruined.fate
         if answer["status"] == "refused":
             return Outcome("refused", error=answer["error"])
         if answer["node"] != self._node:
@@ -84,9 +106,13 @@ class Session:
     def call(self, function: str, args: Sequence[Any] = ()) -> Answer:
         """Call a function that the session's cells have defined, in place.
 
-        args: plain values. A call that dies or hangs takes the branch with it. Raises SessionEnded, ValueError.
+        args: plain values. A call that dies or hangs takes the branch with it: later calls answer as it did.
+        Raises SessionEnded, ValueError.
         """
         arguments = encode_value(list(args))
+        fate = self._fate or self._tree.fate
+        if fate is not None:
+            return Answer(fate)
         refused = self._own_node()
         if refused is not None:
             return Answer(refused)
@@ -94,11 +120,11 @@ class Session:
         header = {"op": "call", "node": self._node, "function": function, "arguments": arguments, "cpu_seconds": cpu}
         try:
             answer, data = self._ask(header)
-        except OutOfMemory:
-            return Answer(Outcome("memory", signal=9))
+        except Ruined as ruined:
+            return Answer(ruined.fate)
         outcome = outcome_of(answer, data)
         if not answer["alive"]:
-            self._closed = True
+            self._closed, self._fate = True, outcome
             self._release("its interpreter was ended by a call")
         if not outcome.ok:
             return Answer(outcome)
@@ -177,7 +203,8 @@ class Session:
             return
         if any(tree.holders.values()):
             if not tree.holders[self._node]:
-                tree.ask({"op": "drop", "node": self._node})
+                with contextlib.suppress(Ruined):
+                    tree.ask({"op": "drop", "node": self._node})
             return
         try:
             answer, _ = tree.worker.request({"op": "reset"}, b"", tree.limits, {})

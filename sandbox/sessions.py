@@ -6,6 +6,7 @@ whoever runs can always lie at the same place, and those of the others under a n
 
 from __future__ import annotations
 
+import json
 import os
 from _socket import socket, socketpair
 from dataclasses import dataclass, field
@@ -14,8 +15,20 @@ from typing import Any
 from sparring.sandbox.box import BOX, NOW, collect, copied, remove_tree, write_files
 from sparring.sandbox.node import Node
 from sparring.sandbox.program import CONTROL, become, die, prepare
-from sparring.sandbox.watched import FAILED, MALFORMED, Ask, Report, Watched, children, kill, oom_kills, reaped, wait
-from sparring.sandbox.wire import Closed, receive_frame, send_descriptors, send_frame
+from sparring.sandbox.watched import (
+    FAILED,
+    MALFORMED,
+    MAX_ANSWER,
+    Ask,
+    Report,
+    Watched,
+    children,
+    kill,
+    oom_kills,
+    reaped,
+    wait,
+)
+from sparring.sandbox.wire import Closed, decode_value, receive_frame, send_descriptors, send_frame
 
 
 @dataclass(slots=True)
@@ -76,10 +89,10 @@ class Sessions:
         if not copied(parent.hidden):
             return self._refuse(parent, "its files do not fit twice into file_bytes, and a branch has its own copy")
         here, there = socketpair()
-        parent.send({"op": "fork", "branch": header["branch"], "place": parent.hidden}, b"", [there.fileno()])
-        there.close()
         here.settimeout(5.0)
-        answer = self._answer_of(parent)
+        fork = {"op": "fork", "branch": header["branch"], "place": parent.hidden}
+        answer = self._asked(parent, fork, there.fileno())
+        there.close()
         if type(answer.get("pid")) is not int or answer["pid"] < 2:
             here.close()
             return self._refuse(parent, str(answer.get("refusal", "the session's interpreter does not answer")))
@@ -120,9 +133,9 @@ class Sessions:
         alive = watched.answer is not None and not watched.status
         more: dict[str, Any] = {"alive": alive, "clean": True, "exit_code": None, "signal": None}
         if watched.answer is not None and alive:
-            failed = bool(watched.answer.get("failed")) or (header["op"] == "call" and "value" not in watched.answer)
+            failed = bool(watched.answer.get("failed")) or (header["op"] == "call" and not _has_value(watched.answer))
             watched.status = ("memory" if watched.answer.get("memory") else "nonzero") if failed else "ok"
-            more |= {"exit_code": int(failed), "value": watched.answer.get("value")}
+            more |= {"exit_code": int(failed), "value": None if failed else watched.answer.get("value")}
         else:
             self._kill_with_descendants(branch)
         watched.drain()
@@ -139,11 +152,17 @@ class Sessions:
         parent = self.branches.get(branch.parent or 0)
         if parent is None:
             return wait(branch.pid)
-        try:
-            parent.send({"op": "reap", "pid": branch.pid}, b"", [self.null])
-            return int(self._answer_of(parent).get("waited", FAILED))
-        except (OSError, ValueError, TypeError):
+        waited = self._asked(parent, {"op": "reap", "pid": branch.pid}, self.null).get("waited")
+        if not isinstance(waited, int) or not 0 <= waited < 1 << 16:
             return FAILED
+        return waited if os.WIFEXITED(waited) or os.WIFSIGNALED(waited) else FAILED
+
+    def _asked(self, branch: Branch, question: dict[str, Any], descriptor: int) -> dict[str, Any]:
+        try:
+            branch.send(question, b"", [descriptor])
+        except OSError:
+            return {}
+        return self._answer_of(branch)
 
     def _answer_of(self, branch: Branch) -> dict[str, Any]:
         """A node's answer, which may be anything if its cells were hostile."""
@@ -224,3 +243,12 @@ class Sessions:
     def _refuse(self, parent: Branch, reason: str) -> Report:
         self._show(parent.number)
         return {"status": "refused", "error": reason, "node": parent.number}, []
+
+
+def _has_value(answer: dict[str, Any]) -> bool:
+    """Whether an answer holds a value that the host will be able to read."""
+    try:
+        decode_value(answer["value"])
+        return len(json.dumps(answer["value"])) < MAX_ANSWER - MAX_ANSWER // 8
+    except (KeyError, ValueError, RecursionError):
+        return False

@@ -194,6 +194,11 @@ def test_long_output_is_cut_in_the_middle_and_says_so():
     assert "\n87\n" not in seen
 
 
+def test_a_warning_stands_before_what_was_printed_and_an_error_after():
+    assert output_of(Outcome("ok", stdout="42\n", stderr="a warning\n")) == "a warning\n42"
+    assert output_of(Outcome("nonzero", stdout="42\n", stderr="an error\n")) == "42\nan error"
+
+
 def test_how_far_a_stopped_program_came_is_not_shown():
     assert output_of(Outcome("timeout", stdout="1\n2\n")) == output_of(Outcome("timeout", stdout="1\n2\n3\n"))
     assert last_line_of(Outcome("timeout", stdout="1\n2\n")) == ""

@@ -175,6 +175,28 @@ def test_the_opponent_moves_first_when_our_seat_is_second():
     assert (reward, terminated, truncated, info["illegal"]) == (-1.0, True, False, False)
 
 
+def test_opponents_that_remember_can_tell_environments_and_episodes_apart():
+    opponent, seen = Scripted("0", "1", "2"), []
+    act = opponent.act
+
+    async def remembering(observation):
+        seen.append(observation.episode)
+        return await act(observation)
+
+    opponent.act = remembering
+    tables = [gymnasium.make("sparring.envs:sparring/TicTacToe-v0", opponent=opponent, seat="player_1") for _ in "ab"]
+    for table in [*tables, tables[0]]:
+        table.reset(seed=0)
+    assert len(set(seen)) == 3
+    assert all(seen)
+
+
+@pytest.mark.parametrize("option", [{"view": "discrete"}, {"opponent": "random"}, {"seat": "player_1"}])
+def test_what_a_single_seat_cannot_have_is_said_in_a_line(option):
+    with pytest.raises(ValueError, match="leave out"):
+        gymnasium.make("sparring.envs:sparring/ToolTasks-v0", **option)
+
+
 def test_an_opponent_that_forfeits_at_once_ends_the_episode_at_the_first_step():
     env = gymnasium.make("sparring.envs:sparring/KuhnPoker-v0", opponent=Scripted("banana"), seat="player_1").unwrapped
     observation, info = env.reset(seed=0)

@@ -362,6 +362,53 @@ def test_a_session_frees_its_worker_when_the_last_branch_closes():
             branch.run("")
 
 
+# What a session's cells do to the session itself is their fault, and never a fault of ours.
+
+RENAMES = "import os\ndef f(): os.rename('/box/now', '/box/away')\ndef g(): return 1"
+HIDES = (
+    "import os\ndef f():\n    for name in os.listdir('/box'):\n        os.rename('/box/' + name, '/box/x' + name)\n"
+    "def g(): return 1"
+)
+SAYS = (
+    "import os, struct, time\n"
+    "def f():\n"
+    '    body = b\'{"op":"ended","failed":false,"value":\' + %s + b\'}\'\n'
+    "    data = memoryview(struct.pack('>II', len(body), 0) + body)\n"
+    "    while data:\n"
+    "        data = data[os.write(3, data):]\n"
+    "    time.sleep(60)\n"
+    "def g(): return 1"
+)
+DEEP = SAYS % "b'[' * 900 + b']' * 900"
+GROWS = SAYS % "b'[\"list\",[' + b','.join([b'1e15'] * 3_000_000) + b']]'"
+NO_VALUE = SAYS % 'b\'["type","int"]\''
+
+
+@pytest.mark.parametrize("cell", [RENAMES, HIDES, DEEP, GROWS, NO_VALUE])
+def test_a_session_that_its_cells_break_fails_and_is_not_a_fault_of_ours(box, cell):
+    with box.session(limits=SHORT) as session:
+        assert session.run(cell).ok
+        answers = [session.call("f"), session.call("g"), session.call("g")]
+    for answer in answers:
+        assert not answer.outcome.is_ours
+    assert not all(answer.outcome.ok for answer in answers)
+    assert box.run("print(1)").stdout == "1\n"
+
+
+def test_a_paused_interpreter_that_dies_or_lies_is_not_a_fault_of_ours(box):
+    dies = "import os, signal\nsignal.signal(signal.SIGALRM, lambda *_: os._exit(0))\n"
+    dies += "signal.setitimer(signal.ITIMER_REAL, 0.1)"
+    lies = "import os\nos.waitpid = lambda *_: (0, 10**30)"
+    for cell, following in ((dies, "1"), (lies, "import os; os._exit(7)")):
+        with box.session(limits=SHORT) as session:
+            assert session.run(cell).ok
+            time.sleep(0.3)
+            outcome = session.run(following)
+            assert not outcome.ok
+            assert not outcome.is_ours
+    assert box.run("print(1)").stdout == "1\n"
+
+
 # Many at a time.
 
 

@@ -3,7 +3,7 @@
 Status: ok                     or nonzero, signal, timeout, memory, output_limit, illegal
 Turns left: 9
 Output:
-... standard output, then the last lines of standard error ...
+... standard output and the last lines of standard error, of a program that failed at the end, else before ...
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def observation_of(status: str, output: str, turns_left: int) -> str:
 
 
 def output_of(outcome: Outcome) -> str:
-    """Standard output, then the end of standard error, cut to `MAX_OUTPUT_LENGTH`; the same on every machine.
+    """Standard output and the end of standard error, cut to `MAX_OUTPUT_LENGTH`; the same on every machine.
+
+    Last comes what decides: the error of a program that failed, else what was printed (a warning is no answer).
 
     How much a program wrote until it was stopped is chance: after a timeout nothing is shown, and of too much output
     the beginning.
@@ -49,7 +51,8 @@ def output_of(outcome: Outcome) -> str:
     if outcome.status == "output_limit":
         return shown(f"{written[: MAX_OUTPUT_LENGTH // 2]}\nThe program wrote too much and was stopped.")
     errors = _without_machine(outcome.stderr).rstrip().splitlines()[-MAX_ERROR_LINES:]
-    return cut(shown("\n".join(part for part in (written, "\n".join(errors)) if part)), MAX_OUTPUT_LENGTH)
+    parts = ["\n".join(errors), written] if outcome.ok else [written, "\n".join(errors)]
+    return cut(shown("\n".join(part for part in parts if part)), MAX_OUTPUT_LENGTH)
 
 
 def last_line_of(outcome: Outcome) -> str:
