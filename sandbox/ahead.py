@@ -7,7 +7,7 @@ from _socket import socket, socketpair
 from typing import Any
 
 from sparring.sandbox.box import BOX, write_files
-from sparring.sandbox.program import become, die, prepare, run_to_the_end
+from sparring.sandbox.program import become, close_the_rest, die, prepare, run_to_the_end
 from sparring.sandbox.watched import wait
 from sparring.sandbox.wire import Closed, receive_exactly, receive_order
 
@@ -15,6 +15,9 @@ from sparring.sandbox.wire import Closed, receive_exactly, receive_order
 class Ahead:
     """A fork of this interpreter that waits to become a program. The program's text is read by its own process only,
     from the host's channel: the interpreter that the next program is a fork of never holds it.
+
+    It has taken on everything that it knows of the program, its limits above all: where the order says others, there
+    has to be another.
     """
 
     def __init__(self, host: socket, null: int, limits: dict[str, Any]) -> None:
@@ -24,7 +27,8 @@ class Ahead:
         if self.pid == 0:
             try:
                 self.control.close()
-                _become_a_program(there, host, (null, out[1], err[1]), limits)
+                become(limits, (null, out[1], err[1]))
+                _run_what_comes(there, host)
             except Closed:
                 os._exit(0)
             finally:
@@ -39,22 +43,22 @@ class Ahead:
         self.control.sendall(order)
 
     def dismiss(self) -> None:
-        """No program comes next."""
+        """It is not to become anything."""
         self.control.close()
         wait(self.pid)
         for descriptor in self.read_ends:
             os.close(descriptor)
 
 
-def _become_a_program(control: socket, host: socket, streams: tuple[int, int, int], limits: dict[str, Any]) -> None:
+def _run_what_comes(control: socket, host: socket) -> None:
     order, size, _ = receive_order(control)
-    code, stdin, files = receive_exactly(host, size), b"", []
+    code = receive_exactly(host, size)
     if "sizes" in order:
         code, stdin, *files = _split(order["sizes"], code)
         write_files(order["files"], files)
-    null, out, err = streams
-    stdin_file = _as_file(stdin) if stdin else null
-    become(order.get("limits", limits), (stdin_file, out, err), control.fileno() if "host" in order else None)
+        if stdin:
+            os.dup2(_as_file(stdin), 0)
+    close_the_rest(control.fileno() if "host" in order else None)
     run_to_the_end(code, prepare(order.get("seed", 0), order.get("host", ())))
 
 

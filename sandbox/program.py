@@ -52,18 +52,21 @@ def die() -> NoReturn:
         os._exit(70)
 
 
-def become(limits: dict[str, Any], streams: tuple[int, int, int], control: int | None) -> None:
-    """Turn a fresh fork into the program's process: its streams, nothing else open, its limits, its folder."""
+def become(limits: dict[str, Any], streams: tuple[int, int, int]) -> None:
+    """Turn a fresh fork into the program's process: its streams, its limits, its folder."""
     set_dumpable(True)
     for target, source in enumerate(streams):
         os.dup2(source, target)
+    for number, limit in limits["resources"]:
+        resource.setrlimit(number, limit)
+    os.chdir(f"{NOW}/work")
+
+
+def close_the_rest(control: int | None) -> None:
+    """Nothing is open any more but the streams, and the control channel where there is one."""
     if control is not None:
         os.dup2(control, CONTROL, inheritable=False)
     os.closerange(CONTROL + (control is not None), 4096)
-    for number, limit in limits["resources"]:
-        resource.setrlimit(number, limit)
-    set_handler(signal.SIGINT, signal.default_int_handler)
-    os.chdir(f"{NOW}/work")
 
 
 def open_streams() -> None:
@@ -90,6 +93,7 @@ def hide_ourselves(path: list[str]) -> None:
 def prepare(seed: int, host: Sequence[str]) -> dict[str, Any]:
     """The namespace of a new program: an empty `__main__`, seeded `random`, and the host's functions as builtins."""
     forks.begin()
+    set_handler(signal.SIGINT, signal.default_int_handler)
     if seed:
         random.seed(seed)
     for name in host:

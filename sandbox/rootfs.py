@@ -30,6 +30,7 @@ LIBRARIES = "/libraries"
 ENVIRONMENT = {
     "HOME": "/work",
     "LANG": "C.UTF-8",
+    "LD_BIND_NOW": "1",  # else every fork looks the same functions up anew
     "LD_LIBRARY_PATH": LIBRARIES,
     "PATH": "/python/bin",
     "PYTHONDONTWRITEBYTECODE": "1",

@@ -75,19 +75,22 @@ class Server:
         self.host, self.options = host, options
         self.null = os.open(os.devnull, os.O_RDONLY)
         self.sessions = Sessions(self.null, self.ask)
-        self.limits: dict[str, Any] = {}
+        self.limits: dict[str, Any] = {"resources": ()}
 
     def serve(self) -> None:
         """Answer until the host hangs up."""
         while True:
             ahead = Ahead(self.host, self.null, self.limits)
             order, size, frame = self._next()
-            if order["op"] == "run":
-                ahead.begin(frame)
-                self.run(order, ahead)
-            else:
+            if order["op"] != "run":
                 ahead.dismiss()
                 self.serve_session(order, size)
+                continue
+            if "limits" in order:
+                ahead.dismiss()
+                ahead = Ahead(self.host, self.null, self.limits)
+            ahead.begin(frame)
+            self.run(order, ahead)
 
     def _next(self) -> tuple[dict[str, Any], int, bytes]:
         """An order; it names limits only where they are others than before."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from sparring.sandbox.box import BOX, NOW, collect, copied, remove_tree, write_files
 from sparring.sandbox.node import Node
-from sparring.sandbox.program import CONTROL, become, die, prepare
+from sparring.sandbox.program import CONTROL, become, close_the_rest, die, prepare
 from sparring.sandbox.watched import (
     FAILED,
     MALFORMED,
@@ -70,7 +70,8 @@ class Sessions:
         pid = os.fork()
         if pid == 0:
             try:
-                become(header["limits"], (self.null, self.null, self.null), there.fileno())
+                become(header["limits"], (self.null, self.null, self.null))
+                close_the_rest(there.fileno())
                 there.detach()
                 namespace = prepare(header["seed"], header["host"])
                 Node(socket(fileno=CONTROL), namespace).serve()
