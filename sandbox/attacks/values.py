@@ -27,6 +27,19 @@ def _returns(expression: str, before: str = "") -> str:
     return f"{before}\ndef add(a, b):\n    return {expression}\n"
 
 
+def _says(value: str) -> str:
+    """Answers by its own channel, with a value that the grader's reader must not stumble over."""
+    return f"""
+import os, struct, time
+def add(a, b):
+    body = b'{{"op":"ended","failed":false,"value":' + {value} + b'}}'
+    data = memoryview(struct.pack(">II", len(body), 0) + body)
+    while data:
+        data = data[os.write(3, data):]
+    time.sleep(60)
+"""
+
+
 PROBES = (
     probe("I23 int that lies", what="Returns a subclass of int that equals everything.", program=_subclass("int")),
     probe("I24 text that lies", what="Returns a subclass of str that equals everything.", program=_subclass("str")),
@@ -169,6 +182,43 @@ def add(a, b):
             if isinstance(thing, list) and name != "path":
                 thing[:] = [a - b for _ in thing]
         frame = frame.f_back
+    return a - b
+""",
+    ),
+    probe(
+        "I49 moves its folder",
+        what="Renames the session's folder, so that its failure looks like a fault of the sandbox.",
+        program="import os\ndef add(a, b):\n    os.rename('/box/now', '/box/away')\n    return a - b\n",
+    ),
+    probe(
+        "I50 moves everybody's folders",
+        what="Renames the folders of the paused interpreters, for the same purpose.",
+        program=r"""
+import os
+def add(a, b):
+    for name in os.listdir("/box"):
+        os.rename(f"/box/{name}", f"/box/x{name}")
+    os._exit(1)
+""",
+    ),
+    probe(
+        "I51 nested to the limit",
+        what="Answers by its channel with what one reader takes and the next one does not.",
+        program=_says("b'[' * 900 + b']' * 900"),
+    ),
+    probe(
+        "I52 grows when it is written again",
+        what="Answers by its channel with numbers that take four times the room once they have been read.",
+        program=_says("""b'["list",[' + b','.join([b'1e15'] * 3_000_000) + b']]'"""),
+    ),
+    probe(
+        "I53 dies between two calls",
+        what="Sets a timer that ends its process while nobody has called it.",
+        program=r"""
+import os, signal
+signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+def add(a, b):
+    signal.setitimer(signal.ITIMER_REAL, 0.0001)
     return a - b
 """,
     ),
