@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 import stat
@@ -10,6 +11,13 @@ BOX = os.environ.get("SPARRING_BOX", "/box")
 """The one writable place. `now` in it belongs to whoever runs; paused nodes keep theirs under other names."""
 NOW = f"{BOX}/now"
 PLACES = ("work", "tmp", "shm")
+
+
+def unforked(size: int) -> mmap.mmap:
+    """Memory that no fork of this process has: programs are its forks, and shall find nothing of each other in it."""
+    memory = mmap.mmap(-1, max(size, 1), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_DONTFORK)
+    return memory
 
 
 def write_files(paths: list[str], contents: list[bytes]) -> None:
@@ -21,7 +29,7 @@ def write_files(paths: list[str], contents: list[bytes]) -> None:
             file.write(content)
 
 
-def collect(paths: list[str], limit: int) -> tuple[list[tuple[str, bytes]], str]:
+def collect(paths: list[str], limit: int) -> tuple[list[tuple[str, memoryview]], str]:
     """Regular files of the working folder; no link is followed and nothing is waited for. Then what was refused."""
     found, problems = [], []
     for path in paths:
@@ -34,7 +42,7 @@ def collect(paths: list[str], limit: int) -> tuple[list[tuple[str, bytes]], str]
     return found, "; ".join(problems)
 
 
-def _read_regular(parts: list[str], limit: int) -> bytes:
+def _read_regular(parts: list[str], limit: int) -> memoryview:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     folder = os.open(f"{NOW}/work", flags | os.O_DIRECTORY)
     try:
@@ -45,13 +53,17 @@ def _read_regular(parts: list[str], limit: int) -> bytes:
         descriptor = os.open(parts[-1], flags, dir_fd=folder)
     finally:
         os.close(folder)
-    with open(descriptor, "rb") as file:
+    with open(descriptor, "rb", buffering=0) as file:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise ValueError("not a regular file")
         if found.st_size > limit:
             raise ValueError(f"{found.st_size} bytes are more than the {limit} that are left of file_bytes")
-        return file.read(limit)
+        content = memoryview(unforked(found.st_size))
+        size = 0
+        while size < found.st_size and (count := file.readinto(content[size : found.st_size])):
+            size += count
+        return content[:size]
 
 
 _pristine: list[tuple[object, ...]] = []

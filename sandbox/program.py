@@ -16,7 +16,7 @@ import signal
 import sys
 import traceback
 import types
-from _signal import signal as set_handler  # type: ignore[import-not-found]  # the public one goes through `enum`, which touches fifty pages more
+from _signal import signal as set_handler  # type: ignore[import-not-found]  # the public one touches 50 pages more
 from _socket import AF_UNIX, SOCK_STREAM, socket
 from _thread import _count as count_threads
 from _thread import allocate_lock

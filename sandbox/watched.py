@@ -13,8 +13,10 @@ import sys
 import time
 from _socket import MSG_DONTWAIT, socket
 from collections.abc import Callable, Iterator, Sequence
+from termios import FIONREAD
 from typing import Any, ClassVar
 
+from sparring.sandbox.box import unforked
 from sparring.sandbox.wire import HEADER, Closed, send_frame
 
 OOM_COUNTERS = [
@@ -30,7 +32,6 @@ MALFORMED = (Closed, OSError, ValueError, KeyError, TypeError, RecursionError)
 """What comes of a program that writes to our channel whatever it likes."""
 
 CHUNK = 1 << 16
-FIONREAD = 0x541B
 QUICK_MS = 3
 Report = tuple[dict[str, Any], Sequence[bytes | memoryview]]
 """A header for the host, and the parts of the body behind it."""
@@ -46,15 +47,9 @@ class Stream:
 
     def __init__(self, limit: int, read_end: int) -> None:
         self.limit, self.size, self.read_end = limit, 0, read_end
-        self._kept = self._spare.pop() if self._spare else self._buffer(limit)
+        self._kept = self._spare.pop() if self._spare else unforked(limit + CHUNK)
         if len(self._kept) != limit + CHUNK:
-            self._kept = self._buffer(limit)
-
-    @staticmethod
-    def _buffer(limit: int) -> mmap.mmap:
-        buffer = mmap.mmap(-1, limit + CHUNK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        buffer.madvise(mmap.MADV_DONTFORK)
-        return buffer
+            self._kept = unforked(limit + CHUNK)
 
     def read(self) -> bool:
         """Take what is there; False at the end of the stream."""
@@ -184,7 +179,7 @@ class Watched:
         """What was written."""
         return [self.out.part(), self.err.part()]
 
-    def report(self, more: dict[str, Any], files: list[tuple[str, bytes]]) -> Report:
+    def report(self, more: dict[str, Any], files: list[tuple[str, memoryview]]) -> Report:
         """What the host is told, and the streams and files behind it."""
         parts = [*self.parts(), *(content for _, content in files)]
         header = {

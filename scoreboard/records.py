@@ -65,7 +65,10 @@ class Record:
 
 
 def encode(episode: Episode) -> Record:
-    """The record of an episode. Raises TypeError where it holds something that JSON would not give back."""
+    """The record of an episode. Raises TypeError where it holds something that JSON would not give back.
+
+    One thing JSON changes: two surrogates that stand for a character come back as that character.
+    """
     try:
         for mapping in _free_mappings(episode):
             _require_string_keys(mapping)

@@ -8,6 +8,21 @@ from sparring.sandbox.attacks.cross_run import ALONE, ROOM
 from sparring.sandbox.attacks.probe import Breach, Probe
 
 probe = partial(Probe, family="cross-run")
+MEMORY = r"""
+# the mark, and all of it but its last letter: the whole is never put together here, or it would be found
+most, last = BAIT["previous"][:0:-1].encode(), BAIT["previous"][:1].encode()
+found = []
+with open("/proc/self/maps") as file:
+    regions = [line.split() for line in file if " rw" in line]
+for region in regions:
+    start, end = (int(part, 16) for part in region[0].split("-"))
+    if end - start < 2**27 and not region[-1].startswith("[v"):
+        pieces = ctypes.string_at(start, end - start).split(most)
+        if any(piece.startswith(last) for piece in pieces[1:]):
+            found.append(region[-1])
+judge(found, found)
+"""
+"""Whether the last run's mark is anywhere in this one's memory."""
 
 PROBES = (
     probe(
@@ -86,20 +101,7 @@ PROBES = (
         what="Searches the whole memory of its process for the text of the program that ran before.",
         program="held(MARK)",
         breach=Breach.NEXT_SEES,
-        then=r"""
-        # the mark, and all of it but its last letter: the whole is never put together here, or it would be found
-        most, last = BAIT["previous"][:0:-1].encode(), BAIT["previous"][:1].encode()
-        found = []
-        with open("/proc/self/maps") as file:
-            regions = [line.split() for line in file if " rw" in line]
-        for region in regions:
-            start, end = (int(part, 16) for part in region[0].split("-"))
-            if end - start < 2**27 and not region[-1].startswith("[v"):
-                pieces = ctypes.string_at(start, end - start).split(most)
-                if any(piece.startswith(last) for piece in pieces[1:]):
-                    found.append(region[-1])
-        judge(found, found)
-        """,
+        then=MEMORY,
     ),
     probe(
         "X22 kills whatever comes",
@@ -300,5 +302,17 @@ PROBES = (
         held()
         """,
         then=ALONE,
+    ),
+    probe(
+        "X34 what was collected of the last run",
+        what="Searches the whole memory of its process for a file that the host has collected from the run before.",
+        program=r"""
+        with open("secret.txt", "w") as file:
+            file.write(MARK * 300)
+        held()
+        """,
+        collect=("secret.txt",),
+        breach=Breach.NEXT_SEES,
+        then=MEMORY,
     ),
 )
