@@ -6,6 +6,7 @@ import mmap
 import os
 import shutil
 import stat
+from collections.abc import Sequence
 
 BOX = os.environ.get("SPARRING_BOX", "/box")
 """The one writable place. `now` in it belongs to whoever runs; paused nodes keep theirs under other names."""
@@ -20,13 +21,15 @@ def unforked(size: int) -> mmap.mmap:
     return memory
 
 
-def write_files(paths: list[str], contents: list[bytes]) -> None:
+def write_files(paths: list[str], contents: Sequence[bytes | memoryview]) -> None:
     """Put files into the working folder, before the program begins."""
     for path, content in zip(paths, contents, strict=True):
         target = os.path.join(NOW, "work", path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(target, "wb") as file:
-            file.write(content)
+        with open(target, "wb", buffering=0) as file:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[file.write(rest) :]
 
 
 def collect(paths: list[str], limit: int) -> tuple[list[tuple[str, memoryview]], str]:

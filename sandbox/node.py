@@ -6,6 +6,7 @@ Its cells are a candidate's, so nothing that it says is trusted; process 1 watch
 from __future__ import annotations
 
 import fcntl
+import json
 import linecache
 import os
 import random
@@ -95,7 +96,7 @@ class Node:
         used = resource.getrusage(resource.RUSAGE_SELF)
         soft = int(used.ru_utime + used.ru_stime + header["cpu_seconds"]) + 1
         resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-        answer = self._cell(body) if header["op"] == "cell" else self._call(header)
+        answer = self._cell(body) if header["op"] == "cell" else self._call(header["function"], body)
         flush()
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
@@ -117,10 +118,10 @@ class Node:
             return {"failed": True, "memory": isinstance(error, MemoryError)}
         return {"failed": False}
 
-    def _call(self, header: dict[str, Any]) -> dict[str, Any]:
+    def _call(self, function: str, arguments: bytes) -> dict[str, Any]:
         try:
-            function = self.namespace[header["function"]]
-            return {"failed": False, "value": encode_value(function(*decode_value(header["arguments"])))}
+            value = self.namespace[function](*decode_value(json.loads(arguments)))
+            return {"failed": False, "value": encode_value(value)}
         except BaseException as error:  # noqa: BLE001
             report(error, f"cell_{self.cells}.py")
             return {"failed": True, "memory": isinstance(error, MemoryError)}

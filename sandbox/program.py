@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import builtins
 import ctypes
+import json
 import linecache
 import os
 import random
@@ -110,7 +111,7 @@ def _host_function(name: str) -> Callable[..., Any]:
             control = socket(AF_UNIX, SOCK_STREAM, 0, os.dup(CONTROL))
             try:
                 send_frame(control, {"op": "host", "name": name, "arguments": question})
-                answer, _ = receive_frame(control)
+                answer = json.loads(receive_frame(control)[1])
             finally:
                 control.close()
         if "error" in answer:

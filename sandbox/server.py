@@ -34,8 +34,8 @@ from sparring.sandbox.ahead import Ahead
 from sparring.sandbox.box import BOX, collect, make_places, wipe
 from sparring.sandbox.program import adopt_orphans, hide_ourselves, set_dumpable
 from sparring.sandbox.sessions import Sessions
-from sparring.sandbox.watched import Report, Watched, children, kill, oom_kills, unread, wait
-from sparring.sandbox.wire import Closed, receive_exactly, receive_frame, receive_order, send_frame, send_parts
+from sparring.sandbox.watched import Report, Watched, children, kill, oom_kills, receive_unforked, unread, wait
+from sparring.sandbox.wire import Closed, receive_frame, receive_order, send_frame, send_parts
 
 PRELOADED = (
     "abc bisect collections.abc contextlib copy dataclasses datetime enum functools heapq io itertools json math "
@@ -100,12 +100,12 @@ class Server:
 
     def serve_session(self, order: dict[str, Any], size: int) -> None:
         """A session, from its first order to its last."""
-        operations: dict[str, Callable[[dict[str, Any], bytes], Report]] = {
+        operations: dict[str, Callable[[dict[str, Any], memoryview], Report]] = {
             name: getattr(self.sessions, name) for name in ("open", "cell", "call", "drop", "put", "get")
         }
         operations["reset"] = self.reset
         while True:
-            body = receive_exactly(self.host, size)
+            body = receive_unforked(self.host, size)
             try:
                 answer, parts = operations[order["op"]]({**order, "limits": self.limits}, body)
             except OSError as error:
@@ -117,10 +117,11 @@ class Server:
                 return
             order, size, _ = self._next()
 
-    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, question: dict[str, Any]) -> memoryview:
         """Have the host answer a program's question."""
         send_frame(self.host, question)
-        return receive_frame(self.host)[0]
+        _, size, _ = receive_order(self.host)
+        return receive_unforked(self.host, size)
 
     def run(self, order: dict[str, Any], program: Ahead) -> None:
         """See a program to its end, then leave nothing of it."""
@@ -154,7 +155,7 @@ class Server:
         del parts
         watched.close()
 
-    def reset(self, header: dict[str, Any], body: bytes) -> Report:
+    def reset(self, header: dict[str, Any], body: memoryview) -> Report:
         """End a session: no process and no file of it is left."""
         self.sessions.forget_all()
         self.kill_all()

@@ -10,6 +10,7 @@ What a fork cannot copy is refused with a reason: running threads, and (for real
 from __future__ import annotations
 
 import contextlib
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -109,7 +110,7 @@ class Session:
         args: plain values. A call that dies or hangs takes the branch with it: later calls answer as it did.
         Raises SessionEnded, ValueError.
         """
-        arguments = encode_value(list(args))
+        arguments = json.dumps(encode_value(list(args))).encode()
         fate = self._fate or self._tree.fate
         if fate is not None:
             return Answer(fate)
@@ -117,9 +118,9 @@ class Session:
         if refused is not None:
             return Answer(refused)
         cpu = self._tree.limits.cpu_seconds
-        header = {"op": "call", "node": self._node, "function": function, "arguments": arguments, "cpu_seconds": cpu}
+        header = {"op": "call", "node": self._node, "function": function, "cpu_seconds": cpu}
         try:
-            answer, data = self._ask(header)
+            answer, data = self._ask(header, arguments)
         except Ruined as ruined:
             return Answer(ruined.fate)
         outcome = outcome_of(answer, data)

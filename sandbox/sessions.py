@@ -28,7 +28,7 @@ from sparring.sandbox.watched import (
     reaped,
     wait,
 )
-from sparring.sandbox.wire import Closed, decode_value, receive_frame, send_descriptors, send_frame
+from sparring.sandbox.wire import Closed, decode_value, receive_frame, send_descriptors, send_parts
 
 
 @dataclass(slots=True)
@@ -44,10 +44,10 @@ class Branch:
     def __post_init__(self) -> None:
         self.hidden = f"{BOX}/.{self.number}"
 
-    def send(self, header: dict[str, Any], body: bytes, descriptors: list[int]) -> None:
+    def send(self, header: dict[str, Any], descriptors: list[int], body: bytes | memoryview = b"") -> None:
         """A message with descriptors."""
         send_descriptors(self.control, descriptors)
-        send_frame(self.control, header, body)
+        send_parts(self.control, json.dumps(header).encode(), [body])
 
     def kill(self) -> None:
         """End its process; whatever it had is gone."""
@@ -64,7 +64,7 @@ class Sessions:
         self.active: int | None = None
         self.count = 0
 
-    def open(self, header: dict[str, Any], body: bytes) -> Report:
+    def open(self, header: dict[str, Any], body: memoryview) -> Report:
         """The first node of a session: a fork of this interpreter that has run nothing yet."""
         here, there = socketpair()
         pid = os.fork()
@@ -83,7 +83,7 @@ class Sessions:
             raise Closed  # before any cell has run, only a fault of ours can be the reason
         return {"status": "ok", "node": self.active}, []
 
-    def cell(self, header: dict[str, Any], body: bytes) -> Report:
+    def cell(self, header: dict[str, Any], body: memoryview) -> Report:
         """Fork a node and run a cell in the child. A child that dies takes nothing with it."""
         parent = self.branches[header["node"]]
         self._hide()
@@ -107,7 +107,7 @@ class Sessions:
         self._show(parent.number)
         return {**result[0], "node": parent.number}, result[1]
 
-    def call(self, header: dict[str, Any], body: bytes) -> Report:
+    def call(self, header: dict[str, Any], body: memoryview) -> Report:
         """Call a function in a node, in place; a node that dies of it is gone."""
         branch = self.branches[header["node"]]
         self._hide()
@@ -117,15 +117,13 @@ class Sessions:
             self._forget(branch.number)
         return {**answer, "node": branch.number}, data
 
-    def _act(self, branch: Branch, header: dict[str, Any], body: bytes) -> Report:
+    def _act(self, branch: Branch, header: dict[str, Any], body: memoryview) -> Report:
         out, err = os.pipe(), os.pipe()
         watched = Watched(header["limits"], (out[0], err[0]))
         ooms = oom_kills()
-        message: dict[str, Any] = {
-            key: header[key] for key in ("op", "function", "arguments", "cpu_seconds") if key in header
-        }
+        message: dict[str, Any] = {key: header[key] for key in ("op", "function", "cpu_seconds") if key in header}
         try:
-            branch.send(message, body, [out[1], err[1]])
+            branch.send(message, [out[1], err[1]], body)
         except OSError:
             watched.status = "signal"
         os.close(out[1])
@@ -160,7 +158,7 @@ class Sessions:
 
     def _asked(self, branch: Branch, question: dict[str, Any], descriptor: int) -> dict[str, Any]:
         try:
-            branch.send(question, b"", [descriptor])
+            branch.send(question, [descriptor])
         except OSError:
             return {}
         return self._answer_of(branch)
@@ -185,19 +183,19 @@ class Sessions:
             if not strangers:
                 return
 
-    def drop(self, header: dict[str, Any], body: bytes) -> Report:
+    def drop(self, header: dict[str, Any], body: memoryview) -> Report:
         """Forget a node."""
         self._forget(header["node"])
         return {"status": "ok"}, []
 
-    def put(self, header: dict[str, Any], body: bytes) -> Report:
+    def put(self, header: dict[str, Any], body: memoryview) -> Report:
         """Write a file into a node's folder."""
         self._hide()
         self._show(header["node"])
         write_files([header["path"]], [body])
         return {"status": "ok"}, []
 
-    def get(self, header: dict[str, Any], body: bytes) -> Report:
+    def get(self, header: dict[str, Any], body: memoryview) -> Report:
         """Read a file of a node's folder."""
         self._hide()
         self._show(header["node"])

@@ -17,7 +17,7 @@ from termios import FIONREAD
 from typing import Any, ClassVar
 
 from sparring.sandbox.box import unforked
-from sparring.sandbox.wire import HEADER, Closed, send_frame
+from sparring.sandbox.wire import HEADER, Closed, send_parts
 
 OOM_COUNTERS = [
     path
@@ -35,8 +35,8 @@ CHUNK = 1 << 16
 QUICK_MS = 3
 Report = tuple[dict[str, Any], Sequence[bytes | memoryview]]
 """A header for the host, and the parts of the body behind it."""
-Ask = Callable[[dict[str, Any]], dict[str, Any]]
-"""Hands a program's question to the host and brings back the answer."""
+Ask = Callable[[dict[str, Any]], memoryview]
+"""Hands a program's question to the host and brings back the answer, unread."""
 
 
 class Stream:
@@ -172,7 +172,7 @@ class Watched:
                 answer = ask({"op": "host", "name": message["name"], "arguments": message["arguments"]})
                 waited += time.monotonic() - asked
                 control.settimeout(1.0)  # it asked and may not listen
-                send_frame(control, answer)
+                send_parts(control, b"{}", [answer])
         return waited
 
     def parts(self) -> list[bytes | memoryview]:
@@ -212,6 +212,18 @@ class Watched:
 def unread(descriptor: int) -> int:
     """Bytes that a pipe or socket holds."""
     return int.from_bytes(fcntl.ioctl(descriptor, FIONREAD, bytes(4)), sys.byteorder)
+
+
+def receive_unforked(sock: socket, size: int) -> memoryview:
+    """Bytes of the host's, in memory that no program will find. Raises Closed where it has gone."""
+    room = memoryview(unforked(size))[:size]
+    filled = 0
+    while filled < size:
+        count = sock.recv_into(room[filled:])
+        if not count:
+            raise Closed
+        filled += count
+    return room
 
 
 def kill(pid: int) -> None:

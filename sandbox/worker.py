@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import resource
 import socket
 import time
@@ -104,7 +105,7 @@ class Worker:
             reply = self._serve(answer, host, limits)
             deadline += time.monotonic() - asked
             with _deadly():
-                send_frame(self.channel, reply)
+                send_order(self.channel, {"op": "reply"}, json.dumps(reply).encode())
         self.clean = bool(answer.get("clean", True))
         if answer.get("status") in ("signal", "nonzero") and self.box.oom_kills() > ooms:
             answer["status"] = "memory"

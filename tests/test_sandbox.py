@@ -362,6 +362,30 @@ def test_a_session_frees_its_worker_when_the_last_branch_closes():
             branch.run("")
 
 
+SEARCH = """
+import ctypes
+found = []
+for line in open("/proc/self/maps"):
+    span, rights, *_, name = line.split()
+    start, end = (int(part, 16) for part in span.split("-"))
+    if "rw" in rights and end - start < 2**27 and not name.startswith("[v"):
+        for piece in ctypes.string_at(start, end - start).split(b"xyzzy-")[1:]:
+            found += [name] * piece.startswith(b"seven" * 3)
+print(found)
+"""
+
+
+def test_what_the_host_says_in_a_session_is_not_in_the_memory_of_the_next_program(box):
+    secret = "xyzzy-" + "seven" * 900
+    with box.session(host={"fetch": lambda: secret}) as session:
+        session.run(f"kept = {secret!r}\ndef take(text): return len(text), len(fetch())")
+        session.put("secret.txt", secret.encode())
+        assert session.call("take", [secret]).value == (4506, 4506)
+    assert box.run(SEARCH).stdout == "[]\n"
+    assert box.run("fetch()", host={"fetch": lambda: secret}).ok
+    assert box.run(SEARCH).stdout == "[]\n"
+
+
 # What a session's cells do to the session itself is their fault, and never a fault of ours.
 
 RENAMES = "import os\ndef f(): os.rename('/box/now', '/box/away')\ndef g(): return 1"
