@@ -117,11 +117,11 @@ class Server:
                 return
             order, size, _ = self._next()
 
-    def ask(self, question: dict[str, Any]) -> memoryview:
-        """Have the host answer a program's question."""
-        send_frame(self.host, question)
-        _, size, _ = receive_order(self.host)
-        return receive_unforked(self.host, size)
+    def ask(self, said: memoryview) -> tuple[dict[str, Any], memoryview]:
+        """Have the host read what a program said."""
+        send_parts(self.host, b'{"op": "said"}', [said])
+        order, size, _ = receive_order(self.host)
+        return order, receive_unforked(self.host, size)
 
     def run(self, order: dict[str, Any], program: Ahead) -> None:
         """See a program to its end, then leave nothing of it."""

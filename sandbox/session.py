@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from sparring.sandbox.border import outcome_of, require_inside, source_bytes
 from sparring.sandbox.types import Answer, Limits, Outcome, SessionEnded
-from sparring.sandbox.wire import decode_value, encode_value
+from sparring.sandbox.wire import encode_value
 from sparring.sandbox.worker import Died, Host, OutOfMemory, Worker
 
 GiveBack = Callable[[Worker, bool], None]
@@ -99,7 +99,7 @@ class Session:
         except Ruined as ruined:
             return ruined.fate
         if answer["status"] == "refused":
-            return Outcome("refused", error=answer["error"])
+            return Outcome("refused", error=_refusal(data))
         if answer["node"] != self._node:
             self._move(answer["node"])
         return outcome_of(answer, data)
@@ -127,12 +127,7 @@ class Session:
         if not answer["alive"]:
             self._closed, self._fate = True, outcome
             self._release("its interpreter was ended by a call")
-        if not outcome.ok:
-            return Answer(outcome)
-        try:
-            return Answer(outcome, decode_value(answer["value"]))
-        except (ValueError, RecursionError) as error:
-            return Answer(Outcome("nonzero", exit_code=1, stderr=f"{function} returned no plain value: {error}"))
+        return Answer(outcome, answer["value"] if outcome.ok else None)
 
     @property
     def is_over(self) -> bool:
@@ -212,3 +207,11 @@ class Session:
             tree.end(f"the session is over: {reason}", alive=bool(answer["clean"]))
         except Died:
             tree.end(f"the session is over: {reason}", alive=False)
+
+
+def _refusal(said: bytes) -> str:
+    """Why an interpreter would not be forked; its cells may have made it say anything."""
+    try:
+        return str(json.loads(said.decode())["refusal"])
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return "the session's interpreter does not answer"

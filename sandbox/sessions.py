@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from _socket import socket, socketpair
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +18,6 @@ from sparring.sandbox.node import Node
 from sparring.sandbox.program import CONTROL, become, close_the_rest, die, prepare
 from sparring.sandbox.watched import (
     FAILED,
-    MALFORMED,
-    MAX_ANSWER,
     Ask,
     Report,
     Watched,
@@ -26,9 +25,17 @@ from sparring.sandbox.watched import (
     kill,
     oom_kills,
     reaped,
+    receive_unforked,
     wait,
 )
-from sparring.sandbox.wire import Closed, decode_value, receive_frame, send_descriptors, send_parts
+from sparring.sandbox.wire import HEADER, Closed, receive_exactly, send_descriptors, send_parts
+
+PID, WAITED = (re.compile(b'{"%s": ([0-9]{1,9})}' % name) for name in (b"pid", b"waited"))
+"""What a node answers is matched and never read as a whole: nothing of it shall stay in this process's memory."""
+READY = re.compile(b'{"ready": true}')
+MAX_REPLY = 1 << 16
+NO_ANSWER = b'{"refusal": "the session\'s interpreter does not answer"}'
+NO_ROOM = b'{"refusal": "its files do not fit twice into file_bytes, and a branch has its own copy"}'
 
 
 @dataclass(slots=True)
@@ -79,7 +86,7 @@ class Sessions:
                 die()
         there.close()
         self.active = self._add(pid, here, None)
-        if not self._answer_of(self.branches[self.active]).get("ready"):
+        if not READY.fullmatch(self._answer_of(self.branches[self.active])):
             raise Closed  # before any cell has run, only a fault of ours can be the reason
         return {"status": "ok", "node": self.active}, []
 
@@ -88,16 +95,17 @@ class Sessions:
         parent = self.branches[header["node"]]
         self._hide()
         if not copied(parent.hidden):
-            return self._refuse(parent, "its files do not fit twice into file_bytes, and a branch has its own copy")
+            return self._refuse(parent, NO_ROOM)
         here, there = socketpair()
         here.settimeout(5.0)
         fork = {"op": "fork", "branch": header["branch"], "place": parent.hidden}
         answer = self._asked(parent, fork, there.fileno())
         there.close()
-        if type(answer.get("pid")) is not int or answer["pid"] < 2:
+        forked = PID.fullmatch(answer)
+        if forked is None or int(forked[1]) < 2:
             here.close()
-            return self._refuse(parent, str(answer.get("refusal", "the session's interpreter does not answer")))
-        self.active = self._add(answer["pid"], here, parent.number)
+            return self._refuse(parent, answer or NO_ANSWER)
+        self.active = self._add(int(forked[1]), here, parent.number)
         result = self._act(self.branches[self.active], header, body)
         if result[0]["alive"]:
             if header["replace"]:
@@ -132,9 +140,9 @@ class Sessions:
         alive = watched.answer is not None and not watched.status
         more: dict[str, Any] = {"alive": alive, "clean": True, "exit_code": None, "signal": None}
         if watched.answer is not None and alive:
-            failed = bool(watched.answer.get("failed")) or (header["op"] == "call" and not _has_value(watched.answer))
-            watched.status = ("memory" if watched.answer.get("memory") else "nonzero") if failed else "ok"
-            more |= {"exit_code": int(failed), "value": None if failed else watched.answer.get("value")}
+            failed, memory = watched.answer["failed"], watched.answer["memory"]
+            watched.status = ("memory" if memory else "nonzero") if failed else "ok"
+            more["exit_code"] = int(failed)
         else:
             self._kill_with_descendants(branch)
         watched.drain()
@@ -151,25 +159,27 @@ class Sessions:
         parent = self.branches.get(branch.parent or 0)
         if parent is None:
             return wait(branch.pid)
-        waited = self._asked(parent, {"op": "reap", "pid": branch.pid}, self.null).get("waited")
-        if not isinstance(waited, int) or not 0 <= waited < 1 << 16:
-            return FAILED
-        return waited if os.WIFEXITED(waited) or os.WIFSIGNALED(waited) else FAILED
+        waited = WAITED.fullmatch(self._asked(parent, {"op": "reap", "pid": branch.pid}, self.null))
+        status = int(waited[1]) if waited else FAILED
+        return status if status < 1 << 16 and (os.WIFEXITED(status) or os.WIFSIGNALED(status)) else FAILED
 
-    def _asked(self, branch: Branch, question: dict[str, Any], descriptor: int) -> dict[str, Any]:
+    def _asked(self, branch: Branch, question: dict[str, Any], descriptor: int) -> memoryview:
         try:
             branch.send(question, [descriptor])
         except OSError:
-            return {}
+            return memoryview(b"")
         return self._answer_of(branch)
 
-    def _answer_of(self, branch: Branch) -> dict[str, Any]:
-        """A node's answer, which may be anything if its cells were hostile."""
+    def _answer_of(self, branch: Branch) -> memoryview:
+        """A node's answer, unread, which may be anything if its cells were hostile; nothing if there is none."""
         branch.control.settimeout(5.0)
         try:
-            return receive_frame(branch.control, 1 << 16, 0)[0]
-        except MALFORMED:
-            return {}
+            head, body = HEADER.unpack(receive_exactly(branch.control, HEADER.size))
+            if head <= MAX_REPLY and not body:
+                return receive_unforked(branch.control, head)
+        except (Closed, OSError):
+            pass
+        return memoryview(b"")
 
     def _kill_with_descendants(self, branch: Branch) -> None:
         """End a node, and whatever it started: its children become ours when it dies."""
@@ -239,15 +249,6 @@ class Sessions:
         os.rename(self.branches[number].hidden, NOW)
         self.active = number
 
-    def _refuse(self, parent: Branch, reason: str) -> Report:
+    def _refuse(self, parent: Branch, reason: bytes | memoryview) -> Report:
         self._show(parent.number)
-        return {"status": "refused", "error": reason, "node": parent.number}, []
-
-
-def _has_value(answer: dict[str, Any]) -> bool:
-    """Whether an answer holds a value that the host will be able to read."""
-    try:
-        decode_value(answer["value"])
-        return len(json.dumps(answer["value"])) < MAX_ANSWER - MAX_ANSWER // 8
-    except (KeyError, ValueError, RecursionError):
-        return False
+        return {"status": "refused", "node": parent.number}, [reason]

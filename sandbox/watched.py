@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import mmap
 import os
 import select
@@ -17,15 +16,13 @@ from termios import FIONREAD
 from typing import Any, ClassVar
 
 from sparring.sandbox.box import unforked
-from sparring.sandbox.wire import HEADER, Closed, send_parts
+from sparring.sandbox.wire import HEADER, MAX_ANSWER, Closed, send_parts
 
 OOM_COUNTERS = [
     path
     for path in ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")
     if os.access(path, os.R_OK)
 ]
-MAX_ANSWER = 16 << 20
-"""Bytes that a program may send us in one frame."""
 FAILED = 1 << 8
 """The wait status of a process that ended with exit code 1."""
 MALFORMED = (Closed, OSError, ValueError, KeyError, TypeError, RecursionError)
@@ -35,8 +32,8 @@ CHUNK = 1 << 16
 QUICK_MS = 3
 Report = tuple[dict[str, Any], Sequence[bytes | memoryview]]
 """A header for the host, and the parts of the body behind it."""
-Ask = Callable[[dict[str, Any]], memoryview]
-"""Hands a program's question to the host and brings back the answer, unread."""
+Ask = Callable[[memoryview], tuple[dict[str, Any], memoryview]]
+"""Hands the host what a program said; brings back what the host makes of it, and the reply for the program, unread."""
 
 
 class Stream:
@@ -95,7 +92,8 @@ class Watched:
         self.out, self.err = (Stream(limits["output_bytes"], descriptor) for descriptor in read_ends)
         self.streams = {stream.read_end: stream for stream in (self.out, self.err)}
         self.status = ""
-        self.inbox = bytearray()
+        self.inbox: memoryview | None = None
+        self.filled = 0
         self.answer: dict[str, Any] | None = None
         self.seconds = 0.0
 
@@ -106,22 +104,27 @@ class Watched:
             if stream.flooded:
                 self.status = "output_limit"
 
-    def frames(self, control: socket) -> Iterator[dict[str, Any]]:
-        """The messages that have arrived whole. Raises ValueError for what is none, Closed at the end."""
-        data = control.recv(1 << 16, MSG_DONTWAIT)
-        if not data:
+    def frames(self, control: socket) -> Iterator[memoryview]:
+        """The messages that have arrived whole, unread. Raises Closed at the end."""
+        if self.inbox is None:
+            self.inbox = memoryview(unforked(HEADER.size + MAX_ANSWER + CHUNK))
+        count = control.recv_into(self.inbox[self.filled : self.filled + CHUNK], 0, MSG_DONTWAIT)
+        if not count:
             raise Closed
-        self.inbox += data
-        while len(self.inbox) >= HEADER.size:
-            head, body = HEADER.unpack_from(self.inbox)
+        self.filled += count
+        start = 0
+        while self.filled - start >= HEADER.size:
+            head, body = HEADER.unpack_from(self.inbox, start)
             if head > MAX_ANSWER or body:
                 self.status = "output_limit"
                 return
-            if len(self.inbox) < HEADER.size + head:
-                return
-            message = json.loads(self.inbox[HEADER.size : HEADER.size + head])
-            del self.inbox[: HEADER.size + head]
-            yield message
+            end = start + HEADER.size + head
+            if self.filled < end:
+                break
+            yield self.inbox[start + HEADER.size : end]
+            start = end
+        rest = self.inbox[start : self.filled]
+        self.inbox[: len(rest)], self.filled = rest, len(rest)
 
     def watch(self, pid: int, control: socket | None, ask: Ask) -> None:
         """Read and relay until the process has ended, has answered, or must be ended."""
@@ -162,17 +165,19 @@ class Watched:
             self.seconds = time.monotonic() - started
 
     def _converse(self, control: socket, ask: Ask) -> float:
-        """A program asks the host, or a node says that it is done. Returns the seconds that the host took."""
+        """What a program says goes to the host unread, and the host says what it was. Returns the seconds it took."""
         waited = 0.0
-        for message in self.frames(control):
-            if message["op"] == "ended":
-                self.answer = message
-            elif message["op"] == "host":
-                asked = time.monotonic()
-                answer = ask({"op": "host", "name": message["name"], "arguments": message["arguments"]})
-                waited += time.monotonic() - asked
+        for frame in self.frames(control):
+            asked = time.monotonic()
+            order, reply = ask(frame)
+            waited += time.monotonic() - asked
+            if order["op"] == "ended":
+                self.answer = order
+            elif order["op"] == "reply":
                 control.settimeout(1.0)  # it asked and may not listen
-                send_parts(control, b"{}", [answer])
+                send_parts(control, b"{}", [reply])
+            else:
+                raise ValueError("a message that is none")
         return waited
 
     def parts(self) -> list[bytes | memoryview]:

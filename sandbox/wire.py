@@ -24,6 +24,8 @@ HEADER = struct.Struct(">II")
 DESCRIPTOR = struct.Struct("i")
 MAX_HEADER = 16 << 20
 MAX_BODY = 256 << 20
+MAX_ANSWER = 16 << 20
+"""Bytes that a program may say at a time."""
 MAX_DEPTH = 64
 PLAIN = (bool, int, float, str, bytes, complex, list, tuple, set, frozenset, dict, type(None))
 _SEQUENCES: dict[str, type] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}

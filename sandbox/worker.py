@@ -13,11 +13,11 @@ from typing import Any, Protocol
 from sparring.sandbox import rootfs
 from sparring.sandbox.defences import Defences
 from sparring.sandbox.types import Limits, SandboxUnavailable, ToolError
-from sparring.sandbox.wire import Closed, decode_value, encode_value, receive_frame, send_frame, send_order
+from sparring.sandbox.wire import MAX_ANSWER, Closed, decode_value, encode_value, receive_frame, send_frame, send_order
 
 GRACE_SECONDS = 5.0
 """How much later than the program's own limit an answer may come before the sandbox counts as dead."""
-MAX_ANSWER = 16 * 2**20
+MAX_HEADER = 2**20
 Host = Mapping[str, Callable[..., Any]]
 
 
@@ -70,6 +70,7 @@ class Worker:
     def __init__(self, channel: socket.socket, box: Box, defences: Defences) -> None:
         self.channel, self.box, self.defences = channel, box, defences
         self.runs = self.calls = 0
+        self.value: Any = None
         self.limits: tuple[Limits, bool] | None = None
         self.clean = True
 
@@ -88,6 +89,7 @@ class Worker:
     def _exchange(
         self, header: dict[str, Any], body: bytes, limits: Limits, host: Host, session: bool, deadline: float
     ) -> tuple[dict[str, Any], bytes]:
+        most = 4 * limits.output_bytes + limits.file_bytes + MAX_ANSWER
         with _deadly():
             if (limits, session) != self.limits:
                 self.box.limit(limits)
@@ -98,14 +100,15 @@ class Worker:
         while True:
             with _deadly():
                 self.channel.settimeout(max(0.001, deadline - time.monotonic()))
-                answer, data = receive_frame(self.channel, MAX_ANSWER, 4 * limits.output_bytes + limits.file_bytes)
+                answer, data = receive_frame(self.channel, MAX_HEADER, most)
                 if answer["op"] == "done":
                     break
             asked = time.monotonic()
-            reply = self._serve(answer, host, limits)
+            order, reply = self._hear(data, header["op"], host, limits)
             deadline += time.monotonic() - asked
             with _deadly():
-                send_order(self.channel, {"op": "reply"}, json.dumps(reply).encode())
+                send_order(self.channel, order, reply)
+        answer["value"], self.value = self.value, None
         self.clean = bool(answer.get("clean", True))
         if answer.get("status") in ("signal", "nonzero") and self.box.oom_kills() > ooms:
             answer["status"] = "memory"
@@ -123,6 +126,21 @@ class Worker:
             "file_bytes": limits.file_bytes,
             "resources": [(getattr(resource, name), limit) for name, limit in resources.items()],
         }
+
+    def _hear(self, said: bytes, op: str, host: Host, limits: Limits) -> tuple[dict[str, Any], bytes]:
+        """What a program said, which may be anything: a question for a function of the host or, where a session was
+        asked to do something, that it is done. What to make of it, and the reply."""
+        try:
+            message = json.loads(said.decode())
+            if message["op"] == "host":
+                return {"op": "reply"}, json.dumps(self._serve(message, host, limits)).encode()
+            if message["op"] == "ended" and op in ("cell", "call"):
+                failed = bool(message["failed"])
+                self.value = decode_value(message["value"]) if op == "call" and not failed else None
+                return {"op": "ended", "failed": failed, "memory": bool(message.get("memory"))}, b""
+        except (ValueError, TypeError, LookupError, RecursionError):
+            pass
+        return {"op": "malformed"}, b""
 
     def _serve(self, question: dict[str, Any], host: Host, limits: Limits) -> dict[str, Any]:
         """Call a function of the host for the program. What the function itself raises goes to the caller, except

@@ -375,15 +375,24 @@ print(found)
 """
 
 
-def test_what_the_host_says_in_a_session_is_not_in_the_memory_of_the_next_program(box):
-    secret = "xyzzy-" + "seven" * 900
-    with box.session(host={"fetch": lambda: secret}) as session:
-        session.run(f"kept = {secret!r}\ndef take(text): return len(text), len(fetch())")
+@pytest.mark.parametrize("length", [40, 900, 20_000])
+def test_nothing_of_a_session_or_a_host_call_is_in_the_memory_of_the_next_program(box, length):
+    secret, made = "xyzzy-" + "seven" * length, f"'xyzzy-' + 'seven' * {length}"
+    with box.session(host={"fetch": lambda text: secret}) as session:
+        session.run(f"kept = {secret!r}\ndef take(text): return fetch({made})")
         session.put("secret.txt", secret.encode())
-        assert session.call("take", [secret]).value == (4506, 4506)
+        assert session.call("take", [secret]).value == secret
+        assert session.get("secret.txt") == secret.encode()
+        session.run(f"import os; os.write(3, b'\\0\\0\\0\\5\\0\\0\\0\\0' + ({made}).encode())")
     assert box.run(SEARCH).stdout == "[]\n"
-    assert box.run("fetch()", host={"fetch": lambda: secret}).ok
+    assert box.run(f"fetch({made})", host={"fetch": lambda text: secret}).ok
     assert box.run(SEARCH).stdout == "[]\n"
+
+
+def test_a_program_that_says_it_has_ended_goes_on_until_it_is_stopped(box):
+    code = 'import os, struct, time\nbody = b\'{"op": "ended", "failed": false}\'\n'
+    code += "os.write(3, struct.pack('>II', len(body), 0) + body)\ntime.sleep(60)"
+    assert box.run(code, host={"fetch": lambda: 1}, limits=SHORT).status == "timeout"
 
 
 # What a session's cells do to the session itself is their fault, and never a fault of ours.

@@ -154,4 +154,16 @@ PROBES = (
         breach=Breach.LIES,
         ends=("nonzero", "signal"),
     ),
+    probe(
+        "H10 claims to have ended",
+        what="Says over the channel that it is done, and goes on, so that nobody stops it.",
+        program=r"""
+        body = b'{"op": "ended", "failed": false, "memory": false, "value": 3}'
+        for fd, mode in sockets():
+            os.write(fd, struct.pack(">II", len(body), 0) + body)
+        time.sleep(3600)
+        """,
+        breach=Breach.OVERRUNS,
+        ends=("timeout",),
+    ),
 )
