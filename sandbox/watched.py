@@ -221,7 +221,7 @@ def unread(descriptor: int) -> int:
 
 def receive_unforked(sock: socket, size: int) -> memoryview:
     """Bytes of the host's, in memory that no program will find. Raises Closed where it has gone."""
-    room = memoryview(unforked(size))[:size]
+    room = memoryview(unforked(size) if size else b"")[:size]
     filled = 0
     while filled < size:
         count = sock.recv_into(room[filled:])
