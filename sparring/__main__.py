@@ -1,4 +1,4 @@
-"""The command line: `sparring envs | play | train | eval | report | replay | verify | data | sandbox | doctor`.
+"""The command line: `sparring envs | play | train | eval | report | replay | verify | data | store | sandbox | doctor`.
 
 Exit codes: 0 done, 1 a check failed (verification, faulty episodes), 2 the request cannot be carried out as given,
 130 interrupted (what was done is saved).
@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a check failed (verification, faulty episodes), 2 the requ
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -24,7 +25,7 @@ from sparring.types import Episode
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Words = tyro.conf.Positional[str]
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
-COMMANDS = ("envs", "play", "train", "eval", "report", "replay", "verify", "data", "sandbox", "doctor")
+COMMANDS = ("envs", "play", "train", "eval", "report", "replay", "verify", "data", "store", "sandbox", "doctor")
 REFUSED = (ValueError, OSError, ImportError, registry.UnknownName, DamagedStore, StoreVersionError)
 
 app = tyro.extras.SubcommandApp()
@@ -253,9 +254,13 @@ def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
 @app.command
 def sandbox(argv: tyro.conf.Positional[list[str]]) -> int:
     """Run a program in isolation, or attack the isolation: `sparring sandbox run FILE`, `sparring sandbox selftest`."""
-    from sparring.sandbox_cli import app as sandbox_app
+    return _nested("sandbox", argv)
 
-    return int(sandbox_app.cli(prog="sparring sandbox", args=argv or ["--help"]) or 0)
+
+@app.command
+def store(argv: tyro.conf.Positional[list[str]]) -> int:
+    """Repair a store: `sparring store reindex FOLDER` builds a lost or damaged index again from the segments."""
+    return _nested("store", argv)
 
 
 @app.command
@@ -286,14 +291,20 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_USAGE
 
 
+def _nested(name: str, argv: list[str]) -> int:
+    """Run the command line of `sparring/NAME_cli.py`."""
+    module = importlib.import_module(f"sparring.{name}_cli")
+    return int(module.app.cli(prog=f"sparring {name}", args=argv or ["--help"]) or 0)
+
+
 def _command(argv: list[str]) -> int:
     if argv == ["--version"]:
         terminal.say(f"sparring {__version__}")
         return 0
     if argv[:1] == ["train"]:
         return train(argv[1:])
-    if argv[:1] == ["sandbox"]:
-        return sandbox(argv[1:])
+    if argv[:1] in (["sandbox"], ["store"]):
+        return _nested(argv[0], argv[1:])
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
         raise registry.UnknownName(registry.unknown("command", argv[0], COMMANDS))
     return int(app.cli(prog="sparring", description=terminal.DESCRIPTION, args=argv or ["--help"]) or 0)
