@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 
 from sparring import registry
+from sparring.recording import MOST_STEPS, STEP_CAP
 from sparring.rollout import Match, play
 from sparring.scoreboard.records import DamagedEpisode, EpisodeRow, summary
 from sparring.scoreboard.store import Store
@@ -114,7 +115,9 @@ def _rematch(episode: Episode) -> Match:
         seat: _Recorded(trajectory.agent, trajectory.policy, trajectory.sampling, trajectory.turns)
         for seat, trajectory in episode.trajectories.items()
     }
-    return Match(episode.id, episode.env_id, agents, episode.seed, episode.env_kwargs)
+    capped = any(trajectory.stop_reason == STEP_CAP for trajectory in episode.trajectories.values())
+    most = len(episode.turns) if capped else MOST_STEPS
+    return Match(episode.id, episode.env_id, agents, episode.seed, episode.env_kwargs, max_steps=most)
 
 
 def _index_fault(row: EpisodeRow, episode: Episode) -> Fault | None:
