@@ -16,7 +16,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +25,8 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 STEP_TIMEOUT_SECONDS = 60.0
+Host = Callable[..., Coroutine[Any, Any, Any]]
+"""`await host(function, *args)` calls a function of an environment where that environment runs."""
 THREADS = min(32, (os.cpu_count() or 1) + 4)
 
 
@@ -41,15 +43,15 @@ class Hosts:
     def __init__(self) -> None:
         self._here, self._threads = _Here(), _Threads()
 
-    async def call(self, env: Any, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """What the environment answers. Raises what it raises, and StepTimeout."""
+    def of(self, env: Any) -> Host:
+        """How to call an environment: the answer, what it raises, or StepTimeout."""
         if (getattr(env, "metadata", None) or {}).get("slow"):
-            return await self._threads.call(env, partial(function, *args, **kwargs))
-        return self._here.call(function, *args, **kwargs)
+            return partial(self._threads.call, env)
+        return self._here.call_async
 
-    def call_here(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """The same for an environment that is still to be built."""
-        return self._here.call(function, *args, **kwargs)
+    def build(self, make: Callable[..., T], *args: Any) -> T:
+        """An environment, built here: nobody knows yet whether it is slow."""
+        return self._here.call(make, *args)
 
     def close(self) -> None:
         """Let the threads end; those that hang are left behind."""
@@ -65,6 +67,13 @@ class _Here:
         threading.Thread(target=self._watch, name="sparring-watch", daemon=True).start()
 
     def call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        self._started = time.monotonic()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self._started = 0.0
+
+    async def call_async(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         self._started = time.monotonic()
         try:
             return function(*args, **kwargs)
@@ -88,10 +97,10 @@ class _Threads:
         self._turns = asyncio.Semaphore(THREADS)
         self._idle: list[_Worker] = []
 
-    async def call(self, env: Any, function: Callable[[], T]) -> T:
+    async def call(self, env: Any, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         async with self._turns:
             worker = self._idle.pop() if self._idle else _Worker()
-            answer = asyncio.wrap_future(worker.submit(function))
+            answer = asyncio.wrap_future(worker.submit(partial(function, *args, **kwargs)))
             try:
                 await asyncio.wait([answer], timeout=STEP_TIMEOUT_SECONDS)
             finally:

@@ -107,8 +107,10 @@ class Recording:
 
     def reward(self, seat: str, reward: float) -> None:
         """Credit a seat; the reward also lands on its latest turn. Raises ValueError unless it is finite."""
-        _require_finite(f"the reward of {seat}", reward, self.rewards[seat] + reward)
-        self.rewards[seat] += reward
+        total = self.rewards[seat] + reward
+        if not math.isfinite(total):
+            raise ValueError(f"the reward of {seat} must be a finite number, got {reward}, {total} in all")
+        self.rewards[seat] = total
         if self.turns[seat]:
             self.turns[seat][-1]["reward"] += reward
 
@@ -124,7 +126,8 @@ class Recording:
         """Keep what a seat's reward is made of. Raises ValueError unless every part is finite."""
         self.parts[seat] = {name: float(part) for name, part in parts.items()}
         for name, part in self.parts[seat].items():
-            _require_finite(f"the part {name!r} of the reward of {seat}", part)
+            if not math.isfinite(part):
+                raise ValueError(f"the part {name!r} of the reward of {seat} must be a finite number, got {part}")
 
     def may_step(self, taken: int) -> bool:
         """Whether the environment may take another step; where not, the episode is truncated."""
@@ -165,7 +168,8 @@ class Recording:
 
 def _notes(reply: Reply, info: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of a turn besides the fixed fields. Raises TypeError where it is not plain data."""
-    notes = {**plain(reply.info, "Reply.info"), "stop_reason": reply.stop_reason}
+    notes = plain(reply.info, "Reply.info") if reply.info else {}
+    notes["stop_reason"] = reply.stop_reason
     if "execution" in info:
         notes["execution"] = plain(info["execution"], 'info["execution"]')
     return notes
@@ -233,19 +237,15 @@ def _legal_actions(seen: Any, info: Mapping[str, Any]) -> tuple[str, ...] | None
 def _texts(actions: Any) -> tuple[str, ...] | None:
     if actions is None:
         return None
-    if isinstance(actions, str) or not all(isinstance(action, str) for action in actions):
+    if isinstance(actions, str) or not {*map(type, actions)} <= {str, np.str_}:
         raise TypeError(f'info["legal_actions"] must be a sequence of strings, got {actions!r:.80}')
     return tuple(actions)
 
 
 def _is_illegal(info: Mapping[str, Any]) -> bool:
     illegal = info.get("illegal", False)
+    if illegal is False:
+        return False
     if not isinstance(illegal, bool | np.bool_):
         raise TypeError(f'info["illegal"] must be True or False, got {illegal!r:.80}')
     return bool(illegal)
-
-
-def _require_finite(what: str, *values: float) -> None:
-    for value in values:
-        if not math.isfinite(value):
-            raise ValueError(f"{what} must be a finite number, got {value}")

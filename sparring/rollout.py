@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
 from sparring import registry
-from sparring.hosts import Hosts, StepTimeout
+from sparring.hosts import Host, Hosts, StepTimeout
 from sparring.recording import Match, Recording
 from sparring.types import (
     Agent,
@@ -148,9 +148,9 @@ async def play_match(match: Match, pool: EnvPool | None = None, hosts: Hosts | N
     env: Any = None
     try:
         with _Fault.of("env_error"):
-            env = host.call_here(lent.borrow, match)
+            env = host.build(lent.borrow, match)
         playing = _play_aec if hasattr(env, "agent_iter") else _play_gymnasium
-        await playing(env, game, host)
+        await playing(env, game, host.of(env))
         lent.give_back(match, env)
     except _Fault as fault:
         game.status, game.error = fault.status, fault.text
@@ -164,42 +164,42 @@ async def play_match(match: Match, pool: EnvPool | None = None, hosts: Hosts | N
     return game.episode()
 
 
-async def _play_aec(env: Any, game: Recording, host: Hosts) -> None:
+async def _play_aec(env: Any, game: Recording, call: Host) -> None:
     """A PettingZoo environment: whoever `agent_selection` names acts next."""
     with _Fault.of("env_error"):
         game.require_seats(env.possible_agents)
-        await host.call(env, env.reset, seed=game.match.seed)
+        await call(env.reset, seed=game.match.seed)
     steps = 0
     while env.agents and game.may_step(steps):
         steps += 1
         seat = env.agent_selection
         with _Fault.of("env_error"):
             if env.terminations[seat] or env.truncations[seat]:
-                await host.call(env, env.step, None)
+                await call(env.step, None)
                 continue
-            observation = game.observe(seat, await host.call(env, env.observe, seat), env.infos[seat])
+            observation = game.observe(seat, await call(env.observe, seat), env.infos[seat])
         reply, acted, seconds = await _reply(game.match.agents[seat], observation)
         with _Fault.of("env_error"):
-            await host.call(env, env.step, _action_for(env.action_space(seat), reply.action))
+            await call(env.step, _action_for(env.action_space(seat), reply.action))
             game.record(observation, reply, env.infos[seat], seconds, time.perf_counter() - acted)
             for other, reward in env.rewards.items():
                 game.reward(other, float(reward))
             game.note_end(env)
 
 
-async def _play_gymnasium(env: Any, game: Recording, host: Hosts) -> None:
+async def _play_gymnasium(env: Any, game: Recording, call: Host) -> None:
     """A Gymnasium environment: one seat, `player_0`."""
     seat, steps, over = ONLY_SEAT, 0, False
     with _Fault.of("env_error"):
-        seen, info = await host.call(env, env.reset, seed=game.match.seed)
+        seen, info = await call(env.reset, seed=game.match.seed)
     while not over and game.may_step(steps):
         steps += 1
         with _Fault.of("env_error"):
             observation = game.observe(seat, seen, info)
         reply, acted, seconds = await _reply(game.match.agents[seat], observation)
         with _Fault.of("env_error"):
-            seen, reward, terminated, truncated, info = await host.call(
-                env, env.step, _action_for(env.action_space, reply.action)
+            seen, reward, terminated, truncated, info = await call(
+                env.step, _action_for(env.action_space, reply.action)
             )
             game.record(observation, reply, info, seconds, time.perf_counter() - acted)
             game.reward(seat, float(reward))
@@ -220,10 +220,10 @@ async def _reply(agent: Agent, observation: Observation) -> tuple[Reply, float, 
     return reply, acted, acted - started
 
 
-async def _close(env: Any, host: Hosts) -> None:
+async def _close(env: Any, hosts: Hosts) -> None:
     """An environment that failed plays no further match."""
     with suppress(_Fault), _Fault.of("env_error"):
-        await host.call(env, env.close)
+        await hosts.of(env)(env.close)
 
 
 class _Fault(Exception):
@@ -278,7 +278,7 @@ class EnvPool:
 
     @staticmethod
     def _key(match: Match) -> str:
-        return match.env_id + canonical_json(dict(match.env_kwargs))
+        return match.env_id + canonical_json(dict(match.env_kwargs)) if match.env_kwargs else match.env_id
 
 
 def _action_for(space: Any, text: str) -> Any:
