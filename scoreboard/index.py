@@ -92,7 +92,7 @@ class Index:
         for line, record in enumerate(records):
             count, root = count + 1, next_root(root, record.hash)
             rows.append(row_values(count, record, root, frame, line))
-        self._db.executemany("INSERT INTO episodes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        self._db.executemany("INSERT INTO episodes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
         self._commit_frame(frame, Head(count, root, head.frames + 1))
 
     def add_columns(self, rows: Iterable[Column], frame: Frame) -> None:
@@ -104,7 +104,7 @@ class Index:
     def skip_to(self, sequence: int) -> None:
         """Note that the frames before this number are lost; inside a transaction."""
         while (head := self.head).frames < sequence - 1:
-            self._commit_frame(Frame("", 0, 0, 0), Head(head.count, head.root, head.frames + 1))
+            self._commit_frame(Frame("", 0, 0), Head(head.count, head.root, head.frames + 1))
 
     def lookup(self, ids: Iterable[str]) -> Iterator[Entry]:
         """The entries of those ids that are stored, in no order."""
@@ -125,6 +125,15 @@ class Index:
         with self._faults():
             query = "SELECT max(offset + length) FROM frames WHERE segment = ?"
             return int(self._db.execute(query, (segment,)).fetchone()[0] or 0)
+
+    def column_frames(self) -> list[Frame]:
+        """The frames that hold columns and no episodes."""
+        with self._faults():
+            query = (
+                "SELECT segment, offset, length FROM frames WHERE length > 0 AND NOT EXISTS (SELECT 1 FROM episodes e "
+                "WHERE e.segment = frames.segment AND e.offset = frames.offset) ORDER BY sequence"
+            )
+            return [Frame(*row) for row in self._db.execute(query)]
 
     def new_columns(self, method: str, name: str, values: Mapping[str, float]) -> list[Column]:
         """The rows that are not stored yet. Raises ValueError where another value is."""

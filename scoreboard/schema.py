@@ -26,10 +26,11 @@ SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS episodes (
     position INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, env_id TEXT, status TEXT, grp TEXT, task TEXT,
-    hash TEXT, root TEXT, summary TEXT, segment TEXT, offset INTEGER, length INTEGER, size INTEGER, line INTEGER,
+    hash TEXT, root TEXT, summary TEXT, segment TEXT, offset INTEGER, length INTEGER, line INTEGER,
     checksum INTEGER);
 CREATE INDEX IF NOT EXISTS by_env ON episodes (env_id);
 CREATE INDEX IF NOT EXISTS by_group ON episodes (grp);
+CREATE INDEX IF NOT EXISTS by_segment ON episodes (segment, offset);
 CREATE TABLE IF NOT EXISTS frames (
     sequence INTEGER PRIMARY KEY, segment TEXT, offset INTEGER, length INTEGER, checksum INTEGER);
 CREATE TABLE IF NOT EXISTS head (count INTEGER, root TEXT, frames INTEGER);
@@ -99,7 +100,6 @@ def row_values(position: int, record: Record, root: str, frame: Frame, line: int
         frame.segment,
         frame.offset,
         frame.length,
-        frame.size,
         line,
     )
     return (*values, checksum(values))
@@ -107,7 +107,7 @@ def row_values(position: int, record: Record, root: str, frame: Frame, line: int
 
 def entry(values: Sequence[Any]) -> Entry:
     """The inverse of `row_values`."""
-    position, id, env_id, status, group, task, hash, root, summary, segment, offset, length, size, line, _ = values
+    position, id, env_id, status, group, task, hash, root, summary, segment, offset, length, line, _ = values
     row = EpisodeRow(
         position=position,
         id=str(text(id)),
@@ -118,7 +118,7 @@ def entry(values: Sequence[Any]) -> Entry:
         hash=hash,
         **json.loads(summary),
     )
-    return Entry(row, root, Frame(segment, offset, length, size), line)
+    return Entry(row, root, Frame(segment, offset, length), line)
 
 
 def next_root(root: str, episode_hash: str) -> str:

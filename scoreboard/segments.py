@@ -38,12 +38,11 @@ _KINDS: dict[Kind, bytes] = {"episodes": b"EPIS", "columns": b"COLS"}
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where a batch lies: file name, first byte, length in the file (header included), uncompressed length in bytes."""
+    """Where a batch lies: file name, first byte, and length in bytes, its header included."""
 
     segment: str
     offset: int
     length: int
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +79,9 @@ class SegmentWriter:
 
     def append(self, header: Header, lines: Sequence[bytes]) -> Frame:
         """Write one frame and fsync it. Raises OSError, with the half-written frame taken back."""
-        content = b"".join(line + b"\n" for line in lines)
-        data = self._compressor.compress(content)
+        data = self._compressor.compress(b"".join(line + b"\n" for line in lines))
         fd = self._open()
-        frame = Frame(self._name, self._end, _HEADER.size + len(data), len(content))
+        frame = Frame(self._name, self._end, _HEADER.size + len(data))
         try:
             _write_all(fd, _pack_header(header, len(data)) + data)
             os.fsync(fd)
@@ -123,10 +121,7 @@ def read_frame(folder: Path, frame: Frame) -> list[bytes]:
         blob = file.read(frame.length)
     if len(blob) != frame.length:
         raise ValueError(f"the segment ends after {len(blob)} of {frame.length} bytes of the frame")
-    found = _frame_at(frame.segment, blob, 0)
-    if found.frame.size != frame.size:
-        raise ValueError(f"the frame holds {found.frame.size} bytes and not {frame.size}")
-    return list(found.lines)
+    return list(_frame_at(frame.segment, blob, 0).lines)
 
 
 def scan_frames(path: Path, start: int = 0) -> Iterator[Found]:
@@ -201,7 +196,7 @@ def _frame_at(segment: str, blob: bytes, at: int) -> Found:
         raise ValueError("the checksum of the frame's header does not hold")
     content = _decompress(blob[at + _HEADER.size : at + _HEADER.size + length])
     kind: Kind = "episodes" if mark == _KINDS["episodes"] else "columns"
-    frame = Frame(segment, at, _HEADER.size + length, len(content))
+    frame = Frame(segment, at, _HEADER.size + length)
     return Found(frame, Header(kind, sequence, count, root.hex()), tuple(content.splitlines()))
 
 

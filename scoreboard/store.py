@@ -136,6 +136,16 @@ class Store:
         """trajectory id -> value, of one method."""
         return self._index.columns(method, name)
 
+    def damaged_columns(self) -> list[str]:
+        """What of the columns could not be rebuilt from the segments, in words."""
+        found = []
+        for frame in self._index.column_frames():
+            try:
+                read_frame(self._segments, frame)
+            except (ValueError, OSError) as error:
+                found.append(f"columns in {self._segments / frame.segment} at byte {frame.offset}: {error}")
+        return found
+
     def root(self) -> str:
         """SHA-256 chained over all episode hashes in append order: equal roots, equal contents."""
         return self._index.head.root

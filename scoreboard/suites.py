@@ -13,6 +13,7 @@ import numpy as np
 
 from sparring import registry
 from sparring.rollout import Match, play
+from sparring.scoreboard.matches import play_missing
 from sparring.scoreboard.stats import Estimate, wilson
 from sparring.scoreboard.store import Store
 from sparring.types import Episode, derive_seed
@@ -77,11 +78,15 @@ def run_suite(
     for part in SUITES[name]:
         player = _agent(agent, part.agent_kwargs)
         matches = [_match(name, part, player, index, seed) for index in range(tasks)]
-        episodes = play(matches, on_episode=lambda episode: on_episode())
-        if store is not None:
-            store.append(episodes)
-        scores.append(score(part.name, episodes))
+        scores.append(score(part.name, _played(matches, store, on_episode)))
     return scores
+
+
+def _played(matches: list[Match], store: Store | None, on_episode: Callable[[], None]) -> list[Episode]:
+    def note(episode: Episode) -> None:
+        on_episode()
+
+    return play(matches, on_episode=note) if store is None else play_missing(matches, store, on_episode=note)
 
 
 def score(part: str, episodes: list[Episode]) -> Score:
@@ -105,5 +110,6 @@ def _agent(spec: str, kwargs: Mapping[str, Any]) -> Any:
 
 
 def _match(suite: str, part: Part, player: Any, index: int, seed: int) -> Match:
-    id = f"{suite}/{part.name}/{index}"
-    return Match(id, part.env_id, {"player_0": player}, derive_seed(seed, id), part.env_kwargs, task=id, group=suite)
+    task = f"{suite}/{part.name}/{index}"
+    id, drawn = f"{player.name}/{seed}/{task}", derive_seed(seed, task)
+    return Match(id, part.env_id, {"player_0": player}, drawn, part.env_kwargs, task=task, group=suite)

@@ -10,7 +10,8 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -69,19 +70,17 @@ def play(
     players = [words.agent(name.strip()) for name in agents.split(",")]
     if episodes < 1:
         raise ValueError(f"episodes must be >= 1, got {episodes}")
-    played: list[Episode] = []
+    fresh: list[str] = []
 
     def note(episode: Episode) -> None:
-        played.append(episode)
+        fresh.append(episode.id)
         advance()
 
-    with Store(store, "a") if store is not None else nullcontext() as kept:
-        try:
-            with terminal.progress("playing", episodes, quiet=json) as advance:
-                played = head_to_head(env_id, players, episodes, seed, note)
-        finally:
-            if kept is not None:
-                kept.append(played)
+    opened = nullcontext() if store is None else Store(store, "a")
+    with opened as kept, _saving(store), terminal.progress("playing", episodes, quiet=json) as advance:
+        played = head_to_head(env_id, players, episodes, seed, note, kept)
+    if len(fresh) < episodes:
+        terminal.say(f"{episodes - len(fresh)} of these games were in {store} already; --seed plays others", quiet=json)
     terminal.show_matches(played, standing_by_place(played, players), json)
     return EXIT_FAILED if any(episode.error for episode in played) else 0
 
@@ -171,7 +170,7 @@ def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path |
 
     total = tasks * len(SUITES.get(suite, ()))
     opened = nullcontext() if store is None else Store(store, "a")
-    with opened as kept, terminal.progress(f"suite {suite}", total, quiet=json) as advance:
+    with opened as kept, _saving(store), terminal.progress(f"suite {suite}", total, quiet=json) as advance:
         scores = run_suite(suite, agent, tasks, seed, kept, advance)
     terminal.show_scores(suite, agent, scores, json)
     return EXIT_FAILED if any(score.faults for score in scores) else 0
@@ -277,7 +276,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _command(argv)
+        with _handling((signal.SIGINT, signal.SIGTERM), _interrupt):
+            return _command(argv)
     except SystemExit as end:
         return int(end.code or 0)
     except KeyboardInterrupt:
@@ -321,12 +321,38 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
         asked.append(number)
         terminal.complain("stopping after this update (Ctrl-C again: at once, back to the last checkpoint)")
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handling((signal.SIGINT, signal.SIGTERM), ask):
         yield lambda: bool(asked)
+
+
+@contextmanager
+def _saving(store: Path | None) -> Iterator[None]:
+    """After an interruption, say what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = f"; the games that were over are in {store}, and the same command plays the rest" if store else ""
+        terminal.complain(f"interrupted{kept}")
+        raise SystemExit(EXIT_INTERRUPTED) from None
+
+
+@contextmanager
+def _handling(signals: Sequence[int], handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Handle signals so, where this is the thread that may."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in signals}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """At once, wherever it stands: what is worth keeping is on disk already."""
+    raise KeyboardInterrupt
 
 
 def _disk_or_device_errors() -> tuple[type[Exception], ...]:

@@ -28,7 +28,17 @@ from sparring.types import (
     canonical_json,
 )
 
-__all__ = ["EnvPool", "Match", "act_now", "play", "play_match", "rollout", "run_coroutine", "run_matches"]
+__all__ = [
+    "EnvPool",
+    "Match",
+    "act_now",
+    "play",
+    "play_match",
+    "rollout",
+    "run_batches",
+    "run_coroutine",
+    "run_matches",
+]
 
 T = TypeVar("T")
 ONLY_SEAT = "player_0"
@@ -52,6 +62,15 @@ async def run_matches(
     matches: Iterable[Match], concurrency: int = 256, pool: EnvPool | None = None
 ) -> AsyncIterator[Episode]:
     """Stream episodes as they finish, at most `concurrency` in play. A `pool` keeps its environments for the next."""
+    async for batch in run_batches(matches, concurrency, pool):
+        for episode in batch:
+            yield episode
+
+
+async def run_batches(
+    matches: Iterable[Match], concurrency: int = 256, pool: EnvPool | None = None
+) -> AsyncIterator[list[Episode]]:
+    """Like `run_matches`, everything that has finished since the last time at once: what is worth one write to disk."""
     if concurrency < 1:
         raise ValueError(f"concurrency must be >= 1, got {concurrency}")
     waiting, lent, hosts = iter(matches), pool or EnvPool(), Hosts()
@@ -70,13 +89,13 @@ async def run_matches(
     try:
         busy = concurrency
         while busy:
-            item = await finished.get()
-            if isinstance(item, BaseException):
-                raise item
-            if item is None:
-                busy -= 1
-            else:
-                yield item
+            items = [await finished.get(), *(finished.get_nowait() for _ in range(finished.qsize()))]
+            if batch := [item for item in items if isinstance(item, Episode)]:
+                yield batch
+            for item in items:
+                if isinstance(item, BaseException):
+                    raise item
+            busy -= items.count(None)
     finally:
         for worker in workers:
             worker.cancel()

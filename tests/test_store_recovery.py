@@ -16,6 +16,7 @@ import pytest
 
 from sparring.__main__ import main
 from sparring.scoreboard.store import DamagedStore, Store, StoreVersionError, reindex
+from sparring.scoreboard.verify import verify
 from sparring.types import Episode, Policy, Trajectory, Turn, hash_observation
 
 MODES: tuple[Literal["r", "a"], ...] = ("r", "a")
@@ -207,6 +208,19 @@ def test_rebuilding_says_what_is_damaged_and_brings_back_the_rest(
     assert before[2] == ADVANTAGES
     reindex(path)
     assert contents(path) == before
+
+
+def test_a_damaged_frame_of_columns_is_a_fault_of_the_store(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    write(path, 1)
+    (segment,) = (path / "segments").iterdir()
+    content = bytearray(segment.read_bytes())
+    content[-20] ^= 1
+    segment.write_bytes(content)
+    with Store(path) as store:
+        (fault,) = [fault for fault in verify(store).faults if not fault.episode_id]
+        assert "columns in" in str(fault)
+        assert store.columns("mine", "advantage") == ADVANTAGES
 
 
 def test_rebuilding_is_refused_while_somebody_writes(tmp_path: Path) -> None:
