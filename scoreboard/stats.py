@@ -1,8 +1,8 @@
 """Estimates with intervals that respect how the data were made. Pure functions; numbers in, numbers out.
 
 One episode per task: proportions get Wilson intervals. Several episodes per task (mirrored seats, repeats) are not
-independent: the tasks are what is counted. A share and a reward of known range get an interval within that range; a mean
-of unknown range gets Student's t over the tasks. No interval has zero width because the outcomes happened to agree.
+independent: tasks are what is counted. A share, and a reward whose range is known, get an interval within the range; a
+mean of unknown range gets Student's t over tasks. No interval has zero width because the outcomes happened to agree.
 Two agents on the same tasks: the difference is taken within each task.
 """
 
@@ -42,7 +42,7 @@ class Estimate:
     def lacks(self) -> str:
         """Why there is no value or no interval, in words for people; "" where both are there."""
         if self.n == 0:
-            return "no games"
+            return "no episodes"
         if math.isfinite(self.low) and math.isfinite(self.high):
             return ""
         return "no interval: needs two deals" if self.clusters < 2 else "no interval: all deals gave the same"
@@ -97,8 +97,8 @@ def bounded_mean(
     tasks, w_g the episodes of a task over the mean number a task, m_g its mean, and W = G + z²:
         m = (Σ w_g m_g + z²/2 (least + most)) / W
         s² = (Σ w_g² (m_g - m)² + z²/2 ((least - m)² + (most - m)²)) / W;     m ± z·s/sqrt(W), cut to the range
-    Tasks of one 0/1 episode give exactly their interval. The step from proportions to means is ours; tests/test_stats.py
-    has its coverage. Where all tasks agree it is Wilson's on the range scaled to 0..1, which for values within a
+    Tasks of one 0/1 episode give exactly their interval. The step from proportions to means is ours; its coverage is in
+    tests/test_stats.py. Where all tasks agree it is Wilson's on the range scaled to 0..1, which for values within a
     range errs on the wide side: no mean of G tasks spreads more than that of G coin flips.
     """
     z, (mean, sizes, means) = _normal_quantile(level), _by_task(values, tasks)

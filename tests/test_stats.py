@@ -207,7 +207,7 @@ def test_equal_outcomes_of_unknown_range_have_no_interval_and_say_why() -> None:
     assert (equal.low, equal.high) == (-math.inf, math.inf)
     assert equal.lacks == "no interval: all deals gave the same"
     assert single.lacks == "no interval: needs two deals"
-    assert clustered_mean([], []).lacks == wilson(0, 0).lacks == "no games"
+    assert clustered_mean([], []).lacks == wilson(0, 0).lacks == "no episodes"
     assert clustered_mean([1.0, 2.0], "ab").lacks == wilson(1, 1).lacks == ""
 
 
