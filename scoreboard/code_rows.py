@@ -137,8 +137,9 @@ def why_no_rows(run: Path, kind: Kind) -> str:
     broken_off = sum(row.status in BROKEN_OFF for row in rows)
     solved = sum(row.status == "ok" and SOLVED in row.rewards.values() for row in rows)
     wanted = {"sft": "has a program that ran or an answer", "repairs": "has a failed program that was mended"}[kind]
-    lack = "a row needs a reward of 1" if not solved else f"none of these {wanted}"
-    return f"no rows of kind {kind}: {len(rows)} episodes, {broken_off} broke off, {solved} were solved; {lack}"
+    lack = f"none of these {wanted}" if solved else "a row needs one"
+    found = f"{len(rows)} episodes, {broken_off} broke off, {solved} ended with a reward of 1"
+    return f"no rows of kind {kind}: {found}; {lack}"
 
 
 def _are_rows(head: bytes) -> bool:

@@ -121,18 +121,21 @@ def _headlines(run: RunData) -> Iterator[Headline]:
     if not env_ids:
         yield Headline(run.label, None, shared)
     for env_id in env_ids:
-        last = _column(run, NASH + env_id)
-        average = _column(run, AVERAGE + env_id)
-        update, best = min(last, key=lambda point: point[1])
-        tiles = [
-            ("NashConv at first", number(last[0][1]), f"update {number(last[0][0])}"),
-            ("best", number(best), f"update {number(update)}"),
-            ("last", number(last[-1][1]), f"update {number(last[-1][0])}"),
-        ]
-        if average:
-            update, best = min(average, key=lambda point: point[1])
-            tiles.append(("best league average", number(best), f"update {number(update)}"))
-        yield Headline(run.label, env_id, (*tiles, *shared))
+        yield Headline(run.label, env_id, (*_strength_tiles(run, env_id), *shared))
+
+
+def _strength_tiles(run: RunData, env_id: str) -> Iterator[tuple[str, str, str]]:
+    last, average = _column(run, NASH + env_id), _column(run, AVERAGE + env_id)
+    if not last:
+        yield "NashConv", "not a number", "in every update"
+        return
+    update, best = min(last, key=lambda point: point[1])
+    yield "NashConv at first", number(last[0][1]), f"update {number(last[0][0])}"
+    yield "best", number(best), f"update {number(update)}"
+    yield "last", number(last[-1][1]), f"update {number(last[-1][0])}"
+    if average:
+        update, best = min(average, key=lambda point: point[1])
+        yield "best league average", number(best), f"update {number(update)}"
 
 
 def _shared_tiles(run: RunData) -> tuple[tuple[str, str, str], ...]:

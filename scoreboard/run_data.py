@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class Standing:
     reward: Estimate
     """Per episode: what an agent is worth, also in games of chips, where a share of wins does not say it."""
     itself: bool = False
-    """Agent and opponent are the same: what is counted is the first seat against the second."""
+    """An agent met itself: what is counted is the first seat against the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def standings(rows: Iterable[EpisodeRow]) -> list[Standing]:
     for row in rows:
         for seat, agent, opponent in _sides(row, played):
             games.setdefault((row.env_id, agent, opponent), []).append((row, seat))
-    found = [standing(*key, sides) for key, sides in games.items()]
+    found = [replace(standing(*key, sides), itself=key[1] == key[2]) for key, sides in games.items()]
     return sorted(found, key=_rank)
 
 
@@ -150,7 +150,6 @@ def standing(env_id: str, agent: str, opponent: str | None, sides: Sequence[tupl
         win_rate=rate([one.wins + one.illegal_wins > 0 for one in results], contested),
         illegal_rate=rate([one.illegal_losses > 0 for one in results], contested),
         reward=_mean_reward(env_id, [row.rewards[seat] for row, seat in counted], tasks),
-        itself=agent == opponent,
     )
 
 

@@ -99,11 +99,13 @@ def show_matches(episodes: Sequence[Episode], rows: Sequence[Any], json: bool) -
         dump({"standings": [asdict(row) for row in rows], "faults": faults})
         return
     table = table_of("agent", "against", "games", "reward", "won / drawn / lost", "win rate", "lost by illegal action")
-    for row in rows:
+    names = [row.agent for row in rows]
+    for place, row in enumerate(rows, start=1):
+        name = row.agent if names.count(row.agent) == 1 else f"{row.agent} (agent {place})"
         contested = ("", "", "")
         if row.opponent:
             contested = (_record(row.outcomes), _percent(row.win_rate), _percent(row.illegal_rate))
-        cells = [row.agent, row.opponent or "nobody", str(row.reward.n), _signed(row.reward), *contested]
+        cells = [name, row.opponent or "nobody", str(row.reward.n), _signed(row.reward), *contested]
         table.add_row(*map(escape, cells))
     out.print(table)
     _complain_of_faults(faults, len(episodes))

@@ -220,6 +220,13 @@ def test_play_prints_a_table_and_the_seed_decides_it(capsys):
     assert tables[0] == tables[1] != tables[2]
 
 
+def test_play_tells_two_agents_of_one_name_apart(capsys, wide):
+    assert main(["play", "KuhnPoker", "--episodes", "4"]) == 0
+    shown = capsys.readouterr().out
+    assert "random (agent 1)" in shown
+    assert "random (agent 2)" in shown
+
+
 def test_episodes_that_broke_off_are_counted_named_and_fail_the_command(answer, capsys):
     words = ("play", "KuhnPoker", "--agents", "minimax,random", "--episodes", "8")
     found = answer(*words, code=1)
@@ -391,7 +398,7 @@ def test_an_output_that_is_somebody_elses_a_link_a_device_or_nowhere_is_refused(
 
 def test_data_without_a_row_says_why_and_leaves_no_file(refused, run, tmp_path):
     said = refused("data", run, "-o", tmp_path / "rows.jsonl", code=1)
-    assert re.search(r"no rows of kind sft: 36 episodes, 0 broke off, \d+ were solved; ", said)
+    assert re.search(r"no rows of kind sft: 36 episodes, 0 broke off, \d+ ended with a reward of 1; ", said)
     assert not (tmp_path / "rows.jsonl").exists()
 
 

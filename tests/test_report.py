@@ -154,6 +154,11 @@ def test_standings_say_what_is_counted_and_never_nan(tmp_path: Path) -> None:
     assert "nan" not in re.sub(r'id="packed">[^<]*', "", html).lower().replace("finance", "")
 
 
+def test_a_run_whose_figures_are_no_numbers_still_has_a_report(tmp_path: Path) -> None:
+    html = render([RunData("lost", tmp_path, {}, [{"update": 0, f"nash_conv/{KUHN}": math.nan}])])
+    assert "<dd>not a number</dd>" in html
+
+
 def test_the_pairs_that_met_most_are_kept_in_their_order(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     many = [replace(run.standings[0], opponent=f"other-{n:03}", itself=False, episodes=n) for n in range(70)]
