@@ -77,7 +77,7 @@ def _no_exact(agent: Any, env_id: str) -> str:
     try:
         game_theory.solved_game(env_id)
     except ValueError as error:
-        return f"{env_id} cannot be solved exactly: {error}"
+        return f"the game cannot be solved exactly: {error}"
     if not isinstance(agent, game_theory.Scorable):
         return f"{agent.name} shows no distribution over the legal actions, so its exact strength is unknown"
     return ""
