@@ -5,7 +5,7 @@ code    the tool tasks by family (held-out split), HumanEval, CodeI/O
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from sparring import registry
 from sparring.rollout import Match, play
 from sparring.scoreboard.matches import play_missing
+from sparring.scoreboard.run_data import faults_of
 from sparring.scoreboard.stats import Estimate, wilson
 from sparring.scoreboard.store import Store
 from sparring.types import Episode, derive_seed
@@ -41,10 +42,12 @@ class Score:
     part: str
     accuracy: Estimate
     """Share of rewards of 1, Wilson's interval; episodes that a fault of ours broke off are left out."""
-    turns: float
-    tokens: float
-    """Means per episode."""
+    turns: float | None
+    tokens: float | None
+    """Means per episode; None without any that came to an end."""
     faults: int
+    errors: Sequence[str] = ()
+    """Every episode that broke off, and why."""
 
 
 SUITES: Mapping[str, tuple[Part, ...]] = {
@@ -71,9 +74,14 @@ def run_suite(
     store: Store | None = None,
     on_episode: Callable[[], None] = lambda: None,
 ) -> list[Score]:
-    """Play every part of a suite, `tasks` episodes each. Raises UnknownName for an unknown suite or agent."""
+    """Play every part of a suite, `tasks` episodes each.
+
+    Raises UnknownName for an unknown suite or agent, ValueError for `tasks` below 1.
+    """
     if name not in SUITES:
         raise registry.UnknownName(registry.unknown("suite", name, SUITES))
+    if tasks < 1:
+        raise ValueError(f"a suite needs games >= 1, got {tasks}")
     scores = []
     for part in SUITES[name]:
         player = _agent(agent, part.agent_kwargs)
@@ -97,9 +105,10 @@ def score(part: str, episodes: list[Episode]) -> Score:
     return Score(
         part,
         wilson(sum(trajectory.reward == 1.0 for trajectory in seats), len(seats)),
-        float(np.mean([len(trajectory.turns) for trajectory in seats])) if seats else 0.0,
-        float(np.mean(tokens)) if tokens else 0.0,
+        float(np.mean([len(trajectory.turns) for trajectory in seats])) if seats else None,
+        float(np.mean(tokens)) if tokens else None,
         len(episodes) - len(sound),
+        faults_of(episodes),
     )
 
 

@@ -56,8 +56,12 @@ class VerifyResult:
 
     @property
     def ok(self) -> bool:
-        """Whether every episode came out as recorded."""
-        return not self.faults
+        """Whether every episode came out as recorded, and at least one had come to its end.
+
+        Of an episode that a fault broke off only the turns before the fault can be played again. Where there is no
+        other, nothing that anybody scored has been checked.
+        """
+        return not self.faults and self.broken_off < self.episodes
 
 
 def verify(store: Store, progress: Progress | None = None) -> VerifyResult:

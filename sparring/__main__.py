@@ -1,7 +1,7 @@
 """The command line: `sparring envs | play | train | eval | report | replay | verify | data | store | sandbox | doctor`.
 
-Exit codes: 0 done, 1 a check failed (verification, faulty episodes), 2 the request cannot be carried out as given,
-130 interrupted (what was done is saved).
+Exit codes: 0 done, 1 a check failed (verification, faulty episodes, no rows), 2 the request cannot be carried out as
+given, 130 interrupted (what was done is saved).
 """
 
 from __future__ import annotations
@@ -141,6 +141,9 @@ def evaluate(
 ) -> int:
     """Measure a run's best checkpoint, or a model: exactly where the game can be solved, by play elsewhere.
 
+    A run plays as it was trained: its prompt, decoding, temperature, longest answer and illegal rule. Exit code 1 if an
+    episode broke off.
+
     Args:
         what: A run folder, or an agent (smollm2, cfr, random, model:PATH; code-act:MODEL or tree-of-code:MODEL).
         env: The environment. None: the run's first game; KuhnPoker for an agent.
@@ -157,12 +160,11 @@ def evaluate(
         raise ValueError(f"games must be >= 0, got {games}")
     if suite is not None:
         return _evaluate_suite(suite, what, games, seed, store, json)
-    env_id = None if env is None else words.env_id(env)
-    agent, first_game = words.measured(what)
+    agent, env_id, env_kwargs = words.measured(what, env)
     with terminal.progress("playing", games, quiet=json) as advance:
-        measured = measure(agent, env_id or first_game, games, seed, both_orders=orders, on_episode=advance)
+        measured = measure(agent, env_id, games, seed, orders, advance, env_kwargs)
     terminal.show_evaluation(what, measured, json)
-    return 0
+    return EXIT_FAILED if measured.faults else 0
 
 
 def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path | None, json: bool) -> int:
@@ -182,17 +184,24 @@ def data(
     /,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     kind: Literal["sft", "repairs"] = "sft",
-) -> None:
+) -> int:
     """Write training rows out of recorded programs: token ids, log-probabilities, and where each row comes from.
+
+    Exit code 1, and no file, where there is no row to write.
 
     Args:
         run: A run folder, or a store.
-        output: The file, one JSON object a line.
+        output: The file, one JSON object a line; new, or rows of an earlier call.
         kind: sft: what solved its task. repairs: a program that failed, what came of it, and the one that mended it.
     """
-    from sparring.scoreboard.code_rows import write_rows
+    from sparring.scoreboard.code_rows import why_no_rows, write_rows
 
-    terminal.say(f"wrote {write_rows(words.store_of(run), kind, output)} rows to {output}")
+    written = write_rows(words.store_of(run), kind, output)
+    if not written:
+        terminal.complain(why_no_rows(words.store_of(run), kind))
+        return EXIT_FAILED
+    terminal.say(f"wrote {written} rows to {output}")
+    return 0
 
 
 @app.command
@@ -203,13 +212,14 @@ def report(
 
     Args:
         runs: Run folders.
-        output: The HTML file.
+        output: The HTML file; new, or an earlier report.
     """
     from sparring.scoreboard.evaluate import load_for_report
-    from sparring.scoreboard.report import build_report
+    from sparring.scoreboard.report import build_report, require_report
 
     if not runs:
         raise ValueError("name at least one run folder")
+    require_report(output)
     with terminal.progress("reading runs", len(runs)) as advance:
         loaded = []
         for run in runs:
@@ -236,7 +246,9 @@ def replay(run: tyro.conf.Positional[Path], episode: Words, /, json: Flag = Fals
 
 @app.command
 def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
-    """Play every recorded episode again and compare every observation and reward. Exit code 1 if one differs.
+    """Play every recorded episode again and compare every observation and reward.
+
+    Exit code 1 if one differs, or if none had come to its end: what a fault broke off is checked only up to the fault.
 
     Args:
         run: A run folder, or a store.
@@ -269,7 +281,9 @@ def doctor(json: Flag = False) -> None:
     Args:
         json: Print JSON.
     """
-    terminal.show_doctor(json)
+    from sparring.doctor import show_doctor
+
+    show_doctor(json)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparring.agents.language_model import LanguageModelAgent
+from sparring import registry
+from sparring.agents.language_model import LanguageModelAgent, WritingAgent, make_player
 from sparring.agents.models import Completion
 from sparring.agents.models.loading import load
 from sparring.agents.models.transformers import TransformersModel
@@ -114,7 +115,7 @@ def test_a_lower_temperature_sharpens_the_law():
 
 
 def test_free_writing_is_parsed():
-    agent = LanguageModelAgent(Writer("I would say [bet]!"), sampling=Sampling(decoding="free"))
+    agent = make_player(Writer("I would say [bet]!"), prompt="bracket", sampling=Sampling(decoding="free"))
     reply = act_now(agent, SEEN)
     assert reply.action == "bet"
     assert reply.segments[-1].allowed is None
@@ -138,10 +139,25 @@ def test_garbage_is_an_illegal_action_counted_apart_from_skill(text):
 
 
 def play_free(text):
-    agent = LanguageModelAgent(Writer(text), sampling=Sampling(decoding="free"))
+    agent = WritingAgent(Writer(text))
     return play([Match("m", "sparring/KuhnPoker-v0", {"player_0": agent, "player_1": agent}, 1)])
 
 
 def test_a_law_needs_legal_actions():
     with pytest.raises(ValueError, match="lists no legal actions"):
         law(LanguageModelAgent(MODEL), Observation("sparring/SimpleNegotiation-v0", "player_0", "Offer."))
+
+
+def test_a_player_that_writes_freely_shows_no_law_over_legal_actions():
+    writer = make_player(MODEL, prompt="bracket", sampling=Sampling(decoding="free"))
+    chooser = make_player(MODEL, prompt="bracket", sampling=Sampling(decoding="legal"))
+    assert not hasattr(writer, "action_law")
+    assert law(chooser) == law(LanguageModelAgent(MODEL))
+    with pytest.raises(ValueError, match=r"sampling\.decoding must be 'legal', got 'free'"):
+        LanguageModelAgent(MODEL, sampling=Sampling(decoding="free"))
+
+
+def test_a_registered_model_takes_the_sampling_it_is_to_play_with():
+    warm = registry.agents.make("nano", device="cpu", temperature=0.2, max_new_tokens=7)
+    assert warm.sampling == Sampling(temperature=0.2, max_new_tokens=7)
+    assert not hasattr(registry.agents.make("nano", device="cpu", decoding="free"), "action_law")
