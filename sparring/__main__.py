@@ -168,9 +168,9 @@ def evaluate(
 
 
 def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path | None, json: bool) -> int:
-    from sparring.scoreboard.suites import SUITES, run_suite
+    from sparring.scoreboard.suites import parts_of, run_suite
 
-    total = tasks * len(SUITES.get(suite, ()))
+    total = tasks * len(parts_of(suite))
     opened = nullcontext() if store is None else Store(store, "a")
     with opened as kept, _saving(store), terminal.progress(f"suite {suite}", total, quiet=json) as advance:
         scores = run_suite(suite, agent, tasks, seed, kept, advance)
