@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-transformers = pytest.importorskip("transformers")
+pytest.importorskip("transformers")
 import torch
+import transformers
 
 from sparring.agents.models import nano
 from sparring.agents.models.forward import context_of
@@ -179,9 +180,8 @@ def test_generated_log_probabilities_are_those_of_the_plain_forward_pass(name: s
 
 
 @pytest.mark.parametrize("name", USED)
-def test_the_learners_gradient_is_that_of_the_plain_forward_pass(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_learners_gradient_is_that_of_the_plain_forward_pass(name: str) -> None:
     """Each signal's loss is -advantage * logp / 4: freely written tokens, and one token chosen among three."""
-    monkeypatch.setattr("sparring.agents.models.forward.ROW_TOKENS", 100)  # several groups of rows
     model = loaded(name)
     among = (3, 40, 77)
     cases = [(PROMPTS[0], CONTINUATIONS[1], 1.0), (PROMPTS[1], CONTINUATIONS[2], -0.5), (PROMPTS[2], [40], 2.0),
@@ -211,6 +211,27 @@ def test_the_learners_gradient_is_that_of_the_plain_forward_pass(name: str, monk
         difference = float((_gradient(parameter) - gradients[parameter_name]).norm())
         assert difference < 1e-4 * norm, parameter_name
     assert norm > 0.01
+
+
+@pytest.mark.parametrize("name", [name for name in USED if ARCHITECTURES[name][2] == ROWS])
+def test_rows_that_are_computed_in_several_groups_give_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparring.agents.models.forward.ROW_TOKENS", 100)
+    test_scores_are_those_of_the_plain_forward_pass(name)
+    test_the_learners_gradient_is_that_of_the_plain_forward_pass(name)
+
+
+@pytest.mark.parametrize("name", ["Llama", "Gemma2", "Phi", "LFM2", "Mamba"])
+def test_in_bf16_only_the_rounding_is_another(name: str) -> None:
+    model = TransformersModel.from_loaded(build(name), "bf16")
+    rows = model.generate(PROMPTS, Sampling(max_new_tokens=8), range(4))
+    for written, scored, exact in zip(
+        rows,
+        model.score(PROMPTS, [[row.token_ids] for row in rows]),
+        loaded(name).score(PROMPTS, [[row.token_ids] for row in rows]),
+        strict=True,
+    ):
+        np.testing.assert_allclose(written.logprobs, exact[0], rtol=0, atol=0.3)
+        np.testing.assert_allclose(scored[0], exact[0], rtol=0, atol=0.3)
 
 
 def _gradient(parameter: torch.Tensor) -> torch.Tensor:

@@ -77,7 +77,7 @@ class RecomputedRows:
     def first(self) -> Tensor:
         """Logits [B, V] after the prompts."""
         last = [hidden_TD[-1] for hidden_TD in sequences_hidden(self._model, self._sequences)]
-        return Head.of(self._model).logits(torch.stack(last))
+        return Head.of(self._model).logits(torch.stack(last).to(self._model.dtype))
 
     def next(self, tokens_B: Tensor) -> Tensor:
         """Logits [B, V] after one more token a row."""

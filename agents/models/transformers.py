@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sparring.agents.models import Completion, Ids
+from sparring.agents.models import Completion, Ids, Refused
 from sparring.agents.models.decode import Engine, generate
 from sparring.agents.models.forward import context_of
 from sparring.agents.models.laws import Head, chosen_logprobs
@@ -102,11 +102,17 @@ class TransformersModel:
         return Head.of(self.module)
 
     def hidden(self, packed: Pack) -> Tensor:
-        """Final hidden states [N, D] of a pack's nodes. Call inside `autocast()`."""
+        """Final hidden states [N, D] of a pack's nodes. Call inside `autocast()`.
+
+        Raises ValueError where a sequence is longer than the context.
+        """
+        if packed.positions.max() >= self.context:
+            raise ValueError(f"a sequence has {packed.positions.max() + 1} tokens, the context is {self.context}")
         return self._forward(self.module, packed)
 
     def generate(self, prompts: Sequence[Ids], sampling: Sampling, seeds: Sequence[int]) -> list[Completion]:
-        """One completion a prompt; see `decode.generate`."""
+        """One completion a prompt; see `decode.generate`. Raises Refused."""
+        self._require_room(prompts, [sampling.max_new_tokens] * len(prompts))
         if self._engine is None:
             self._engine = Engine(self.module, torch.bfloat16 if self.precision == "bf16" else torch.float32)
         elif self._engine_version != self.weights_version:
@@ -125,7 +131,11 @@ class TransformersModel:
         return [Completion(tuple(g.token_ids), tuple(g.logprobs), g.stop_reason, version) for g in generated]
 
     def score(self, prompts: Sequence[Ids], continuations: Sequence[Sequence[Ids]]) -> list[list[np.ndarray]]:
-        """Log-probability of every token of every continuation; equal questions in one call are computed once."""
+        """Log-probability of every token of every continuation; equal questions in one call are computed once.
+
+        Raises Refused.
+        """
+        self._require_room(prompts, [max(map(len, cs), default=0) for cs in continuations])
         asked = [[(tuple(p), tuple(c)) for c in cs] for p, cs in zip(prompts, continuations, strict=True)]
         distinct = dict.fromkeys(key for keys in asked for key in keys)
         for prompt, continuation in distinct:
@@ -133,6 +143,17 @@ class TransformersModel:
                 raise ValueError("a prompt and a continuation must each have at least one token")
         scores = self._score(list(distinct))
         return [[scores[key] for key in keys] for keys in asked]
+
+    def _require_room(self, prompts: Sequence[Ids], following: Sequence[int]) -> None:
+        """Raise Refused for prompts that, with so many tokens after them, are longer than the context."""
+        reasons = {
+            index: f"the prompt has {len(prompt)} tokens and up to {more} follow, the context of {self.name} "
+            f"is {self.context}"
+            for index, (prompt, more) in enumerate(zip(prompts, following, strict=True))
+            if len(prompt) + more > self.context
+        }
+        if reasons:
+            raise Refused(reasons)
 
     @torch.no_grad()
     def _score(self, keys: list[_Question]) -> dict[_Question, np.ndarray]:
