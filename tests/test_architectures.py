@@ -238,6 +238,15 @@ def _gradient(parameter: torch.Tensor) -> torch.Tensor:
     return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.clone()
 
 
+def test_a_model_that_cannot_compute_at_all_is_refused() -> None:
+    broken = build("Llama")
+    broken.model.model.norm = None
+    with pytest.raises(
+        ValueError, match="a model of type 'llama' cannot be used: its own forward pass fails: 'NoneType'"
+    ):
+        TransformersModel.from_loaded(broken, "fp32")
+
+
 def test_a_model_whose_rotation_changes_with_the_length_is_used_up_to_there() -> None:
     factors = {"short_factor": [1.0] * 4, "long_factor": [3.0] * 4, "original_max_position_embeddings": 16}
     rope = {"rope_type": "longrope", "rope_theta": 1e4, **factors}

@@ -52,7 +52,11 @@ class Trial:
 def right_pass(module: Any) -> Forward:
     """The fastest way to hidden states that is right for this model. Raises ValueError where none is."""
     with _short_spans(module) as spans:
-        trial, reasons = _trial(module), []
+        reasons: list[str] = []
+        try:
+            trial = _trial(module)
+        except Exception as error:
+            raise _refusal(module, f"its own forward pass fails: {error or type(error).__name__}") from error
         for forward in (one_mask, mask_by_layer, row_by_row):
             try:
                 worst = _scoring_difference(module, forward, trial)
@@ -62,10 +66,7 @@ def right_pass(module: Any) -> Forward:
             if worst <= TOLERANCE and (forward is row_by_row or _spans_matter(module, spans, trial)):
                 return forward
             reasons.append(f"{forward.__name__}: {worst:.2g} nats")
-    raise ValueError(
-        f"models of type {module.config.model_type!r} cannot be used: what we compute differs from "
-        f"the model's own forward pass ({', '.join(reasons)})"
-    )
+    raise _refusal(module, f"what we compute differs from its own forward pass ({', '.join(reasons)})")
 
 
 @torch.no_grad()
@@ -79,9 +80,14 @@ def decodes_right(module: Any, start: Start) -> bool:
             return False
 
 
+def _refusal(module: Any, reason: str) -> ValueError:
+    return ValueError(f"a model of type {module.config.model_type!r} cannot be used: {reason}")
+
+
 def _trial(module: Any) -> Trial:
-    tokens = np.random.default_rng(0).integers(module.config.get_text_config().vocab_size, size=(2, LENGTH))
-    tokens[1, :SHARED], tokens[1, SHARED] = tokens[0, :SHARED], tokens[0, SHARED] ^ 1
+    vocabulary = module.config.get_text_config().vocab_size
+    tokens = np.random.default_rng(0).integers(vocabulary, size=(2, LENGTH))
+    tokens[1, :SHARED], tokens[1, SHARED] = tokens[0, :SHARED], (tokens[0, SHARED] + 1) % vocabulary
     logits_2TV = module(torch.from_numpy(tokens).to(module.device), use_cache=False).logits
     first, second = tokens.tolist()
     return Trial((first, second[:SHORTER]), logits_2TV.float().log_softmax(-1))
