@@ -3,7 +3,8 @@
 Where the legal actions are finite it can choose among them: at the place where the template lets an action begin, the
 model's own law is renormalised, token by token, over the tokens that still spell a legal action, and sampled. That law
 is exact: a policy can be written down in full (`action_law`) and trained on without a single illegal move. Elsewhere,
-or when asked to (`decoding="free"`), it writes freely and a parser looks for the action.
+or when asked to (`decoding="free"`), it writes freely and a parser looks for the action. A player that writes freely
+has no `action_law`: what it would have chosen among the legal actions is not what it plays.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -102,7 +104,12 @@ class LanguageModelAgent(WritingAgent):
         name: str | None = None,
         trainable: bool = False,
     ) -> None:
-        """`sampling.decoding="free"`: it writes everywhere."""
+        """Raises ValueError for `sampling.decoding="free"`: what writes freely is a `WritingAgent`."""
+        if sampling.decoding != "legal":
+            raise ValueError(
+                f"a LanguageModelAgent chooses among the legal actions, so sampling.decoding must be 'legal', "
+                f"got {sampling.decoding!r}; `make_player` makes the WritingAgent that writes freely"
+            )
         super().__init__(model, prompt=prompt, sampling=sampling, name=name, trainable=trainable)
         self._opening = tuple(self.model.encode(self.template.opening))
         self._options = lru_cache(maxsize=4096)(self._encode_options)
@@ -111,7 +118,7 @@ class LanguageModelAgent(WritingAgent):
 
     async def act(self, observation: Observation) -> Reply:
         """Choose among the legal actions where they are finite, else write freely."""
-        if self.sampling.decoding == "legal" and observation.legal_actions:
+        if observation.legal_actions:
             return await self._choose(observation)
         return await super().act(observation)
 
@@ -189,7 +196,23 @@ def _required_actions(observation: Observation) -> tuple[str, ...]:
     return observation.legal_actions
 
 
-def build(model: str, *, device: str = "auto", prompt: str = "bracket", decoding: str = "legal") -> LanguageModelAgent:
+def make_player(
+    model: LanguageModel | Batched, *, prompt: str, sampling: Sampling, name: str | None = None, trainable: bool = False
+) -> WritingAgent:
+    """The player that decodes as `sampling.decoding` says: one with an exact law, or one that writes freely."""
+    kind = LanguageModelAgent if sampling.decoding == "legal" else WritingAgent
+    return kind(model, prompt=prompt, sampling=sampling, name=name, trainable=trainable)
+
+
+def build(
+    model: str,
+    *,
+    device: str = "auto",
+    prompt: str = "bracket",
+    decoding: str = "legal",
+    temperature: float = 1.0,
+    max_new_tokens: int = 64,
+) -> WritingAgent:
     """A frozen player from a model's name, path or hub id, for matches and evaluation."""
     registry.require("torch", "train")
     registry.require("transformers", "train")
@@ -197,27 +220,24 @@ def build(model: str, *, device: str = "auto", prompt: str = "bracket", decoding
 
     if decoding not in ("legal", "free"):
         raise ValueError(f"decoding must be legal or free, got {decoding!r}")
-    return LanguageModelAgent(
-        TransformersModel(model, device=device),
-        prompt=prompt,
-        sampling=Sampling(decoding="legal" if decoding == "legal" else "free"),
-    )
+    sampling = Sampling(temperature, max_new_tokens=max_new_tokens, decoding="legal" if decoding == "legal" else "free")
+    return make_player(TransformersModel(model, device=device), prompt=prompt, sampling=sampling)
 
 
 @registry.agents.register("smollm2", family="language model", extra="train")
-def smollm2(**kwargs: str) -> LanguageModelAgent:
+def smollm2(**kwargs: Any) -> WritingAgent:
     """SmolLM2-135M-Instruct, choosing among the legal actions."""
     return build("smollm2", **kwargs)
 
 
 @registry.agents.register("nano", family="language model", extra="train")
-def nano(**kwargs: str) -> LanguageModelAgent:
+def nano(**kwargs: Any) -> WritingAgent:
     """A tiny transformer with random weights: for tests and quick runs."""
     return build("nano", **kwargs)
 
 
 @registry.agents.register("model", family="language model", extra="train")
-def model(argument: str, **kwargs: str) -> LanguageModelAgent:
+def model(argument: str, **kwargs: Any) -> WritingAgent:
     """Any causal language model: `model:PATH` or `model:HUB-ID`."""
     return build(argument, **kwargs)
 

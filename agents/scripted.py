@@ -66,14 +66,14 @@ class HumanAgent(ScriptedAgent):
         super().__init__("human")
 
     async def act(self, observation: Observation) -> Reply:
-        """Ask until the answer is legal, where the legal actions are known; end of input gives an empty action."""
+        """Ask until the answer is legal, where the legal actions are known. Raises EOFError where nobody answers."""
         print(f"\n{observation.text}")
         while True:
             try:
                 with _interruptible_input():
                     answer = input(f"{observation.seat}> ").strip()
-            except EOFError:
-                return Reply("", stop_reason="end of input")
+            except EOFError as error:
+                raise EOFError("nobody answers: the input has ended") from error
             if observation.legal_actions is None or answer in observation.legal_actions:
                 return Reply(answer)
             print(f"{answer!r} is not legal here; legal: {', '.join(observation.legal_actions)}")

@@ -12,13 +12,14 @@ too, and were wrong.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
+from sparring.scoreboard.output import require_output, write_whole
+from sparring.scoreboard.run_data import BROKEN_OFF
 from sparring.scoreboard.store import Store
 from sparring.types import Episode, Segment, Trajectory, Turn
 
@@ -118,22 +119,31 @@ ROWS: Mapping[str, Callable[[Iterable[Episode]], Iterator[SftRow | RepairRow]]] 
 def write_rows(run: Path, kind: Kind, output: Path) -> int:
     """Write the rows of a run folder or a store as JSON lines; returns how many.
 
-    The file appears whole or not at all. Raises ValueError for an unknown kind, and what `Store` raises.
+    The file appears whole or not at all, and not at all without rows. Raises ValueError for an unknown kind, OSError
+    where a file that is no rows of ours is in the way, and what `Store` raises.
     """
     if kind not in ROWS:
         raise ValueError(f"kind must be one of {', '.join(ROWS)}, got {kind!r}")
+    require_output(output, "file of rows of ours", _are_rows)
     nested = Path(run) / "episodes"
-    draft, count = output.with_name(f".{output.name}.{os.getpid()}"), 0
     with Store(nested if nested.is_dir() else run) as store:
-        try:
-            with draft.open("w", encoding="utf-8") as file:
-                for line in to_json_rows(ROWS[kind](store)):
-                    file.write(line + "\n")
-                    count += 1
-            draft.replace(output)
-        finally:
-            draft.unlink(missing_ok=True)
-    return count
+        return write_whole(output, (line + "\n" for line in to_json_rows(ROWS[kind](store))))
+
+
+def why_no_rows(run: Path, kind: Kind) -> str:
+    """What the episodes of a store lack for rows of that kind, in words."""
+    with Store(run) as store:
+        rows = list(store.rows())
+    broken_off = sum(row.status in BROKEN_OFF for row in rows)
+    solved = sum(row.status == "ok" and SOLVED in row.rewards.values() for row in rows)
+    wanted = {"sft": "has a program that ran or an answer", "repairs": "has a failed program that was mended"}[kind]
+    lack = f"none of these {wanted}" if solved else "a row needs one"
+    found = f"{len(rows)} episodes, {broken_off} broke off, {solved} ended with a reward of 1"
+    return f"no rows of kind {kind}: {found}; {lack}"
+
+
+def _are_rows(head: bytes) -> bool:
+    return head.startswith(b'{"trajectory_id":')
 
 
 def _solved(episodes: Iterable[Episode]) -> Iterator[tuple[Trajectory, Episode]]:

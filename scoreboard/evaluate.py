@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sparring import registry
+from sparring.agents.prompts import Template
 from sparring.agents.solvers import equilibrium
 from sparring.rollout import play
 from sparring.scoreboard import game_theory
 from sparring.scoreboard.matches import rotated_matches, seats_of, standing_by_place
-from sparring.scoreboard.run_data import RunData, Standing, load_run
+from sparring.scoreboard.run_data import RunData, Standing, faults_of, load_run
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was measured. The exact part is None where the game cannot be solved."""
+    """What was measured. The exact part is None where there is none; `no_exact` says why."""
 
     env_id: str
     agent: str
-    nash_conv: float | None
-    references: Mapping[str, float]
+    settings: Mapping[str, Any]
+    """How it played: prompt, decoding, temperature, longest answer, and the environment's settings."""
+    nash_conv: float | None = None
+    references: Mapping[str, float] = field(default_factory=dict)
     """NashConv of uniform, constant and equilibrium play."""
-    against_uniform: tuple[float, float] | None
+    against_uniform: tuple[float, float] | None = None
     """Exact expected payoff in seat 0 and in seat 1."""
-    against_equilibrium: tuple[float, float] | None
-    policy: Mapping[str, Mapping[str, float]]
-    standing: Standing | None
-    """Played, against uniform; None where no games were asked for."""
+    against_equilibrium: tuple[float, float] | None = None
+    policy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    no_exact: str = ""
+    """Why there are no exact figures: the game cannot be solved, or the agent shows no distribution."""
+    standing: Standing | None = None
+    """Played, against uniform (alone where there is one seat); None where no games were asked for."""
+    faults: Sequence[str] = ()
+    """Every episode that broke off, and why."""
 
 
 def evaluate(
@@ -40,38 +47,70 @@ def evaluate(
     seed: int,
     both_orders: bool = False,
     on_episode: Callable[[], None] | None = None,
+    env_kwargs: Mapping[str, Any] | None = None,
 ) -> Evaluation:
-    """Measure an agent. `both_orders` averages its exact policy over both orders of the legal actions."""
-    standing = None
-    if games:
-        players = [agent, *(registry.make_agent("random") for _ in seats_of(env_id)[1:])]
-        matches = rotated_matches(env_id, players, games, seed)
-        episodes = play(matches, on_episode=lambda episode: on_episode() if on_episode else None)
-        standing = standing_by_place(episodes, players)[0]
-    if not (game_theory.is_solvable(env_id) and hasattr(agent, "action_law")):
-        return Evaluation(env_id, agent.name, None, {}, None, None, {}, standing)
-    orders = ("given", "reversed") if both_orders else ("given",)
+    """Measure an agent. `both_orders` averages its exact policy over both orders of the legal actions.
+
+    Raises ValueError where nothing can be measured: no exact figures, and no games asked for.
+    """
+    measured = Evaluation(env_id, agent.name, _settings(agent, env_kwargs or {}), no_exact=_no_exact(agent, env_id))
+    if not measured.no_exact:
+        measured = _solved(measured, agent, ("given", "reversed") if both_orders else ("given",))
+    elif not games:
+        raise ValueError(f"there is nothing to measure: {measured.no_exact}; and games is 0")
+    if not games:
+        return measured
+    players = [agent, *(registry.make_agent("random") for _ in seats_of(env_id)[1:])]
+    matches = rotated_matches(env_id, players, games, seed, env_kwargs=dict(env_kwargs or {}))
+    episodes = play(matches, on_episode=lambda episode: on_episode() if on_episode else None)
+    return replace(measured, standing=standing_by_place(episodes, players)[0], faults=faults_of(episodes))
+
+
+def _settings(agent: Any, env_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    template = getattr(agent, "template", None)
+    prompt = {"prompt": template.name} if isinstance(template, Template) else {}
+    return {**prompt, **({} if agent.sampling is None else asdict(agent.sampling)), **env_kwargs}
+
+
+def _no_exact(agent: Any, env_id: str) -> str:
+    """Why there can be no exact figures; "" where there can."""
+    try:
+        game_theory.solved_game(env_id)
+    except ValueError as error:
+        return f"the game cannot be solved exactly: {error}"
+    if not isinstance(agent, game_theory.Scorable):
+        return f"{agent.name} shows no distribution over the legal actions, so its exact strength is unknown"
+    return ""
+
+
+def _solved(measured: Evaluation, agent: game_theory.Scorable, orders: Sequence[str]) -> Evaluation:
+    env_id = measured.env_id
     policy = game_theory.tabular_policy(agent, env_id, orders)
-    return Evaluation(
-        env_id,
-        agent.name,
-        game_theory.nash_conv(env_id, policy),
-        game_theory.references(env_id),
-        game_theory.values(env_id, policy, game_theory.uniform_policy(env_id)),
-        game_theory.values(env_id, policy, equilibrium(env_id)),
-        policy,
-        standing,
+    return replace(
+        measured,
+        nash_conv=game_theory.nash_conv(env_id, policy),
+        references=game_theory.references(env_id),
+        against_uniform=game_theory.values(env_id, policy, game_theory.uniform_policy(env_id)),
+        against_equilibrium=game_theory.values(env_id, policy, equilibrium(env_id)),
+        policy=policy,
     )
 
 
 def load_for_report(path: Path) -> RunData:
     """A run with the NashConv of its reference policies, and its policies over time, for the games it can be solved in.
 
-    Raises what `run_data.load_run` raises.
+    What cannot be worked out here (an environment that is not installed) is left out and named. Raises what
+    `run_data.load_run` raises.
     """
     run = load_run(path)
-    solved = [key.partition("/")[2] for key in (run.metrics[0] if run.metrics else {}) if key.startswith("nash_conv/")]
+    solved = {key.partition("/")[2] for line in run.metrics for key in line if key.startswith("nash_conv/")}
+    references, left_out = {}, []
+    for game in sorted(solved):
+        try:
+            references[game] = game_theory.references(game)
+        except (ValueError, registry.UnknownName, registry.MissingExtra) as error:
+            left_out.append(f"the reference policies of {game} are left out: {error}")
     file = path / "policies.json"
     policies: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
     first: Mapping[str, Any] = next(iter(policies.values()), {})
-    return replace(run, references={game: game_theory.references(game) for game in solved}, policies=first)
+    return replace(run, references=references, policies=first, damaged=(*run.damaged, *left_out))

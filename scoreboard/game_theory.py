@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -27,8 +27,9 @@ MOST_STATES = 20_000
 """Larger games are rated by play, not solved."""
 
 
+@runtime_checkable
 class Scorable(Protocol):
-    """An agent whose action law can be asked for."""
+    """An agent that plays by a law over the legal actions, which can be asked for."""
 
     async def action_law(self, observation: Observation) -> dict[str, float]:
         """The exact probability of every legal action."""

@@ -6,6 +6,7 @@ flipped bit is found before the first answer and not hidden in it.
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,8 +18,8 @@ from sparring.scoreboard.records import DamagedStore, Record
 from sparring.scoreboard.schema import (
     EMPTY_ROOT,
     LOCK_SECONDS,
-    SCHEMA,
     Entry,
+    Head,
     checksum,
     connect,
     entry,
@@ -34,16 +35,32 @@ CANNOT_WRITE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READON
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
+Column = tuple[str, str, str, str]
+"""Method, name, trajectory id and value, as they are stored."""
+
+
+def damaged_index(path: Path, reason: str) -> DamagedStore:
+    """The error for an index that is not what was written, with the way out."""
+    return DamagedStore(
+        f"the index {path} is damaged: {reason}; `sparring store reindex {shlex.quote(str(path.parent))}` "
+        "rebuilds it from the segments"
+    )
+
+
 class Index:
     """Rows in append order. Raises DamagedStore for damage and OSError where the disk refuses."""
 
     def __init__(self, path: Path, mode: str) -> None:
         self.path = path
+        if not path.exists():
+            raise self._damaged("it is missing")
         with self._faults():
             self._db = connect(path, mode)
-            if mode == "a":
-                self._db.executescript(SCHEMA)
-        self._check()
+        try:
+            self._check()
+        except BaseException:
+            self._db.close()
+            raise
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -59,24 +76,35 @@ class Index:
                 raise
 
     @property
-    def count(self) -> int:
-        """How many episodes are stored."""
-        return self._head()[0]
-
-    @property
-    def root(self) -> str:
-        """The rolling root over all episode hashes."""
-        return self._head()[1]
+    def head(self) -> Head:
+        """How far the store has grown."""
+        with self._faults():
+            row = self._db.execute("SELECT count, root, frames FROM head").fetchone()
+        if row is None:
+            raise self._damaged("its head is missing")
+        return Head(*row)
 
     def add(self, records: Sequence[Record], frame: Frame) -> None:
-        """Index a batch that lies in `frame`; inside a transaction."""
-        count, root = self._head()
+        """Index a batch of episodes that lies in `frame`; inside a transaction."""
+        head = self.head
+        count, root = head.count, head.root
         rows = []
         for line, record in enumerate(records):
-            root = next_root(root, record.hash)
-            rows.append(row_values(count + 1 + line, record, root, frame, line))
-        self._db.executemany("INSERT INTO episodes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
-        self._db.execute("UPDATE head SET count = ?, root = ?", (count + len(records), root))
+            count, root = count + 1, next_root(root, record.hash)
+            rows.append(row_values(count, record, root, frame, line))
+        self._db.executemany("INSERT INTO episodes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        self._commit_frame(frame, Head(count, root, head.frames + 1))
+
+    def add_columns(self, rows: Iterable[Column], frame: Frame) -> None:
+        """Index columns that lie in `frame`; inside a transaction."""
+        self._db.executemany("INSERT INTO columns VALUES (?,?,?,?,?)", [(*row, checksum(row)) for row in rows])
+        head = self.head
+        self._commit_frame(frame, Head(head.count, head.root, head.frames + 1))
+
+    def skip_to(self, sequence: int) -> None:
+        """Note that the frames before this number are lost; inside a transaction."""
+        while (head := self.head).frames < sequence - 1:
+            self._commit_frame(Frame("", 0, 0), Head(head.count, head.root, head.frames + 1))
 
     def lookup(self, ids: Iterable[str]) -> Iterator[Entry]:
         """The entries of those ids that are stored, in no order."""
@@ -93,22 +121,29 @@ class Index:
         return islice(found, limit)
 
     def committed_end(self, segment: str) -> int:
-        """The first byte of a segment that no committed frame covers."""
+        """The first byte of a segment that lies behind all its committed frames."""
         with self._faults():
-            query = "SELECT max(offset + length) FROM episodes WHERE segment = ?"
+            query = "SELECT max(offset + length) FROM frames WHERE segment = ?"
             return int(self._db.execute(query, (segment,)).fetchone()[0] or 0)
 
-    def put_columns(self, method: str, name: str, values: Mapping[str, float]) -> None:
-        """Attach values to trajectories; equal values again are no-ops, others raise ValueError."""
+    def column_frames(self) -> list[Frame]:
+        """The frames that hold columns and no episodes."""
+        with self._faults():
+            query = (
+                "SELECT segment, offset, length FROM frames WHERE length > 0 AND NOT EXISTS (SELECT 1 FROM episodes e "
+                "WHERE e.segment = frames.segment AND e.offset = frames.offset) ORDER BY sequence"
+            )
+            return [Frame(*row) for row in self._db.execute(query)]
+
+    def new_columns(self, method: str, name: str, values: Mapping[str, float]) -> list[Column]:
+        """The rows that are not stored yet. Raises ValueError where another value is."""
         new = {trajectory: repr(float(value)) for trajectory, value in values.items()}
-        with self.transaction():
-            known = {key: repr(value) for key, value in self._columns_of(method, name, new)}
-            for trajectory, was in known.items():
-                if was != new[trajectory]:
-                    got = new[trajectory]
-                    raise ValueError(f"column {method}/{name} of {trajectory!r} is stored as {was}, got {got}")
-            rows = [(plain(method), plain(name), plain(key), new[key]) for key in new if key not in known]
-            self._db.executemany("INSERT INTO columns VALUES (?,?,?,?,?)", [(*row, checksum(row)) for row in rows])
+        known = {key: repr(value) for key, value in self._columns_of(method, name, new)}
+        for trajectory, was in known.items():
+            if was != new[trajectory]:
+                got = new[trajectory]
+                raise ValueError(f"column {method}/{name} of {trajectory!r} is stored as {was}, got {got}")
+        return [(str(plain(method)), str(plain(name)), str(plain(key)), new[key]) for key in new if key not in known]
 
     def columns(self, method: str, name: str) -> dict[str, float]:
         """trajectory id -> value."""
@@ -133,22 +168,31 @@ class Index:
             finally:
                 self._db.execute("COMMIT")
 
+    def _check_frames(self) -> int:
+        """How many frames the index knows; raises DamagedStore unless their numbers have no gap."""
+        last = 0
+        for row in self._db.execute("SELECT * FROM frames ORDER BY sequence"):
+            self._require_checksum(row)
+            if row[0] != last + 1:
+                raise self._damaged(f"frame {last + 1} is missing")
+            last = row[0]
+        return last
+
     def _check_roots(self) -> None:
+        frames = self._check_frames()
         count, root = 0, EMPTY_ROOT
         for row in self._db.execute("SELECT * FROM episodes ORDER BY position"):
             self._require_checksum(row)
             count, root = count + 1, next_root(root, row[6])
             if (row[0], row[7]) != (count, root):
                 raise self._damaged(f"row {row[0]} does not follow from the rows before it")
-        if self._head() != (count, root):
-            raise self._damaged(f"{count} episodes with root {root} do not match its head {self._head()}")
+        if self.head != Head(count, root, frames):
+            raise self._damaged(f"{count} episodes in {frames} frames do not match its {self.head}")
 
-    def _head(self) -> tuple[int, str]:
-        with self._faults():
-            row = self._db.execute("SELECT count, root FROM head").fetchone()
-        if row is None:
-            raise self._damaged("its head is missing")
-        return row[0], row[1]
+    def _commit_frame(self, frame: Frame, head: Head) -> None:
+        row = (head.frames, frame.segment, frame.offset, frame.length)
+        self._db.execute("INSERT INTO frames VALUES (?,?,?,?,?)", (*row, checksum(row)))
+        self._db.execute("UPDATE head SET count = ?, root = ?, frames = ?", (head.count, head.root, head.frames))
 
     def _stream(self, equal: Mapping[str, str | None]) -> Iterator[Entry]:
         where = " AND ".join(["position > ?", *(f"{name} = ?" for name in equal)])
@@ -183,7 +227,7 @@ class Index:
             raise self._damaged(f"the checksum of the row {row[:3]} does not hold")
 
     def _damaged(self, reason: str) -> DamagedStore:
-        return DamagedStore(f"the index {self.path} is damaged: {reason}")
+        return damaged_index(self.path, reason)
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

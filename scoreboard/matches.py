@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sparring import registry
-from sparring.rollout import Match, play
+from sparring.rollout import Match, play, run_batches, run_coroutine
 from sparring.scoreboard.records import row_of
 from sparring.scoreboard.run_data import Standing, standing
+from sparring.scoreboard.store import Store
 from sparring.types import Agent, Episode, derive_seed
+
+FULL_BATCH = 1024
+"""Episodes that are written at once, whatever it costs."""
 
 
 def seats_of(env_id: str) -> list[str]:
@@ -41,12 +46,105 @@ def rotated_matches(
 
 
 def head_to_head(
-    env_id: str, players: Sequence[Agent], episodes: int, seed: int, on_episode: Callable[[Episode], None] | None = None
+    env_id: str,
+    players: Sequence[Agent],
+    episodes: int,
+    seed: int,
+    on_episode: Callable[[Episode], None] | None = None,
+    store: Store | None = None,
 ) -> list[Episode]:
-    """Play players against each other. People play one game at a time."""
-    matches = rotated_matches(env_id, players, episodes, seed)
+    """Play players against each other, and store the games as they come. People play one game at a time.
+
+    Episode ids hold the players and the seed, so that what a store holds already is not played again.
+    Raises ValueError, before the first game, where the store holds another episode under an id.
+    """
+    prefix = f"{','.join(player.name for player in players)}/{seed}"
+    matches = rotated_matches(env_id, players, episodes, seed, prefix)
     concurrency = 1 if any(player.name == "human" for player in players) else 256
-    return play(matches, concurrency, on_episode)
+    if store is None:
+        return play(matches, concurrency, on_episode)
+    return play_missing(matches, store, concurrency, on_episode)
+
+
+def play_missing(
+    matches: Sequence[Match],
+    store: Store,
+    concurrency: int = 256,
+    on_episode: Callable[[Episode], None] | None = None,
+) -> list[Episode]:
+    """The episodes of all matches, in order; those that the store does not hold are played, and stored as they finish.
+
+    An interruption loses only what was still being played. Raises ValueError, before the first game, where the store
+    holds the episode of another match under an id.
+    """
+    episodes = stored_episodes(matches, store)
+    missing = [match for match in matches if match.id not in episodes]
+
+    async def run() -> None:
+        writer = _Writer(store)
+        try:
+            async for batch in run_batches(missing, max(1, min(concurrency, len(missing)))):
+                writer.add(batch)
+                for episode in batch:
+                    episodes[episode.id] = episode
+                    if on_episode is not None:
+                        on_episode(episode)
+        finally:
+            writer.flush()
+
+    if missing:
+        run_coroutine(run())
+    return [episodes[match.id] for match in matches]
+
+
+def stored_episodes(matches: Iterable[Match], store: Store) -> dict[str, Episode]:
+    """What the store holds of these matches, by id. Raises ValueError where it is the episode of another match."""
+    wanted = {match.id: match for match in matches}
+    known = store.known(wanted)
+    stored = store.get_many(id for id in wanted if id in known)
+    for id, episode in stored.items():
+        difference = _difference(wanted[id], episode)
+        if difference is not None:
+            raise ValueError(f"{store.path} holds another episode under the id {id!r}: {difference}; use another store")
+    return stored
+
+
+class _Writer:
+    """Stores batches as they come; a batch waits a moment where writing would take more time than playing."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: list[Episode] = []
+        self._not_before = 0.0
+
+    def add(self, batch: Sequence[Episode]) -> None:
+        self._waiting += batch
+        if len(self._waiting) >= FULL_BATCH or time.perf_counter() >= self._not_before:
+            self.flush()
+
+    def flush(self) -> None:
+        started = time.perf_counter()
+        self._store.append(self._waiting)
+        self._waiting = []
+        self._not_before = time.perf_counter() + 4 * (time.perf_counter() - started)
+
+
+def _difference(match: Match, episode: Episode) -> str | None:
+    """Why an episode is not one of this match, in words."""
+    pairs: list[tuple[str, object, object]] = [
+        ("environment", episode.env_id, match.env_id),
+        ("version", episode.env_version, registry.envs.row(match.env_id).version),
+        ("settings", dict(episode.env_kwargs), dict(match.env_kwargs)),
+        ("seed", episode.seed, match.seed),
+        ("seats", sorted(episode.trajectories), sorted(match.agents)),
+    ]
+    for seat, agent in match.agents.items():
+        if seat in episode.trajectories:
+            trajectory = episode.trajectories[seat]
+            pairs.append((f"agent of {seat}", trajectory.agent, agent.name))
+            pairs.append((f"policy of {seat}", trajectory.policy, agent.policy))
+            pairs.append((f"sampling of {seat}", trajectory.sampling, agent.sampling))
+    return next((f"{name} {stored!r}, now {now!r}" for name, stored, now in pairs if stored != now), None)
 
 
 def standing_by_place(episodes: Sequence[Episode], players: Sequence[Agent]) -> list[Standing]:

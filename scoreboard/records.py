@@ -87,6 +87,12 @@ def decode(line: bytes, expected_hash: str) -> Episode:
     return episode
 
 
+def read_line(line: bytes) -> Record:
+    """The record of a line whose checksum holds."""
+    episode = episode_from_dict(json.loads(line))
+    return Record(episode, line, _line_hash(line, episode), summary(episode))
+
+
 def summary(episode: Episode) -> dict[str, Any]:
     """What the index row says of an episode, besides its names and hash."""
     seats = episode.trajectories.items()

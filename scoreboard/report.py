@@ -10,7 +10,6 @@ import base64
 import gzip
 import hashlib
 import math
-import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +22,8 @@ from markupsafe import Markup
 
 from sparring.scoreboard.charts import SMALL, Chart, Series, fixed, line_chart, number
 from sparring.scoreboard.code_tree import code_tree
-from sparring.scoreboard.run_data import RunData, load_run
+from sparring.scoreboard.output import require_output, write_whole
+from sparring.scoreboard.run_data import RunData, Standing, load_run
 from sparring.types import Episode, Turn, canonical_json
 
 __all__ = ["RunData", "build_report", "load_run"]
@@ -37,6 +37,8 @@ CURVES = (
     ("entropy", "Entropy, nats"),
     ("grad_norm", "Gradient norm"),
 )
+TITLE = b"<title>Sparring: "
+"""Begins the title of every report."""
 MOST_OTHER_CURVES = 24
 MOST_STANDINGS = 60
 
@@ -62,18 +64,18 @@ class PolicyRow:
     change: float | None
 
 
+def require_report(output: Path) -> None:
+    """Raises OSError unless a report can be written there: see `output.require_output`."""
+    require_output(output, "report of ours", lambda head: TITLE in head)
+
+
 def build_report(runs: Sequence[RunData], output: Path) -> None:
-    """Write the report. Raises ValueError without runs; the file appears whole or not at all."""
+    """Write the report; it appears whole or not at all. Raises ValueError without runs, and as `require_report`."""
     if not runs:
         raise ValueError("a report needs at least one run, got none")
     output = Path(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    draft = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        draft.write_text(render(runs), encoding="utf-8")
-        draft.replace(output)
-    finally:
-        draft.unlink(missing_ok=True)
+    require_report(output)
+    write_whole(output, [render(runs)])
 
 
 def render(runs: Sequence[RunData]) -> str:
@@ -92,7 +94,7 @@ def render(runs: Sequence[RunData]) -> str:
         learning=_learning_curves(runs),
         curves=_curves(runs),
         other_curves=_other_curves(runs),
-        most_standings=MOST_STANDINGS,
+        standings=[(run, _most_played(run.standings)) for run in runs],
         policies=[(run, labels, rows) for run in runs for labels, rows in _policy_tables(run)],
         replay_count=sum(len(run.replays) for run in runs),
         replays=pack_replays(runs),
@@ -119,26 +121,35 @@ def _headlines(run: RunData) -> Iterator[Headline]:
     if not env_ids:
         yield Headline(run.label, None, shared)
     for env_id in env_ids:
-        last = _column(run, NASH + env_id)
-        average = _column(run, AVERAGE + env_id)
-        update, best = min(last, key=lambda point: point[1])
-        tiles = [
-            ("NashConv at first", number(last[0][1]), f"update {number(last[0][0])}"),
-            ("best", number(best), f"update {number(update)}"),
-            ("last", number(last[-1][1]), f"update {number(last[-1][0])}"),
-        ]
-        if average:
-            update, best = min(average, key=lambda point: point[1])
-            tiles.append(("best league average", number(best), f"update {number(update)}"))
-        yield Headline(run.label, env_id, (*tiles, *shared))
+        yield Headline(run.label, env_id, (*_strength_tiles(run, env_id), *shared))
+
+
+def _strength_tiles(run: RunData, env_id: str) -> Iterator[tuple[str, str, str]]:
+    last, average = _column(run, NASH + env_id), _column(run, AVERAGE + env_id)
+    if not last:
+        yield "NashConv", "not a number", "in every update"
+        return
+    update, best = min(last, key=lambda point: point[1])
+    yield "NashConv at first", number(last[0][1]), f"update {number(last[0][0])}"
+    yield "best", number(best), f"update {number(update)}"
+    yield "last", number(last[-1][1]), f"update {number(last[-1][0])}"
+    if average:
+        update, best = min(average, key=lambda point: point[1])
+        yield "best league average", number(best), f"update {number(update)}"
 
 
 def _shared_tiles(run: RunData) -> tuple[tuple[str, str, str], ...]:
-    share = run.illegal_turns / run.turns if run.turns else math.nan
+    share = f"{100 * run.illegal_turns / run.turns:.3g} %" if run.turns else "no turns"
     return (
         ("episodes", f"{run.episodes:,}", f"{run.turns:,} turns"),
-        ("illegal actions", _percent(share), f"{run.illegal_turns:,} of {run.turns:,} turns"),
+        ("illegal actions", share, f"{run.illegal_turns:,} of {run.turns:,} turns"),
     )
+
+
+def _most_played(standings: Sequence[Standing]) -> list[Standing]:
+    """Those with the most episodes, in their order."""
+    fewest = sorted((one.episodes for one in standings), reverse=True)[:MOST_STANDINGS][-1:]
+    return [one for one in standings if one.episodes >= fewest[0]][:MOST_STANDINGS]
 
 
 def _learning_curves(runs: Sequence[RunData]) -> list[Chart]:
@@ -263,10 +274,6 @@ def _replayed_turn(seat: str, turn: Turn) -> dict[str, Any]:
         "tokens": sum(len(segment.token_ids) for segment in generated),
         "logprobs": [round(logprob, 5) for segment in generated for logprob in segment.logprobs or ()],
     }
-
-
-def _percent(share: float) -> str:
-    return number(math.nan) if math.isnan(share) else f"{100 * share:.3g} %"
 
 
 def _csp_hash(text: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sparring import registry
 from sparring.scoreboard.records import DamagedEpisode, EpisodeRow
-from sparring.scoreboard.stats import Estimate, Outcomes, clustered_mean, count_outcomes, rate
+from sparring.scoreboard.stats import Estimate, Outcomes, bounded_mean, clustered_mean, count_outcomes, rate
 from sparring.scoreboard.store import Store
 from sparring.types import Episode
 
@@ -28,10 +30,13 @@ class Standing:
     broken_off: int
     outcomes: Outcomes
     win_rate: Estimate
-    """Wins of every kind."""
+    """Wins of every kind among the games against somebody."""
     illegal_rate: Estimate
-    """Episodes that the agent lost by an illegal action."""
+    """Games against somebody that the agent lost by an illegal action."""
     reward: Estimate
+    """Per episode: what an agent is worth, also in games of chips, where a share of wins does not say it."""
+    itself: bool = False
+    """An agent met itself: what is counted is the first seat against the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class RunData:
     standings: Sequence[Standing] = ()
     replays: Sequence[Episode] = ()
     damaged: Sequence[str] = ()
-    """What could not be read, in words."""
+    """What could not be read, or not be worked out here, in words."""
     episodes: int = 0
     turns: int = 0
     illegal_turns: int = 0
@@ -86,15 +91,28 @@ def load_run(path: Path, replays: int = 200) -> RunData:
 
 
 def standings(rows: Iterable[EpisodeRow]) -> list[Standing]:
-    """One standing per environment and pair of agents, told by the one that learns, or is a model, or played more."""
+    """One standing per environment and pair of agents, told by the one that learns, or is a model, or played more.
+
+    Against the same opponent whoever earned more stands first; agents against themselves stand last.
+    """
     games: dict[tuple[str, str, str | None], list[tuple[EpisodeRow, str]]] = {}
     rows = list(rows)
     played = _episodes_by_agent(rows)
     for row in rows:
         for seat, agent, opponent in _sides(row, played):
             games.setdefault((row.env_id, agent, opponent), []).append((row, seat))
-    found = [standing(*key, sides) for key, sides in games.items()]
-    return sorted(found, key=lambda one: (one.env_id, -one.episodes, one.agent, one.opponent or ""))
+    found = [replace(standing(*key, sides), itself=key[1] == key[2]) for key, sides in games.items()]
+    return sorted(found, key=_rank)
+
+
+def _rank(one: Standing) -> tuple[str, bool, str, bool, float, str]:
+    unknown = math.isnan(one.reward.value)
+    return one.env_id, one.itself, one.opponent or "", unknown, 0.0 if unknown else -one.reward.value, one.agent
+
+
+def faults_of(episodes: Iterable[Episode]) -> list[str]:
+    """Every episode that broke off, as "id: status: error"."""
+    return [f"{episode.id}: {episode.status}: {episode.error}" for episode in episodes if episode.error]
 
 
 def _sides(row: EpisodeRow, played: Mapping[str, int]) -> Iterator[tuple[str, str, str | None]]:
@@ -102,6 +120,8 @@ def _sides(row: EpisodeRow, played: Mapping[str, int]) -> Iterator[tuple[str, st
     seats = list(row.agents)
     if len(seats) == 1:
         yield seats[0], row.agents[seats[0]], None
+    elif len(seats) == 2 and len(set(row.agents.values())) == 1:
+        yield seats[0], row.agents[seats[0]], row.agents[seats[1]]
     elif len(seats) == 2:
         ranks = {
             seat: (not row.trainable[seat], row.tokens[seat] == 0, -played[row.agents[seat]], row.agents[seat], seat)
@@ -117,8 +137,9 @@ def _sides(row: EpisodeRow, played: Mapping[str, int]) -> Iterator[tuple[str, st
 def standing(env_id: str, agent: str, opponent: str | None, sides: Sequence[tuple[EpisodeRow, str]]) -> Standing:
     """What an agent got out of its sides: pairs of an episode's row and the agent's seat in it."""
     counted = [(row, seat) for row, seat in sides if row.status not in BROKEN_OFF]
-    results = [_counted(row, seat) for row, seat in counted]
+    results = [_counted(row, seat) for row, seat in counted if len(row.agents) > 1]
     tasks = [row.task or row.id for row, _ in counted]
+    contested = tasks if results else []
     return Standing(
         env_id=env_id,
         agent=agent,
@@ -126,10 +147,18 @@ def standing(env_id: str, agent: str, opponent: str | None, sides: Sequence[tupl
         episodes=len(sides),
         broken_off=len(sides) - len(counted),
         outcomes=_total(results),
-        win_rate=rate([one.wins + one.illegal_wins > 0 for one in results], tasks),
-        illegal_rate=rate([one.illegal_losses > 0 for one in results], tasks),
-        reward=clustered_mean([row.rewards[seat] for row, seat in counted], tasks),
+        win_rate=rate([one.wins + one.illegal_wins > 0 for one in results], contested),
+        illegal_rate=rate([one.illegal_losses > 0 for one in results], contested),
+        reward=_mean_reward(env_id, [row.rewards[seat] for row, seat in counted], tasks),
     )
+
+
+def _mean_reward(env_id: str, rewards: Sequence[float], tasks: Sequence[str]) -> Estimate:
+    try:
+        bounds = registry.envs.row(env_id).reward_range
+    except registry.UnknownName:  # an episode of an environment that is not installed here
+        bounds = None
+    return clustered_mean(rewards, tasks) if bounds is None else bounded_mean(rewards, tasks, *bounds)
 
 
 def _counted(row: EpisodeRow, seat: str) -> Outcomes:

@@ -19,22 +19,35 @@ from sparring.scoreboard.segments import Frame
 from sparring.types import canonical_json
 
 LOCK_SECONDS = 60.0
+FOLD_PAGES = 256
+"""The write-ahead log is folded into the index when it has grown to this many pages (of 4 KiB)."""
 EMPTY_ROOT = hashlib.sha256(b"sparring").hexdigest()
 SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS episodes (
     position INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, env_id TEXT, status TEXT, grp TEXT, task TEXT,
-    hash TEXT, root TEXT, summary TEXT, segment TEXT, offset INTEGER, length INTEGER, size INTEGER, line INTEGER,
+    hash TEXT, root TEXT, summary TEXT, segment TEXT, offset INTEGER, length INTEGER, line INTEGER,
     checksum INTEGER);
 CREATE INDEX IF NOT EXISTS by_env ON episodes (env_id);
 CREATE INDEX IF NOT EXISTS by_group ON episodes (grp);
 CREATE INDEX IF NOT EXISTS by_segment ON episodes (segment, offset);
-CREATE TABLE IF NOT EXISTS head (count INTEGER, root TEXT);
-INSERT INTO head SELECT 0, '{EMPTY_ROOT}' WHERE NOT EXISTS (SELECT 1 FROM head);
+CREATE TABLE IF NOT EXISTS frames (
+    sequence INTEGER PRIMARY KEY, segment TEXT, offset INTEGER, length INTEGER, checksum INTEGER);
+CREATE TABLE IF NOT EXISTS head (count INTEGER, root TEXT, frames INTEGER);
+INSERT INTO head SELECT 0, '{EMPTY_ROOT}', 0 WHERE NOT EXISTS (SELECT 1 FROM head);
 CREATE TABLE IF NOT EXISTS columns (
     method TEXT, name TEXT, trajectory TEXT, value TEXT, checksum INTEGER, UNIQUE (method, name, trajectory));
 COMMIT;
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a store has grown: episodes, their rolling root, and committed frames."""
+
+    count: int
+    root: str
+    frames: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +60,32 @@ class Entry:
     line: int
 
 
-def connect(path: Path, mode: str) -> sqlite3.Connection:
-    """A connection in autocommit mode; reading also works where nothing may be written beside the file."""
-    if mode == "a":
-        db = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
+def create(path: Path) -> None:
+    """Make an empty index, whole and folded on disk, unless there is one."""
+    db = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
+    try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.executescript(SCHEMA)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        db.close()
+
+
+def connect(path: Path, mode: str) -> sqlite3.Connection:
+    """A connection to an index that exists, in autocommit mode; reading also works where nothing may be written."""
+    if mode == "a":
+        db = _open(path, "mode=rw")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {FOLD_PAGES}")
         return db
     try:
-        return _open_read_only(path, "mode=ro")
+        return _open(path, "mode=ro")
     except sqlite3.OperationalError:
         if path.with_name(path.name + "-wal").exists():
             raise
-        return _open_read_only(path, "mode=ro&immutable=1")
+        return _open(path, "mode=ro&immutable=1")
 
 
 def row_values(position: int, record: Record, root: str, frame: Frame, line: int) -> tuple[Any, ...]:
@@ -74,7 +100,6 @@ def row_values(position: int, record: Record, root: str, frame: Frame, line: int
         frame.segment,
         frame.offset,
         frame.length,
-        frame.size,
         line,
     )
     return (*values, checksum(values))
@@ -82,7 +107,7 @@ def row_values(position: int, record: Record, root: str, frame: Frame, line: int
 
 def entry(values: Sequence[Any]) -> Entry:
     """The inverse of `row_values`."""
-    position, id, env_id, status, group, task, hash, root, summary, segment, offset, length, size, line, _ = values
+    position, id, env_id, status, group, task, hash, root, summary, segment, offset, length, line, _ = values
     row = EpisodeRow(
         position=position,
         id=str(text(id)),
@@ -93,7 +118,7 @@ def entry(values: Sequence[Any]) -> Entry:
         hash=hash,
         **json.loads(summary),
     )
-    return Entry(row, root, Frame(segment, offset, length, size), line)
+    return Entry(row, root, Frame(segment, offset, length), line)
 
 
 def next_root(root: str, episode_hash: str) -> str:
@@ -116,7 +141,7 @@ def text(value: str | None) -> str | None:
     return str(json.loads(f'"{value}"')) if value and "\\" in value else value
 
 
-def _open_read_only(path: Path, parameters: str) -> sqlite3.Connection:
+def _open(path: Path, parameters: str) -> sqlite3.Connection:
     uri = f"{path.resolve().as_uri()}?{parameters}"
     db = sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS, isolation_level=None)
     try:

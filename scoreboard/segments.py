@@ -1,33 +1,70 @@
-"""Segment files: zstd frames appended one after another, one frame (with checksum) per batch of lines.
+"""Segment files: frames appended one after another, one frame per committed batch.
 
-A segment has one writer for its whole life and is locked (flock) while that writer lives. What lies beyond the last
-frame that the index knows was never acknowledged: readers do not see it, and the next writer cuts it off.
+    frame = header (a zstd skippable frame, with its own CRC) + zstd frame of lines (with a checksum)
+
+The header says which frame of the store this is, and the state of the store before it. So the segments alone hold
+everything, in order: the index can be rebuilt from them, and what a lost index forgot is recognised. `zstd -d` reads a
+segment as it is.
+
+A segment has one writer for its whole life and is locked (flock) while that writer lives.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import struct
+import time
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import zstandard
 
 ROTATE_BYTES = 64 * 1024 * 1024
 LEVEL = 3
+LOCK_TRIES, LOCK_PAUSE_SECONDS = 20, 0.005
+Kind = Literal["episodes", "columns"]
+
+_SKIPPABLE = 0x184D2A53
+_HEADER = struct.Struct("<II4sQQ32sQI")
+"""Magic, bytes that follow, kind, sequence, count, root, length of the zstd frame, CRC-32 of all before it."""
+_KINDS: dict[Kind, bytes] = {"episodes": b"EPIS", "columns": b"COLS"}
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where a batch lies: file name, first byte, compressed and uncompressed length in bytes."""
+    """Where a batch lies: file name, first byte, and length in bytes, its header included."""
 
     segment: str
     offset: int
     length: int
-    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a frame holds, and the state of the store that it continues."""
+
+    kind: Kind
+    sequence: int
+    """1 for the first frame of the store; every committed frame has the next number."""
+    count: int
+    """Episodes in the store before this frame."""
+    root: str
+    """The store's root before this frame, in hex."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A whole frame as it lies in a segment: header and checksum hold."""
+
+    frame: Frame
+    header: Header
+    lines: tuple[bytes, ...]
 
 
 class SegmentWriter:
@@ -40,19 +77,18 @@ class SegmentWriter:
         self._name = ""
         self._end = 0
 
-    def append(self, lines: Sequence[bytes]) -> Frame:
+    def append(self, header: Header, lines: Sequence[bytes]) -> Frame:
         """Write one frame and fsync it. Raises OSError, with the half-written frame taken back."""
-        content = b"".join(line + b"\n" for line in lines)
-        blob = self._compressor.compress(content)
+        data = self._compressor.compress(b"".join(line + b"\n" for line in lines))
         fd = self._open()
-        frame = Frame(self._name, self._end, len(blob), len(content))
+        frame = Frame(self._name, self._end, _HEADER.size + len(data))
         try:
-            _write_all(fd, blob)
+            _write_all(fd, _pack_header(header, len(data)) + data)
             os.fsync(fd)
-        except OSError:
+        except BaseException:
             self.take_back(frame)
             raise
-        self._end += len(blob)
+        self._end += frame.length
         return frame
 
     def take_back(self, frame: Frame) -> None:
@@ -85,21 +121,44 @@ def read_frame(folder: Path, frame: Frame) -> list[bytes]:
         blob = file.read(frame.length)
     if len(blob) != frame.length:
         raise ValueError(f"the segment ends after {len(blob)} of {frame.length} bytes of the frame")
-    try:
-        if zstandard.frame_content_size(blob) != frame.size:
-            raise ValueError(f"the frame header does not announce {frame.size} bytes")
-        content = zstandard.ZstdDecompressor().decompress(blob)
-    except (zstandard.ZstdError, MemoryError) as error:
-        raise ValueError(f"the frame does not decompress: {error}") from error
-    return content.splitlines()
+    return list(_frame_at(frame.segment, blob, 0).lines)
 
 
-def cut_torn_tails(folder: Path, committed_end: Callable[[str], int]) -> None:
-    """Drop what crashed writers left beyond the last committed byte of a segment; live writers keep theirs."""
-    for path in folder.glob("*.zst"):
-        if path.stat().st_size > committed_end(path.name):
-            with suppress(BlockingIOError, FileNotFoundError):
-                _cut(path, committed_end)
+def scan_frames(path: Path, start: int = 0) -> Iterator[Found]:
+    """The whole frames of a segment from a byte on, in order; bytes that are no whole frame are passed over."""
+    blob, at = path.read_bytes(), start
+    while at < len(blob):
+        try:
+            found = _frame_at(path.name, blob, at)
+            yield found
+            at += found.frame.length
+        except ValueError:
+            following = blob.find(struct.pack("<I", _SKIPPABLE), at + 1)
+            at = following if following >= 0 else len(blob)
+
+
+@contextmanager
+def unless_in_use(path: Path) -> Iterator[bool]:
+    """Hold the lock of a segment that no writer has; gives False, after a moment, where a live writer has it."""
+    with open(path, "rb") as file:
+        yield any(_try_lock(file.fileno()) for _ in range(LOCK_TRIES))
+
+
+def move_tail_aside(path: Path, end: int) -> Path:
+    """Move all bytes from `end` on into a file `*.torn` beside the segment: nothing that was written is deleted."""
+    aside = path.with_name(f"{path.stem}.{end}.torn")
+    if end == 0:
+        path.rename(aside)
+    else:
+        with open(path, "r+b") as segment, open(aside, "wb") as file:
+            segment.seek(end)
+            file.write(segment.read())
+            file.flush()
+            os.fsync(file.fileno())
+            segment.truncate(end)
+            os.fsync(segment.fileno())
+    fsync_folder(path.parent)
+    return aside
 
 
 def fsync_folder(folder: Path) -> None:
@@ -111,13 +170,46 @@ def fsync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def _cut(path: Path, committed_end: Callable[[str], int]) -> None:
-    with open(path, "r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        end = committed_end(path.name)
-        file.truncate(end)
-    if end == 0:
-        path.unlink()
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(LOCK_PAUSE_SECONDS)
+        return False
+    return True
+
+
+def _pack_header(header: Header, length: int) -> bytes:
+    root = bytes.fromhex(header.root)
+    kind = _KINDS[header.kind]
+    start = _HEADER.pack(_SKIPPABLE, _HEADER.size - 8, kind, header.sequence, header.count, root, length, 0)[:-4]
+    return start + struct.pack("<I", zlib.crc32(start))
+
+
+def _frame_at(segment: str, blob: bytes, at: int) -> Found:
+    """The frame that begins there. Raises ValueError where it is not whole."""
+    head = blob[at : at + _HEADER.size]
+    if len(head) < _HEADER.size:
+        raise ValueError(f"the header of the frame ends after {len(head)} of {_HEADER.size} bytes")
+    magic, _, mark, sequence, count, root, length, crc = _HEADER.unpack(head)
+    if magic != _SKIPPABLE or crc != zlib.crc32(head[:-4]):
+        raise ValueError("the checksum of the frame's header does not hold")
+    content = _decompress(blob[at + _HEADER.size : at + _HEADER.size + length])
+    kind: Kind = "episodes" if mark == _KINDS["episodes"] else "columns"
+    frame = Frame(segment, at, _HEADER.size + length)
+    return Found(frame, Header(kind, sequence, count, root.hex()), tuple(content.splitlines()))
+
+
+def _decompress(data: bytes) -> bytes:
+    """Raises ValueError unless the data is one whole frame whose checksum holds."""
+    try:
+        decompressor = zstandard.ZstdDecompressor().decompressobj()
+        content = decompressor.decompress(data)
+    except (zstandard.ZstdError, MemoryError) as error:
+        raise ValueError(f"the frame does not decompress: {error}") from error
+    if not decompressor.eof or decompressor.unused_data:
+        raise ValueError("the frame is not whole")
+    return content
 
 
 def _write_all(fd: int, blob: bytes) -> None:

@@ -1,13 +1,15 @@
 """Estimates with intervals that respect how the data were made. Pure functions; numbers in, numbers out.
 
-One episode per task: proportions get Wilson intervals. Several episodes per task (mirrored seats, repeats): they are
-not independent, so means get a cluster-robust t interval over tasks. Two agents on the same tasks: the difference is
-taken within each task.
+One episode per task: proportions get Wilson intervals. Several episodes per task (mirrored seats, repeats) are not
+independent: tasks are what is counted. A share, and a reward whose range is known, get an interval within the range; a
+mean of unknown range gets Student's t over tasks. No interval has zero width because the outcomes happened to agree.
+Two agents on the same tasks: the difference is taken within each task.
 """
 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -19,17 +21,31 @@ from sparring.scoreboard.records import EpisodeRow
 
 Task = TypeVar("Task", bound=Hashable)
 NAN = float("nan")
+SAME = 1e-12
+"""Relative to the range: differences that rounding makes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value and its confidence interval, from `n` episodes in `clusters` independent tasks."""
+    """A value and its confidence interval, from `n` episodes in `clusters` independent tasks.
+
+    Without episodes the value is NaN; where the data say nothing of the spread, the bounds are infinite.
+    """
 
     value: float
     low: float
     high: float
     n: int
     clusters: int
+
+    @property
+    def lacks(self) -> str:
+        """Why there is no value or no interval, in words for people; "" where both are there."""
+        if self.n == 0:
+            return "no episodes"
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            return ""
+        return "no interval: needs two deals" if self.clusters < 2 else "no interval: all deals gave the same"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,54 +72,70 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Estimate:
     With p = successes/n and z the normal quantile of (1 + level)/2:
         (p + z²/2n ± z·sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n)
     """
-    _check_level(level)
     if not 0 <= successes <= n:
         raise ValueError(f"successes must be within 0..n, got {successes} of {n}")
+    z = _normal_quantile(level)
     if n == 0:
         return Estimate(NAN, 0.0, 1.0, 0, 0)
-    z, p = NormalDist().inv_cdf((1 + level) / 2), successes / n
-    center = p + z * z / (2 * n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    low = 0.0 if successes == 0 else (center - half) / scale
-    high = 1.0 if successes == n else (center + half) / scale
-    return Estimate(p, low, high, n, n)
+    return Estimate(successes / n, *_score_interval(successes / n, n, z), n, n)
 
 
 def rate(hits: Sequence[bool], tasks: Sequence[Task], level: float = 0.95) -> Estimate:
-    """A share of episodes: Wilson where every task was played once, else the clustered mean, cut to 0..1.
-
-    Where all tasks agree, a clustered interval would have no width: then it is Wilson's over the tasks.
-    """
-    clusters = len(set(tasks))
-    if clusters == len(tasks) == len(hits):
+    """A share of episodes: Wilson where every task was played once, else `bounded_mean` within 0..1."""
+    if len(set(tasks)) == len(tasks) == len(hits):
         return wilson(sum(hits), len(hits), level)
-    mean = clustered_mean([float(hit) for hit in hits], tasks, level)
-    if mean.low == mean.high:
-        agreed = wilson(round(clusters * mean.value), clusters, level)
-        return Estimate(mean.value, agreed.low, agreed.high, len(hits), clusters)
-    return Estimate(mean.value, max(0.0, mean.low), min(1.0, mean.high), mean.n, mean.clusters)
+    return bounded_mean([float(hit) for hit in hits], tasks, 0.0, 1.0, level)
+
+
+def bounded_mean(
+    values: Sequence[float], tasks: Sequence[Task], least: float, most: float, level: float = 0.95
+) -> Estimate:
+    """The mean over episodes whose values cannot leave least..most, with an interval that cannot either.
+
+    Agresti and Coull (American Statistician 52, 1998) add z²/2 successes and z²/2 failures to a proportion and take the
+    normal interval. Here z²/2 made-up tasks are added at each end of the range, and tasks stand for trials. With G
+    tasks, w_g the episodes of a task over the mean number a task, m_g its mean, and W = G + z²:
+        m = (Σ w_g m_g + z²/2 (least + most)) / W
+        s² = (Σ w_g² (m_g - m)² + z²/2 ((least - m)² + (most - m)²)) / W;     m ± z·s/sqrt(W), cut to the range
+    Tasks of one 0/1 episode give exactly their interval. The step from proportions to means is ours; its coverage is in
+    tests/test_stats.py. Where all tasks agree it is Wilson's on the range scaled to 0..1, which for values within a
+    range errs on the wide side: no mean of G tasks spreads more than that of G coin flips.
+    """
+    z, (mean, sizes, means) = _normal_quantile(level), _by_task(values, tasks)
+    if not values:
+        return Estimate(NAN, least, most, 0, 0)
+    least, most = min(least, *values), max(most, *values)
+    if max(means) - min(means) <= SAME * (most - least):
+        share = (mean - least) / (most - least) if most > least else 0.5
+        low, high = (least + (most - least) * end for end in _score_interval(share, len(means), z))
+        return Estimate(mean, low, high, len(values), len(means))
+    weights = [size * len(means) / len(values) for size in sizes]
+    total = len(means) + z * z
+    center = (math.fsum(map(operator.mul, weights, means)) + z * z / 2 * (least + most)) / total
+    spread = math.fsum((weight * (one - center)) ** 2 for weight, one in zip(weights, means, strict=True))
+    ends = z * z / 2 * ((least - center) ** 2 + (most - center) ** 2)
+    half = z * math.sqrt(spread + ends) / total
+    return Estimate(mean, max(least, center - half), min(most, center + half), len(values), len(means))
 
 
 def clustered_mean(values: Sequence[float], tasks: Sequence[Task], level: float = 0.95) -> Estimate:
-    """The mean over episodes with a t interval that is robust to dependence within a task.
+    """The mean over episodes with a t interval that is robust to dependence within a task; for values of unknown range.
 
     With G tasks, N episodes and task sums of residuals r_g: se² = G/(G-1) · Σ r_g² / N², and G-1 degrees of freedom
     (clustered standard errors as in Miller, arXiv 2411.00640, with the small-sample factor G/(G-1) that it leaves out
-    and t instead of normal quantiles). One task: the interval is infinite.
+    and t instead of normal quantiles). One task, or tasks that all agree: nothing is known of the spread, and the
+    interval is infinite.
     """
-    _check_level(level)
-    if len(values) != len(tasks):
-        raise ValueError(f"values and tasks must be equally long, got {len(values)} and {len(tasks)}")
-    n = len(values)
-    if n == 0:
+    _normal_quantile(level)
+    mean, sizes, means = _by_task(values, tasks)
+    if not values:
         return Estimate(NAN, -math.inf, math.inf, 0, 0)
-    mean = math.fsum(values) / n
-    residuals: dict[Hashable, float] = {}
-    for value, task in zip(values, tasks, strict=True):
-        residuals[task] = residuals.get(task, 0.0) + value - mean
-    half = _half_width(list(residuals.values()), n, level)
-    return Estimate(mean, mean - half, mean + half, n, len(residuals))
+    half = math.inf
+    if len(means) > 1 and max(means) - min(means) > SAME * max(1.0, abs(mean)):
+        squares = math.fsum((size * (one - mean)) ** 2 for size, one in zip(sizes, means, strict=True))
+        error = math.sqrt(len(means) / (len(means) - 1) * squares) / len(values)
+        half = float(stdtrit(len(means) - 1, (1 + level) / 2)) * error
+    return Estimate(mean, mean - half, mean + half, len(values), len(means))
 
 
 def paired_difference(
@@ -143,21 +175,33 @@ def _lead(scores: Mapping[str, float], seat: str) -> float:
 
 
 def _task_means(pairs: Iterable[tuple[Task, float]]) -> dict[Task, float]:
-    by_task: dict[Task, list[float]] = {}
+    return {task: math.fsum(values) / len(values) for task, values in _grouped(pairs).items()}
+
+
+def _by_task(values: Sequence[float], tasks: Sequence[Task]) -> tuple[float, list[int], list[float]]:
+    """The mean of all values (NaN without any), and of every task its number of episodes and its mean."""
+    if len(values) != len(tasks):
+        raise ValueError(f"values and tasks must be equally long, got {len(values)} and {len(tasks)}")
+    groups = _grouped(zip(tasks, values, strict=True)).values()
+    mean = math.fsum(values) / len(values) if values else NAN
+    return mean, [len(group) for group in groups], [math.fsum(group) / len(group) for group in groups]
+
+
+def _grouped(pairs: Iterable[tuple[Task, float]]) -> dict[Task, list[float]]:
+    groups: dict[Task, list[float]] = {}
     for task, value in pairs:
-        by_task.setdefault(task, []).append(value)
-    return {task: math.fsum(values) / len(values) for task, values in by_task.items()}
+        groups.setdefault(task, []).append(value)
+    return groups
 
 
-def _half_width(residuals: Sequence[float], n: int, level: float) -> float:
-    clusters = len(residuals)
-    if clusters < 2:
-        return math.inf
-    squares = math.fsum(residual * residual for residual in residuals)
-    error = math.sqrt(clusters / (clusters - 1) * squares) / n
-    return float(stdtrit(clusters - 1, (1 + level) / 2)) * error
+def _score_interval(p: float, n: int, z: float) -> tuple[float, float]:
+    center = p + z * z / (2 * n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    return 0.0 if p == 0.0 else (center - half) / scale, 1.0 if p == 1.0 else (center + half) / scale
 
 
-def _check_level(level: float) -> None:
+def _normal_quantile(level: float) -> float:
     if not 0 < level < 1:
         raise ValueError(f"level must be within 0..1, got {level}")
+    return NormalDist().inv_cdf((1 + level) / 2)

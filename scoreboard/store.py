@@ -2,35 +2,41 @@
 
     store.json          format and version
     index.sqlite        one row per episode: what can be asked without decoding it, and where it lies
-    segments/*.zst      the episodes, one JSON line each, one checksummed zstd frame per appended batch
+    segments/*.zst      the episodes, one JSON line each, one checksummed frame per appended batch; the columns
 
 `append` returns when the batch is on disk (frame fsynced, then index committed). A reader checks the frame's checksum
-and the episode's own SHA-256, so damage is an error that names the episode, never a wrong value.
+and the episode's own SHA-256, so damage is an error that names the episode, never a wrong value. The segments hold
+everything: `reindex` builds a lost index from them.
 """
 
 from __future__ import annotations
 
-import json
+import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 from sparring.scoreboard.index import Index
+from sparring.scoreboard.marker import (
+    StoreVersionError,
+    create_store,
+    lock_store,
+    marker_of,
+    no_store,
+    require_version,
+    write_marker,
+)
 from sparring.scoreboard.records import DamagedEpisode, DamagedStore, EpisodeRow, Record, decode, encode
+from sparring.scoreboard.recovery import Rebuilt, column_lines, has_unindexed, recover
+from sparring.scoreboard.recovery import reindex as rebuild
 from sparring.scoreboard.schema import Entry
-from sparring.scoreboard.segments import SegmentWriter, cut_torn_tails, fsync_folder, read_frame
+from sparring.scoreboard.segments import Frame, Header, Kind, SegmentWriter, read_frame
 from sparring.types import Episode
 
-__all__ = ["DamagedEpisode", "DamagedStore", "EpisodeRow", "Store", "StoreVersionError"]
-
-FORMAT = "sparring-store"
-VERSION = 1
-
-
-class StoreVersionError(Exception):
-    """The folder was written by another version of this format, or is no store at all."""
+__all__ = ["DamagedEpisode", "DamagedStore", "EpisodeRow", "Store", "StoreVersionError", "reindex"]
 
 
 class Store:
@@ -41,15 +47,21 @@ class Store:
         if mode not in ("r", "a"):
             raise ValueError(f"mode must be 'r' or 'a', got {mode!r}")
         self.path, self.mode = Path(path), mode
-        if mode == "a":
-            _create(self.path)
-        _require_version(self.path)
         self._segments = self.path / "segments"
-        self._index = Index(self.path / "index.sqlite", mode)
-        self._writer = SegmentWriter(self._segments)
-        self._last: tuple[object, list[bytes]] = (None, [])
         if mode == "a":
-            cut_torn_tails(self._segments, self._index.committed_end)
+            create_store(self.path)
+        require_version(self.path)
+        self._unacknowledged: Frame | None = None
+        self._last: tuple[object, list[bytes]] = (None, [])
+        with ExitStack() as opened:
+            if mode == "a":
+                opened.callback(os.close, lock_store(self.path))
+            self._index = Index(self.path / "index.sqlite", mode)
+            opened.callback(self._index.close)
+            self._writer = SegmentWriter(self._segments)
+            opened.callback(self._writer.close)
+            self._recover()
+            self._opened = opened.pop_all()
 
     def append(self, episodes: Sequence[Episode]) -> None:
         """Store a batch, durably and all or nothing.
@@ -59,11 +71,11 @@ class Store:
         """
         self._require_append()
         records = _distinct([encode(episode) for episode in episodes])
-        with self._index.transaction():
+        with self._taking_back(), self._index.transaction():
             known = {entry.row.id: entry.row.hash for entry in self._index.lookup(records)}
             fresh = [record for id, record in records.items() if not _is_known(record, known.get(id))]
             if fresh:
-                self._write(fresh)
+                self._index.add(fresh, self._write("episodes", [record.line for record in fresh]))
 
     def get(self, id: str) -> Episode:
         """One episode. Raises KeyError, DamagedEpisode."""
@@ -115,20 +127,33 @@ class Store:
     def put_columns(self, method: str, name: str, values: Mapping[str, float]) -> None:
         """Attach a number to trajectories (an advantage, a weight), durably. Other values than stored: ValueError."""
         self._require_append()
-        self._index.put_columns(method, name, values)
+        with self._taking_back(), self._index.transaction():
+            fresh = self._index.new_columns(method, name, values)
+            if fresh:
+                self._index.add_columns(fresh, self._write("columns", column_lines(fresh)))
 
     def columns(self, method: str, name: str) -> dict[str, float]:
         """trajectory id -> value, of one method."""
         return self._index.columns(method, name)
 
+    def damaged_columns(self) -> list[str]:
+        """What of the columns could not be rebuilt from the segments, in words."""
+        found = []
+        for frame in self._index.column_frames():
+            try:
+                read_frame(self._segments, frame)
+            except (ValueError, OSError) as error:
+                found.append(f"columns in {self._segments / frame.segment} at byte {frame.offset}: {error}")
+        return found
+
     def root(self) -> str:
         """SHA-256 chained over all episode hashes in append order: equal roots, equal contents."""
-        return self._index.root
+        return self._index.head.root
 
     @property
     def count(self) -> int:
         """How many episodes are stored: the cursor that a checkpoint keeps."""
-        return self._index.count
+        return self._index.head.count
 
     def __len__(self) -> int:
         return self.count
@@ -149,15 +174,31 @@ class Store:
 
     def close(self) -> None:
         """Release the files; what was appended is on disk already."""
-        self._writer.close()
-        self._index.close()
+        self._opened.close()
 
-    def _write(self, records: Sequence[Record]) -> None:
-        frame = self._writer.append([record.line for record in records])
+    def _recover(self) -> None:
+        """Take in what a writer that died had written whole. Raises DamagedStore where the index has lost something."""
+        if self.mode == "a":
+            recover(self._segments, self._index)
+        elif has_unindexed(self._segments, self._index):
+            Store(self.path, "a").close()
+
+    def _write(self, kind: Kind, lines: Sequence[bytes]) -> Frame:
+        head = self._index.head
+        frame = self._writer.append(Header(kind, head.frames + 1, head.count, head.root), lines)
+        self._unacknowledged = frame
+        return frame
+
+    @contextmanager
+    def _taking_back(self) -> Iterator[None]:
+        """Where the index does not come to know a frame, the frame goes; the caller hears of the error."""
+        self._unacknowledged = None
         try:
-            self._index.add(records, frame)
+            yield
         except BaseException:
-            self._writer.take_back(frame)
+            frame = self._unacknowledged
+            if frame is not None and self._index.committed_end(frame.segment) <= frame.offset:
+                self._writer.take_back(frame)
             raise
 
     def _decoded(self, entries: Iterable[Entry]) -> Iterator[tuple[str, Episode | DamagedEpisode]]:
@@ -180,35 +221,19 @@ class Store:
             raise PermissionError(f"{self.path} is open for reading; open it with mode='a' to append")
 
 
-def _create(path: Path) -> None:
-    """Make an empty store unless something is there already."""
-    (path / "segments").mkdir(parents=True, exist_ok=True)
-    marker = path / "store.json"
-    if marker.exists() or (path / "index.sqlite").exists():
-        return
-    draft = path / f"store.json.{os.getpid()}"
-    with open(draft, "w") as file:
-        json.dump({"format": FORMAT, "version": VERSION}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(marker)
-    fsync_folder(path)
-
-
-def _require_version(path: Path) -> None:
-    marker = path / "store.json"
-    if not marker.exists():
-        if (path / "index.sqlite").exists():
-            raise StoreVersionError(f"{path} has an index but no store.json: it is not a version {VERSION} store")
-        nested = path / "episodes"
-        hint = f"did you mean {nested}?" if nested.is_dir() else "`sparring play` and `sparring train` write one"
-        raise FileNotFoundError(f"no episode store at {path}: {hint}")
+def reindex(path: str | os.PathLike[str]) -> Rebuilt:
+    """Build a store's index anew from its segments. Raises FileNotFoundError, StoreVersionError, TimeoutError."""
+    folder = Path(path)
+    if not (folder / "segments").is_dir():
+        raise no_store(folder)
+    if marker_of(folder) is None:
+        write_marker(folder)
+    require_version(folder)
+    lock = lock_store(folder, fcntl.LOCK_EX)
     try:
-        found = json.loads(marker.read_text())
-    except ValueError as error:
-        raise StoreVersionError(f"{marker} cannot be read: {error}") from error
-    if found != {"format": FORMAT, "version": VERSION}:
-        raise StoreVersionError(f"{path} holds {found}; this Sparring reads only {FORMAT} version {VERSION}")
+        return rebuild(folder)
+    finally:
+        os.close(lock)
 
 
 def _distinct(records: Iterable[Record]) -> dict[str, Record]:

@@ -5,7 +5,7 @@ code    the tool tasks by family (held-out split), HumanEval, CodeI/O
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,8 @@ import numpy as np
 
 from sparring import registry
 from sparring.rollout import Match, play
+from sparring.scoreboard.matches import play_missing
+from sparring.scoreboard.run_data import faults_of
 from sparring.scoreboard.stats import Estimate, wilson
 from sparring.scoreboard.store import Store
 from sparring.types import Episode, derive_seed
@@ -40,10 +42,12 @@ class Score:
     part: str
     accuracy: Estimate
     """Share of rewards of 1, Wilson's interval; episodes that a fault of ours broke off are left out."""
-    turns: float
-    tokens: float
-    """Means per episode."""
+    turns: float | None
+    tokens: float | None
+    """Means per episode; None without any that came to an end."""
     faults: int
+    errors: Sequence[str] = ()
+    """Every episode that broke off, and why."""
 
 
 SUITES: Mapping[str, tuple[Part, ...]] = {
@@ -70,18 +74,27 @@ def run_suite(
     store: Store | None = None,
     on_episode: Callable[[], None] = lambda: None,
 ) -> list[Score]:
-    """Play every part of a suite, `tasks` episodes each. Raises UnknownName for an unknown suite or agent."""
+    """Play every part of a suite, `tasks` episodes each.
+
+    Raises UnknownName for an unknown suite or agent, ValueError for `tasks` below 1.
+    """
     if name not in SUITES:
         raise registry.UnknownName(registry.unknown("suite", name, SUITES))
+    if tasks < 1:
+        raise ValueError(f"a suite needs games >= 1, got {tasks}")
     scores = []
     for part in SUITES[name]:
         player = _agent(agent, part.agent_kwargs)
         matches = [_match(name, part, player, index, seed) for index in range(tasks)]
-        episodes = play(matches, on_episode=lambda episode: on_episode())
-        if store is not None:
-            store.append(episodes)
-        scores.append(score(part.name, episodes))
+        scores.append(score(part.name, _played(matches, store, on_episode)))
     return scores
+
+
+def _played(matches: list[Match], store: Store | None, on_episode: Callable[[], None]) -> list[Episode]:
+    def note(episode: Episode) -> None:
+        on_episode()
+
+    return play(matches, on_episode=note) if store is None else play_missing(matches, store, on_episode=note)
 
 
 def score(part: str, episodes: list[Episode]) -> Score:
@@ -92,9 +105,10 @@ def score(part: str, episodes: list[Episode]) -> Score:
     return Score(
         part,
         wilson(sum(trajectory.reward == 1.0 for trajectory in seats), len(seats)),
-        float(np.mean([len(trajectory.turns) for trajectory in seats])) if seats else 0.0,
-        float(np.mean(tokens)) if tokens else 0.0,
+        float(np.mean([len(trajectory.turns) for trajectory in seats])) if seats else None,
+        float(np.mean(tokens)) if tokens else None,
         len(episodes) - len(sound),
+        faults_of(episodes),
     )
 
 
@@ -105,5 +119,6 @@ def _agent(spec: str, kwargs: Mapping[str, Any]) -> Any:
 
 
 def _match(suite: str, part: Part, player: Any, index: int, seed: int) -> Match:
-    id = f"{suite}/{part.name}/{index}"
-    return Match(id, part.env_id, {"player_0": player}, derive_seed(seed, id), part.env_kwargs, task=id, group=suite)
+    task = f"{suite}/{part.name}/{index}"
+    id, drawn = f"{player.name}/{seed}/{task}", derive_seed(seed, task)
+    return Match(id, part.env_id, {"player_0": player}, drawn, part.env_kwargs, task=task, group=suite)

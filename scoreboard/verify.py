@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 
 from sparring import registry
+from sparring.recording import MOST_STEPS, STEP_CAP
 from sparring.rollout import Match, play
 from sparring.scoreboard.records import DamagedEpisode, EpisodeRow, summary
 from sparring.scoreboard.store import Store
@@ -30,7 +31,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The first thing about an episode that does not hold."""
+    """The first thing about an episode, or about columns (with no episode's id), that does not hold."""
 
     episode_id: str
     what: str
@@ -38,7 +39,7 @@ class Fault:
     detail: str
 
     def __str__(self) -> str:
-        return f"episode {self.episode_id!r}: {self.what}: {self.detail}"
+        return f"episode {self.episode_id!r}: {self.what}: {self.detail}" if self.episode_id else self.detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,12 @@ class VerifyResult:
 
     @property
     def ok(self) -> bool:
-        """Whether every episode came out as recorded."""
-        return not self.faults
+        """Whether every episode came out as recorded, and at least one had come to its end.
+
+        Of an episode that a fault broke off only the turns before the fault can be played again. Where there is no
+        other, nothing that anybody scored has been checked.
+        """
+        return not self.faults and self.broken_off < self.episodes
 
 
 def verify(store: Store, progress: Progress | None = None) -> VerifyResult:
@@ -72,6 +77,7 @@ def verify(store: Store, progress: Progress | None = None) -> VerifyResult:
         broken_off += sum(row.status in BROKEN_OFF for row, _ in chunk)
         if progress is not None:
             progress(episodes, total)
+    faults += [Fault("", "damaged", problem) for problem in store.damaged_columns()]
     seconds = time.perf_counter() - started
     return VerifyResult(episodes, turns, broken_off, tuple(faults), store.root(), seconds)
 
@@ -114,7 +120,9 @@ def _rematch(episode: Episode) -> Match:
         seat: _Recorded(trajectory.agent, trajectory.policy, trajectory.sampling, trajectory.turns)
         for seat, trajectory in episode.trajectories.items()
     }
-    return Match(episode.id, episode.env_id, agents, episode.seed, episode.env_kwargs)
+    capped = any(trajectory.stop_reason == STEP_CAP for trajectory in episode.trajectories.values())
+    most = len(episode.turns) if capped else MOST_STEPS
+    return Match(episode.id, episode.env_id, agents, episode.seed, episode.env_kwargs, max_steps=most)
 
 
 def _index_fault(row: EpisodeRow, episode: Episode) -> Fault | None:

@@ -1,15 +1,17 @@
-"""The command line: `sparring envs | play | train | eval | report | replay | verify | data | sandbox | doctor`.
+"""The command line: `sparring envs | play | train | eval | report | replay | verify | data | store | sandbox | doctor`.
 
-Exit codes: 0 done, 1 a check failed (verification, faulty episodes), 2 the request cannot be carried out as given,
-130 interrupted (what was done is saved).
+Exit codes: 0 done, 1 a check failed (verification, faulty episodes, no rows), 2 the request cannot be carried out as
+given, 130 interrupted (what was done is saved).
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +26,7 @@ from sparring.types import Episode
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Words = tyro.conf.Positional[str]
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
-COMMANDS = ("envs", "play", "train", "eval", "report", "replay", "verify", "data", "sandbox", "doctor")
+COMMANDS = ("envs", "play", "train", "eval", "report", "replay", "verify", "data", "store", "sandbox", "doctor")
 REFUSED = (ValueError, OSError, ImportError, registry.UnknownName, DamagedStore, StoreVersionError)
 
 app = tyro.extras.SubcommandApp()
@@ -68,19 +70,17 @@ def play(
     players = [words.agent(name.strip()) for name in agents.split(",")]
     if episodes < 1:
         raise ValueError(f"episodes must be >= 1, got {episodes}")
-    played: list[Episode] = []
+    fresh: list[str] = []
 
     def note(episode: Episode) -> None:
-        played.append(episode)
+        fresh.append(episode.id)
         advance()
 
-    with Store(store, "a") if store is not None else nullcontext() as kept:
-        try:
-            with terminal.progress("playing", episodes, quiet=json) as advance:
-                played = head_to_head(env_id, players, episodes, seed, note)
-        finally:
-            if kept is not None:
-                kept.append(played)
+    opened = nullcontext() if store is None else Store(store, "a")
+    with opened as kept, _saving(store), terminal.progress("playing", episodes, quiet=json) as advance:
+        played = head_to_head(env_id, players, episodes, seed, note, kept)
+    if len(fresh) < episodes:
+        terminal.say(f"{episodes - len(fresh)} of these games were in {store} already; --seed plays others", quiet=json)
     terminal.show_matches(played, standing_by_place(played, players), json)
     return EXIT_FAILED if any(episode.error for episode in played) else 0
 
@@ -141,6 +141,9 @@ def evaluate(
 ) -> int:
     """Measure a run's best checkpoint, or a model: exactly where the game can be solved, by play elsewhere.
 
+    A run plays as it was trained: its prompt, decoding, temperature, longest answer and illegal rule. Exit code 1 if an
+    episode broke off.
+
     Args:
         what: A run folder, or an agent (smollm2, cfr, random, model:PATH; code-act:MODEL or tree-of-code:MODEL).
         env: The environment. None: the run's first game; KuhnPoker for an agent.
@@ -157,12 +160,11 @@ def evaluate(
         raise ValueError(f"games must be >= 0, got {games}")
     if suite is not None:
         return _evaluate_suite(suite, what, games, seed, store, json)
-    env_id = None if env is None else words.env_id(env)
-    agent, first_game = words.measured(what)
+    agent, env_id, env_kwargs = words.measured(what, env)
     with terminal.progress("playing", games, quiet=json) as advance:
-        measured = measure(agent, env_id or first_game, games, seed, both_orders=orders, on_episode=advance)
+        measured = measure(agent, env_id, games, seed, orders, advance, env_kwargs)
     terminal.show_evaluation(what, measured, json)
-    return 0
+    return EXIT_FAILED if measured.faults else 0
 
 
 def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path | None, json: bool) -> int:
@@ -170,7 +172,7 @@ def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path |
 
     total = tasks * len(SUITES.get(suite, ()))
     opened = nullcontext() if store is None else Store(store, "a")
-    with opened as kept, terminal.progress(f"suite {suite}", total, quiet=json) as advance:
+    with opened as kept, _saving(store), terminal.progress(f"suite {suite}", total, quiet=json) as advance:
         scores = run_suite(suite, agent, tasks, seed, kept, advance)
     terminal.show_scores(suite, agent, scores, json)
     return EXIT_FAILED if any(score.faults for score in scores) else 0
@@ -182,17 +184,24 @@ def data(
     /,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     kind: Literal["sft", "repairs"] = "sft",
-) -> None:
+) -> int:
     """Write training rows out of recorded programs: token ids, log-probabilities, and where each row comes from.
+
+    Exit code 1, and no file, where there is no row to write.
 
     Args:
         run: A run folder, or a store.
-        output: The file, one JSON object a line.
+        output: The file, one JSON object a line; new, or rows of an earlier call.
         kind: sft: what solved its task. repairs: a program that failed, what came of it, and the one that mended it.
     """
-    from sparring.scoreboard.code_rows import write_rows
+    from sparring.scoreboard.code_rows import why_no_rows, write_rows
 
-    terminal.say(f"wrote {write_rows(words.store_of(run), kind, output)} rows to {output}")
+    written = write_rows(words.store_of(run), kind, output)
+    if not written:
+        terminal.complain(why_no_rows(words.store_of(run), kind))
+        return EXIT_FAILED
+    terminal.say(f"wrote {written} rows to {output}")
+    return 0
 
 
 @app.command
@@ -203,13 +212,14 @@ def report(
 
     Args:
         runs: Run folders.
-        output: The HTML file.
+        output: The HTML file; new, or an earlier report.
     """
     from sparring.scoreboard.evaluate import load_for_report
-    from sparring.scoreboard.report import build_report
+    from sparring.scoreboard.report import build_report, require_report
 
     if not runs:
         raise ValueError("name at least one run folder")
+    require_report(output)
     with terminal.progress("reading runs", len(runs)) as advance:
         loaded = []
         for run in runs:
@@ -236,7 +246,9 @@ def replay(run: tyro.conf.Positional[Path], episode: Words, /, json: Flag = Fals
 
 @app.command
 def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
-    """Play every recorded episode again and compare every observation and reward. Exit code 1 if one differs.
+    """Play every recorded episode again and compare every observation and reward.
+
+    Exit code 1 if one differs, or if none had come to its end: what a fault broke off is checked only up to the fault.
 
     Args:
         run: A run folder, or a store.
@@ -253,9 +265,13 @@ def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
 @app.command
 def sandbox(argv: tyro.conf.Positional[list[str]]) -> int:
     """Run a program in isolation, or attack the isolation: `sparring sandbox run FILE`, `sparring sandbox selftest`."""
-    from sparring.sandbox_cli import app as sandbox_app
+    return _nested("sandbox", argv)
 
-    return int(sandbox_app.cli(prog="sparring sandbox", args=argv or ["--help"]) or 0)
+
+@app.command
+def store(argv: tyro.conf.Positional[list[str]]) -> int:
+    """Repair a store: `sparring store reindex FOLDER` builds a lost or damaged index again from the segments."""
+    return _nested("store", argv)
 
 
 @app.command
@@ -265,14 +281,17 @@ def doctor(json: Flag = False) -> None:
     Args:
         json: Print JSON.
     """
-    terminal.show_doctor(json)
+    from sparring.doctor import show_doctor
+
+    show_doctor(json)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _command(argv)
+        with _handling((signal.SIGINT, signal.SIGTERM), _interrupt):
+            return _command(argv)
     except SystemExit as end:
         return int(end.code or 0)
     except KeyboardInterrupt:
@@ -286,14 +305,20 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_USAGE
 
 
+def _nested(name: str, argv: list[str]) -> int:
+    """Run the command line of `sparring/NAME_cli.py`."""
+    module = importlib.import_module(f"sparring.{name}_cli")
+    return int(module.app.cli(prog=f"sparring {name}", args=argv or ["--help"]) or 0)
+
+
 def _command(argv: list[str]) -> int:
     if argv == ["--version"]:
         terminal.say(f"sparring {__version__}")
         return 0
     if argv[:1] == ["train"]:
         return train(argv[1:])
-    if argv[:1] == ["sandbox"]:
-        return sandbox(argv[1:])
+    if argv[:1] in (["sandbox"], ["store"]):
+        return _nested(argv[0], argv[1:])
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
         raise registry.UnknownName(registry.unknown("command", argv[0], COMMANDS))
     return int(app.cli(prog="sparring", description=terminal.DESCRIPTION, args=argv or ["--help"]) or 0)
@@ -310,12 +335,38 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
         asked.append(number)
         terminal.complain("stopping after this update (Ctrl-C again: at once, back to the last checkpoint)")
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handling((signal.SIGINT, signal.SIGTERM), ask):
         yield lambda: bool(asked)
+
+
+@contextmanager
+def _saving(store: Path | None) -> Iterator[None]:
+    """After an interruption, say what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = f"; the games that were over are in {store}, and the same command plays the rest" if store else ""
+        terminal.complain(f"interrupted{kept}")
+        raise SystemExit(EXIT_INTERRUPTED) from None
+
+
+@contextmanager
+def _handling(signals: Sequence[int], handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Handle signals so, where this is the thread that may."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in signals}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """At once, wherever it stands: what is worth keeping is on disk already."""
+    raise KeyboardInterrupt
 
 
 def _disk_or_device_errors() -> tuple[type[Exception], ...]:

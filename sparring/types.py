@@ -189,10 +189,11 @@ class Agent(Protocol):
         ...
 
 
-def hash_observation(text: str, legal_actions: tuple[str, ...] | None) -> str:
-    """64 bits, in hex, over what a seat saw."""
+def hash_observation(text: str, legal_actions: tuple[str, ...] | None, arrays: bytes = b"") -> str:
+    """64 bits, in hex, over what a seat saw; `arrays` are the bytes of what was seen beside the text."""
     legal = "" if legal_actions is None else "\x1f".join(legal_actions)
-    return hashlib.blake2b(f"{text}\x1e{legal}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    content = f"{text}\x1e{legal}".encode("utf-8", "surrogatepass") + arrays
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def derive_seed(*parts: object) -> int:

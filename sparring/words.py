@@ -10,6 +10,9 @@ from typing import Any
 from sparring import registry
 from sparring.scoreboard.store import Store
 
+AS_TRAINED = ("prompt", "decoding", "temperature", "max_new_tokens")
+"""The settings of a run that its weights were trained to play with."""
+
 
 def env_id(name: str) -> str:
     """An environment's id; the `sparring/` in front and the version may be left out."""
@@ -31,15 +34,21 @@ def agent(spec: str) -> Any:
     return registry.make_agent(spec)
 
 
-def measured(what: str) -> tuple[Any, str]:
-    """The agent to measure, and where, unless an environment is named. A run plays as it was trained."""
+def measured(what: str, env: str | None) -> tuple[Any, str, dict[str, Any]]:
+    """The agent to measure, the environment (None: a run's first game, else Kuhn poker), and its settings.
+
+    A run plays as it was trained: prompt, decoding, temperature, longest answer, and in its games the illegal rule.
+    """
     run = Path(what)
     if not (run / "config.json").is_file():
-        return agent(what), env_id("KuhnPoker")
+        return agent(what), env_id(env or "KuhnPoker"), {}
     settings = settings_of(run)
-    as_trained = {name: settings[name] for name in ("prompt", "decoding") if name in settings}
+    as_trained = {name: settings[name] for name in AS_TRAINED if name in settings}
     games = settings.get("games") or [env_id("KuhnPoker")]
-    return registry.agents.make("model", argument=str(best_of(run)), **as_trained), games[0]
+    game = games[0] if env is None else env_id(env)
+    illegal = settings.get("illegal", "forfeit") if game in games else "forfeit"
+    player = registry.agents.make("model", argument=str(best_of(run)), **as_trained)
+    return player, game, {} if illegal == "forfeit" else {"illegal": illegal}
 
 
 def settings_of(run: Path) -> dict[str, Any]:

@@ -71,12 +71,14 @@ def test_a_person_is_asked_again_until_the_action_is_legal(monkeypatch, capsys):
     assert "'raise' is not legal here; legal: check, bet" in capsys.readouterr().out
 
 
-def test_a_person_who_leaves_gives_an_empty_action(monkeypatch):
+def test_a_person_who_leaves_is_a_fault_of_the_agent_and_no_illegal_action(monkeypatch):
     def leave(prompt):
         raise EOFError
 
     monkeypatch.setattr("builtins.input", leave)
-    assert act_now(registry.make_agent("human"), SEEN).stop_reason == "end of input"
+    (episode,) = play([Match("m", KUHN, dict.fromkeys(("player_0", "player_1"), registry.make_agent("human")), 1)])
+    assert (episode.status, episode.turns) == ("agent_error", [])
+    assert "nobody answers: the input has ended" in episode.error
 
 
 def test_an_unknown_agent_names_the_nearest():

@@ -80,9 +80,10 @@ def strict_json(text):
 
 
 def flip_byte(run):
+    """Damage the first frame of the store, which holds episodes."""
     (segment,) = (run / "episodes" / "segments").glob("*.zst")
     content = bytearray(segment.read_bytes())
-    content[len(content) // 2] ^= 1
+    content[200] ^= 1
     segment.write_bytes(content)
 
 
@@ -205,8 +206,10 @@ def test_play_tells_both_sides_of_the_result(answer):
 
 
 def test_an_interval_without_bounds_is_null_in_json(answer):
-    reward = answer("play", "KuhnPoker", "--episodes", 1)["standings"][0]["reward"]
-    assert (reward["low"], reward["high"]) == (None, None)
+    words = ("play", "SimpleNegotiation", "--agents", "constant:deny,constant:deny", "--episodes")
+    for episodes in (1, 4):  # one deal; two deals that came out the same
+        reward = answer(*words, episodes)["standings"][0]["reward"]
+        assert (reward["value"], reward["low"], reward["high"]) == (0.0, None, None)
 
 
 def test_play_prints_a_table_and_the_seed_decides_it(capsys):
@@ -216,6 +219,13 @@ def test_play_prints_a_table_and_the_seed_decides_it(capsys):
         tables.append(capsys.readouterr().out)
     assert "win rate" in tables[0]
     assert tables[0] == tables[1] != tables[2]
+
+
+def test_play_tells_two_agents_of_one_name_apart(capsys, wide):
+    assert main(["play", "KuhnPoker", "--episodes", "4"]) == 0
+    shown = capsys.readouterr().out
+    assert "random (agent 1)" in shown
+    assert "random (agent 2)" in shown
 
 
 def test_episodes_that_broke_off_are_counted_named_and_fail_the_command(answer, capsys):
@@ -243,23 +253,32 @@ def test_play_records_a_store_that_verifies_and_takes_the_same_games_again(answe
     assert (found["episodes"], found["ok"], found["faults"]) == (10, True, [])
 
 
+def test_other_agents_and_seeds_play_their_own_games_into_one_store(answer, tmp_path):
+    for words in (("random,random", 0), ("cfr,random", 0), ("random,random", 1), ("cfr,random", 0)):
+        answer(
+            "play",
+            "KuhnPoker",
+            "--episodes",
+            10,
+            "--store",
+            tmp_path / "games",
+            "--agents",
+            words[0],
+            "--seed",
+            words[1],
+        )
+    with Store(tmp_path / "games") as store:
+        assert store.count == 30
+        assert {"random,random/0", "cfr,random/0", "random,random/1"} == {
+            row.id.partition(f"/{KUHN}")[0] for row in store.rows()
+        }
+
+
 def test_play_refuses_a_store_it_cannot_write_before_the_first_game(refused, tmp_path, monkeypatch):
     monkeypatch.setattr("sparring.scoreboard.matches.head_to_head", lambda *_: pytest.fail("played"))
     (tmp_path / "file").write_text("years of work")
     assert "file" in refused("play", "KuhnPoker", "--store", tmp_path / "file")
     assert (tmp_path / "file").read_text() == "years of work"
-
-
-def test_an_interrupted_play_keeps_the_games_that_were_over(refused, answer, tmp_path, monkeypatch):
-    def interrupted(env_id, players, episodes, seed, on_episode):
-        seats = {"player_0": players[0], "player_1": players[1]}
-        for episode in play([Match(f"e{index}", env_id, seats, index) for index in range(3)]):
-            on_episode(episode)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("sparring.scoreboard.matches.head_to_head", interrupted)
-    assert "interrupted" in refused("play", "KuhnPoker", "--store", tmp_path / "games", code=130)
-    assert answer("verify", tmp_path / "games")["episodes"] == 3
 
 
 # train
@@ -370,6 +389,29 @@ def test_report_writes_one_file_that_needs_no_other(run, tmp_path, capsys):
     assert "<html" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("command", [("report",), ("data",)])
+def test_an_output_that_is_somebody_elses_a_link_a_device_or_nowhere_is_refused(refused, run, tmp_path, command):
+    notes, link = tmp_path / "notes.txt", tmp_path / "link"
+    notes.write_text("years of work")
+    link.symlink_to(notes)
+    for place, rule in (
+        (notes, "it exists and is no "),
+        (link, f"it is a link, to {notes}"),
+        ("/dev/null", "it exists and is no regular file"),
+        (tmp_path, "it exists and is no regular file"),
+        (tmp_path / "nowhere" / "out", f"there is no folder {tmp_path / 'nowhere'}"),
+    ):
+        assert f"cannot write {place}: {rule}" in refused(*command, run, "-o", place)
+    assert notes.read_text() == "years of work"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "notes.txt", "run"]
+
+
+def test_data_without_a_row_says_why_and_leaves_no_file(refused, run, tmp_path):
+    said = refused("data", run, "-o", tmp_path / "rows.jsonl", code=1)
+    assert re.search(r"no rows of kind sft: 36 episodes, 0 broke off, \d+ ended with a reward of 1; ", said)
+    assert not (tmp_path / "rows.jsonl").exists()
+
+
 def damage_config(run):
     (run / "config.json").write_text("{")
 
@@ -458,6 +500,33 @@ def test_verify_passes_a_good_run_and_names_the_episodes_of_a_flipped_byte(answe
     printed = capsys.readouterr()
     assert f"episode '{bad['faults'][0]['episode_id']}'" in printed.err
     assert "NOT as recorded" in printed.out
+
+
+def test_verify_of_what_broke_off_is_no_success(answer, tmp_path, capsys):
+    words = ("play", "KuhnPoker", "--agents", "minimax,random", "--episodes", 8, "--store", tmp_path / "games")
+    answer(*words, code=1)
+    found = answer("verify", tmp_path / "games", code=1)
+    assert (found["ok"], found["episodes"], found["broken_off"], found["faults"]) == (False, 8, 8, [])
+    assert main(["verify", str(tmp_path / "games")]) == 1
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "NOTHING was verified, as none had come to its end; 8 were broken off by a fault" in shown
+    assert "all as recorded" not in shown
+
+
+def test_verify_counts_what_broke_off_beside_what_did_not(answer, tmp_path, capsys):
+    for agents in ("minimax,random", "random,constant:bet"):
+        with Store(tmp_path / "games", "a") as store:
+            seats = dict(zip(("player_0", "player_1"), map(registry.make_agent, agents.split(",")), strict=True))
+            store.append(play([Match(f"{agents}/{n}", KUHN, seats, n) for n in range(4)]))
+    assert answer("verify", tmp_path / "games")["broken_off"] == 4
+    assert main(["verify", str(tmp_path / "games")]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "all as recorded; 4 were broken off by a fault and are verified only as far as they went" in shown
+
+
+def test_verify_of_an_empty_store_is_no_success(answer, tmp_path):
+    Store(tmp_path / "games", "a").close()
+    assert answer("verify", tmp_path / "games", code=1)["ok"] is False
 
 
 def test_replay_of_a_damaged_episode_names_it(refused, answer, run):

@@ -12,7 +12,7 @@ from sparring.agents.code_tree import Shape
 from sparring.agents.models.scripted import ScriptedModel, rendered
 from sparring.agents.tree_of_code import TreeOfCode
 from sparring.rollout import Match, play
-from sparring.scoreboard.code_rows import repair_rows, sft_rows, to_json_rows, write_rows
+from sparring.scoreboard.code_rows import repair_rows, sft_rows, to_json_rows, why_no_rows, write_rows
 from sparring.scoreboard.store import Store
 from sparring.types import Sampling
 
@@ -159,11 +159,35 @@ def test_rows_are_written_from_a_run_as_json_lines(tmp_path, kind, count):
     with Store(tmp_path / "run" / "episodes", "a") as store:
         store.append([chain(), replace(tree("ok 1", "ok 1", "ok 1"), id="other")])
     assert write_rows(tmp_path / "run", kind, tmp_path / "rows.jsonl") == count
-    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
-    assert len(rows) == count
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.jsonl", "run"]
-    if rows:
+    assert sorted(path.name for path in tmp_path.iterdir()) == (["rows.jsonl", "run"] if count else ["run"])
+    if count:
+        rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+        assert len(rows) == count
         assert rows[0]["written"]["completion_ids"] == list(next(sft_rows([chain()])).written.completion_ids)
+
+
+def test_without_rows_it_is_said_what_the_episodes_lack(tmp_path):
+    with Store(tmp_path / "run", "a") as store:
+        store.append([replace(tree("ok 1", "ok 1", "ok 1"), id="wrong")])
+    lacking = "no rows of kind sft: 1 episodes, 0 broke off, 0 ended with a reward of 1; a row needs one"
+    assert why_no_rows(tmp_path / "run", "sft") == lacking
+    with Store(tmp_path / "run", "a") as store:
+        store.append([chain()])
+    assert (
+        "2 episodes, 0 broke off, 1 ended with a reward of 1; none of these has a failed program that was mended"
+        in why_no_rows(tmp_path / "run", "repairs")
+    )
+
+
+def test_rows_replace_earlier_rows_and_nothing_else(tmp_path):
+    output = tmp_path / "rows.jsonl"
+    with Store(tmp_path / "run", "a") as store:
+        store.append([chain()])
+    assert write_rows(tmp_path / "run", "sft", output) == write_rows(tmp_path / "run", "sft", output) == 3
+    output.write_text('{"my": "notes"}\n')
+    with pytest.raises(OSError, match="is no file of rows of ours"):
+        write_rows(tmp_path / "run", "sft", output)
+    assert output.read_text() == '{"my": "notes"}\n'
 
 
 def test_an_unknown_kind_is_refused_and_leaves_no_file(tmp_path):

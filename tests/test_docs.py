@@ -72,7 +72,7 @@ def subcommand(command: str) -> str:
     words = [word for word in shlex.split(command, comments=True)[1:] if not word.startswith("-")]
     if words[:1] == ["train"] and words[1:]:
         return "train spiral" if f'trainers.register("{words[1]}"' in OWN.read_text() else f"train {words[1]}"
-    return " ".join(words[:2]) if words[:1] == ["sandbox"] else words[0] if words else ""
+    return " ".join(words[:2]) if words[:1] in (["sandbox"], ["store"]) else words[0] if words else ""
 
 
 @cache

@@ -1,6 +1,7 @@
 import asyncio
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparring import registry
 from sparring.agents.code_act import CodeAct
-from sparring.agents.language_model import LanguageModelAgent
+from sparring.agents.language_model import LanguageModelAgent, WritingAgent, make_player
 from sparring.agents.models import Completion
 from sparring.agents.models.batching import Batched
 from sparring.agents.models.loading import load
@@ -118,7 +120,7 @@ def test_a_lower_temperature_sharpens_the_law():
 
 
 def test_free_writing_is_parsed():
-    agent = LanguageModelAgent(Writer("I would say [bet]!"), sampling=Sampling(decoding="free"))
+    agent = make_player(Writer("I would say [bet]!"), prompt="bracket", sampling=Sampling(decoding="free"))
     reply = act_now(agent, SEEN)
     assert reply.action == "bet"
     assert reply.segments[-1].allowed is None
@@ -142,7 +144,7 @@ def test_garbage_is_an_illegal_action_counted_apart_from_skill(text):
 
 
 def play_free(text):
-    agent = LanguageModelAgent(Writer(text), sampling=Sampling(decoding="free"))
+    agent = WritingAgent(Writer(text))
     return play([Match("m", "sparring/KuhnPoker-v0", {"player_0": agent, "player_1": agent}, 1)])
 
 
@@ -174,8 +176,8 @@ def test_a_prompt_that_does_not_fit_costs_its_own_question():
 def test_an_episode_whose_prompt_does_not_fit_fails_alone(decoding):
     sampling = Sampling(max_new_tokens=4, decoding=decoding)
     shared = Batched(MODEL)
-    short = LanguageModelAgent(shared, sampling=sampling)
-    long = LanguageModelAgent(shared, sampling=sampling)
+    short = make_player(shared, prompt="bracket", sampling=sampling)
+    long = make_player(shared, prompt="bracket", sampling=sampling)
     long.template = replace(long.template, instruction="{observation}" + "x" * 2400)
     matches = [
         Match(str(i), "sparring/KuhnPoker-v0", {"player_0": long if i == 3 else short, "player_1": short}, seed=i)
@@ -220,7 +222,22 @@ def test_a_call_that_fails_as_a_whole_is_asked_again_one_by_one():
         (Sampling(max_new_tokens=-3), "max_new_tokens must be >= 1, got -3"),
     ],
 )
-@pytest.mark.parametrize("agent", [LanguageModelAgent, CodeAct, TreeOfCode])
+@pytest.mark.parametrize("agent", [partial(make_player, prompt="bracket"), CodeAct, TreeOfCode])
 def test_sampling_that_cannot_work_is_refused_when_an_agent_is_made(agent, sampling, message):
     with pytest.raises(ValueError, match=message):
         agent(MODEL, sampling=sampling)
+
+
+def test_a_player_that_writes_freely_shows_no_law_over_legal_actions():
+    writer = make_player(MODEL, prompt="bracket", sampling=Sampling(decoding="free"))
+    chooser = make_player(MODEL, prompt="bracket", sampling=Sampling(decoding="legal"))
+    assert not hasattr(writer, "action_law")
+    assert law(chooser) == law(LanguageModelAgent(MODEL))
+    with pytest.raises(ValueError, match=r"sampling\.decoding must be 'legal', got 'free'"):
+        LanguageModelAgent(MODEL, sampling=Sampling(decoding="free"))
+
+
+def test_a_registered_model_takes_the_sampling_it_is_to_play_with():
+    warm = registry.agents.make("nano", device="cpu", temperature=0.2, max_new_tokens=7)
+    assert warm.sampling == Sampling(temperature=0.2, max_new_tokens=7)
+    assert not hasattr(registry.agents.make("nano", device="cpu", decoding="free"), "action_law")

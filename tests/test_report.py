@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import math
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -16,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from sparring.rollout import Match, play
 from sparring.scoreboard.report import RunData, build_report, load_run, render
+from sparring.scoreboard.stats import Estimate
 from sparring.scoreboard.store import Store
 from sparring.types import Observation, Policy, Reply, Sampling, Segment
 
@@ -95,11 +98,73 @@ def test_a_report_without_runs_is_refused(tmp_path: Path) -> None:
 
 def test_a_report_that_cannot_be_written_leaves_the_last_one(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
-    (tmp_path / "report.html").write_text("the last one")
+    build_report([run], tmp_path / "report.html")
+    last = (tmp_path / "report.html").read_text()
     with pytest.raises(TypeError):
         build_report([replace(run, metrics=[None])], tmp_path / "report.html")  # type: ignore[list-item]
-    assert (tmp_path / "report.html").read_text() == "the last one"
+    assert (tmp_path / "report.html").read_text() == last
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "run"]
+
+
+def test_a_report_replaces_an_earlier_one_or_an_empty_file_and_nothing_else(tmp_path: Path) -> None:
+    run, output = RunData("empty", tmp_path, {}, []), tmp_path / "report.html"
+    output.touch()
+    build_report([run], output)
+    build_report([replace(run, label="newer")], output)
+    assert "<title>Sparring: newer</title>" in output.read_text()
+    output.write_text("<html><title>My thesis</title></html>")
+    with pytest.raises(OSError, match="it exists and is no report of ours"):
+        build_report([run], output)
+    assert "My thesis" in output.read_text()
+
+
+def test_a_report_is_not_written_through_a_link_or_into_a_device(tmp_path: Path) -> None:
+    run, link, pipe = RunData("empty", tmp_path, {}, []), tmp_path / "link.html", tmp_path / "pipe"
+    build_report([run], tmp_path / "report.html")
+    before = (tmp_path / "report.html").read_bytes()
+    link.symlink_to(tmp_path / "report.html")
+    with pytest.raises(OSError, match=r"it is a link, to .*report\.html; name the file itself"):
+        build_report([replace(run, label="newer")], link)
+    os.mkfifo(pipe)
+    for place in (pipe, Path("/dev/null"), tmp_path):
+        with pytest.raises(OSError, match="is no regular file"):
+            build_report([run], place)
+    assert link.is_symlink()
+    assert (tmp_path / "report.html").read_bytes() == before
+    assert Path("/dev/null").is_char_device()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.html", "pipe", "report.html"]
+
+
+def test_a_report_makes_no_folders(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="there is no folder"):
+        build_report([RunData("empty", tmp_path, {}, [])], tmp_path / "a" / "b" / "report.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_standings_say_what_is_counted_and_never_nan(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    unknown, nobody = Estimate(1.0, -math.inf, math.inf, 2, 1), Estimate(math.nan, 0.0, 1.0, 0, 0)
+    alone = replace(run.standings[0], opponent=None, itself=False, reward=unknown, win_rate=nobody)
+    broken = replace(run.standings[0], itself=False, opponent="other", reward=nobody, win_rate=nobody)
+    html = render([replace(run, standings=[*run.standings, alone, broken])])
+    assert "itself (first seat against second)" in html
+    assert "no interval: needs two deals" in html
+    assert "no episodes" in html
+    assert "∞" not in html
+    assert "nan" not in re.sub(r'id="packed">[^<]*', "", html).lower().replace("finance", "")
+
+
+def test_a_run_whose_figures_are_no_numbers_still_has_a_report(tmp_path: Path) -> None:
+    html = render([RunData("lost", tmp_path, {}, [{"update": 0, f"nash_conv/{KUHN}": math.nan}])])
+    assert "<dd>not a number</dd>" in html
+
+
+def test_the_pairs_that_met_most_are_kept_in_their_order(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    many = [replace(run.standings[0], opponent=f"other-{n:03}", itself=False, episodes=n) for n in range(70)]
+    html = render([replace(run, standings=many)])
+    assert "10 pairs that met less often are left out" in html
+    assert [f"other-{n:03}" in html for n in (9, 10, 69)] == [False, True, True]
 
 
 def test_replays_hold_what_is_stored(tmp_path: Path) -> None:

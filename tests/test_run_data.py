@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sparring import registry
 from sparring.scoreboard.records import EpisodeRow
 from sparring.scoreboard.run_data import load_run, standings
 from sparring.scoreboard.stats import Outcomes, wilson
@@ -50,6 +52,41 @@ def test_a_standing_joins_both_seats_from_the_learners_side() -> None:
     assert against.win_rate == wilson(1, 3)
     assert against.reward.value == pytest.approx((1 - 1 - 2) / 3)
     assert (itself.agent, itself.opponent, itself.outcomes) == ("always", "always", Outcomes(wins=1))
+
+
+def test_against_the_same_opponent_the_one_that_earned_more_stands_first() -> None:
+    """`bold` wins two of three games and loses chips, `calm` wins one of three and earns some."""
+    chips = {"bold": (1, 1, -6), "calm": (-1, -1, 6)}
+    rows = [row(name, "random", won, f"{name}{n}") for name, wins in chips.items() for n, won in enumerate(wins)]
+    found = standings([replace(one, tokens={"player_0": 3, "player_1": 0}) for one in rows])
+    assert [one.agent for one in found] == ["calm", "bold"]
+    assert found[0].win_rate.value < found[1].win_rate.value
+
+
+def test_against_itself_the_first_seat_is_counted_whoever_wrote_tokens() -> None:
+    silent = replace(row("same", "same", 1, "a"), tokens={"player_0": 0, "player_1": 5})
+    (found,) = standings([silent, row("same", "same", 1, "b")])
+    assert (found.itself, found.outcomes, found.reward.value) == (True, Outcomes(wins=2), 1.0)
+
+
+def test_an_agent_alone_has_no_win_rate() -> None:
+    alone = replace(row("solo", "", 1, "a"), agents={"player_0": "solo"}, rewards={"player_0": 1.0})
+    (found,) = standings([alone, replace(alone, id="b", task="b")])
+    assert (found.reward.n, found.win_rate.n, found.illegal_rate.n, found.outcomes.n) == (2, 0, 0, 0)
+
+
+def test_a_mean_reward_stays_within_what_the_environment_can_pay() -> None:
+    rows = [replace(row("a", "b", 1, f"t{n}"), env_id="sparring/TicTacToe-v0") for n in range(4)]
+    rows[3] = replace(rows[3], rewards={"player_0": 0.0, "player_1": 0.0})
+    (found,) = standings(rows)
+    assert found.reward.value == 0.75
+    assert -1.0 < found.reward.low < found.reward.value < found.reward.high <= 1.0
+
+
+@pytest.mark.parametrize("name", [one.name for one in registry.envs if one.reward_range and one.family == "games"])
+def test_the_stated_range_of_a_game_is_open_spiels(name: str) -> None:
+    game = registry.envs.make(name).spiel_game
+    assert registry.envs.row(name).reward_range == (game.min_utility(), game.max_utility())
 
 
 def test_mirrored_games_are_one_task() -> None:

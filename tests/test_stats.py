@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from sparring.scoreboard.records import EpisodeRow
 from sparring.scoreboard.stats import (
+    Estimate,
     Outcomes,
+    bounded_mean,
     clustered_mean,
     count_outcomes,
     outcome,
@@ -81,6 +84,7 @@ def test_impossible_levels_and_lengths_are_refused() -> None:
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=30))
 def test_one_episode_per_task_is_students_interval(values: list[float]) -> None:
+    assume(max(values) - min(values) > 1e-9)
     ours = clustered_mean(values, range(len(values)))
     error = scipy_stats.sem(values)
     half = error * scipy_stats.t.ppf(0.975, len(values) - 1)
@@ -119,13 +123,92 @@ def test_a_rate_is_wilsons_for_single_tasks_and_clustered_for_repeats() -> None:
     assert rate(hits, "abcd") == wilson(3, 4)
     repeated = rate(hits, "aabb")
     assert (repeated.n, repeated.clusters) == (4, 2)
-    assert (repeated.low, repeated.high) == (0.0, 1.0)
+    assert repeated == bounded_mean([1, 1, 0, 1], "aabb", 0.0, 1.0)
+    assert (repeated.low, repeated.high) == pytest.approx((0.2230, 0.9481), abs=1e-4)
 
 
 def test_a_rate_of_nothing_in_repeated_tasks_still_has_an_interval() -> None:
     none = rate([False] * 20, [number // 2 for number in range(20)])
     assert (none.value, none.low, none.high) == (0.0, 0.0, wilson(0, 10).high)
     assert (none.n, none.clusters) == (20, 10)
+
+
+def pair_laws() -> list[tuple[float, float, float]]:
+    """Probabilities that a pair of mirrored games is lost twice, split, or won twice: a grid, and the rare events."""
+    grid = [(a / 10, b / 10, (10 - a - b) / 10) for a in range(11) for b in range(11 - a)]
+    rare = [law for q in (0.01, 0.03, 0.06) for law in ((q, 1 - q, 0), (q / 2, 1 - q, q / 2), (0, q, 1 - q))]
+    return [law for law in grid + rare if 0 < law[1] / 2 + law[2] < 1]
+
+
+def exact_coverage(deals: int, law: tuple[float, float, float], interval: Callable[..., Estimate]) -> float:
+    """The chance that the interval over so many pairs holds the true share of wins, summed over all outcomes."""
+    truth, covered = law[1] / 2 + law[2], 0.0
+    for lost, split in ((i, j) for i in range(deals + 1) for j in range(deals + 1 - i)):
+        won = deals - lost - split
+        ways = math.comb(deals, lost) * math.comb(deals - lost, split)
+        chance = ways * law[0] ** lost * law[1] ** split * law[2] ** won
+        wins = [0, 0] * lost + [1, 0] * split + [1, 1] * won
+        found = interval(wins, [at // 2 for at in range(2 * deals)])
+        covered += chance * (found.low - 1e-12 <= truth <= found.high + 1e-12)
+    return covered
+
+
+@pytest.mark.parametrize(("deals", "worst"), [(2, 0.80), (4, 0.87), (8, 0.90), (16, 0.90)])
+def test_a_share_over_mirrored_games_covers_also_with_few_deals(deals: int, worst: float) -> None:
+    coverage = [exact_coverage(deals, law, rate) for law in pair_laws()]
+    assert min(coverage) > worst
+    assert sum(coverage) / len(coverage) > 0.95
+
+
+@pytest.mark.parametrize("deals", [5, 40])
+def test_a_reward_of_known_range_covers(deals: int) -> None:
+    """Chips of -2..2 with rare large losses, two games a deal, 2,000 tables of games."""
+    generator, truth, covered = random.Random(deals), 1 - 0.04 * 3, 0
+    tasks = [task for task in range(deals) for _ in range(2)]
+    for _ in range(2000):
+        chips = [-2.0 if generator.random() < 0.04 else 1.0 for _ in tasks]
+        found = bounded_mean(chips, tasks, -2.0, 2.0)
+        covered += found.low <= truth <= found.high
+    assert covered / 2000 > 0.93
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([-2.0, -1.0, 0.5, 1.0, 2.0])), min_size=1, max_size=30))
+def test_a_bounded_interval_holds_its_mean_stays_in_range_and_has_a_width(games: list[tuple[int, float]]) -> None:
+    tasks, chips = [task for task, _ in games], [value for _, value in games]
+    found = bounded_mean(chips, tasks, -2.0, 2.0)
+    assert -2.0 <= found.low <= found.value + 1e-12
+    assert found.value - 1e-12 <= found.high <= 2.0
+    assert found.high - found.low > 0.01
+
+
+def test_single_games_in_a_range_get_the_interval_of_agresti_and_coull() -> None:
+    """Brown, Cai and DasGupta, Statistical Science 16 (2001), section 2: X~ = X + z²/2, n~ = n + z²."""
+    z = 1.959963984540054
+    share = (7 + z * z / 2) / (20 + z * z)
+    half = z * math.sqrt(share * (1 - share) / (20 + z * z))
+    found = bounded_mean([1.0] * 7 + [0.0] * 13, range(20), 0.0, 1.0)
+    assert (found.value, found.low, found.high) == pytest.approx((0.35, share - half, share + half))
+
+
+def test_four_equal_games_do_not_make_certainty() -> None:
+    found = bounded_mean([1.0] * 4, "aabb", -1.0, 1.0)
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(2 * wilson(2, 2).low - 1)
+
+
+def test_what_lies_beyond_the_stated_range_widens_it() -> None:
+    found = bounded_mean([-1.5, 1.0], "ab", -1.0, 1.0)
+    assert found.value == -0.25
+    assert -1.5 <= found.low < -1.0
+
+
+def test_equal_outcomes_of_unknown_range_have_no_interval_and_say_why() -> None:
+    equal, single = clustered_mean([0.1] * 7, range(7)), clustered_mean([3.0, 4.0], "aa")
+    assert (equal.low, equal.high) == (-math.inf, math.inf)
+    assert equal.lacks == "no interval: all deals gave the same"
+    assert single.lacks == "no interval: needs two deals"
+    assert clustered_mean([], []).lacks == wilson(0, 0).lacks == "no episodes"
+    assert clustered_mean([1.0, 2.0], "ab").lacks == wilson(1, 1).lacks == ""
 
 
 def test_a_paired_difference_is_taken_within_tasks() -> None:

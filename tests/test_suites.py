@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from sparring import registry
+from sparring import registry, terminal
 from sparring.scoreboard import suites
 from sparring.scoreboard.store import Store
 from sparring.types import Policy, Reply
@@ -49,6 +49,23 @@ def test_faults_of_ours_are_no_wrong_answers(constant, monkeypatch):
     broken = suites._match("code", part, Broken(), 1, 0)
     scored = suites.score("x", suites.play([match, broken]))
     assert (scored.accuracy.n, scored.faults) == (1, 1)
+
+
+def test_a_part_without_a_sound_episode_has_no_figures_and_says_why(capsys):
+    match = suites._match("code", suites.SUITES["code"][0], Broken(), 0, 0)
+    scored = suites.score("x", suites.play([match]))
+    assert (scored.accuracy.n, scored.turns, scored.tokens, scored.faults) == (0, None, None, 1)
+    terminal.show_scores("code", "broken", [scored], json=False)
+    printed = capsys.readouterr()
+    assert "nan" not in printed.out
+    assert "no episodes" in printed.out
+    assert "1 of 1 episodes broke off" in printed.err
+    assert "the model is gone" in printed.err
+
+
+def test_a_suite_of_no_tasks_is_refused():
+    with pytest.raises(ValueError, match="a suite needs games >= 1, got 0"):
+        suites.run_suite("code", "random", 0, seed=0)
 
 
 def test_an_unknown_suite_is_told_the_known_ones():

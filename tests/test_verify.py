@@ -210,9 +210,15 @@ def test_progress_reaches_the_total(tmp_path: Path) -> None:
     assert seen == [(512, 600), (600, 600)]
 
 
-def test_an_empty_store_verifies(tmp_path: Path) -> None:
+def test_an_empty_store_proves_nothing(tmp_path: Path) -> None:
     result = verified(tmp_path / "s", [])
-    assert (result.ok, result.episodes, result.faults) == (True, 0, ())
+    assert (result.ok, result.episodes, result.faults) == (False, 0, ())
+
+
+def test_a_store_of_episodes_that_all_broke_off_proves_nothing(tmp_path: Path) -> None:
+    episodes = played(8, agent=Scripted(blunders=0.0, breaks_at=0))
+    result = verified(tmp_path / "s", episodes)
+    assert (result.ok, result.episodes, result.broken_off, result.faults) == (False, 8, 8, ())
 
 
 def test_a_fault_reads_as_one_sentence() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from sparring.agents.language_model import LanguageModelAgent
 from sparring.scoreboard import game_theory
 from sparring.trainers.batch import count_broken_prefixes
 from sparring.types import Episode, Trajectory
@@ -18,22 +17,25 @@ Table = dict[str, dict[str, float]]
 class Evaluator:
     """Exact policies over time, per game that can be solved: NashConv of the last iterate and of the league average.
 
+    There are none for a player without an `action_law` (one that writes freely): `games` is then empty.
     The league average plays like a past iterate drawn at random, later ones more often (linear weights, as in CFR+).
     """
 
-    def __init__(self, games: Sequence[str]) -> None:
-        self.games = [game for game in games if game_theory.is_solvable(game)]
+    def __init__(self, games: Sequence[str], player: object) -> None:
+        self.player = player if isinstance(player, game_theory.Scorable) else None
+        self.games = [game for game in games if game_theory.is_solvable(game)] if self.player else []
         self.history: dict[str, list[tuple[int, Table]]] = {game: [] for game in self.games}
         self.best: dict[str, float] = {}
         self.improved = False
         """Whether the last evaluation was the best so far on the first solvable game."""
 
-    def evaluate(self, agent: LanguageModelAgent, update: int) -> dict[str, float]:
-        """Measure the agent's present policy."""
+    def evaluate(self, update: int) -> dict[str, float]:
+        """Measure the player's present policy."""
         metrics: dict[str, float] = {}
         self.improved = False
         for game in self.games:
-            policy = game_theory.tabular_policy(agent, game)
+            assert self.player is not None
+            policy = game_theory.tabular_policy(self.player, game)
             earlier = [entry for entry in self.history[game] if entry[0] != update]
             self.history[game] = [*earlier, (update, policy)]
             value = metrics[f"nash_conv/{game}"] = game_theory.nash_conv(game, policy)
@@ -68,7 +70,8 @@ class Evaluator:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` gave."""
-        self.history, self.best = state["history"], state["best"]
+        self.history = {game: state["history"][game] for game in self.games}
+        self.best = {game: value for game, value in state["best"].items() if game in self.games}
 
 
 def trained(episodes: Sequence[Episode]) -> Iterator[tuple[str, Trajectory]]:

@@ -24,7 +24,7 @@ from typing import Any, Literal
 import numpy as np
 
 from sparring import registry
-from sparring.agents.language_model import LanguageModelAgent
+from sparring.agents.language_model import WritingAgent, make_player
 from sparring.agents.models.transformers import SMALL_MODEL, TransformersModel
 from sparring.rollout import EnvPool, Match
 from sparring.scoreboard.matches import rotated_matches, seats_of
@@ -136,7 +136,7 @@ class Spiral:
         self.player = self._agent(self.model, config.model, trainable=True)
         self.frozen: TransformersModel | None = None
         self.done = 0
-        self.evaluator = Evaluator(config.games)
+        self.evaluator = Evaluator(config.games, self.player)
         self.pool = EnvPool()
 
     @classmethod
@@ -204,8 +204,6 @@ class Spiral:
         started = time.perf_counter()
         self._play_random(store, "after")
         metrics: Metrics = {"update": self.done, **self._evaluate()}
-        if not self.evaluator.games:
-            self.folder.save_whole("best", self.model.save)
         self.folder.write_json("policies.json", self.evaluator.policies())
         return {**metrics, "seconds": time.perf_counter() - started}
 
@@ -260,12 +258,12 @@ class Spiral:
         every = self.config.evaluate_every
         if self.done not in (0, self.config.steps) and (every == 0 or self.done % every):
             return {}
-        metrics = self.evaluator.evaluate(self.player, self.done)
+        metrics = self.evaluator.evaluate(self.done)
         if self.evaluator.improved:
             self.folder.save_whole("best", self.model.save)
         return metrics
 
-    def _frozen_opponent(self) -> LanguageModelAgent | None:
+    def _frozen_opponent(self) -> WritingAgent | None:
         """A past checkpoint, in a model of its own; None while the league is empty."""
         name = self.league.draw(self.config.seed, self.done)
         if name is None or self.config.league_share == 0.0:
@@ -275,10 +273,8 @@ class Spiral:
         self.frozen.sync(self.league.weights(name), name)
         return self._agent(self.frozen, f"{self.config.model} (league)", trainable=False)
 
-    def _agent(self, model: TransformersModel, name: str, trainable: bool) -> LanguageModelAgent:
-        return LanguageModelAgent(
-            model, prompt=self.config.prompt, sampling=self.sampling, name=name, trainable=trainable
-        )
+    def _agent(self, model: TransformersModel, name: str, trainable: bool) -> WritingAgent:
+        return make_player(model, prompt=self.config.prompt, sampling=self.sampling, name=name, trainable=trainable)
 
     def save(self) -> None:
         """Write a checkpoint of everything that the next update depends on."""
@@ -289,6 +285,8 @@ class Spiral:
             "league": self.league.state_dict(),
             "evaluator": self.evaluator.state_dict(),
         }
+        if not self.evaluator.games:  # no exact figure can say which weights were the best: then the last ones are
+            self.folder.save_whole("best", self.model.save)
         self.folder.save_checkpoint(self.done, self.model.weights(), state)
         self.league.prune()
 

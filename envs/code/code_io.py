@@ -30,7 +30,13 @@ LIMITS = Limits(wall_seconds=3.0, cpu_seconds=3.0)
 
 
 @registry.envs.register(
-    "sparring/CodeIO-v0", family="code", seats=1, skills=("programming", "reasoning"), extra="code", version="0"
+    "sparring/CodeIO-v0",
+    family="code",
+    seats=1,
+    skills=("programming", "reasoning"),
+    extra="code",
+    version="0",
+    reward_range=(0.0, 1.0),
 )
 class CodeIO(Workbench):
     """What does a described program return, or what must it be given to return that?

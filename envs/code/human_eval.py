@@ -146,7 +146,13 @@ def _importer() -> Callable[..., types.ModuleType]:
 
 
 @registry.envs.register(
-    "sparring/HumanEval-v0", family="code", seats=1, skills=("programming",), extra="code", version="0"
+    "sparring/HumanEval-v0",
+    family="code",
+    seats=1,
+    skills=("programming",),
+    extra="code",
+    version="0",
+    reward_range=(0.0, 1.0),
 )
 class HumanEval(Workbench):
     """Write a function from its docstring; the seed names the problem, 0 to 163 and around again.

@@ -42,7 +42,12 @@ def statement(task: Task) -> str:
 
 
 @registry.envs.register(
-    "sparring/ToolTasks-v0", family="code", seats=1, skills=("tool use", "programming", "planning"), version="0"
+    "sparring/ToolTasks-v0",
+    family="code",
+    seats=1,
+    skills=("tool use", "programming", "planning"),
+    version="0",
+    reward_range=(0.0, 1.0),
 )
 class ToolTasks(Workbench):
     """Questions over made-up tables and pages; programs call the tools that look into them.

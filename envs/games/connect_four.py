@@ -35,7 +35,14 @@ class ConnectFourRendering(FixedNames):
         return HEADS[player] + key[:-1].replace(".", " .").replace("x", " x").replace("o", " o")
 
 
-@registry.envs.register("sparring/ConnectFour-v0", family="games", seats=2, skills=("planning", "space"), version="0")
+@registry.envs.register(
+    "sparring/ConnectFour-v0",
+    family="games",
+    seats=2,
+    skills=("planning", "space"),
+    version="0",
+    reward_range=(-1.0, 1.0),
+)
 class ConnectFour(OpenSpielGame):
     """Connect Four; an action is the number of a column, 0 to 6."""
 

@@ -59,7 +59,12 @@ def _said(betting: str, at: int, who: str) -> str:
 
 
 @registry.envs.register(
-    "sparring/KuhnPoker-v0", family="games", seats=2, skills=("bluffing", "probability"), version="0"
+    "sparring/KuhnPoker-v0",
+    family="games",
+    seats=2,
+    skills=("bluffing", "probability"),
+    version="0",
+    reward_range=(-2.0, 2.0),
 )
 class KuhnPoker(OpenSpielGame):
     """Kuhn poker: one card each out of J, Q, K, and a single bet.

@@ -77,7 +77,12 @@ def _said(moves: list[int], at: int, mine: bool) -> str:
 
 
 @registry.envs.register(
-    "sparring/LeducPoker-v0", family="games", seats=2, skills=("bluffing", "probability", "memory"), version="0"
+    "sparring/LeducPoker-v0",
+    family="games",
+    seats=2,
+    skills=("bluffing", "probability", "memory"),
+    version="0",
+    reward_range=(-13.0, 13.0),
 )
 class LeducPoker(OpenSpielGame):
     """Leduc poker: one card each out of two J, Q, K, a public card, and two betting rounds."""

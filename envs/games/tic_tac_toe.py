@@ -37,7 +37,14 @@ class TicTacToeRendering(FixedNames):
         return f"You are {'XO'[player]}.\n{rows}"
 
 
-@registry.envs.register("sparring/TicTacToe-v0", family="games", seats=2, skills=("planning", "space"), version="0")
+@registry.envs.register(
+    "sparring/TicTacToe-v0",
+    family="games",
+    seats=2,
+    skills=("planning", "space"),
+    version="0",
+    reward_range=(-1.0, 1.0),
+)
 class TicTacToe(OpenSpielGame):
     """Tic-tac-toe; an action is the number of a cell, 0 to 8."""
 

@@ -1,0 +1,181 @@
+"""Where an environment runs, and what happens when it does not come back.
+
+    here      in the thread of the event loop: environments that only compute
+    a thread  environments that wait (`metadata["slow"] = True`): many steps at a time, the others go on meanwhile
+
+A call that takes longer than `STEP_TIMEOUT_SECONDS` costs its own episode. Python code is interrupted where it stands;
+code that waits in C (a socket, a lock) cannot be interrupted: its thread is left behind and never waited for, so such
+environments must say that they are slow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+STEP_TIMEOUT_SECONDS = 60.0
+Host = Callable[..., Coroutine[Any, Any, Any]]
+"""`await host(function, *args)` calls a function of an environment where that environment runs."""
+THREADS = min(32, (os.cpu_count() or 1) + 4)
+
+
+class StepTimeout(TimeoutError):
+    """An environment did not come back in time."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(args or (f"the environment did not answer within {STEP_TIMEOUT_SECONDS:g} s",)))
+
+
+class Hosts:
+    """The hosts of one run of matches, on one event loop."""
+
+    def __init__(self) -> None:
+        self._here, self._threads = _Here(), _Threads()
+
+    def of(self, env: Any) -> Host:
+        """How to call an environment: the answer, what it raises, or StepTimeout."""
+        if (getattr(env, "metadata", None) or {}).get("slow"):
+            return partial(self._threads.call, env)
+        return self._here.call_async
+
+    def build(self, make: Callable[..., T], *args: Any) -> T:
+        """An environment, built here: nobody knows yet whether it is slow."""
+        return self._here.call(make, *args)
+
+    def close(self) -> None:
+        """Let the threads end; those that hang are left behind."""
+        self._here.close()
+        self._threads.close()
+
+
+class _Here:
+    """Calls in this thread, watched from another one."""
+
+    def __init__(self) -> None:
+        self._thread, self._started, self._closed = threading.get_ident(), 0.0, threading.Event()
+        threading.Thread(target=self._watch, name="sparring-watch", daemon=True).start()
+
+    def call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        self._started = time.monotonic()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self._started = 0.0
+
+    async def call_async(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        self._started = time.monotonic()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self._started = 0.0
+
+    def close(self) -> None:
+        self._closed.set()
+
+    def _watch(self) -> None:
+        while not self._closed.wait(min(1.0, STEP_TIMEOUT_SECONDS / 4)):
+            started = self._started
+            if started and time.monotonic() - started > STEP_TIMEOUT_SECONDS and started == self._started:
+                _interrupt(self._thread, StepTimeout)
+
+
+class _Threads:
+    """At most `THREADS` calls at a time. The clock of a call starts when the call starts, not when it is asked for."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(THREADS)
+        self._idle: list[_Worker] = []
+
+    async def call(self, env: Any, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        async with self._turns:
+            worker = self._idle.pop() if self._idle else _Worker()
+            answer = asyncio.wrap_future(worker.submit(partial(function, *args, **kwargs)))
+            try:
+                await asyncio.wait([answer], timeout=STEP_TIMEOUT_SECONDS)
+            finally:
+                if answer.done():
+                    self._idle.append(worker)
+                else:  # its time is up, or nobody waits for it any more
+                    answer.cancel()
+                    worker.abandon(env)
+            if answer.cancelled():
+                raise StepTimeout
+            return answer.result().given()
+
+    def close(self) -> None:
+        for worker in self._idle:
+            worker.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome(Generic[T]):
+    """What a call came to."""
+
+    value: T | None = None
+    error: BaseException | None = None
+
+    def given(self) -> T:
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value]
+
+
+class _Worker:
+    """A thread that answers one call after another. It is a daemon: a program that ends does not wait for it."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._abandoned: Any = None
+        self._thread = threading.Thread(target=self._work, name="sparring-step", daemon=True)
+        self._thread.start()
+
+    def submit(self, function: Callable[[], T]) -> Future[_Outcome[T]]:
+        """The answer to come."""
+        answer: Future[_Outcome[T]] = Future()
+        self._calls.put((function, answer))
+        return answer
+
+    def stop(self) -> None:
+        self._calls.put(None)
+
+    def abandon(self, env: Any) -> None:
+        """Interrupt it; when it comes back it closes the environment, and ends."""
+        self._abandoned = env
+        self.stop()
+        if self._thread.ident is not None:
+            _interrupt(self._thread.ident, StepTimeout)
+
+    def _work(self) -> None:
+        with suppress(StepTimeout):
+            while (call := self._calls.get()) is not None:
+                function, answer = call
+                outcome = _outcome(function)
+                with suppress(Exception):  # the event loop may be gone
+                    answer.set_result(outcome)
+        if self._abandoned is not None:
+            with suppress(Exception):
+                self._abandoned.close()
+
+
+def _outcome(function: Callable[[], T]) -> _Outcome[T]:
+    """As data: not every exception can be handed to a future."""
+    try:
+        return _Outcome(function())
+    except BaseException as error:  # noqa: BLE001  (raised again in the thread of the event loop)
+        return _Outcome(error=error)
+
+
+def _interrupt(thread: int, error: type[BaseException]) -> None:
+    """Raise an error in another thread, at its next Python instruction."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))

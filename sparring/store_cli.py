@@ -1,0 +1,34 @@
+"""`sparring store reindex`: a store's index, built again from its segments."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import tyro
+
+from sparring import terminal, words
+from sparring.scoreboard import store as stores
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+app = tyro.extras.SubcommandApp()
+
+
+@app.command
+def reindex(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
+    """Build the index of a store again from its segments, which hold every episode and every column.
+
+    The old index is kept beside it as index.sqlite.old. Exit code 1 if part of the segments is damaged.
+
+    Args:
+        run: A run folder, or a store.
+        json: Print JSON.
+    """
+    rebuilt = stores.reindex(words.store_of(run))
+    if json:
+        terminal.dump(asdict(rebuilt))
+    else:
+        terminal.say(f"{rebuilt.episodes} episodes in {rebuilt.frames} frames are in the index now")
+        for damage in rebuilt.damaged:
+            terminal.complain(damage)
+    return int(bool(rebuilt.damaged))
