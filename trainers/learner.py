@@ -117,13 +117,13 @@ class Learner:
         self, hidden_ND: Tensor, targets: _Targets, size: int, magnet: float, temperature: float
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss of some targets, and its parts as numbers."""
-        config, head_VD = self.config, self.model.head_VD
+        config, head = self.config, self.model.head
         hidden_MD = hidden_ND[targets.nodes_M]
         regulariser, measured = hidden_MD.new_zeros((), dtype=torch.float32), {}
         if targets.choices is None:
-            logp_M = chosen_logprobs(hidden_MD, head_VD, targets.tokens_M, temperature)
+            logp_M = chosen_logprobs(hidden_MD, head, targets.tokens_M, temperature)
         else:
-            logp_MA = choice_logprobs(hidden_MD, head_VD, targets.choices, temperature)
+            logp_MA = choice_logprobs(hidden_MD, head, targets.choices, temperature)
             logp_M = logp_MA[targets.choices.ids_MA.eq(targets.tokens_M[:, None]) & targets.choices.valid_MA]
             pull = (losses.kl_to_uniform(logp_MA) * targets.decision_M).sum()
             regulariser = magnet * pull
