@@ -16,7 +16,7 @@ import numpy as np
 from sparring import registry
 from sparring.agents.scripted import ScriptedAgent
 from sparring.rollout import Match, play
-from sparring.scoreboard.matches import play_missing
+from sparring.scoreboard.matches import identity, play_missing
 from sparring.scoreboard.run_data import faults_of
 from sparring.scoreboard.stats import Estimate, wilson
 from sparring.scoreboard.store import Store
@@ -177,5 +177,5 @@ def _task_count(part: Part) -> int | None:
 def _match(suite: str, part: Part, player: Any, index: int, seed: int, number: int | None = None) -> Match:
     task = f"{suite}/{part.name}/{index}" if number is None else f"{suite}/{part.name}/task-{number}"
     drawn = derive_seed(seed, task) if number is None else number
-    id = f"{player.name}/{seed}/{task}"
+    id = f"{identity(player)}/{seed}/{task}"
     return Match(id, part.env_id, {"player_0": player}, drawn, part.env_kwargs, task=task, group=suite)

@@ -51,7 +51,7 @@ class TransformersModel:
         self._loaded = loaded
         self.name, self.tokenizer = loaded.name, loaded.tokenizer
         self.module: Any = loaded.model
-        self.weights_version = "0"
+        self.weights_version = loaded.fingerprint[:12]
         self.device = next(self.module.parameters()).device
         self.precision = _choose_precision(self.module, self.device) if precision == "auto" else precision
         if self.precision not in ("fp32", "bf16"):
