@@ -35,7 +35,7 @@ TIMES = {"seconds", "tokens_per_second", "turns_per_second"}
 
 def fingerprint(path: Path) -> dict[str, object]:
     """Everything that two equal runs must agree on: tokens, parameters, measurements."""
-    (checkpoint,) = (path / "checkpoints").glob("update-*")
+    *_, checkpoint = sorted((path / "checkpoints").glob("update-*"))
     weights = hashlib.sha256()
     for name, tensor in sorted(load_file(checkpoint / "weights.safetensors").items()):
         weights.update(name.encode() + tensor.numpy().tobytes())
@@ -171,7 +171,7 @@ def test_a_run_in_which_everything_fails_stops_and_says_why(tmp_path, monkeypatc
 def test_an_existing_folder_is_never_overwritten(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("years of work")
-    with pytest.raises(RunError, match="already exists; continue that run with --resume"):
+    with pytest.raises(RunError, match="already exists and is no run of ours; choose another --run folder"):
         Spiral.start(SMALL, tmp_path / "run")
     assert (tmp_path / "run" / "thesis.txt").read_text() == "years of work"
 
@@ -182,8 +182,8 @@ def test_an_existing_folder_is_never_overwritten(tmp_path):
         (None, "has no config.json"),
         ("{", "is damaged"),
         ("[]", "is damaged"),
-        (json.dumps({"format": 99, "method": "spiral", "config": {}}), "run format 99, this version reads format 1"),
-        (json.dumps({"format": 1, "method": "other", "config": {}}), "is a run of other, not of spiral"),
+        (json.dumps({"format": 99, "method": "spiral", "config": {}}), "run format 99, this version reads format 2"),
+        (json.dumps({"format": 2, "method": "other", "config": {}}), "is a run of other, not of spiral"),
     ],
 )
 def test_a_folder_that_is_no_run_of_ours_is_named(tmp_path, content, message):
@@ -205,7 +205,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
     ("field", "value", "message"),
     [
         ("steps", 0, "steps must be >= 1, got 0"),
-        ("magnet", -1.0, "magnet weights must be >= 0"),
+        ("magnet", -1.0, "magnet must be >= 0, got -1.0"),
         ("league_share", 1.5, r"league_share must be in \[0, 1\]"),
         ("games", (), "games must name at least one"),
     ],
