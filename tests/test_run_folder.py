@@ -379,7 +379,7 @@ def another_model(run):
         (lambda run: (run / "metrics.jsonl").unlink(), "metrics.jsonl line 1 must be that of update 0, got the end"),
         (config_with(steps="abc"), "config.json cannot be used: steps must be a whole number, got 'abc'"),
         (config_with(learning_rate="1"), "learning_rate must be a finite number or null, got '1'"),
-        (config_with(games=[7]), "games must be a list, got (7,)"),
+        (config_with(games=[7]), "games must be a list of text, got (7,)"),
         (config_with(estimator="ray"), "estimator must be one of rae, reinforce, group, got 'ray'"),
         (config_with(magnet=-1), "magnet must be >= 0, got -1"),
         (config_without_settings, "config.json is damaged"),
@@ -470,7 +470,8 @@ def test_a_step_that_cannot_be_taken_is_counted_in_metrics(run, monkeypatch):
 def test_settings_that_cannot_work_are_refused_before_a_folder_is_made(refused, tmp_path, monkeypatch, words, rule):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert rule in refused("train", "spiral", "--run", "deep/run", *words)
+    small = ("--steps", "1", "--games-per-update", "2", "--evaluation-games", "0", "--device", "cpu")
+    assert rule in refused("train", "spiral", "--run", "deep/run", *small, *words)
     assert not list(tmp_path.iterdir())
 
 

@@ -208,6 +208,7 @@ class RunFolder:
     def _fill(self, name: str, write: Callable[[Path], None]) -> Path:
         """A sealed folder beside the standing ones; what a kill left of earlier attempts goes first."""
         self.checkpoints.mkdir(exist_ok=True)
+        fsync_folder(self.path)
         for left in self.checkpoints.glob(".*-*"):
             left.unlink() if left.is_symlink() else shutil.rmtree(left)
         partial = self.checkpoints / f".partial-{name}"

@@ -59,7 +59,7 @@ def _fits(value: Any, kind: Any) -> bool:
     if origin in (Union, UnionType):
         return any(_fits(value, argument) for argument in arguments)
     if origin is tuple:
-        return isinstance(value, tuple) and all(_fits(item, arguments[0]) for item in value)
+        return isinstance(value, tuple | list) and all(_fits(item, arguments[0]) for item in value)
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if kind is int:
@@ -72,5 +72,7 @@ def _described(kind: Any) -> str:
         return f"one of {', '.join(map(str, get_args(kind)))}"
     if get_origin(kind) in (Union, UnionType):
         return " or ".join(_described(argument) for argument in get_args(kind))
+    if get_origin(kind) is tuple:
+        return f"a list of {_described(get_args(kind)[0])}"
     names = {int: "a whole number", float: "a finite number", str: "text", bool: "true or false", type(None): "null"}
-    return names.get(kind, "a list" if get_origin(kind) is tuple else str(kind))
+    return names.get(kind, str(kind))
