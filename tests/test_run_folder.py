@@ -498,3 +498,11 @@ def test_a_run_of_another_method_says_how_to_go_on(tmp_path):
     RunFolder(tmp_path / "my run").create("other", {})
     with pytest.raises(RunError, match=r"go on with: sparring train other --run '.*my run' --resume"):
         RunFolder.open(tmp_path / "my run", "spiral")
+
+
+def test_a_run_of_the_format_before_can_be_measured_and_is_not_resumed(refused, run):
+    found = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**found, "format": 1}))
+    assert main(["eval", str(run), "--games", "0", "--json"]) == 0
+    said = refused("train", "spiral", "--run", run, "--resume")
+    assert "was written in run format 1, this version resumes format 2" in said
