@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -107,7 +108,8 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         if resume:
             words.require_resumable(config, run, steps)
         training = method.resume(run, steps=steps) if resume else method.start(config, run)
-        again = f"go on with: sparring train {argv[0]} --run {run} --resume" + (f" --steps {steps}" if steps else "")
+        again = f"go on with: sparring train {argv[0]} --run {shlex.quote(str(run))} --resume"
+        again += f" --steps {steps}" if steps else ""
         try:
             with _interruptible() as stop, terminal.training(training.config.steps, training.done, json) as watch:
                 finished = training.run(watch, stop)
@@ -120,7 +122,7 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         if not finished:
             terminal.complain(f"stopped and saved; {again}")
             return EXIT_INTERRUPTED
-        terminal.say(f"done: {run}\nNext: sparring report {run} -o report.html", quiet=json)
+        terminal.say(f"done: {run}\nNext: sparring report {shlex.quote(str(run))} -o report.html", quiet=json)
         return 0
 
     start.__annotations__["config"] = Annotated[method.config_type, tyro.conf.OmitArgPrefixes]
