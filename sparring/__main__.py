@@ -78,7 +78,7 @@ def play(
         advance()
 
     opened = nullcontext() if store is None else Store(store, "a")
-    with opened as kept, _saving(store), terminal.progress("playing", episodes, quiet=json) as advance:
+    with _saving(store), opened as kept, terminal.progress("playing", episodes, quiet=json) as advance:
         played = head_to_head(env_id, players, episodes, seed, note, kept)
     if len(fresh) < episodes:
         terminal.say(f"{episodes - len(fresh)} of these games were in {store} already; --seed plays others", quiet=json)
@@ -174,7 +174,7 @@ def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path |
 
     total = tasks * len(parts_of(suite))
     opened = nullcontext() if store is None else Store(store, "a")
-    with opened as kept, _saving(store), terminal.progress(f"suite {suite}", total, quiet=json) as advance:
+    with _saving(store), opened as kept, terminal.progress(f"suite {suite}", total, quiet=json) as advance:
         scores = run_suite(suite, agent, tasks, seed, kept, advance)
     terminal.show_scores(suite, agent, scores, json)
     return EXIT_FAILED if any(score.faults for score in scores) else 0

@@ -108,19 +108,25 @@ run.run()
 @pytest.mark.parametrize("attempt", range(3))
 def test_a_run_killed_at_random_moments_resumes_as_if_left_alone(undisturbed, tmp_path, attempt):
     path, generator = tmp_path / "run", random.Random(attempt)
-    kills = 0
-    for patience in (generator.uniform(0.0, 2.5), generator.uniform(0.0, 2.5), None):
+    for update in (generator.randrange(3), generator.randrange(3, SMALL.steps - 1), None):
         command = [sys.executable, "-P", "-c", SCRIPT, str(path), repr(settings())]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
         assert process.stdout.readline() == b"ready\n"
-        if patience is None:
+        if update is None:
             assert process.wait(timeout=120) == 0
         else:
-            time.sleep(patience)
+            wait_for_update(path / "metrics.jsonl", update)
+            time.sleep(generator.uniform(0.0, 0.1))
             process.send_signal(signal.SIGKILL)
-            kills += process.wait() == -signal.SIGKILL
-    assert kills >= 1
+            assert process.wait() == -signal.SIGKILL
     assert fingerprint(path) == undisturbed
+
+
+def wait_for_update(metrics, update):
+    """Until so many updates are written down, in this run or before."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not (metrics.exists() and metrics.read_bytes().count(b"\n") >= update):
+        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("done", [0, 3])
