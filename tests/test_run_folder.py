@@ -475,10 +475,14 @@ def test_settings_that_cannot_work_are_refused_before_a_folder_is_made(refused, 
     assert not list(tmp_path.iterdir())
 
 
-def test_a_game_whose_engine_is_missing_is_refused_before_a_folder_is_made(refused, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyspiel", None)
-    said = refused("train", "spiral", "--run", tmp_path / "run", "--games", "LeducPoker", "--device", "cpu")
-    assert "pyspiel" in said
+@pytest.mark.slow
+def test_a_game_whose_engine_is_missing_is_refused_before_a_folder_is_made(tmp_path):
+    """In a process of its own: elsewhere the engine has been imported already."""
+    code = "import sys; sys.modules['pyspiel'] = None; from sparring.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    words = ["train", "spiral", "--run", str(tmp_path / "run"), "--games", "LeducPoker", "--device", "cpu"]
+    done = subprocess.run([sys.executable, "-P", "-c", code, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pyspiel" in done.stderr
     assert not list(tmp_path.iterdir())
 
 
