@@ -51,24 +51,26 @@ def play(
     store: Path | None = None,
     json: Flag = False,
 ) -> int:
-    """Play episodes between agents and show who won.
+    """Play episodes between agents and show who won. More agents than seats play a round robin.
 
     Seats rotate: in every second episode the agents change places on the same deal.
 
     Args:
-        env: An environment id, e.g. KuhnPoker or sparring/KuhnPoker-v0.
-        agents: Agents by commas, one a seat: random, constant:bet, minimax, cfr, human, smollm2, nano, model:PATH.
-        episodes: How many episodes.
+        env: An environment, e.g. KuhnPoker, KuhnPoker:illegal=spiral, OpenSpiel:game=nim.
+        agents: Agents by commas: random, constant:bet, minimax, cfr, human, smollm2, nano:temperature=0.5, model:PATH,
+            or a run folder.
+        episodes: How many episodes of every pairing.
         seed: Decides deals and actions.
-        store: Also record the episodes in this folder.
+        store: Also record the episodes in this folder; what it holds already is not played again.
         json: Print JSON instead of a table.
     """
-    from sparring.scoreboard.matches import head_to_head, standing_by_place
+    from sparring.scoreboard.matches import play_matches, round_robin, standing_by_place, standings_by_agent
 
-    env_id = words.env_id(env)
-    players = [words.agent(name.strip()) for name in agents.split(",")]
+    env_id, options = words.env(env)
+    players = words.agents(agents)
     if episodes < 1:
         raise ValueError(f"episodes must be >= 1, got {episodes}")
+    matches = round_robin(env_id, players, episodes, seed, options)
     fresh: list[str] = []
 
     def note(episode: Episode) -> None:
@@ -76,11 +78,14 @@ def play(
         advance()
 
     opened = nullcontext() if store is None else Store(store, "a")
-    with saying_what_is_kept(store), opened as kept, terminal.progress("playing", episodes, quiet=json) as advance:
-        played = head_to_head(env_id, players, episodes, seed, note, kept)
-    if len(fresh) < episodes:
-        terminal.say(f"{episodes - len(fresh)} of these games were in {store} already; --seed plays others", quiet=json)
-    terminal.show_matches(played, standing_by_place(played, players), json)
+    with saying_what_is_kept(store), opened as kept, terminal.progress("playing", len(matches), quiet=json) as advance:
+        played = play_matches(matches, kept, note)
+    if len(fresh) < len(matches):
+        known = len(matches) - len(fresh)
+        terminal.say(f"{known} of these games were in {store} already; --seed plays others", quiet=json)
+    is_round_robin = len(players) > len(played[0].trajectories)
+    standings = standings_by_agent(played, players) if is_round_robin else standing_by_place(played, players)
+    terminal.show_matches(played, standings, json)
     return EXIT_FAILED if any(episode.error for episode in played) else 0
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json as jsonlib
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,7 +22,15 @@ DESCRIPTION = (
     "LLM agents that learn by playing. Train with `sparring train METHOD --help` (spiral); a first run: "
     "`sparring train spiral --model nano --games KuhnPoker --steps 200 --run runs/first`."
 )
-out, err = Console(), Console(stderr=True)
+WIDE = 500
+"""Columns where nobody looks: what another program reads is not wrapped."""
+
+
+def _console(stream: TextIO, **options: Any) -> Console:
+    return Console(width=None if stream.isatty() else WIDE, **options)
+
+
+out, err = _console(sys.stdout), _console(sys.stderr, stderr=True)
 
 
 def say(text: str, quiet: bool = False) -> None:
@@ -98,15 +107,14 @@ def show_matches(episodes: Sequence[Episode], rows: Sequence[Any], json: bool) -
     if json:
         dump({"standings": [asdict(row) for row in rows], "faults": faults})
         return
-    table = table_of("agent", "against", "games", "reward", "won / drawn / lost", "win rate", "lost by illegal action")
+    table = table_of("agent", "games", "reward (95 % interval)", "W/D/L", "win", "illegal")
     names = [row.agent for row in rows]
     for place, row in enumerate(rows, start=1):
         name = row.agent if names.count(row.agent) == 1 else f"{row.agent} (agent {place})"
         contested = ("", "", "")
         if row.opponent:
-            contested = (_record(row.outcomes), _percent(row.win_rate), _percent(row.illegal_rate))
-        cells = [name, row.opponent or "nobody", str(row.reward.n), _signed(row.reward), *contested]
-        table.add_row(*map(escape, cells))
+            contested = (_record(row.outcomes, "/"), _share(row.win_rate), _share(row.illegal_rate))
+        table.add_row(*map(escape, (name, str(row.reward.n), _signed(row.reward, 2), *contested)))
     out.print(table)
     _complain_of_faults(faults, len(episodes))
 
@@ -253,9 +261,9 @@ def _numbers(metrics: Mapping[str, Any]) -> str:
     return "  ".join(shown)
 
 
-def _record(outcomes: Any) -> str:
+def _record(outcomes: Any, between: str = " / ") -> str:
     won, lost = outcomes.wins + outcomes.illegal_wins, outcomes.losses + outcomes.illegal_losses
-    return f"{won} / {outcomes.draws} / {lost}"
+    return between.join(map(str, (won, outcomes.draws, lost)))
 
 
 def _percent(estimate: Any) -> str:
@@ -266,10 +274,15 @@ def _percent(estimate: Any) -> str:
     )
 
 
-def _signed(estimate: Any) -> str:
+def _share(estimate: Any) -> str:
+    return f"{100 * estimate.value:.1f} %" if estimate.n else str(estimate.lacks)
+
+
+def _signed(estimate: Any, digits: int = 3) -> str:
     if not estimate.n:
         return str(estimate.lacks)
-    return f"{estimate.value:+.3f} ({estimate.lacks or f'{estimate.low:+.3f} to {estimate.high:+.3f}'})"
+    low, high = (f"{end:+.{digits}f}" for end in (estimate.low, estimate.high))
+    return f"{estimate.value:+.{digits}f} ({estimate.lacks or f'{low} to {high}'})"
 
 
 def table_of(*columns: str) -> Table:
