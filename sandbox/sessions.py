@@ -13,7 +13,7 @@ from _socket import socket, socketpair
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparring.sandbox.box import BOX, NOW, collect, copied, remove_tree, write_files
+from sparring.sandbox.box import BOX, NOW, collect, copied, create, remove_tree, write_all
 from sparring.sandbox.node import Node
 from sparring.sandbox.program import CONTROL, become, close_the_rest, die, prepare
 from sparring.sandbox.watched import (
@@ -35,6 +35,9 @@ PID, WAITED = (re.compile(b'{"%s": ([0-9]{1,9})}' % name) for name in (b"pid", b
 READY = re.compile(b'{"ready": true}')
 MAX_REPLY = 1 << 16
 NO_ANSWER = b'{"refusal": "the session\'s interpreter does not answer"}'
+NO_DESCRIPTORS = b'{"refusal": "the sandbox can open no further files, of which every branch takes one: close some"}'
+SPARE = 16
+"""Descriptors of this process that have to be free before a cell begins: for a branch, its streams, its files."""
 NO_ROOM = b'{"refusal": "its files do not fit twice into file_bytes, and a branch has its own copy"}'
 
 
@@ -94,6 +97,8 @@ class Sessions:
         """Fork a node and run a cell in the child. A child that dies takes nothing with it."""
         parent = self.branches[header["node"]]
         self._hide()
+        if not self._can_open(SPARE):
+            return self._refuse(parent, NO_DESCRIPTORS)
         if not copied(parent.hidden):
             return self._refuse(parent, NO_ROOM)
         here, there = socketpair()
@@ -202,7 +207,14 @@ class Sessions:
         """Write a file into a node's folder."""
         self._hide()
         self._show(header["node"])
-        write_files([header["path"]], [body])
+        try:
+            descriptor = create(header["path"])
+            try:
+                write_all(descriptor, body)
+            finally:
+                os.close(descriptor)
+        except OSError as error:  # what lies there already, or no room: the session goes on
+            return {"status": "refused", "error": error.strerror}, []
         return {"status": "ok"}, []
 
     def get(self, header: dict[str, Any], body: memoryview) -> Report:
@@ -218,6 +230,17 @@ class Sessions:
             branch.control.close()
         self.branches.clear()
         self.active = None
+
+    def _can_open(self, count: int) -> bool:
+        opened: list[int] = []
+        try:
+            while len(opened) < count:
+                opened.append(os.dup(self.null))
+        except OSError:
+            pass
+        for descriptor in opened:
+            os.close(descriptor)
+        return len(opened) == count
 
     def _add(self, pid: int, control: socket, parent: int | None) -> int:
         self.count += 1
