@@ -31,6 +31,8 @@ from sparring.sandbox.wire import (
     send_frame,
 )
 
+USED_UP = "limits.processes is used up, and each branch and each process that cells have left counts: close some"
+
 
 class Node:
     """A paused interpreter: runs what process 1 sends, and forks itself into further nodes."""
@@ -50,6 +52,9 @@ class Node:
                 os._exit(0)
             if header["op"] == "fork":
                 self.fork(header, descriptors)
+            elif header["op"] == "tidy":
+                os.close(descriptors[0])
+                self.tidy()
             elif header["op"] == "reap":
                 os.close(descriptors[0])
                 send_frame(self.control, {"waited": os.waitpid(header["pid"], 0)[1]})
@@ -59,9 +64,7 @@ class Node:
 
     def fork(self, header: dict[str, Any], descriptors: list[int]) -> None:
         """Answer with the child's process number, or with why this state cannot be forked, or not faithfully."""
-        for pid in list(self.children):
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                self.children.remove(pid)
+        self.tidy()
         state = random.getstate()
         try:
             refusal = _unforkable(header["branch"], descriptors[0])
@@ -78,6 +81,12 @@ class Node:
             return send_frame(self.control, {"refusal": refusal})
         self.children.append(pid)
         return send_frame(self.control, {"pid": pid})
+
+    def tidy(self) -> None:
+        """Reap the nodes forked here that process 1 has ended: until then the kernel counts them."""
+        for pid in list(self.children):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                self.children.remove(pid)
 
     def _wake(self, control: int, place: str) -> None:
         """In the child: a channel of its own, and its own copy of the files, open ones included."""
@@ -172,7 +181,7 @@ def _why_not(error: Exception) -> str:
     if isinstance(error, LookupError) or (isinstance(error, OSError) and error.errno == errno.EMFILE):
         return "limits.open_files is used up: close files before a cell ends"
     if isinstance(error, BlockingIOError):
-        return "limits.processes is used up, and each branch and each process that cells have left counts: close some"
+        return USED_UP
     return f"the kernel makes no further process: {error}"
 
 

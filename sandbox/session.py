@@ -204,13 +204,13 @@ class Session:
             return
         if any(tree.holders.values()):
             if not tree.holders[self._node]:
-                with contextlib.suppress(Ruined):
+                with contextlib.suppress(SessionEnded):
                     tree.ask({"op": "drop", "node": self._node})
             return
         try:
             answer, _ = tree.worker.request({"op": "reset"}, b"", tree.limits, {})
             tree.end(f"the session is over: {reason}", alive=bool(answer["clean"]))
-        except Died:
+        except (Died, OutOfMemory):
             tree.end(f"the session is over: {reason}", alive=False)
 
 

@@ -6,14 +6,17 @@ whoever runs can always lie at the same place, and those of the others under a n
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import time
 from _socket import socket, socketpair
 from dataclasses import dataclass, field
 from typing import Any
 
 from sparring.sandbox.box import BOX, NOW, collect, copied, create, remove_tree, write_all
+from sparring.sandbox.node import USED_UP as WHY_USED_UP
 from sparring.sandbox.node import Node
 from sparring.sandbox.program import CONTROL, become, close_the_rest, die, prepare
 from sparring.sandbox.watched import (
@@ -36,6 +39,8 @@ READY = re.compile(b'{"ready": true}')
 MAX_REPLY = 1 << 16
 NO_ANSWER = b'{"refusal": "the session\'s interpreter does not answer"}'
 NO_DESCRIPTORS = b'{"refusal": "the sandbox can open no further files, of which every branch takes one: close some"}'
+USED_UP = json.dumps({"refusal": WHY_USED_UP}).encode()
+TRIES, PAUSE = 10, 0.005
 SPARE = 16
 """Descriptors of this process that have to be free before a cell begins: for a branch, its streams, its files."""
 NO_ROOM = b'{"refusal": "its files do not fit twice into file_bytes, and a branch has its own copy"}'
@@ -103,8 +108,7 @@ class Sessions:
             return self._refuse(parent, NO_ROOM)
         here, there = socketpair()
         here.settimeout(5.0)
-        fork = {"op": "fork", "branch": header["branch"], "place": parent.hidden}
-        answer = self._asked(parent, fork, there.fileno())
+        answer = self._forked(parent, header["branch"], there.fileno())
         there.close()
         forked = PID.fullmatch(answer)
         if forked is None or int(forked[1]) < 2:
@@ -167,6 +171,23 @@ class Sessions:
         waited = WAITED.fullmatch(self._asked(parent, {"op": "reap", "pid": branch.pid}, self.null))
         status = int(waited[1]) if waited else FAILED
         return status if status < 1 << 16 and (os.WIFEXITED(status) or os.WIFSIGNALED(status)) else FAILED
+
+    def _forked(self, parent: Branch, branch: bool, descriptor: int) -> memoryview:
+        """A node's answer to being forked. Nodes that have been ended count until they are reaped: that may need some
+        tries."""
+        question = {"op": "fork", "branch": branch, "place": parent.hidden}
+        answer = self._asked(parent, question, descriptor)
+        for _ in range(TRIES):
+            if answer != USED_UP:
+                break
+            for other in self.branches.values():
+                with contextlib.suppress(OSError):
+                    other.send({"op": "tidy"}, [self.null])
+            while reaped():
+                pass
+            time.sleep(PAUSE)
+            answer = self._asked(parent, question, descriptor)
+        return answer
 
     def _asked(self, branch: Branch, question: dict[str, Any], descriptor: int) -> memoryview:
         try:
