@@ -24,6 +24,7 @@ from sparring.sandbox.watched import (
     Ask,
     Report,
     Watched,
+    can_open,
     children,
     kill,
     oom_kills,
@@ -40,7 +41,8 @@ MAX_REPLY = 1 << 16
 NO_ANSWER = b'{"refusal": "the session\'s interpreter does not answer"}'
 NO_DESCRIPTORS = b'{"refusal": "the sandbox can open no further files, of which every branch takes one: close some"}'
 USED_UP = json.dumps({"refusal": WHY_USED_UP}).encode()
-TRIES, PAUSE = 10, 0.005
+PATIENCE, PAUSE = 0.5, 0.005
+"""Seconds that nodes which were ended have to be gone, and between two looks."""
 SPARE = 16
 """Descriptors of this process that have to be free before a cell begins: for a branch, its streams, its files."""
 NO_ROOM = b'{"refusal": "its files do not fit twice into file_bytes, and a branch has its own copy"}'
@@ -78,6 +80,8 @@ class Sessions:
         self.branches: dict[int, Branch] = {}
         self.active: int | None = None
         self.count = 0
+        self.some_ended = False
+        """Since a fork was last refused: they may have made room."""
 
     def open(self, header: dict[str, Any], body: memoryview) -> Report:
         """The first node of a session: a fork of this interpreter that has run nothing yet."""
@@ -102,7 +106,7 @@ class Sessions:
         """Fork a node and run a cell in the child. A child that dies takes nothing with it."""
         parent = self.branches[header["node"]]
         self._hide()
-        if not self._can_open(SPARE):
+        if not can_open(SPARE, self.null):
             return self._refuse(parent, NO_DESCRIPTORS)
         if not copied(parent.hidden):
             return self._refuse(parent, NO_ROOM)
@@ -173,13 +177,11 @@ class Sessions:
         return status if status < 1 << 16 and (os.WIFEXITED(status) or os.WIFSIGNALED(status)) else FAILED
 
     def _forked(self, parent: Branch, branch: bool, descriptor: int) -> memoryview:
-        """A node's answer to being forked. Nodes that have been ended count until they are reaped: that may need some
-        tries."""
+        """A node's answer to being forked. Nodes that were ended count until they are reaped, which takes a while."""
         question = {"op": "fork", "branch": branch, "place": parent.hidden}
+        until = time.monotonic() + PATIENCE
         answer = self._asked(parent, question, descriptor)
-        for _ in range(TRIES):
-            if answer != USED_UP:
-                break
+        while answer == USED_UP and self.some_ended and time.monotonic() < until:
             for other in self.branches.values():
                 with contextlib.suppress(OSError):
                     other.send({"op": "tidy"}, [self.null])
@@ -187,6 +189,7 @@ class Sessions:
                 pass
             time.sleep(PAUSE)
             answer = self._asked(parent, question, descriptor)
+        self.some_ended = self.some_ended and answer != USED_UP
         return answer
 
     def _asked(self, branch: Branch, question: dict[str, Any], descriptor: int) -> memoryview:
@@ -252,17 +255,6 @@ class Sessions:
         self.branches.clear()
         self.active = None
 
-    def _can_open(self, count: int) -> bool:
-        opened: list[int] = []
-        try:
-            while len(opened) < count:
-                opened.append(os.dup(self.null))
-        except OSError:
-            pass
-        for descriptor in opened:
-            os.close(descriptor)
-        return len(opened) == count
-
     def _add(self, pid: int, control: socket, parent: int | None) -> int:
         self.count += 1
         self.branches[self.count] = Branch(self.count, pid, control, parent)
@@ -273,6 +265,7 @@ class Sessions:
         if branch is None:
             return
         branch.kill()
+        self.some_ended = True
         remove_tree(NOW if self.active == number else branch.hidden)
         if self.active == number:
             self.active = None
