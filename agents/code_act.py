@@ -14,7 +14,7 @@ from typing import Any
 from sparring import registry
 from sparring.agents.code_program import CodeProgram, EpisodeMemory, read_program
 from sparring.agents.code_prompts import code_act_prompt
-from sparring.agents.models import Completion, LanguageModel
+from sparring.agents.models import Completion, LanguageModel, check_sampling
 from sparring.agents.models.batching import Batched
 from sparring.agents.models.conversation import Conversation, message
 from sparring.agents.models.openai import OpenAIModel
@@ -48,7 +48,7 @@ class CodeAct:
         """`most_prompt_tokens`: a longer conversation starts anew with the task and the last exchange."""
         self._batched = model if isinstance(model, Batched) else Batched(model)
         self.model = self._batched.model
-        self.sampling = sampling
+        self.sampling = check_sampling(sampling, self.model)
         self.name = name or f"code-act:{self.model.name}"
         self._most_prompt_tokens = most_prompt_tokens
         self._trainable = trainable

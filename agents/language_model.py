@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from sparring import registry
-from sparring.agents.models import LanguageModel
+from sparring.agents.models import LanguageModel, check_sampling
 from sparring.agents.models.batching import Batched
 from sparring.agents.models.openai import OpenAIModel
 from sparring.agents.prompts import Template, template
@@ -61,11 +61,13 @@ class WritingAgent:
         name: str | None = None,
         trainable: bool = False,
     ) -> None:
-        """`trainable=False` freezes it: its trajectories never enter a loss."""
+        """`trainable=False` freezes it: its trajectories never enter a loss. Raises ValueError on such sampling as
+        the model cannot do.
+        """
         self._batched = model if isinstance(model, Batched) else Batched(model)
         self.model = self._batched.model
         self.template: Template = template(prompt)
-        self.sampling = sampling
+        self.sampling = check_sampling(sampling, self.model)
         self.name = name or self.model.name
         self._trainable = trainable
         self._prompt = lru_cache(maxsize=4096)(self._encode_prompt)

@@ -28,7 +28,7 @@ from sparring.agents.code_critic import CRITICS, Critic
 from sparring.agents.code_program import CodeProgram, EpisodeMemory, read_feedback, read_program
 from sparring.agents.code_prompts import POOL, tree_prompt
 from sparring.agents.code_tree import Node, Shape, Tree, WidthRule, vote
-from sparring.agents.models import LanguageModel
+from sparring.agents.models import LanguageModel, check_sampling
 from sparring.agents.models.batching import Batched
 from sparring.agents.models.conversation import Conversation, message
 from sparring.sandbox.canonical import canonical_key
@@ -67,6 +67,8 @@ class TreeOfCode:
         self._batched = [Batched(model) for model in self.models]
         self._critic = _known(critic, CRITICS, "critic") if isinstance(critic, str) else critic
         self._prompts = [prompt for prompt in prompts if _known(prompt, POOL, "prompt")]
+        for each in self.models:
+            check_sampling(sampling, each)
         self.shape, self.sampling = shape, sampling
         self.name = name or f"tree-of-code:{self.policy_model}"
         self._answer, self._canonical, self._trainable = answer, canonical, trainable

@@ -44,7 +44,7 @@ from sparring.agents.models.scripted import ScriptedModel
 from sparring.agents.tree_of_code import TreeOfCode
 from sparring.envs.code.draw import Draw
 from sparring.envs.code.tool_tasks import FAMILIES, make_task
-from sparring.rollout import EnvPool, Match, play
+from sparring.rollout import Match, play
 from sparring.scoreboard.stats import paired_difference, rate
 from sparring.types import Agent, Episode, Sampling
 
@@ -95,11 +95,7 @@ def measure(
         Match(f"{method.name}/{seed}", ENV, {"player_0": agent}, seed, kwargs, task=str(seed))
         for seed in range(options.tasks)
     ]
-    pool = EnvPool()
-    try:
-        return play(matches, options.concurrency, lambda episode: done(), pool)
-    finally:
-        pool.close()
+    return play(matches, options.concurrency, lambda episode: done())
 
 
 def summary(name: str, episodes: Sequence[Episode], baseline: Sequence[Episode]) -> dict[str, Any]:

@@ -103,6 +103,8 @@ def equal(value: Any, expected: Any, tolerance: float = 0.0) -> bool:
     """Equal types, equal contents; floats within the tolerance, NaN equal to NaN, bool never equal to int."""
     if type(value) is not type(expected):
         return False
+    if isinstance(expected, complex):
+        return equal(value.real, expected.real, tolerance) and equal(value.imag, expected.imag, tolerance)
     if isinstance(expected, float):
         return (
             value == expected
@@ -112,8 +114,9 @@ def equal(value: Any, expected: Any, tolerance: float = 0.0) -> bool:
     if isinstance(expected, list | tuple):
         return len(value) == len(expected) and all(map(lambda a, b: equal(a, b, tolerance), value, expected))
     if isinstance(expected, dict):
+        item_of = {key if key == key else repr(key): item for key, item in value.items()}
         return _typed(value.keys()) == _typed(expected.keys()) and all(
-            equal(value[key], item, tolerance) for key, item in expected.items()
+            equal(item_of[key if key == key else repr(key)], item, tolerance) for key, item in expected.items()
         )
     if isinstance(expected, set | frozenset):
         return _typed(value) == _typed(expected)
@@ -121,7 +124,8 @@ def equal(value: Any, expected: Any, tolerance: float = 0.0) -> bool:
 
 
 def _typed(keys: Any) -> set[tuple[type, Any]]:
-    return {(type(key), key) for key in keys}
+    """With what is NaN written as text: no NaN equals another one."""
+    return {(type(key), key if key == key else repr(key)) for key in keys}
 
 
 def _verdict(answer: Answer, expected: Any, tolerance: float) -> Verdict:

@@ -13,6 +13,8 @@ from sparring.scoreboard.segments import fsync_folder
 
 FORMAT = "sparring-store"
 VERSION = 2
+OWN = ("segments", "index.sqlite", "store.json")
+"""How the names of a store's files begin."""
 
 
 class StoreVersionError(Exception):
@@ -24,6 +26,8 @@ def create_store(path: Path) -> None:
     marker = path / "store.json"
     if marker.exists():
         return
+    if path.exists() and (not path.is_dir() or any(not file.name.startswith(OWN) for file in path.iterdir())):
+        raise FileExistsError(f"{path} holds something else and no episode store: name a new folder")
     (path / "segments").mkdir(parents=True, exist_ok=True)
     folder = os.open(path, os.O_RDONLY)
     try:

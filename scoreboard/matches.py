@@ -11,10 +11,13 @@ from sparring.rollout import Match, play, run_batches, run_coroutine
 from sparring.scoreboard.records import row_of
 from sparring.scoreboard.run_data import Standing, standing
 from sparring.scoreboard.store import Store
-from sparring.types import Agent, Episode, derive_seed
+from sparring.types import Agent, Episode, Policy, derive_seed
 
 FULL_BATCH = 1024
 """Episodes that are written at once, whatever it costs."""
+
+NO_WEIGHTS = Policy("").weights_version
+"""What players without weights have in place of a version."""
 
 
 def seats_of(env_id: str) -> list[str]:
@@ -55,15 +58,22 @@ def head_to_head(
 ) -> list[Episode]:
     """Play players against each other, and store the games as they come. People play one game at a time.
 
-    Episode ids hold the players and the seed, so that what a store holds already is not played again.
+    Episode ids hold the players (with the weights of models) and the seed, so that what a store holds already is not
+    played again.
     Raises ValueError, before the first game, where the store holds another episode under an id.
     """
-    prefix = f"{','.join(player.name for player in players)}/{seed}"
+    prefix = f"{','.join(map(identity, players))}/{seed}"
     matches = rotated_matches(env_id, players, episodes, seed, prefix)
     concurrency = 1 if any(player.name == "human" for player in players) else 256
     if store is None:
         return play(matches, concurrency, on_episode)
     return play_missing(matches, store, concurrency, on_episode)
+
+
+def identity(player: Agent) -> str:
+    """What tells a player's games from those of others: its name, and its weights where it has any."""
+    version = player.policy.weights_version
+    return player.name if version == NO_WEIGHTS else f"{player.name}@{version}"
 
 
 def play_missing(

@@ -19,7 +19,7 @@ from sparring.scoreboard.segments import Frame
 from sparring.types import canonical_json
 
 LOCK_SECONDS = 60.0
-FOLD_PAGES = 64
+FOLD_PAGES = 256
 """The write-ahead log is folded into the index when it has grown to this many pages (of 4 KiB)."""
 EMPTY_ROOT = hashlib.sha256(b"sparring").hexdigest()
 SCHEMA = f"""

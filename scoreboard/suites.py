@@ -5,23 +5,28 @@ code    the tool tasks by family (held-out split), HumanEval, CodeI/O
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from sparring import registry
+from sparring.agents.scripted import ScriptedAgent
 from sparring.rollout import Match, play
-from sparring.scoreboard.matches import play_missing
+from sparring.scoreboard.matches import identity, play_missing
 from sparring.scoreboard.run_data import faults_of
 from sparring.scoreboard.stats import Estimate, wilson
 from sparring.scoreboard.store import Store
-from sparring.types import Episode, derive_seed
+from sparring.types import Episode, Observation, Reply, derive_seed
 
 FAMILIES = ("messages", "sequences", "trade", "travel", "web", "apis")
 MAX_TURNS = 40
 """Enough for a tree of three by three and its answer."""
+TASKS_FOR_CONSTANT = 100
+"""Other tasks of a part, from which its most frequent answer is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,9 @@ class Score:
     faults: int
     errors: Sequence[str] = ()
     """Every episode that broke off, and why."""
+    constant: Estimate | None = None
+    """The accuracy, on the same tasks, of the one answer that is right most often; None where there is none."""
+    constant_answer: str | None = None
 
 
 SUITES: Mapping[str, tuple[Part, ...]] = {
@@ -61,7 +69,7 @@ SUITES: Mapping[str, tuple[Part, ...]] = {
             for name in FAMILIES
         ),
         Part("HumanEval", "sparring/HumanEval-v0", {"max_turns": MAX_TURNS}, {"answer": "program"}),
-        Part("CodeI/O", "sparring/CodeIO-v0", {"max_turns": MAX_TURNS}),
+        Part("CodeI/O", "sparring/CodeIO-v0", {"split": "held_out", "max_turns": MAX_TURNS}),
     )
 }
 
@@ -74,20 +82,61 @@ def run_suite(
     store: Store | None = None,
     on_episode: Callable[[], None] = lambda: None,
 ) -> list[Score]:
-    """Play every part of a suite, `tasks` episodes each.
+    """Play every part of a suite, `tasks` different tasks of each, or all there are.
 
     Raises UnknownName for an unknown suite or agent, ValueError for `tasks` below 1.
     """
-    if name not in SUITES:
-        raise registry.UnknownName(registry.unknown("suite", name, SUITES))
     if tasks < 1:
         raise ValueError(f"a suite needs games >= 1, got {tasks}")
     scores = []
-    for part in SUITES[name]:
+    for part in parts_of(name):
         player = _agent(agent, part.agent_kwargs)
-        matches = [_match(name, part, player, index, seed) for index in range(tasks)]
-        scores.append(score(part.name, _played(matches, store, on_episode)))
+        scored = score(part.name, _played(matches_of(name, part, player, tasks, seed), store, on_episode))
+        answer = likely_answer(part)
+        if answer is not None:
+            constant = score(part.name, play(matches_of(name, part, ConstantAnswer(answer), tasks, seed)))
+            scored = replace(scored, constant=constant.accuracy, constant_answer=answer)
+        scores.append(scored)
     return scores
+
+
+def parts_of(name: str) -> Sequence[Part]:
+    """The parts of a suite. Raises UnknownName."""
+    if name not in SUITES:
+        raise registry.UnknownName(registry.unknown("suite", name, SUITES))
+    return SUITES[name]
+
+
+def matches_of(suite: str, part: Part, player: Any, tasks: int, seed: int) -> list[Match]:
+    """Matches on different tasks: where a part has only so many, they are drawn without replacement."""
+    count = _task_count(part)
+    if count is None:
+        return [_match(suite, part, player, index, seed) for index in range(tasks)]
+    drawn = random.Random(derive_seed(seed, suite, part.name)).sample(range(count), min(tasks, count))
+    return [_match(suite, part, player, index, seed, task) for index, task in enumerate(drawn)]
+
+
+def likely_answer(part: Part) -> str | None:
+    """The answer that is right most often over other tasks of a part; None where no answer can be written down."""
+    env = registry.envs.make(part.env_id, **part.env_kwargs)
+    answers: Counter[str | None] = Counter()
+    for index in range(TASKS_FOR_CONSTANT):
+        env.reset(seed=derive_seed("constant", part.name, index))
+        answers[env.right_answer()] += 1
+    env.close()
+    return answers.most_common(1)[0][0]
+
+
+class ConstantAnswer(ScriptedAgent):
+    """Gives one answer to every task, without looking."""
+
+    def __init__(self, answer: str) -> None:
+        super().__init__("constant answer")
+        self.answer = answer
+
+    async def act(self, observation: Observation) -> Reply:
+        """The answer."""
+        return Reply(f"<answer>{self.answer}</answer>")
 
 
 def _played(matches: list[Match], store: Store | None, on_episode: Callable[[], None]) -> list[Episode]:
@@ -118,7 +167,15 @@ def _agent(spec: str, kwargs: Mapping[str, Any]) -> Any:
     return registry.agents.make(name, **given, **(kwargs if name == "tree-of-code" else {}))
 
 
-def _match(suite: str, part: Part, player: Any, index: int, seed: int) -> Match:
-    task = f"{suite}/{part.name}/{index}"
-    id, drawn = f"{player.name}/{seed}/{task}", derive_seed(seed, task)
+def _task_count(part: Part) -> int | None:
+    env = registry.envs.make(part.env_id, **part.env_kwargs)
+    env.close()
+    count: int | None = env.task_count
+    return count
+
+
+def _match(suite: str, part: Part, player: Any, index: int, seed: int, number: int | None = None) -> Match:
+    task = f"{suite}/{part.name}/{index}" if number is None else f"{suite}/{part.name}/task-{number}"
+    drawn = derive_seed(seed, task) if number is None else number
+    id = f"{identity(player)}/{seed}/{task}"
     return Match(id, part.env_id, {"player_0": player}, drawn, part.env_kwargs, task=task, group=suite)

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
+import shlex
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,12 +18,13 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from sparring import __version__, registry, terminal, words
+from sparring.interrupts import EXIT_INTERRUPTED, handling, interrupt, saying_what_is_kept, stop_after_update
 from sparring.scoreboard.store import DamagedStore, Store, StoreVersionError
 from sparring.types import Episode
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Words = tyro.conf.Positional[str]
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILED, EXIT_USAGE = 1, 2
 COMMANDS = ("envs", "play", "train", "eval", "report", "replay", "verify", "data", "store", "sandbox", "doctor")
 REFUSED = (ValueError, OSError, ImportError, registry.UnknownName, DamagedStore, StoreVersionError)
 
@@ -77,7 +76,7 @@ def play(
         advance()
 
     opened = nullcontext() if store is None else Store(store, "a")
-    with opened as kept, _saving(store), terminal.progress("playing", episodes, quiet=json) as advance:
+    with saying_what_is_kept(store), opened as kept, terminal.progress("playing", episodes, quiet=json) as advance:
         played = head_to_head(env_id, players, episodes, seed, note, kept)
     if len(fresh) < episodes:
         terminal.say(f"{episodes - len(fresh)} of these games were in {store} already; --seed plays others", quiet=json)
@@ -107,9 +106,10 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         if resume:
             words.require_resumable(config, run, steps)
         training = method.resume(run, steps=steps) if resume else method.start(config, run)
-        again = f"go on with: sparring train {argv[0]} --run {run} --resume" + (f" --steps {steps}" if steps else "")
+        again = f"go on with: sparring train {argv[0]} --run {shlex.quote(str(run))} --resume"
+        again += f" --steps {steps}" if steps else ""
         try:
-            with _interruptible() as stop, terminal.training(training.config.steps, training.done, json) as watch:
+            with stop_after_update() as stop, terminal.training(training.config.steps, training.done, json) as watch:
                 finished = training.run(watch, stop)
         except KeyboardInterrupt:
             terminal.complain(f"interrupted; {again}")
@@ -120,7 +120,7 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         if not finished:
             terminal.complain(f"stopped and saved; {again}")
             return EXIT_INTERRUPTED
-        terminal.say(f"done: {run}\nNext: sparring report {run} -o report.html", quiet=json)
+        terminal.say(f"done: {run}\nNext: sparring report {shlex.quote(str(run))} -o report.html", quiet=json)
         return 0
 
     start.__annotations__["config"] = Annotated[method.config_type, tyro.conf.OmitArgPrefixes]
@@ -168,11 +168,11 @@ def evaluate(
 
 
 def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path | None, json: bool) -> int:
-    from sparring.scoreboard.suites import SUITES, run_suite
+    from sparring.scoreboard.suites import parts_of, run_suite
 
-    total = tasks * len(SUITES.get(suite, ()))
+    total = tasks * len(parts_of(suite))
     opened = nullcontext() if store is None else Store(store, "a")
-    with opened as kept, _saving(store), terminal.progress(f"suite {suite}", total, quiet=json) as advance:
+    with saying_what_is_kept(store), opened as kept, terminal.progress(f"suite {suite}", total, quiet=json) as advance:
         scores = run_suite(suite, agent, tasks, seed, kept, advance)
     terminal.show_scores(suite, agent, scores, json)
     return EXIT_FAILED if any(score.faults for score in scores) else 0
@@ -290,7 +290,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        with _handling((signal.SIGINT, signal.SIGTERM), _interrupt):
+        with handling(interrupt):
             return _command(argv)
     except SystemExit as end:
         return int(end.code or 0)
@@ -322,51 +322,6 @@ def _command(argv: list[str]) -> int:
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
         raise registry.UnknownName(registry.unknown("command", argv[0], COMMANDS))
     return int(app.cli(prog="sparring", description=terminal.DESCRIPTION, args=argv or ["--help"]) or 0)
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C (or SIGTERM) asks for an end after the present update, the second one is immediate."""
-    asked: list[int] = []
-
-    def ask(number: int, frame: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        terminal.complain("stopping after this update (Ctrl-C again: at once, back to the last checkpoint)")
-
-    with _handling((signal.SIGINT, signal.SIGTERM), ask):
-        yield lambda: bool(asked)
-
-
-@contextmanager
-def _saving(store: Path | None) -> Iterator[None]:
-    """After an interruption, say what is kept."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        kept = f"; the games that were over are in {store}, and the same command plays the rest" if store else ""
-        terminal.complain(f"interrupted{kept}")
-        raise SystemExit(EXIT_INTERRUPTED) from None
-
-
-@contextmanager
-def _handling(signals: Sequence[int], handler: Callable[[int, Any], None]) -> Iterator[None]:
-    """Handle signals so, where this is the thread that may."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number in signals}
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    """At once, wherever it stands: what is worth keeping is on disk already."""
-    raise KeyboardInterrupt
 
 
 def _disk_or_device_errors() -> tuple[type[Exception], ...]:

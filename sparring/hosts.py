@@ -23,6 +23,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from sparring import registry
+from sparring.recording import Match
+from sparring.types import canonical_json
+
 T = TypeVar("T")
 STEP_TIMEOUT_SECONDS = 60.0
 Host = Callable[..., Coroutine[Any, Any, Any]]
@@ -57,6 +61,36 @@ class Hosts:
         """Let the threads end; those that hang are left behind."""
         self._here.close()
         self._threads.close()
+
+
+class EnvPool:
+    """Environments between episodes: `reset` leaves nothing of the last one, so one instance serves many matches."""
+
+    def __init__(self) -> None:
+        self._idle: dict[str, list[Any]] = {}
+
+    def borrow(self, match: Match) -> Any:
+        idle = self._idle.get(self._key(match))
+        return idle.pop() if idle else registry.envs.make(match.env_id, **match.env_kwargs)
+
+    def give_back(self, match: Match, env: Any) -> None:
+        self._idle.setdefault(self._key(match), []).append(env)
+
+    async def close(self, hosts: Hosts) -> None:
+        """Close what is idle; what fails at that is left."""
+        for env in (env for idle in self._idle.values() for env in idle):
+            await close_env(env, hosts)
+        self._idle.clear()
+
+    @staticmethod
+    def _key(match: Match) -> str:
+        return match.env_id + canonical_json(dict(match.env_kwargs)) if match.env_kwargs else match.env_id
+
+
+async def close_env(env: Any, hosts: Hosts) -> None:
+    """Close an environment where it runs; whatever it raises is left."""
+    with suppress(Exception, SystemExit):
+        await hosts.of(env)(env.close)
 
 
 class _Here:

@@ -14,18 +14,16 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
 from sparring import registry
-from sparring.hosts import Host, Hosts, StepTimeout
+from sparring.hosts import EnvPool, Host, Hosts, StepTimeout, close_env
 from sparring.recording import Match, Recording
 from sparring.types import (
     Agent,
     Episode,
     Observation,
     Reply,
-    canonical_json,
 )
 
 __all__ = [
@@ -174,7 +172,7 @@ async def play_match(match: Match, pool: EnvPool | None = None, hosts: Hosts | N
     except _Fault as fault:
         game.status, game.error = fault.status, fault.text
         if env is not None and not isinstance(fault.__cause__, StepTimeout):  # whose thread closes it, if it comes back
-            await _close(env, host)
+            await close_env(env, host)
     finally:
         if pool is None:
             await lent.close(host)
@@ -239,12 +237,6 @@ async def _reply(agent: Agent, observation: Observation) -> tuple[Reply, float, 
     return reply, acted, acted - started
 
 
-async def _close(env: Any, hosts: Hosts) -> None:
-    """An environment that failed plays no further match."""
-    with suppress(_Fault), _Fault.of("env_error"):
-        await hosts.of(env)(env.close)
-
-
 class _Fault(Exception):
     """Whose fault it was that an episode broke off: the one place where errors become data."""
 
@@ -274,30 +266,6 @@ class _Boundary:
         ):
             text = "".join(traceback.format_exception_only(error)).strip() or type(error).__name__
             raise _Fault(self.status, text) from error
-
-
-class EnvPool:
-    """Environments between episodes: `reset` leaves nothing of the last one, so one instance serves many matches."""
-
-    def __init__(self) -> None:
-        self._idle: dict[str, list[Any]] = {}
-
-    def borrow(self, match: Match) -> Any:
-        idle = self._idle.get(self._key(match))
-        return idle.pop() if idle else registry.envs.make(match.env_id, **match.env_kwargs)
-
-    def give_back(self, match: Match, env: Any) -> None:
-        self._idle.setdefault(self._key(match), []).append(env)
-
-    async def close(self, hosts: Hosts) -> None:
-        """Close what is idle; what fails at that is left."""
-        for env in (env for idle in self._idle.values() for env in idle):
-            await _close(env, hosts)
-        self._idle.clear()
-
-    @staticmethod
-    def _key(match: Match) -> str:
-        return match.env_id + canonical_json(dict(match.env_kwargs)) if match.env_kwargs else match.env_id
 
 
 def _action_for(space: Any, text: str) -> Any:

@@ -156,10 +156,11 @@ def show_scores(suite: str, agent: str, scores: Sequence[Any], json: bool) -> No
     if json:
         dump({"suite": suite, "agent": agent, "parts": [_finite(asdict(score)) for score in scores]})
         return
-    table = table_of("part", "tasks", "accuracy", "turns", "tokens written", "faults")
+    table = table_of("part", "tasks", "accuracy", "best constant", "turns", "tokens written", "faults")
     for score in scores:
         means = ("none", "none") if score.turns is None else (f"{score.turns:.2f}", f"{score.tokens:.0f}")
-        cells = [score.part, str(score.accuracy.n), _percent(score.accuracy), *means, str(score.faults)]
+        constant = "none" if score.constant is None else f"{100 * score.constant.value:.1f} %"
+        cells = [score.part, str(score.accuracy.n), _percent(score.accuracy), constant, *means, str(score.faults)]
         table.add_row(*map(escape, cells))
     out.print(table)
     errors = [error for score in scores for error in score.errors]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from sparring import registry
-from sparring.scoreboard.store import Store
 
 AS_TRAINED = ("prompt", "decoding", "temperature", "max_new_tokens")
 """The settings of a run that its weights were trained to play with."""
@@ -55,23 +54,23 @@ def settings_of(run: Path) -> dict[str, Any]:
     """The settings a run was started with. Raises RunError where the folder is no run of ours."""
     from sparring.trainers.run_folder import RunFolder
 
-    return dict(RunFolder(run).read_config()["config"])
+    settings = RunFolder(run).read_config()["config"]
+    if not isinstance(settings, dict):
+        raise ValueError(f"{run / 'config.json'} is damaged: its settings are no JSON object")
+    return settings
 
 
 def require_resumable(config: Any, run: Path, steps: int | None) -> None:
-    """A resumed run keeps its settings: what is given beside --resume must not say otherwise. Its store must be whole.
+    """A resumed run keeps its settings: what is given beside --resume must not say otherwise. Raises ValueError."""
+    from sparring.trainers.settings import restore
 
-    Raises ValueError, StoreVersionError, DamagedStore, before anything is changed.
-    """
-    started = {"steps": 0, **settings_of(run)}
-    if steps is not None and steps < started["steps"]:
-        raise ValueError(f"steps can only be raised: {run} was started with {started['steps']}, got {steps}")
+    started = restore(type(config), settings_of(run), run)
+    if steps is not None and steps < getattr(started, "steps", 0):
+        raise ValueError(f"steps can only be raised: {run} was started with {started.steps}, got {steps}")
     for field in fields(config):
-        was, got = started.get(field.name), getattr(config, field.name)
-        if field.name != "steps" and got != field.default and got != (tuple(was) if isinstance(was, list) else was):
+        was, got = getattr(started, field.name), getattr(config, field.name)
+        if field.name != "steps" and got not in (field.default, was):
             raise ValueError(f"{field.name} stays as the run was started, {was!r}, got {got!r}")
-    if (run / "episodes" / "store.json").exists():
-        Store(run / "episodes", "a").close()
 
 
 def split_lists(argv: list[str]) -> list[str]:
@@ -99,8 +98,12 @@ def store_of(run: Path) -> Path:
 
 
 def best_of(run: Path) -> Path:
-    """The best checkpoint of a run. Raises ValueError before the first."""
+    """The best checkpoint of a run. Raises ValueError before the first, and where it is damaged."""
+    from sparring.trainers.whole_files import SUMS, require_sealed
+
     best = run / "checkpoints" / "best"
     if not best.is_dir():
         raise ValueError(f"{run} has no checkpoint yet ({best} is missing)")
+    if (best / SUMS).is_file():
+        require_sealed(best)
     return best

@@ -1,5 +1,7 @@
 import asyncio
 import math
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparring import registry
+from sparring.agents.code_act import CodeAct
 from sparring.agents.language_model import LanguageModelAgent, WritingAgent, make_player
 from sparring.agents.models import Completion
+from sparring.agents.models.batching import Batched
 from sparring.agents.models.loading import load
 from sparring.agents.models.transformers import TransformersModel
+from sparring.agents.tree_of_code import TreeOfCode
 from sparring.rollout import Match, act_now, play
 from sparring.types import Observation, Sampling
 
@@ -146,6 +151,81 @@ def play_free(text):
 def test_a_law_needs_legal_actions():
     with pytest.raises(ValueError, match="lists no legal actions"):
         law(LanguageModelAgent(MODEL), Observation("sparring/SimpleNegotiation-v0", "player_0", "Offer."))
+
+
+def test_a_prompt_that_does_not_fit_costs_its_own_question():
+    batched = Batched(MODEL)
+    prompts = [MODEL.encode("x" * length) for length in (20, 2397, 30, 2048)]
+
+    async def ask(question):
+        return await asyncio.gather(*map(question, prompts), return_exceptions=True)
+
+    free = asyncio.run(ask(lambda prompt: batched.generate(prompt, Sampling(max_new_tokens=4), seed=1)))
+    scores = asyncio.run(ask(lambda prompt: batched.score(prompt, [[1, 2], [3]])))
+    assert str(free[1]) == "the prompt has 2397 tokens and up to 4 follow, the context of nano is 2048"
+    assert str(scores[3]) == "the prompt has 2048 tokens and up to 2 follow, the context of nano is 2048"
+    for answers in (free, scores):
+        assert [isinstance(answer, ValueError) for answer in answers] == [False, True, False, True]
+    alone = MODEL.generate([prompts[2]], Sampling(max_new_tokens=4), [1])[0]
+    assert free[2].token_ids == alone.token_ids
+    assert free[2].logprobs == pytest.approx(alone.logprobs, abs=1e-5)
+    np.testing.assert_allclose(scores[0][0], MODEL.score([prompts[0]], [[[1, 2]]])[0][0], atol=1e-5)
+
+
+@pytest.mark.parametrize("decoding", ["legal", "free"])
+def test_an_episode_whose_prompt_does_not_fit_fails_alone(decoding):
+    sampling = Sampling(max_new_tokens=4, decoding=decoding)
+    shared = Batched(MODEL)
+    short = make_player(shared, prompt="bracket", sampling=sampling)
+    long = make_player(shared, prompt="bracket", sampling=sampling)
+    long.template = replace(long.template, instruction="{observation}" + "x" * 2400)
+    matches = [
+        Match(str(i), "sparring/KuhnPoker-v0", {"player_0": long if i == 3 else short, "player_1": short}, seed=i)
+        for i in range(6)
+    ]
+    episodes = play(matches)
+    assert [episode.status for episode in episodes] == ["ok"] * 3 + ["agent_error"] + ["ok"] * 2
+    assert "the context of nano is 2048" in episodes[3].error
+
+
+class Fragile(Writer):
+    """Fails as a whole where one of its prompts is bad, and does not say which."""
+
+    def generate(self, prompts, sampling, seeds):
+        if self.encode("bad") in prompts:
+            raise RuntimeError("no")
+        return super().generate(prompts, sampling, seeds)
+
+
+def test_a_call_that_fails_as_a_whole_is_asked_again_one_by_one():
+    model = Fragile("[bet]")
+
+    async def together():
+        batched = Batched(model)
+        asked = (batched.generate(model.encode(text), Sampling(), 0) for text in ("a", "bad", "b"))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    first, bad, last = asyncio.run(together())
+    assert model.decode(first.token_ids) == model.decode(last.token_ids) == "[bet]"
+    assert isinstance(bad, RuntimeError)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "message"),
+    [
+        (Sampling(temperature=0), "temperature must be > 0 and finite, got 0"),
+        (Sampling(temperature=-1), "temperature must be > 0 and finite, got -1"),
+        (Sampling(temperature=math.nan, decoding="free"), "temperature must be > 0 and finite, got nan"),
+        (Sampling(top_p=0), "top_p must be > 0 and <= 1, got 0"),
+        (Sampling(top_p=1.5), "top_p must be > 0 and <= 1, got 1.5"),
+        (Sampling(max_new_tokens=0, decoding="free"), "max_new_tokens must be >= 1, got 0"),
+        (Sampling(max_new_tokens=-3), "max_new_tokens must be >= 1, got -3"),
+    ],
+)
+@pytest.mark.parametrize("agent", [partial(make_player, prompt="bracket"), CodeAct, TreeOfCode])
+def test_sampling_that_cannot_work_is_refused_when_an_agent_is_made(agent, sampling, message):
+    with pytest.raises(ValueError, match=message):
+        agent(MODEL, sampling=sampling)
 
 
 def test_a_player_that_writes_freely_shows_no_law_over_legal_actions():

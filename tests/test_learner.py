@@ -1,6 +1,7 @@
 """The learner against plain formulas, and against TRL's GRPO on identical token ids."""
 
 import copy
+from functools import partial
 
 import datasets
 import numpy as np
@@ -10,9 +11,10 @@ import transformers
 import trl
 
 from sparring.agents.models.loading import load
+from sparring.agents.models.packing import pack
 from sparring.agents.models.transformers import TransformersModel
 from sparring.trainers.batch import Signal, merge, signals_of
-from sparring.trainers.learner import Learner, LearnerConfig
+from sparring.trainers.learner import MOST_SKIPPED, Learner, LearnerConfig
 from sparring.types import Policy, Sampling, Segment, Trajectory, Turn
 
 torch.set_num_threads(1)
@@ -182,6 +184,77 @@ def test_samples_of_two_temperatures_are_refused(model):
     other = Signal(one.tokens, one.targets, one.sampling_logprobs, one.allowed, temperature=0.5)
     with pytest.raises(ValueError, match=r"one temperature, got \[0.5, 1.0\]"):
         Learner(model, LearnerConfig()).step([one, other])
+
+
+@pytest.mark.parametrize("advantage", [float("nan"), float("inf"), 1e39])
+def test_a_step_that_is_not_finite_is_skipped_and_counted(model, advantage):
+    learner = Learner(model, LearnerConfig(learning_rate=1e-3))
+    good = signal(PROMPTS[0], COMPLETIONS[0], (-1.0,) * 3, 1.0)
+    assert learner.step([good])["skipped_steps"] == 0.0
+    weights, optimizer = (copy.deepcopy(part.state_dict()) for part in (model.module, learner.optimizer))
+    spoilt = signal(PROMPTS[1], COMPLETIONS[1], (-1.0,) * 3, advantage)
+    assert learner.step([good, spoilt])["skipped_steps"] == 1.0
+    assert all(torch.equal(weights[name], value) for name, value in model.module.state_dict().items())
+    assert repr(learner.optimizer.state_dict()) == repr(optimizer)
+    learner.step([good])
+    assert all(torch.isfinite(value).all() for value in model.module.state_dict().values())
+    assert learner.skipped == 0
+
+
+def test_training_ends_where_no_step_can_be_taken_for_long(model):
+    learner = Learner(model, LearnerConfig(epochs=2))
+    spoilt = signal(PROMPTS[0], COMPLETIONS[0], (-1.0,) * 3, float("nan"))
+    for _ in range(MOST_SKIPPED):
+        assert learner.step([spoilt])["skipped_steps"] == 2.0
+    with pytest.raises(ValueError, match=r"not finite in 11 updates in a row.*smaller learning_rate"):
+        learner.step([spoilt])
+
+
+def test_an_advantage_that_is_not_finite_names_its_trajectory():
+    with pytest.raises(ValueError, match="advantage of trajectory t must be a finite number, got nan"):
+        signals_of(trajectory(), advantage=float("nan"))
+
+
+def test_sampler_mismatch_is_the_largest_difference_over_all_packs(model, monkeypatch):
+    monkeypatch.setattr("sparring.trainers.learner.pack", partial(pack, max_nodes=5))
+    with torch.no_grad():
+        true = [plain_logprobs(model.module, prompt, COMPLETIONS[0]) for prompt in PROMPTS]
+    put_in = (0.05, 0.1)
+    signals = [
+        signal(prompt, COMPLETIONS[0], (logp + error).tolist(), 1.0)
+        for prompt, logp, error in zip(PROMPTS, true, put_in, strict=True)
+    ]
+    assert len(Learner(model, LearnerConfig())._passes(merge(signals))) == 2
+    measured = Learner(model, LearnerConfig()).step(signals)
+    assert measured["sampler_mismatch"] == pytest.approx(0.1, abs=1e-5)
+
+
+def test_the_magnet_holds_a_decision_equally_however_it_is_packed(model, monkeypatch):
+    """One decision whose two actions lie in two packs, beside another one."""
+    first, second = ((30, 31), (30,)), ((40, 41), (40,))
+    signals = [
+        signal(PROMPTS[0], tokens, (-0.7,) * len(tokens), 0.0, allowed=((30, 40), (31, 41))[: len(tokens)])
+        for pair in (first, second)
+        for tokens in pair
+    ]
+    signals.append(signal(PROMPTS[1], (50,), (-0.7,), 0.0, allowed=((50, 60),)))
+
+    def gradient(max_nodes):
+        monkeypatch.setattr("sparring.trainers.learner.pack", partial(pack, max_nodes=max_nodes))
+        learner = Learner(model, LearnerConfig(learning_rate=0.0, max_grad_norm=1e9))
+        found = {}
+        step = learner.optimizer.step
+        learner.optimizer.step = lambda: (
+            found.update((name, p.grad.clone()) for name, p in model.module.named_parameters()),
+            step(),
+        )
+        measured = learner.step(signals, magnet=1.0)
+        return found, measured["entropy"]
+
+    (one, entropy), (many, entropy_of_many) = gradient(2048), gradient(5)
+    assert entropy == pytest.approx(entropy_of_many, rel=1e-5)
+    size = sum(value.square().sum() for value in one.values()) ** 0.5
+    assert sum((one[name] - many[name]).square().sum() for name in one) ** 0.5 < 1e-5 * size
 
 
 def trajectory(trainable=True, top_p=1.0, turns=1, extends=False):

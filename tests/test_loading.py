@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -107,6 +110,54 @@ def test_an_unknown_short_name_gives_the_nearest(wrong: str, right: str) -> None
 def test_a_folder_without_a_model_says_so(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="is a folder without a model"):
         load(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["./does/not/exist", "/abs/missing", "../x", "~/no/such", "a/b/c", "tmp/nothing"])
+def test_a_path_that_leads_nowhere_fails_without_asking_a_hub(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tmp").mkdir()  # so "tmp/nothing" is a path, and "nobody/nothing" would be a hub id
+    with pytest.raises(FileNotFoundError, match="there is no model's folder"), no_connections(monkeypatch):
+        load(name)
+
+
+@contextmanager
+def no_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a connection was made")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(socket.socket, "connect", refuse)
+        patched.setattr(socket, "getaddrinfo", refuse)
+        yield
+
+
+def test_a_file_and_a_damaged_folder_are_no_models(small: Loaded, tmp_path: Path) -> None:
+    (tmp_path / "weights.gguf").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match=r"weights\.gguf' is a file, not a model's folder"):
+        load(str(tmp_path / "weights.gguf"))
+    small.save(tmp_path / "damaged")
+    (tmp_path / "damaged" / "model.safetensors").write_bytes(b"\xff" * 100)
+    with pytest.raises(FileNotFoundError, match="damaged' is a folder without a model"):
+        load(str(tmp_path / "damaged"))
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("tpu", "device must be auto, cpu, cuda or cuda:N, got 'tpu'"),
+        ("cuda:-1", "device must be"),
+        ("", "device must be"),
+        ("cuda:99", r"device 'cuda:99' is not here: torch sees \d+ CUDA devices"),
+    ],
+)
+def test_a_device_that_is_not_here_is_refused_before_a_model_is_made(
+    device: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nano, "build", lambda seed: pytest.fail("a model was made"))
+    with pytest.raises(ValueError, match=message):
+        load("nano", device=device)
 
 
 def test_a_hub_id_without_a_hub_says_why() -> None:

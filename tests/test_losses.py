@@ -64,6 +64,16 @@ def test_k3_is_an_unbiased_estimate_of_the_kl_and_never_negative():
     assert (k3 >= 0).all()
 
 
+def test_k3_of_a_large_difference_is_finite_and_so_is_its_gradient():
+    logp = torch.tensor([-1000.0, -90.0, -19.0], requires_grad=True)
+    k3 = losses.kl_k3(logp, torch.zeros(3))
+    k3.sum().backward()
+    assert torch.isfinite(k3).all()
+    assert torch.isfinite(logp.grad).all()
+    assert (logp.grad < 0).all(), "the policy is still pulled to the reference"
+    torch.testing.assert_close(k3[2], torch.exp(torch.tensor(19.0)) - 20.0)
+
+
 def test_kl_to_uniform_is_zero_for_the_uniform_law_and_log_n_for_a_certain_one():
     padded = torch.tensor([[0.5, 0.5, 0.0], [1.0, 1e-30, 0.0], [0.2, 0.3, 0.5]]).log()
     expected = torch.tensor([0.0, 0.6931472, 1.0986123 + 0.2 * -1.6094379 + 0.3 * -1.2039728 + 0.5 * -0.6931472])

@@ -20,6 +20,7 @@ from sparring.sandbox import (
     ToolError,
     cgroups,
 )
+from sparring.sandbox.grader import equal
 from sparring.sandbox.wire import decode_value, encode_value
 
 MIB = 2**20
@@ -524,3 +525,14 @@ def test_a_group_left_by_a_killed_process_is_removed(monkeypatch):
     cgroups._remove_left_behind.cache_clear()
     cgroups.Cgroup.create().close()
     assert not left.exists()
+
+
+def test_nan_equals_nan_wherever_it_stands():
+    nan, other = float("nan"), -float("nan")
+    assert equal(complex(nan, 1), complex(other, 1))
+    assert equal(complex(1, nan), complex(1, other))
+    assert not equal(complex(nan, 1), complex(nan, 2))
+    assert not equal(complex(nan, 1), complex(1, nan))
+    assert equal([{nan}, {nan: 1}], [{other}, {other: 1}])
+    assert not equal({nan: 1}, {other: 2})
+    assert equal(complex(1, 2), complex(1 + 1e-9, 2), 1e-6)

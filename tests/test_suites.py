@@ -71,3 +71,34 @@ def test_a_suite_of_no_tasks_is_refused():
 def test_an_unknown_suite_is_told_the_known_ones():
     with pytest.raises(registry.UnknownName, match="code"):
         suites.run_suite("coed", "random", 1, seed=0)
+
+
+def test_the_answer_that_is_right_most_often_stands_beside_every_score(constant):
+    scores = {score.part: score for score in suites.run_suite("code", "any", 8, seed=0)}
+    part = next(part for part in suites.SUITES["code"] if part.name == "CodeI/O")
+    answer = scores["CodeI/O"].constant_answer
+    assert answer == suites.likely_answer(part)
+    right = suites.score(
+        "x", suites.play(suites.matches_of("code", part, Constant(f"<answer>{answer}</answer>"), 8, 0))
+    )
+    assert scores["CodeI/O"].constant == right.accuracy
+    assert (scores["HumanEval"].constant, scores["HumanEval"].constant_answer) == (None, None)
+    assert all(score.constant.n == 8 for name, score in scores.items() if name != "HumanEval")
+
+
+@pytest.mark.parametrize("name", ["HumanEval", "CodeI/O"])
+def test_problems_of_a_finite_set_are_drawn_without_replacement(name):
+    part = next(part for part in suites.SUITES["code"] if part.name == name)
+    matches = suites.matches_of("code", part, Constant(), 150, 0)
+    assert len({match.seed for match in matches}) == len({match.task for match in matches}) == 150
+    again = suites.matches_of("code", part, Constant(), 150, 1)
+    assert [match.seed for match in matches] != [match.seed for match in again]
+
+
+def test_a_suite_plays_every_problem_of_a_finite_set_once_at_most():
+    part = next(part for part in suites.SUITES["code"] if part.name == "HumanEval")
+    assert sorted(match.seed for match in suites.matches_of("code", part, Constant(), 1000, 0)) == list(range(164))
+
+
+def test_a_suite_never_asks_what_may_have_been_trained_on():
+    assert all(part.env_kwargs.get("split") == "held_out" for part in suites.SUITES["code"] if part.name != "HumanEval")

@@ -12,6 +12,7 @@ have at most 24 different samples).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -63,6 +64,9 @@ class Batch:
 def signals_of(trajectory: Trajectory, advantage: float = 0.0, imitation: float = 0.0) -> list[Signal]:
     """The samples of a trajectory, each with its streams. Raises ValueError where it cannot be trained on."""
     sampling = trajectory.sampling or Sampling()
+    for name, weight in (("advantage", advantage), ("imitation", imitation)):
+        if not math.isfinite(weight):
+            raise ValueError(f"{name} of trajectory {trajectory.id} must be a finite number, got {weight}")
     if not trajectory.policy.trainable:
         raise ValueError(f"trajectory {trajectory.id} was played by a frozen agent ({trajectory.agent})")
     if sampling.top_p < 1.0:

@@ -14,7 +14,7 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from sparring.trainers.run_folder import save_weights
+from sparring.trainers.whole_files import DamagedFile, save_weights, sha256
 from sparring.types import derive_seed
 
 
@@ -24,24 +24,36 @@ class League:
     def __init__(self, folder: Path, size: int) -> None:
         self.folder, self.size = folder, size
         self.members: list[str] = []
+        self.checksums: dict[str, str] = {}
+        """Name -> SHA-256 of its file, of the members and of those that the checkpoint before may still need."""
+        self._saved: list[str] = []
 
     def add(self, name: str, weights: Mapping[str, Any]) -> None:
-        """Take in a snapshot. The files of those that have to leave stay until `prune`."""
+        """Take in a snapshot. The files of those that have to leave stay until `prune`. Raises NotFinite."""
         self.folder.mkdir(parents=True, exist_ok=True)
         save_weights(self._file(name), weights)
+        self.checksums[name] = sha256(self._file(name))
         self.members.append(name)
         while len(self.members) > self.size:
             self.members.pop(self._most_crowded())
 
     def weights(self, name: str) -> dict[str, Any]:
-        """The weights of a member."""
+        """The weights of a member. Raises DamagedFile."""
+        self._require_whole(name, self.checksums[name])
         return dict(load_file(self._file(name)))
 
+    def require_whole(self, state: Mapping[str, Any]) -> None:
+        """Raises DamagedFile unless all members that `state_dict` gave are on disk as they were."""
+        for name in state["members"]:
+            self._require_whole(name, state["checksums"][name])
+
     def prune(self) -> None:
-        """Delete the files of those who left. Only after a checkpoint: an earlier one may still have needed them."""
-        kept = {self._file(name) for name in self.members}
-        for file in self.folder.glob("*.safetensors"):
-            if file not in kept:
+        """Delete the files that neither the checkpoint just written nor the one before it needs."""
+        kept = {*self.members, *self._saved}
+        self.checksums = {name: checksum for name, checksum in self.checksums.items() if name in kept}
+        self._saved = list(self.members)
+        for file in [*self.folder.glob("*.safetensors"), *self.folder.glob(".*.partial")]:
+            if file.stem not in kept:
                 file.unlink()
 
     def _most_crowded(self) -> int:
@@ -58,20 +70,26 @@ class League:
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold."""
-        return {"members": list(self.members)}
+        return {"members": list(self.members), "checksums": dict(self.checksums)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` gave."""
-        self.members = list(state["members"])
+        self.members, self.checksums = list(state["members"]), dict(state["checksums"])
+        self._saved = list(self.members)
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.safetensors"
 
+    def _require_whole(self, name: str, checksum: str) -> None:
+        file = self._file(name)
+        if not file.is_file() or sha256(file) != checksum:
+            raise DamagedFile(f"{file} is {'damaged' if file.is_file() else 'missing'}")
+
 
 def frozen_seat(index: int, seats: list[str], share: float) -> str | None:
-    """Which seat of the index-th match of an update a frozen opponent takes; None: self-play.
+    """Which seat of a run's index-th match in a game a frozen opponent takes; None: self-play.
 
-    The first `share` of every twenty matches meet the league, alternating seats.
+    The share is spread by error diffusion: among any matches in a row it is right to within one. Seats alternate.
     """
-    slot, per_twenty = index % 20, round(20 * share)
-    return seats[(index // 20 + slot) % len(seats)] if slot < per_twenty else None
+    before, after = int(index * share), int((index + 1) * share)
+    return seats[before % len(seats)] if after > before else None

@@ -6,10 +6,14 @@ B is the number of samples before merging. L is a constant length for freely wri
 not favoured (Dr. GRPO, arXiv 2503.20783), and 1 for tokens that were chosen among legal actions. w is the truncated
 importance weight against the log-probabilities that the sampler stored. The magnet is averaged over the *distinct*
 decisions of the batch, so that rarely visited ones are held as firmly as common ones. No method has a loop of its own.
+
+A step whose loss or gradient is not finite is not taken: weights and optimizer stay as they are.
 """
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +27,9 @@ from sparring.agents.models.packing import Pack, pack
 from sparring.agents.models.transformers import TransformersModel
 from sparring.trainers import losses
 from sparring.trainers.batch import Batch, Merged, Signal, merge
+
+MOST_SKIPPED = 10
+"""Updates in a row without a single step; one more ends the training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class _Targets:
     has_reference_M: Tensor
     choices: Choices | None
     decision_M: Tensor
-    """Weights that sum to 1 over the targets of one decision (several actions of one state)."""
+    """Weights that sum to 1 over the targets of one decision (several actions of one state), in all packs together."""
     old_M: Tensor | None = None
 
 
@@ -73,12 +80,17 @@ class Learner:
     def __init__(self, model: TransformersModel, config: LearnerConfig) -> None:
         self.model, self.config = model, config
         self.updates = 0
+        self.skipped = 0
+        """Updates in a row, up to now, in which no step could be taken."""
         self.optimizer = torch.optim.AdamW(
             model.module.parameters(), lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay
         )
 
     def step(self, signals: Iterable[Signal] | Batch, magnet: float = 0.0) -> dict[str, float]:
-        """One update from signals; returns what it measured. An empty batch changes nothing."""
+        """One update from signals; returns what it measured. An empty batch changes nothing.
+
+        `skipped_steps` counts steps whose loss or gradient was not finite. Raises ValueError after too many in a row.
+        """
         batch = signals if isinstance(signals, Batch) else merge(signals)
         if not batch.merged:
             return {"samples": 0.0}
@@ -86,9 +98,13 @@ class Learner:
         passes = self._passes(batch)
         decisions = sum(float(t.decision_M.sum()) for _, found in passes for t in found if t.choices is not None)
         totals: dict[str, float] = {}
+        skipped = 0.0
         for _ in range(self.config.epochs):
             totals = self._epoch(passes, batch.size, magnet, max(decisions, 1.0), temperature)
+            skipped += totals["skipped_steps"]
+        totals["skipped_steps"] = skipped
         self.updates += 1
+        self._require_progress(skipped)
         self.model.sync(None, f"update-{self.updates}")
         nodes = sum(len(packed.token_ids) for packed, _ in passes)
         return {**totals, "samples": float(batch.size), "distinct": float(len(batch.merged)), "nodes": float(nodes)}
@@ -105,25 +121,36 @@ class Learner:
                 parts = [self._loss(hidden_ND, targets, size, magnet / decisions, temperature) for targets in found]
             torch.stack([loss for loss, _ in parts]).sum().backward()
             for _, measured in parts:
-                for name, value in measured.items():
-                    totals[name] = totals.get(name, 0.0) + value
-        norm = torch.nn.utils.clip_grad_norm_(self.model.module.parameters(), self.config.max_grad_norm)
-        self.optimizer.step()
+                _add(totals, measured)
+        norm = float(torch.nn.utils.clip_grad_norm_(self.model.module.parameters(), self.config.max_grad_norm))
+        sound = math.isfinite(norm) and math.isfinite(totals["loss"])
+        if sound:
+            self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
         if "entropy" in totals:
             totals["entropy"] /= decisions
-        return {**totals, "grad_norm": float(norm)}
+        return {**totals, "grad_norm": norm, "skipped_steps": float(not sound)}
+
+    def _require_progress(self, skipped: float) -> None:
+        """Raises ValueError where no step could be taken for too long."""
+        self.skipped = self.skipped + 1 if skipped == self.config.epochs else 0
+        if self.skipped > MOST_SKIPPED:
+            raise ValueError(
+                f"the loss or its gradient was not finite in {self.skipped} updates in a row, so nothing is learnt: "
+                "the weights are as before them; start anew with a smaller learning_rate, or look at the rewards"
+            )
 
     def _loss(
         self, hidden_ND: Tensor, targets: _Targets, size: int, magnet: float, temperature: float
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss of some targets, and its parts as numbers."""
-        config, head_VD = self.config, self.model.head_VD
+        config, head = self.config, self.model.head
         hidden_MD = hidden_ND[targets.nodes_M]
         regulariser, measured = hidden_MD.new_zeros((), dtype=torch.float32), {}
         if targets.choices is None:
-            logp_M = chosen_logprobs(hidden_MD, head_VD, targets.tokens_M, temperature)
+            logp_M = chosen_logprobs(hidden_MD, head, targets.tokens_M, temperature)
         else:
-            logp_MA = choice_logprobs(hidden_MD, head_VD, targets.choices, temperature)
+            logp_MA = choice_logprobs(hidden_MD, head, targets.choices, temperature)
             logp_M = logp_MA[targets.choices.ids_MA.eq(targets.tokens_M[:, None]) & targets.choices.valid_MA]
             pull = (losses.kl_to_uniform(logp_MA) * targets.decision_M).sum()
             regulariser = magnet * pull
@@ -148,10 +175,11 @@ class Learner:
     def _passes(self, batch: Batch) -> list[tuple[Pack, list[_Targets]]]:
         """Pack the distinct samples; the last target of a sample need not be an input."""
         rows = [entry.signal.tokens[:-1] for entry in batch.merged]
+        times = _decision_counts(batch)
         passes = []
         for packed in pack(rows):
             members = [batch.merged[index] for index in packed.sequences]
-            found = [_targets(packed, members, chosen, self.model.device) for chosen in (True, False)]
+            found = [_targets(packed, members, chosen, times, self.model.device) for chosen in (True, False)]
             passes.append((packed, [targets for targets in found if targets is not None]))
         return passes
 
@@ -167,12 +195,12 @@ class Learner:
 
     def state_dict(self) -> dict[str, Any]:
         """Optimizer and counters; the weights are the model's."""
-        return {"optimizer": self.optimizer.state_dict(), "updates": self.updates}
+        return {"optimizer": self.optimizer.state_dict(), "updates": self.updates, "skipped": self.skipped}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` gave."""
         self.optimizer.load_state_dict(state["optimizer"])
-        self.updates = state["updates"]
+        self.updates, self.skipped = state["updates"], state["skipped"]
         self.model.sync(None, f"update-{self.updates}")
 
 
@@ -183,7 +211,28 @@ def _one_temperature(batch: Batch) -> float:
     return temperatures.pop()
 
 
-def _targets(packed: Pack, members: list[Merged], chosen: bool, device: torch.device) -> _Targets | None:
+def _add(totals: dict[str, float], measured: dict[str, float]) -> None:
+    """Sums, and the largest of the mismatches."""
+    for name, value in measured.items():
+        if name == "sampler_mismatch":
+            totals[name] = max(totals.get(name, 0.0), value)
+        else:
+            totals[name] = totals.get(name, 0.0) + value
+
+
+def _decision_counts(batch: Batch) -> Counter[tuple[int, ...]]:
+    """Per decision, named by the tokens before it: how many targets of the batch were chosen there."""
+    return Counter(
+        entry.signal.tokens[:position]
+        for entry in batch.merged
+        for position, allowed in zip(entry.signal.targets, entry.signal.allowed, strict=True)
+        if allowed is not None
+    )
+
+
+def _targets(
+    packed: Pack, members: list[Merged], chosen: bool, times: Counter[tuple[int, ...]], device: torch.device
+) -> _Targets | None:
     """The targets of one kind in a pack: chosen among some tokens, or among the vocabulary."""
     columns: list[tuple[Any, ...]] = []
     choices: list[tuple[int, ...]] = []
@@ -206,14 +255,14 @@ def _targets(packed: Pack, members: list[Merged], chosen: bool, device: torch.de
                     entry.imitation,
                     sampled if reference is None else reference,
                     0.0 if reference is None else float(entry.count),
+                    1.0 / times[signal.tokens[:position]] if chosen else 0.0,
                 )
             )
     if not columns:
         return None
     nodes, tokens, *floats = (np.asarray(column) for column in zip(*columns, strict=True))
-    _, which, times = np.unique(nodes, return_inverse=True, return_counts=True)
     sampling, gain, pain, imitation, reference_M, referenced, decision = (
-        torch.as_tensor(column, dtype=torch.float32, device=device) for column in [*floats, 1.0 / times[which]]
+        torch.as_tensor(column, dtype=torch.float32, device=device) for column in floats
     )
     return _Targets(
         nodes_M=torch.as_tensor(nodes, device=device),

@@ -8,6 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+STEEPEST = 20.0
+"""Nats; `kl_k3` is linear beyond."""
+
 
 def policy_gradient(
     logp_M: Tensor, old_logp_M: Tensor, gain_M: Tensor, pain_M: Tensor, clip_low: float = 0.2, clip_high: float = 0.2
@@ -42,9 +45,13 @@ def kl_k2(logp_M: Tensor, reference_logp_M: Tensor) -> Tensor:
 
 
 def kl_k3(logp_M: Tensor, reference_logp_M: Tensor) -> Tensor:
-    """exp(d) - 1 - d with d = reference - logp [M]: GRPO's penalty (arXiv 2402.03300, equation 4). Never negative."""
+    """exp(d) - 1 - d with d = reference - logp [M]: GRPO's penalty (arXiv 2402.03300, equation 4). Never negative.
+
+    Beyond d = 20 nats exp(d) goes on as its tangent, where the paper's overflows to infinity (from 88 on).
+    """
     difference_M = reference_logp_M - logp_M
-    return torch.exp(difference_M) - 1.0 - difference_M
+    curved_M = difference_M.clamp(max=STEEPEST)
+    return torch.exp(curved_M) * (1.0 + difference_M - curved_M) - 1.0 - difference_M
 
 
 def kl_to_uniform(logp_MA: Tensor) -> Tensor:

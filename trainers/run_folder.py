@@ -1,26 +1,43 @@
 """A run on disk: `config.json`, `metrics.jsonl`, `checkpoints/`, `episodes/`.
 
-A checkpoint is everything that the next update depends on. It appears whole or not at all, so a run that is killed at
-any moment continues from the last one, and continues as if nothing had happened.
+A checkpoint is everything that the next update depends on. It appears whole or not at all, carries the checksums of its
+files, and stands before an older one goes; the last two are kept. So a run that is killed at any moment continues from
+the last one, and continues as if nothing had happened. One process at a time may work in the folder.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import math
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-FORMAT = 1
+from sparring.scoreboard.segments import fsync_folder
+from sparring.trainers import run_lock
+from sparring.trainers.run_lock import RunError
+from sparring.trainers.whole_files import SUMS, DamagedFile, require_sealed, save_weights, seal, sha256, write_whole
+
+__all__ = ["RunError", "RunFolder", "read_metrics"]
+
+FORMAT = 2
+READABLE = (1, 2)
+"""Formats whose settings can be read; only runs of the last one can go on."""
+KEPT = 2
+"""Checkpoints."""
+State = dict[str, Any]
+logger = logging.getLogger(__name__)
 
 
-class RunError(ValueError):
-    """A run folder that cannot be used as asked; the message says why and what would work."""
+def _accept(state: State) -> None:
+    """Nothing else has to be whole."""
 
 
 class RunFolder:
@@ -31,32 +48,56 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.episodes = path / "episodes"
         self.metrics = path / "metrics.jsonl"
+        self._current: Path | None = None
+        """The checkpoint that this process loaded or wrote last."""
 
     def require_free(self) -> None:
-        """Raises RunError where the folder already holds something."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        """Raises RunError where the folder already holds something, an abandoned start apart."""
+        if (self.path / "config.json").is_file():
             raise RunError(
                 f"{self.path} already exists; continue that run with --resume, or choose another --run folder"
             )
+        abandoned = {run_lock.LOCK, ".config.json.partial"}
+        if self.path.exists() and (not self.path.is_dir() or {item.name for item in self.path.iterdir()} - abandoned):
+            raise RunError(f"{self.path} already exists and is no run of ours; choose another --run folder")
 
-    def create(self, method: str, config: Mapping[str, Any]) -> None:
-        """Begin a new run. Raises RunError where the folder already holds something."""
+    def create(self, method: str, config: Mapping[str, Any], schedule: Any = None) -> None:
+        """Begin a new run and lock it. Raises RunError where the folder already holds something, or is in use."""
         self.require_free()
-        self.checkpoints.mkdir(parents=True)
-        self.write_config(method, config)
+        self.path.mkdir(parents=True, exist_ok=True)
+        run_lock.acquire(self.path)
+        try:
+            self.require_free()
+            self.write_config(method, config, schedule)
+        except BaseException:
+            self.release()
+            raise
 
-    def write_config(self, method: str, config: Mapping[str, Any]) -> None:
+    def write_config(self, method: str, config: Mapping[str, Any], schedule: Any = None) -> None:
         """Write `config.json`."""
-        self.write_json("config.json", {"format": FORMAT, "method": method, "config": dict(config)})
+        written = {"format": FORMAT, "method": method, "config": dict(config)}
+        self.write_json("config.json", written if schedule is None else {**written, "schedule": schedule})
 
     @classmethod
     def open(cls, path: Path, method: str) -> RunFolder:
-        """An existing run. Raises RunError where it is none, damaged, of another format or of another method."""
+        """An existing run, locked. Raises RunError where it is none, damaged, in use, of another format or method."""
         folder = cls(path)
-        found = folder.read_config()["method"]
-        if found != method:
-            raise RunError(f"{path} is a run of {found}, not of {method}: resume it with `sparring train {found}`")
+        found = folder.read_config()
+        if found["method"] != method:
+            again = f"sparring train {found['method']} --run {shlex.quote(str(path))} --resume"
+            raise RunError(f"{path} is a run of {found['method']}, not of {method}; go on with: {again}")
+        if found["format"] != FORMAT:
+            raise RunError(f"{path} was written in run format {found['format']}, this version resumes format {FORMAT}")
+        run_lock.acquire(path)
         return folder
+
+    def release(self) -> None:
+        """Let other processes have the folder; the end of this process does the same."""
+        run_lock.release(self.path)
+
+    def lock(self) -> None:
+        """Take the folder (again). Raises RunError where another process has it."""
+        run_lock.acquire(self.path)
 
     def read_config(self) -> dict[str, Any]:
         """The run's `config.json`: format, method, config."""
@@ -64,86 +105,162 @@ class RunFolder:
         if not file.is_file():
             raise RunError(f"{self.path} is not a run folder: it has no config.json")
         try:
-            found = json.loads(file.read_text())
+            found = json.loads(file.read_bytes())
             written = found["format"]
             found["method"], found["config"]
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{file} is damaged ({error}); nothing was changed") from error
-        if written != FORMAT:
+        if written not in READABLE:
             raise RunError(f"{self.path} was written in run format {written}, this version reads format {FORMAT}")
         return dict(found)
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Append one line to `metrics.jsonl`."""
+        """Append one line to `metrics.jsonl`, durably; numbers that are not finite become null."""
+        plain = {name: None if _is_not_finite(value) else value for name, value in row.items()}
         with self.metrics.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(json.dumps(plain, allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a file beside `config.json`, whole."""
-        _write_whole(self.path / name, json.dumps(value, indent=1).encode())
+        write_whole(self.path / name, json.dumps(value, indent=1).encode())
 
     def cut_metrics(self, updates: int) -> None:
-        """Drop the lines of updates that a resumed run will do again, and a torn last line."""
+        """Drop the lines of updates that a resumed run will do again, and a torn last line.
+
+        Raises RunError, before anything is changed, where a line of the updates before is damaged or missing.
+        """
+        rows = read_metrics(self.metrics) if self.metrics.exists() else []
+        for update in range(updates):
+            found = rows[update]["update"] if update < len(rows) else "the end"
+            if found != update:
+                where = f"{self.metrics} line {update + 1}"
+                raise RunError(f"{where} must be that of update {update}, got {found}; nothing was changed")
         if self.metrics.exists():
-            kept = [line for line in read_metrics(self.metrics) if line["update"] < updates]
-            _write_whole(self.metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
+            write_whole(self.metrics, "".join(json.dumps(line) + "\n" for line in rows[:updates]).encode())
 
     def save_whole(self, name: str, write: Callable[[Path], None]) -> None:
-        """Let `write` fill a folder under `checkpoints/`; it takes the place of an older one only when complete."""
-        target, partial = self.checkpoints / name, self.checkpoints / f".partial-{name}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        write(partial)
-        shutil.rmtree(target, ignore_errors=True)
-        os.replace(partial, target)
+        """Let `write` fill a folder. `checkpoints/NAME` leads to the older one until the new one is complete."""
+        partial = self._fill(name, write)
+        standing = self.checkpoints / f"{name}-{sha256(partial / SUMS)[:12]}"
+        if standing.exists() and _is_whole(standing):  # the very same content
+            shutil.rmtree(partial)
+        else:
+            self._stand(partial, standing)
+        link, place, replaced = (self.checkpoints / word for word in (f".link-{name}", name, f".replaced-{name}"))
+        link.symlink_to(standing.name)
+        if place.is_dir() and not place.is_symlink():  # a copy of a run holds a folder instead of the link
+            os.replace(place, replaced)
+        os.replace(link, place)
+        fsync_folder(self.checkpoints)
+        for older in (replaced, *self.checkpoints.glob(f"{name}-*")):
+            if older != standing:
+                shutil.rmtree(older, ignore_errors=True)
 
-    def save_checkpoint(self, update: int, weights: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> Path:
-        """Write a checkpoint, then forget the older ones."""
+    def save_checkpoint(self, update: int, weights: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> bool:
+        """Write a checkpoint, then forget all but the last two; False if nothing was done since the present one.
+
+        Raises NotFinite for weights that are not, and OSError; the checkpoints before stay.
+        """
 
         def write(folder: Path) -> None:
             save_weights(folder / "weights.safetensors", weights)
             torch.save(dict(state), folder / "state.pt")
 
-        name = f"update-{update:06d}"
-        self.save_whole(name, write)
-        for older in self._complete():
-            if older.name < name:
-                shutil.rmtree(older)
-        return self.checkpoints / name
+        target = self.checkpoints / f"update-{update:06d}"
+        if target == self._current and target.is_dir():
+            return False
+        self._stand(self._fill(target.name, write), target)
+        self._current = target
+        past = [folder for folder in self._complete() if folder.name <= target.name]
+        for other in self._complete():
+            if other not in past[-KEPT:]:
+                shutil.rmtree(other)
+        return True
 
-    def load_checkpoint(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
-        """Weights and state of the last checkpoint, or None before the first."""
-        found = self._complete()
-        if not found:
-            return None
-        try:
-            return load_file(found[-1] / "weights.safetensors"), torch.load(found[-1] / "state.pt", weights_only=True)
-        except Exception as error:
-            raise RunError(f"checkpoint {found[-1]} is damaged ({error}); nothing was changed") from error
+    def load_checkpoint(
+        self, require_rest: Callable[[State], None] = _accept
+    ) -> tuple[dict[str, torch.Tensor], State] | None:
+        """Weights and state of the last checkpoint that is whole, or None before the first.
+
+        `require_rest` raises DamagedFile where other files, which a state rests on, are not whole. Every damaged
+        checkpoint is logged as a warning. Raises RunError where all are damaged.
+        """
+        damage = ""
+        for folder in reversed(self._complete()):
+            try:
+                found = _read_checkpoint(folder)
+                require_rest(found[1])
+            except DamagedFile as error:
+                damage = damage or f"checkpoint {error}"
+                logger.warning("checkpoint %s; trying the one before it", error)
+                continue
+            self._current = folder
+            return found
+        if damage:
+            raise RunError(f"{damage}, and no other one is whole; nothing was changed")
+        return None
 
     def _complete(self) -> list[Path]:
         return sorted(self.checkpoints.glob("update-*"))
 
+    def _fill(self, name: str, write: Callable[[Path], None]) -> Path:
+        """A sealed folder beside the standing ones; what a kill left of earlier attempts goes first."""
+        self.checkpoints.mkdir(exist_ok=True)
+        fsync_folder(self.path)
+        for left in self.checkpoints.glob(".*-*"):
+            left.unlink() if left.is_symlink() else shutil.rmtree(left)
+        partial = self.checkpoints / f".partial-{name}"
+        partial.mkdir()
+        write(partial)
+        seal(partial)
+        return partial
+
+    def _stand(self, partial: Path, target: Path) -> None:
+        """Give a sealed folder its name. What has the name already was damaged, and given up when the run went on."""
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(partial, target)
+        fsync_folder(self.checkpoints)
+
 
 def read_metrics(file: Path) -> list[dict[str, Any]]:
-    """The lines of a `metrics.jsonl`; a torn last line is left out."""
+    """The lines of a `metrics.jsonl`; a torn last line is left out. Raises RunError naming a line damaged before it."""
+    *lines, tail = file.read_bytes().split(b"\n")
     rows = []
-    for line in file.read_text().splitlines():
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
+    for number, line in enumerate(lines, start=1):
+        row = _metrics_row(line)
+        if row is not None:
+            rows.append(row)
+        elif tail or number < len(lines):
+            raise RunError(f"{file} line {number} is damaged: it is no JSON object of an update; nothing was changed")
     return rows
 
 
-def save_weights(file: Path, weights: Mapping[str, torch.Tensor]) -> None:
-    """Write weights so that the file appears whole; tied tensors are written once under each name."""
-    partial = file.with_name(f".{file.name}.partial")
-    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}, partial)
-    os.replace(partial, file)
+def _metrics_row(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and type(row.get("update")) is int else None
 
 
-def _write_whole(file: Path, content: bytes) -> None:
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, file)
+def _read_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], State]:
+    require_sealed(folder)
+    try:
+        return load_file(folder / "weights.safetensors"), torch.load(folder / "state.pt", weights_only=True)
+    except Exception as error:
+        raise DamagedFile(f"{folder} is damaged ({error})") from error
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        require_sealed(folder)
+    except DamagedFile:
+        return False
+    return True
+
+
+def _is_not_finite(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -26,6 +27,14 @@ class Completion:
     weights_version: str
 
 
+class Refused(ValueError):
+    """Some questions of a call cannot be answered, so none was. `reasons` says why, by the question's index."""
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        self.reasons = dict(reasons)
+        super().__init__("; ".join(f"question {index}: {reason}" for index, reason in list(reasons.items())[:3]))
+
+
 class LanguageModel(Protocol):
     """Three verbs. Implementations: `TransformersModel` (in process), `OpenAIModel` (behind a server, text only)."""
 
@@ -45,13 +54,36 @@ class LanguageModel(Protocol):
         ...
 
     def generate(self, prompts: Sequence[Ids], sampling: Sampling, seeds: Sequence[int]) -> list[Completion]:
-        """One completion a prompt; each depends on its own prompt, its own seed and the weights."""
+        """One completion a prompt; each depends on its own prompt, its own seed and the weights. Raises Refused."""
         ...
 
     def score(self, prompts: Sequence[Ids], continuations: Sequence[Sequence[Ids]]) -> list[list[np.ndarray]]:
-        """Per prompt and continuation, the log-probability [len(continuation)] of each of its tokens, nats."""
+        """Per prompt and continuation, the log-probability [len(continuation)] of each token, nats. Raises Refused."""
         ...
 
     def sync(self, weights: Mapping[str, Any], version: str) -> None:
         """Take new weights; whatever is asked from now on is answered with them."""
         ...
+
+
+@runtime_checkable
+class ServedModel(Protocol):
+    """A language model on another machine: one question at a time, and nobody waits for anybody else's answer."""
+
+    async def answer(self, prompt: Ids, sampling: Sampling, seed: int) -> Completion:
+        """As `LanguageModel.generate`, for one prompt."""
+        ...
+
+
+def check_sampling(sampling: Sampling, model: LanguageModel) -> Sampling:
+    """The sampling, where this model can sample so. Raises ValueError. Temperature 0 is for servers only: the law that
+    it draws from has no log-probabilities to renormalise or to learn from.
+    """
+    served = isinstance(model, ServedModel)
+    if not (0 < sampling.temperature < math.inf or (served and sampling.temperature == 0)):
+        raise ValueError(f"temperature must be {'>=' if served else '>'} 0 and finite, got {sampling.temperature}")
+    if not 0 < sampling.top_p <= 1:
+        raise ValueError(f"top_p must be > 0 and <= 1, got {sampling.top_p}")
+    if sampling.max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens must be >= 1, got {sampling.max_new_tokens}")
+    return sampling

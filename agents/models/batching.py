@@ -1,7 +1,8 @@
 """Lets thousands of waiting episodes meet in one call of the language model.
 
 Everything asked before the event loop runs out of other work is answered together: the first question schedules the
-answer behind all coroutines that are ready now, and each of those adds its own before it is given.
+answer behind all coroutines that are ready now, and each of those adds its own before it is given. A question that
+cannot be answered fails alone. A model on another machine gets every question by itself, and the loop goes on.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sparring.agents.models import Completion, Ids, LanguageModel
+from sparring.agents.models import Completion, Ids, LanguageModel, Refused, ServedModel
 from sparring.types import Sampling
 
 
@@ -31,6 +32,8 @@ class Batched:
 
     async def generate(self, prompt: Ids, sampling: Sampling, seed: int) -> Completion:
         """As `LanguageModel.generate`, for one prompt."""
+        if isinstance(self.model, ServedModel):
+            return await self.model.answer(prompt, sampling, seed)
         if sampling not in self._generate:
             self._generate[sampling] = _Collector(lambda asked: self._answer_generate(asked, sampling))
         answer: Completion = await self._generate[sampling].ask((prompt, seed))
@@ -43,12 +46,15 @@ class Batched:
         return self.model.generate([prompt for prompt, _ in asked], sampling, [seed for _, seed in asked])
 
 
+_Asked = tuple[Any, asyncio.Future[Any]]
+
+
 class _Collector:
     """Gathers questions and answers them in one call."""
 
     def __init__(self, answer: Callable[[list[Any]], list[Any]]) -> None:
         self._answer = answer
-        self._waiting: list[tuple[Any, asyncio.Future[Any]]] = []
+        self._waiting: list[_Asked] = []
 
     async def ask(self, question: Any) -> Any:
         loop = asyncio.get_running_loop()
@@ -60,13 +66,24 @@ class _Collector:
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
+        self._settle([one for one in waiting if not one[1].done()])
+
+    def _settle(self, waiting: list[_Asked]) -> None:
+        """Give everybody an answer or an error of their own."""
+        if not waiting:
+            return
         try:
             answers = self._answer([question for question, _ in waiting])
-        except Exception as error:  # noqa: BLE001  (every asker gets it, and the rollout files it under its episode)
-            for _, future in waiting:
-                if not future.done():
-                    future.set_exception(error)
-            return
-        for (_, future), answer in zip(waiting, answers, strict=True):
-            if not future.done():
+        except Refused as refused:
+            for index, reason in refused.reasons.items():
+                waiting[index][1].set_exception(ValueError(reason))
+            self._settle([one for one in waiting if not one[1].done()])
+        except Exception as error:  # noqa: BLE001  (whoever asked gets it, and the rollout files it under its episode)
+            if len(waiting) == 1:
+                waiting[0][1].set_exception(error)
+            else:  # whose fault it was shows when each is asked alone
+                for one in waiting:
+                    self._settle([one])
+        else:
+            for (_, future), answer in zip(waiting, answers, strict=True):
                 future.set_result(answer)

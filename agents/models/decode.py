@@ -1,7 +1,8 @@
 """Sampling token by token. Each distinct prompt is computed once and shared by the rows that start from it.
 
-Llama-architecture models decode through fused copies of their weights (`fused`), every other model through its own
-`transformers` forward pass and cache. The same function, the same law, the same seeds.
+Llama-architecture models decode through fused copies of their weights (`fused`), other models through their own
+`transformers` forward pass and cache, or without the cache where `selftest` finds that it goes wrong. The same
+function, the same law, the same seeds.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from sparring.agents.models.forward import context_of
 from sparring.agents.models.fused import FusedLlama, FusedRows, can_fuse
+from sparring.agents.models.rows import CachedRows, RecomputedRows, Rows
 from sparring.agents.models.sampling import draw, uniforms
+from sparring.agents.models.selftest import decodes_right
 
 ROWS = 256
 """At most so many rows are decoded together; more go in turn."""
@@ -35,22 +39,6 @@ class Generated:
     stop_reason: Literal["eos", "length"]
 
 
-class Rows(Protocol):
-    """Rows that are being decoded."""
-
-    def first(self) -> Tensor:
-        """Logits [B, V] after the prompts."""
-        ...
-
-    def next(self, tokens_B: Tensor) -> Tensor:
-        """Logits [B, V] after one more token a row."""
-        ...
-
-    def keep(self, rows: list[int]) -> None:
-        """Go on with these rows only, in this order."""
-        ...
-
-
 class Engine:
     """A copy of a model's weights that decodes. `dtype` is that of its matrix products.
 
@@ -58,11 +46,11 @@ class Engine:
     """
 
     def __init__(self, model: nn.Module, dtype: torch.dtype = torch.float32) -> None:
-        config: Any = model.config
-        self.context: int = config.max_position_embeddings
+        self.context = context_of(model.config)
         self.device = next(model.parameters()).device
-        self._fused = FusedLlama(model, dtype) if can_fuse(config) else None
+        self._fused = _fused(model, dtype)
         self._plain: Any = None if self._fused else copy.deepcopy(model).to(dtype).eval().requires_grad_(False)
+        self._own_rows = CachedRows if self._fused or _caches(model) else RecomputedRows
 
     @property
     def fused(self) -> bool:
@@ -83,7 +71,23 @@ class Engine:
         """Compute distinct prompts for rows that name them by index."""
         if self._fused:
             return FusedRows(self._fused, prompts, rows, steps)
-        return _PlainRows(self._plain, prompts, rows)
+        return self._own_rows(self._plain, prompts, rows)
+
+
+def _fused(model: Any, dtype: torch.dtype) -> FusedLlama | None:
+    """Fused weights, where they compute what the model does; that is tried in fp32."""
+    if not can_fuse(model.config):
+        return None
+    fused = FusedLlama(model, torch.float32)
+    if not decodes_right(model, lambda prompts, rows, steps: FusedRows(fused, prompts, rows, steps)):
+        return None
+    fused.convert(dtype)
+    return fused
+
+
+def _caches(model: Any) -> bool:
+    """Whether the model computes with its cache what it computes without."""
+    return decodes_right(model, lambda prompts, rows, _: CachedRows(model, prompts, rows))
 
 
 def generate(
@@ -166,42 +170,6 @@ def _write(
         so_far.logprobs.append(logprob)
         if token in eos_ids:
             written[row] = Generated(so_far.token_ids, so_far.logprobs, "eos")
-
-
-class _PlainRows:
-    """Rows decoded by the model's own forward pass: prompts padded on the left, one cache for all."""
-
-    def __init__(self, model: Any, prompts: Sequence[Sequence[int]], rows: Sequence[int]) -> None:
-        device, width = model.device, max(map(len, prompts))
-        self._model = model
-        self._mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device)
-        tokens = torch.tensor([[0] * (width - len(p)) + list(p) for p in prompts], device=device)
-        output = model(
-            tokens, attention_mask=self._mask, position_ids=(self._mask.cumsum(-1) - 1).clamp(min=0), use_cache=True
-        )
-        self._cache = output.past_key_values
-        self._logits: Tensor = output.logits[:, -1]
-        self.keep(list(rows))
-
-    def first(self) -> Tensor:
-        return self._logits
-
-    def next(self, tokens_B: Tensor) -> Tensor:
-        self._mask = torch.cat((self._mask, torch.ones_like(self._mask[:, :1])), -1)
-        output = self._model(
-            tokens_B[:, None],
-            attention_mask=self._mask,
-            position_ids=self._mask.sum(-1, keepdim=True) - 1,
-            past_key_values=self._cache,
-            use_cache=True,
-        )
-        logits: Tensor = output.logits[:, -1]
-        return logits
-
-    def keep(self, rows: list[int]) -> None:
-        index = torch.tensor(rows, device=self._mask.device)
-        self._cache.reorder_cache(index)
-        self._mask, self._logits = self._mask[index], self._logits[index]
 
 
 def _check(

@@ -61,7 +61,13 @@ class FusedLlama:
             name: torch.cat([weights[source] for source in sources]).to(self._dtype_of(name), copy=True)
             for name, sources in self._sources.items()
         }
-        self._head = self.weights["head"].split(HEAD_ROWS if self.device.type == "cpu" else self.config.vocab_size)
+        self._split_head()
+
+    def convert(self, dtype: torch.dtype) -> None:
+        """Compute matrix products in `dtype` from now on."""
+        self.dtype = dtype
+        self.weights = {name: weight.to(self._dtype_of(name)) for name, weight in self.weights.items()}
+        self._split_head()
 
     def sync(self, weights: Mapping[str, Tensor]) -> None:
         """Copy a state dict of the model over the fused weights."""
@@ -93,6 +99,9 @@ class FusedLlama:
     def logits(self, hidden_ND: Tensor) -> Tensor:
         """[N, V], in `dtype`."""
         return torch.cat([F.linear(hidden_ND, rows) for rows in self._head], -1)
+
+    def _split_head(self) -> None:
+        self._head = self.weights["head"].split(HEAD_ROWS if self.device.type == "cpu" else self.config.vocab_size)
 
     def _linear(self, name: str, input_ND: Tensor) -> Tensor:
         return F.linear(input_ND, self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias"))

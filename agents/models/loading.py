@@ -6,6 +6,7 @@ Nothing here imports torch before a model is asked for.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
 NAMES = ("nano", "smollm2")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +47,28 @@ def load(name: str, device: str = "auto", seed: int = 0) -> Loaded:
     """The model of that name. `seed` initialises nano; `device` auto is CUDA where present, else the CPU.
 
     Raises: UnknownName (no such short name), MissingExtra (the package to install), FileNotFoundError (a path or hub id
-    that leads to no model; the message says why).
+    that leads to no model; the message says why), ValueError (a device that is not here).
     """
-    require("torch", "train")
+    device = pick_device(device)
     transformers = require("transformers", "train")
     with _without_progress_bars(transformers):
         model, tokenizer = _read(name, seed)
-    model = model.float().eval().to(pick_device(device))
+    model = model.float().eval().to(device)
     return Loaded(name, model, FastTokenizer(tokenizer, _eos_ids(model, tokenizer)), fingerprint(model))
 
 
 def pick_device(device: str) -> str:
-    """`auto` is CUDA where present, else the CPU; anything else is itself."""
-    if device != "auto":
-        return device
-    return "cuda" if require("torch", "train").cuda.is_available() else "cpu"
+    """`auto` is CUDA where present, else the CPU; anything else is itself. Raises ValueError where it is not here."""
+    torch = require("torch", "train")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device == "auto":
+        return "cuda" if count else "cpu"
+    cuda = re.fullmatch(r"cuda(?::([0-9]+))?", device)
+    if cuda and int(cuda[1] or 0) >= count:
+        raise ValueError(f"device {device!r} is not here: torch sees {count} CUDA devices")
+    if not cuda and device != "cpu" and not (device == "mps" and torch.backends.mps.is_available()):
+        raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {device!r}")
+    return device
 
 
 def fingerprint(model: torch.nn.Module) -> str:
@@ -76,21 +85,39 @@ def _read(name: str, seed: int) -> tuple[Any, Any]:
     if name == "nano":
         return nano.build(seed)
     if name == "smollm2":
-        return _from_pretrained(str(smollm2.folder()))
-    if Path(name).is_dir() or "/" in name:
-        return _from_pretrained(name)
+        return _from_folder(smollm2.folder())
+    if _is_path(name):
+        return _from_folder(Path(name).expanduser())
+    if "/" in name:
+        return _from_pretrained(name, "is no folder here, and the hub gave no model")
     raise UnknownName(f"{unknown('model', name, NAMES)} (or give a folder, or a hub id with a slash)")
 
 
-def _from_pretrained(name: str) -> tuple[Any, Any]:
-    transformers = require("transformers", "train")
+def _is_path(name: str) -> bool:
+    """Whether a name is no hub id: `owner/name`, where `owner` is no folder here."""
+    return Path(name).is_dir() or bool(
+        "/" in name and (not _HUB_ID.fullmatch(name) or Path(name.partition("/")[0]).is_dir())
+    )
+
+
+def _from_folder(folder: Path) -> tuple[Any, Any]:
+    if folder.is_file():
+        raise FileNotFoundError(f"{str(folder)!r} is a file, not a model's folder")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no model's folder {str(folder)!r}")
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"{str(folder)!r} is a folder without a model: it has no config.json")
+    return _from_pretrained(str(folder), "is a folder without a model", local_files_only=True)
+
+
+def _from_pretrained(name: str, otherwise: str, **options: bool) -> tuple[Any, Any]:
+    transformers, damaged = require("transformers", "train"), require("safetensors", "train").SafetensorError
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
-        model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype="float32")
-    except (OSError, ValueError) as error:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **options)
+        model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype="float32", **options)
+    except (OSError, ValueError, damaged) as error:
         reason = str(error).strip().partition("\n")[0]
-        place = "is a folder without a model" if Path(name).is_dir() else "is no folder here, and the hub gave no model"
-        raise FileNotFoundError(f"{name!r} {place}: {reason}") from error
+        raise FileNotFoundError(f"{name!r} {otherwise}: {reason}") from error
     return model, tokenizer
 
 

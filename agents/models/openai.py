@@ -1,73 +1,182 @@
 """Any model behind a server that speaks OpenAI's chat protocol: vLLM, llama.cpp, Ollama, a vendor.
 
 Such a server shows text and no tokens, so its models play and are evaluated, and cannot be trained by RL. The `openai`
-package speaks to it: `OPENAI_BASE_URL` and `OPENAI_API_KEY` say where and as whom; it retries what may pass.
+package speaks to it: `OPENAI_BASE_URL` and `OPENAI_API_KEY` say where and as whom; it retries what may pass. A request
+has `SPARRING_SERVER_TIMEOUT` seconds, all retries and waits included. What the server sends is read by `chat_answer`.
 """
 
 from __future__ import annotations
 
+import asyncio
+import math
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from sparring import registry
 from sparring.agents.models import Completion, Ids
+from sparring.agents.models.chat_answer import Answer, read_answer
 from sparring.agents.models.text import END, TextModel, messages_of
+from sparring.rollout import run_coroutine
 from sparring.types import Sampling
 
 AT_ONCE = 16
 """Requests in flight; servers batch what comes together."""
 SEEDS = 2**31
+TIMEOUT = 120.0
+"""Seconds that a request has, unless `SPARRING_SERVER_TIMEOUT` says otherwise."""
+BYTES_PER_TOKEN = 16
+"""A token of a text is 3 to 5 bytes on average; with more than this the server has not kept to `max_tokens`."""
+FRAME_BYTES, ESCAPED = 2**16, 8
+"""What may stand around an answer's text, and how many bytes of JSON one of its bytes may be."""
+LEAST_SECRET = 8
+"""Shorter keys are placeholders such as `none`, and words of ordinary texts."""
+MOST_SAID = 500
+"""Characters of a server's complaint that are passed on."""
+
+
+_STATUSES: ContextVar[list[int]] = ContextVar("_STATUSES")
+"""The statuses that the request under way has been answered with so far, before its retries."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What one event loop speaks to the server with; another loop could not wait for it."""
+
+    loop: asyncio.AbstractEventLoop
+    slots: asyncio.Semaphore
+    client: Any
 
 
 class OpenAIModel(TextModel):
     """A model by the name that its server knows it by. Its tokens, here, are the bytes of what it writes.
 
-    Raises MissingExtra; ConnectionError, from `generate`, where the server does not answer or refuses.
+    Raises MissingExtra; ConnectionError, from `generate` and `answer`, where the server does not answer in time or
+    answers something else.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, timeout: float | None = None) -> None:
+        """`timeout`, seconds, is that of a whole request."""
         self._package = registry.require("openai", "openai")
-        where = os.environ.get("OPENAI_BASE_URL")
-        # A server of one's own asks for no key, but the package does.
-        key = os.environ.get("OPENAI_API_KEY") or ("none" if where else None)
-        try:
-            self._client = self._package.OpenAI(api_key=key)
+        self.timeout = _timeout() if timeout is None else _positive(timeout, "timeout")
+        where, self._key = os.environ.get("OPENAI_BASE_URL"), os.environ.get("OPENAI_API_KEY") or ""
+        try:  # a server of one's own asks for no key, but the package does
+            self._client = self._package.AsyncOpenAI(
+                api_key=self._key or ("none" if where else None),
+                timeout=self.timeout,
+                default_headers={"Accept-Encoding": "identity"},  # or a little body could become a large one
+            )
         except self._package.OpenAIError:
             raise ValueError(
                 f"where is {name!r} served? Set OPENAI_BASE_URL (such as http://localhost:8000/v1), or OPENAI_API_KEY"
             ) from None
         self.name, self.weights_version = name, "served"
+        self._line: _Line | None = None
 
     def generate(self, prompts: Sequence[Ids], sampling: Sampling, seeds: Sequence[int]) -> list[Completion]:
         """As many requests as there are prompts. The server may ignore the seed."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(lambda prompt, seed: self._complete(prompt, sampling, seed), prompts, seeds))
 
-    def _complete(self, prompt: Ids, sampling: Sampling, seed: int) -> Completion:
-        choice = self._ask(
-            messages=[
-                {"role": said["role"], "content": _sendable(said["content"])} for said in messages_of(prompt)[:-1]
-            ],
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            max_tokens=sampling.max_new_tokens,
-            seed=seed % SEEDS,
-        )
-        written = self.encode(choice.message.content or "")
-        if choice.finish_reason == "length":
-            return Completion(tuple(written), None, "length", self.weights_version)
-        return Completion((*written, END), None, "eos", self.weights_version)
+        async def all_of_them() -> list[Completion]:
+            asked = zip(prompts, seeds, strict=True)
+            try:
+                return await asyncio.gather(*(self.answer(prompt, sampling, seed) for prompt, seed in asked))
+            finally:
+                await self._line_here().client.close()
 
-    def _ask(self, **request: Any) -> Any:
+        return run_coroutine(all_of_them())
+
+    async def answer(self, prompt: Ids, sampling: Sampling, seed: int) -> Completion:
+        """One request; its time runs from when it is sent, which is when fewer than `AT_ONCE` are under way."""
+        most = BYTES_PER_TOKEN * (sampling.max_new_tokens + 4)
+        async with self._line_here().slots:
+            answer = await self._ask(
+                most,
+                messages=[
+                    {"role": said["role"], "content": _sendable(said["content"])} for said in messages_of(prompt)[:-1]
+                ],
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                max_tokens=sampling.max_new_tokens,
+                seed=seed % SEEDS,
+            )
+        written = self._without_key(answer.text).encode("utf-8", "surrogatepass")
+        if len(written) > most:
+            written = written[:most].decode("utf-8", "ignore").encode()
+        elif not answer.cut:
+            return Completion((*written, END), None, "eos", self.weights_version)
+        return Completion(tuple(written), None, "length", self.weights_version)
+
+    def _line_here(self) -> _Line:
+        loop = asyncio.get_running_loop()
+        if self._line is None or self._line.loop is not loop or self._line.client.is_closed():
+            hooks = {"response": [_note_status]}
+            connections = self._package.DefaultAsyncHttpxClient(event_hooks=hooks, timeout=self.timeout)
+            client = self._client.with_options(http_client=connections)
+            self._line = _Line(loop, asyncio.Semaphore(AT_ONCE), client)
+        return self._line
+
+    async def _ask(self, most: int, **request: Any) -> Answer:
+        """One question, within the time. Raises ConnectionError, without the key and without the server's own words
+        in its cause.
+        """
+        statuses: list[int] = []
+        _STATUSES.set(statuses)
         try:
-            return self._client.chat.completions.create(model=self.name, **request).choices[0]
-        except (self._package.OpenAIError, LookupError, TypeError) as error:
-            raise ConnectionError(
-                f"{self.name!r} at {self._client.base_url} gave no answer: {error or type(error).__name__} "
-                "(OPENAI_BASE_URL and OPENAI_API_KEY say where it is and as whom)"
-            ) from error
+            async with asyncio.timeout(self.timeout):
+                body, whole = await self._send(FRAME_BYTES + ESCAPED * most, request)
+                return read_answer(self._without_key(body.decode("utf-8", "replace")), whole)
+        except TimeoutError:
+            seen = f", its last status was {statuses[-1]}" if statuses else ""
+            reason = f"not within {self.timeout:g} s{seen} (SPARRING_SERVER_TIMEOUT sets how long)"
+        except Exception as error:  # noqa: BLE001  (whatever is wrong with an answer, the server sent it)
+            said = f"{str(error) or type(error).__name__} {error.__cause__ or ''}"
+            reason = self._without_key(said.rstrip())[:MOST_SAID]  # in this order: half a key is one too
+        raise ConnectionError(
+            f"{self.name!r} at {_without_user(str(self._client.base_url))} gave no answer: {reason} "
+            "(OPENAI_BASE_URL and OPENAI_API_KEY say where it is and as whom)"
+        )
+
+    async def _send(self, most: int, request: dict[str, Any]) -> tuple[bytes, bool]:
+        """The body of the answer and whether it is whole; of a longer one little more than `most` bytes are read."""
+        body = bytearray()
+        create = self._line_here().client.chat.completions.with_streaming_response.create
+        async with create(model=self.name, **request) as response:
+            async for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > most:
+                    return bytes(body), False
+        return bytes(body), True
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._key, "[key]") if len(self._key) >= LEAST_SECRET else text
+
+
+async def _note_status(response: Any) -> None:
+    _STATUSES.get([]).append(response.status_code)
+
+
+def _timeout() -> float:
+    value = os.environ.get("SPARRING_SERVER_TIMEOUT")
+    return TIMEOUT if not value else _positive(value, "SPARRING_SERVER_TIMEOUT")
+
+
+def _positive(value: float | str, name: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"{name} must be a number of seconds > 0, got {value!r}")
+    return seconds
+
+
+def _without_user(address: str) -> str:
+    """The address without `user:password@`."""
+    scheme, mark, rest = address.partition("://")
+    place, slash, path = rest.partition("/")
+    return scheme + mark + place.rpartition("@")[2] + slash + path
 
 
 def _sendable(text: str) -> str:

@@ -16,11 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sparring.agents.models import Completion, Ids
+from sparring.agents.models import Completion, Ids, Refused
 from sparring.agents.models.decode import Engine, generate
-from sparring.agents.models.laws import chosen_logprobs
+from sparring.agents.models.forward import context_of
+from sparring.agents.models.laws import Head, chosen_logprobs
 from sparring.agents.models.loading import Loaded, load
 from sparring.agents.models.packing import Pack, pack
+from sparring.agents.models.selftest import right_pass
 from sparring.types import Sampling
 
 _Question = tuple[tuple[int, ...], tuple[int, ...]]
@@ -30,7 +32,10 @@ SMALL_MODEL = 10_000_000
 
 
 class TransformersModel:
-    """A language model whose weights live in this process. Raises what `loading.load` raises."""
+    """A language model whose weights live in this process.
+
+    Raises what `loading.load` raises, and ValueError where we cannot compute what the model itself computes.
+    """
 
     def __init__(self, name: str, device: str = "auto", precision: str = "auto", seed: int = 0) -> None:
         self._adopt(load(name, device=device, seed=seed), precision)
@@ -46,11 +51,13 @@ class TransformersModel:
         self._loaded = loaded
         self.name, self.tokenizer = loaded.name, loaded.tokenizer
         self.module: Any = loaded.model
-        self.weights_version = "0"
+        self.weights_version = loaded.fingerprint[:12]
         self.device = next(self.module.parameters()).device
         self.precision = _choose_precision(self.module, self.device) if precision == "auto" else precision
         if self.precision not in ("fp32", "bf16"):
             raise ValueError(f"precision must be auto, fp32 or bf16, got {precision!r}")
+        self._forward = right_pass(self.module)
+        self.context = context_of(self.module.config)
         self._engine: Engine | None = None
         self._engine_version = ""
 
@@ -90,25 +97,22 @@ class TransformersModel:
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     @property
-    def head_VD(self) -> Tensor:
-        """The output embedding [V, D]."""
-        weight: Tensor = self.module.get_output_embeddings().weight
-        return weight
+    def head(self) -> Head:
+        """What makes logits of hidden states."""
+        return Head.of(self.module)
 
     def hidden(self, packed: Pack) -> Tensor:
-        """Final hidden states [N, D] of a pack's nodes. Call inside `autocast()`."""
-        visible = torch.from_numpy(packed.visible).to(self.device)[None, None]
-        output = self.module.base_model(
-            input_ids=torch.from_numpy(packed.token_ids).to(self.device)[None],
-            position_ids=torch.from_numpy(packed.positions).to(self.device)[None],
-            attention_mask=visible,
-            use_cache=False,
-        )
-        hidden_ND: Tensor = output.last_hidden_state[0]
-        return hidden_ND
+        """Final hidden states [N, D] of a pack's nodes. Call inside `autocast()`.
+
+        Raises ValueError where a sequence is longer than the context.
+        """
+        if packed.positions.max() >= self.context:
+            raise ValueError(f"a sequence has {packed.positions.max() + 1} tokens, the context is {self.context}")
+        return self._forward(self.module, packed)
 
     def generate(self, prompts: Sequence[Ids], sampling: Sampling, seeds: Sequence[int]) -> list[Completion]:
-        """One completion a prompt; see `decode.generate`."""
+        """One completion a prompt; see `decode.generate`. Raises Refused."""
+        self._require_room(prompts, [sampling.max_new_tokens] * len(prompts))
         if self._engine is None:
             self._engine = Engine(self.module, torch.bfloat16 if self.precision == "bf16" else torch.float32)
         elif self._engine_version != self.weights_version:
@@ -127,7 +131,11 @@ class TransformersModel:
         return [Completion(tuple(g.token_ids), tuple(g.logprobs), g.stop_reason, version) for g in generated]
 
     def score(self, prompts: Sequence[Ids], continuations: Sequence[Sequence[Ids]]) -> list[list[np.ndarray]]:
-        """Log-probability of every token of every continuation; equal questions in one call are computed once."""
+        """Log-probability of every token of every continuation; equal questions in one call are computed once.
+
+        Raises Refused.
+        """
+        self._require_room(prompts, [max(map(len, cs), default=0) for cs in continuations])
         asked = [[(tuple(p), tuple(c)) for c in cs] for p, cs in zip(prompts, continuations, strict=True)]
         distinct = dict.fromkeys(key for keys in asked for key in keys)
         for prompt, continuation in distinct:
@@ -135,6 +143,17 @@ class TransformersModel:
                 raise ValueError("a prompt and a continuation must each have at least one token")
         scores = self._score(list(distinct))
         return [[scores[key] for key in keys] for keys in asked]
+
+    def _require_room(self, prompts: Sequence[Ids], following: Sequence[int]) -> None:
+        """Raise Refused for prompts that, with so many tokens after them, are longer than the context."""
+        reasons = {
+            index: f"the prompt has {len(prompt)} tokens and up to {more} follow, the context of {self.name} "
+            f"is {self.context}"
+            for index, (prompt, more) in enumerate(zip(prompts, following, strict=True))
+            if len(prompt) + more > self.context
+        }
+        if reasons:
+            raise Refused(reasons)
 
     @torch.no_grad()
     def _score(self, keys: list[_Question]) -> dict[_Question, np.ndarray]:
@@ -147,7 +166,7 @@ class TransformersModel:
             tokens = torch.tensor([token for _, continuation in members for token in continuation])
             with self.autocast():
                 hidden_MD = self.hidden(packed)[torch.from_numpy(nodes).to(self.device)]
-                logprobs_M = chosen_logprobs(hidden_MD, self.head_VD, tokens.to(self.device)).cpu().double().numpy()
+                logprobs_M = chosen_logprobs(hidden_MD, self.head, tokens.to(self.device)).cpu().double().numpy()
             ends = np.cumsum([len(continuation) for _, continuation in members])[:-1]
             scores.update(zip(members, np.split(logprobs_M, ends), strict=True))
         return scores

@@ -35,11 +35,13 @@ LIMITS = Limits(wall_seconds=3.0, cpu_seconds=3.0)
     seats=1,
     skills=("programming", "reasoning"),
     extra="code",
-    version="0",
+    version="1",
     reward_range=(0.0, 1.0),
 )
 class CodeIO(Workbench):
     """What does a described program return, or what must it be given to return that?
+
+    The seed names the program, one after another and around again, and decides its input.
 
     split: "train" or "held_out"; no program is in both.
     direction: what is asked for, "output", "input", or "both" (the seed decides).
@@ -59,10 +61,11 @@ class CodeIO(Workbench):
         super().__init__(**options)
         self.split, self.direction, self.show_code = split, direction, show_code
         self.rows = [row for row in usable_rows() if row.split == split]
+        self.task_count = len(self.rows)
 
     def _start(self, seed: int) -> str:
         draw = derive_seed("code_io", self.split, seed)
-        self.row = self.rows[draw % len(self.rows)]
+        self.row = self.rows[seed % len(self.rows)]
         self.asked = self.direction if self.direction != "both" else ("output", "input")[draw >> 40 & 1]
         self._inputs, self._output = self._pair(draw)
         return self._statement()
@@ -77,6 +80,10 @@ class CodeIO(Workbench):
         if not isinstance(inputs, dict) or not all(isinstance(name, str) for name in inputs):
             return False
         return self._returns_the_output(inputs)
+
+    def right_answer(self) -> str | None:
+        """The output, or the input that was run, as Python writes it."""
+        return repr(self._output if self.asked == "output" else self._inputs)
 
     def _task_name(self) -> str:
         return f"{self.asked}/{self.row.number}"

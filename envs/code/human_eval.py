@@ -165,6 +165,7 @@ class HumanEval(Workbench):
     def __init__(self, grading_limits: Limits | None = None, **options: Any) -> None:
         super().__init__(**options)
         self.problems, self.grading_limits = problems(), grading_limits
+        self.task_count = len(self.problems)
 
     def _start(self, seed: int) -> str:
         self.problem = self.problems[seed % len(self.problems)]

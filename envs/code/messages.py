@@ -102,13 +102,16 @@ def what_it_says(world: World, draw: Draw) -> Question:
     )
 
 
-def longest(world: World, draw: Draw) -> Question:
-    """The length of the longest message."""
+def longest(world: World, draw: Draw) -> Question | None:
+    """The longest message and its length."""
+    lengths = sorted(((len(one.plain), one.sender) for one in world.inbox), reverse=True)
+    if lengths[0][0] == lengths[1][0]:
+        return None
     return Question(
-        "How many characters has the longest of the decoded messages, blanks included?",
-        "a whole number",
-        max(len(one.plain) for one in world.inbox),
-        f"{DECODE}print(max(len(text) for text in decoded.values()))",
+        "Who sent the longest of the decoded messages, and how many characters has it, blanks included?",
+        "a tuple of the sender's name and a whole number",
+        (lengths[0][1], lengths[0][0]),
+        f"{DECODE}sender = max(decoded, key=lambda name: len(decoded[name]))\nprint((sender, len(decoded[sender])))",
     )
 
 
@@ -124,14 +127,17 @@ def words_by_sender(world: World, draw: Draw) -> Question:
     )
 
 
-def say_the_same(world: World, draw: Draw) -> Question:
-    """Whether two messages have one meaning."""
-    first, other = world.inbox[0], draw.one([world.inbox[1], draw.one(world.inbox[2:])])
+def say_the_same(world: World, draw: Draw) -> Question | None:
+    """The two messages that have one meaning."""
+    first, other, *rest = world.inbox
+    if len({one.plain for one in rest} | {first.plain}) <= len(rest):
+        return None
     return Question(
-        f"Do {first.sender} and {other.sender} say the same, once decoded?",
-        "True or False",
-        first.plain == other.plain,
-        f"{DECODE}print(decoded[{first.sender!r}] == decoded[{other.sender!r}])",
+        "Which two senders say the same, once decoded? Give their names in alphabetical order.",
+        "a list of two names",
+        sorted([first.sender, other.sender]),
+        f"{DECODE}texts = list(decoded.values())\n"
+        "print(sorted(name for name, text in decoded.items() if texts.count(text) == 2))",
     )
 
 

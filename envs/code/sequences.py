@@ -150,19 +150,20 @@ def longest_protein(world: World, draw: Draw) -> Question:
     )
 
 
-def holds_motif(world: World, draw: Draw) -> Question | None:
-    """Whether some acids follow each other in a protein."""
-    name = draw.one(world.whole)
-    found = world.protein(world.strands[name])
+def hold_motif(world: World, draw: Draw) -> Question | None:
+    """The strands in whose proteins some acids follow each other."""
+    found = world.protein(world.strands[draw.one(world.whole)])
     if len(found) < 4:
         return None
     at = draw.integer(0, len(found) - 2)
-    motif = draw.one([found[at : at + 2], "".join(draw.some(ACIDS, 2))])
+    motif = found[at : at + 2]
     return Question(
-        f"Does the protein of the sample {name} contain the letters {motif} next to each other?",
-        "True or False",
-        motif in found,
-        f"print({motif!r} in translate(samples()[{name!r}]))",
+        f"Which undamaged samples have a protein that contains the letters {motif} next to each other? Give their "
+        "names in alphabetical order.",
+        "a list of names",
+        sorted(name for name, strand in _whole(world) if motif in world.protein(strand)),
+        "print(sorted(name for name, strand in samples().items()\n"
+        f"             if is_valid(strand) and {motif!r} in translate(strand)))",
     )
 
 
@@ -180,6 +181,6 @@ SEQUENCES = Family(
         "richest": richest,
         "damaged_ones": damaged_ones,
         "longest_protein": longest_protein,
-        "holds_motif": holds_motif,
+        "hold_motif": hold_motif,
     },
 )

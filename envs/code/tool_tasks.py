@@ -46,7 +46,7 @@ def statement(task: Task) -> str:
     family="code",
     seats=1,
     skills=("tool use", "programming", "planning"),
-    version="0",
+    version="1",
     reward_range=(0.0, 1.0),
 )
 class ToolTasks(Workbench):
@@ -76,6 +76,10 @@ class ToolTasks(Workbench):
 
     def _is_right(self, answer: str) -> bool:
         return matches(answer, self._task.gold, absolute=self._task.absolute)
+
+    def right_answer(self) -> str | None:
+        """The answer that counts, as Python writes it."""
+        return repr(self._task.gold)
 
     def _task_name(self) -> str:
         return self._task.name

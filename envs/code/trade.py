@@ -180,21 +180,22 @@ def most_pieces(world: World, draw: Draw) -> Question | None:
     )
 
 
-def is_cheaper(world: World, draw: Draw) -> Question | None:
+def saving(world: World, draw: Draw) -> Question | None:
     """Two offers of the same goods."""
     goods, pieces = draw.one(world.goods), draw.integer(5, 200)
-    first, other = draw.some(world.of(goods), 2)
-    cost, cost_of_other = world.landed(first, pieces), world.landed(other, pieces)
-    if abs(cost - cost_of_other) < 1.0:
+    cheap, dear = sorted(draw.some(world.of(goods), 2), key=lambda offer: world.landed(offer, pieces))
+    cost, cost_of_dear = world.landed(cheap, pieces), world.landed(dear, pieces)
+    if cost_of_dear - cost < 1.0:
         return None
-    names = (first.supplier, other.supplier)
+    names = (cheap.supplier, dear.supplier)
     return Question(
-        f"The buyer's currency is {world.home}. Are {pieces} pieces of {goods}, tariff and freight included, cheaper "
-        f"from {names[0]} than from {names[1]}?",
-        "True or False",
-        cost < cost_of_other,
+        f"The buyer's currency is {world.home}. How much less do {pieces} pieces of {goods} cost in it, tariff and "
+        f"freight included, from {names[0]} than from {names[1]}?",
+        MONEY,
+        cost_of_dear - cost,
         _landed(world, goods)
-        + f"print(landed(offers[{names[0]!r}], {pieces}) < landed(offers[{names[1]!r}], {pieces}))",
+        + f"print(round(landed(offers[{names[1]!r}], {pieces}) - landed(offers[{names[0]!r}], {pieces}), 2))",
+        absolute=CENT,
     )
 
 
@@ -226,7 +227,7 @@ TRADE = Family(
         "cheapest": cheapest,
         "ranking": ranking,
         "most_pieces": most_pieces,
-        "is_cheaper": is_cheaper,
+        "saving": saving,
         "prices_at_home": prices_at_home,
     },
 )

@@ -193,22 +193,22 @@ def cheapest_nights(world: World, draw: Draw) -> Question:
     )
 
 
-def within_budget(world: World, draw: Draw) -> Question | None:
-    """Whether a flight and nights can be had for some money."""
+def left_over(world: World, draw: Draw) -> Question | None:
+    """What a flight and nights leave of some money."""
     (home, away), day, nights = draw.some(world.cities, 2), draw.one(DAYS), draw.integer(1, 5)
     flights = world.flying(home, away, day)
     if not flights:
         return None
-    cost = _cheapest(flights) + nights * _cheapest(world.staying(away))
-    budget = cost + draw.integer(-40, 40)
+    left = draw.integer(1, 400)
+    budget = _cheapest(flights) + nights * _cheapest(world.staying(away)) + left
     return Question(
-        f"Is {budget} enough for a direct flight from {home} to {away} on day {day} and {nights} night(s) in a hotel "
-        "there?",
-        "True or False",
-        cost <= budget,
+        f"What is left of {budget} after the cheapest direct flight from {home} to {away} on day {day} and {nights} "
+        "night(s) in the cheapest hotel there?",
+        "a whole number",
+        left,
         f"flight = min(f['price'] for f in find_flights({home!r}, {away!r}, {day}))\n"
         f"night = min(h['price'] for h in find_hotels({away!r}))\n"
-        f"print(flight + {nights} * night <= {budget})",
+        f"print({budget} - flight - {nights} * night)",
     )
 
 
@@ -226,6 +226,6 @@ TRAVEL = Family(
         "fitting_hotels": fitting_hotels,
         "first_arrival": first_arrival,
         "cheapest_nights": cheapest_nights,
-        "within_budget": within_budget,
+        "left_over": left_over,
     },
 )

@@ -144,14 +144,18 @@ def cheapest_in_stock(world: Shop, draw: Draw) -> Question | None:
     )
 
 
-def can_be_had(world: Shop, draw: Draw) -> Question:
-    """Stock against a wish."""
-    product, wanted = draw.one(world.products), draw.integer(1, 30)
+def worth_of_stock(world: Shop, draw: Draw) -> Question | None:
+    """Two numbers on one page."""
+    product = draw.one(world.products)
+    if product.stock == 0:
+        return None
     return Question(
-        f"Are {wanted} or more pieces of {product.name} ({product.category}) in stock?",
-        "True or False",
-        product.stock >= wanted,
-        f"{READ}print(int(field(follow({product.category!r}, {product.name!r}), 'In stock')) >= {wanted})",
+        f"What do all pieces of {product.name} ({product.category}) that are in stock cost together?",
+        "a number, rounded to two decimals",
+        product.stock * product.price,
+        f"{READ}page = follow({product.category!r}, {product.name!r})\n"
+        "print(round(int(field(page, 'In stock')) * float(field(page, 'Price')), 2))",
+        absolute=0.011,
     )
 
 
@@ -165,7 +169,7 @@ WEB = Family(
         "head_of": head_of,
         "stocks": stocks,
         "cheapest_in_stock": cheapest_in_stock,
-        "can_be_had": can_be_had,
+        "worth_of_stock": worth_of_stock,
     },
     host,
 )

@@ -39,6 +39,8 @@ class Workbench(gymnasium.Env[str, str]):
     Raises SandboxError from `reset` and `step` where the sandbox failed, and not the program.
     """
 
+    task_count: int | None = None
+    """How many different tasks there are, which the seeds name one after another; None: as many as seeds."""
     metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1, "slow": True}
 
     def __init__(
@@ -75,6 +77,10 @@ class Workbench(gymnasium.Env[str, str]):
     def _task_name(self) -> str:
         """The kind of task, for tables."""
         raise NotImplementedError
+
+    def right_answer(self) -> str | None:
+        """A right answer to the present task, for baselines and tests; None where none can be written down."""
+        return None
 
     # The Gymnasium interface.
 

@@ -1,0 +1,59 @@
+"""Ctrl-C and SIGTERM: what is worth keeping is kept, and the program says so."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sparring import terminal
+
+EXIT_INTERRUPTED = 130
+
+
+@contextmanager
+def stop_after_update() -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C (or SIGTERM) asks for an end after the present update, the second one is immediate."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        terminal.complain("stopping after this update (Ctrl-C again: at once, back to the last checkpoint)")
+
+    with handling(ask):
+        yield lambda: bool(asked)
+
+
+@contextmanager
+def saying_what_is_kept(store: Path | None) -> Iterator[None]:
+    """After an interruption, say what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = f"; the games that were over are in {store}, and the same command plays the rest" if store else ""
+        terminal.complain(f"interrupted{kept}")
+        raise SystemExit(EXIT_INTERRUPTED) from None
+
+
+@contextmanager
+def handling(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM call the handler, where this is the thread that may."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def interrupt(number: int, frame: object) -> None:
+    """At once, wherever it stands: what is worth keeping is on disk already."""
+    raise KeyboardInterrupt

@@ -1,0 +1,38 @@
+"""How far a run's store had come when a checkpoint was written, and whether the store still holds all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sparring.scoreboard.schema import EMPTY_ROOT, next_root
+from sparring.scoreboard.store import Store
+from sparring.trainers.run_lock import RunError
+
+
+def cursor_of(store: Store) -> dict[str, Any]:
+    """What a checkpoint keeps of the store."""
+    return {"count": store.count, "root": store.root()}
+
+
+def require_stored(folder: Path, cursor: Mapping[str, Any]) -> None:
+    """Raises RunError unless the store begins with the episodes of the cursor; it may hold more. Changes nothing.
+
+    Raises what opening a store raises.
+    """
+    count, root = 0, EMPTY_ROOT
+    if (folder / "store.json").exists():
+        with Store(folder) as store:
+            for row in store.rows(limit=cursor["count"]):
+                count, root = count + 1, next_root(root, row.hash)
+    if count < cursor["count"]:
+        raise RunError(
+            f"{folder} holds {count} episodes, but the checkpoint was written after {cursor['count']}: episodes are "
+            "lost; nothing was changed"
+        )
+    if root != cursor["root"]:
+        raise RunError(
+            f"the first {count} episodes of {folder} are not those that the checkpoint was written after; "
+            "nothing was changed"
+        )

@@ -1,0 +1,78 @@
+"""The settings of a method: types and ranges are checked before anything is created, from Python and from a file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from sparring.trainers.run_lock import RunError
+
+RULES: Mapping[str, Callable[[float], bool]] = {
+    ">= 1": lambda value: value >= 1,
+    ">= 0": lambda value: value >= 0,
+    "> 0": lambda value: value > 0,
+    "in [0, 1]": lambda value: 0 <= value <= 1,
+    "in [0, 1)": lambda value: 0 <= value < 1,
+}
+
+
+def require_types(config_type: type, values: Mapping[str, Any]) -> None:
+    """Raises ValueError naming the first setting whose value has not the type of its field, or is `nan` or infinite."""
+    for name, kind in get_type_hints(config_type).items():
+        if name in values and not _fits(values[name], kind):
+            raise ValueError(f"{name} must be {_described(kind)}, got {values[name]!r}")
+
+
+def require_ranges(config: Any, ranges: Mapping[str, Iterable[str]]) -> None:
+    """Raises ValueError for the first setting that breaks its rule: rule (a key of RULES) -> names. None is free."""
+    for rule, names in ranges.items():
+        for name in names:
+            value = getattr(config, name)
+            if value is not None and not RULES[rule](value):
+                raise ValueError(f"{name} must be {rule}, got {value}")
+
+
+def restore(config_type: type, values: Any, run: Path) -> Any:
+    """The settings in a run's `config.json`. Raises RunError where this version cannot use them."""
+    file = run / "config.json"
+    if not isinstance(values, dict):
+        raise RunError(f"{file} is damaged: its settings are no JSON object; nothing was changed")
+    names = {field.name for field in fields(config_type)}
+    if unknown := sorted(set(values) - names):
+        raise RunError(f"{run} has settings that this version does not know: {', '.join(unknown)}")
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    try:
+        require_types(config_type, values)
+        return config_type(**values)
+    except (ValueError, TypeError) as error:
+        raise RunError(f"{file} cannot be used: {error}; nothing was changed") from error
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return value in arguments
+    if origin in (Union, UnionType):
+        return any(_fits(value, argument) for argument in arguments)
+    if origin is tuple:
+        return isinstance(value, tuple | list) and all(_fits(item, arguments[0]) for item in value)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return not isinstance(kind, type) or isinstance(value, kind)
+
+
+def _described(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(map(str, get_args(kind)))}"
+    if get_origin(kind) in (Union, UnionType):
+        return " or ".join(_described(argument) for argument in get_args(kind))
+    if get_origin(kind) is tuple:
+        return f"a list of {_described(get_args(kind)[0])}"
+    names = {int: "a whole number", float: "a finite number", str: "text", bool: "true or false", type(None): "null"}
+    return names.get(kind, str(kind))
