@@ -8,7 +8,6 @@ pettingzoo.env_registry.registration.make("aec", "sparring/KuhnPoker-v0")       
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import entry_points
 from typing import Any, Literal
 
 import gymnasium
@@ -53,15 +52,15 @@ def _make_for_pettingzoo(env_id: str, **kwargs: Any) -> Any:
 
 def _register_everywhere() -> None:
     """Bring our rows and those of third parties into the libraries' own registers; imports no game engine."""
-    registry.import_submodules(__name__)
-    for point in entry_points(group=__name__):
-        point.load()
     for row in registry.envs:
         name = row.name
-        if name not in gymnasium.registry:
-            gymnasium.register(name, entry_point=f"{__name__}:_make_for_gymnasium", kwargs={"env_id": name})
-        if row.seats > 1:
-            _register_with_pettingzoo(name)
+        try:
+            if name not in gymnasium.registry:
+                gymnasium.register(name, entry_point=f"{__name__}:_make_for_gymnasium", kwargs={"env_id": name})
+            if row.seats > 1:
+                _register_with_pettingzoo(name)
+        except gymnasium.error.Error as error:  # no id for Gymnasium
+            registry.envs.leave_out(name, error)
 
 
 def _register_with_pettingzoo(name: str) -> None:

@@ -6,10 +6,12 @@ import os
 from _socket import socket, socketpair
 from typing import Any
 
-from sparring.sandbox.box import BOX, write_files
+from sparring.sandbox.box import BOX, create, write_all
 from sparring.sandbox.program import become, close_the_rest, die, prepare, run_to_the_end
 from sparring.sandbox.watched import wait
 from sparring.sandbox.wire import Closed, receive_exactly, receive_order
+
+PIECE = 1 << 16
 
 
 class Ahead:
@@ -52,27 +54,23 @@ class Ahead:
 
 def _run_what_comes(control: socket, host: socket) -> None:
     order, size, _ = receive_order(control)
+    size, stdin, *files = order.get("sizes", (size, 0))
     code = receive_exactly(host, size)
-    if "sizes" in order:
-        code, stdin, *files = _split(order["sizes"], code)
-        write_files(order["files"], files)
-        if stdin:
-            os.dup2(_as_file(stdin), 0)
+    if stdin:
+        os.dup2(os.open(BOX, os.O_TMPFILE | os.O_RDWR, 0o600), 0)
+        _receive_into(0, host, stdin)
+        os.lseek(0, 0, os.SEEK_SET)
+    for path, size in zip(order.get("files", ()), files, strict=True):
+        descriptor = create(path)
+        _receive_into(descriptor, host, size)
+        os.close(descriptor)
     close_the_rest(control.fileno() if "host" in order else None)
     run_to_the_end(code, prepare(order.get("seed", 0), order.get("host", ())))
 
 
-def _as_file(data: bytes) -> int:
-    descriptor = os.open(BOX, os.O_TMPFILE | os.O_RDWR, 0o600)
-    os.write(descriptor, data)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
-
-
-def _split(sizes: list[int], body: bytes) -> list[bytes]:
-    """Code, standard input and files out of one body."""
-    parts, start = [], 0
-    for size in sizes:
-        parts.append(body[start : start + size])
-        start += size
-    return parts
+def _receive_into(descriptor: int, host: socket, size: int) -> None:
+    """Put what comes next into a file, piece by piece: it takes memory once, as the file."""
+    while size:
+        piece = memoryview(receive_exactly(host, min(size, PIECE)))
+        size -= len(piece)
+        write_all(descriptor, piece)

@@ -6,7 +6,6 @@ import mmap
 import os
 import shutil
 import stat
-from collections.abc import Sequence
 
 BOX = os.environ.get("SPARRING_BOX", "/box")
 """The one writable place. `now` in it belongs to whoever runs; paused nodes keep theirs under other names."""
@@ -21,15 +20,17 @@ def unforked(size: int) -> mmap.mmap:
     return memory
 
 
-def write_files(paths: list[str], contents: Sequence[bytes | memoryview]) -> None:
-    """Put files into the working folder, before the program begins."""
-    for path, content in zip(paths, contents, strict=True):
-        target = os.path.join(NOW, "work", path)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(target, "wb", buffering=0) as file:
-            rest = memoryview(content)
-            while rest:
-                rest = rest[file.write(rest) :]
+def create(path: str) -> int:
+    """An empty file in the working folder, open to be written, and its folders."""
+    target = f"{NOW}/work/{path}"
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    return os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+
+
+def write_all(descriptor: int, content: memoryview) -> None:
+    """Write every byte."""
+    while content:
+        content = content[os.write(descriptor, content) :]
 
 
 def collect(paths: list[str], limit: int) -> tuple[list[tuple[str, memoryview]], str]:

@@ -20,6 +20,8 @@ OWN_MEMORY = 48 * MIB
 """What the fork-server itself may hold, beside the programs."""
 OWN_PROCESSES = 2
 """bubblewrap and the fork-server."""
+OWN_INODES = 16
+"""The folders that every program finds, beside its files."""
 LEFT_SECONDS = 60.0
 _numbers = itertools.count()
 

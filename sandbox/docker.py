@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sparring.sandbox import rootfs, seccomp
-from sparring.sandbox.cgroups import OWN_MEMORY
+from sparring.sandbox.cgroups import OWN_INODES, OWN_MEMORY
 from sparring.sandbox.defences import Defences
 from sparring.sandbox.types import Limits, SandboxUnavailable
 from sparring.sandbox.worker import Worker, start_worker
@@ -190,9 +190,8 @@ def _start(client: Any, image: str, limits: Limits, defences: Defences) -> Worke
 def _options(folder: str, limits: Limits, defences: Defences) -> dict[str, Any]:
     import docker
 
-    tmpfs = (
-        f"rw,nosuid,nodev,noexec,noatime,mode=0700,uid=1000,gid=1000,nr_inodes={max(4096, limits.file_bytes // 4096)}"
-    )
+    inodes = OWN_INODES + max(4096, limits.file_bytes // 4096)
+    tmpfs = f"rw,nosuid,nodev,noexec,noatime,mode=0700,uid=1000,gid=1000,nr_inodes={inodes}"
     if defences.sized_tmpfs:
         tmpfs += f",size={limits.file_bytes}"
     options: dict[str, Any] = {

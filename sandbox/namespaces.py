@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sparring.sandbox import rootfs, seccomp
-from sparring.sandbox.cgroups import Cgroup
+from sparring.sandbox.cgroups import OWN_INODES, Cgroup
 from sparring.sandbox.defences import Defences
 from sparring.sandbox.types import Limits, SandboxUnavailable
 from sparring.sandbox.worker import Worker, start_worker
@@ -268,7 +268,7 @@ def _outer(root: Path, limits: Limits) -> list[str]:
     number of its files nor keep programs in it from being executed. Nothing where the tools for it are missing."""
     if not _can_mount(root):
         return []
-    inodes = max(1024, limits.file_bytes // 4096)
+    inodes = OWN_INODES + max(1024, limits.file_bytes // 4096)
     options = f"size={limits.file_bytes},nr_inodes={inodes},noexec,nosuid,nodev,noatime,mode=0700"
     return [*_namespace(), MOUNT, "sh", options, f"{root}/box"]
 

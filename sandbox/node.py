@@ -5,6 +5,8 @@ Its cells are a candidate's, so nothing that it says is trusted; process 1 watch
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import json
 import linecache
@@ -29,6 +31,8 @@ from sparring.sandbox.wire import (
     send_frame,
 )
 
+USED_UP = "limits.processes is used up, and each branch and each process that cells have left counts: close some"
+
 
 class Node:
     """A paused interpreter: runs what process 1 sends, and forks itself into further nodes."""
@@ -48,6 +52,9 @@ class Node:
                 os._exit(0)
             if header["op"] == "fork":
                 self.fork(header, descriptors)
+            elif header["op"] == "tidy":
+                os.close(descriptors[0])
+                self.tidy()
             elif header["op"] == "reap":
                 os.close(descriptors[0])
                 send_frame(self.control, {"waited": os.waitpid(header["pid"], 0)[1]})
@@ -56,23 +63,30 @@ class Node:
                 self.act(header, body, descriptors)
 
     def fork(self, header: dict[str, Any], descriptors: list[int]) -> None:
-        """Answer with the child's process number, or with why this state cannot be forked faithfully."""
-        refusal = _unforkable(header["branch"], descriptors[0])
-        if refusal:
-            os.close(descriptors[0])
-            return send_frame(self.control, {"refusal": refusal})
-        for pid in list(self.children):
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                self.children.remove(pid)
+        """Answer with the child's process number, or with why this state cannot be forked, or not faithfully."""
+        self.tidy()
         state = random.getstate()
-        pid = os.fork()
+        try:
+            refusal = _unforkable(header["branch"], descriptors[0])
+            pid = -1 if refusal else os.fork()
+        except (OSError, LookupError) as error:
+            pid, refusal = -1, _why_not(error)
         if pid == 0:
             self._wake(descriptors[0], header["place"])
             random.setstate(state)
             return None
-        os.close(descriptors[0])
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if refusal:
+            return send_frame(self.control, {"refusal": refusal})
         self.children.append(pid)
         return send_frame(self.control, {"pid": pid})
+
+    def tidy(self) -> None:
+        """Reap the nodes forked here that process 1 has ended: until then the kernel counts them."""
+        for pid in list(self.children):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                self.children.remove(pid)
 
     def _wake(self, control: int, place: str) -> None:
         """In the child: a channel of its own, and its own copy of the files, open ones included."""
@@ -83,21 +97,25 @@ class Node:
         self.control = socket(fileno=CONTROL)
         for descriptor in _descriptors():
             _reopen(descriptor, place)
-        here = os.getcwd()
-        os.chdir(NOW + here.removeprefix(place) if here.startswith(place) else here)
+        with contextlib.suppress(FileNotFoundError):  # a folder that has been removed: we are in it as our parent was
+            here = os.getcwd()
+            os.chdir(NOW + here.removeprefix(place) if here.startswith(place) else here)
 
     def act(self, header: dict[str, Any], body: bytes, descriptors: list[int]) -> None:
-        """Run a cell or call a function, with output going to the given descriptors meanwhile."""
-        out, err = descriptors
-        os.dup2(out, 1)
-        os.dup2(err, 2)
-        os.close(out)
-        os.close(err)
+        """Run a cell or call a function, with output going to the given descriptors meanwhile.
+
+        They stay open until its end, so that a cell which opens all that it may leaves us those two.
+        """
+        for target, descriptor in zip((1, 2), descriptors, strict=True):
+            os.dup2(descriptor, target)
         used = resource.getrusage(resource.RUSAGE_SELF)
         soft = int(used.ru_utime + used.ru_stime + header["cpu_seconds"]) + 1
         resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
         answer = self._cell(body) if header["op"] == "cell" else self._call(header["function"], body)
         flush()
+        for descriptor in descriptors:
+            with contextlib.suppress(OSError):  # the cell has closed it
+                os.close(descriptor)
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
@@ -156,6 +174,15 @@ def _unforkable(branch: bool, ours: int) -> str:
         if stat.S_ISREG(mode) and path.startswith(BOX) and path.endswith(" (deleted)"):
             return f"descriptor {descriptor} is a deleted file, which both branches would share: close it"
     return ""
+
+
+def _why_not(error: Exception) -> str:
+    """What the kernel's refusal to fork, or to take a descriptor, means."""
+    if isinstance(error, LookupError) or (isinstance(error, OSError) and error.errno == errno.EMFILE):
+        return "limits.open_files is used up: close files before a cell ends"
+    if isinstance(error, BlockingIOError):
+        return USED_UP
+    return f"the kernel makes no further process: {error}"
 
 
 def _descriptors() -> set[int]:

@@ -10,7 +10,6 @@ cleaned, or that has served long enough is replaced; a program that meets a dyin
 from __future__ import annotations
 
 import asyncio
-import operator
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from sparring.sandbox import tiers
-from sparring.sandbox.border import file_parts, outcome_of, require_inside, source_bytes
+from sparring.sandbox.border import (
+    file_parts,
+    outcome_of,
+    require_collectable,
+    require_host,
+    require_seed,
+    source_bytes,
+)
 from sparring.sandbox.defences import Defences
 from sparring.sandbox.session import Session
 from sparring.sandbox.types import Limits, Outcome, SandboxUnavailable
@@ -82,16 +88,17 @@ class Sandbox:
 
         Raises ValueError for input that cannot be run: nothing has started then.
         """
-        limits = limits or self.limits
+        limits = self._limits(limits)
         source = source_bytes(code)
-        names, contents = file_parts(files, limits)
-        for path in collect:
-            require_inside(path)
+        names, contents = file_parts(files, stdin, limits) if files or stdin else ([], [])
+        require_collectable(collect)
+        require_host(host)
+        seed = require_seed(seed)
         header: dict[str, Any] = {"op": "run"}
         if stdin or contents:
             header |= {"sizes": [len(source), len(stdin), *map(len, contents)], "files": names}
         header |= {"collect": list(collect)} if collect else {}
-        header |= {"seed": operator.index(seed)} if seed else {}
+        header |= {"seed": seed} if seed else {}
         header |= {"host": list(host)} if host else {}
         body = b"".join([source, stdin, *contents])
         return self._twice(lambda worker: _run_once(worker, header, body, limits, host))
@@ -103,16 +110,25 @@ class Sandbox:
         seed: int = 0,
         host: Host = {},  # noqa: B006
     ) -> Session:
-        """A live interpreter that remembers, and that can be forked. It occupies a worker until it is closed."""
+        """A live interpreter that remembers, and that can be forked. It occupies a worker until it is closed.
+
+        Raises ValueError for input that cannot be used, SandboxUnavailable where no session could begin: no worker is
+        occupied then.
+        """
+        limits, seed = self._limits(limits), require_seed(seed)
+        require_host(host)
         self._free.acquire()
         try:
             worker = self._take()
-            return Session.open(worker, limits or self.limits, seed, host, self._give_back)
-        except Died as death:
-            self._drop(worker)
-            raise SandboxUnavailable(f"the sandbox died when a session began: {death}") from death
         except BaseException:
             self._free.release()
+            raise
+        try:
+            return Session.open(worker, limits, seed, host, self._give_back)
+        except BaseException as error:
+            self._give_back(worker, alive=False)
+            if isinstance(error, Died | OutOfMemory):
+                raise SandboxUnavailable(f"no session could begin: {_cause(error, limits)}") from error
             raise
 
     def close(self) -> None:
@@ -131,6 +147,15 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _limits(self, limits: Limits | None) -> Limits:
+        """Those of one call. Raises ValueError for what the sandbox, which has been made already, cannot give."""
+        if limits is not None and limits.file_bytes > self.limits.file_bytes:
+            raise ValueError(
+                f"file_bytes must be at most what the Sandbox was made with, {self.limits.file_bytes}, "
+                f"got {limits.file_bytes}"
+            )
+        return limits or self.limits
 
     def _twice(self, attempt: Callable[[Worker], Outcome]) -> Outcome:
         """Once more where the first try met a dying sandbox."""
@@ -186,15 +211,13 @@ class Sandbox:
 
     def _give_back(self, worker: Worker, alive: bool) -> None:
         """A session has ended."""
-        if alive:
-            self._keep(worker)
-        else:
-            self._kill(worker)
-        self._free.release()
-
-    def _drop(self, worker: Worker) -> None:
-        self._kill(worker)
-        self._free.release()
+        try:
+            if alive:
+                self._keep(worker)
+            else:
+                self._kill(worker)
+        finally:
+            self._free.release()
 
 
 class AsyncSandbox:
@@ -214,6 +237,12 @@ class AsyncSandbox:
     async def close(self) -> None:
         """As `Sandbox.close`."""
         await asyncio.to_thread(self.sandbox.close)
+
+
+def _cause(death: BaseException, limits: Limits) -> str:
+    if isinstance(death, OutOfMemory):
+        return f"its memory was used up at once, memory_bytes={limits.memory_bytes}"
+    return f"the sandbox died: {death}"
 
 
 def _run_once(worker: Worker, header: dict[str, Any], body: bytes, limits: Limits, host: Host) -> Outcome:

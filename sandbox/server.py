@@ -109,9 +109,8 @@ class Server:
             try:
                 answer, parts = operations[order["op"]]({**order, "limits": self.limits}, body)
             except OSError as error:
-                if error.errno in OURS:
-                    raise
-                answer, parts = {"status": "broken", "error": f"{type(error).__name__}: {error}"}, []
+                ours = error.errno in OURS or order["op"] == "open"
+                answer, parts = {"status": "failed" if ours else "broken", "error": _named(error)}, []
             send_parts(self.host, json.dumps({"op": "done", **answer}).encode(), parts)
             if order["op"] == "reset":
                 return
@@ -173,6 +172,10 @@ class Server:
                 os.waitpid(-1, 0)
         except ChildProcessError:  # the rule: a process of the namespace is a child of ours, or a descendant of one
             return
+
+
+def _named(error: OSError) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _kill_the_rest() -> None:

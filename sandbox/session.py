@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from sparring.sandbox.border import outcome_of, require_inside, source_bytes
+from sparring.sandbox.border import file_parts, outcome_of, require_bytes, require_inside, source_bytes
 from sparring.sandbox.types import Answer, Limits, Outcome, SessionEnded
 from sparring.sandbox.wire import encode_value
 from sparring.sandbox.worker import Died, Host, OutOfMemory, Worker
@@ -110,6 +110,8 @@ class Session:
         args: plain values. A call that dies or hangs takes the branch with it: later calls answer as it did.
         Raises SessionEnded, ValueError.
         """
+        if not isinstance(function, str):
+            raise ValueError(f"function must be a name, got {function!r}")
         arguments = json.dumps(encode_value(list(args))).encode()
         fate = self._fate or self._tree.fate
         if fate is not None:
@@ -140,14 +142,17 @@ class Session:
         return Session(self._tree, self._node)
 
     def put(self, path: str, data: bytes) -> None:
-        """Write a file into the branch's /work."""
-        require_inside(path)
-        if len(data) > self._tree.limits.file_bytes:
-            raise ValueError(f"a file must be at most file_bytes={self._tree.limits.file_bytes}, got {len(data)}")
+        """Write a file into the branch's /work.
+
+        Raises ValueError for a path or data that no branch could have, OSError for what this one has no place for.
+        """
+        file_parts({path: require_bytes("data", data)}, b"", self._tree.limits)
         refused = self._own_node()
         if refused is not None:
             raise OSError(f"{path} cannot be written into this branch: {refused.error}")
-        self._ask({"op": "put", "node": self._node, "path": path}, data)
+        answer, _ = self._ask({"op": "put", "node": self._node, "path": path}, data)
+        if answer["status"] == "refused":
+            raise OSError(f"{path} cannot be written into this branch: {answer['error']}")
 
     def get(self, path: str) -> bytes:
         """Read a regular file of the branch's /work. Raises FileNotFoundError with what was found instead."""
@@ -199,13 +204,13 @@ class Session:
             return
         if any(tree.holders.values()):
             if not tree.holders[self._node]:
-                with contextlib.suppress(Ruined):
+                with contextlib.suppress(SessionEnded):
                     tree.ask({"op": "drop", "node": self._node})
             return
         try:
             answer, _ = tree.worker.request({"op": "reset"}, b"", tree.limits, {})
             tree.end(f"the session is over: {reason}", alive=bool(answer["clean"]))
-        except Died:
+        except (Died, OutOfMemory):
             tree.end(f"the session is over: {reason}", alive=False)
 
 

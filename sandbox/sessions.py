@@ -6,14 +6,17 @@ whoever runs can always lie at the same place, and those of the others under a n
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import time
 from _socket import socket, socketpair
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparring.sandbox.box import BOX, NOW, collect, copied, remove_tree, write_files
+from sparring.sandbox.box import BOX, NOW, collect, copied, create, remove_tree, write_all
+from sparring.sandbox.node import USED_UP as WHY_USED_UP
 from sparring.sandbox.node import Node
 from sparring.sandbox.program import CONTROL, become, close_the_rest, die, prepare
 from sparring.sandbox.watched import (
@@ -21,6 +24,7 @@ from sparring.sandbox.watched import (
     Ask,
     Report,
     Watched,
+    can_open,
     children,
     kill,
     oom_kills,
@@ -35,6 +39,12 @@ PID, WAITED = (re.compile(b'{"%s": ([0-9]{1,9})}' % name) for name in (b"pid", b
 READY = re.compile(b'{"ready": true}')
 MAX_REPLY = 1 << 16
 NO_ANSWER = b'{"refusal": "the session\'s interpreter does not answer"}'
+NO_DESCRIPTORS = b'{"refusal": "the sandbox can open no further files, of which every branch takes one: close some"}'
+USED_UP = json.dumps({"refusal": WHY_USED_UP}).encode()
+PATIENCE, PAUSE = 0.5, 0.005
+"""Seconds that nodes which were ended have to be gone, and between two looks."""
+SPARE = 16
+"""Descriptors of this process that have to be free before a cell begins: for a branch, its streams, its files."""
 NO_ROOM = b'{"refusal": "its files do not fit twice into file_bytes, and a branch has its own copy"}'
 
 
@@ -70,6 +80,8 @@ class Sessions:
         self.branches: dict[int, Branch] = {}
         self.active: int | None = None
         self.count = 0
+        self.some_ended = False
+        """Since a fork was last refused: they may have made room."""
 
     def open(self, header: dict[str, Any], body: memoryview) -> Report:
         """The first node of a session: a fork of this interpreter that has run nothing yet."""
@@ -94,12 +106,13 @@ class Sessions:
         """Fork a node and run a cell in the child. A child that dies takes nothing with it."""
         parent = self.branches[header["node"]]
         self._hide()
+        if not can_open(SPARE, self.null):
+            return self._refuse(parent, NO_DESCRIPTORS)
         if not copied(parent.hidden):
             return self._refuse(parent, NO_ROOM)
         here, there = socketpair()
         here.settimeout(5.0)
-        fork = {"op": "fork", "branch": header["branch"], "place": parent.hidden}
-        answer = self._asked(parent, fork, there.fileno())
+        answer = self._forked(parent, header["branch"], there.fileno())
         there.close()
         forked = PID.fullmatch(answer)
         if forked is None or int(forked[1]) < 2:
@@ -163,6 +176,22 @@ class Sessions:
         status = int(waited[1]) if waited else FAILED
         return status if status < 1 << 16 and (os.WIFEXITED(status) or os.WIFSIGNALED(status)) else FAILED
 
+    def _forked(self, parent: Branch, branch: bool, descriptor: int) -> memoryview:
+        """A node's answer to being forked. Nodes that were ended count until they are reaped, which takes a while."""
+        question = {"op": "fork", "branch": branch, "place": parent.hidden}
+        until = time.monotonic() + PATIENCE
+        answer = self._asked(parent, question, descriptor)
+        while answer == USED_UP and self.some_ended and time.monotonic() < until:
+            for other in self.branches.values():
+                with contextlib.suppress(OSError):
+                    other.send({"op": "tidy"}, [self.null])
+            while reaped():
+                pass
+            time.sleep(PAUSE)
+            answer = self._asked(parent, question, descriptor)
+        self.some_ended = self.some_ended and answer != USED_UP
+        return answer
+
     def _asked(self, branch: Branch, question: dict[str, Any], descriptor: int) -> memoryview:
         try:
             branch.send(question, [descriptor])
@@ -202,7 +231,14 @@ class Sessions:
         """Write a file into a node's folder."""
         self._hide()
         self._show(header["node"])
-        write_files([header["path"]], [body])
+        try:
+            descriptor = create(header["path"])
+            try:
+                write_all(descriptor, body)
+            finally:
+                os.close(descriptor)
+        except OSError as error:  # what lies there already, or no room: the session goes on
+            return {"status": "refused", "error": error.strerror}, []
         return {"status": "ok"}, []
 
     def get(self, header: dict[str, Any], body: memoryview) -> Report:
@@ -229,6 +265,7 @@ class Sessions:
         if branch is None:
             return
         branch.kill()
+        self.some_ended = True
         remove_tree(NOW if self.active == number else branch.hidden)
         if self.active == number:
             self.active = None

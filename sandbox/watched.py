@@ -244,6 +244,17 @@ def wait(pid: int) -> int:
         return FAILED
 
 
+def can_open(count: int, descriptor: int) -> bool:
+    """Whether this process may open so many further descriptors; tried with copies of one."""
+    opened: list[int] = []
+    with contextlib.suppress(OSError):
+        while len(opened) < count:
+            opened.append(os.dup(descriptor))
+    for copy in opened:
+        os.close(copy)
+    return len(opened) == count
+
+
 def children() -> list[int]:
     """Our children, by the kernel's word."""
     with open(f"/proc/self/task/{os.getpid()}/children") as file:

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import resource
 import socket
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from sparring.sandbox import rootfs
 from sparring.sandbox.defences import Defences
 from sparring.sandbox.types import Limits, SandboxUnavailable, ToolError
-from sparring.sandbox.wire import MAX_ANSWER, Closed, decode_value, encode_value, receive_frame, send_frame, send_order
+from sparring.sandbox.wire import (
+    MAX_ANSWER,
+    MAX_HEADER,
+    Closed,
+    decode_value,
+    encode_value,
+    receive_frame,
+    send_frame,
+    send_order,
+)
 
 GRACE_SECONDS = 5.0
 """How much later than the program's own limit an answer may come before the sandbox counts as dead."""
-MAX_HEADER = 2**20
 Host = Mapping[str, Callable[..., Any]]
 
 
@@ -69,6 +79,7 @@ class Worker:
 
     def __init__(self, channel: socket.socket, box: Box, defences: Defences) -> None:
         self.channel, self.box, self.defences = channel, box, defences
+        self._end = weakref.finalize(self, _end, box, os.getpid())
         self.runs = self.calls = 0
         self.value: Any = None
         self.limits: tuple[Limits, bool] | None = None
@@ -110,6 +121,8 @@ class Worker:
                 send_order(self.channel, order, reply)
         answer["value"], self.value = self.value, None
         self.clean = bool(answer.get("clean", True))
+        if answer.get("status") == "failed":
+            raise Died(str(answer.get("error")))
         if answer.get("status") in ("signal", "nonzero") and self.box.oom_kills() > ooms:
             answer["status"] = "memory"
         return answer, data
@@ -160,9 +173,15 @@ class Worker:
             return {"error": f"{name}: {error}"}
 
     def kill(self) -> None:
-        """End it, with all that is inside."""
+        """End it, with all that is inside. So does whoever drops the last reference to it."""
         self.channel.close()
-        self.box.kill()
+        self._end()
+
+
+def _end(box: Box, owner: int) -> None:
+    """End a box; a fork of its owner has a copy of everything, and must not."""
+    if os.getpid() == owner:
+        box.kill()
 
 
 def start_worker(

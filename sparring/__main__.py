@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from sparring import __version__, registry, terminal, words
-from sparring.interrupts import EXIT_INTERRUPTED, handling, interrupt, saying_what_is_kept, stop_after_update
+from sparring.interrupts import EXIT_INTERRUPTED, saying_what_is_kept, sigterm_as_ctrl_c, stop_after_update
 from sparring.scoreboard.store import DamagedStore, Store, StoreVersionError
 from sparring.types import Episode
 
@@ -295,7 +295,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        with handling(interrupt):
+        with sigterm_as_ctrl_c():
             return _command(argv)
     except SystemExit as end:
         return int(end.code or 0)

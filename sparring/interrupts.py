@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,19 +41,27 @@ def saying_what_is_kept(store: Path | None) -> Iterator[None]:
 
 
 @contextmanager
-def handling(handler: Callable[[int, Any], None]) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM call the handler, where this is the thread that may."""
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does: an event loop ends at its next step, other code where it stands.
+
+    Python's own handling of Ctrl-C is left as it is. An error that is raised anywhere inside an event loop can leave
+    tasks that nobody wakes any more.
+    """
+    with handling(lambda number, frame: signal.raise_signal(signal.SIGINT), (signal.SIGTERM,)):
+        yield
+
+
+@contextmanager
+def handling(
+    handler: Callable[[int, Any], None], signals: Sequence[int] = (signal.SIGINT, signal.SIGTERM)
+) -> Iterator[None]:
+    """Handle signals so, where this is the thread that may."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handler) for number in signals}
     try:
         yield
     finally:
         for number, earlier in before.items():
             signal.signal(number, earlier)
-
-
-def interrupt(number: int, frame: object) -> None:
-    """At once, wherever it stands: what is worth keeping is on disk already."""
-    raise KeyboardInterrupt

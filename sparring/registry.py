@@ -1,7 +1,8 @@
 """Names for environments, agents and training methods: one decorator adds one, everything else finds it by name.
 
 Looking a name up imports the folder that registers it (and every distribution with an entry point of the same
-group), so a new file is enough and `import sparring` stays light.
+group), so a new file is enough and `import sparring` stays light. A distribution that fails is left out with a warning;
+a module of ours that fails to import is an error.
 """
 
 from __future__ import annotations
@@ -11,12 +12,23 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from sparring.specs import ARGUMENT, parse_spec, typed_options
+
+NAME = re.compile(r"[^\s,\[\]]+")
+left_out: list[str] = []
+"""What was left out of the registries: a plug-in's distribution and what went wrong, one line each."""
+_sources = [""]
+"""The plug-in whose import is registering names, the innermost last; "" for a module of ours or of the caller."""
 
 
 class UnknownName(KeyError):
@@ -56,7 +68,9 @@ class Registry:
     def __init__(self, kind: str, group: str) -> None:
         self.kind, self.group = kind, group
         self._rows: dict[str, Row] = {}
-        self._loaded = False
+        self._plugins: dict[str, str] = {}
+        """The plug-ins that registered rows, by the rows' names."""
+        self._loaded = self._loading = False
 
     def register(self, name: str, **row: Any) -> Callable[[Any], Any]:
         """Class or function decorator; a name that is taken raises ValueError naming both owners."""
@@ -69,13 +83,17 @@ class Registry:
         return add
 
     def add(self, row: Row) -> None:
-        """Add a row without the decorator."""
-        taken = self._rows.get(row.name)
-        if taken is not None and _identity(taken.build) != _identity(row.build):
+        """Add a row without the decorator. Raises ValueError for one that nobody could use, or a name that is taken."""
+        _require_usable(self.kind, row)
+        taken, plugin = self._rows.get(row.name), _sources[-1]
+        of_another = bool(plugin) and self._plugins.get(row.name, "") != plugin
+        if taken is not None and (of_another or _owner(taken.build) != _owner(row.build)):
             raise ValueError(
                 f"{self.kind} {row.name!r} is registered twice: by {_owner(taken.build)} and by {_owner(row.build)}"
             )
         self._rows[row.name] = row
+        if plugin:
+            self._plugins[row.name] = plugin
 
     def row(self, name: str) -> Row:
         """The row of a name. Raises UnknownName with the nearest names."""
@@ -94,13 +112,33 @@ class Registry:
         return iter([self._rows[name] for name in sorted(self._rows)])
 
     def load(self) -> None:
-        """Import every module that registers rows, once."""
+        """Import every module that registers rows, once; where one of ours fails, the next call tries again."""
         if self._loaded:
             return
-        self._loaded = True
-        import_submodules(self.group)
-        for point in entry_points(group=self.group):
-            point.load()
+        importlib.import_module(self.group)  # `sparring.envs` asks for all rows itself while it is imported
+        if self._loaded or self._loading:
+            return
+        self._loading = True
+        try:
+            with _registering(""):
+                import_submodules(self.group)
+            for point in sorted(entry_points(group=self.group)):
+                _load_plugin(point)
+            self._loaded = True
+        finally:
+            self._loading = False
+
+    def leave_out(self, name: str, error: Exception) -> None:
+        """Take out a plug-in's row that came to nothing, with a warning. Raises the error where it is no plug-in's."""
+        if name not in self._plugins:
+            raise error
+        _warn(self._plugins[name], error)
+        del self._rows[name], self._plugins[name]
+
+    def forget(self, plugin: str) -> None:
+        """Take out what a plug-in has registered."""
+        for name in [name for name, source in self._plugins.items() if source == plugin]:
+            del self._rows[name], self._plugins[name]
 
 
 envs = Registry("environment", "sparring.envs")
@@ -140,6 +178,50 @@ def import_submodules(package_name: str) -> None:
             importlib.import_module(module.name)
 
 
+def _load_plugin(point: EntryPoint) -> None:
+    """Import what an entry point names. What breaks, by whatever exception, leaves no name and no module behind."""
+    plugin, before = f"{_named(point.dist)} ({point.value})", set(sys.modules)
+    try:
+        with _registering(plugin):
+            point.load()
+    except BaseException as error:  # SystemExit and worse included
+        for registry in (envs, agents, trainers):
+            registry.forget(plugin)
+        package = point.value.partition(":")[0].partition(".")[0]
+        for name in [name for name in sys.modules.keys() - before if name.partition(".")[0] == package]:
+            del sys.modules[name]
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        _warn(plugin, error)
+
+
+@contextmanager
+def _registering(plugin: str) -> Iterator[None]:
+    _sources.append(plugin)
+    try:
+        yield
+    finally:
+        _sources.pop()
+
+
+def _named(distribution: Any) -> str:
+    try:
+        if distribution.name:
+            return f"{distribution.name} {distribution.version}"
+    except Exception:  # noqa: BLE001, S110  (its metadata are missing or damaged)
+        pass
+    return str(getattr(distribution, "_path", "of an unknown distribution"))
+
+
+def _warn(plugin: str, error: BaseException) -> None:
+    """Say once, in one line, what is left out."""
+    said = " ".join(traceback.format_exception_only(error)[-1].split())
+    line = f"the plug-in {plugin} is left out: {said[:300]}"
+    if line not in left_out:
+        left_out.append(line)
+        warnings.warn_explicit(line, RuntimeWarning, "sparring", 1)
+
+
 def unknown(kind: str, name: str, known: Any) -> str:
     """The one sentence for an unknown name: the nearest right ones, or all of them when none is near."""
     names = sorted(known)
@@ -168,5 +250,30 @@ def _owner(build: Any) -> str:
     return f"{getattr(build, '__module__', '?')}.{getattr(build, '__qualname__', build)}"
 
 
-def _identity(build: Any) -> str:
-    return _owner(build)
+def _require_usable(kind: str, row: Row) -> None:
+    """Raises ValueError for what is no row, or a row of values that make every list of names fail."""
+    if not isinstance(row, Row):
+        raise ValueError(f"{kind}: a Row must be added, got {row!r}")
+    rules = {
+        "name": (isinstance(row.name, str) and bool(NAME.fullmatch(row.name)), "text without blanks, commas, brackets"),
+        "build": (callable(row.build), "callable"),
+        "family": (isinstance(row.family, str), "text"),
+        "summary": (isinstance(row.summary, str), "text"),
+        "seats": (type(row.seats) is int and row.seats >= 1, "a whole number >= 1"),
+        "skills": (_are_texts(row.skills), "a tuple of texts"),
+        "extra": (row.extra is None or isinstance(row.extra, str), "text or None"),
+        "kwargs": (isinstance(row.kwargs, Mapping), "a mapping"),
+        "version": (isinstance(row.version, str), "text"),
+        "reward_range": (row.reward_range is None or _is_range(row.reward_range), "(least, most) or None"),
+    }
+    for name, (held, rule) in rules.items():
+        if not held:
+            raise ValueError(f"{kind} {row.name!r}: {name} must be {rule}, got {getattr(row, name)!r}")
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, tuple | list) and all(isinstance(item, str) for item in value)
+
+
+def _is_range(value: Sequence[Any]) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(end, int | float) for end in value)

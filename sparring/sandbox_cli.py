@@ -65,10 +65,8 @@ def run(
 def _test(sandbox: Sandbox, code: str, tests: Path, function: str) -> tuple[int, int, list[str]]:
     """Cases passed, cases, and why the others did not."""
     if tests.suffix == ".json":
-        cases = json_module.loads(tests.read_text())
-        if not isinstance(cases, list) or not all(isinstance(case, list) and len(case) == 2 for case in cases):
-            raise ValueError(f"{tests} must hold [[arguments, expected], ...]")
-        verdicts = grade_calls(sandbox, code, function, [(args, expected) for args, expected in cases])
+        cases = _cases(tests)
+        verdicts = grade_calls(sandbox, code, function, cases)
         failed = [f"case {at}: {verdict.reason}" for at, verdict in enumerate(verdicts) if not verdict.passed]
         return len(cases) - len(failed), len(cases), failed
     namespace: dict[str, Any] = {"__name__": "tests", "__file__": str(tests)}
@@ -84,6 +82,18 @@ def _test(sandbox: Sandbox, code: str, tests: Path, function: str) -> tuple[int,
         except Exception as error:  # noqa: BLE001  (a check says no by raising, whatever it raises)
             return 0, 1, [f"{type(error).__name__}: {error}"]
     return 1, 1, []
+
+
+def _cases(tests: Path) -> list[tuple[list[Any], Any]]:
+    """(arguments, expected) of a file. Raises ValueError for another shape, and for no case at all."""
+    cases = json_module.loads(tests.read_text())
+    if not isinstance(cases, list) or not all(
+        isinstance(case, list) and len(case) == 2 and isinstance(case[0], list) for case in cases
+    ):
+        raise ValueError(f"{tests} must hold [[arguments, expected], ...], arguments being a list")
+    if not cases:
+        raise ValueError(f"{tests} must hold at least one case: with no tests there is nothing to pass")
+    return [(args, expected) for args, expected in cases]
 
 
 def _show(outcome: Outcome, json: bool) -> None:

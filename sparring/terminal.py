@@ -89,7 +89,7 @@ def show_envs(rows: Sequence[registry.Row], json: bool) -> None:
         return
     table = table_of("environment", "family", "seats", "what it is")
     for row in rows:
-        table.add_row(row.name, row.family, str(row.seats), escape(row.summary))
+        table.add_row(row.name, escape(row.family), str(row.seats), escape(row.summary))
     out.print(table)
 
 
@@ -97,7 +97,7 @@ def show_methods(rows: Sequence[registry.Row]) -> None:
     """The training methods."""
     table = table_of("method", "family", "what it is", "help")
     for row in rows:
-        table.add_row(row.name, row.family, escape(row.summary), f"sparring train {row.name} --help")
+        table.add_row(row.name, escape(row.family), escape(row.summary), f"sparring train {row.name} --help")
     out.print(table)
 
 

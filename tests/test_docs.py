@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import doctest
 import io
-import json
 import os
 import re
 import shlex
@@ -28,16 +27,9 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLE = re.compile(r"^```python\n(.*?)^```$(?:\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 CODE_NAME = re.compile(r"`([\w/]+\.py)(?:: ([\w.]+))?")
-RUN_BLOCKS = """
-import contextlib, io, json, sys
-space, outputs = {"__name__": "__main__"}, []
-for block in json.load(sys.stdin):
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(block, "<docs>", "exec", dont_inherit=True), space)
-    outputs.append(printed.getvalue())
-print(json.dumps(outputs))
-"""
+FILE_NAME = re.compile(r"# ([\w/]+\.py)\n")
+"""The first line of a block that the page tells its reader to save."""
+LOADS_TORCH = re.compile(r"TransformersModel|sparring\.trainers|\"nano\"|\"smollm2\"|cloning")
 
 
 def fences(document: Path) -> list[tuple[str, str]]:
@@ -87,29 +79,23 @@ def help_of(name: str) -> str:
     return printed.getvalue() if code == 0 else ""
 
 
-def run_blocks(blocks: list[str], folder: Path) -> list[str]:
-    """What each block prints; they run one after another in one fresh process."""
-    done = subprocess.run(
-        [sys.executable, "-c", RUN_BLOCKS],
-        input=json.dumps(blocks),
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    outputs: list[str] = json.loads(done.stdout.splitlines()[-1])
-    return outputs
-
-
-def pages_with_code() -> Iterator[object]:
-    """Documents with Python; those that load a language model are slow."""
+def blocks() -> list[object]:
+    """(document, Python block, output shown) for every block; those that load a language model are slow."""
+    found: list[object] = []
     for page in DOCUMENTS:
-        code = "".join(block for block, _ in examples(page))
-        loads_a_model = '"nano"' in code or '"smollm2"' in code
-        if code:
-            yield pytest.param(page, id=page.stem, marks=[pytest.mark.slow] if loads_a_model else [])
+        for number, (block, expected) in enumerate(examples(page), 1):
+            marks = [pytest.mark.slow] if LOADS_TORCH.search(block) else []
+            found.append(pytest.param(page, block, expected, id=f"{page.stem}-{number}", marks=marks))
+    return found
+
+
+def save_files(page: Path, folder: Path) -> None:
+    """Do what the page tells its reader: save the blocks that begin with the name of a file."""
+    for block, _ in examples(page):
+        if name := FILE_NAME.match(block):
+            path = folder / name[1]
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(block)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
@@ -123,12 +109,19 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(document: Path) -> No
         assert not anchor or anchor in anchors(target), f"{document.name}: {link} leads to no heading"
 
 
-@pytest.mark.parametrize("page", pages_with_code())
-def test_the_code_of_a_page_runs_and_prints_what_the_page_shows(page: Path, tmp_path: Path) -> None:
-    blocks = examples(page)
-    for (block, expected), printed in zip(blocks, run_blocks([code for code, _ in blocks], tmp_path), strict=True):
-        matches = doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS)
-        assert matches or not expected, f"{page.name} shows\n{expected}\nbut\n{block}\nprints\n{printed}"
+@pytest.mark.parametrize(("page", "block", "expected"), blocks())
+def test_a_block_runs_by_itself_and_prints_what_the_page_shows(
+    page: Path, block: str, expected: str, tmp_path: Path
+) -> None:
+    save_files(page, tmp_path)
+    script = tmp_path / "copied.py"
+    script.write_text(block)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, script.name]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{page.name} shows\n{block}\nwhich fails with\n{done.stderr}"
+    matches = doctest.OutputChecker().check_output(expected, done.stdout, doctest.ELLIPSIS)
+    assert matches or not expected, f"{page.name} shows\n{expected}\nbut\n{block}\nprints\n{done.stdout}"
 
 
 @pytest.mark.parametrize("name", sorted({subcommand(command) for _, command in commands()}))
