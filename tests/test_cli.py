@@ -151,7 +151,7 @@ def test_a_misspelt_word_is_answered_with_the_nearest(refused, tmp_path, monkeyp
     ("words", "rule"),
     [
         (["play", "KuhnPoker", "--agents", "random"], f"{KUHN} has 2 seats (player_0, player_1), got 1 agents"),
-        (["play", "KuhnPoker", "--agents", "random,random,random"], "got 3 agents"),
+        (["play", "KuhnPoker", "--agents", "random,cfr,random"], "'random' is named twice"),
         (["play", "KuhnPoker", "--agents", "constant,random"], "agent 'constant' needs an argument after a colon"),
         (["play", "KuhnPoker", "--agents", "random:2,random"], "agent 'random' takes no argument, got 'random:2'"),
         (["play", "KuhnPoker", "--episodes", "0"], "episodes must be >= 1, got 0"),
@@ -217,7 +217,7 @@ def test_play_prints_a_table_and_the_seed_decides_it(capsys):
     for seed in ("1", "1", "2"):
         assert main(["play", "KuhnPoker", "--agents", "cfr,random", "--episodes", "30", "--seed", seed]) == 0
         tables.append(capsys.readouterr().out)
-    assert "win rate" in tables[0]
+    assert "reward (95 % interval)" in tables[0]
     assert tables[0] == tables[1] != tables[2]
 
 
