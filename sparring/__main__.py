@@ -10,6 +10,7 @@ import importlib
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -313,7 +314,8 @@ def main(argv: list[str] | None = None) -> int:
 def _nested(name: str, argv: list[str]) -> int:
     """Run the command line of `sparring/NAME_cli.py`."""
     module = importlib.import_module(f"sparring.{name}_cli")
-    return int(module.app.cli(prog=f"sparring {name}", args=argv or ["--help"]) or 0)
+    prepare: Callable[[list[str]], list[str]] = getattr(module, "prepare", list)
+    return int(module.app.cli(prog=f"sparring {name}", args=prepare(argv) or ["--help"]) or 0)
 
 
 def _command(argv: list[str]) -> int:

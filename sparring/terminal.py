@@ -39,6 +39,18 @@ def say(text: str, quiet: bool = False) -> None:
         out.print(_printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
+def note(text: str) -> None:
+    """A line for people on stderr: what is no part of the output."""
+    err.print(_printable(text), markup=False, highlight=False, soft_wrap=True)
+
+
+def pass_on(stdout: str, stderr: str) -> None:
+    """What a program wrote, on the streams it wrote it to; where a person looks, it cannot steer the terminal."""
+    for stream, text in ((sys.stdout, stdout), (sys.stderr, stderr)):
+        stream.write(_printable(text) if stream.isatty() else text.encode("utf-8", "replace").decode())
+        stream.flush()
+
+
 def complain(text: str) -> None:
     """A line on stderr."""
     err.print(f"[bold red]sparring:[/] {escape(_printable(text))}", highlight=False, soft_wrap=True)
