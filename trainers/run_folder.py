@@ -166,7 +166,10 @@ class RunFolder:
 
         def write(folder: Path) -> None:
             save_weights(folder / "weights.safetensors", weights)
-            torch.save(dict(state), folder / "state.pt")
+            try:
+                torch.save(dict(state), folder / "state.pt")
+            except RuntimeError as error:  # torch's word for a file that cannot be written
+                raise OSError(f"{folder / 'state.pt'} cannot be written, is the disk full? ({error})") from error
 
         target = self.checkpoints / f"update-{update:06d}"
         if target == self._current and target.is_dir():

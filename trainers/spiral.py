@@ -67,6 +67,11 @@ class Spiral:
         require_usable(config)
         self.config, self.folder, self.schedule = config, folder, Schedule.of(config.steps)
         self.model = TransformersModel(config.model, device=config.device, seed=config.seed)
+        if config.decoding == "free" and config.max_new_tokens >= self.model.context:
+            raise ValueError(
+                f"max_new_tokens must be below the context of {config.model}, {self.model.context} tokens, "
+                f"got {config.max_new_tokens}"
+            )
         self.learner = Learner(self.model, learner_config(config, self.model))
         self.baselines = RoleBaselines(config.baseline_decay)
         self.league = League(folder.checkpoints / "league", config.league_size)
