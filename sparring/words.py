@@ -35,6 +35,8 @@ def agent(spec: str) -> Any:
     """The agent of a spec, or the best checkpoint of a run folder. Raises UnknownName, ValueError."""
     if (Path(spec) / "config.json").is_file():
         return agent_of_run(Path(spec))
+    if ("/" in spec and ":" not in spec) or Path(spec).is_dir():
+        raise ValueError(f"{spec!r} is neither an agent nor a run folder: it has no config.json")
     player = registry.make_agent(spec)
     if parse_spec(spec).options:
         player.name = spec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,3 +82,9 @@ def test_only_what_text_can_say_is_an_option() -> None:
 def test_agents_with_options_are_told_apart_by_name() -> None:
     names = [player.name for player in words.agents("nano,nano:temperature=0.5,nano")]
     assert names == ["nano", "nano:temperature=0.5", "nano"]
+
+
+def test_a_folder_that_is_no_run_is_named_as_such(tmp_path: Path) -> None:
+    for spec in (str(tmp_path), str(tmp_path / "nothing")):
+        with pytest.raises(ValueError, match="is neither an agent nor a run folder"):
+            words.agent(spec)
