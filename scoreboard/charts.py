@@ -86,6 +86,8 @@ class Chart:
 
 
 WIDE = Frame()
+PHONE = Frame(width=340, height=300, left=40, right=12, top=16, bottom=34)
+"""Names stand inside the plot."""
 SMALL = Frame(width=310, height=150, left=46, right=14, top=10, bottom=24)
 
 
@@ -113,7 +115,7 @@ def line_chart(
     y_scale = _Scale(low, high, frame.height - frame.bottom, frame.top)
     lines = tuple(_line(one, x_scale, y_scale) for one in drawn)
     small, whole = frame is SMALL, all(x == int(x) for x in xs)
-    x_ticks = nice_ticks(min(xs), max(xs), 3 if small else 8, least_step=1.0 if whole else 0.0)
+    x_ticks = nice_ticks(min(xs), max(xs), 8 if frame is WIDE else 3, least_step=1.0 if whole else 0.0)
     return Chart(
         title=title,
         frame=frame,

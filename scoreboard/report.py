@@ -18,7 +18,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from sparring.scoreboard.charts import fixed, number
+from sparring.scoreboard.charts import PHONE, fixed, number
 from sparring.scoreboard.names import env_words, is_won_or_lost, unit_of
 from sparring.scoreboard.output import require_output, write_whole
 from sparring.scoreboard.report_curves import learning_curves, main_curves, other_curves
@@ -80,6 +80,7 @@ def render(runs: Sequence[RunData]) -> str:
         facts=facts,
         comparison=comparison(runs),
         learning=learning_curves(runs),
+        learning_on_phones=learning_curves(runs, PHONE),
         curves=main_curves(runs),
         other_curves=other_curves(runs),
         standings=[(run, _most_played(run.standings)) for run in runs],

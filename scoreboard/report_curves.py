@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from sparring.scoreboard.charts import SMALL, Chart, Series, line_chart
+from sparring.scoreboard.charts import SMALL, WIDE, Chart, Frame, Series, line_chart
 from sparring.scoreboard.names import env_words, metric_words
 from sparring.scoreboard.run_data import RunData
 
@@ -15,7 +15,7 @@ SHARES = ("illegal_share",)
 MOST_OTHER_CURVES = 24
 
 
-def learning_curves(runs: Sequence[RunData]) -> list[Chart]:
+def learning_curves(runs: Sequence[RunData], frame: Frame = WIDE) -> list[Chart]:
     """NashConv by update, a chart for every game, its reference policies beside it."""
     charts = []
     for env_id in suffixes(runs, NASH) or suffixes(runs, AVERAGE):
@@ -26,7 +26,7 @@ def learning_curves(runs: Sequence[RunData]) -> list[Chart]:
             average = column(run, AVERAGE + env_id)
             series.append(Series(f"{name}league average", average, rank, dashed=True, run=rank))
         references = {name: value for run in runs for name, value in run.references.get(env_id, {}).items()}
-        charts.append(line_chart(f"NashConv in {env_words(env_id)}", series, references, zero_based=True))
+        charts.append(line_chart(f"NashConv in {env_words(env_id)}", series, references, frame, zero_based=True))
     return [chart for chart in charts if chart is not None]
 
 
@@ -76,6 +76,8 @@ def _small(title: str, runs: Sequence[RunData], key: str) -> Chart | None:
     A single run has a color for each line; several runs have a color each, and dashes after their first line.
     """
     series = []
+    if len(runs) > 1 and key.endswith("/"):
+        title = f"{title} (dashed: all but the first)"
     for rank, run in enumerate(runs):
         for place, part in enumerate(suffixes([run], key) if key.endswith("/") else [""]):
             points = column(run, key + part)

@@ -76,7 +76,9 @@ def state(run: RunData) -> str:
     steps, done = run.settings.get("steps"), run.metrics[-1].get("update") if run.metrics else None
     if not isinstance(steps, int) or not isinstance(done, int):
         return ""
-    return f"finished, {steps} updates" if done >= steps else f"not finished: {done + 1} of {steps} updates done"
+    if done < steps:
+        return f"not finished: {done + 1} of {steps} updates done"
+    return f"finished, {steps} update{'s' if steps > 1 else ''}"
 
 
 def duration(seconds: float) -> str:
@@ -105,17 +107,17 @@ def solved_verdict(run: RunData, env_id: str) -> str:
             *(["equilibrium 0"] if len(trivial) < len(references) else []),
         ]
     )
-    learned = _learned(first, best, trivial[bar] if bar else None)
     method = METHODS.get(str(run.config.get("method")), "")
-    by = f" by {method}" if method else ""
-    return f"{who} {learned} {game}{by}: NashConv {path}{later}{'; ' if beside else ''}{beside}."
+    what = f"{game} by {method}" if method else game
+    learned = _learned(what, first, best, trivial[bar] if bar else math.inf, bar)
+    return f"{who} {learned}: NashConv {path}{later}{'; ' if beside else ''}{beside}."
 
 
-def _learned(first: float, best: float, bar: float | None) -> str:
+def _learned(game: str, first: float, best: float, bar: float, name: str | None) -> str:
     """What may be said: a policy that is no better than one that never looks at its cards has not learned the game."""
     if best > 0.98 * first:
-        return "did not get better at"
-    return "learned" if bar is None or best < 0.95 * bar else "has got better at, but not yet learned,"
+        return f"did not get better at {game}"
+    return f"learned {game}" if best < 0.95 * bar else f"got better at {game}, but is no better than {name}"
 
 
 def played_verdict(run: RunData) -> str:

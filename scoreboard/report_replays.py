@@ -54,6 +54,11 @@ def _law_key(trajectory: Trajectory, turn: Turn) -> LawKey | None:
     return trajectory.policy, trajectory.sampling, turn.observation_hash, given, turn.legal_actions
 
 
+def _law(trajectory: Trajectory, turn: Turn, laws: Laws) -> Mapping[str, float] | None:
+    key = _law_key(trajectory, turn)
+    return None if key is None else laws.get(key)
+
+
 def _action_logprob(turn: Turn) -> float | None:
     logprobs = [segment.logprobs for segment in turn.segments if segment.kind == "generated"]
     if not logprobs or any(one is None for one in logprobs):

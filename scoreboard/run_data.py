@@ -44,7 +44,7 @@ Policy = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """A run or a store, ready to be shown. `references`, `policies`, `states` are computed by whoever has the agents."""
+    """A run or a store, ready to be shown. Whoever has the agents adds `references`, `policies` and `states`."""
 
     label: str
     path: Path

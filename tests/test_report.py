@@ -329,10 +329,10 @@ def test_the_filter_narrows_the_list(page: Page, report: Path) -> None:
 def test_the_learning_curve_tells_its_values(page: Page, report: Path) -> None:
     page.goto(report.as_uri())
     expect(page.locator(".tiles dd:not(.remark)")).to_have_text(["0.9", "0.5", "0.5", "0.4", "10", "5 %"])
-    expect(page.locator("#learning .reference text")).to_have_text(
+    expect(page.locator("#learning .wide .reference text")).to_have_text(
         ["uniform 0.9167", "always bet 0.6667", "equilibrium 0"]
     )
-    box = page.locator("#learning svg.chart").bounding_box()
+    box = page.locator("#learning .wide svg.chart").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.43, box["y"] + 40)
     expect(page.locator("#tip p")).to_have_text(["update 1", "last iterate0.7", "league average0.65"])
@@ -347,7 +347,7 @@ def test_without_scripts_everything_but_the_replays_can_be_read(browser: Browser
     page.goto(report.as_uri())
     expect(page.locator("noscript p").first).to_be_visible()
     expect(page.locator("#viewer")).to_be_hidden()
-    expect(page.locator("#learning svg.chart .line").first).to_be_visible()
+    expect(page.locator("#learning .wide svg.chart .line").first).to_be_visible()
     expect(page.locator(".standings tbody tr")).to_have_count(2)
     expect(page.locator(".policies tbody tr")).to_have_count(2)
     expect(page.locator("#check")).to_contain_text("sparring verify ")

@@ -78,7 +78,7 @@ class RunFolder:
     def write_config(
         self, method: str, config: Mapping[str, Any], schedule: Any = None, made_with: Mapping[str, Any] | None = None
     ) -> None:
-        """Write `config.json`. What the run was made with (`made_with.made_with`) is that of its start, if it has any."""
+        """Write `config.json`; `made_with` says what the run was started with, where that is known."""
         kept = {"schedule": schedule, "made_with": made_with}
         present = {name: value for name, value in kept.items() if value is not None}
         self.write_json("config.json", {"format": FORMAT, "method": method, "config": dict(config), **present})
