@@ -217,9 +217,14 @@ def _references(marks: Mapping[str, float], y_scale: _Scale) -> tuple[Reference,
     inside = {name: min(max(value, y_scale.low), y_scale.high) for name, value in marks.items()}
     heights = [y_scale(value) for value in inside.values()]
     return tuple(
-        Reference(name, height, label, number(value), _beyond(value, y_scale))
+        Reference(name, height, label, _plain(value), _beyond(value, y_scale))
         for (name, value), height, label in zip(marks.items(), heights, spread(heights, LABEL_GAP), strict=True)
     )
+
+
+def _plain(value: float) -> str:
+    """Like `number`, without powers of ten."""
+    return number(value) if value == 0 or abs(value) >= 0.001 else fixed(value, 4)
 
 
 def _beyond(value: float, scale: _Scale) -> str:
