@@ -24,9 +24,11 @@ class CrossTable:
     cells: Mapping[tuple[str, str], Estimate]
     """(agent, opponent) -> the agent's mean reward a game; pairs that never met are missing."""
     totals: Mapping[str, Estimate]
-    """The mean over all games against others; over all games of an agent that met nobody else."""
+    """The mean over all games against others; of an agent that met nobody else, what the first seat got."""
     broken_off: int = 0
     """Episodes that a fault ended; they are not counted."""
+    variant: str = ""
+    """The environment's settings, where the episodes have different ones."""
 
     @property
     def complete(self) -> bool:
@@ -39,12 +41,15 @@ Game = tuple[EpisodeRow, str]
 """A row and the seat from which it is told."""
 
 
-def cross_tables(rows: Iterable[EpisodeRow]) -> list[CrossTable]:
-    """One table an environment, in the order of their names."""
-    by_env: dict[str, list[EpisodeRow]] = {}
+def cross_tables(rows: Iterable[EpisodeRow], variants: Mapping[str, str] | None = None) -> list[CrossTable]:
+    """One table an environment, in the order of their names.
+
+    `variants`: episode id -> settings. Where an environment was played with several, each has its table.
+    """
+    games: dict[tuple[str, str], list[EpisodeRow]] = {}
     for row in rows:
-        by_env.setdefault(row.env_id, []).append(row)
-    return [_cross_table(env_id, by_env[env_id]) for env_id in sorted(by_env)]
+        games.setdefault((row.env_id, (variants or {}).get(row.id, "")), []).append(row)
+    return [_cross_table(env_id, variant, games[env_id, variant]) for env_id, variant in sorted(games)]
 
 
 def mean_reward(env_id: str, rewards: Sequence[float], tasks: Sequence[str]) -> Estimate:
@@ -56,7 +61,7 @@ def mean_reward(env_id: str, rewards: Sequence[float], tasks: Sequence[str]) -> 
     return clustered_mean(rewards, tasks) if bounds is None else bounded_mean(rewards, tasks, *bounds)
 
 
-def _cross_table(env_id: str, rows: Sequence[EpisodeRow]) -> CrossTable:
+def _cross_table(env_id: str, variant: str, rows: Sequence[EpisodeRow]) -> CrossTable:
     counted = [row for row in rows if row.status not in BROKEN_OFF]
     meetings: dict[tuple[str, str], list[Game]] = {}
     alone: dict[str, list[Game]] = {}
@@ -64,13 +69,16 @@ def _cross_table(env_id: str, rows: Sequence[EpisodeRow]) -> CrossTable:
     for row in counted:
         for seat, agent in row.agents.items():
             others = dict.fromkeys(other for other in row.agents.values() if other != agent)
-            (against_others if others else alone).setdefault(agent, []).append((row, seat))
+            if others:
+                against_others.setdefault(agent, []).append((row, seat))
+            elif seat == next(iter(row.agents)):
+                alone.setdefault(agent, []).append((row, seat))
             for other in others:
                 meetings.setdefault((agent, other), []).append((row, seat))
     agents = {agent for row in rows for agent in row.agents.values()}
     totals = {agent: _mean(env_id, against_others.get(agent) or alone.get(agent, [])) for agent in agents}
     cells = {pair: _mean(env_id, games) for pair, games in meetings.items()}
-    return CrossTable(env_id, tuple(_ranked(totals)), cells, totals, len(rows) - len(counted))
+    return CrossTable(env_id, tuple(_ranked(totals)), cells, totals, len(rows) - len(counted), variant)
 
 
 def _mean(env_id: str, games: Sequence[Game]) -> Estimate:

@@ -134,7 +134,7 @@ def played_verdict(run: RunData) -> str:
 
 
 def _leader(table: CrossTable) -> str:
-    game, unit = env_words(table.env_id), _unit_a_game(table)
+    game, unit = env_words(table.env_id) + (f" ({table.variant})" if table.variant else ""), _unit_a_game(table)
     counted = [agent for agent in table.agents if table.totals[agent].n]
     if not counted:
         return f"No game of {game} came to its end."

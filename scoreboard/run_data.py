@@ -13,7 +13,7 @@ from sparring.scoreboard.cross_table import BROKEN_OFF, CrossTable, cross_tables
 from sparring.scoreboard.records import DamagedEpisode, EpisodeRow
 from sparring.scoreboard.stats import Estimate, Outcomes, count_outcomes, rate
 from sparring.scoreboard.store import Store
-from sparring.types import Episode
+from sparring.types import Episode, canonical_json
 
 __all__ = ["BROKEN_OFF", "RunData", "Standing", "faults_of", "load_run", "standing", "standings"]
 
@@ -92,13 +92,15 @@ def load_run(path: Path, replays: int = 200) -> RunData:
     with Store(episodes) as store:
         rows = list(store.rows())
         shown, damaged = _sample(store, rows, replays)
+        bare = not config and not metrics
+        variants = _variants(store, shown) if bare else {}
         return RunData(
             label=path.name or str(path.resolve().name),
             path=path,
             config=config,
             metrics=metrics,
-            standings=standings(rows),
-            tables=() if config or metrics else cross_tables(rows),
+            standings=() if variants else standings(rows),
+            tables=cross_tables(rows, variants) if bare else (),
             replays=shown,
             damaged=damaged,
             episodes=len(rows),
@@ -211,6 +213,20 @@ def _sample(store: Store, rows: Sequence[EpisodeRow], most: int) -> tuple[list[E
         except DamagedEpisode as error:
             damaged.append(str(error))
     return shown, damaged
+
+
+def _variants(store: Store, shown: Sequence[Episode]) -> dict[str, str]:
+    """Episode id -> the environment's settings, for environments that were played with several; rows do not say it."""
+    several: dict[str, set[str]] = {}
+    for episode in shown:
+        several.setdefault(episode.env_id, set()).add(canonical_json(dict(episode.env_kwargs)))
+    if all(len(settings) < 2 for settings in several.values()):
+        return {}
+    return {
+        row.id: ", ".join(f"{name}={value}" for name, value in sorted(episode.env_kwargs.items())) or "default settings"
+        for row, episode in store.scan()
+        if isinstance(episode, Episode) and len(several.get(row.env_id, ())) > 1
+    }
 
 
 def _config(path: Path) -> dict[str, Any]:

@@ -98,6 +98,17 @@ def test_games_of_an_agent_against_itself_are_not_part_of_its_total() -> None:
     assert ("a", "a") not in table.cells
 
 
+def test_an_agent_that_met_only_itself_is_told_by_its_first_seat() -> None:
+    (table,) = cross_tables([row("a a", (2, -2), "1"), row("a a", (1, -1), "2")])
+    assert (table.totals["a"].value, table.totals["a"].n, table.cells) == (1.5, 2, {})
+
+
+def test_episodes_of_other_settings_have_a_table_of_their_own() -> None:
+    rows = [row("a b", (2, -2), "1"), row("a b", (-1, 1), "2")]
+    tables = cross_tables(rows, {rows[1].id: "game=nim"})
+    assert [(table.variant, table.totals["a"].value) for table in tables] == [("", 2.0), ("game=nim", -1.0)]
+
+
 def test_an_agent_alone_has_a_total_and_no_cell() -> None:
     (table,) = cross_tables([row("a", (0.5,), "1"), row("b", (1.0,), "1")])
     assert (table.agents, table.cells) == (("b", "a"), {})

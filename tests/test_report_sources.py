@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from sparring import registry
 from sparring.__main__ import main
 from sparring.rollout import Match, play
 from sparring.scoreboard.evaluate import load_for_report
-from sparring.scoreboard.report import render
+from sparring.scoreboard.report import load_run, render
 from sparring.scoreboard.store import Store
 from sparring.types import Observation, Policy, Reply
 
@@ -122,3 +123,17 @@ def test_agents_of_one_seat_stand_by_their_mean_reward(tmp_path: Path) -> None:
     page = render([load_for_report(tmp_path / "store")])
     assert tables(page) == ["Tool tasks"]
     assert "Mean reward an episode." in page
+
+
+def test_games_of_other_settings_have_a_table_of_their_own(tmp_path: Path) -> None:
+    players = {"player_0": registry.make_agent("random"), "player_1": registry.make_agent("random")}
+    options = [{"game": "nim"}, {"game": "tic_tac_toe"}, {"game": "nim"}]
+    matches = [Match(f"{n}", "sparring/OpenSpiel-v0", players, n, kwargs) for n, kwargs in enumerate(options)]
+    with Store(tmp_path / "store", "a") as store:
+        store.append(play(matches))
+    run = load_run(tmp_path / "store")
+    assert [(table.variant, table.totals["random"].n) for table in run.tables] == [
+        ("game=nim", 2),
+        ("game=tic_tac_toe", 1),
+    ]
+    assert tables(render([run])) == ["Open spiel, game=nim", "Open spiel, game=tic_tac_toe"]
