@@ -181,8 +181,8 @@ function written(turn) {
     const token = element("span", "token", visible(text));
     if (share !== null) {
       token.style.setProperty("--surprise", Math.round(45 * (1 - share)) + "%");
-      token.title = "probability " + percent(share) + (among ? ", chosen among " + among : "");
-      if (share < 0.9995) token.append(element("sub", "", percent(share)));
+      token.title = "probability " + percent(share) + (among ? ", chosen among " + among + " tokens" : "");
+      if (share < 0.9995) token.append(element("sub", "", percent(share) + (among ? " of " + among : "")));
     }
     return token;
   });

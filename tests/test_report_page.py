@@ -123,7 +123,7 @@ def test_the_whole_transcript_stands_on_the_page_with_its_probabilities(page: Pa
         re.compile(r"^You act first\. Betting so far: none\.\sYour card")
     )
     expect(turns.nth(0).locator(".chips li")).to_have_text(["check 50 %", "bet 50 %"])
-    expect(turns.nth(0).locator(".token")).to_have_text("check50 %")
+    expect(turns.nth(0).locator(".token")).to_have_text("check50 % of 2")
     expect(turns.nth(0).locator(".prompt pre")).not_to_be_visible()
     turns.nth(0).locator(".prompt summary").click()
     expect(turns.nth(0).locator(".prompt pre")).to_contain_text("Kuhn poker with the cards J, Q and K")
