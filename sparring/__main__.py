@@ -214,17 +214,17 @@ def data(
 def report(
     runs: tyro.conf.Positional[tuple[Path, ...]], /, output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
 ) -> None:
-    """Write one self-contained HTML page about one or more runs: curves, exact strength, replays.
+    """Write one self-contained HTML page about runs and stores: verdict, curves, cross-tables, policies, transcripts.
 
     Args:
-        runs: Run folders.
+        runs: Run folders, or stores (`sparring play --store`).
         output: The HTML file; new, or an earlier report.
     """
     from sparring.scoreboard.evaluate import load_for_report
     from sparring.scoreboard.report import build_report, require_report
 
     if not runs:
-        raise ValueError("name at least one run folder")
+        raise ValueError("name at least one run folder or store")
     require_report(output)
     with terminal.progress("reading runs", len(runs)) as advance:
         loaded = []

@@ -60,6 +60,8 @@ class Row:
     reward_range: tuple[float, float] | None = None
     """Of an environment: the least and the most that a seat can get in an episode, whatever the kwargs; None: unknown.
     The illegal rule "spiral" may go beyond. Intervals of mean rewards stay within it."""
+    unit: str = "reward"
+    """What an environment's rewards count, for people: chips."""
 
 
 class Registry:

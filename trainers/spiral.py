@@ -37,6 +37,7 @@ from sparring.trainers.cursor import cursor_of, require_stored
 from sparring.trainers.evaluation import Evaluator, episode_metrics, trained
 from sparring.trainers.league import League, frozen_seat
 from sparring.trainers.learner import Learner
+from sparring.trainers.made_with import made_with
 from sparring.trainers.run_folder import RunError, RunFolder
 from sparring.trainers.schedule import Schedule
 from sparring.trainers.settings import restore
@@ -90,7 +91,7 @@ class Spiral:
         folder = RunFolder(path)
         folder.require_free()
         run = cls(config, folder)
-        folder.create("spiral", asdict(config), run.schedule.to_json())
+        folder.create("spiral", asdict(config), run.schedule.to_json(), made_with(config.device))
         return run
 
     @classmethod
@@ -119,7 +120,7 @@ class Spiral:
         if run.config.steps > started.steps:
             run.schedule = run.schedule.stretched(run._last_played(), run.config.steps)
         folder.cut_metrics(run.done)
-        folder.write_config("spiral", asdict(run.config), run.schedule.to_json())
+        folder.write_config("spiral", asdict(run.config), run.schedule.to_json(), found.get("made_with"))
         return run
 
     def _last_played(self) -> int:
