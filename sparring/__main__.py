@@ -65,7 +65,9 @@ def play(
         store: Also record the episodes in this folder; what it holds already is not played again.
         json: Print JSON instead of a table.
     """
+    from sparring.scoreboard.cross_table import cross_tables
     from sparring.scoreboard.matches import play_matches, round_robin, standing_by_place, standings_by_agent
+    from sparring.scoreboard.records import row_of
 
     env_id, options = words.env(env)
     players = words.agents(agents)
@@ -87,6 +89,8 @@ def play(
     is_round_robin = len(players) > len(played[0].trajectories)
     standings = standings_by_agent(played, players) if is_round_robin else standing_by_place(played, players)
     terminal.show_matches(played, standings, json)
+    if is_round_robin and len(played[0].trajectories) == 2 and not json:
+        terminal.show_cross_table(cross_tables(map(row_of, played))[0])
     return EXIT_FAILED if any(episode.error for episode in played) else 0
 
 

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sparring import registry
+from sparring.scoreboard.cross_table import CrossTable
 from sparring.types import Episode, episode_to_dict
 
 DESCRIPTION = (
@@ -129,6 +130,16 @@ def show_matches(episodes: Sequence[Episode], rows: Sequence[Any], json: bool) -
         table.add_row(*map(escape, (name, str(row.reward.n), _signed(row.reward, 2), *contested)))
     out.print(table)
     _complain_of_faults(faults, len(episodes))
+
+
+def show_cross_table(table: CrossTable) -> None:
+    """What each agent earned a game against each other one: the row's agent against the column's."""
+    grid = table_of("", "mean reward against", *(str(place) for place, _ in enumerate(table.agents, start=1)))
+    for place, agent in enumerate(table.agents, start=1):
+        cells = [table.cells.get((agent, other)) for other in table.agents]
+        grid.add_row(str(place), escape(agent), *("." if cell is None else f"{cell.value:+.2f}" for cell in cells))
+    out.print()
+    out.print(grid)
 
 
 def show_evaluation(what: str, measured: Any, json: bool) -> None:

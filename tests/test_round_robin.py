@@ -45,6 +45,19 @@ def test_standings_count_all_games_of_an_agent_the_best_first() -> None:
     assert [row.reward.value for row in rows] == sorted((row.reward.value for row in rows), reverse=True)
 
 
+def test_the_cross_table_stands_below_and_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    agents = "cfr,random,constant:bet/call,constant:check/fold,nano,nano:temperature=0.5"
+    assert main(["play", "KuhnPoker", "--agents", agents, "--episodes", "10"]) == 0
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert max(map(len, lines)) <= 80
+    (top,) = [at for at, line in enumerate(lines) if "mean reward against" in line]
+    cells = [line.split()[2:] for line in lines[top + 1 : top + 7]]
+    assert [row[place] for place, row in enumerate(cells)] == ["."] * 6
+    for one in range(6):
+        for other in range(one):
+            assert float(cells[one][other]) == -float(cells[other][one])
+
+
 def test_an_agent_is_not_named_twice_in_a_round_robin(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["play", "KuhnPoker", "--agents", "random,cfr,random"]) == 2
     assert "'random' is named twice" in capsys.readouterr().err
