@@ -44,10 +44,17 @@ def saying_what_is_kept(store: Path | None) -> Iterator[None]:
 def sigterm_as_ctrl_c() -> Iterator[None]:
     """Let SIGTERM do what Ctrl-C does: an event loop ends at its next step, other code where it stands.
 
-    Python's own handling of Ctrl-C is left as it is. An error that is raised anywhere inside an event loop can leave
-    tasks that nobody wakes any more.
+    Python's own handling of Ctrl-C is left as it is: an error that is raised anywhere inside an event loop can leave
+    tasks that nobody wakes any more. Where Ctrl-C is ignored (a job in the background), SIGTERM still ends it.
     """
-    with handling(lambda number, frame: signal.raise_signal(signal.SIGINT), (signal.SIGTERM,)):
+
+    def end(number: int, frame: Any) -> None:
+        ctrl_c = signal.getsignal(signal.SIGINT)
+        if not callable(ctrl_c):
+            raise KeyboardInterrupt
+        ctrl_c(signal.SIGINT, frame)
+
+    with handling(end, (signal.SIGTERM,)):
         yield
 
 

@@ -363,7 +363,12 @@ else:
 @pytest.mark.parametrize("how", ["play", "generate"])
 def test_one_interrupt_ends_everything_at_once(serve, how):
     server = serve(raw=never)
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT, how], env=os.environ, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, how],
+        env=os.environ,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # it is ignored in the background
+    )
     try:
         waiting = time.monotonic() + 60
         while len(server.asked) < 16 and time.monotonic() < waiting:

@@ -136,6 +136,17 @@ def command(path: Path, *more: str) -> list[str]:
     return [sys.executable, "-P", "-m", "sparring", *words, *more]
 
 
+def start(path: Path, interrupts: signal.Handlers = signal.SIG_DFL) -> subprocess.Popen[str]:
+    """The command, with Ctrl-C as it is by default (it is ignored in jobs in the background), or as said."""
+    return subprocess.Popen(
+        command(path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, interrupts),
+    )
+
+
 def stored(path: Path) -> dict[str, str]:
     try:
         with Store(path) as store:
@@ -157,7 +168,7 @@ def test_signals_at_random_moments_lose_nothing_that_was_stored(
 ) -> None:
     path, moments, kept = tmp_path / "games", random.Random(0), {}
     for round in range(5):
-        process = subprocess.Popen(command(path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = start(path)
         wait_for_more(path, process, len(kept))
         time.sleep(moments.uniform(0.0, 0.05))
         before = stored(path)
@@ -177,3 +188,16 @@ def test_signals_at_random_moments_lose_nothing_that_was_stored(
     finished = stored(path)
     assert len(finished) == 16_000
     assert kept.items() <= finished.items()
+
+
+@pytest.mark.slow
+def test_sigterm_ends_a_job_in_the_background_that_ignores_ctrl_c(tmp_path: Path) -> None:
+    process = start(tmp_path / "games", signal.SIG_IGN)
+    wait_for_more(tmp_path / "games", process, 0)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert 0 < len(stored(tmp_path / "games")) < 16_000
