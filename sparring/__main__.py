@@ -17,18 +17,26 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from sparring import __version__, registry, terminal, words
+from sparring import __version__, registry, run_tables, terminal, training_view, words
 from sparring.interrupts import EXIT_INTERRUPTED, saying_what_is_kept, sigterm_as_ctrl_c, stop_after_update
+from sparring.scoreboard.runs import metrics_of
 from sparring.scoreboard.store import DamagedStore, Store, StoreVersionError
 from sparring.types import Episode
+from sparring.watch import watch_run
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Words = tyro.conf.Positional[str]
 EXIT_FAILED, EXIT_USAGE = 1, 2
-COMMANDS = ("envs", "play", "train", "eval", "report", "replay", "verify", "data", "store", "sandbox", "doctor")
+COMMANDS = (
+    *("envs", "play", "train", "eval", "report", "runs", "compare", "watch", "replay", "verify"),
+    *("data", "store", "sandbox", "doctor"),
+)
 REFUSED = (ValueError, OSError, ImportError, registry.UnknownName, DamagedStore, StoreVersionError)
 
 app = tyro.extras.SubcommandApp()
+app.command(name="runs")(run_tables.list_runs)
+app.command(name="compare")(run_tables.compare_runs)
+app.command(name="watch")(watch_run)
 
 
 @app.command(name="envs")
@@ -106,10 +114,11 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         if resume:
             words.require_resumable(config, run, steps)
         training = method.resume(run, steps=steps) if resume else method.start(config, run)
+        rows = metrics_of(run)
         again = f"go on with: sparring train {argv[0]} --run {shlex.quote(str(run))} --resume"
         again += f" --steps {steps}" if steps else ""
         try:
-            with stop_after_update() as stop, terminal.training(training.config.steps, training.done, json) as watch:
+            with stop_after_update() as stop, training_view.training(training.config.steps, rows, json) as watch:
                 finished = training.run(watch, stop)
         except KeyboardInterrupt:
             terminal.complain(f"interrupted; {again}")
@@ -230,15 +239,35 @@ def report(
 
 
 @app.command
-def replay(run: tyro.conf.Positional[Path], episode: Words, /, json: Flag = False) -> None:
-    """Show one recorded episode, turn by turn.
+def replay(
+    run: tyro.conf.Positional[Path],
+    episode: Words | None = None,
+    /,
+    agent: str | None = None,
+    lost: Flag = False,
+    illegal: Flag = False,
+    last: int = 20,
+    json: Flag = False,
+) -> None:
+    """Show one recorded episode, turn by turn; without an id, list the episodes that can be shown.
 
     Args:
         run: A run folder, or a store.
-        episode: The episode's id, e.g. update-3/17.
-        json: Print the whole record as JSON.
+        episode: The episode's id, e.g. update-3/17. None: the list.
+        agent: List only what this agent played; smollm2 stands for "smollm2 (update 60)" too.
+        lost: List only what that agent (without --agent: a model) lost to somebody else.
+        illegal: List only episodes with an illegal action.
+        last: How many to list, the latest ones.
+        json: Print the whole record, or the list, as JSON.
     """
+    from sparring.scoreboard.episode_list import select_episodes
+
+    if last < 1:
+        raise ValueError(f"last must be >= 1, got {last}")
     with Store(words.store_of(run)) as store:
+        if episode is None:
+            run_tables.show_episode_list(select_episodes(store.rows(), agent, lost, illegal), last, json)
+            return
         if episode not in store:
             raise registry.UnknownName(words.unknown_episode(episode, [row.id for row in store.rows()]))
         terminal.show_episode(store.get(episode), json)

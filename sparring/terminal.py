@@ -22,6 +22,8 @@ DESCRIPTION = (
     "`sparring train spiral --model nano --games KuhnPoker --steps 200 --run runs/first`."
 )
 out, err = Console(), Console(stderr=True)
+WIDEST = 4096
+"""Columns of a table that no terminal shows."""
 
 
 def say(text: str, quiet: bool = False) -> None:
@@ -44,7 +46,7 @@ def dump(value: Any) -> None:
 def progress(what: str, total: int, quiet: bool = False) -> Iterator[Callable[..., None]]:
     """A bar; the function given advances it by one, or to a number."""
     with _bar(quiet) as bar:
-        task = bar.add_task(what, total=total, numbers="")
+        task = bar.add_task(what, total=total)
 
         def advance(to: int | None = None) -> None:
             if to is None:
@@ -53,23 +55,6 @@ def progress(what: str, total: int, quiet: bool = False) -> Iterator[Callable[..
                 bar.update(task, completed=to)
 
         yield advance
-
-
-@contextmanager
-def training(steps: int, done: int, quiet: bool = False) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """A bar with the numbers people watch, or one JSON line per update."""
-    with _bar(quiet) as bar:
-        task = bar.add_task("training", total=steps, completed=done, numbers="")
-
-        def watch(metrics: dict[str, Any]) -> None:
-            if quiet:
-                dump(metrics)
-                return
-            bar.update(task, completed=min(steps, metrics["update"] + 1), numbers=_numbers(metrics))
-            if not err.is_terminal:
-                err.print(f"update {metrics['update']}/{steps}  {_numbers(metrics)}", highlight=False, soft_wrap=True)
-
-        yield watch
 
 
 def show_envs(rows: Sequence[registry.Row], json: bool) -> None:
@@ -81,7 +66,7 @@ def show_envs(rows: Sequence[registry.Row], json: bool) -> None:
     table = table_of("environment", "family", "seats", "what it is")
     for row in rows:
         table.add_row(row.name, escape(row.family), str(row.seats), escape(row.summary))
-    out.print(table)
+    show_table(table)
 
 
 def show_methods(rows: Sequence[registry.Row]) -> None:
@@ -89,7 +74,7 @@ def show_methods(rows: Sequence[registry.Row]) -> None:
     table = table_of("method", "family", "what it is", "help")
     for row in rows:
         table.add_row(row.name, escape(row.family), escape(row.summary), f"sparring train {row.name} --help")
-    out.print(table)
+    show_table(table)
 
 
 def show_matches(episodes: Sequence[Episode], rows: Sequence[Any], json: bool) -> None:
@@ -133,7 +118,7 @@ def _show_exact_strength(what: str, measured: Any) -> None:
     for name, value in ranked:
         style = "bold" if name == what else ""
         table.add_row(escape(name), f"{value:.6f}", style=style)
-    out.print(table)
+    show_table(table)
     for name, pair in (("uniform", measured.against_uniform), ("equilibrium", measured.against_equilibrium)):
         say(f"exact payoff against {name}: {pair[0]:+.4f} moving first, {pair[1]:+.4f} moving second")
 
@@ -162,7 +147,7 @@ def show_scores(suite: str, agent: str, scores: Sequence[Any], json: bool) -> No
         constant = "none" if score.constant is None else f"{100 * score.constant.value:.1f} %"
         cells = [score.part, str(score.accuracy.n), _percent(score.accuracy), constant, *means, str(score.faults)]
         table.add_row(*map(escape, cells))
-    out.print(table)
+    show_table(table)
     errors = [error for score in scores for error in score.errors]
     _complain_of_faults(errors, sum(score.accuracy.n + score.faults for score in scores))
 
@@ -236,23 +221,6 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _numbers(metrics: Mapping[str, Any]) -> str:
-    shown = []
-    for name, value in metrics.items():
-        kind, _, rest = name.partition("/")
-        if kind == "nash_conv":
-            shown.append(f"NashConv {value:.3f}")
-        elif kind == "nash_conv_average":
-            shown.append(f"average {value:.3f}")
-        elif kind == "reward" and rest.endswith("player_0"):
-            shown.append(f"first seat {value:+.2f}")
-    if "illegal_share" in metrics:
-        turns = metrics.get("turns", 1)
-        shown.append(f"illegal {100 * metrics['illegal_share']:.1f} %" if turns else "no turns")
-        shown.append(f"{metrics['tokens_per_second']:.0f} tok/s")
-    return "  ".join(shown)
-
-
 def _record(outcomes: Any) -> str:
     won, lost = outcomes.wins + outcomes.illegal_wins, outcomes.losses + outcomes.illegal_losses
     return f"{won} / {outcomes.draws} / {lost}"
@@ -272,6 +240,12 @@ def _signed(estimate: Any) -> str:
     return f"{estimate.value:+.3f} ({estimate.lacks or f'{estimate.low:+.3f} to {estimate.high:+.3f}'})"
 
 
+def show_table(table: Table) -> None:
+    """A table as wide as the terminal; where a file or a program reads it, a row is one line however long."""
+    console = out if out.is_terminal else Console(file=out.file, width=WIDEST)
+    console.print(table)
+
+
 def table_of(*columns: str) -> Table:
     """An empty table."""
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -287,7 +261,6 @@ def _bar(quiet: bool) -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[numbers]}"),
         console=err,
         disable=quiet or not err.is_terminal,
         transient=False,

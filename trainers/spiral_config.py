@@ -18,7 +18,15 @@ RANGES = {
         *("steps", "games_per_update", "league_every", "league_size", "checkpoint_every", "epochs", "max_new_tokens"),
     ),
     ">= 0": (
-        *("magnet", "magnet_final", "learning_rate", "learning_rate_decay", "evaluate_every", "evaluation_games"),
+        *(
+            "magnet",
+            "magnet_final",
+            "learning_rate",
+            "learning_rate_decay",
+            "evaluate_every",
+            "evaluation_games",
+            "probe_every",
+        ),
     ),
     "> 0": ("temperature",),
     "in [0, 1]": ("league_share",),
@@ -76,6 +84,8 @@ class Config:
     """Updates between exact evaluations (NashConv) on the games that can be solved; 0: only first and last."""
     evaluation_games: int = 200
     """Games per environment against uniform play, before the first and after the last update."""
+    probe_every: int = 10
+    """Updates between such games in environments that cannot be solved exactly; 0: only first and last."""
     checkpoint_every: int = 20
     """Updates between checkpoints."""
     device: str = "auto"
