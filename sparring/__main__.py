@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from sparring import __version__, registry, run_tables, terminal, training_view, words
+from sparring import __version__, person, registry, run_tables, terminal, training_view, words
 from sparring.interrupts import EXIT_INTERRUPTED, saying_what_is_kept, sigterm_as_ctrl_c, stop_after_update
 from sparring.scoreboard.runs import metrics_of
 from sparring.scoreboard.store import DamagedStore, Store, StoreVersionError
@@ -82,9 +82,11 @@ def play(
     def note(episode: Episode) -> None:
         fresh.append(episode.id)
         advance()
+        person.show_end(episode)
 
     opened = nullcontext() if store is None else Store(store, "a")
-    with saying_what_is_kept(store), opened as kept, terminal.progress("playing", episodes, quiet=json) as advance:
+    quiet = json or person.plays(players)
+    with saying_what_is_kept(store), opened as kept, terminal.progress("playing", episodes, quiet) as advance:
         played = head_to_head(env_id, players, episodes, seed, note, kept)
     if len(fresh) < episodes:
         terminal.say(f"{episodes - len(fresh)} of these games were in {store} already; --seed plays others", quiet=json)

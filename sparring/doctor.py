@@ -42,7 +42,7 @@ def show_doctor(json: bool) -> None:
     table.add_row("model smollm2", "here" if models["smollm2"] else f"missing: {hint}")
     for line in _left_out():
         table.add_row("plug-in", escape(line))
-    terminal.show_table(table)
+    terminal.out.print(table)
 
 
 def _left_out() -> list[str]:

@@ -45,7 +45,7 @@ def _show_runs(found: Sequence[RunSummary]) -> None:
     table = terminal.table_of("run", "state", "model", "games", "updates", "best", "last", "size")
     for summary in found:
         table.add_row(escape(str(summary.path)), summary.state, *map(escape, _cells(summary)))
-    terminal.show_table(table)
+    terminal.out.print(table)
     if any(summary.figure for summary in found):
         terminal.say("best and last: NashConv (0 is an equilibrium); with a sign: reward against uniform play")
     for summary in found:
@@ -93,7 +93,7 @@ def compare_runs(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = F
         table = terminal.table_of("setting", *map(str, runs))
         for name, values in settings.items():
             table.add_row(escape(name), *(escape(_setting(value)) for value in values))
-        terminal.show_table(table)
+        terminal.out.print(table)
     else:
         terminal.say("the settings are the same")
     terminal.say("")
@@ -101,7 +101,7 @@ def compare_runs(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = F
     for figure in figures:
         differences = (_difference(estimate, figure.pairs) for estimate in figure.differences)
         table.add_row(*map(escape, (figure.name, *map(_value, figure.values), *differences)))
-    terminal.show_table(table)
+    terminal.out.print(table)
 
 
 def _setting(value: Any) -> str:
@@ -137,7 +137,7 @@ def show_episode_list(found: Sequence[EpisodeRow], last: int, json: bool) -> Non
         result = players if row.status == "ok" else f"{players} ({row.status})"
         counts = [str(sum(row.turns.values()))] + [str(sum(row.illegal.values()))] * some_illegal
         table.add_row(*map(escape, (row.id, result, *counts)))
-    terminal.show_table(table)
+    terminal.out.print(table)
     if not found:
         terminal.complain("no episode is of that kind")
     if len(shown) < len(found):

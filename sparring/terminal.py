@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json as jsonlib
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,9 +22,15 @@ DESCRIPTION = (
     "LLM agents that learn by playing. Train with `sparring train METHOD --help` (spiral); a first run: "
     "`sparring train spiral --model nano --games KuhnPoker --steps 200 --run runs/first`."
 )
-out, err = Console(), Console(stderr=True)
-WIDEST = 4096
-"""Columns of a table that no terminal shows."""
+WIDE = 500
+"""Columns where nobody looks: what another program reads is not wrapped."""
+
+
+def _console(stream: TextIO, **options: Any) -> Console:
+    return Console(width=None if stream.isatty() else WIDE, **options)
+
+
+out, err = _console(sys.stdout), _console(sys.stderr, stderr=True)
 
 
 def say(text: str, quiet: bool = False) -> None:
@@ -66,7 +73,7 @@ def show_envs(rows: Sequence[registry.Row], json: bool) -> None:
     table = table_of("environment", "family", "seats", "what it is")
     for row in rows:
         table.add_row(row.name, escape(row.family), str(row.seats), escape(row.summary))
-    show_table(table)
+    out.print(table)
 
 
 def show_methods(rows: Sequence[registry.Row]) -> None:
@@ -74,7 +81,7 @@ def show_methods(rows: Sequence[registry.Row]) -> None:
     table = table_of("method", "family", "what it is", "help")
     for row in rows:
         table.add_row(row.name, escape(row.family), escape(row.summary), f"sparring train {row.name} --help")
-    show_table(table)
+    out.print(table)
 
 
 def show_matches(episodes: Sequence[Episode], rows: Sequence[Any], json: bool) -> None:
@@ -118,7 +125,7 @@ def _show_exact_strength(what: str, measured: Any) -> None:
     for name, value in ranked:
         style = "bold" if name == what else ""
         table.add_row(escape(name), f"{value:.6f}", style=style)
-    show_table(table)
+    out.print(table)
     for name, pair in (("uniform", measured.against_uniform), ("equilibrium", measured.against_equilibrium)):
         say(f"exact payoff against {name}: {pair[0]:+.4f} moving first, {pair[1]:+.4f} moving second")
 
@@ -147,7 +154,7 @@ def show_scores(suite: str, agent: str, scores: Sequence[Any], json: bool) -> No
         constant = "none" if score.constant is None else f"{100 * score.constant.value:.1f} %"
         cells = [score.part, str(score.accuracy.n), _percent(score.accuracy), constant, *means, str(score.faults)]
         table.add_row(*map(escape, cells))
-    show_table(table)
+    out.print(table)
     errors = [error for score in scores for error in score.errors]
     _complain_of_faults(errors, sum(score.accuracy.n + score.faults for score in scores))
 
@@ -238,12 +245,6 @@ def _signed(estimate: Any) -> str:
     if not estimate.n:
         return str(estimate.lacks)
     return f"{estimate.value:+.3f} ({estimate.lacks or f'{estimate.low:+.3f} to {estimate.high:+.3f}'})"
-
-
-def show_table(table: Table) -> None:
-    """A table as wide as the terminal; where a file or a program reads it, a row is one line however long."""
-    console = out if out.is_terminal else Console(file=out.file, width=WIDEST)
-    console.print(table)
 
 
 def table_of(*columns: str) -> Table:
