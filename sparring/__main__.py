@@ -6,7 +6,13 @@ given, 130 interrupted (what was done is saved).
 
 from __future__ import annotations
 
+from sparring.start import handle_ctrl_c_as_usual, leave_on_ctrl_c, loading
+
+if __name__ == "__main__":  # python -m sparring
+    leave_on_ctrl_c()
+
 import importlib
+import io
 import os
 import shlex
 import sys
@@ -17,10 +23,12 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from sparring import __version__, person, registry, run_tables, terminal, training_view, words
+from sparring import __version__, outline, parsing, person, registry, terminal, training_view, words
 from sparring.interrupts import EXIT_INTERRUPTED, saying_what_is_kept, sigterm_as_ctrl_c, stop_after_update
+from sparring.run_tables import compare_runs, list_runs, show_episode_list
+from sparring.scoreboard.marker import StoreVersionError
+from sparring.scoreboard.records import DamagedStore
 from sparring.scoreboard.runs import metrics_of
-from sparring.scoreboard.store import DamagedStore, Store, StoreVersionError
 from sparring.types import Episode
 from sparring.watch import watch_run
 
@@ -33,9 +41,9 @@ COMMANDS = (
 )
 REFUSED = (ValueError, OSError, ImportError, registry.UnknownName, DamagedStore, StoreVersionError)
 
-app = tyro.extras.SubcommandApp()
-app.command(name="runs")(run_tables.list_runs)
-app.command(name="compare")(run_tables.compare_runs)
+app = parsing.Commands()
+app.command(name="runs")(list_runs)
+app.command(name="compare")(compare_runs)
 app.command(name="watch")(watch_run)
 
 
@@ -72,6 +80,7 @@ def play(
         json: Print JSON instead of a table.
     """
     from sparring.scoreboard.matches import head_to_head, standing_by_place
+    from sparring.scoreboard.store import Store
 
     env_id = words.env_id(env)
     players = [words.agent(name.strip()) for name in agents.split(",")]
@@ -98,9 +107,9 @@ def play(
 def train(argv: tyro.conf.Positional[list[str]]) -> int:
     """Train by a method: `sparring train spiral --model smollm2 --games KuhnPoker --steps 60 --run runs/kuhn`."""
     if not argv or argv[0] in ("-h", "--help"):
-        terminal.show_methods(list(registry.trainers))
+        terminal.show_methods(outline.outline(registry.trainers))
         return 0 if argv else EXIT_USAGE
-    method: Any = registry.trainers.row(argv[0]).build
+    config_type = outline.config_of(registry.trainers, outline.find_row(registry.trainers, argv[0]))
 
     def start(config: tyro.conf.OmitArgPrefixes[Any], run: Path, resume: Flag = False, json: Flag = False) -> int:
         """Train and record everything in a run folder.
@@ -115,6 +124,8 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         steps = config.steps if any(word.partition("=")[0] == "--steps" for word in argv) else None
         if resume:
             words.require_resumable(config, run, steps)
+        with loading():
+            method: Any = registry.trainers.row(argv[0]).build
         training = method.resume(run, steps=steps) if resume else method.start(config, run)
         rows = metrics_of(run)
         again = f"go on with: sparring train {argv[0]} --run {shlex.quote(str(run))} --resume"
@@ -134,8 +145,8 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         terminal.say(f"done: {run}\nNext: sparring report {shlex.quote(str(run))} -o report.html", quiet=json)
         return 0
 
-    start.__annotations__["config"] = Annotated[method.config_type, tyro.conf.OmitArgPrefixes]
-    return int(tyro.cli(start, prog=f"sparring train {argv[0]}", args=words.split_lists(argv[1:])))
+    start.__annotations__["config"] = Annotated[config_type, tyro.conf.OmitArgPrefixes]
+    return int(parsing.run(start, f"sparring train {argv[0]}", words.split_lists(argv[1:])))
 
 
 @app.command(name="eval")
@@ -179,6 +190,7 @@ def evaluate(
 
 
 def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path | None, json: bool) -> int:
+    from sparring.scoreboard.store import Store
     from sparring.scoreboard.suites import parts_of, run_suite
 
     total = tasks * len(parts_of(suite))
@@ -263,12 +275,13 @@ def replay(
         json: Print the whole record, or the list, as JSON.
     """
     from sparring.scoreboard.episode_list import select_episodes
+    from sparring.scoreboard.store import Store
 
     if last < 1:
         raise ValueError(f"last must be >= 1, got {last}")
     with Store(words.store_of(run)) as store:
         if episode is None:
-            run_tables.show_episode_list(select_episodes(store.rows(), agent, lost, illegal), last, json)
+            show_episode_list(select_episodes(store.rows(), agent, lost, illegal), last, json)
             return
         if episode not in store:
             raise registry.UnknownName(words.unknown_episode(episode, [row.id for row in store.rows()]))
@@ -285,6 +298,7 @@ def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
         run: A run folder, or a store.
         json: Print JSON.
     """
+    from sparring.scoreboard.store import Store
     from sparring.scoreboard.verify import verify as check
 
     with Store(words.store_of(run)) as store, terminal.progress("verifying", store.count, quiet=json) as advance:
@@ -320,9 +334,13 @@ def doctor(json: Flag = False) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    handle_ctrl_c_as_usual()
+    _write_what_cannot_be_encoded_as_escapes()
     try:
         with sigterm_as_ctrl_c():
-            return _command(argv)
+            code = _command(argv)
+        sys.stdout.flush()
+        return int(code)
     except SystemExit as end:
         return int(end.code or 0)
     except KeyboardInterrupt:
@@ -336,6 +354,13 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_USAGE
 
 
+def _write_what_cannot_be_encoded_as_escapes() -> None:
+    """A terminal of another alphabet shows an escape where it has no letter, and nothing fails."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _nested(name: str, argv: list[str]) -> int:
     """Run the command line of `sparring/NAME_cli.py`."""
     module = importlib.import_module(f"sparring.{name}_cli")
@@ -343,7 +368,9 @@ def _nested(name: str, argv: list[str]) -> int:
 
 
 def _command(argv: list[str]) -> int:
-    if argv == ["--version"]:
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:2], "--help"]
+    if argv in (["--version"], ["version"]):
         terminal.say(f"sparring {__version__}")
         return 0
     if argv[:1] == ["train"]:
@@ -352,7 +379,10 @@ def _command(argv: list[str]) -> int:
         return _nested(argv[0], argv[1:])
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
         raise registry.UnknownName(registry.unknown("command", argv[0], COMMANDS))
-    return int(app.cli(prog="sparring", description=terminal.DESCRIPTION, args=argv or ["--help"]) or 0)
+    if not argv or argv[0] in ("-h", "--help"):
+        terminal.show_commands({name: app.helps[name] for name in COMMANDS})
+        return 0
+    return int(app.cli(prog="sparring", description=terminal.DESCRIPTION, args=argv) or 0)
 
 
 def _disk_or_device_errors() -> tuple[type[Exception], ...]:

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from sparring import terminal
-from sparring.scoreboard.final_view import final_views
-from sparring.scoreboard.records import row_of
-from sparring.scoreboard.stats import outcome
 from sparring.types import Episode
 
 PERSON = "human"
@@ -35,6 +32,8 @@ def show_end(episode: Episode) -> None:
 
 def end_of_game(episode: Episode, seats: Sequence[str]) -> str:
     """The end of a game for the person in those seats, in words."""
+    from sparring.scoreboard.final_view import final_views
+
     views = final_views(episode)
     lines = ["", f"The game is over. {_result(episode, seats)}"]
     told = set()
@@ -49,10 +48,12 @@ def end_of_game(episode: Episode, seats: Sequence[str]) -> str:
 def _result(episode: Episode, seats: Sequence[str]) -> str:
     if len(episode.trajectories) == 1:
         return f"You got {episode.trajectories[seats[0]].reward:+g}."
-    row = row_of(episode)
+    from sparring.scoreboard.records import row_of
+    from sparring.scoreboard.stats import outcome
+
     who = "You" if len(seats) == 1 else f"{seats[0]}"
     rewards = ", ".join(f"{_named(episode, seat)} {t.reward:+g}" for seat, t in episode.trajectories.items())
-    return f"{who} {WORDS[outcome(row, seats[0])]}: {rewards}."
+    return f"{who} {WORDS[outcome(row_of(episode), seats[0])]}: {rewards}."
 
 
 def _named(episode: Episode, seat: str) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 from rich.markup import escape
 
 from sparring import terminal
-from sparring.scoreboard import episode_list, progress
+from sparring.scoreboard import progress
 from sparring.scoreboard import runs as run_folders
 from sparring.scoreboard.progress import short_name
-from sparring.scoreboard.records import EpisodeRow
 from sparring.scoreboard.runs import RunSummary
+
+if TYPE_CHECKING:
+    from sparring.scoreboard.records import EpisodeRow
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 EXIT_FAILED = 1
@@ -126,6 +128,8 @@ def _difference(estimate: Any, pairs: str) -> str:
 
 def show_episode_list(found: Sequence[EpisodeRow], last: int, json: bool) -> None:
     """The last episodes of a selection, the latest at the bottom."""
+    from sparring.scoreboard import episode_list
+
     shown = found[-last:]
     if json:
         terminal.dump([episode_list.plain(row) for row in shown])

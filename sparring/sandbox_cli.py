@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import tyro
 from rich.table import Table
 
-from sparring import terminal
+from sparring import parsing, terminal
 from sparring.sandbox import Limits, Outcome, Sandbox
 from sparring.sandbox.attacks import probes
 from sparring.sandbox.grader import grade_calls, load, remote
@@ -22,7 +22,7 @@ from sparring.sandbox.selftest import selftest as attack
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Backend = Literal["namespaces", "docker", "process"]
-app = tyro.extras.SubcommandApp()
+app = parsing.Commands()
 
 
 @app.command

@@ -64,6 +64,19 @@ def progress(what: str, total: int, quiet: bool = False) -> Iterator[Callable[..
         yield advance
 
 
+def show_commands(helps: Mapping[str, str]) -> None:
+    """Every command with the first sentence of its help."""
+    say(f"usage: sparring COMMAND ...\n\n{DESCRIPTION}\n\ncommands:")
+    table = table_of("", "")
+    table.show_header = False
+    for name, text in helps.items():
+        table.add_row(f"  {name}", escape(text.strip().partition("\n")[0]))
+    out.print(table)
+    say(
+        "\noptions:\n  --help     Show this, or after a command what the command takes.\n  --version  Show the version."
+    )
+
+
 def show_envs(rows: Sequence[registry.Row], json: bool) -> None:
     """The registered environments."""
     if json:

@@ -57,7 +57,9 @@ def _never() -> bool:
     return False
 
 
-@registry.trainers.register("spiral", family="self-play RL", extra="train")
+@registry.trainers.register(
+    "spiral", family="self-play RL", extra="train", config="sparring.trainers.spiral_config:Config"
+)
 class Spiral:
     """Self-play RL with role-conditioned advantages (SPIRAL)."""
 

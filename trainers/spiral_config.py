@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
-
-import torch
+from typing import TYPE_CHECKING, Any, Literal
 
 from sparring import registry
-from sparring.agents.models.transformers import SMALL_MODEL, TransformersModel
 from sparring.agents.prompts import template
-from sparring.trainers.learner import LearnerConfig
 from sparring.trainers.settings import require_ranges, require_types
+
+if TYPE_CHECKING:
+    from sparring.agents.models.transformers import TransformersModel
+    from sparring.trainers.learner import LearnerConfig
 
 RANGES = {
     ">= 1": (
@@ -122,6 +122,8 @@ def require_usable(config: Config) -> None:
 
 def require_device(device: str) -> None:
     """Raises ValueError where torch cannot compute on the device."""
+    import torch
+
     try:
         if device != "auto":
             torch.zeros(1, device=device).item()
@@ -132,6 +134,9 @@ def require_device(device: str) -> None:
 
 def learner_config(config: Config, model: TransformersModel) -> LearnerConfig:
     """What the learner needs of the settings; the step size depends on the model's."""
+    from sparring.agents.models.transformers import SMALL_MODEL
+    from sparring.trainers.learner import LearnerConfig
+
     small = sum(parameter.numel() for parameter in model.module.parameters()) < SMALL_MODEL
     rate = config.learning_rate if config.learning_rate is not None else (5e-4 if small else 3e-5)
     betas = (config.momentum, 0.95)
