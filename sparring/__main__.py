@@ -1,4 +1,4 @@
-"""The command line: `sparring envs | play | train | eval | report | replay | verify | data | store | sandbox | doctor`.
+"""The command line: `sparring COMMAND`; `COMMANDS` has their names.
 
 Exit codes: 0 done, 1 a check failed (verification, faulty episodes, no rows), 2 the request cannot be carried out as
 given, 130 interrupted (what was done is saved).
@@ -6,7 +6,7 @@ given, 130 interrupted (what was done is saved).
 
 from __future__ import annotations
 
-from sparring.start import handle_ctrl_c_as_usual, leave_on_ctrl_c, loading
+from sparring.start import end, handle_ctrl_c_as_usual, leave_on_ctrl_c, loading
 
 if __name__ == "__main__":  # python -m sparring
     leave_on_ctrl_c()
@@ -391,4 +391,4 @@ def _disk_or_device_errors() -> tuple[type[Exception], ...]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

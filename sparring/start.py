@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 EXIT_INTERRUPTED = 130
 
@@ -46,11 +48,21 @@ def loading() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def main() -> int:
+def end(code: int) -> NoReturn:
+    """End the process with a code; after an interruption without what Python does on its own account then.
+
+    Python remembers a KeyboardInterrupt in code that an extension module runs, caught or not, and would end by signal.
+    """
+    if code == EXIT_INTERRUPTED:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def main() -> NoReturn:
     """The program `sparring`."""
     leave_on_ctrl_c()
-    return int(importlib.import_module("sparring.__main__").main())
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    end(int(importlib.import_module("sparring.__main__").main()))
