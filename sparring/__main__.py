@@ -106,8 +106,8 @@ def play(
 @app.command
 def train(argv: tyro.conf.Positional[list[str]]) -> int:
     """Train by a method: `sparring train spiral --model smollm2 --games KuhnPoker --steps 60 --run runs/kuhn`."""
-    if not argv or argv[0] in ("-h", "--help"):
-        terminal.show_methods(outline.outline(registry.trainers))
+    if not argv or argv[0] in ("-h", "--help", "--json"):
+        terminal.show_methods(outline.outline(registry.trainers), argv == ["--json"])
         return 0 if argv else EXIT_USAGE
     config_type = outline.config_of(registry.trainers, outline.find_row(registry.trainers, argv[0]))
 

@@ -19,9 +19,9 @@ from sparring.registry import Registry, Row, UnknownName, unknown
 def outline(registry: Registry) -> list[Row]:
     """The rows of a registry by name; `build` gives the thing itself, which imports its module.
 
-    Where plug-ins register things of this kind, everything is imported: their sources may do anything.
+    Where plug-ins or the caller register things of this kind, everything is imported: their sources may do anything.
     """
-    if entry_points(group=registry.group):
+    if not registry.is_empty or entry_points(group=registry.group):
         return list(registry)
     package = importlib.import_module(registry.group)
     files = [Path(folder) / f"{module.name}.py" for folder in package.__path__ for module in _modules(folder)]

@@ -106,6 +106,11 @@ class Registry:
         row = self.row(name)
         return row.build(**{**row.kwargs, **kwargs})
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been registered so far; nothing is loaded to find out."""
+        return not self._rows
+
     def __iter__(self) -> Iterator[Row]:
         self.load()
         return iter([self._rows[name] for name in sorted(self._rows)])

@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
@@ -38,7 +39,7 @@ def handle_ctrl_c_as_usual() -> None:
 def loading() -> Iterator[None]:
     """While libraries are loaded: an interruption inside their imports could be taken for a fault of theirs."""
     before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:
+    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
         yield
         return
     signal.signal(signal.SIGINT, leave)

@@ -89,8 +89,11 @@ def show_envs(rows: Sequence[registry.Row], json: bool) -> None:
     out.print(table)
 
 
-def show_methods(rows: Sequence[registry.Row]) -> None:
+def show_methods(rows: Sequence[registry.Row], json: bool = False) -> None:
     """The training methods."""
+    if json:
+        dump([{field: getattr(row, field) for field in ("name", "family", "summary", "extra")} for row in rows])
+        return
     table = table_of("method", "family", "what it is", "help")
     for row in rows:
         table.add_row(row.name, escape(row.family), escape(row.summary), f"sparring train {row.name} --help")

@@ -399,3 +399,26 @@ def test_losses_in_games_without_a_model_need_a_name(tmp_path, ask):
 def test_registered_games_keep_their_short_names_apart():
     names = [short_name(row.name) for row in registry.envs]
     assert len(names) == len(set(names))
+
+
+def test_a_game_that_cannot_be_solved_is_measured_against_uniform_play_on_the_way(tmp_path, ask):
+    words = ("train", "spiral", "--games", "TicTacToe", "--run", tmp_path / "run", *TINY)
+    code, out, _ = ask(*words, "--steps", 3, "--games-per-update", 2, "--evaluation-games", 2, "--probe-every", 2)
+    assert code == 0
+    measured = [
+        row["update"] for row in map(json.loads, out.splitlines()) if any("against_uniform/" in key for key in row)
+    ]
+    assert measured == [0, 2, 3]
+    found = summarise(tmp_path / "run").figure
+    assert [update for update, _ in found.values] == [0, 2, 3]
+    with Store(tmp_path / "run" / "episodes") as store:
+        assert {row.agents[seat] for row in store.rows() for seat in row.agents if "(" in row.agents[seat]} == {
+            "nano (before)",
+            "nano (update 2)",
+            "nano (update 3)",
+        }
+
+
+def test_the_exact_figure_of_a_solved_game_needs_no_games_on_the_way(trained):
+    rows = [json.loads(line) for line in (trained / "a" / "metrics.jsonl").open()]
+    assert [row["update"] for row in rows if f"against_uniform/{KUHN}" in row] == [0, 2]

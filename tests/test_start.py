@@ -1,5 +1,6 @@
 """How the program starts: what is not loaded, and Ctrl-C from the first moment on."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from sparring import outline, registry
+from sparring.__main__ import main
 from sparring.trainers.spiral_config import Config
 
 HEAVY = ("torch", "transformers", "scipy", "pyspiel")
@@ -45,9 +47,14 @@ def test_help_and_mistakes_do_not_wait_for_heavy_libraries(words, tmp_path):
     assert loaded_by(words) == "[]"
 
 
-def test_the_outline_is_what_the_registry_holds():
+def untouched():
+    """A registry of training methods that has loaded nothing."""
+    return registry.Registry("training method", "sparring.trainers")
+
+
+def test_the_outline_read_from_the_sources_is_what_the_registry_holds():
     rows = {row.name: row for row in registry.trainers}
-    found = outline.outline(registry.trainers)
+    found = outline.outline(untouched())
     assert [row.name for row in found] == sorted(rows)
     for row in found:
         loaded = rows[row.name]
@@ -60,6 +67,17 @@ def test_the_outline_is_what_the_registry_holds():
         assert outline.config_of(registry.trainers, row) is loaded.build.config_type is Config
 
 
+def test_what_the_caller_has_registered_is_in_the_outline_too():
+    mine = registry.Registry("training method", "sparring.trainers")
+    mine.add(registry.Row("mine", Config))
+    assert [row.name for row in outline.outline(mine)] == ["mine"]
+
+
+def test_the_methods_can_be_listed_as_json(capsys):
+    assert main(["train", "--json"]) == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == [row.name for row in registry.trainers]
+
+
 def test_a_method_without_a_config_of_its_own_is_asked_for_it():
     row = outline.find_row(registry.trainers, "spiral")
     bare = registry.Row(row.name, row.build)
@@ -68,7 +86,7 @@ def test_a_method_without_a_config_of_its_own_is_asked_for_it():
 
 def test_a_row_of_the_outline_builds_nothing():
     with pytest.raises(RuntimeError, match="ask the registry"):
-        outline.find_row(registry.trainers, "spiral").build()
+        outline.find_row(untouched(), "spiral").build()
 
 
 START = "from sparring.start import main; main()"
