@@ -1,12 +1,8 @@
-"""Players that need no model: chance, a fixed habit, and a person at the keyboard."""
+"""Players that need no model: chance, and a fixed habit."""
 
 from __future__ import annotations
 
 import random
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from sparring import registry
 from sparring.types import Observation, Policy, Reply, Sampling
@@ -56,40 +52,6 @@ class ConstantAgent(ScriptedAgent):
         """All on the habit."""
         chosen = (await self.act(observation)).action
         return {option: float(option == chosen) for option in _options(observation)}
-
-
-@registry.agents.register("human", family="people")
-class HumanAgent(ScriptedAgent):
-    """A person at the terminal: shows what the seat sees, reads one action."""
-
-    def __init__(self) -> None:
-        super().__init__("human")
-
-    async def act(self, observation: Observation) -> Reply:
-        """Ask until the answer is legal, where the legal actions are known. Raises EOFError where nobody answers."""
-        print(f"\n{observation.text}")
-        while True:
-            try:
-                with _interruptible_input():
-                    answer = input(f"{observation.seat}> ").strip()
-            except EOFError as error:
-                raise EOFError("nobody answers: the input has ended") from error
-            if observation.legal_actions is None or answer in observation.legal_actions:
-                return Reply(answer)
-            print(f"{answer!r} is not legal here; legal: {', '.join(observation.legal_actions)}")
-
-
-@contextmanager
-def _interruptible_input() -> Iterator[None]:
-    """Ctrl-C ends a question at once, also where an event loop has its own idea of it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _options(observation: Observation) -> tuple[str, ...]:

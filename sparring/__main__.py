@@ -1,4 +1,4 @@
-"""The command line: `sparring envs | play | train | eval | report | replay | verify | data | store | sandbox | doctor`.
+"""The command line: `sparring COMMAND`; `COMMANDS` has their names.
 
 Exit codes: 0 done, 1 a check failed (verification, faulty episodes, no rows), 2 the request cannot be carried out as
 given, 130 interrupted (what was done is saved).
@@ -6,7 +6,13 @@ given, 130 interrupted (what was done is saved).
 
 from __future__ import annotations
 
+from sparring.start import end, handle_ctrl_c_as_usual, leave_on_ctrl_c, loading
+
+if __name__ == "__main__":  # python -m sparring
+    leave_on_ctrl_c()
+
 import importlib
+import io
 import os
 import shlex
 import sys
@@ -18,18 +24,28 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from sparring import __version__, registry, terminal, words
+from sparring import __version__, outline, parsing, person, registry, terminal, training_view, words
 from sparring.interrupts import EXIT_INTERRUPTED, saying_what_is_kept, sigterm_as_ctrl_c, stop_after_update
-from sparring.scoreboard.store import DamagedStore, Store, StoreVersionError
+from sparring.run_tables import compare_runs, list_runs, show_episode_list
+from sparring.scoreboard.marker import StoreVersionError
+from sparring.scoreboard.records import DamagedStore
+from sparring.scoreboard.runs import metrics_of
 from sparring.types import Episode
+from sparring.watch import watch_run
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Words = tyro.conf.Positional[str]
 EXIT_FAILED, EXIT_USAGE = 1, 2
-COMMANDS = ("envs", "play", "train", "eval", "report", "replay", "verify", "data", "store", "sandbox", "doctor")
+COMMANDS = (
+    *("envs", "play", "train", "eval", "report", "runs", "compare", "watch", "replay", "verify"),
+    *("data", "store", "sandbox", "doctor"),
+)
 REFUSED = (ValueError, OSError, ImportError, registry.UnknownName, DamagedStore, StoreVersionError)
 
-app = tyro.extras.SubcommandApp()
+app = parsing.Commands()
+app.command(name="runs")(list_runs)
+app.command(name="compare")(compare_runs)
+app.command(name="watch")(watch_run)
 
 
 @app.command(name="envs")
@@ -68,6 +84,7 @@ def play(
     from sparring.scoreboard.cross_table import cross_tables
     from sparring.scoreboard.matches import play_matches, round_robin, standing_by_place, standings_by_agent
     from sparring.scoreboard.records import row_of
+    from sparring.scoreboard.store import Store
 
     env_id, options = words.env(env)
     players = words.agents(agents)
@@ -79,9 +96,11 @@ def play(
     def note(episode: Episode) -> None:
         fresh.append(episode.id)
         advance()
+        person.show_end(episode)
 
     opened = nullcontext() if store is None else Store(store, "a")
-    with saying_what_is_kept(store), opened as kept, terminal.progress("playing", len(matches), quiet=json) as advance:
+    quiet = json or person.plays(players)
+    with saying_what_is_kept(store), opened as kept, terminal.progress("playing", len(matches), quiet) as advance:
         played = play_matches(matches, kept, note)
     if len(fresh) < len(matches):
         known = len(matches) - len(fresh)
@@ -97,10 +116,10 @@ def play(
 @app.command
 def train(argv: tyro.conf.Positional[list[str]]) -> int:
     """Train by a method: `sparring train spiral --model smollm2 --games KuhnPoker --steps 60 --run runs/kuhn`."""
-    if not argv or argv[0] in ("-h", "--help"):
-        terminal.show_methods(list(registry.trainers))
+    if not argv or argv[0] in ("-h", "--help", "--json"):
+        terminal.show_methods(outline.outline(registry.trainers), argv == ["--json"])
         return 0 if argv else EXIT_USAGE
-    method: Any = registry.trainers.row(argv[0]).build
+    config_type = outline.config_of(registry.trainers, outline.find_row(registry.trainers, argv[0]))
 
     def start(config: tyro.conf.OmitArgPrefixes[Any], run: Path, resume: Flag = False, json: Flag = False) -> int:
         """Train and record everything in a run folder.
@@ -115,11 +134,14 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         steps = config.steps if any(word.partition("=")[0] == "--steps" for word in argv) else None
         if resume:
             words.require_resumable(config, run, steps)
+        with loading():
+            method: Any = registry.trainers.row(argv[0]).build
         training = method.resume(run, steps=steps) if resume else method.start(config, run)
+        rows = metrics_of(run)
         again = f"go on with: sparring train {argv[0]} --run {shlex.quote(str(run))} --resume"
         again += f" --steps {steps}" if steps else ""
         try:
-            with stop_after_update() as stop, terminal.training(training.config.steps, training.done, json) as watch:
+            with stop_after_update() as stop, training_view.training(training.config.steps, rows, json) as watch:
                 finished = training.run(watch, stop)
         except KeyboardInterrupt:
             terminal.complain(f"interrupted; {again}")
@@ -133,8 +155,8 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         terminal.say(f"done: {run}\nNext: sparring report {shlex.quote(str(run))} -o report.html", quiet=json)
         return 0
 
-    start.__annotations__["config"] = Annotated[method.config_type, tyro.conf.OmitArgPrefixes]
-    return int(tyro.cli(start, prog=f"sparring train {argv[0]}", args=words.split_lists(argv[1:])))
+    start.__annotations__["config"] = Annotated[config_type, tyro.conf.OmitArgPrefixes]
+    return int(parsing.run(start, f"sparring train {argv[0]}", words.split_lists(argv[1:])))
 
 
 @app.command(name="eval")
@@ -178,6 +200,7 @@ def evaluate(
 
 
 def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path | None, json: bool) -> int:
+    from sparring.scoreboard.store import Store
     from sparring.scoreboard.suites import parts_of, run_suite
 
     total = tasks * len(parts_of(suite))
@@ -240,15 +263,36 @@ def report(
 
 
 @app.command
-def replay(run: tyro.conf.Positional[Path], episode: Words, /, json: Flag = False) -> None:
-    """Show one recorded episode, turn by turn.
+def replay(
+    run: tyro.conf.Positional[Path],
+    episode: Words | None = None,
+    /,
+    agent: str | None = None,
+    lost: Flag = False,
+    illegal: Flag = False,
+    last: int = 20,
+    json: Flag = False,
+) -> None:
+    """Show one recorded episode, turn by turn; without an id, list the episodes that can be shown.
 
     Args:
         run: A run folder, or a store.
-        episode: The episode's id, e.g. update-3/17.
-        json: Print the whole record as JSON.
+        episode: The episode's id, e.g. update-3/17. None: the list.
+        agent: List only what this agent played; smollm2 stands for "smollm2 (update 60)" too.
+        lost: List only what that agent (without --agent: a model) lost to somebody else.
+        illegal: List only episodes with an illegal action.
+        last: How many to list, the latest ones.
+        json: Print the whole record, or the list, as JSON.
     """
+    from sparring.scoreboard.episode_list import select_episodes
+    from sparring.scoreboard.store import Store
+
+    if last < 1:
+        raise ValueError(f"last must be >= 1, got {last}")
     with Store(words.store_of(run)) as store:
+        if episode is None:
+            show_episode_list(select_episodes(store.rows(), agent, lost, illegal), last, json)
+            return
         if episode not in store:
             raise registry.UnknownName(words.unknown_episode(episode, [row.id for row in store.rows()]))
         terminal.show_episode(store.get(episode), json)
@@ -264,6 +308,7 @@ def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
         run: A run folder, or a store.
         json: Print JSON.
     """
+    from sparring.scoreboard.store import Store
     from sparring.scoreboard.verify import verify as check
 
     with Store(words.store_of(run)) as store, terminal.progress("verifying", store.count, quiet=json) as advance:
@@ -299,9 +344,13 @@ def doctor(json: Flag = False) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    handle_ctrl_c_as_usual()
+    _write_what_cannot_be_encoded_as_escapes()
     try:
         with sigterm_as_ctrl_c():
-            return _command(argv)
+            code = _command(argv)
+        sys.stdout.flush()
+        return int(code)
     except SystemExit as end:
         return int(end.code or 0)
     except KeyboardInterrupt:
@@ -315,6 +364,13 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_USAGE
 
 
+def _write_what_cannot_be_encoded_as_escapes() -> None:
+    """A terminal of another alphabet shows an escape where it has no letter, and nothing fails."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _nested(name: str, argv: list[str]) -> int:
     """Run the command line of `sparring/NAME_cli.py`."""
     module = importlib.import_module(f"sparring.{name}_cli")
@@ -323,7 +379,9 @@ def _nested(name: str, argv: list[str]) -> int:
 
 
 def _command(argv: list[str]) -> int:
-    if argv == ["--version"]:
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:2], "--help"]
+    if argv in (["--version"], ["version"]):
         terminal.say(f"sparring {__version__}")
         return 0
     if argv[:1] == ["train"]:
@@ -332,7 +390,10 @@ def _command(argv: list[str]) -> int:
         return _nested(argv[0], argv[1:])
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
         raise registry.UnknownName(registry.unknown("command", argv[0], COMMANDS))
-    return int(app.cli(prog="sparring", description=terminal.DESCRIPTION, args=argv or ["--help"]) or 0)
+    if not argv or argv[0] in ("-h", "--help"):
+        terminal.show_commands({name: app.helps[name] for name in COMMANDS})
+        return 0
+    return int(app.cli(prog="sparring", description=terminal.DESCRIPTION, args=argv) or 0)
 
 
 def _disk_or_device_errors() -> tuple[type[Exception], ...]:
@@ -341,4 +402,4 @@ def _disk_or_device_errors() -> tuple[type[Exception], ...]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

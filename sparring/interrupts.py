@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sparring import terminal
+from sparring.start import EXIT_INTERRUPTED
 
-EXIT_INTERRUPTED = 130
+__all__ = ["EXIT_INTERRUPTED", "handling", "saying_what_is_kept", "sigterm_as_ctrl_c", "stop_after_update"]
 
 
 @contextmanager

@@ -57,6 +57,8 @@ class Row:
     """The extra that has to be installed, e.g. "games"."""
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     version: str = "0"
+    config: str = ""
+    """Of a training method: "module:Class" of its settings, where they can be had without loading the method."""
     reward_range: tuple[float, float] | None = None
     """Of an environment: the least and the most that a seat can get in an episode, whatever the kwargs; None: unknown.
     The illegal rule "spiral" may go beyond. Intervals of mean rewards stay within it."""
@@ -108,6 +110,11 @@ class Registry:
         """Build the thing of that name; kwargs override the row's."""
         row = self.row(name)
         return row.build(**{**row.kwargs, **kwargs})
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been registered so far; nothing is loaded to find out."""
+        return not self._rows
 
     def __iter__(self) -> Iterator[Row]:
         self.load()
@@ -243,6 +250,12 @@ def require(module: str, extra: str) -> Any:
         raise MissingExtra(f'{module} is not installed: run `pip install "sparring[{extra}]"`') from error
 
 
+def require_installed(module: str, extra: str) -> None:
+    """Like `require`, without importing it."""
+    if not installed(module):
+        raise MissingExtra(f'{module} is not installed: run `pip install "sparring[{extra}]"`')
+
+
 def installed(module: str) -> bool:
     """Whether an optional dependency could be imported."""
     return importlib.util.find_spec(module) is not None
@@ -266,6 +279,7 @@ def _require_usable(kind: str, row: Row) -> None:
         "extra": (row.extra is None or isinstance(row.extra, str), "text or None"),
         "kwargs": (isinstance(row.kwargs, Mapping), "a mapping"),
         "version": (isinstance(row.version, str), "text"),
+        "config": (isinstance(row.config, str), "text"),
         "reward_range": (row.reward_range is None or _is_range(row.reward_range), "(least, most) or None"),
     }
     for name, (held, rule) in rules.items():

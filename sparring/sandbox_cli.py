@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import tyro
 from rich.table import Table
 
-from sparring import terminal
+from sparring import parsing, terminal
 from sparring.grading import Grade, checker
 from sparring.sandbox import Limits, Outcome, Sandbox
 from sparring.sandbox.attacks import probes
@@ -27,7 +27,7 @@ SIZE = re.compile(r"(\d+(?:\.\d+)?)([kKmMgG])i?[bB]")
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Backend = Literal["namespaces", "docker", "process"]
-app = tyro.extras.SubcommandApp()
+app = parsing.Commands()
 
 
 @app.command

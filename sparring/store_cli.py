@@ -7,11 +7,11 @@ from pathlib import Path
 
 import tyro
 
-from sparring import terminal, words
+from sparring import parsing, terminal, words
 from sparring.scoreboard import store as stores
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
-app = tyro.extras.SubcommandApp()
+app = parsing.Commands()
 
 
 @app.command

@@ -66,7 +66,7 @@ def dump(value: Any) -> None:
 def progress(what: str, total: int, quiet: bool = False) -> Iterator[Callable[..., None]]:
     """A bar; the function given advances it by one, or to a number."""
     with _bar(quiet) as bar:
-        task = bar.add_task(what, total=total, numbers="")
+        task = bar.add_task(what, total=total)
 
         def advance(to: int | None = None) -> None:
             if to is None:
@@ -77,21 +77,17 @@ def progress(what: str, total: int, quiet: bool = False) -> Iterator[Callable[..
         yield advance
 
 
-@contextmanager
-def training(steps: int, done: int, quiet: bool = False) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """A bar with the numbers people watch, or one JSON line per update."""
-    with _bar(quiet) as bar:
-        task = bar.add_task("training", total=steps, completed=done, numbers="")
-
-        def watch(metrics: dict[str, Any]) -> None:
-            if quiet:
-                dump(metrics)
-                return
-            bar.update(task, completed=min(steps, metrics["update"] + 1), numbers=_numbers(metrics))
-            if not err.is_terminal:
-                err.print(f"update {metrics['update']}/{steps}  {_numbers(metrics)}", highlight=False, soft_wrap=True)
-
-        yield watch
+def show_commands(helps: Mapping[str, str]) -> None:
+    """Every command with the first sentence of its help."""
+    say(f"usage: sparring COMMAND ...\n\n{DESCRIPTION}\n\ncommands:")
+    table = table_of("", "")
+    table.show_header = False
+    for name, text in helps.items():
+        table.add_row(f"  {name}", escape(text.strip().partition("\n")[0]))
+    out.print(table)
+    say(
+        "\noptions:\n  --help     Show this, or after a command what the command takes.\n  --version  Show the version."
+    )
 
 
 def show_envs(rows: Sequence[registry.Row], json: bool) -> None:
@@ -106,8 +102,11 @@ def show_envs(rows: Sequence[registry.Row], json: bool) -> None:
     out.print(table)
 
 
-def show_methods(rows: Sequence[registry.Row]) -> None:
+def show_methods(rows: Sequence[registry.Row], json: bool = False) -> None:
     """The training methods."""
+    if json:
+        dump([{field: getattr(row, field) for field in ("name", "family", "summary", "extra")} for row in rows])
+        return
     table = table_of("method", "family", "what it is", "help")
     for row in rows:
         table.add_row(row.name, escape(row.family), escape(row.summary), f"sparring train {row.name} --help")
@@ -267,23 +266,6 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _numbers(metrics: Mapping[str, Any]) -> str:
-    shown = []
-    for name, value in metrics.items():
-        kind, _, rest = name.partition("/")
-        if kind == "nash_conv":
-            shown.append(f"NashConv {value:.3f}")
-        elif kind == "nash_conv_average":
-            shown.append(f"average {value:.3f}")
-        elif kind == "reward" and rest.endswith("player_0"):
-            shown.append(f"first seat {value:+.2f}")
-    if "illegal_share" in metrics:
-        turns = metrics.get("turns", 1)
-        shown.append(f"illegal {100 * metrics['illegal_share']:.1f} %" if turns else "no turns")
-        shown.append(f"{metrics['tokens_per_second']:.0f} tok/s")
-    return "  ".join(shown)
-
-
 def _record(outcomes: Any, between: str = " / ") -> str:
     won, lost = outcomes.wins + outcomes.illegal_wins, outcomes.losses + outcomes.illegal_losses
     return between.join(map(str, (won, outcomes.draws, lost)))
@@ -323,7 +305,6 @@ def _bar(quiet: bool) -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[numbers]}"),
         console=err,
         disable=quiet or not err.is_terminal,
         transient=False,

@@ -2,5 +2,5 @@
 
 from sparring import registry
 
-registry.require("torch", "train")
-registry.require("transformers", "train")
+registry.require_installed("torch", "train")
+registry.require_installed("transformers", "train")

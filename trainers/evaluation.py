@@ -102,3 +102,10 @@ def episode_metrics(episodes: Sequence[Episode], seconds: float) -> dict[str, An
         rewards = [t.reward for g, t in pairs if (g, t.seat) == (game, seat)]
         metrics[f"reward/{game}/{seat}"] = float(np.mean(rewards))
     return metrics
+
+
+def against_uniform(game: str, player: str, episodes: Sequence[Episode]) -> dict[str, float]:
+    """A player's mean reward in games against uniform play; nothing where none came to its end."""
+    sound = [episode for episode in episodes if episode.status in ("ok", "truncated")]
+    rewards = [t.reward for episode in sound for t in episode.trajectories.values() if t.agent == player]
+    return {f"against_uniform/{game}": float(np.mean(rewards))} if rewards else {}

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from sparring.scoreboard import runs
 from sparring.scoreboard.segments import fsync_folder
 from sparring.trainers import run_lock
 from sparring.trainers.run_lock import RunError
@@ -57,7 +58,7 @@ class RunFolder:
             raise RunError(
                 f"{self.path} already exists; continue that run with --resume, or choose another --run folder"
             )
-        abandoned = {run_lock.LOCK, ".config.json.partial"}
+        abandoned = {runs.LOCK, ".config.json.partial"}
         if self.path.exists() and (not self.path.is_dir() or {item.name for item in self.path.iterdir()} - abandoned):
             raise RunError(f"{self.path} already exists and is no run of ours; choose another --run folder")
 
@@ -235,23 +236,10 @@ class RunFolder:
 
 def read_metrics(file: Path) -> list[dict[str, Any]]:
     """The lines of a `metrics.jsonl`; a torn last line is left out. Raises RunError naming a line damaged before it."""
-    *lines, tail = file.read_bytes().split(b"\n")
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        row = _metrics_row(line)
-        if row is not None:
-            rows.append(row)
-        elif tail or number < len(lines):
-            raise RunError(f"{file} line {number} is damaged: it is no JSON object of an update; nothing was changed")
-    return rows
-
-
-def _metrics_row(line: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) and type(row.get("update")) is int else None
+        return runs.read_metrics(file)
+    except ValueError as error:
+        raise RunError(f"{error}; nothing was changed") from error
 
 
 def _read_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], State]:

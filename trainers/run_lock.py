@@ -6,7 +6,8 @@ import fcntl
 import os
 from pathlib import Path
 
-LOCK = ".lock"
+from sparring.scoreboard.runs import LOCK
+
 _held: dict[Path, int] = {}
 """Lock file -> descriptor, of this process. Within one process the lock may be taken again."""
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from sparring.trainers.advantages import RoleBaselines, group_relative, reinforc
 from sparring.trainers.batch import Signal, merge, signals_of
 from sparring.trainers.collecting import collect
 from sparring.trainers.cursor import cursor_of, require_stored
-from sparring.trainers.evaluation import Evaluator, episode_metrics, trained
+from sparring.trainers.evaluation import Evaluator, against_uniform, episode_metrics, trained
 from sparring.trainers.league import League, frozen_seat
 from sparring.trainers.learner import Learner
 from sparring.trainers.made_with import made_with
@@ -58,7 +58,9 @@ def _never() -> bool:
     return False
 
 
-@registry.trainers.register("spiral", family="self-play RL", extra="train")
+@registry.trainers.register(
+    "spiral", family="self-play RL", extra="train", config="sparring.trainers.spiral_config:Config"
+)
 class Spiral:
     """Self-play RL with role-conditioned advantages (SPIRAL)."""
 
@@ -163,9 +165,7 @@ class Spiral:
     def update(self, store: Store) -> Metrics:
         """Evaluate the current weights, play, learn."""
         started = time.perf_counter()
-        if self.done == 0:
-            self._play_random(store, "before")
-        metrics: Metrics = {"update": self.done, **self._evaluate()}
+        metrics: Metrics = {"update": self.done, **self._play_random(store), **self._evaluate()}
         playing = time.perf_counter()
         episodes = collect(self._matches(), store, self.pool)
         metrics |= episode_metrics(episodes, time.perf_counter() - playing)
@@ -183,8 +183,7 @@ class Spiral:
     def finish(self, store: Store) -> Metrics:
         """Evaluate the final weights."""
         started = time.perf_counter()
-        self._play_random(store, f"update {self.done}")
-        metrics: Metrics = {"update": self.done, **self._evaluate()}
+        metrics: Metrics = {"update": self.done, **self._play_random(store), **self._evaluate()}
         self.folder.write_json("policies.json", self.evaluator.policies())
         return {**metrics, "seconds": time.perf_counter() - started}
 
@@ -224,18 +223,29 @@ class Spiral:
         per_update = len(range(index % games, self.config.games_per_update, games))
         return self.done * per_update + index // games
 
-    def _play_random(self, store: Store, moment: str) -> None:
-        """Games against uniform play, seats rotating, for the scoreboard's win/draw/loss table.
+    def _play_random(self, store: Store) -> Metrics:
+        """Games against uniform play, seats rotating: the scoreboard's table, and mean reward per game.
 
         The agent's name says when, so that games of different weights are never counted as those of one agent.
         """
+        moment = f"update {self.done}" if self.done else "before"
         player = self._agent(self.model, f"{self.config.model} ({moment})", trainable=False)
         seed, group = derive_seed(self.config.seed, "evaluation"), f"evaluation/{moment}"
-        for game in self.config.games:
+        metrics: Metrics = {}
+        for game in self._probed():
             players = [player, *(registry.make_agent("random") for _ in seats_of(game)[1:])]
             prefix, count = f"evaluation-{self.done}", self.config.evaluation_games
             matches = rotated_matches(game, players, count, seed, prefix, group, self.config.env_kwargs())
-            collect(matches, store, self.pool)
+            metrics |= against_uniform(game, player.name, collect(matches, store, self.pool))
+        return metrics
+
+    def _probed(self) -> Sequence[str]:
+        """The games to be played against uniform play now: all at both ends; in between those without exact figures."""
+        if self.done in (0, self.config.steps):
+            return self.config.games
+        every = self.config.probe_every
+        now = every and self.done % every == 0
+        return [game for game in self.config.games if game not in self.evaluator.games] if now else []
 
     def _evaluate(self) -> Metrics:
         every = self.config.evaluate_every

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
-
-import torch
+from typing import TYPE_CHECKING, Any, Literal
 
 from sparring import registry
-from sparring.agents.models.transformers import SMALL_MODEL, TransformersModel
 from sparring.agents.prompts import template
-from sparring.trainers.learner import LearnerConfig
 from sparring.trainers.settings import require_ranges, require_types
+
+if TYPE_CHECKING:
+    from sparring.agents.models.transformers import TransformersModel
+    from sparring.trainers.learner import LearnerConfig
 
 RANGES = {
     ">= 1": (
         *("steps", "games_per_update", "league_every", "league_size", "checkpoint_every", "epochs", "max_new_tokens"),
     ),
     ">= 0": (
-        *("magnet", "magnet_final", "learning_rate", "learning_rate_decay", "evaluate_every", "evaluation_games"),
+        *(
+            "magnet",
+            "magnet_final",
+            "learning_rate",
+            "learning_rate_decay",
+            "evaluate_every",
+            "evaluation_games",
+            "probe_every",
+        ),
     ),
     "> 0": ("temperature",),
     "in [0, 1]": ("league_share",),
@@ -76,6 +84,8 @@ class Config:
     """Updates between exact evaluations (NashConv) on the games that can be solved; 0: only first and last."""
     evaluation_games: int = 200
     """Games per environment against uniform play, before the first and after the last update."""
+    probe_every: int = 10
+    """Updates between such games in environments that cannot be solved exactly; 0: only first and last."""
     checkpoint_every: int = 20
     """Updates between checkpoints."""
     device: str = "auto"
@@ -114,6 +124,8 @@ def require_usable(config: Config) -> None:
 
 def require_device(device: str) -> None:
     """Raises ValueError where torch cannot compute on the device."""
+    import torch
+
     try:
         if device != "auto":
             torch.zeros(1, device=device).item()
@@ -124,6 +136,9 @@ def require_device(device: str) -> None:
 
 def learner_config(config: Config, model: TransformersModel) -> LearnerConfig:
     """What the learner needs of the settings; the step size depends on the model's."""
+    from sparring.agents.models.transformers import SMALL_MODEL
+    from sparring.trainers.learner import LearnerConfig
+
     small = sum(parameter.numel() for parameter in model.module.parameters()) < SMALL_MODEL
     rate = config.learning_rate if config.learning_rate is not None else (5e-4 if small else 3e-5)
     betas = (config.momentum, 0.95)

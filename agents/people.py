@@ -1,0 +1,92 @@
+"""A person at the keyboard: shows what the seat sees, takes short answers, and tells on request what an expert does."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sparring import registry
+from sparring.agents.scripted import ScriptedAgent
+from sparring.types import Observation, Reply
+
+ASKS_AN_EXPERT = "?"
+EXPERTS = ("cfr", "minimax")
+MOST_NUMBERED = 9
+
+
+@registry.agents.register("human", family="people")
+class HumanAgent(ScriptedAgent):
+    """A person at the terminal: shows what the seat sees, reads one action."""
+
+    def __init__(self) -> None:
+        super().__init__("human")
+
+    async def act(self, observation: Observation) -> Reply:
+        """Ask until the answer is legal, where the legal actions are known. Raises EOFError where nobody answers."""
+        print(f"\n{observation.text}")
+        while True:
+            answer = _ask(observation)
+            if answer == ASKS_AN_EXPERT:
+                print(await expert_advice(observation))
+                continue
+            action = understand(answer, observation.legal_actions)
+            if action is not None:
+                return Reply(action)
+            print(f"{answer!r} is not legal here; legal: {', '.join(observation.legal_actions or ())}")
+
+
+def understand(answer: str, legal: Sequence[str] | None) -> str | None:
+    """The legal action that an answer means: itself, its number in the prompt, or the only one that begins so.
+
+    Any answer stands for itself where the legal actions are not known; None where it could mean none, or several.
+    """
+    if legal is None or answer in legal:
+        return answer
+    if answer.isdecimal() and _are_numbered(legal):
+        return legal[int(answer) - 1] if 1 <= int(answer) <= len(legal) else None
+    begun = [action for action in legal if answer and action.lower().startswith(answer.lower())]
+    return begun[0] if len(begun) == 1 else None
+
+
+async def expert_advice(observation: Observation) -> str:
+    """What an exact solver would do here, with probabilities; or why there is no such advice."""
+    reasons = []
+    for name in EXPERTS:
+        try:
+            law = await registry.agents.make(name).action_law(observation)
+        except (ValueError, ImportError) as error:
+            reasons.append(str(error))
+            continue
+        likely = sorted(law.items(), key=lambda pair: -pair[1])
+        return f"{name} plays: " + ", ".join(f"{action} ({100 * p:.0f} %)" for action, p in likely if p >= 0.005)
+    return "no expert knows this game: " + "; ".join(dict.fromkeys(reasons))
+
+
+def _ask(observation: Observation) -> str:
+    legal = observation.legal_actions
+    choices = [f"{place} {action}" for place, action in enumerate(legal or (), start=1)] if _are_numbered(legal) else []
+    try:
+        with _interruptible_input():
+            return input(f"{observation.seat} ({', '.join([*choices, '? advice'])})> ").strip()
+    except EOFError as error:
+        raise EOFError("nobody answers: the input has ended") from error
+
+
+def _are_numbered(legal: Sequence[str] | None) -> bool:
+    """Whether actions can be meant by their numbers: there are few, and none is a number itself."""
+    return bool(legal) and len(legal or ()) <= MOST_NUMBERED and not any(action[:1].isdigit() for action in legal or ())
+
+
+@contextmanager
+def _interruptible_input() -> Iterator[None]:
+    """Ctrl-C ends a question at once, also where an event loop has its own idea of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

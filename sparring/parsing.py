@@ -1,0 +1,108 @@
+"""Reading a command line with tyro: what it refuses becomes one line, and a command starts only when all is read."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
+from typing import Any, TypeVar, overload
+
+import tyro
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+REFUSED = 2
+"""Tyro's exit code for a command line that it cannot read."""
+BORDERS = "│╭╮╰╯|+"
+EXPLANATIONS = ("Argument helptext:", "For full helptext")
+
+
+class UsageError(ValueError):
+    """A command line that cannot be read; the message is one line."""
+
+
+class Commands:
+    """Tyro's subcommands, each started after its command line was read."""
+
+    def __init__(self) -> None:
+        self._app = tyro.extras.SubcommandApp()
+        self.helps: dict[str, str] = {}
+        """The docstring of every command."""
+
+    @overload
+    def command(self, func: F) -> F: ...
+
+    @overload
+    def command(self, func: None = None, *, name: str) -> Callable[[F], F]: ...
+
+    def command(self, func: Any = None, *, name: str | None = None) -> Any:
+        """Register a command; as a decorator it leaves the function as it is."""
+        if func is None:
+            return partial(self.command, name=name)
+        name = name or func.__name__
+        self.helps[name] = func.__doc__ or ""
+        self._app.command(name=name)(_later(func))
+        return func
+
+    def cli(self, **options: Any) -> Any:
+        """Read a command line and run its command. Raises UsageError."""
+        return _read(lambda: self._app.cli(**options))()
+
+
+def run(command: Callable[..., Any], prog: str, args: Sequence[str]) -> Any:
+    """Read a command line for one function and call it. Raises UsageError."""
+    return _read(lambda: tyro.cli(_later(command), prog=prog, args=args))()
+
+
+def _later(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same signature; the call is handed over instead of made."""
+
+    @wraps(function)
+    def bound(*args: Any, **kwargs: Any) -> Callable[[], Any]:
+        return partial(function, *args, **kwargs)
+
+    return bound
+
+
+def _read(request: Callable[[], T]) -> T:
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return request()
+    except SystemExit as end:
+        if end.code == REFUSED:
+            raise UsageError(in_one_line(said.getvalue())) from None
+        raise
+
+
+def in_one_line(box: str) -> str:
+    """What a box of tyro says: the fault, what is near, and which help to read."""
+    inside = [line.strip().strip(BORDERS).strip() for line in box.splitlines()]
+    inside = ["" if re.fullmatch(r"[─-]*", line) else line for line in inside]
+    parts = _between_rules(inside[1:])  # the first line is the title
+    kept = [part for part in parts if not part.startswith(EXPLANATIONS)]
+    help_of = re.findall(r"sparring[a-z -]*? --help", " ".join(inside))
+    text = "; ".join(_shortened(part).rstrip(".") for part in kept) or " ".join(inside)
+    return f"{text}; see `{help_of[0]}`" if help_of else text
+
+
+def _between_rules(lines: Sequence[str]) -> list[str]:
+    """The lines between two rules (which are empty here), joined."""
+    parts = [""]
+    for line in lines:
+        if line:
+            parts[-1] = f"{parts[-1]} {line}".strip()
+        else:
+            parts.append("")
+    return [part for part in parts if part]
+
+
+def _shortened(part: str) -> str:
+    """One part: of what is near, the names alone; of what is missing, its name and its help."""
+    if part.startswith("Perhaps you meant:"):
+        return f"did you mean {' or '.join(dict.fromkeys(re.findall(r'(?<!see )--[a-z][a-z.-]+(?= )', part)))}?"
+    missing = re.sub(r"^Missing from [a-z -]+:", "missing:", part).replace(" (required)", "")
+    missing = missing.removeprefix("Error parsing config: ")
+    return missing[:1].lower() + missing[1:]

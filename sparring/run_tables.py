@@ -1,0 +1,148 @@
+"""`sparring runs | compare`, and the list of `sparring replay`: tables about run folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+from rich.markup import escape
+
+from sparring import terminal
+from sparring.scoreboard import progress
+from sparring.scoreboard import runs as run_folders
+from sparring.scoreboard.progress import short_name
+from sparring.scoreboard.runs import RunSummary
+
+if TYPE_CHECKING:
+    from sparring.scoreboard.records import EpisodeRow
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+EXIT_FAILED = 1
+
+
+def list_runs(folder: tyro.conf.Positional[Path | None] = None, /, json: Flag = False) -> int:
+    """List the run folders below a folder: state, model, games, updates, best and last figure, size.
+
+    Exit code 1 if there is none.
+
+    Args:
+        folder: Where to look. None: runs where there is such a folder, else here.
+        json: Print JSON instead of a table.
+    """
+    where = folder or (Path("runs") if Path("runs").is_dir() else Path("."))
+    found = [run_folders.summarise(run) for run in run_folders.find_runs(where)]
+    if json:
+        terminal.dump([run_folders.plain(summary) for summary in found])
+    elif found:
+        _show_runs(found)
+    else:
+        terminal.complain(f"there is no run folder below {where}; `sparring train spiral --run FOLDER` makes one")
+    return 0 if found else EXIT_FAILED
+
+
+def _show_runs(found: Sequence[RunSummary]) -> None:
+    table = terminal.table_of("run", "state", "model", "games", "updates", "best", "last", "size")
+    for summary in found:
+        table.add_row(escape(str(summary.path)), summary.state, *map(escape, _cells(summary)))
+    terminal.out.print(table)
+    if any(summary.figure for summary in found):
+        terminal.say("best and last: NashConv (0 is an equilibrium); with a sign: reward against uniform play")
+    for summary in found:
+        if summary.damage:
+            terminal.complain(f"{summary.path}: {summary.damage}")
+
+
+def _cells(summary: RunSummary) -> tuple[str, ...]:
+    figure = summary.figure
+    measured = ("", "")
+    if figure is not None:
+        measured = (progress.shown(figure, figure.best[1]), progress.shown(figure, figure.last))
+    updates = f"{summary.done}/{summary.steps}" if summary.steps else ""
+    return summary.model, run_folders.games_in_short(summary), updates, *measured, in_bytes(summary.size)
+
+
+def in_bytes(size: float) -> str:
+    """A size for people: 812 B, 3.1 MB."""
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while size >= 999.5 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    return f"{size:.0f} {units[0]}" if units[0] == "B" or size >= 100 else f"{size:.1f} {units[0]}"
+
+
+def compare_runs(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = False) -> None:
+    """Show what differs between runs: settings, and figures with the difference to the first run.
+
+    A difference is paired: over the updates, or the deals against uniform play, that both runs have.
+
+    Args:
+        runs: Two or more run folders.
+        json: Print JSON instead of tables.
+    """
+    from sparring.scoreboard import comparison
+
+    if len(runs) < 2:
+        raise ValueError(f"name at least two run folders, got {len(runs)}")
+    loaded = [comparison.load_measured(run) for run in runs]
+    settings, figures = comparison.differing_settings(loaded), comparison.compare_figures(loaded)
+    if json:
+        compared = [asdict(figure) for figure in figures]
+        terminal.dump({"runs": list(map(str, runs)), "settings": settings, "figures": compared})
+        return
+    if settings:
+        table = terminal.table_of("setting", *map(str, runs))
+        for name, values in settings.items():
+            table.add_row(escape(name), *(escape(_setting(value)) for value in values))
+        terminal.out.print(table)
+    else:
+        terminal.say("the settings are the same")
+    terminal.say("")
+    table = terminal.table_of("figure", *map(str, runs), *(f"{run} - {runs[0]}" for run in runs[1:]))
+    for figure in figures:
+        differences = (_difference(estimate, figure.pairs) for estimate in figure.differences)
+        table.add_row(*map(escape, (figure.name, *map(_value, figure.values), *differences)))
+    terminal.out.print(table)
+
+
+def _setting(value: Any) -> str:
+    return ", ".join(short_name(str(item)) for item in value) if isinstance(value, list) else str(value)
+
+
+def _value(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"
+
+
+def _difference(estimate: Any, pairs: str) -> str:
+    """Updates of one run depend on each other, so their mean difference has no interval; deals are independent."""
+    if not pairs:
+        return ""
+    if estimate is None:
+        return f"no {pairs} in common"
+    shown = f"{estimate.value:+.3f}"
+    if pairs == "deals" and not estimate.lacks:
+        shown += f" ({estimate.low:+.3f} to {estimate.high:+.3f})"
+    return f"{shown}, {estimate.clusters} {pairs}"
+
+
+def show_episode_list(found: Sequence[EpisodeRow], last: int, json: bool) -> None:
+    """The last episodes of a selection, the latest at the bottom."""
+    from sparring.scoreboard import episode_list
+
+    shown = found[-last:]
+    if json:
+        terminal.dump([episode_list.plain(row) for row in shown])
+        return
+    some_illegal = any(sum(row.illegal.values()) for row in shown)
+    table = terminal.table_of("episode", "agent and reward", "turns", *(["illegal"] if some_illegal else []))
+    for row in shown:
+        players = ", ".join(f"{name} {row.rewards[seat]:+g}" for seat, name in row.agents.items())
+        result = players if row.status == "ok" else f"{players} ({row.status})"
+        counts = [str(sum(row.turns.values()))] + [str(sum(row.illegal.values()))] * some_illegal
+        table.add_row(*map(escape, (row.id, result, *counts)))
+    terminal.out.print(table)
+    if not found:
+        terminal.complain("no episode is of that kind")
+    if len(shown) < len(found):
+        terminal.say(f"the last {len(shown)} of {len(found)}; --last {len(found)} shows all")
