@@ -14,7 +14,7 @@ demo: $(VENV)/.ready
 	$(BIN)/sparring eval $(RUN)
 	$(BIN)/sparring verify $(RUN)
 	$(BIN)/sparring report $(RUN) -o demo/report.html
-	@echo "Open demo/report.html in a browser."
+	@echo "Open demo/report.html in a browser. To type sparring commands: . $(BIN)/activate"
 
 test: $(VENV)/.ready-dev browser
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto $(ARGS)

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 
@@ -204,42 +204,48 @@ def make_player(
     return kind(model, prompt=prompt, sampling=sampling, name=name, trainable=trainable)
 
 
-def build(
-    model: str,
-    *,
-    device: str = "auto",
-    prompt: str = "bracket",
-    decoding: str = "legal",
-    temperature: float = 1.0,
-    max_new_tokens: int = 64,
-) -> WritingAgent:
+class PlayerOptions(TypedDict, total=False):
+    """How a model that is loaded by name plays."""
+
+    device: str
+    prompt: str
+    decoding: Literal["legal", "free"]
+    temperature: float
+    max_new_tokens: int
+
+
+def build(model: str, name: str | None = None, **options: Unpack[PlayerOptions]) -> WritingAgent:
     """A frozen player from a model's name, path or hub id, for matches and evaluation."""
     registry.require("torch", "train")
     registry.require("transformers", "train")
     from sparring.agents.models.transformers import TransformersModel
 
+    decoding = options.get("decoding", "legal")
     if decoding not in ("legal", "free"):
         raise ValueError(f"decoding must be legal or free, got {decoding!r}")
-    sampling = Sampling(temperature, max_new_tokens=max_new_tokens, decoding="legal" if decoding == "legal" else "free")
-    return make_player(TransformersModel(model, device=device), prompt=prompt, sampling=sampling)
+    sampling = Sampling(
+        options.get("temperature", 1.0), max_new_tokens=options.get("max_new_tokens", 64), decoding=decoding
+    )
+    loaded = TransformersModel(model, device=options.get("device", "auto"))
+    return make_player(loaded, prompt=options.get("prompt", "bracket"), sampling=sampling, name=name)
 
 
 @registry.agents.register("smollm2", family="language model", extra="train")
-def smollm2(**kwargs: Any) -> WritingAgent:
+def smollm2(**options: Unpack[PlayerOptions]) -> WritingAgent:
     """SmolLM2-135M-Instruct, choosing among the legal actions."""
-    return build("smollm2", **kwargs)
+    return build("smollm2", **options)
 
 
 @registry.agents.register("nano", family="language model", extra="train")
-def nano(**kwargs: Any) -> WritingAgent:
+def nano(**options: Unpack[PlayerOptions]) -> WritingAgent:
     """A tiny transformer with random weights: for tests and quick runs."""
-    return build("nano", **kwargs)
+    return build("nano", **options)
 
 
 @registry.agents.register("model", family="language model", extra="train")
-def model(argument: str, **kwargs: Any) -> WritingAgent:
+def model(argument: str, **options: Unpack[PlayerOptions]) -> WritingAgent:
     """Any causal language model: `model:PATH` or `model:HUB-ID`."""
-    return build(argument, **kwargs)
+    return build(argument, **options)
 
 
 @registry.agents.register("openai", family="language model", extra="openai")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sparring.types import canonical_json
 
 MOST_POINTS = 800
 LABEL_GAP = 15.0
+NEAR = 1 / 3
+"""How far beyond the lines, relative to their span, a reference still stretches the axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class Series:
     color: int = 0
     """Index into the palette."""
     dashed: bool = False
+    run: int = 0
+    """Which run's line it is: lines of a run are shown and hidden together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Line:
     dashed: bool
     end: tuple[float, float]
     last: str
+    run: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class Reference:
     y: float
     label_y: float
     value: str
+    beyond: str = ""
+    """An arrow where the value lies beyond the axis and only its name stands at the edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,8 @@ class Chart:
 
 
 WIDE = Frame()
+PHONE = Frame(width=340, height=300, left=40, right=12, top=16, bottom=34)
+"""Names stand inside the plot."""
 SMALL = Frame(width=310, height=150, left=46, right=14, top=10, bottom=24)
 
 
@@ -88,35 +97,41 @@ def line_chart(
     references: Mapping[str, float] | None = None,
     frame: Frame = WIDE,
     zero_based: bool = False,
+    most: float = math.inf,
 ) -> Chart | None:
-    """A chart of all finite points; None if there are none."""
+    """A chart of all finite points; None if there are none.
+
+    The axis shows what the lines do. It stretches to references that are near; those beyond it stand at its edge. It
+    never goes below 0 where no value does, nor above `most`.
+    """
     drawn = [_thinned(one) for one in series]
     drawn = [one for one in drawn if one.points]
     if not drawn:
         return None
     marks = {name: value for name, value in (references or {}).items() if math.isfinite(value)}
     xs = [x for one in drawn for x, _ in one.points]
-    ys = [y for one in drawn for _, y in one.points] + list(marks.values())
+    low, high = _span([y for one in drawn for _, y in one.points], list(marks.values()), zero_based, most)
     x_scale = _Scale(min(xs), max(xs), frame.left, frame.width - frame.right)
-    low, high = _padded(min(ys), max(ys), zero_based)
     y_scale = _Scale(low, high, frame.height - frame.bottom, frame.top)
     lines = tuple(_line(one, x_scale, y_scale) for one in drawn)
+    small, whole = frame is SMALL, all(x == int(x) for x in xs)
+    x_ticks = nice_ticks(min(xs), max(xs), 8 if frame is WIDE else 3, least_step=1.0 if whole else 0.0)
     return Chart(
         title=title,
         frame=frame,
         lines=lines,
-        references=_references(marks, y_scale, [line.end[1] for line in lines]),
-        x_ticks=tuple(Tick(x_scale(x), number(x)) for x in nice_ticks(min(xs), max(xs), 3 if frame is SMALL else 8)),
-        y_ticks=tuple(Tick(y_scale(y), number(y)) for y in nice_ticks(low, high, 4 if frame is SMALL else 6)),
+        references=_references(marks, y_scale),
+        x_ticks=tuple(Tick(x_scale(x), number(x)) for x in x_ticks),
+        y_ticks=tuple(Tick(y_scale(y), number(y)) for y in nice_ticks(low, high, 4 if small else 6)),
         hover=_hover(drawn, x_scale, y_scale),
     )
 
 
-def nice_ticks(low: float, high: float, most: int) -> list[float]:
+def nice_ticks(low: float, high: float, most: int, least_step: float = 0.0) -> list[float]:
     """At most `most` + 1 round numbers within low..high, steps of 1, 2 or 5 times a power of ten."""
     if high <= low:
         return [low]
-    rough = (high - low) / most
+    rough = max((high - low) / most, least_step)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
@@ -178,28 +193,42 @@ def _thinned(series: Series) -> Series:
     points = [(x, y) for x, y in series.points if math.isfinite(x) and math.isfinite(y)]
     stride = max(1, math.ceil(len(points) / MOST_POINTS))
     kept = points[::stride] if not points or (len(points) - 1) % stride == 0 else [*points[::stride], points[-1]]
-    return Series(series.label, kept, series.color, series.dashed)
+    return replace(series, points=kept)
 
 
-def _padded(low: float, high: float, zero_based: bool) -> tuple[float, float]:
-    low = min(0.0, low) if zero_based else low
+def _span(ys: Sequence[float], marks: Sequence[float], zero_based: bool, most: float) -> tuple[float, float]:
+    """Lowest and highest value of the axis: the lines', references up to a third further off, and some air."""
+    low, high = min(0.0, *ys) if zero_based else min(ys), max(ys)
+    reach = (high - low) * NEAR or abs(high) * NEAR or NEAR
+    near = [mark for mark in marks if low - reach <= mark <= high + reach]
+    floor = 0.0 if min(low, *near, high) >= 0 else -math.inf
+    low, high = min(low, *near, high), max(low, *near, high)
     margin = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
-    return (low if zero_based and low == 0 else low - margin), high + margin
+    return max(floor, low - margin), max(high, min(most, high + margin))
 
 
 def _line(series: Series, x_scale: _Scale, y_scale: _Scale) -> Line:
     pixels = [(x_scale(x), y_scale(y)) for x, y in series.points]
     path = "M" + "L".join(f"{x:g},{y:g}" for x, y in pixels)
-    return Line(series.label, path, series.color, series.dashed, pixels[-1], number(series.points[-1][1]))
+    return Line(series.label, path, series.color, series.dashed, pixels[-1], number(series.points[-1][1]), series.run)
 
 
-def _references(marks: Mapping[str, float], y_scale: _Scale, taken: Sequence[float]) -> tuple[Reference, ...]:
-    heights = [y_scale(value) for value in marks.values()]
-    labels = spread(heights, LABEL_GAP)
+def _references(marks: Mapping[str, float], y_scale: _Scale) -> tuple[Reference, ...]:
+    inside = {name: min(max(value, y_scale.low), y_scale.high) for name, value in marks.items()}
+    heights = [y_scale(value) for value in inside.values()]
     return tuple(
-        Reference(name, height, label, number(value))
-        for (name, value), height, label in zip(marks.items(), heights, labels, strict=True)
+        Reference(name, height, label, _plain(value), _beyond(value, y_scale))
+        for (name, value), height, label in zip(marks.items(), heights, spread(heights, LABEL_GAP), strict=True)
     )
+
+
+def _plain(value: float) -> str:
+    """Like `number`, without powers of ten."""
+    return number(value) if value == 0 or abs(value) >= 0.001 else fixed(value, 4)
+
+
+def _beyond(value: float, scale: _Scale) -> str:
+    return "\N{UPWARDS ARROW}" if value > scale.high else "\N{DOWNWARDS ARROW}" if value < scale.low else ""
 
 
 def _hover(series: Sequence[Series], x_scale: _Scale, y_scale: _Scale) -> str:

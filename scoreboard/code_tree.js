@@ -1,4 +1,3 @@
-"use strict";
 const MARKS = {
   chosen: "M-4.5,0.5L-1.5,3.5L4.5,-3.5", ran: "M-4.5,0.5L-1.5,3.5L4.5,-3.5", rejected: "M0,-5L0,1.5M0,4.4L0,5",
   failed: "M-3.5,-3.5L3.5,3.5M3.5,-3.5L-3.5,3.5", illegal: "M-4,0L4,0",

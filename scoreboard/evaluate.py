@@ -97,20 +97,38 @@ def _solved(measured: Evaluation, agent: game_theory.Scorable, orders: Sequence[
 
 
 def load_for_report(path: Path) -> RunData:
-    """A run with the NashConv of its reference policies, and its policies over time, for the games it can be solved in.
+    """A run or a store; of a run also the NashConv of reference policies and its policies over time, where solvable.
 
     What cannot be worked out here (an environment that is not installed) is left out and named. Raises what
     `run_data.load_run` raises.
     """
     run = load_run(path)
+    file = path / "policies.json"
+    kept: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
     solved = {key.partition("/")[2] for line in run.metrics for key in line if key.startswith("nash_conv/")}
-    references, left_out = {}, []
-    for game in sorted(solved):
+    references, states, policies, left_out = {}, {}, dict(kept), []
+    for game in sorted(solved | set(kept)):
         try:
             references[game] = game_theory.references(game)
+            states[game] = states_in_words(game)
+            if game in kept:
+                policies[game] = {**kept[game], "equilibrium": equilibrium(game)}
         except (ValueError, registry.UnknownName, registry.MissingExtra) as error:
             left_out.append(f"the reference policies of {game} are left out: {error}")
-    file = path / "policies.json"
-    policies: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
-    first: Mapping[str, Any] = next(iter(policies.values()), {})
-    return replace(run, references=references, policies=first, damaged=(*run.damaged, *left_out))
+    damaged = (*run.damaged, *left_out)
+    return replace(run, references=references, states=states, policies=policies, damaged=damaged)
+
+
+def states_in_words(env_id: str) -> dict[str, str]:
+    """State key -> what the seat knows, in the order of play: the text of the observation without what all share."""
+    states = game_theory.solved_game(env_id).states
+    texts = {key: state.text.splitlines() for key, state in states.items()}
+    shared = set.intersection(*(set(lines) for lines in texts.values())) if len(texts) > 1 else set()
+    order = sorted(states, key=lambda key: (states[key].turn, states[key].seat))
+    return {key: _without_menu(texts[key], shared, states[key].legal_actions or ()) or key for key in order}
+
+
+def _without_menu(lines: Sequence[str], shared: set[str], actions: Sequence[str]) -> str:
+    """The lines that say something: not the rules, and not the line that lists the actions."""
+    menu = [line for line in lines if all(f"[{action}]" in line for action in actions)]
+    return " ".join(line for line in lines if line not in shared and line not in menu)

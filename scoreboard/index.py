@@ -126,6 +126,11 @@ class Index:
             query = "SELECT max(offset + length) FROM frames WHERE segment = ?"
             return int(self._db.execute(query, (segment,)).fetchone()[0] or 0)
 
+    def lost_frames(self) -> int:
+        """How many frames were found damaged or missing when the index was built from the segments."""
+        with self._faults():
+            return int(self._db.execute("SELECT count(*) FROM frames WHERE length = 0").fetchone()[0])
+
     def column_frames(self) -> list[Frame]:
         """The frames that hold columns and no episodes."""
         with self._faults():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
 from typing import Any
 
 from sparring import registry
@@ -48,6 +50,42 @@ def rotated_matches(
     return matches
 
 
+def round_robin(
+    env_id: str, players: Sequence[Agent], episodes: int, seed: int, env_kwargs: dict[str, Any] | None = None
+) -> list[Match]:
+    """As many games of every group of players as there are seats, on the same deals.
+
+    Episode ids hold the players (with the weights of models), the settings and the seed, so that what a store holds
+    already is not played again. Raises ValueError for too few players, and for one that is named twice among many.
+    """
+    seats = seats_of(env_id)
+    if len(players) < len(seats):
+        raise ValueError(f"{env_id} has {len(seats)} seats ({', '.join(seats)}), got {len(players)} agents")
+    names = [identity(player) for player in players]
+    if len(players) > len(seats) and len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"in a round robin every agent plays every other one once: {twice!r} is named twice")
+    settings = "".join(f":{name}={value}" for name, value in sorted((env_kwargs or {}).items()))
+    matches = []
+    for group in combinations(players, len(seats)):
+        prefix = f"{','.join(map(identity, group))}/{seed}{settings}"
+        matches += rotated_matches(env_id, group, episodes, seed, prefix, env_kwargs=env_kwargs)
+    return matches
+
+
+def play_matches(
+    matches: Sequence[Match],
+    store: Store | None = None,
+    on_episode: Callable[[Episode], None] | None = None,
+) -> list[Episode]:
+    """The episodes of all matches, in order, stored as they come where there is a store. People play one at a time."""
+    people = any(agent.name == "human" for match in matches for agent in match.agents.values())
+    concurrency = 1 if people else 256
+    if store is None:
+        return play(matches, concurrency, on_episode)
+    return play_missing(matches, store, concurrency, on_episode)
+
+
 def head_to_head(
     env_id: str,
     players: Sequence[Agent],
@@ -56,18 +94,8 @@ def head_to_head(
     on_episode: Callable[[Episode], None] | None = None,
     store: Store | None = None,
 ) -> list[Episode]:
-    """Play players against each other, and store the games as they come. People play one game at a time.
-
-    Episode ids hold the players (with the weights of models) and the seed, so that what a store holds already is not
-    played again.
-    Raises ValueError, before the first game, where the store holds another episode under an id.
-    """
-    prefix = f"{','.join(map(identity, players))}/{seed}"
-    matches = rotated_matches(env_id, players, episodes, seed, prefix)
-    concurrency = 1 if any(player.name == "human" for player in players) else 256
-    if store is None:
-        return play(matches, concurrency, on_episode)
-    return play_missing(matches, store, concurrency, on_episode)
+    """Play players against each other: a round robin where there are more of them than seats."""
+    return play_matches(round_robin(env_id, players, episodes, seed), store, on_episode)
 
 
 def identity(player: Agent) -> str:
@@ -155,6 +183,17 @@ def _difference(match: Match, episode: Episode) -> str | None:
             pairs.append((f"policy of {seat}", trajectory.policy, agent.policy))
             pairs.append((f"sampling of {seat}", trajectory.sampling, agent.sampling))
     return next((f"{name} {stored!r}, now {now!r}" for name, stored, now in pairs if stored != now), None)
+
+
+def standings_by_agent(episodes: Sequence[Episode], players: Sequence[Agent]) -> list[Standing]:
+    """How each player did over all its games of a round robin, the highest mean reward first."""
+    rows = [row_of(episode) for episode in episodes]
+    found = []
+    for player in players:
+        sides = [(row, seat) for row in rows for seat, name in row.agents.items() if name == player.name]
+        others = None if len(rows[0].agents) == 1 else f"{len(players) - 1} others"
+        found.append(standing(episodes[0].env_id, player.name, others, sides))
+    return sorted(found, key=lambda one: -one.reward.value if one.reward.n else math.inf)
 
 
 def standing_by_place(episodes: Sequence[Episode], players: Sequence[Agent]) -> list[Standing]:

@@ -8,15 +8,17 @@ history proves that the index has lost something. Nothing that was written is de
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from sparring.scoreboard.index import Column, Index, damaged_index
-from sparring.scoreboard.records import read_line
-from sparring.scoreboard.schema import create, next_root
+from sparring.scoreboard.records import DamagedStore, read_line
+from sparring.scoreboard.schema import Head, create, next_root
 from sparring.scoreboard.segments import Found, fsync_folder, move_tail_aside, scan_frames, unless_in_use
 from sparring.types import canonical_json
 
@@ -69,13 +71,17 @@ def has_unindexed(segments: Path, index: Index) -> bool:
 
 
 def reindex(folder: Path) -> Rebuilt:
-    """Build the index anew from the segments, while nobody writes; the old one is kept as `index.sqlite.old`."""
+    """Build the index anew from the segments, while nobody writes; every old one is kept as `index.sqlite.old-N`.
+
+    What the old index knew, where it can be read, tells whether the segments still hold everything.
+    """
     segments, index, draft = folder / "segments", folder / "index.sqlite", folder / "index.sqlite.new"
+    os.listdir(segments)  # raises PermissionError, where a glob would find nothing
+    known = _head_of(index)
     _remove_index(draft)
     create(draft)
-    rebuilt = _fill(Index(draft, "a"), segments)
-    old = index.with_name("index.sqlite.old")
-    _remove_index(old)
+    rebuilt = _fill(Index(draft, "a"), segments, known)
+    old = next(path for number in count(1) if not (path := folder / f"index.sqlite.old-{number}").exists())
     for suffix in SUFFIXES:
         if index.with_name(index.name + suffix).exists():
             index.with_name(index.name + suffix).rename(old.with_name(old.name + suffix))
@@ -108,8 +114,20 @@ def _take_in(index: Index, found: Found) -> None:
         index.add_columns([tuple(json.loads(line)) for line in found.lines], found.frame)
 
 
-def _fill(index: Index, segments: Path) -> Rebuilt:
-    damaged = []
+def _head_of(index: Path) -> Head:
+    """How far a store had grown by an index that may be damaged; nothing where it cannot tell."""
+    try:
+        old = Index(index, "r")
+    except (DamagedStore, OSError):
+        return Head(0, "", 0)
+    try:
+        return old.head
+    finally:
+        old.close()
+
+
+def _fill(index: Index, segments: Path, known: Head) -> Rebuilt:
+    damaged = [problem for path in sorted(segments.glob("*.zst")) for problem in _not_whole(path)]
     try:
         with index.transaction():
             for found in _in_order(segments):
@@ -118,9 +136,25 @@ def _fill(index: Index, segments: Path) -> Rebuilt:
                     damaged.append(f"frames {expected} to {found.header.sequence - 1} are damaged or missing")
                     index.skip_to(found.header.sequence)
                 _take_in(index, found)
-        return Rebuilt(index.head.count, index.head.frames, tuple(damaged))
+            if known.frames > index.head.frames:
+                damaged.append(f"frames {index.head.frames + 1} to {known.frames} are damaged or missing")
+                index.skip_to(known.frames + 1)
+        if known.count > index.head.count:
+            damaged.append(f"{known.count - index.head.count} episodes that the old index knew are in no segment")
+        return Rebuilt(index.head.count, index.head.frames - index.lost_frames(), tuple(damaged))
     finally:
         index.close()
+
+
+def _not_whole(path: Path) -> Iterator[str]:
+    """The parts of a segment that are no whole frames: damaged, or never finished by a writer that died."""
+    end = 0
+    for found in scan_frames(path):
+        if found.frame.offset > end:
+            yield f"bytes {end} to {found.frame.offset} of {path} are damaged"
+        end = found.frame.offset + found.frame.length
+    if path.stat().st_size > end:
+        yield f"bytes {end} to {path.stat().st_size} of {path} are damaged, or were never finished"
 
 
 def _in_order(segments: Path) -> Iterator[Found]:

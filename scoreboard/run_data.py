@@ -1,4 +1,4 @@
-"""What a report needs of one run folder: its configuration, metrics, standings and a sample of its episodes."""
+"""What a report needs of a run folder or a store: configuration, metrics, standings and a sample of its episodes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sparring import registry
+from sparring.scoreboard.cross_table import BROKEN_OFF, CrossTable, cross_tables, mean_reward
 from sparring.scoreboard.records import DamagedEpisode, EpisodeRow
-from sparring.scoreboard.stats import Estimate, Outcomes, bounded_mean, clustered_mean, count_outcomes, rate
+from sparring.scoreboard.stats import Estimate, Outcomes, count_outcomes, rate
 from sparring.scoreboard.store import Store
-from sparring.types import Episode
+from sparring.types import Episode, canonical_json
 
-BROKEN_OFF = ("env_error", "agent_error")
+__all__ = ["BROKEN_OFF", "RunData", "Standing", "faults_of", "load_run", "standing", "standings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,20 @@ class Standing:
     """An agent met itself: what is counted is the first seat against the second."""
 
 
+Policy = Mapping[str, Mapping[str, float]]
+
+
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """One run, ready to be shown. `references` and `policies` are computed by whoever has the agents."""
+    """A run or a store, ready to be shown. Whoever has the agents adds `references`, `policies` and `states`."""
 
     label: str
     path: Path
     config: Mapping[str, Any]
     metrics: Sequence[Mapping[str, Any]]
     standings: Sequence[Standing] = ()
+    tables: Sequence[CrossTable] = ()
+    """Agent by agent, one an environment; only of a store without a run, where the agents do not learn."""
     replays: Sequence[Episode] = ()
     damaged: Sequence[str] = ()
     """What could not be read, or not be worked out here, in words."""
@@ -57,37 +62,60 @@ class RunData:
     root: str = ""
     references: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """NashConv by environment and name: uniform, every constant policy, equilibrium."""
-    policies: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
-    """Label (before, after) -> state key -> action -> probability."""
+    policies: Mapping[str, Mapping[str, Policy]] = field(default_factory=dict)
+    """By environment: label (first, last, equilibrium) -> state key -> action -> probability."""
+    states: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By environment: state key -> what the seat knows, in words, in the order of play."""
+    has_checkpoint: bool = False
+    """Whether a best checkpoint is there to be measured."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the run was started with; empty for a store."""
+        settings = self.config.get("config", {})
+        return settings if isinstance(settings, Mapping) else {}
 
 
 def load_run(path: Path, replays: int = 200) -> RunData:
-    """Read a run folder; `replays` episodes are taken at equal distances over the run.
+    """Read a run folder or a bare store; `replays` episodes are taken at equal distances over it.
 
     Raises FileNotFoundError if there is neither a metrics file nor a store, ValueError for a broken metrics line.
     """
     path = Path(path)
     config, metrics = _config(path / "config.json"), _metrics(path / "metrics.jsonl")
-    if not (path / "episodes").exists():
+    episodes = _store_of(path)
+    if episodes is None:
         if not metrics:
-            raise FileNotFoundError(f"{path} is not a run folder: it has neither metrics.jsonl nor episodes")
+            what = "it has no metrics.jsonl and no episodes" if path.exists() else "nothing is there"
+            raise FileNotFoundError(f"{path} is not a run folder and not a store: {what}")
         return RunData(path.name, path, config, metrics)
-    with Store(path / "episodes") as store:
+    with Store(episodes) as store:
         rows = list(store.rows())
         shown, damaged = _sample(store, rows, replays)
+        bare = not config and not metrics
+        variants = _variants(store, shown) if bare else {}
         return RunData(
-            label=path.name,
+            label=path.name or str(path.resolve().name),
             path=path,
             config=config,
             metrics=metrics,
-            standings=standings(rows),
+            standings=() if variants else standings(rows),
+            tables=cross_tables(rows, variants) if bare else (),
             replays=shown,
             damaged=damaged,
             episodes=len(rows),
             turns=sum(sum(row.turns.values()) for row in rows),
             illegal_turns=sum(sum(row.illegal.values()) for row in rows),
             root=store.root(),
+            has_checkpoint=(path / "checkpoints" / "best").is_dir(),
         )
+
+
+def _store_of(path: Path) -> Path | None:
+    """The store of a run folder, or the store itself, whole or not: whoever opens it says what is wrong with it."""
+    if (path / "episodes").exists():
+        return path / "episodes"
+    return path if (path / "store.json").exists() or (path / "segments").is_dir() else None
 
 
 def standings(rows: Iterable[EpisodeRow]) -> list[Standing]:
@@ -149,16 +177,8 @@ def standing(env_id: str, agent: str, opponent: str | None, sides: Sequence[tupl
         outcomes=_total(results),
         win_rate=rate([one.wins + one.illegal_wins > 0 for one in results], contested),
         illegal_rate=rate([one.illegal_losses > 0 for one in results], contested),
-        reward=_mean_reward(env_id, [row.rewards[seat] for row, seat in counted], tasks),
+        reward=mean_reward(env_id, [row.rewards[seat] for row, seat in counted], tasks),
     )
-
-
-def _mean_reward(env_id: str, rewards: Sequence[float], tasks: Sequence[str]) -> Estimate:
-    try:
-        bounds = registry.envs.row(env_id).reward_range
-    except registry.UnknownName:  # an episode of an environment that is not installed here
-        bounds = None
-    return clustered_mean(rewards, tasks) if bounds is None else bounded_mean(rewards, tasks, *bounds)
 
 
 def _counted(row: EpisodeRow, seat: str) -> Outcomes:
@@ -193,6 +213,20 @@ def _sample(store: Store, rows: Sequence[EpisodeRow], most: int) -> tuple[list[E
         except DamagedEpisode as error:
             damaged.append(str(error))
     return shown, damaged
+
+
+def _variants(store: Store, shown: Sequence[Episode]) -> dict[str, str]:
+    """Episode id -> the environment's settings, for environments that were played with several; rows do not say it."""
+    several: dict[str, set[str]] = {}
+    for episode in shown:
+        several.setdefault(episode.env_id, set()).add(canonical_json(dict(episode.env_kwargs)))
+    if all(len(settings) < 2 for settings in several.values()):
+        return {}
+    return {
+        row.id: ", ".join(f"{name}={value}" for name, value in sorted(episode.env_kwargs.items())) or "default settings"
+        for row, episode in store.scan()
+        if isinstance(episode, Episode) and len(several.get(row.env_id, ())) > 1
+    }
 
 
 def _config(path: Path) -> dict[str, Any]:

@@ -61,7 +61,14 @@ class Entry:
 
 
 def create(path: Path) -> None:
-    """Make an empty index, whole and folded on disk, unless there is one."""
+    """Make an empty index, whole and folded on disk, unless there is one. Raises OSError where the disk refuses."""
+    try:
+        _create(path)
+    except sqlite3.Error as error:
+        raise OSError(f"{path} cannot be made: {error}") from error
+
+
+def _create(path: Path) -> None:
     db = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
     try:
         db.execute("PRAGMA journal_mode = WAL")

@@ -47,7 +47,7 @@ class Store:
         if mode not in ("r", "a"):
             raise ValueError(f"mode must be 'r' or 'a', got {mode!r}")
         self.path, self.mode = Path(path), mode
-        self._segments = self.path / "segments"
+        self._segments = self.path.absolute() / "segments"  # an environment may change the current folder
         if mode == "a":
             create_store(self.path)
         require_version(self.path)
@@ -136,9 +136,10 @@ class Store:
         """trajectory id -> value, of one method."""
         return self._index.columns(method, name)
 
-    def damaged_columns(self) -> list[str]:
-        """What of the columns could not be rebuilt from the segments, in words."""
-        found = []
+    def damage(self) -> list[str]:
+        """What is wrong with the store and with no single episode of it, in words: lost frames, damaged columns."""
+        lost = self._index.lost_frames()
+        found = [f"{lost} frames of this store are lost: `sparring store reindex` found them damaged"] if lost else []
         for frame in self._index.column_frames():
             try:
                 read_frame(self._segments, frame)

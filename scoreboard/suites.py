@@ -162,9 +162,7 @@ def score(part: str, episodes: list[Episode]) -> Score:
 
 
 def _agent(spec: str, kwargs: Mapping[str, Any]) -> Any:
-    name, colon, argument = spec.partition(":")
-    given = {"argument": argument} if colon else {}
-    return registry.agents.make(name, **given, **(kwargs if name == "tree-of-code" else {}))
+    return registry.make_agent(spec, **(kwargs if spec.partition(":")[0] == "tree-of-code" else {}))
 
 
 def _task_count(part: Part) -> int | None:

@@ -31,7 +31,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The first thing about an episode, or about columns (with no episode's id), that does not hold."""
+    """The first thing about an episode, or about the store (with no episode's id), that does not hold."""
 
     episode_id: str
     what: str
@@ -77,7 +77,7 @@ def verify(store: Store, progress: Progress | None = None) -> VerifyResult:
         broken_off += sum(row.status in BROKEN_OFF for row, _ in chunk)
         if progress is not None:
             progress(episodes, total)
-    faults += [Fault("", "damaged", problem) for problem in store.damaged_columns()]
+    faults += [Fault("", "damaged", problem) for problem in store.damage()]
     seconds = time.perf_counter() - started
     return VerifyResult(episodes, turns, broken_off, tuple(faults), store.root(), seconds)
 

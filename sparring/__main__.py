@@ -16,6 +16,7 @@ import io
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -67,25 +68,29 @@ def play(
     store: Path | None = None,
     json: Flag = False,
 ) -> int:
-    """Play episodes between agents and show who won.
+    """Play episodes between agents and show who won. More agents than seats play a round robin.
 
     Seats rotate: in every second episode the agents change places on the same deal.
 
     Args:
-        env: An environment id, e.g. KuhnPoker or sparring/KuhnPoker-v0.
-        agents: Agents by commas, one a seat: random, constant:bet, minimax, cfr, human, smollm2, nano, model:PATH.
-        episodes: How many episodes.
+        env: An environment, e.g. KuhnPoker, KuhnPoker:illegal=spiral, OpenSpiel:game=nim.
+        agents: Agents by commas: random, constant:bet, minimax, cfr, human, smollm2, nano:temperature=0.5, model:PATH,
+            or a run folder.
+        episodes: How many episodes of every pairing.
         seed: Decides deals and actions.
-        store: Also record the episodes in this folder.
+        store: Also record the episodes in this folder; what it holds already is not played again.
         json: Print JSON instead of a table.
     """
-    from sparring.scoreboard.matches import head_to_head, standing_by_place
+    from sparring.scoreboard.cross_table import cross_tables
+    from sparring.scoreboard.matches import play_matches, round_robin, standing_by_place, standings_by_agent
+    from sparring.scoreboard.records import row_of
     from sparring.scoreboard.store import Store
 
-    env_id = words.env_id(env)
-    players = [words.agent(name.strip()) for name in agents.split(",")]
+    env_id, options = words.env(env)
+    players = words.agents(agents)
     if episodes < 1:
         raise ValueError(f"episodes must be >= 1, got {episodes}")
+    matches = round_robin(env_id, players, episodes, seed, options)
     fresh: list[str] = []
 
     def note(episode: Episode) -> None:
@@ -95,11 +100,16 @@ def play(
 
     opened = nullcontext() if store is None else Store(store, "a")
     quiet = json or person.plays(players)
-    with saying_what_is_kept(store), opened as kept, terminal.progress("playing", episodes, quiet) as advance:
-        played = head_to_head(env_id, players, episodes, seed, note, kept)
-    if len(fresh) < episodes:
-        terminal.say(f"{episodes - len(fresh)} of these games were in {store} already; --seed plays others", quiet=json)
-    terminal.show_matches(played, standing_by_place(played, players), json)
+    with saying_what_is_kept(store), opened as kept, terminal.progress("playing", len(matches), quiet) as advance:
+        played = play_matches(matches, kept, note)
+    if len(fresh) < len(matches):
+        known = len(matches) - len(fresh)
+        terminal.say(f"{known} of these games were in {store} already; --seed plays others", quiet=json)
+    is_round_robin = len(players) > len(played[0].trajectories)
+    standings = standings_by_agent(played, players) if is_round_robin else standing_by_place(played, players)
+    terminal.show_matches(played, standings, json)
+    if is_round_robin and len(played[0].trajectories) == 2 and not json:
+        terminal.show_cross_table(cross_tables(map(row_of, played))[0])
     return EXIT_FAILED if any(episode.error for episode in played) else 0
 
 
@@ -231,17 +241,17 @@ def data(
 def report(
     runs: tyro.conf.Positional[tuple[Path, ...]], /, output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
 ) -> None:
-    """Write one self-contained HTML page about one or more runs: curves, exact strength, replays.
+    """Write one self-contained HTML page about runs and stores: verdict, curves, cross-tables, policies, transcripts.
 
     Args:
-        runs: Run folders.
+        runs: Run folders, or stores (`sparring play --store`).
         output: The HTML file; new, or an earlier report.
     """
     from sparring.scoreboard.evaluate import load_for_report
     from sparring.scoreboard.report import build_report, require_report
 
     if not runs:
-        raise ValueError("name at least one run folder")
+        raise ValueError("name at least one run folder or store")
     require_report(output)
     with terminal.progress("reading runs", len(runs)) as advance:
         loaded = []
@@ -364,7 +374,8 @@ def _write_what_cannot_be_encoded_as_escapes() -> None:
 def _nested(name: str, argv: list[str]) -> int:
     """Run the command line of `sparring/NAME_cli.py`."""
     module = importlib.import_module(f"sparring.{name}_cli")
-    return int(module.app.cli(prog=f"sparring {name}", args=argv or ["--help"]) or 0)
+    prepare: Callable[[list[str]], list[str]] = getattr(module, "prepare", list)
+    return int(module.app.cli(prog=f"sparring {name}", args=prepare(argv) or ["--help"]) or 0)
 
 
 def _command(argv: list[str]) -> int:

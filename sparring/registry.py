@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import inspect
 import pkgutil
 import re
 import sys
@@ -20,6 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
+
+from sparring.specs import ARGUMENT, parse_spec, typed_options
 
 NAME = re.compile(r"[^\s,\[\]]+")
 left_out: list[str] = []
@@ -59,6 +62,8 @@ class Row:
     reward_range: tuple[float, float] | None = None
     """Of an environment: the least and the most that a seat can get in an episode, whatever the kwargs; None: unknown.
     The illegal rule "spiral" may go beyond. Intervals of mean rewards stay within it."""
+    unit: str = "reward"
+    """What an environment's rewards count, for people: chips."""
 
 
 class Registry:
@@ -150,10 +155,21 @@ agents = Registry("agent", "sparring.agents")
 trainers = Registry("training method", "sparring.trainers")
 
 
-def make_agent(spec: str) -> Any:
-    """The agent a spec names: "random", or "constant:bet" where what follows the colon is the agent's argument."""
-    name, colon, argument = spec.partition(":")
-    return agents.make(name, argument=argument) if colon else agents.make(name)
+def make_agent(spec: str, **extra: Any) -> Any:
+    """The agent that a spec names: "random", "constant:bet", "tree-of-code:smollm2:width=3".
+
+    Raises UnknownName, and ValueError where the argument is missing or too much, or an option is wrong.
+    """
+    parsed = parse_spec(spec)
+    build = agents.row(parsed.name).build
+    argument = inspect.signature(build).parameters.get(ARGUMENT)
+    if parsed.argument is not None and argument is None:
+        raise ValueError(f"agent {parsed.name!r} takes no argument, got {spec!r}")
+    if argument is not None and argument.default is argument.empty and not parsed.argument:
+        raise ValueError(f"agent {parsed.name!r} needs an argument after a colon, `{parsed.name}:...`, got {spec!r}")
+    options = typed_options(f"agent {parsed.name!r}", build, parsed.options)
+    given = {} if parsed.argument is None else {ARGUMENT: parsed.argument}
+    return agents.make(parsed.name, **given, **{**extra, **options})
 
 
 def import_submodules(package_name: str) -> None:

@@ -1,25 +1,30 @@
-"""`sparring sandbox run | selftest`: a program in the sandbox, and the sandbox itself under attack."""
+"""`sparring sandbox run | grade | selftest`: programs in the sandbox, and the sandbox itself under attack."""
 
 from __future__ import annotations
 
 import json as json_module
+import re
+import sys
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 from rich.table import Table
 
 from sparring import parsing, terminal
+from sparring.grading import Grade, checker
 from sparring.sandbox import Limits, Outcome, Sandbox
 from sparring.sandbox.attacks import probes
-from sparring.sandbox.grader import grade_calls, load, remote
 from sparring.sandbox.selftest import Row
 from sparring.sandbox.selftest import selftest as attack
 
+SIZE = re.compile(r"(\d+(?:\.\d+)?)([kKmMgG])i?[bB]")
+UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Backend = Literal["namespaces", "docker", "process"]
 app = parsing.Commands()
@@ -31,82 +36,124 @@ def run(
     /,
     tests: Path | None = None,
     function: str = "solution",
+    stdin: Path | None = None,
+    files: tyro.conf.UseAppendAction[tuple[Path, ...]] = (),
     backend: Backend = "namespaces",
     seed: int = 0,
     limits: Annotated[Limits, tyro.conf.arg(name="limits")] = Limits(),  # noqa: B008  (frozen)
     json: Flag = False,
 ) -> int:
-    """Run a Python program in the sandbox and show how it ended. Exit code 0 if it ended well or passed its tests.
+    """Run a Python program in the sandbox: its streams are yours, and its exit code too.
+
+    Other endings have the shell's codes: 128 and the signal's number, 124 over the time, 1 for any other limit, 2 where
+    the sandbox failed. How it ended stands on standard error. With --tests it is graded, as by `sandbox grade`.
 
     Args:
         file: The program.
-        tests: What decides whether it is right, outside the sandbox: a .json file with [[arguments, expected], ...],
-            or a .py file of yours that defines check(candidate) and is run here, with the candidate inside.
+        tests: What decides whether it is right, see `sandbox grade`.
         function: What the tests call.
+        stdin: What it reads on standard input; `-` is yours.
+        files: Files that lie beside it, by their names; may be given several times.
         backend: The isolation.
         seed: Of the program's `random`.
-        limits: What the program may use.
+        limits: What the program may use; sizes in bytes, also as 256MB or 1GB.
         json: Print JSON.
     """
-    code = file.read_bytes()
+    if tests is not None:
+        return grade(file, tests=tests, function=function, backend=backend, limits=limits, json=json)
+    given = b"" if stdin is None else sys.stdin.buffer.read() if str(stdin) == "-" else stdin.read_bytes()
+    beside = {path.name: path.read_bytes() for path in files}
     with Sandbox(backend, limits=limits) as sandbox:
-        if tests is None:
-            outcome = sandbox.run(code, seed=seed)
-            _show(outcome, json)
-            return int(not outcome.ok)
-        passed, total, detail = _test(sandbox, code.decode(), tests, function)
+        outcome = sandbox.run(file.read_bytes(), stdin=given, files=beside, seed=seed)
     if json:
-        terminal.dump({"passed": passed, "total": total, "detail": detail})
+        terminal.dump({**asdict(outcome), "files": {}})
     else:
-        terminal.say(f"{passed} of {total} passed" + "".join(f"\n  {line}" for line in detail))
-    return int(passed < total)
+        terminal.pass_on(outcome.stdout, outcome.stderr)
+        how = f": {outcome.error}" if outcome.error else ""
+        terminal.note(f"[{outcome.status}, {outcome.seconds * 1000:.1f} ms{how}]")
+    return _exit_code(outcome)
 
 
-def _test(sandbox: Sandbox, code: str, tests: Path, function: str) -> tuple[int, int, list[str]]:
-    """Cases passed, cases, and why the others did not."""
-    if tests.suffix == ".json":
-        cases = _cases(tests)
-        verdicts = grade_calls(sandbox, code, function, cases)
-        failed = [f"case {at}: {verdict.reason}" for at, verdict in enumerate(verdicts) if not verdict.passed]
-        return len(cases) - len(failed), len(cases), failed
-    namespace: dict[str, Any] = {"__name__": "tests", "__file__": str(tests)}
-    exec(compile(tests.read_text(), str(tests), "exec"), namespace)  # the caller's own file
-    if "check" not in namespace:
-        raise ValueError(f"{tests} must define check(candidate)")
-    session, loaded = load(sandbox, code)
-    with session:
-        if not loaded.ok:
-            return 0, 1, [f"the program did not load: {loaded.status}"]
-        try:
-            namespace["check"](remote(session, function))
-        except Exception as error:  # noqa: BLE001  (a check says no by raising, whatever it raises)
-            return 0, 1, [f"{type(error).__name__}: {error}"]
-    return 1, 1, []
+@app.command
+def grade(
+    programs: tyro.conf.Positional[Path],
+    /,
+    tests: Path,
+    function: str = "solution",
+    jobs: int = 2,
+    backend: Backend = "namespaces",
+    limits: Annotated[Limits, tyro.conf.arg(name="limits")] = Limits(),  # noqa: B008  (frozen)
+    jsonl: Path | None = None,
+    json: Flag = False,
+) -> int:
+    """Grade a program, or every program of a folder. Exit code 0 if all of them pass all tests.
 
+    The tests are compared outside of the sandbox: no program can read what is expected.
 
-def _cases(tests: Path) -> list[tuple[list[Any], Any]]:
-    """(arguments, expected) of a file. Raises ValueError for another shape, and for no case at all."""
-    cases = json_module.loads(tests.read_text())
-    if not isinstance(cases, list) or not all(
-        isinstance(case, list) and len(case) == 2 and isinstance(case[0], list) for case in cases
+    Args:
+        programs: A .py file, or a folder of them.
+        tests: A .json file with [[arguments, expected], ...], or a .py file of yours that defines check(candidate) and
+            is run here, with the candidate inside.
+        function: What the tests call.
+        jobs: Programs at a time.
+        backend: The isolation.
+        limits: What each program may use; sizes in bytes, also as 256MB or 1GB.
+        jsonl: Also write one JSON object a program to this file.
+        json: Print JSON.
+    """
+    found = sorted(programs.glob("*.py")) if programs.is_dir() else [programs]
+    if not found:
+        raise ValueError(f"{programs} holds no .py file")
+    if jobs < 1:
+        raise ValueError(f"jobs must be >= 1, got {jobs}")
+    check = checker(tests, function)
+    with (
+        Sandbox(backend, workers=jobs, limits=limits) as sandbox,
+        ThreadPoolExecutor(jobs) as pool,
+        terminal.progress("grading", len(found), quiet=json) as advance,
     ):
-        raise ValueError(f"{tests} must hold [[arguments, expected], ...], arguments being a list")
-    if not cases:
-        raise ValueError(f"{tests} must hold at least one case: with no tests there is nothing to pass")
-    return [(args, expected) for args, expected in cases]
+
+        def graded(file: Path) -> Grade:
+            grade = check(sandbox, file.read_text(errors="replace"))
+            advance()
+            return grade
+
+        grades = dict(zip([file.name for file in found], pool.map(graded, found), strict=True))
+    if jsonl is not None:
+        rows = [{"program": name, **asdict(grade)} for name, grade in grades.items()]
+        jsonl.write_text("".join(json_module.dumps(row) + "\n" for row in rows))
+    _show_grades(grades, json)
+    return int(any(grade.passed < grade.total for grade in grades.values()))
 
 
-def _show(outcome: Outcome, json: bool) -> None:
+def _show_grades(grades: dict[str, Grade], json: bool) -> None:
     if json:
-        files = {name: content.decode(errors="replace") for name, content in outcome.files.items()}
-        terminal.dump({**asdict(outcome), "files": files})
+        terminal.dump([{"program": name, **asdict(grade)} for name, grade in grades.items()])
         return
-    for text in (outcome.stdout, outcome.stderr):
-        if text:
-            terminal.say(text.removesuffix("\n"))
-    if outcome.error:
-        terminal.complain(outcome.error)
-    terminal.say(f"[{outcome.status}, {outcome.seconds * 1000:.1f} ms]")
+    for name, grade in grades.items():
+        terminal.say(f"{name}: {grade.passed} of {grade.total} passed" + "".join(f"\n  {d}" for d in grade.detail[:5]))
+        if len(grade.detail) > 5:
+            terminal.say(f"  and {len(grade.detail) - 5} more; --json lists all")
+
+
+def prepare(argv: list[str]) -> list[str]:
+    """Sizes such as 256MB or 1.5GB as bytes, where an option wants bytes."""
+    words = []
+    for before, word in zip(["", *argv], argv, strict=False):
+        option, equals, value = word.partition("=") if before[-5:] != "bytes" else ("", "", word)
+        size = SIZE.fullmatch(value) if option[-5:] == "bytes" or not option else None
+        words.append(f"{option}{equals}{int(float(size[1]) * UNITS[size[2].upper()])}" if size else word)
+    return words
+
+
+def _exit_code(outcome: Outcome) -> int:
+    if outcome.is_ours:
+        return 2
+    if outcome.status == "timeout":
+        return 124
+    if outcome.signal:
+        return 128 + outcome.signal
+    return outcome.exit_code if outcome.exit_code is not None else int(not outcome.ok)
 
 
 @app.command
@@ -135,7 +182,20 @@ def selftest(
             for row in found:
                 if row.verdict != "held":
                     terminal.say(f"{kind}: {row.probe.name}: {row.verdict}: {row.reason}")
+            terminal.say(_verdict(kind, found))
     return int(any(row.verdict == "breached" for found in rows.values() for row in found))
+
+
+def _verdict(kind: str, found: list[Row]) -> str:
+    """What the attacks come to, in one sentence."""
+    counts = Counter(row.verdict for row in found)
+    if counts["breached"]:
+        return (
+            f"{kind}: BREACHED by {counts['breached']} of {len(found)} attacks: do not run untrusted code with it here"
+        )
+    others = sum(counts.values()) - counts["held"]
+    rest = f"; {others} say nothing (skipped or unclear)" if others else ""
+    return f"{kind}: held against {counts['held']} of {len(found)} attacks{rest}"
 
 
 def _count(advance: Callable[..., None], row: Row) -> None:

@@ -18,7 +18,7 @@ app = parsing.Commands()
 def reindex(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
     """Build the index of a store again from its segments, which hold every episode and every column.
 
-    The old index is kept beside it as index.sqlite.old. Exit code 1 if part of the segments is damaged.
+    The old index is kept beside it as index.sqlite.old-1, -2 and so on. Exit code 1 if part of the segments is damaged.
 
     Args:
         run: A run folder, or a store.

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sparring import registry
+from sparring.scoreboard.cross_table import CrossTable
 from sparring.types import Episode, episode_to_dict
 
 DESCRIPTION = (
@@ -37,6 +38,18 @@ def say(text: str, quiet: bool = False) -> None:
     """A line for people."""
     if not quiet:
         out.print(_printable(text), markup=False, highlight=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """A line for people on stderr: what is no part of the output."""
+    err.print(_printable(text), markup=False, highlight=False, soft_wrap=True)
+
+
+def pass_on(stdout: str, stderr: str) -> None:
+    """What a program wrote, on the streams it wrote it to; where a person looks, it cannot steer the terminal."""
+    for stream, text in ((sys.stdout, stdout), (sys.stderr, stderr)):
+        stream.write(_printable(text) if stream.isatty() else text.encode("utf-8", "replace").decode())
+        stream.flush()
 
 
 def complain(text: str) -> None:
@@ -106,17 +119,26 @@ def show_matches(episodes: Sequence[Episode], rows: Sequence[Any], json: bool) -
     if json:
         dump({"standings": [asdict(row) for row in rows], "faults": faults})
         return
-    table = table_of("agent", "against", "games", "reward", "won / drawn / lost", "win rate", "lost by illegal action")
+    table = table_of("agent", "games", "reward (95 % interval)", "W/D/L", "win", "illegal")
     names = [row.agent for row in rows]
     for place, row in enumerate(rows, start=1):
         name = row.agent if names.count(row.agent) == 1 else f"{row.agent} (agent {place})"
         contested = ("", "", "")
         if row.opponent:
-            contested = (_record(row.outcomes), _percent(row.win_rate), _percent(row.illegal_rate))
-        cells = [name, row.opponent or "nobody", str(row.reward.n), _signed(row.reward), *contested]
-        table.add_row(*map(escape, cells))
+            contested = (_record(row.outcomes, "/"), _share(row.win_rate), _share(row.illegal_rate))
+        table.add_row(*map(escape, (name, str(row.reward.n), _signed(row.reward, 2), *contested)))
     out.print(table)
     _complain_of_faults(faults, len(episodes))
+
+
+def show_cross_table(table: CrossTable) -> None:
+    """What each agent earned a game against each other one: the row's agent against the column's."""
+    grid = table_of("", "mean reward against", *(str(place) for place, _ in enumerate(table.agents, start=1)))
+    for place, agent in enumerate(table.agents, start=1):
+        cells = [table.cells.get((agent, other)) for other in table.agents]
+        grid.add_row(str(place), escape(agent), *("." if cell is None else f"{cell.value:+.2f}" for cell in cells))
+    out.print()
+    out.print(grid)
 
 
 def show_evaluation(what: str, measured: Any, json: bool) -> None:
@@ -244,9 +266,9 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _record(outcomes: Any) -> str:
+def _record(outcomes: Any, between: str = " / ") -> str:
     won, lost = outcomes.wins + outcomes.illegal_wins, outcomes.losses + outcomes.illegal_losses
-    return f"{won} / {outcomes.draws} / {lost}"
+    return between.join(map(str, (won, outcomes.draws, lost)))
 
 
 def _percent(estimate: Any) -> str:
@@ -257,10 +279,15 @@ def _percent(estimate: Any) -> str:
     )
 
 
-def _signed(estimate: Any) -> str:
+def _share(estimate: Any) -> str:
+    return f"{100 * estimate.value:.1f} %" if estimate.n else str(estimate.lacks)
+
+
+def _signed(estimate: Any, digits: int = 3) -> str:
     if not estimate.n:
         return str(estimate.lacks)
-    return f"{estimate.value:+.3f} ({estimate.lacks or f'{estimate.low:+.3f} to {estimate.high:+.3f}'})"
+    low, high = (f"{end:+.{digits}f}" for end in (estimate.low, estimate.high))
+    return f"{estimate.value:+.{digits}f} ({estimate.lacks or f'{low} to {high}'})"
 
 
 def table_of(*columns: str) -> Table:

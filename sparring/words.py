@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
 from sparring import registry
+from sparring.specs import parse_spec, typed_options
 
 AS_TRAINED = ("prompt", "decoding", "temperature", "max_new_tokens")
 """The settings of a run that its weights were trained to play with."""
@@ -22,32 +22,56 @@ def env_id(name: str) -> str:
     return str(registry.envs.row(name).name)
 
 
+def env(spec: str) -> tuple[str, dict[str, Any]]:
+    """An environment's id and options: `KuhnPoker`, `KuhnPoker:illegal=spiral`, `OpenSpiel:game=nim`."""
+    parsed = parse_spec(spec)
+    id = env_id(parsed.name)
+    if parsed.argument is not None:
+        raise ValueError(f"environment {id} takes options such as `{parsed.name}:option=value`, got {spec!r}")
+    return id, typed_options(f"environment {id}", registry.envs.row(id).build, parsed.options)
+
+
 def agent(spec: str) -> Any:
-    """The agent of a spec. Raises UnknownName, and ValueError where the part after the colon is missing or too much."""
-    name, colon, _ = spec.partition(":")
-    argument = signature(registry.agents.row(name).build).parameters.get("argument")
-    if colon and argument is None:
-        raise ValueError(f"agent {name!r} takes no argument, got {spec!r}")
-    if argument is not None and argument.default is Parameter.empty and not spec[len(name) + 1 :]:
-        raise ValueError(f"agent {name!r} needs an argument after a colon, `{name}:...`, got {spec!r}")
-    return registry.make_agent(spec)
+    """The agent of a spec, or the best checkpoint of a run folder. Raises UnknownName, ValueError."""
+    if (Path(spec) / "config.json").is_file():
+        return agent_of_run(Path(spec))
+    if ("/" in spec and ":" not in spec) or Path(spec).is_dir():
+        raise ValueError(f"{spec!r} is neither an agent nor a run folder: it has no config.json")
+    player = registry.make_agent(spec)
+    if parse_spec(spec).options:
+        player.name = spec
+    return player
 
 
-def measured(what: str, env: str | None) -> tuple[Any, str, dict[str, Any]]:
+def agents(specs: str) -> list[Any]:
+    """Agents by commas; equal specs share one agent, so that a model is loaded once."""
+    names = [name.strip() for name in specs.split(",")]
+    made = {name: agent(name) for name in dict.fromkeys(names)}
+    return [made[name] for name in names]
+
+
+def agent_of_run(run: Path) -> Any:
+    """The best checkpoint of a run, playing as it was trained: prompt, decoding, temperature, longest answer."""
+    from sparring.agents.language_model import build
+
+    settings = settings_of(run)
+    as_trained: dict[str, Any] = {name: settings[name] for name in AS_TRAINED if name in settings}
+    return build(str(best_of(run)), name=str(run), **as_trained)
+
+
+def measured(what: str, spec: str | None) -> tuple[Any, str, dict[str, Any]]:
     """The agent to measure, the environment (None: a run's first game, else Kuhn poker), and its settings.
 
-    A run plays as it was trained: prompt, decoding, temperature, longest answer, and in its games the illegal rule.
+    A run plays as it was trained, and in its own games by its illegal rule.
     """
     run = Path(what)
     if not (run / "config.json").is_file():
-        return agent(what), env_id(env or "KuhnPoker"), {}
+        return agent(what), *env(spec or "KuhnPoker")
     settings = settings_of(run)
-    as_trained = {name: settings[name] for name in AS_TRAINED if name in settings}
     games = settings.get("games") or [env_id("KuhnPoker")]
-    game = games[0] if env is None else env_id(env)
+    game, options = env(spec or games[0])
     illegal = settings.get("illegal", "forfeit") if game in games else "forfeit"
-    player = registry.agents.make("model", argument=str(best_of(run)), **as_trained)
-    return player, game, {} if illegal == "forfeit" else {"illegal": illegal}
+    return agent_of_run(run), game, ({} if illegal == "forfeit" else {"illegal": illegal}) | options
 
 
 def settings_of(run: Path) -> dict[str, Any]:

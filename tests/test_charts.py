@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparring.scoreboard.charts import MOST_POINTS, WIDE, Series, fixed, line_chart, nice_ticks, number, spread
+from sparring.scoreboard.charts import (
+    MOST_POINTS,
+    PHONE,
+    SMALL,
+    WIDE,
+    Chart,
+    Series,
+    fixed,
+    line_chart,
+    nice_ticks,
+    number,
+    spread,
+)
 
 finite = st.floats(-1e6, 1e6)
 
@@ -67,10 +79,55 @@ def test_a_line_starts_and_ends_at_the_edges_of_the_plot() -> None:
     assert json.loads(chart.hover)[0]["points"][0][:2] == [0, 0.0]
 
 
-def test_references_widen_the_axis() -> None:
-    chart = line_chart("t", [Series("s", [(0, 0.1), (1, 0.2)])], {"uniform": 0.9})
+def test_a_reference_that_is_near_widens_the_axis() -> None:
+    chart = line_chart("t", [Series("s", [(0, 0.1), (1, 0.4)])], {"uniform": 0.45})
     assert chart is not None
-    assert WIDE.top <= chart.references[0].y < chart.lines[0].end[1]
+    (mark,) = chart.references
+    assert WIDE.top < mark.y < chart.lines[0].end[1]
+    assert mark.beyond == ""
+
+
+def test_a_reference_far_beyond_stands_at_the_edge_and_leaves_the_axis_to_the_lines() -> None:
+    points = [(0.0, 0.7), (1.0, 0.2)]
+    alone = line_chart("t", [Series("s", points)], zero_based=True)
+    chart = line_chart("t", [Series("s", points)], {"always fold": 20.0}, zero_based=True)
+    assert chart is not None
+    assert alone is not None
+    assert chart.lines == alone.lines
+    (mark,) = chart.references
+    assert (mark.y, mark.value, mark.beyond) == (WIDE.top, "20", "\N{UPWARDS ARROW}")
+
+
+def test_values_that_are_never_negative_have_no_negative_axis() -> None:
+    for values in ([0.0, 0.02, 0.01], [0.0, 0.0, 0.0], [0.4, 0.5, 0.6]):
+        chart = line_chart("share", [Series("s", list(enumerate(values)))], most=1.0)
+        assert chart is not None
+        assert all("\N{MINUS SIGN}" not in tick.text for tick in chart.y_ticks)
+        assert min(y for _, y in _pixels(chart)) >= WIDE.top
+    signed = line_chart("t", [Series("s", [(0, 0.0), (1, -0.5)])])
+    assert signed is not None
+    assert any("\N{MINUS SIGN}" in tick.text for tick in signed.y_ticks)
+
+
+def test_a_share_of_all_does_not_leave_its_axis() -> None:
+    chart = line_chart("share", [Series("s", [(0, 0.9), (1, 1.0)])], most=1.0)
+    assert chart is not None
+    assert chart.lines[0].end[1] == WIDE.top
+
+
+def _pixels(chart: Chart) -> list[tuple[float, float]]:
+    pairs = (pair.split(",") for pair in chart.lines[0].path.removeprefix("M").split("L"))
+    return [(float(x), float(y)) for x, y in pairs]
+
+
+@pytest.mark.parametrize("last", [1, 2, 3, 5, 12, 148])
+def test_updates_are_marked_by_whole_numbers(last: int) -> None:
+    for frame in (WIDE, SMALL, PHONE):
+        chart = line_chart("t", [Series("s", [(0, 1.0), (last, 2.0)])], frame=frame)
+        assert chart is not None
+        marks = [tick.text for tick in chart.x_ticks]
+        assert all(mark.isdigit() for mark in marks)
+        assert len(set(marks)) == len(marks) >= 2
 
 
 def test_a_long_line_is_thinned_and_keeps_its_ends() -> None:

@@ -151,7 +151,7 @@ def test_a_misspelt_word_is_answered_with_the_nearest(refused, tmp_path, monkeyp
     ("words", "rule"),
     [
         (["play", "KuhnPoker", "--agents", "random"], f"{KUHN} has 2 seats (player_0, player_1), got 1 agents"),
-        (["play", "KuhnPoker", "--agents", "random,random,random"], "got 3 agents"),
+        (["play", "KuhnPoker", "--agents", "random,cfr,random"], "'random' is named twice"),
         (["play", "KuhnPoker", "--agents", "constant,random"], "agent 'constant' needs an argument after a colon"),
         (["play", "KuhnPoker", "--agents", "random:2,random"], "agent 'random' takes no argument, got 'random:2'"),
         (["play", "KuhnPoker", "--episodes", "0"], "episodes must be >= 1, got 0"),
@@ -217,7 +217,7 @@ def test_play_prints_a_table_and_the_seed_decides_it(capsys):
     for seed in ("1", "1", "2"):
         assert main(["play", "KuhnPoker", "--agents", "cfr,random", "--episodes", "30", "--seed", seed]) == 0
         tables.append(capsys.readouterr().out)
-    assert "win rate" in tables[0]
+    assert "reward (95 % interval)" in tables[0]
     assert tables[0] == tables[1] != tables[2]
 
 
@@ -275,7 +275,7 @@ def test_other_agents_and_seeds_play_their_own_games_into_one_store(answer, tmp_
 
 
 def test_play_refuses_a_store_it_cannot_write_before_the_first_game(refused, tmp_path, monkeypatch):
-    monkeypatch.setattr("sparring.scoreboard.matches.head_to_head", lambda *_: pytest.fail("played"))
+    monkeypatch.setattr("sparring.scoreboard.matches.play_matches", lambda *_: pytest.fail("played"))
     (tmp_path / "file").write_text("years of work")
     assert "file" in refused("play", "KuhnPoker", "--store", tmp_path / "file")
     assert (tmp_path / "file").read_text() == "years of work"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -72,6 +74,15 @@ class Odd(gymnasium.Env[Any, str]):
             if self.fault == "hang":
                 while True:
                     time.sleep(0.01)
+            if self.fault == "sleep":
+                time.sleep(1e6)
+            if self.fault == "wait":
+                threading.Event().wait()
+            if self.fault == "read":
+                ends = socket.socketpair()
+                ends[0].recv(1)
+            if self.fault == "generator":
+                raise GeneratorExit
             if self.fault == "exit":
                 sys.exit(3)
             if self.fault == "stop":
@@ -89,6 +100,8 @@ class Odd(gymnasium.Env[Any, str]):
 
     def close(self) -> None:
         Odd.closed.append(self.seed)
+        if self.fault == "close":
+            time.sleep(1e6)
 
 
 @pytest.fixture(autouse=True)
@@ -140,8 +153,41 @@ def test_waiting_for_a_thread_is_not_counted_as_hanging(monkeypatch: pytest.Monk
     assert statuses(played(40, fault="hang", slow=True)) == (["env_error"] + ["ok"] * 9) * 4
 
 
-def test_an_environment_that_hangs_in_the_event_loop_is_interrupted() -> None:
-    assert statuses(played(fault="hang")) == EVERY_TENTH_FAILS
+@pytest.mark.parametrize("fault", ["hang", "sleep", "wait", "read"])
+def test_an_environment_that_hangs_in_the_event_loop_is_interrupted(fault: str) -> None:
+    started = time.monotonic()
+    assert statuses(played(fault=fault)) == EVERY_TENTH_FAILS
+    assert time.monotonic() - started < 5.0
+
+
+def test_after_the_first_that_hangs_the_others_hang_side_by_side() -> None:
+    started = time.monotonic()
+    assert statuses(played(60, fault="sleep")) == (["env_error"] + ["ok"] * 9) * 6
+    assert time.monotonic() - started < 5.0
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_environments_that_hang_when_they_are_closed_cost_one_time_out(slow: bool) -> None:
+    started = time.monotonic()
+    assert statuses(played(20, fault="close", slow=slow)) == ["ok"] * 20
+    assert time.monotonic() - started < 5.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_a_step_that_hangs_at_once(number: signal.Signals) -> None:
+    code = HANG.replace('"slow": True', '"slow": False').replace("TIMEOUT_SECONDS = 1.0", "TIMEOUT_SECONDS = 99.0")
+    code = code.replace("started = time", "print('ready', flush=True)\nstarted = time", 1)
+    code = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))\n" + code
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(1.0)
+    sent = time.monotonic()
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert time.monotonic() - sent < 5.0
+    assert process.returncode not in (0, None)
 
 
 @pytest.mark.slow
@@ -153,7 +199,7 @@ def test_a_program_ends_though_environments_wait_in_c_for_ever() -> None:
 
 
 @pytest.mark.parametrize("slow", [False, True])
-@pytest.mark.parametrize("fault", ["exit", "stop", "nan", "inf", "-inf", "part", "illegal"])
+@pytest.mark.parametrize("fault", ["exit", "stop", "generator", "nan", "inf", "-inf", "part", "illegal"])
 def test_what_an_environment_does_costs_its_own_episode(fault: str, slow: bool) -> None:
     episodes = played(fault=fault, slow=slow)
     assert statuses(episodes) == EVERY_TENTH_FAILS

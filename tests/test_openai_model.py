@@ -218,6 +218,29 @@ def test_the_time_of_a_request_can_be_set_from_outside_and_must_be_a_time(serve,
 KEY = "sk-very-secret-0123456789"
 
 
+@pytest.mark.parametrize("around", ["\n", "\r\n", " "])
+def test_a_key_out_of_a_file_works_with_its_line_break(serve, monkeypatch, around):
+    seen = []
+
+    def raw(handler, _):
+        seen.append(handler.headers["Authorization"])
+        handler.send(completion("ok"), 200)
+
+    serve(raw=raw)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY + around)
+    OpenAIModel("m").generate([question(OpenAIModel("m"))], FREE, [0])
+    assert seen == [f"Bearer {KEY}"]
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\nmore", f"{KEY}\x07", f"{KEY}é"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(serve, monkeypatch, key):
+    serve(raw=never)
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ValueError, match="OPENAI_API_KEY must be printable ASCII") as refused:
+        OpenAIModel("m")
+    assert KEY not in str(refused.value)
+
+
 @pytest.mark.parametrize("status", [200, 401])
 def test_the_key_is_nowhere_in_what_a_server_echoes(serve, monkeypatch, status):
     def raw(handler, _):

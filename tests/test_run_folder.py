@@ -459,6 +459,8 @@ def test_a_step_that_cannot_be_taken_is_counted_in_metrics(run, monkeypatch):
         (["--games", "CodeIO"], "spiral needs games of two seats or more, sparring/CodeIO-v0 has 1"),
         (["--games", "KuhnPoker,HumanEval"], "spiral needs games of two seats or more, sparring/HumanEval-v0 has 1"),
         (["--games", "ToolTasks"], "spiral needs games of two seats or more, sparring/ToolTasks-v0 has 1"),
+        (["--seed", "99999999999999999999999"], "seed must be in [0, 2**63), got 99999999999999999999999"),
+        (["--decoding", "free", "--max-new-tokens", "100000"], "max_new_tokens must be below the context of nano"),
         (["--prompt", "brackets"], "unknown prompt template 'brackets'; did you mean 'bracket'?"),
         (["--device", "cuda:77"], "device must be auto, cpu, or one that torch finds here, got 'cuda:77'"),
         (["--device", "gpu"], "device must be auto, cpu, or one that torch finds here, got 'gpu'"),

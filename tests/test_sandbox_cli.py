@@ -1,4 +1,6 @@
-"""`sparring sandbox run`: what cannot be run or tested is refused in one line, with exit code 2."""
+"""`sparring sandbox run` and `grade`: streams and exit codes are the program's, verdicts are ours."""
+
+import json
 
 import pytest
 
@@ -16,7 +18,9 @@ def test_a_program_is_tested_outside(program, tmp_path, capsys):
     tests = tmp_path / "tests.json"
     tests.write_text("[[[1, 2], 3], [[1, 1], 3]]")
     assert main(["sandbox", "run", str(program), "--tests", str(tests)]) == 1
-    assert "1 of 2 passed" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 of 2 passed" in said
+    assert "case 1: solution(1, 1) gave 2, expected 3" in said
 
 
 @pytest.mark.parametrize(
@@ -42,3 +46,85 @@ def test_a_program_that_python_cannot_read_is_refused(program, capsys):
     program.write_bytes(b"a\0b")
     assert main(["sandbox", "run", str(program)]) == 2
     assert "code must not hold NUL bytes, got one at byte 1" in capsys.readouterr().err
+
+
+def code_of(path, source, *words):
+    path.write_text(source)
+    return main(["sandbox", "run", str(path), *words])
+
+
+def test_streams_and_exit_code_are_the_programs(program, capfd):
+    source = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(7)"
+    assert code_of(program, source) == 7
+    said = capfd.readouterr()
+    assert said.out == "out\n"
+    assert said.err.startswith("err\n[nonzero, ")
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("print(1)", 0),
+        ("raise SystemExit(3)", 3),
+        ("1 / 0", 1),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", 139),
+        ("while True: pass", 124),
+    ],
+)
+def test_every_ending_has_its_exit_code(program, source, code):
+    assert code_of(program, source, "--limits.wall-seconds", "0.5") == code
+
+
+def test_a_program_reads_its_input_and_files(program, tmp_path, capfd):
+    (tmp_path / "in.txt").write_text("three\n")
+    (tmp_path / "data.csv").write_text("1,2")
+    source = "print(input(), open('data.csv').read())"
+    words = ["--stdin", str(tmp_path / "in.txt"), "--files", str(tmp_path / "data.csv")]
+    assert code_of(program, source, *words) == 0
+    assert capfd.readouterr().out == "three 1,2\n"
+
+
+@pytest.mark.parametrize("size", [["--limits.memory-bytes", "64MB"], ["--limits.memory-bytes=64MiB"]])
+def test_sizes_may_have_units(program, size, capfd):
+    source = "x = bytearray(200 * 2**20)"
+    assert code_of(program, source, *size) != 0
+    assert "[memory" in capfd.readouterr().err
+    assert code_of(program, source, "--limits.memory-bytes", "512MB") == 0
+
+
+def test_an_unknown_function_says_which_there_are(program, tmp_path, capsys):
+    tests = tmp_path / "tests.json"
+    tests.write_text("[[[1, 2], 3]]")
+    assert main(["sandbox", "run", str(program), "--tests", str(tests), "--function", "add"]) == 1
+    assert "it defines no 'add'; it defines solution (--function names another)" in capsys.readouterr().out
+
+
+def test_a_folder_is_graded_and_written_as_json_lines(tmp_path, capsys):
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    (folder / "right.py").write_text("def add(a, b): return a + b")
+    (folder / "wrong.py").write_text("def add(a, b): return a - b")
+    (folder / "torn.py").write_text("def add(a, b:")
+    tests = tmp_path / "tests.json"
+    tests.write_text("[[[1, 2], 3], [[5, 0], 5]]")
+    words = ["sandbox", "grade", str(folder), "--tests", str(tests), "--function", "add"]
+    assert main([*words, "--jsonl", str(tmp_path / "grades.jsonl")]) == 1
+    said = capsys.readouterr().out
+    assert "right.py: 2 of 2 passed" in said
+    assert "wrong.py: 1 of 2 passed\n  case 0: add(1, 2) gave -1, expected 3" in said
+    rows = [json.loads(line) for line in (tmp_path / "grades.jsonl").read_text().splitlines()]
+    assert [(row["program"], row["passed"], row["total"]) for row in rows] == [
+        ("right.py", 2, 2),
+        ("torn.py", 0, 2),
+        ("wrong.py", 1, 2),
+    ]
+    (folder / "wrong.py").unlink()
+    (folder / "torn.py").unlink()
+    assert main(words) == 0
+    assert main(["sandbox", "grade", str(tmp_path), "--tests", str(tests)]) == 2
+
+
+@pytest.mark.slow
+def test_the_selftest_ends_with_a_verdict(capsys):
+    assert main(["sandbox", "selftest", "--families", "files"]) == 0
+    assert "namespaces: held against" in capsys.readouterr().out.splitlines()[-1]

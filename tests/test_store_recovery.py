@@ -8,6 +8,8 @@ import random
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Literal
@@ -208,6 +210,99 @@ def test_rebuilding_says_what_is_damaged_and_brings_back_the_rest(
     assert before[2] == ADVANTAGES
     reindex(path)
     assert contents(path) == before
+
+
+@pytest.mark.parametrize("keep_index", [True, False])
+@pytest.mark.parametrize("damage", ["flip", "half", "empty", "garbage"])
+def test_a_damaged_last_frame_is_named_and_stays_known(
+    tmp_path: Path, damage: str, keep_index: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "store"
+    for _ in range(3):  # one segment each
+        write(path, 1, columns=False)
+    with sqlite3.connect(path / "index.sqlite") as db:
+        ((name,),) = db.execute("SELECT segment FROM frames WHERE sequence = 3")
+    segment = path / "segments" / name
+    content = bytearray(segment.read_bytes())
+    if damage == "flip":
+        content[len(content) // 2] ^= 4
+    segment.write_bytes(
+        {"flip": content, "half": content[: len(content) // 2], "empty": b"", "garbage": b"x" * 300}[damage]
+    )
+    if not keep_index:
+        (path / "index.sqlite").unlink()
+    code = main(["store", "reindex", str(path)])
+    said = capsys.readouterr().err
+    if damage == "empty" and not keep_index:
+        assert code == 0  # nothing is left that could tell
+        return
+    assert code == 1
+    if damage != "empty":
+        assert str(segment) in said
+    with Store(path) as store:
+        assert store.count == 8
+        if keep_index:
+            assert "4 episodes that the old index knew are in no segment" in said
+            assert "1 frames of this store are lost" in str(
+                [fault for fault in verify(store).faults if not fault.episode_id]
+            )
+    write(path, 1, columns=False)
+    assert contents(path)[0] == [f"e{number}" for number in range(12)]
+
+
+def test_segments_that_cannot_be_listed_leave_the_index_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "store"
+    write(path)
+    before = (path / "index.sqlite").read_bytes()
+    (path / "segments").rename(tmp_path / "moved")
+    (path / "segments").symlink_to(tmp_path / "nowhere")
+    assert main(["store", "reindex", str(path)]) == 2
+    assert (path / "index.sqlite").read_bytes() == before
+
+
+def test_segments_that_went_missing_are_told_by_the_old_index(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "store"
+    write(path)
+    for segment in (path / "segments").iterdir():
+        segment.unlink()
+    assert main(["store", "reindex", str(path)]) == 1
+    assert "40 episodes that the old index knew are in no segment" in capsys.readouterr().err
+
+
+def test_every_index_that_was_replaced_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    write(path)
+    before = (path / "index.sqlite").read_bytes()
+    reindex(path)
+    reindex(path)
+    assert (path / "index.sqlite.old-1").read_bytes() == before
+    assert (path / "index.sqlite.old-2").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kilobytes", [8, 16, 24, 40])
+def test_a_disk_that_is_full_from_the_start_gives_one_line(tmp_path: Path, kilobytes: int) -> None:
+    command = f"ulimit -f {kilobytes}; exec {sys.executable} -P -m sparring play KuhnPoker --store {tmp_path / 'store'}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 2)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0 or done.stderr.count("sparring:") == 1
+
+
+def test_a_store_is_where_it_was_opened_though_the_current_folder_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with Store("store", "a") as store:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        append(store, 2)
+        assert [episode.id for episode in store][-1] == "e7"
+    assert contents(tmp_path / "store")[0][-1] == "e7"
 
 
 def test_a_damaged_frame_of_columns_is_a_fault_of_the_store(tmp_path: Path) -> None:

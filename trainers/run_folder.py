@@ -62,22 +62,27 @@ class RunFolder:
         if self.path.exists() and (not self.path.is_dir() or {item.name for item in self.path.iterdir()} - abandoned):
             raise RunError(f"{self.path} already exists and is no run of ours; choose another --run folder")
 
-    def create(self, method: str, config: Mapping[str, Any], schedule: Any = None) -> None:
+    def create(
+        self, method: str, config: Mapping[str, Any], schedule: Any = None, made_with: Mapping[str, Any] | None = None
+    ) -> None:
         """Begin a new run and lock it. Raises RunError where the folder already holds something, or is in use."""
         self.require_free()
         self.path.mkdir(parents=True, exist_ok=True)
         run_lock.acquire(self.path)
         try:
             self.require_free()
-            self.write_config(method, config, schedule)
+            self.write_config(method, config, schedule, made_with)
         except BaseException:
             self.release()
             raise
 
-    def write_config(self, method: str, config: Mapping[str, Any], schedule: Any = None) -> None:
-        """Write `config.json`."""
-        written = {"format": FORMAT, "method": method, "config": dict(config)}
-        self.write_json("config.json", written if schedule is None else {**written, "schedule": schedule})
+    def write_config(
+        self, method: str, config: Mapping[str, Any], schedule: Any = None, made_with: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write `config.json`; `made_with` says what the run was started with, where that is known."""
+        kept = {"schedule": schedule, "made_with": made_with}
+        present = {name: value for name, value in kept.items() if value is not None}
+        self.write_json("config.json", {"format": FORMAT, "method": method, "config": dict(config), **present})
 
     @classmethod
     def open(cls, path: Path, method: str) -> RunFolder:
@@ -167,7 +172,10 @@ class RunFolder:
 
         def write(folder: Path) -> None:
             save_weights(folder / "weights.safetensors", weights)
-            torch.save(dict(state), folder / "state.pt")
+            try:
+                torch.save(dict(state), folder / "state.pt")
+            except RuntimeError as error:  # torch's word for a file that cannot be written
+                raise OSError(f"{folder / 'state.pt'} cannot be written, is the disk full? ({error})") from error
 
         target = self.checkpoints / f"update-{update:06d}"
         if target == self._current and target.is_dir():

@@ -37,6 +37,7 @@ from sparring.trainers.cursor import cursor_of, require_stored
 from sparring.trainers.evaluation import Evaluator, against_uniform, episode_metrics, trained
 from sparring.trainers.league import League, frozen_seat
 from sparring.trainers.learner import Learner
+from sparring.trainers.made_with import made_with
 from sparring.trainers.run_folder import RunError, RunFolder
 from sparring.trainers.schedule import Schedule
 from sparring.trainers.settings import restore
@@ -69,6 +70,11 @@ class Spiral:
         require_usable(config)
         self.config, self.folder, self.schedule = config, folder, Schedule.of(config.steps)
         self.model = TransformersModel(config.model, device=config.device, seed=config.seed)
+        if config.decoding == "free" and config.max_new_tokens >= self.model.context:
+            raise ValueError(
+                f"max_new_tokens must be below the context of {config.model}, {self.model.context} tokens, "
+                f"got {config.max_new_tokens}"
+            )
         self.learner = Learner(self.model, learner_config(config, self.model))
         self.baselines = RoleBaselines(config.baseline_decay)
         self.league = League(folder.checkpoints / "league", config.league_size)
@@ -87,7 +93,7 @@ class Spiral:
         folder = RunFolder(path)
         folder.require_free()
         run = cls(config, folder)
-        folder.create("spiral", asdict(config), run.schedule.to_json())
+        folder.create("spiral", asdict(config), run.schedule.to_json(), made_with(config.device))
         return run
 
     @classmethod
@@ -116,7 +122,7 @@ class Spiral:
         if run.config.steps > started.steps:
             run.schedule = run.schedule.stretched(run._last_played(), run.config.steps)
         folder.cut_metrics(run.done)
-        folder.write_config("spiral", asdict(run.config), run.schedule.to_json())
+        folder.write_config("spiral", asdict(run.config), run.schedule.to_json(), found.get("made_with"))
         return run
 
     def _last_played(self) -> int:

@@ -95,6 +95,8 @@ class Config:
         """Raises ValueError naming the first setting that cannot work."""
         require_types(type(self), {field.name: getattr(self, field.name) for field in fields(self)})
         require_ranges(self, RANGES)
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed must be in [0, 2**63), got {self.seed}")
         if not self.games:
             raise ValueError("games must name at least one environment")
 

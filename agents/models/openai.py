@@ -61,17 +61,16 @@ class OpenAIModel(TextModel):
         """`timeout`, seconds, is that of a whole request."""
         self._package = registry.require("openai", "openai")
         self.timeout = _timeout() if timeout is None else _positive(timeout, "timeout")
-        where, self._key = os.environ.get("OPENAI_BASE_URL"), os.environ.get("OPENAI_API_KEY") or ""
-        try:  # a server of one's own asks for no key, but the package does
-            self._client = self._package.AsyncOpenAI(
-                api_key=self._key or ("none" if where else None),
-                timeout=self.timeout,
-                default_headers={"Accept-Encoding": "identity"},  # or a little body could become a large one
-            )
-        except self._package.OpenAIError:
+        where, self._key = os.environ.get("OPENAI_BASE_URL"), _key()
+        if not (where or self._key):
             raise ValueError(
                 f"where is {name!r} served? Set OPENAI_BASE_URL (such as http://localhost:8000/v1), or OPENAI_API_KEY"
-            ) from None
+            )
+        self._client = self._package.AsyncOpenAI(
+            api_key=self._key or "none",  # a server of one's own asks for no key, but the package does
+            timeout=self.timeout,
+            default_headers={"Accept-Encoding": "identity"},  # or a little body could become a large one
+        )
         self.name, self.weights_version = name, "served"
         self._line: _Line | None = None
 
@@ -155,6 +154,14 @@ class OpenAIModel(TextModel):
 
 async def _note_status(response: Any) -> None:
     _STATUSES.get([]).append(response.status_code)
+
+
+def _key() -> str:
+    """The key, without the line break that a file ends with. Raises ValueError, which does not show it."""
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError("OPENAI_API_KEY must be printable ASCII characters in one line; what it holds is not shown")
+    return key
 
 
 def _timeout() -> float:

@@ -65,6 +65,7 @@ def _said(betting: str, at: int, who: str) -> str:
     skills=("bluffing", "probability"),
     version="0",
     reward_range=(-2.0, 2.0),
+    unit="chips",
 )
 class KuhnPoker(OpenSpielGame):
     """Kuhn poker: one card each out of J, Q, K, and a single bet.

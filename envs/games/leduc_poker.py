@@ -83,6 +83,7 @@ def _said(moves: list[int], at: int, mine: bool) -> str:
     skills=("bluffing", "probability", "memory"),
     version="0",
     reward_range=(-13.0, 13.0),
+    unit="chips",
 )
 class LeducPoker(OpenSpielGame):
     """Leduc poker: one card each out of two J, Q, K, a public card, and two betting rounds."""

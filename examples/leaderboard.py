@@ -1,0 +1,27 @@
+"""A leaderboard of six agents in Kuhn poker, with its page.
+
+python examples/leaderboard.py --episodes 200 --store ladder --page ladder.html
+
+Every pairing plays the same deals from both seats. Called again, it plays only what the store does not hold yet.
+"""
+
+import argparse
+from pathlib import Path
+
+from sparring.__main__ import main as sparring
+
+AGENTS = ("cfr", "random", "constant:bet/call", "constant:check/fold", "nano", "nano:temperature=0.25")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--episodes", type=int, default=200, help="games of every pairing")
+    parser.add_argument("--store", type=Path, default=Path("ladder"))
+    parser.add_argument("--page", type=Path, default=Path("ladder.html"))
+    given = parser.parse_args()
+    words = ["--agents", ",".join(AGENTS), "--episodes", str(given.episodes), "--store", str(given.store)]
+    return sparring(["play", "KuhnPoker", *words]) or sparring(["report", str(given.store), "-o", str(given.page)])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,3 @@
+def median(numbers):
+    while True:
+        pass

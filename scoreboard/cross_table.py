@@ -1,0 +1,95 @@
+"""Agent by agent: what each one earned a game against each other, out of episode rows. Pure; no file is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sparring import registry
+from sparring.scoreboard.records import EpisodeRow
+from sparring.scoreboard.stats import Estimate, bounded_mean, clustered_mean
+
+BROKEN_OFF = ("env_error", "agent_error")
+"""Statuses of episodes that are not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrossTable:
+    """Mean rewards in one environment, both (all) seats together."""
+
+    env_id: str
+    agents: tuple[str, ...]
+    """Best total first."""
+    cells: Mapping[tuple[str, str], Estimate]
+    """(agent, opponent) -> the agent's mean reward a game; pairs that never met are missing."""
+    totals: Mapping[str, Estimate]
+    """The mean over all games against others; of an agent that met nobody else, what the first seat got."""
+    broken_off: int = 0
+    """Episodes that a fault ended; they are not counted."""
+    variant: str = ""
+    """The environment's settings, where the episodes have different ones."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether everybody met everybody: only then do the totals rest on the same opponents."""
+        pairs = ((one, other) for one in self.agents for other in self.agents if one != other)
+        return not self.cells or all(pair in self.cells for pair in pairs)
+
+
+Game = tuple[EpisodeRow, str]
+"""A row and the seat from which it is told."""
+
+
+def cross_tables(rows: Iterable[EpisodeRow], variants: Mapping[str, str] | None = None) -> list[CrossTable]:
+    """One table an environment, in the order of their names.
+
+    `variants`: episode id -> settings. Where an environment was played with several, each has its table.
+    """
+    games: dict[tuple[str, str], list[EpisodeRow]] = {}
+    for row in rows:
+        games.setdefault((row.env_id, (variants or {}).get(row.id, "")), []).append(row)
+    return [_cross_table(env_id, variant, games[env_id, variant]) for env_id, variant in sorted(games)]
+
+
+def mean_reward(env_id: str, rewards: Sequence[float], tasks: Sequence[str]) -> Estimate:
+    """The mean with its interval over tasks, within the environment's range of rewards where that is known."""
+    try:
+        bounds = registry.envs.row(env_id).reward_range
+    except registry.UnknownName:  # an episode of an environment that is not installed here
+        bounds = None
+    return clustered_mean(rewards, tasks) if bounds is None else bounded_mean(rewards, tasks, *bounds)
+
+
+def _cross_table(env_id: str, variant: str, rows: Sequence[EpisodeRow]) -> CrossTable:
+    counted = [row for row in rows if row.status not in BROKEN_OFF]
+    meetings: dict[tuple[str, str], list[Game]] = {}
+    alone: dict[str, list[Game]] = {}
+    against_others: dict[str, list[Game]] = {}
+    for row in counted:
+        for seat, agent in row.agents.items():
+            others = dict.fromkeys(other for other in row.agents.values() if other != agent)
+            if others:
+                against_others.setdefault(agent, []).append((row, seat))
+            elif seat == next(iter(row.agents)):
+                alone.setdefault(agent, []).append((row, seat))
+            for other in others:
+                meetings.setdefault((agent, other), []).append((row, seat))
+    agents = {agent for row in rows for agent in row.agents.values()}
+    totals = {agent: _mean(env_id, against_others.get(agent) or alone.get(agent, [])) for agent in agents}
+    cells = {pair: _mean(env_id, games) for pair, games in meetings.items()}
+    return CrossTable(env_id, tuple(_ranked(totals)), cells, totals, len(rows) - len(counted), variant)
+
+
+def _mean(env_id: str, games: Sequence[Game]) -> Estimate:
+    return mean_reward(env_id, [row.rewards[seat] for row, seat in games], [row.task or row.id for row, _ in games])
+
+
+def _ranked(totals: Mapping[str, Estimate]) -> Iterator[str]:
+    """Most reward first, equal ones by name, those without a game last."""
+
+    def key(agent: str) -> tuple[bool, float, str]:
+        value = totals[agent].value
+        return math.isnan(value), 0.0 if math.isnan(value) else -value, agent
+
+    return iter(sorted(totals, key=key))

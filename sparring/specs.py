@@ -1,0 +1,119 @@
+"""Specs: a name with its argument and options in one word that no shell touches.
+
+    KuhnPoker:illegal=spiral        OpenSpiel:game=nim        tree-of-code:smollm2:width=3        constant:bet/call
+
+Parts are separated by colons. Trailing `option=value` parts are options; what stands between the name and them is the
+argument, colons included.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Union, Unpack, get_args, get_origin, is_typeddict
+
+OPTION = re.compile(r"[a-zA-Z_]\w*=")
+ARGUMENT = "argument"
+"""The parameter of an agent's builder that takes what follows the colon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A spec taken apart."""
+
+    name: str
+    argument: str | None
+    options: Mapping[str, str]
+
+
+def parse_spec(text: str) -> Spec:
+    """Take a spec apart. Raises ValueError for an option that is given twice."""
+    name, *parts = text.split(":")
+    options: dict[str, str] = {}
+    while parts and OPTION.match(parts[-1]):
+        option, _, value = parts.pop().partition("=")
+        if option in options:
+            raise ValueError(f"{option} is given twice in {text!r}")
+        options[option] = value
+    return Spec(name, ":".join(parts) if parts else None, dict(reversed(options.items())))
+
+
+def typed_options(what: str, build: Callable[..., Any], given: Mapping[str, str]) -> dict[str, Any]:
+    """The options with the types that a builder wants. Raises ValueError naming what would be right."""
+    known = dict(options_of(build))
+    for option in given:
+        if option not in known:
+            may = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
+            raise ValueError(f"{what} has no option {option!r}; {may}")
+    return {option: _converted(f"{option} of {what}", value, known[option]) for option, value in given.items()}
+
+
+def options_of(build: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
+    """(name, type) of every option that can be written as text."""
+    for function in _functions(build):
+        hints = typing.get_type_hints(function)
+        for name, parameter in inspect.signature(function).parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                yield from _unpacked(hints.get(name))
+            elif name not in ("self", ARGUMENT) and _readable(hints.get(name)):
+                yield name, hints[name]
+
+
+def _functions(build: Callable[..., Any]) -> list[Callable[..., Any]]:
+    """What takes the options: the function, or the constructors of a class and of those that it hands them on to."""
+    if not isinstance(build, type):
+        return [build]
+    found: list[Callable[..., Any]] = []
+    for owner in build.__mro__:
+        constructor = vars(owner).get("__init__")
+        if inspect.isfunction(constructor):
+            found.append(constructor)
+            if not any(p.kind is p.VAR_KEYWORD for p in inspect.signature(constructor).parameters.values()):
+                break
+    return found
+
+
+def _unpacked(hint: Any) -> Iterator[tuple[str, Any]]:
+    if get_origin(hint) is Unpack and is_typeddict(get_args(hint)[0]):
+        yield from typing.get_type_hints(get_args(hint)[0]).items()
+
+
+def _readable(hint: Any) -> bool:
+    return all(get_origin(kind) is Literal or kind in (int, float, str, bool, type(None)) for kind in _kinds(hint))
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _converted(what: str, text: str, hint: Any) -> Any:
+    for kind in _kinds(hint):
+        try:
+            return _as(kind, text)
+        except ValueError:
+            continue
+    wanted = " or ".join(_described(kind) for kind in _kinds(hint))
+    raise ValueError(f"{what} must be {wanted}, got {text!r}")
+
+
+def _as(kind: Any, text: str) -> Any:
+    """The text as a value of that type. Raises ValueError where it is none."""
+    if get_origin(kind) is Literal:
+        words = {str(value): value for value in get_args(kind)}
+    elif kind in (bool, type(None)):
+        words, text = {"true": True, "false": False} if kind is bool else {"none": None}, text.lower()
+    else:
+        return kind(text)
+    if text not in words:
+        raise ValueError
+    return words[text]
+
+
+def _described(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(map(str, get_args(kind)))
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(kind, "none")

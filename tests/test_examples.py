@@ -1,0 +1,58 @@
+"""The examples run as their first lines say, and what they print is what they promise."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+pytestmark = pytest.mark.slow
+
+
+def printed(folder: Path, name: str, *words: object) -> str:
+    command = [sys.executable, "-P", str(EXAMPLES / name), *map(str, words)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_ppo_learns_to_beat_a_random_opponent(tmp_path: Path) -> None:
+    said = printed(tmp_path, "ppo.py", "--steps", 8000)
+    assert float(re.findall(r"after training: ([+-][\d.]+) a game", said)[0]) > 0.3  # random play earns 0.125
+
+
+def test_self_play_comes_closer_to_an_equilibrium(tmp_path: Path) -> None:
+    said = printed(tmp_path, "self_play.py", "--updates", 40)
+    assert float(re.findall(r"update 40: NashConv ([\d.]+)", said)[0]) < 0.6  # uniform play has 0.917
+
+
+def test_a_folder_of_programs_is_graded(tmp_path: Path) -> None:
+    said = printed(tmp_path, "grade_folder.py", EXAMPLES / "programs")
+    passed = dict(re.findall(r"^(\S+)\s+(\d) of 4", said, re.MULTILINE))
+    assert passed == {"endless.py": "0", "escaping.py": "0", "right.py": "4", "wrong.py": "3"}
+    assert "timeout" in said
+
+
+def test_a_leaderboard_of_six_agents_has_a_page_and_goes_on(tmp_path: Path) -> None:
+    first = printed(tmp_path, "leaderboard.py", "--episodes", 20)
+    assert {line.split()[0] for line in first.splitlines() if " 100 " in line} == {
+        "cfr",
+        "random",
+        "constant:bet/call",
+        "constant:check/fold",
+        "nano",
+        "nano:temperature=0.25",
+    }
+    page = (tmp_path / "ladder.html").read_text()
+    assert "constant:check/fold" in page
+    again = printed(tmp_path, "leaderboard.py", "--episodes", 20)
+    assert "300 of these games were in ladder already" in again
+
+
+def test_every_example_says_how_it_is_called() -> None:
+    for file in EXAMPLES.glob("*.py"):
+        assert f"\npython examples/{file.name}" in file.read_text()
