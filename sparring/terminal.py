@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,8 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sparring import registry
-from sparring.scoreboard.cross_table import CrossTable
 from sparring.types import Episode, episode_to_dict
+
+if TYPE_CHECKING:
+    from sparring.scoreboard.cross_table import CrossTable
 
 DESCRIPTION = (
     "LLM agents that learn by playing. Train with `sparring train METHOD --help` (spiral); a first run: "
