@@ -143,7 +143,7 @@ class _Here:
             signal.signal(number, handler)
 
     def _on_wake(self, number: int, frame: object) -> None:
-        if self._started:
+        if self._is_late():
             raise StepTimeout
 
     def _on_ctrl_c(self, before: Callable[[int, Any], Any], number: int, frame: object) -> None:
@@ -151,10 +151,13 @@ class _Here:
             raise KeyboardInterrupt
         before(number, frame)
 
+    def _is_late(self) -> bool:
+        started = self._started
+        return started > 0.0 and time.monotonic() - started > STEP_TIMEOUT_SECONDS
+
     def _watch(self) -> None:
         while not self._closed.wait(min(1.0, STEP_TIMEOUT_SECONDS / 4)):
-            started = self._started
-            if started and time.monotonic() - started > STEP_TIMEOUT_SECONDS and started == self._started:
+            if self._is_late():
                 if WAKE in self._before:
                     signal.pthread_kill(self._thread, WAKE)
                 else:
