@@ -230,7 +230,10 @@ def _variants(store: Store, shown: Sequence[Episode]) -> dict[str, str]:
 
 
 def _config(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text())) if path.exists() else {}
+    try:
+        return dict(json.loads(path.read_bytes())) if path.exists() else {}
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
 
 
 def _metrics(path: Path) -> list[dict[str, Any]]:

@@ -158,3 +158,11 @@ def test_a_run_without_episodes_has_its_metrics(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"update": 0}\n')
     run = load_run(tmp_path)
     assert (len(run.metrics), run.episodes, run.standings) == (1, 0, ())
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xd6\x00", b"5"])
+def test_a_damaged_config_is_named(tmp_path, content):
+    (tmp_path / "config.json").write_bytes(content)
+    (tmp_path / "metrics.jsonl").write_text('{"update": 0}\n')
+    with pytest.raises(ValueError, match=r"config\.json is damaged"):
+        load_run(tmp_path)
