@@ -8,12 +8,12 @@ import os
 import shlex
 from pathlib import Path
 
+from sparring.files import write_whole
 from sparring.scoreboard.schema import create
-from sparring.scoreboard.segments import fsync_folder
 
 FORMAT = "sparring-store"
 VERSION = 2
-OWN = ("segments", "index.sqlite", "store.json")
+OWN = ("segments", "index.sqlite", "store.json", ".store.json")
 """How the names of a store's files begin."""
 
 
@@ -42,13 +42,7 @@ def create_store(path: Path) -> None:
 
 def write_marker(path: Path) -> None:
     """Write `store.json`, whole."""
-    draft = path / f"store.json.{os.getpid()}"
-    with open(draft, "w") as file:
-        json.dump({"format": FORMAT, "version": VERSION}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path / "store.json")
-    fsync_folder(path)
+    write_whole(path / "store.json", json.dumps({"format": FORMAT, "version": VERSION}).encode())
 
 
 def require_version(path: Path) -> None:

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from sparring.files import fsync
 from sparring.scoreboard.index import Column, Index, damaged_index
 from sparring.scoreboard.records import DamagedStore, read_line
 from sparring.scoreboard.schema import Head, create, next_root
-from sparring.scoreboard.segments import Found, fsync_folder, move_tail_aside, scan_frames, unless_in_use
+from sparring.scoreboard.segments import Found, move_tail_aside, scan_frames, unless_in_use
 from sparring.types import canonical_json
 
 SUFFIXES = ("", "-wal", "-shm")
@@ -86,7 +87,7 @@ def reindex(folder: Path) -> Rebuilt:
         if index.with_name(index.name + suffix).exists():
             index.with_name(index.name + suffix).rename(old.with_name(old.name + suffix))
     draft.rename(index)
-    fsync_folder(folder)
+    fsync(folder)
     return rebuilt
 
 

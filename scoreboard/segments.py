@@ -25,6 +25,8 @@ from typing import Literal
 
 import zstandard
 
+from sparring.files import fsync
+
 ROTATE_BYTES = 64 * 1024 * 1024
 LEVEL = 3
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 20, 0.005
@@ -110,7 +112,7 @@ class SegmentWriter:
             self._name, self._end = f"{uuid.uuid4().hex}.zst", 0
             self._fd = os.open(self._folder / self._name, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND, 0o644)
             fcntl.flock(self._fd, fcntl.LOCK_EX)
-            fsync_folder(self._folder)
+            fsync(self._folder)
         return self._fd
 
 
@@ -157,17 +159,8 @@ def move_tail_aside(path: Path, end: int) -> Path:
             os.fsync(file.fileno())
             segment.truncate(end)
             os.fsync(segment.fileno())
-    fsync_folder(path.parent)
+    fsync(path.parent)
     return aside
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make the creation of a file in the folder durable."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _try_lock(fd: int) -> bool:

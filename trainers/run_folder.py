@@ -20,11 +20,11 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from sparring.files import fsync, write_whole
 from sparring.scoreboard import runs
-from sparring.scoreboard.segments import fsync_folder
 from sparring.trainers import run_lock
 from sparring.trainers.run_lock import RunError
-from sparring.trainers.whole_files import SUMS, DamagedFile, require_sealed, save_weights, seal, sha256, write_whole
+from sparring.trainers.whole_files import SUMS, DamagedFile, require_sealed, save_weights, seal, sha256
 
 __all__ = ["RunError", "RunFolder", "read_metrics"]
 
@@ -159,7 +159,7 @@ class RunFolder:
         if place.is_dir() and not place.is_symlink():  # a copy of a run holds a folder instead of the link
             os.replace(place, replaced)
         os.replace(link, place)
-        fsync_folder(self.checkpoints)
+        fsync(self.checkpoints)
         for older in (replaced, *self.checkpoints.glob(f"{name}-*")):
             if older != standing:
                 shutil.rmtree(older, ignore_errors=True)
@@ -217,7 +217,7 @@ class RunFolder:
     def _fill(self, name: str, write: Callable[[Path], None]) -> Path:
         """A sealed folder beside the standing ones; what a kill left of earlier attempts goes first."""
         self.checkpoints.mkdir(exist_ok=True)
-        fsync_folder(self.path)
+        fsync(self.path)
         for left in self.checkpoints.glob(".*-*"):
             left.unlink() if left.is_symlink() else shutil.rmtree(left)
         partial = self.checkpoints / f".partial-{name}"
@@ -231,7 +231,7 @@ class RunFolder:
         if target.exists():
             shutil.rmtree(target)
         os.replace(partial, target)
-        fsync_folder(self.checkpoints)
+        fsync(self.checkpoints)
 
 
 def read_metrics(file: Path) -> list[dict[str, Any]]:

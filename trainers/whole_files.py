@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, stay after a power cut, and are known to be damaged where they are.
+"""Weights and folders that are known to be damaged where they are, and never hold what is not finite.
 
 A sealed folder holds `SHA256SUMS`, one line for every other file in it, as `sha256sum --check` reads it.
 """
@@ -6,14 +6,13 @@ A sealed folder holds `SHA256SUMS`, one line for every other file in it, as `sha
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
-from sparring.scoreboard.segments import fsync_folder
+from sparring.files import fsync, partial_of, put_in_place, write_whole
 
 SUMS = "SHA256SUMS"
 
@@ -26,22 +25,15 @@ class NotFinite(RuntimeError):
     """Weights that hold `nan` or an infinity; they are never written."""
 
 
-def write_whole(file: Path, content: bytes) -> None:
-    """Write a file durably; until it is complete the older one stays."""
-    partial = _partial(file)
-    partial.write_bytes(content)
-    _stand(partial, file)
-
-
 def save_weights(file: Path, weights: Mapping[str, torch.Tensor]) -> None:
     """Write weights as `write_whole` does; a tied tensor is written once. Raises NotFinite before anything is written.
 
     Raises what safetensors raises where the disk is full.
     """
     require_finite(weights)
-    partial = _partial(file)
+    partial = partial_of(file)
     save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}, partial)
-    _stand(partial, file)
+    put_in_place(partial, file)
 
 
 def require_finite(weights: Mapping[str, torch.Tensor]) -> None:
@@ -58,7 +50,7 @@ def require_finite(weights: Mapping[str, torch.Tensor]) -> None:
 def seal(folder: Path) -> None:
     """Write the checksums of all files in a folder, and all of it to the disk."""
     for file in _files(folder):
-        _fsync(file)
+        fsync(file)
     write_whole(folder / SUMS, _sums(folder))
 
 
@@ -86,21 +78,3 @@ def _sums(folder: Path) -> bytes:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.rglob("*") if file.is_file() and file != folder / SUMS)
-
-
-def _partial(file: Path) -> Path:
-    return file.with_name(f".{file.name}.partial")
-
-
-def _stand(partial: Path, file: Path) -> None:
-    _fsync(partial)
-    os.replace(partial, file)
-    fsync_folder(file.parent)
-
-
-def _fsync(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
