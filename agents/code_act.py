@@ -14,11 +14,11 @@ from typing import Any
 from sparring import registry
 from sparring.agents.code_program import CodeProgram, EpisodeMemory, read_program
 from sparring.agents.code_prompts import code_act_prompt
-from sparring.agents.models import Completion, LanguageModel, check_sampling
+from sparring.agents.models import Completion, LanguageModel, check_sampling, policy_of
 from sparring.agents.models.batching import Batched
 from sparring.agents.models.conversation import Conversation, message
 from sparring.agents.models.openai import OpenAIModel
-from sparring.types import Observation, Policy, Reply, Sampling
+from sparring.types import Observation, Policy, Reply, Sampling, call_id
 
 SERVED = "openai:"
 WRITING = Sampling(temperature=0.1, max_new_tokens=512, decoding="free")
@@ -55,9 +55,9 @@ class CodeAct:
         self._memory: EpisodeMemory[_Dialogue] = EpisodeMemory()
 
     @property
-    def policy(self) -> Policy:
+    def policies(self) -> tuple[Policy, ...]:
         """Which weights act now."""
-        return Policy(self.model.name, self.model.weights_version, trainable=self._trainable)
+        return (policy_of(self.model, self._trainable),)
 
     async def act(self, observation: Observation) -> Reply:
         """Write the next program, or the answer."""
@@ -68,14 +68,14 @@ class CodeAct:
         answered = written.kind == "answer"
         said = replace(dialogue, completion=completion, programs=dialogue.programs + (not answered))
         self._memory.keep(observation, said, answered)
-        return Reply(
-            written.action,
-            conversation.segments(completion),
-            extends=conversation.extends,
-            weights_version=completion.weights_version,
-            stop_reason=completion.stop_reason,
-            info={**_notes(written, said.programs), "weights_version": completion.weights_version},
+        call = conversation.call(
+            self.model,
+            completion,
+            self.sampling,
+            trainable=self._trainable,
+            continues=call_id(observation.turn - 1, 0),
         )
+        return Reply(written.action, (call,), _notes(written, said.programs))
 
     def _heard(self, dialogue: _Dialogue | None, text: str) -> _Dialogue:
         """The dialogue after an observation: the task, or what the last program printed."""

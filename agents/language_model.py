@@ -19,11 +19,11 @@ from typing import Literal, TypedDict, Unpack
 import numpy as np
 
 from sparring import registry
-from sparring.agents.models import LanguageModel, check_sampling
+from sparring.agents.models import LanguageModel, check_sampling, policy_of, policy_that_wrote
 from sparring.agents.models.batching import Batched
 from sparring.agents.models.openai import OpenAIModel
 from sparring.agents.prompts import Template, template
-from sparring.types import Observation, Policy, Reply, Sampling, Segment
+from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, Segment
 
 CLOSING = "]"
 CACHED_LAWS = 4096
@@ -43,7 +43,7 @@ class _Law:
     """What the model answers to one observation: its legal actions, as recorded, and how likely each one is."""
 
     actions: tuple[str, ...]
-    segments: tuple[tuple[Segment, ...], ...]
+    calls: tuple[Call, ...]
     probabilities: tuple[float, ...]
     cumulative: tuple[float, ...]
     """Running sum of the probabilities, scaled to end at 1."""
@@ -73,20 +73,27 @@ class WritingAgent:
         self._prompt = lru_cache(maxsize=4096)(self._encode_prompt)
 
     @property
-    def policy(self) -> Policy:
+    def policies(self) -> tuple[Policy, ...]:
         """Which weights act now."""
-        return Policy(self.model.name, self.model.weights_version, trainable=self._trainable)
+        return (policy_of(self.model, self._trainable),)
 
     async def act(self, observation: Observation) -> Reply:
         """Write, and take the action out of it."""
         prompt = self._prompt(observation.text)
         completion = await self._batched.generate(prompt, self.sampling, observation.seed)
-        action = self.template.parse(self.model.decode(completion.token_ids))
-        segments = (
-            Segment("prompt", prompt),
-            Segment("generated", completion.token_ids, completion.logprobs),
+        written = self.model.decode(completion.token_ids)
+        call = Call(
+            policy_that_wrote(completion, self.model, self._trainable),
+            self.sampling,
+            (Segment("prompt", prompt), Segment("generated", completion.token_ids, completion.logprobs)),
+            self._messages(observation.text, written),
+            stop_reason=completion.stop_reason,
         )
-        return Reply(action, segments, weights_version=completion.weights_version, stop_reason=completion.stop_reason)
+        return Reply(self.template.parse(written), (call,))
+
+    def _messages(self, text: str, written: str) -> tuple[Message, ...]:
+        asked = self.template.messages(text)
+        return (*(Message(one["role"], one["content"]) for one in asked), Message("assistant", written))
 
     def _encode_prompt(self, text: str) -> tuple[int, ...]:
         return tuple(self.model.chat(self.template.messages(text)))
@@ -131,7 +138,7 @@ class LanguageModelAgent(WritingAgent):
         law = await self._law(observation)
         uniform = random.Random(observation.seed).random()
         picked = min(bisect_left(law.cumulative, uniform), len(law.actions) - 1)
-        return Reply(law.actions[picked], law.segments[picked])
+        return Reply(law.actions[picked], (law.calls[picked],))
 
     async def _law(self, observation: Observation) -> _Law:
         """The law over the legal actions, asked of the model once per observation and weights."""
@@ -156,10 +163,16 @@ class LanguageModelAgent(WritingAgent):
         laws = [tuple(_renormalised(option, depth, at) for depth in range(len(option.token_ids))) for option in options]
         weights = np.exp([np.sum(law) for law in laws])
         shared = (Segment("prompt", prompt), Segment("scaffold", self._opening))
+        policy = policy_of(self.model, self._trainable)
         return _Law(
             tuple(option.action for option in options),
             tuple(
-                (*shared, Segment("generated", option.token_ids, law, option.allowed))
+                Call(
+                    policy,
+                    self.sampling,
+                    (*shared, Segment("generated", option.token_ids, law, option.allowed)),
+                    self._messages(text, self.model.decode([*self._opening, *option.token_ids])),
+                )
                 for option, law in zip(options, laws, strict=True)
             ),
             tuple(map(float, weights)),

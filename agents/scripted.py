@@ -11,11 +11,11 @@ from sparring.types import Observation, Policy, Reply, Sampling
 class ScriptedAgent:
     """What players without weights have in common."""
 
+    policies: tuple[Policy, ...] = ()
     sampling: Sampling | None = None
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.policy = Policy(model=name)
 
 
 @registry.agents.register("random", family="scripted")

@@ -28,7 +28,7 @@ from sparring.agents.code_critic import CRITICS, Critic
 from sparring.agents.code_program import CodeProgram, EpisodeMemory, read_feedback, read_program
 from sparring.agents.code_prompts import POOL, tree_prompt
 from sparring.agents.code_tree import Node, Shape, Tree, WidthRule, vote
-from sparring.agents.models import LanguageModel, check_sampling
+from sparring.agents.models import LanguageModel, check_sampling, policy_of
 from sparring.agents.models.batching import Batched
 from sparring.agents.models.conversation import Conversation, message
 from sparring.sandbox.canonical import canonical_key
@@ -70,20 +70,14 @@ class TreeOfCode:
         for each in self.models:
             check_sampling(sampling, each)
         self.shape, self.sampling = shape, sampling
-        self.name = name or f"tree-of-code:{self.policy_model}"
+        self.name = name or f"tree-of-code:{'+'.join(model.name for model in self.models)}"
         self._answer, self._canonical, self._trainable = answer, canonical, trainable
         self._memory: EpisodeMemory[Tree] = EpisodeMemory()
 
     @property
-    def policy_model(self) -> str:
-        """The names of the models in the pool."""
-        return "+".join(model.name for model in self.models)
-
-    @property
-    def policy(self) -> Policy:
-        """Which weights act now; which of several models wrote a node is in the turn's `info`."""
-        versions = "+".join(model.weights_version for model in self.models)
-        return Policy(self.policy_model, versions, trainable=self._trainable)
+    def policies(self) -> tuple[Policy, ...]:
+        """Which weights act now, one policy a model; each node's call says which of them wrote it."""
+        return tuple(policy_of(model, self._trainable) for model in self.models)
 
     async def act(self, observation: Observation) -> Reply:
         """Write the tree's next node, or answer where it has stopped growing or the turns run out."""
@@ -92,7 +86,7 @@ class TreeOfCode:
             tree, reply = await self._write(tree, observation.seed)
         else:
             reply = self._vote(tree)
-        self._memory.keep(observation, tree, answered=not reply.segments)
+        self._memory.keep(observation, tree, answered=not reply.calls)
         return reply
 
     def _recalled(self, observation: Observation) -> tuple[Tree, bool]:
@@ -114,18 +108,12 @@ class TreeOfCode:
         code = written.content if written.kind == "program" else ""
         node = Node(len(tree.nodes) + 1, parent, len(ancestors) + 1, prompt, model.name, written.thought, code)
         notes = {name: getattr(node, name) for name in ("parent", "depth", "prompt", "model")}
-        reply = Reply(
-            _action(written),
-            conversation.segments(completion),
-            weights_version=completion.weights_version,
-            stop_reason=completion.stop_reason,
-            info={"node": node.id, **notes, "weights_version": completion.weights_version},
-        )
-        return tree.planted(node), reply
+        call = conversation.call(model, completion, self.sampling, trainable=self._trainable)
+        return tree.planted(node), Reply(_action(written), (call,), {"node": node.id, **notes})
 
     def _vote(self, tree: Tree) -> Reply:
         found = vote(tree.nodes, self._canonical)
-        info: dict[str, Any] = {
+        notes: dict[str, Any] = {
             "votes": found.counts,
             "voters": found.voters,
             "chosen": found.chosen,
@@ -133,9 +121,9 @@ class TreeOfCode:
             "rejected": {str(node.id): node.objection for node in tree.nodes if node.objection},
         }
         if found.chosen is None:
-            return Reply("<answer></answer>", info=info)
+            return Reply("<answer></answer>", notes=notes)
         winner = tree.nodes[found.voters[found.chosen][0] - 1]
-        return Reply(f"<answer>{winner.output if self._answer == 'output' else winner.code}</answer>", info=info)
+        return Reply(f"<answer>{winner.output if self._answer == 'output' else winner.code}</answer>", notes=notes)
 
 
 def _action(written: CodeProgram) -> str:

@@ -16,17 +16,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from sparring.agents.scripted import RandomAgent
+from sparring.encoding import episode_from_dict, episode_to_json
 from sparring.rollout import play
 from sparring.scoreboard.matches import rotated_matches
 from sparring.scoreboard.store import Store
-from sparring.types import Episode, episode_from_dict
+from sparring.types import Episode
 
 KUHN = "sparring/KuhnPoker-v0"
 LARGE, SMALL = 512, 8
@@ -63,7 +63,7 @@ class Plain:
         with closing(self._connect(path)) as db:
             for batch in batches(episodes, size):
                 with db:
-                    rows = [(episode.id, json.dumps(asdict(episode))) for episode in batch]
+                    rows = [(episode.id, episode_to_json(episode)) for episode in batch]
                     db.executemany("INSERT INTO episodes VALUES (?, ?)", rows)
 
     def open(self, path: Path) -> None:

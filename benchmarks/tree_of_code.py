@@ -45,6 +45,7 @@ from sparring.agents.tree_of_code import TreeOfCode
 from sparring.envs.code.draw import Draw
 from sparring.envs.code.tool_tasks import FAMILIES, make_task
 from sparring.rollout import Match, play
+from sparring.samples import generated_tokens
 from sparring.scoreboard.stats import paired_difference, rate
 from sparring.types import Agent, Episode, Sampling
 
@@ -100,13 +101,10 @@ def measure(
 
 def summary(name: str, episodes: Sequence[Episode], baseline: Sequence[Episode]) -> dict[str, Any]:
     """What a method reached; intervals are Wilson's, the difference to CodeAct is taken within each task."""
-    counted = [episode for episode in episodes if episode.status in ("ok", "truncated")]
+    counted = [episode for episode in episodes if episode.sound]
     turns = [[turn for _, turn in episode.turns] for episode in counted]
-    nodes = [[turn.info for turn in one if "node" in turn.info] for one in turns]
-    written = [
-        sum(len(segment.token_ids) for turn in one for segment in turn.segments if segment.kind == "generated")
-        for one in turns
-    ]
+    nodes = [[turn.notes for turn in one if "node" in turn.notes] for one in turns]
+    written = [generated_tokens(one) for one in turns]
     return {
         "method": name,
         "accuracy": asdict(rate([_reward(one) > 0 for one in counted], [one.task for one in counted])),
@@ -115,7 +113,7 @@ def summary(name: str, episodes: Sequence[Episode], baseline: Sequence[Episode])
         "programs": _mean([len(one) for one in nodes]),
         "layers": _mean([max((info["depth"] for info in one), default=0) for one in nodes]),
         "tokens": _mean(written),
-        "abstained": _mean([bool(one[-1].info.get("abstained")) for one in turns if one]),
+        "abstained": _mean([bool(one[-1].notes.get("abstained")) for one in turns if one]),
         "truncated": _mean([one.status == "truncated" for one in counted]),
         "broken_off": len(episodes) - len(counted),
     }
@@ -148,7 +146,7 @@ def _reward(episode: Episode) -> float:
 
 
 def _scores(episodes: Sequence[Episode]) -> list[tuple[str, float]]:
-    return [(str(episode.task), _reward(episode)) for episode in episodes if episode.status in ("ok", "truncated")]
+    return [(str(episode.task), _reward(episode)) for episode in episodes if episode.sound]
 
 
 def _mean(values: Sequence[float]) -> float:

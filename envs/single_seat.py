@@ -103,7 +103,7 @@ class SingleSeat(gymnasium.Env[Any, Any]):
         return Observation(
             env_id=self._env_id,
             seat=seat,
-            text=self._game.observe(seat),
+            content=(self._game.observe(seat),),
             legal_actions=info.get("legal_actions"),
             suggested_actions=info.get("suggested_actions"),
             state_key=info.get("state_key"),

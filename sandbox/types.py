@@ -20,6 +20,9 @@ MIB = 2**20
 class SandboxError(RuntimeError):
     """The sandbox failed, not the program in it."""
 
+    fault_kind = "sandbox"
+    """What an episode that it breaks off says."""
+
 
 class SandboxUnavailable(SandboxError):
     """This machine cannot isolate a program as asked; the message says what is missing and what to install."""

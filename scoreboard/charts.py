@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sparring.types import canonical_json
+from sparring.content import canonical_json
 
 MOST_POINTS = 800
 LABEL_GAP = 15.0

@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sparring.scoreboard.output import require_output, write_whole
-from sparring.scoreboard.run_data import BROKEN_OFF
 from sparring.scoreboard.store import Store
-from sparring.types import Episode, Segment, Trajectory, Turn
+from sparring.types import Episode, Policy, Segment, Trajectory, Turn, call_id
 
 Kind = Literal["sft", "repairs"]
-_Nodes = Mapping[Any, "tuple[Turn, Written]"]
+_Nodes = Mapping[Any, "tuple[_Step, Written]"]
 """By node id."""
 SOLVED = 1.0
 
@@ -43,6 +42,14 @@ class Written:
     """[len(completion_ids)], nats, under the policy that sampled it."""
     model: str
     weights_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A turn, and what the environment said after it."""
+
+    turn: Turn
+    outcome: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +85,9 @@ def sft_rows(episodes: Iterable[Episode]) -> Iterator[SftRow]:
     """What solved episodes offer for imitation, in the order in which it was written."""
     for trajectory, episode in _solved(episodes):
         voters = _voters(trajectory)
-        for turn, written in _written(trajectory):
-            kind = _kind(turn)
-            if kind == "answer" or (kind == "program" and _ran(turn) and _counts(written.node, voters)):
+        for step, written in _written(trajectory):
+            kind = _kind(step)
+            if kind == "answer" or (kind == "program" and _ran(step) and _counts(written.node, voters)):
                 yield SftRow(trajectory.id, episode.env_id, episode.task, kind, trajectory.reward, written)
 
 
@@ -88,10 +95,10 @@ def repair_rows(episodes: Iterable[Episode]) -> Iterator[RepairRow]:
     """Every step from a failing program to one that ran, in episodes that were solved."""
     for trajectory, episode in _solved(episodes):
         voters, feedback = _voters(trajectory), _feedback(trajectory)
-        nodes = {written.node: (turn, written) for turn, written in _written(trajectory) if written.node is not None}
-        for turn, repaired in nodes.values():
-            failed = _failed_parent(turn, nodes)
-            if failed is not None and _ran(turn) and _counts(repaired.node, voters):
+        nodes = {written.node: (step, written) for step, written in _written(trajectory) if written.node is not None}
+        for step, repaired in nodes.values():
+            failed = _failed_parent(step.turn, nodes)
+            if failed is not None and _ran(step) and _counts(repaired.node, voters):
                 yield RepairRow(
                     trajectory_id=trajectory.id,
                     env_id=episode.env_id,
@@ -134,7 +141,7 @@ def why_no_rows(run: Path, kind: Kind) -> str:
     """What the episodes of a store lack for rows of that kind, in words."""
     with Store(run) as store:
         rows = list(store.rows())
-    broken_off = sum(row.status in BROKEN_OFF for row in rows)
+    broken_off = sum(not row.sound for row in rows)
     solved = sum(row.status == "ok" and SOLVED in row.rewards.values() for row in rows)
     wanted = {"sft": "has a program that ran or an answer", "repairs": "has a failed program that was mended"}[kind]
     lack = f"none of these {wanted}" if solved else "a row needs one"
@@ -153,49 +160,51 @@ def _solved(episodes: Iterable[Episode]) -> Iterator[tuple[Trajectory, Episode]]
                 yield trajectory, episode
 
 
-def _written(trajectory: Trajectory) -> Iterator[tuple[Turn, Written]]:
+def _written(trajectory: Trajectory) -> Iterator[tuple[_Step, Written]]:
     """Every generated segment, after all tokens of its sample that came before."""
-    before: tuple[int, ...] = ()
-    for turn in trajectory.turns:
-        if not turn.extends:
-            before = ()
-        for segment in turn.segments:
-            if segment.kind == "generated":
-                yield turn, _of(segment, before, turn, trajectory)
-            before += segment.token_ids
+    tokens: dict[str, tuple[int, ...]] = {}
+    """Call id -> its sample up to and with it."""
+    for number, (turn, outcome) in enumerate(zip(trajectory.turns, trajectory.outcomes, strict=True)):
+        for place, call in enumerate(turn.calls):
+            before = tokens.get(call.continues or "", ())
+            for segment in call.segments:
+                if segment.kind == "generated":
+                    yield _Step(turn, outcome), _of(segment, before, turn, call.policy)
+                before += segment.token_ids
+            tokens[call_id(number, place)] = before
 
 
-def _of(segment: Segment, before: tuple[int, ...], turn: Turn, trajectory: Trajectory) -> Written:
-    policy, node = trajectory.policy, turn.info.get("node")
+def _of(segment: Segment, before: tuple[int, ...], turn: Turn, policy: Policy) -> Written:
+    node = turn.notes.get("node")
     return Written(
         turn=turn.index,
         node=node if type(node) is int else None,
         prompt_ids=before,
         completion_ids=segment.token_ids,
         logprobs=segment.logprobs,
-        model=str(turn.info.get("model", policy.model)),
-        weights_version=str(turn.info.get("weights_version", policy.weights_version)),
+        model=policy.model,
+        weights_version=policy.weights_version,
     )
 
 
-def _kind(turn: Turn) -> Literal["program", "answer", "neither"]:
+def _kind(step: _Step) -> Literal["program", "answer", "neither"]:
     """What the environment took a turn for."""
-    if "execution" in turn.info:
+    if "execution" in step.outcome:
         return "program"
-    return "answer" if turn.legal and turn.action.startswith("<answer>") else "neither"
+    return "answer" if step.turn.legal and step.turn.action.startswith("<answer>") else "neither"
 
 
-def _ran(turn: Turn) -> bool:
-    execution: Any = turn.info.get("execution")
+def _ran(step: _Step) -> bool:
+    execution: Any = step.outcome.get("execution")
     return isinstance(execution, Mapping) and execution.get("status") == "ok"
 
 
 def _voters(trajectory: Trajectory) -> set[Any] | None:
     """The nodes that voted for the answer; None where nothing was put to the vote."""
     for turn in trajectory.turns:
-        voters = turn.info.get("voters")
+        voters = turn.notes.get("voters")
         if isinstance(voters, Mapping):
-            return set(voters.get(turn.info.get("chosen"), ()))
+            return set(voters.get(turn.notes.get("chosen"), ()))
     return None
 
 
@@ -205,19 +214,19 @@ def _counts(node: int | None, voters: set[Any] | None) -> bool:
 
 def _feedback(trajectory: Trajectory) -> dict[int, str]:
     """By `Turn.index`, the seat's next observation."""
-    return {turn.index: after.observation for turn, after in pairwise(trajectory.turns)}
+    return {turn.index: after.observation.text for turn, after in pairwise(trajectory.turns)}
 
 
 def _failed_parent(turn: Turn, nodes: _Nodes) -> Written | None:
     """The program before a node, if it was one and did not run."""
-    parent, written = nodes.get(turn.info.get("parent"), (None, None))
+    parent, written = nodes.get(turn.notes.get("parent"), (None, None))
     return written if parent is not None and _kind(parent) == "program" and not _ran(parent) else None
 
 
 def _ancestors(written: Written, nodes: _Nodes) -> tuple[int, ...]:
     chain: list[int] = []
-    parent: Any = nodes[written.node][0].info.get("parent")
+    parent: Any = nodes[written.node][0].turn.notes.get("parent")
     while parent in nodes and parent not in chain:
         chain.append(parent)
-        parent = nodes[parent][0].info.get("parent")
+        parent = nodes[parent][0].turn.notes.get("parent")
     return tuple(reversed(chain))

@@ -61,6 +61,8 @@ class _Program:
     parent: int | None
     position: int
     turn: Turn
+    execution: Mapping[str, Any]
+    """What running it came to: `status` and `output`; empty where the environment does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def code_tree(episode: Episode) -> CodeTree | None:
             parent=one.parent,
             depth=depths[id],
             turn=one.position,
-            mark=_mark(id, one.turn, vote),
+            mark=_mark(id, one, vote),
             label=_label(id, one, vote),
             x=places[id][0],
             y=places[id][1],
@@ -101,23 +103,29 @@ def code_tree(episode: Episode) -> CodeTree | None:
 def _programs(episode: Episode) -> dict[int, _Program]:
     """By node id, those whose parent came before them; others are left out."""
     found: dict[int, _Program] = {}
-    seats = [seat for seat, turn in episode.turns if "node" in turn.info]
+    seats = [seat for seat, turn in episode.turns if "node" in turn.notes]
+    outcomes = {
+        turn.index: outcome
+        for trajectory in episode.trajectories.values()
+        for turn, outcome in zip(trajectory.turns, trajectory.outcomes, strict=True)
+    }
     for position, (seat, turn) in enumerate(episode.turns):
-        id, parent = turn.info.get("node"), turn.info.get("parent")
+        id, parent = turn.notes.get("node"), turn.notes.get("parent")
         known = parent is None or (type(parent) is int and parent in found)
         if seat in seats[:1] and type(id) is int and id not in found and known:
-            found[id] = _Program(parent, position, turn)
+            found[id] = _Program(parent, position, turn, _execution(outcomes[turn.index]))
     return found
 
 
 def _vote(episode: Episode) -> _Vote:
     """The last one that was held."""
-    info = next((turn.info for _, turn in reversed(episode.turns) if isinstance(turn.info.get("voters"), Mapping)), {})
-    voters, rejected, chosen = info.get("voters", {}), info.get("rejected"), info.get("chosen")
+    held = (turn.notes for _, turn in reversed(episode.turns) if isinstance(turn.notes.get("voters"), Mapping))
+    notes = next(held, {})
+    voters, rejected, chosen = notes.get("voters", {}), notes.get("rejected"), notes.get("chosen")
     return _Vote(
         voters={text: tuple(id for id in ids if type(id) is int) for text, ids in voters.items() if type(ids) is list},
         chosen=chosen if isinstance(chosen, str) else None,
-        abstained=info.get("abstained") is True,
+        abstained=notes.get("abstained") is True,
         rejected={id: str(why) for id, why in rejected.items()} if isinstance(rejected, Mapping) else {},
     )
 
@@ -173,9 +181,9 @@ def _leaves(children: Mapping[int | None, Sequence[int]]) -> list[int]:
     return leaves
 
 
-def _mark(id: int, turn: Turn, vote: _Vote) -> Mark:
-    status = _execution(turn).get("status")
-    if status == "illegal" or not turn.legal:
+def _mark(id: int, one: _Program, vote: _Vote) -> Mark:
+    status = one.execution.get("status")
+    if status == "illegal" or not one.turn.legal:
         return "illegal"
     if status != "ok":
         return "failed"
@@ -186,16 +194,16 @@ def _mark(id: int, turn: Turn, vote: _Vote) -> Mark:
 
 def _label(id: int, one: _Program, vote: _Vote) -> str:
     """One line that says what the drawing shows, for those who point at it or cannot see it."""
-    info, execution = one.turn.info, _execution(one.turn)
+    notes, execution = one.turn.notes, one.execution
     status = str(execution.get("status", "not known to have run")) if one.turn.legal else "no program"
     parts = [f"program {id}" if one.parent is None else f"program {id} after {one.parent}", status]
     if execution.get("output"):
         parts.append(f"printed {str(execution['output'])[:80]}")
     if str(id) in vote.rejected:
         parts.append(f"rejected: {vote.rejected[str(id)]}")
-    return ", ".join(parts + [f"{name} {info[name]}" for name in ("prompt", "model") if info.get(name)])
+    return ", ".join(parts + [f"{name} {notes[name]}" for name in ("prompt", "model") if notes.get(name)])
 
 
-def _execution(turn: Turn) -> Mapping[str, Any]:
-    execution = turn.info.get("execution")
+def _execution(outcome: Mapping[str, Any]) -> Mapping[str, Any]:
+    execution = outcome.get("execution")
     return execution if isinstance(execution, Mapping) else {}

@@ -104,6 +104,6 @@ def _final_games(run: Path, settings: Mapping[str, Any]) -> dict[str, list[tuple
     with Store(run / "episodes") as store:
         for row in store.rows():
             learner = next((seat for seat, agent in row.agents.items() if agent != "random"), None)
-            if row.id.startswith(moment) and row.status in ("ok", "truncated") and learner and row.task:
+            if row.id.startswith(moment) and row.sound and learner and row.task:
                 found.setdefault(row.env_id, []).append(((row.env_id, row.task), row.rewards[learner]))
     return found

@@ -10,7 +10,6 @@ from sparring import registry
 from sparring.scoreboard.records import EpisodeRow
 from sparring.scoreboard.stats import Estimate, bounded_mean, clustered_mean
 
-BROKEN_OFF = ("env_error", "agent_error")
 """Statuses of episodes that are not counted."""
 
 
@@ -62,7 +61,7 @@ def mean_reward(env_id: str, rewards: Sequence[float], tasks: Sequence[str]) -> 
 
 
 def _cross_table(env_id: str, variant: str, rows: Sequence[EpisodeRow]) -> CrossTable:
-    counted = [row for row in rows if row.status not in BROKEN_OFF]
+    counted = [row for row in rows if row.sound]
     meetings: dict[tuple[str, str], list[Game]] = {}
     alone: dict[str, list[Game]] = {}
     against_others: dict[str, list[Game]] = {}

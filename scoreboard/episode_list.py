@@ -46,7 +46,7 @@ def _seats(row: EpisodeRow, agent: str | None) -> list[str]:
 
 def _lost(row: EpisodeRow, seat: str) -> bool:
     others = [name for other, name in row.agents.items() if other != seat and name != row.agents[seat]]
-    return bool(others) and row.status in ("ok", "truncated") and outcome(row, seat) in ("losses", "illegal_losses")
+    return bool(others) and row.sound and outcome(row, seat) in ("losses", "illegal_losses")
 
 
 def _is(agent: str, name: str) -> bool:

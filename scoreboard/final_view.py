@@ -1,38 +1,22 @@
-"""How a game stood at its end, in the words of every seat: what the record does not hold is played again."""
+"""How a game stood at its end, in the words of every seat."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from sparring import registry
 from sparring.types import Episode
 
 
 def final_views(episode: Episode) -> dict[str, str]:
-    """What every seat sees when the game is over, without the lines that its first turn began with (the rules).
-
-    Empty where the environment is not one of seats that see text, or is not here.
-    """
-    try:
-        env = registry.envs.make(episode.env_id, **episode.env_kwargs)
-    except (registry.UnknownName, ImportError):
-        return {}
-    try:
-        seen = _played_again(env, episode) if hasattr(env, "agent_selection") or hasattr(env, "possible_agents") else {}
-    finally:
-        env.close()
-    shown = [turn.observation for _, turn in episode.turns[:1]]
-    firsts = {seat: [turn.observation for turn in t.turns[:1]] or shown for seat, t in episode.trajectories.items()}
-    return {seat: _without_start(text, firsts.get(seat, [])) for seat, text in seen.items()}
-
-
-def _played_again(env: Any, episode: Episode) -> dict[str, str]:
-    env.reset(seed=episode.seed)
-    for _, turn in episode.turns:
-        env.step(turn.action)
-    seen = {seat: env.observe(seat) for seat in env.possible_agents}
-    return {seat: text for seat, text in seen.items() if isinstance(text, str)}
+    """What every seat saw when the game was over, without the lines that its first turn began with (the rules)."""
+    shown = [turn.observation.text for _, turn in episode.turns[:1]]
+    views = {}
+    for seat, trajectory in episode.trajectories.items():
+        if trajectory.last is not None:
+            views[seat] = _without_start(
+                trajectory.last.text, [turn.observation.text for turn in trajectory.turns[:1]] or shown
+            )
+    return views
 
 
 def _without_start(text: str, firsts: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
 """The SQLite side of a store: one row per episode, and the columns that methods attach to trajectories.
 
-Every row carries a checksum over all its values and the rolling root up to it. Opening checks all of them, so that a
-flipped bit is found before the first answer and not hidden in it.
+Every row carries a checksum over all its values and the rolling root up to it. Opening looks at the head and the last
+row, which takes the same time at any size. A walk over all rows checks each as it comes. Whatever is looked up by a key
+could be missed where a bit is flipped: before the first such answer all rows are checked once.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import shlex
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from sparring.scoreboard.schema import (
     checksum,
     connect,
     entry,
+    link_values,
     next_root,
     plain,
     row_values,
@@ -37,6 +40,15 @@ BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 Column = tuple[str, str, str, str]
 """Method, name, trajectory id and value, as they are stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One trajectory comes from another."""
+
+    child: str
+    relation: str
+    parent: str
 
 
 def damaged_index(path: Path, reason: str) -> DamagedStore:
@@ -56,8 +68,9 @@ class Index:
             raise self._damaged("it is missing")
         with self._faults():
             self._db = connect(path, mode)
+        self._is_checked = False
         try:
-            self._check()
+            self._check_end()
         except BaseException:
             self._db.close()
             raise
@@ -93,6 +106,8 @@ class Index:
             count, root = count + 1, next_root(root, record.hash)
             rows.append(row_values(count, record, root, frame, line))
         self._db.executemany("INSERT INTO episodes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        links = [row for place, record in enumerate(records) for row in link_values(head.count + place + 1, record)]
+        self._db.executemany("INSERT INTO parents VALUES (?,?,?,?,?)", links)
         self._commit_frame(frame, Head(count, root, head.frames + 1))
 
     def add_columns(self, rows: Iterable[Column], frame: Frame) -> None:
@@ -108,6 +123,7 @@ class Index:
 
     def lookup(self, ids: Iterable[str]) -> Iterator[Entry]:
         """The entries of those ids that are stored, in no order."""
+        self.check()
         wanted = [plain(id) for id in ids]
         for start in range(0, len(wanted), CHUNK):
             part = wanted[start : start + CHUNK]
@@ -115,16 +131,31 @@ class Index:
 
     def select(self, agent: str | None = None, limit: int | None = None, **equal: str | None) -> Iterator[Entry]:
         """Entries in append order; `agent` sits at any seat, `equal` are columns that must match where not None."""
+        if any(value is not None for value in equal.values()):
+            self.check()
         found = self._stream({name: plain(value) for name, value in equal.items() if value is not None})
         if agent is not None:
             found = (item for item in found if agent in item.row.agents.values())
         return islice(found, limit)
 
+    def links(self, relation: str | None, parent: str | None) -> list[Link]:
+        """Who comes from whom, in append order; of one relation, or from one parent, where these are given."""
+        self.check()
+        wanted = {"relation": plain(relation), "parent": plain(parent)}
+        equal = {name: value for name, value in wanted.items() if value is not None}
+        where = " AND ".join(["1", *(f"{name} = ?" for name in equal)])
+        with self._faults():
+            rows = self._db.execute(f"SELECT * FROM parents WHERE {where} ORDER BY rowid", [*equal.values()]).fetchall()
+        for row in rows:
+            self._require_checksum(row)
+        return [Link(*(str(text(value)) for value in row[1:4])) for row in rows]
+
     def committed_end(self, segment: str) -> int:
         """The first byte of a segment that lies behind all its committed frames."""
         with self._faults():
-            query = "SELECT max(offset + length) FROM frames WHERE segment = ?"
-            return int(self._db.execute(query, (segment,)).fetchone()[0] or 0)
+            query = "SELECT offset + length FROM frames WHERE segment = ? ORDER BY offset DESC LIMIT 1"
+            row = self._db.execute(query, (segment,)).fetchone()
+        return int(row[0]) if row else 0
 
     def lost_frames(self) -> int:
         """How many frames were found damaged or missing when the index was built from the segments."""
@@ -142,6 +173,7 @@ class Index:
 
     def new_columns(self, method: str, name: str, values: Mapping[str, float]) -> list[Column]:
         """The rows that are not stored yet. Raises ValueError where another value is."""
+        self.check()
         new = {trajectory: repr(float(value)) for trajectory, value in values.items()}
         known = {key: repr(value) for key, value in self._columns_of(method, name, new)}
         for trajectory, was in known.items():
@@ -152,6 +184,7 @@ class Index:
 
     def columns(self, method: str, name: str) -> dict[str, float]:
         """trajectory id -> value."""
+        self.check()
         return dict(self._columns("ORDER BY rowid", [plain(method), plain(name)]))
 
     def close(self) -> None:
@@ -159,19 +192,45 @@ class Index:
         with self._faults():
             self._db.close()
 
-    def _check(self) -> None:
-        """Every row, the order, the count and the root must hold."""
+    def check(self) -> None:
+        """Every row, the order, the count and the root must hold; checked once. Raises DamagedStore."""
+        if self._is_checked:
+            return
         with self._faults():
             problem = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if problem != "ok":
                 raise self._damaged(problem)
-            self._db.execute("BEGIN")
-            try:
+            with self._one_moment():
                 self._check_roots()
-                for row in self._db.execute("SELECT * FROM columns"):
-                    self._require_checksum(row)
-            finally:
-                self._db.execute("COMMIT")
+                for table in ("columns", "parents"):
+                    for row in self._db.execute(f"SELECT * FROM {table}"):
+                        self._require_checksum(row)
+        self._is_checked = True
+
+    @contextmanager
+    def _one_moment(self) -> Iterator[None]:
+        """All that is read inside is of one moment, whatever others write meanwhile."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("COMMIT")
+
+    def _check_end(self) -> None:
+        """The head and the last row of both tables must agree."""
+        head = self.head
+        with self._faults():
+            row = self._db.execute("SELECT * FROM episodes ORDER BY position DESC LIMIT 1").fetchone()
+            frame = self._db.execute("SELECT * FROM frames ORDER BY sequence DESC LIMIT 1").fetchone()
+        for found in (row, frame):
+            if found is not None:
+                self._require_checksum(found)
+        count, root = (row[0], row[7]) if row else (0, EMPTY_ROOT)
+        if head != Head(count, root, frame[0] if frame else 0):
+            raise self._damaged(f"it ends with {count} episodes, which does not match its {head}")
 
     def _check_frames(self) -> int:
         """How many frames the index knows; raises DamagedStore unless their numbers have no gap."""
@@ -201,10 +260,14 @@ class Index:
 
     def _stream(self, equal: Mapping[str, str | None]) -> Iterator[Entry]:
         where = " AND ".join(["position > ?", *(f"{name} = ?" for name in equal)])
-        last = 0
+        last, root = 0, EMPTY_ROOT
         while chunk := list(self._entries(f"WHERE {where} ORDER BY position LIMIT {CHUNK}", [last, *equal.values()])):
-            yield from chunk
-            last = chunk[-1].row.position
+            for item in chunk:
+                root = next_root(root, item.row.hash)
+                if not equal and (item.row.position, item.root) != (last + 1, root):
+                    raise self._damaged(f"row {item.row.position} does not follow from the rows before it")
+                last = item.row.position
+                yield item
 
     def _entries(self, where: str, values: Sequence[Any]) -> Iterator[Entry]:
         with self._faults():

@@ -12,8 +12,8 @@ from sparring.files import write_whole
 from sparring.scoreboard.schema import create
 
 FORMAT = "sparring-store"
-VERSION = 2
-OWN = ("segments", "index.sqlite", "store.json", ".store.json")
+VERSION = 3
+OWN = ("segments", "blobs", "index.sqlite", "store.json", ".store.json")
 """How the names of a store's files begin."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -13,13 +13,10 @@ from sparring.rollout import Match, play, run_batches, run_coroutine
 from sparring.scoreboard.records import row_of
 from sparring.scoreboard.run_data import Standing, standing
 from sparring.scoreboard.store import Store
-from sparring.types import Agent, Episode, Policy, derive_seed
+from sparring.types import Agent, Episode, Trajectory, derive_seed
 
 FULL_BATCH = 1024
 """Episodes that are written at once, whatever it costs."""
-
-NO_WEIGHTS = Policy("").weights_version
-"""What players without weights have in place of a version."""
 
 
 def seats_of(env_id: str) -> list[str]:
@@ -100,8 +97,8 @@ def head_to_head(
 
 def identity(player: Agent) -> str:
     """What tells a player's games from those of others: its name, and its weights where it has any."""
-    version = player.policy.weights_version
-    return player.name if version == NO_WEIGHTS else f"{player.name}@{version}"
+    versions = "+".join(policy.weights_version for policy in player.policies)
+    return f"{player.name}@{versions}" if versions else player.name
 
 
 def play_missing(
@@ -174,15 +171,26 @@ def _difference(match: Match, episode: Episode) -> str | None:
         ("version", episode.env_version, registry.envs.row(match.env_id).version),
         ("settings", dict(episode.env_kwargs), dict(match.env_kwargs)),
         ("seed", episode.seed, match.seed),
+        ("sample", episode.sample, match.sample),
         ("seats", sorted(episode.trajectories), sorted(match.agents)),
     ]
     for seat, agent in match.agents.items():
         if seat in episode.trajectories:
             trajectory = episode.trajectories[seat]
             pairs.append((f"agent of {seat}", trajectory.agent, agent.name))
-            pairs.append((f"policy of {seat}", trajectory.policy, agent.policy))
-            pairs.append((f"sampling of {seat}", trajectory.sampling, agent.sampling))
+            pairs += _other_calls(seat, trajectory, agent)
     return next((f"{name} {stored!r}, now {now!r}" for name, stored, now in pairs if stored != now), None)
+
+
+def _other_calls(seat: str, trajectory: Trajectory, agent: Agent) -> Iterator[tuple[str, object, object]]:
+    """The first call that the agent would not make now: by other weights, or sampled otherwise."""
+    for _, call in trajectory.calls:
+        if call.policy not in agent.policies:
+            yield f"policy of {seat}", call.policy, agent.policies
+            return
+        if call.sampling != agent.sampling:
+            yield f"sampling of {seat}", call.sampling, agent.sampling
+            return
 
 
 def standings_by_agent(episodes: Sequence[Episode], players: Sequence[Agent]) -> list[Standing]:

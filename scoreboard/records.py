@@ -6,15 +6,16 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sparring.types import Episode, Trajectory, episode_from_dict
+from sparring.encoding import episode_from_dict, episode_to_json
+from sparring.samples import generated_tokens
+from sparring.types import SOUND, Episode, Parents
 
 TIMES_IN_LINE = re.compile(rb'"(?:agent_seconds|env_seconds)":[^,}]*,')
-"""Two in every turn; more where an `info` has such keys."""
+"""Two in every turn; more where plain data has such keys."""
 
 
 class DamagedStore(Exception):
@@ -41,9 +42,12 @@ class EpisodeRow:
     group: str | None
     task: str | None
     seed: int
+    sample: int
+    fault: str | None
     hash: str
     agents: Mapping[str, str]
     trainable: Mapping[str, bool]
+    """Whether weights that learn made any of the seat's calls."""
     rewards: Mapping[str, float]
     payoffs: Mapping[str, float]
     """The part of the reward that the game paid; penalties for illegal actions are left out."""
@@ -52,6 +56,12 @@ class EpisodeRow:
     """Turns whose action was illegal."""
     tokens: Mapping[str, int]
     """Generated tokens."""
+    parents: Mapping[str, Parents]
+
+    @property
+    def sound(self) -> bool:
+        """Whether it came to an end that the environment declared."""
+        return self.status in SOUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,7 @@ def encode(episode: Episode) -> Record:
     try:
         for mapping in _free_mappings(episode):
             _require_string_keys(mapping)
-        line = json.dumps(episode, sort_keys=True, separators=(",", ":"), default=_fields).encode()
+        line = episode_to_json(episode).encode()
     except TypeError as error:
         raise TypeError(f"episode {episode.id!r} cannot be stored: {error}") from error
     return Record(episode, line, _line_hash(line, episode), summary(episode))
@@ -98,13 +108,16 @@ def summary(episode: Episode) -> dict[str, Any]:
     seats = episode.trajectories.items()
     return {
         "seed": episode.seed,
+        "sample": episode.sample,
+        "fault": episode.fault,
         "agents": {seat: trajectory.agent for seat, trajectory in seats},
-        "trainable": {seat: trajectory.policy.trainable for seat, trajectory in seats},
+        "trainable": {seat: trajectory.trainable for seat, trajectory in seats},
         "rewards": {seat: trajectory.reward for seat, trajectory in seats},
         "payoffs": {seat: trajectory.reward_parts.get("payoff", trajectory.reward) for seat, trajectory in seats},
         "turns": {seat: len(trajectory.turns) for seat, trajectory in seats},
         "illegal": {seat: sum(not turn.legal for turn in trajectory.turns) for seat, trajectory in seats},
-        "tokens": {seat: _generated_tokens(trajectory) for seat, trajectory in seats},
+        "tokens": {seat: generated_tokens(trajectory.turns) for seat, trajectory in seats},
+        "parents": {seat: trajectory.parents for seat, trajectory in seats if trajectory.parents},
     }
 
 
@@ -122,11 +135,6 @@ def row_of(episode: Episode, position: int = 0) -> EpisodeRow:
     )
 
 
-def _generated_tokens(trajectory: Trajectory) -> int:
-    segments = (segment for turn in trajectory.turns for segment in turn.segments)
-    return sum(len(segment.token_ids) for segment in segments if segment.kind == "generated")
-
-
 def _line_hash(line: bytes, episode: Episode) -> str:
     """`Episode.hash` from the episode's line. Cutting the times out is far cheaper than writing the line anew."""
     without_times, cuts = TIMES_IN_LINE.subn(b"", line)
@@ -135,23 +143,14 @@ def _line_hash(line: bytes, episode: Episode) -> str:
     return hashlib.sha256(without_times).hexdigest()
 
 
-def _fields(value: Any) -> dict[str, Any]:
-    """What JSON shall write of a dataclass; unlike `asdict` it copies no token."""
-    if not is_dataclass(value):
-        raise TypeError(f"{type(value).__name__} {value!r} is not plain data")
-    return {name: getattr(value, name) for name in _names(value.__class__)}
-
-
-@cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
-
-
 def _free_mappings(episode: Episode) -> Iterator[Mapping[str, Any]]:
     yield from (episode.env_kwargs, episode.trajectories)
     for trajectory in episode.trajectories.values():
-        yield trajectory.reward_parts
-        yield from (turn.info for turn in trajectory.turns if turn.info)
+        yield from (trajectory.reward_parts, trajectory.metrics, trajectory.hidden)
+        if trajectory.last is not None:
+            yield trajectory.last.info
+        for turn in trajectory.turns:
+            yield from (turn.observation.info, turn.hidden, turn.reward_parts, turn.notes)
 
 
 def _require_string_keys(value: Any) -> None:

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from sparring.content import canonical_json
 from sparring.files import fsync
 from sparring.scoreboard.index import Column, Index, damaged_index
 from sparring.scoreboard.records import DamagedStore, read_line
 from sparring.scoreboard.schema import Head, create, next_root
 from sparring.scoreboard.segments import Found, move_tail_aside, scan_frames, unless_in_use
-from sparring.types import canonical_json
 
 SUFFIXES = ("", "-wal", "-shm")
 
@@ -54,6 +54,7 @@ def recover(segments: Path, index: Index) -> None:
         for found in whole:
             if found.header.sequence == index.head.frames + 1:
                 _take_in(index, found)
+        index.check()  # what the index does not know is moved aside: it must be whole
         for path in tails:
             end = index.committed_end(path.name)
             if path.stat().st_size > end:

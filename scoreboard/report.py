@@ -18,6 +18,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from sparring.content import canonical_json
 from sparring.scoreboard.charts import PHONE, fixed, number
 from sparring.scoreboard.names import env_words, is_won_or_lost, unit_of
 from sparring.scoreboard.output import require_output, write_whole
@@ -27,7 +28,6 @@ from sparring.scoreboard.report_policies import policy_tables
 from sparring.scoreboard.report_replays import replays
 from sparring.scoreboard.run_data import RunData, Standing, load_run
 from sparring.scoreboard.stats import Estimate
-from sparring.types import canonical_json
 
 __all__ = ["RunData", "build_report", "load_run"]
 

@@ -152,9 +152,18 @@ function transcriptTurn(replay, turn, place) {
   const prompt = element("details", "prompt", element("summary", "", turn.prompt ? "whole observation; the prompt has " + turn.prompt + " tokens" : "whole observation"), whole);
   const content = short && short !== turn.observation.trim() ? [element("pre", "gist", visible(short)), prompt] : [element("pre", "gist whole", visible(turn.observation))];
   const item = element("li", "turn", element("div", "sees", element("b", "", "Turn " + (place + 1) + " "), seatBadge(replay, turn.seat),
-    visible(replay.seats[turn.seat].agent)), ...content, ...answer(turn));
+    visible(replay.seats[turn.seat].agent)), ...content, ...turn.calls.map((call) => said(turn, call)), ...answer(turn));
   item.dataset.turn = place;
   return item;
+}
+
+/** What a model was asked, folded, and what it wrote. */
+function said(turn, call) {
+  const asked = element("details", "asked", element("summary", "", "what the model was asked"),
+    ...call.asked.flatMap(([role, text]) => [element("b", "role", visible(role)), element("pre", "whole", visible(text))]));
+  const purpose = turn.calls.length > 1 || call.purpose !== "act" ? call.purpose + " · " + call.model + " " : "";
+  const wrote = element("div", "wrote", element("span", "name", visible(purpose) + "the model wrote "), element("pre", "", visible(call.wrote)));
+  return element("div", "call", ...(call.asked.length ? [asked] : []), ...(call.wrote ? [wrote] : []));
 }
 
 function answer(turn) {
@@ -209,6 +218,9 @@ function turnNumbers(turn) {
 /** How it came out, and the last that each seat saw. */
 function ending(replay) {
   const seen = seatNames(replay).map((seat) => {
+    if (seat in replay.last) {
+      return element("div", "last", element("p", "", seatBadge(replay, seat), "saw at the end"), element("pre", "", visible(replay.last[seat])));
+    }
     const last = replay.turns.findLast((turn) => turn.seat === seat);
     return last ? element("div", "last", element("p", "", seatBadge(replay, seat), "saw last, before " + visible(last.action.slice(0, 60) || "(empty)")),
       element("pre", "", visible(gist(replay, last) || last.observation))) : "";

@@ -8,10 +8,12 @@ from dataclasses import asdict
 from typing import Any
 
 from sparring.scoreboard.code_tree import code_tree
-from sparring.types import Episode, Segment, Trajectory, Turn
+from sparring.types import Call, Episode, Message, Segment, Turn
 
 LawKey = tuple[object, ...]
 Laws = Mapping[LawKey, Mapping[str, float]]
+MOST_CHARACTERS = 20_000
+"""Of one message."""
 MOST_TOKENS = 2_000
 """Of one turn; what comes after is counted and not shown."""
 
@@ -32,7 +34,7 @@ def known_laws(episodes: Sequence[Episode]) -> dict[LawKey, dict[str, float]]:
     for episode in episodes:
         for trajectory in episode.trajectories.values():
             for turn in trajectory.turns:
-                key, logprob = _law_key(trajectory, turn), _action_logprob(turn)
+                key, logprob = _law_key(turn), _action_logprob(turn)
                 if key is not None and logprob is not None:
                     laws.setdefault(key, {})[turn.action] = math.exp(logprob)
     for key, law in laws.items():
@@ -44,19 +46,17 @@ def known_laws(episodes: Sequence[Episode]) -> dict[LawKey, dict[str, float]]:
     return laws
 
 
-def _law_key(trajectory: Trajectory, turn: Turn) -> LawKey | None:
+def _law_key(turn: Turn) -> LawKey | None:
     """What decides a law over the legal actions; None where there is none, or it is not recorded."""
-    generated = [segment for segment in turn.segments if segment.kind == "generated"]
-    chosen_among = generated and all(segment.allowed is not None for segment in generated)
-    if turn.legal_actions is None or turn.action not in turn.legal_actions or not chosen_among:
+    legal = turn.observation.legal_actions
+    if legal is None or turn.action not in legal or len(turn.calls) != 1:
         return None
-    given = tuple(segment.token_ids for segment in turn.segments if segment.kind != "generated")
-    return trajectory.policy, trajectory.sampling, turn.observation_hash, given, turn.legal_actions
-
-
-def _law(trajectory: Trajectory, turn: Turn, laws: Laws) -> Mapping[str, float] | None:
-    key = _law_key(trajectory, turn)
-    return None if key is None else laws.get(key)
+    call = turn.calls[0]
+    generated = [segment for segment in call.segments if segment.kind == "generated"]
+    if not generated or any(segment.allowed is None for segment in generated):
+        return None
+    given = tuple(segment.token_ids for segment in call.segments if segment.kind != "generated")
+    return call.policy, call.sampling, turn.observation.content, given, legal
 
 
 def _action_logprob(turn: Turn) -> float | None:
@@ -85,32 +85,44 @@ def _replay(run: str, episode: Episode, laws: Laws) -> dict[str, Any]:
                 "agent": one.agent,
                 "reward": one.reward,
                 "parts": one.reward_parts,
-                "model": one.policy.model,
-                "weights": one.policy.weights_version,
-                "learns": one.policy.trainable,
+                "model": " + ".join(dict.fromkeys(call.policy.model for _, call in one.calls)),
+                "weights": ", ".join(dict.fromkeys(call.policy.weights_version for _, call in one.calls)),
+                "learns": one.trainable,
             }
             for seat, one in seats.items()
         },
-        "turns": [
-            _replayed_turn(seat, turn, laws.get(_law_key(seats[seat], turn) or ())) for seat, turn in episode.turns
-        ],
+        "last": {seat: one.last.text for seat, one in seats.items() if one.last is not None},
+        "turns": [_replayed_turn(seat, turn, laws.get(_law_key(turn) or ())) for seat, turn in episode.turns],
         "tree": tree and asdict(tree),
     }
 
 
 def _replayed_turn(seat: str, turn: Turn, law: Mapping[str, float] | None) -> dict[str, Any]:
     generated = [segment for segment in turn.segments if segment.kind == "generated"]
+    legal = turn.observation.legal_actions
     return {
         "seat": seat,
-        "observation": turn.observation,
-        "legal_actions": turn.legal_actions,
+        "observation": turn.observation.text,
+        "legal_actions": legal,
         "action": turn.action,
         "legal": turn.legal,
         "reward": turn.reward,
+        "calls": [_replayed_call(call) for call in turn.calls],
         "prompt": sum(len(segment.token_ids) for segment in turn.segments if segment.kind != "generated"),
         "tokens": sum(len(segment.token_ids) for segment in generated),
         "written": _tokens(turn.action, generated)[:MOST_TOKENS],
-        "law": law and {action: round(law[action], 5) for action in turn.legal_actions or () if action in law},
+        "law": law and {action: round(law[action], 5) for action in legal or () if action in law},
+    }
+
+
+def _replayed_call(call: Call) -> dict[str, Any]:
+    """What was said to a model and what it wrote, as text."""
+    *asked, answer = call.messages or (Message("assistant", ""),)
+    return {
+        "purpose": call.purpose,
+        "model": call.policy.model,
+        "asked": [[message.role, message.content[:MOST_CHARACTERS]] for message in asked],
+        "wrote": answer.content[:MOST_CHARACTERS],
     }
 
 

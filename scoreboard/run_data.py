@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sparring.scoreboard.cross_table import BROKEN_OFF, CrossTable, cross_tables, mean_reward
+from sparring.content import canonical_json
+from sparring.scoreboard.cross_table import CrossTable, cross_tables, mean_reward
 from sparring.scoreboard.records import DamagedEpisode, EpisodeRow
 from sparring.scoreboard.stats import Estimate, Outcomes, count_outcomes, rate
 from sparring.scoreboard.store import Store
-from sparring.types import Episode, canonical_json
+from sparring.types import Episode
 
-__all__ = ["BROKEN_OFF", "RunData", "Standing", "faults_of", "load_run", "standing", "standings"]
+__all__ = ["RunData", "Standing", "faults_of", "load_run", "standing", "standings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def _sides(row: EpisodeRow, played: Mapping[str, int]) -> Iterator[tuple[str, st
 
 def standing(env_id: str, agent: str, opponent: str | None, sides: Sequence[tuple[EpisodeRow, str]]) -> Standing:
     """What an agent got out of its sides: pairs of an episode's row and the agent's seat in it."""
-    counted = [(row, seat) for row, seat in sides if row.status not in BROKEN_OFF]
+    counted = [(row, seat) for row, seat in sides if row.sound]
     results = [_counted(row, seat) for row, seat in counted if len(row.agents) > 1]
     tasks = [row.task or row.id for row, _ in counted]
     contested = tasks if results else []

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sparring.content import canonical_json
 from sparring.scoreboard.records import EpisodeRow, Record
 from sparring.scoreboard.segments import Frame
-from sparring.types import canonical_json
 
 LOCK_SECONDS = 60.0
 FOLD_PAGES = 256
@@ -33,6 +33,11 @@ CREATE INDEX IF NOT EXISTS by_group ON episodes (grp);
 CREATE INDEX IF NOT EXISTS by_segment ON episodes (segment, offset);
 CREATE TABLE IF NOT EXISTS frames (
     sequence INTEGER PRIMARY KEY, segment TEXT, offset INTEGER, length INTEGER, checksum INTEGER);
+CREATE INDEX IF NOT EXISTS frames_by_segment ON frames (segment, offset);
+CREATE TABLE IF NOT EXISTS parents (
+    position INTEGER, child TEXT, relation TEXT, parent TEXT, checksum INTEGER);
+CREATE INDEX IF NOT EXISTS by_parent ON parents (parent, relation);
+CREATE INDEX IF NOT EXISTS by_relation ON parents (relation);
 CREATE TABLE IF NOT EXISTS head (count INTEGER, root TEXT, frames INTEGER);
 INSERT INTO head SELECT 0, '{EMPTY_ROOT}', 0 WHERE NOT EXISTS (SELECT 1 FROM head);
 CREATE TABLE IF NOT EXISTS columns (
@@ -112,9 +117,21 @@ def row_values(position: int, record: Record, root: str, frame: Frame, line: int
     return (*values, checksum(values))
 
 
+def link_values(position: int, record: Record) -> list[tuple[Any, ...]]:
+    """What the parents table holds of a record, one row a parent, the checksum last."""
+    rows = [
+        (position, *map(plain, (trajectory.id, relation, parent)))
+        for trajectory in record.episode.trajectories.values()
+        for relation, parent in trajectory.parents
+    ]
+    return [(*row, checksum(row)) for row in rows]
+
+
 def entry(values: Sequence[Any]) -> Entry:
     """The inverse of `row_values`."""
     position, id, env_id, status, group, task, hash, root, summary, segment, offset, length, line, _ = values
+    said = json.loads(summary)
+    said["parents"] = {seat: tuple(map(tuple, parents)) for seat, parents in said["parents"].items()}
     row = EpisodeRow(
         position=position,
         id=str(text(id)),
@@ -123,7 +140,7 @@ def entry(values: Sequence[Any]) -> Entry:
         group=text(group),
         task=text(task),
         hash=hash,
-        **json.loads(summary),
+        **said,
     )
     return Entry(row, root, Frame(segment, offset, length), line)
 

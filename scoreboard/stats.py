@@ -154,7 +154,7 @@ def count_outcomes(rows: Iterable[EpisodeRow], seat: str) -> Outcomes:
     """Wins, draws and losses of one seat against the best of the others; episodes that broke off do not count."""
     counts = {"wins": 0, "draws": 0, "losses": 0, "illegal_wins": 0, "illegal_losses": 0}
     for row in rows:
-        if row.status in ("ok", "truncated") and len(row.rewards) > 1:
+        if row.sound and len(row.rewards) > 1:
             counts[outcome(row, seat)] += 1
     return Outcomes(**counts)
 

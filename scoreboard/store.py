@@ -3,6 +3,7 @@
     store.json          format and version
     index.sqlite        one row per episode: what can be asked without decoding it, and where it lies
     segments/*.zst      the episodes, one JSON line each, one checksummed frame per appended batch; the columns
+    blobs/*/*.zst       images and long arrays, named by the SHA-256 of their bytes
 
 `append` returns when the batch is on disk (frame fsynced, then index committed). A reader checks the frame's checksum
 and the episode's own SHA-256, so damage is an error that names the episode, never a wrong value. The segments hold
@@ -19,7 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from sparring.scoreboard.index import Index
+from sparring.scoreboard.blobs import Blobs
+from sparring.scoreboard.index import Index, Link
 from sparring.scoreboard.marker import (
     StoreVersionError,
     create_store,
@@ -36,7 +38,7 @@ from sparring.scoreboard.schema import Entry
 from sparring.scoreboard.segments import Frame, Header, Kind, SegmentWriter, read_frame
 from sparring.types import Episode
 
-__all__ = ["DamagedEpisode", "DamagedStore", "EpisodeRow", "Store", "StoreVersionError", "reindex"]
+__all__ = ["DamagedEpisode", "DamagedStore", "EpisodeRow", "Link", "Store", "StoreVersionError", "reindex"]
 
 
 class Store:
@@ -51,6 +53,7 @@ class Store:
         if mode == "a":
             create_store(self.path)
         require_version(self.path)
+        self._blobs = Blobs(self.path.absolute() / "blobs")
         self._unacknowledged: Frame | None = None
         self._last: tuple[object, list[bytes]] = (None, [])
         with ExitStack() as opened:
@@ -75,6 +78,7 @@ class Store:
             known = {entry.row.id: entry.row.hash for entry in self._index.lookup(records)}
             fresh = [record for id, record in records.items() if not _is_known(record, known.get(id))]
             if fresh:
+                self._blobs.add(blob for record in fresh for blob in record.episode.blobs)
                 self._index.add(fresh, self._write("episodes", [record.line for record in fresh]))
 
     def get(self, id: str) -> Episode:
@@ -94,6 +98,14 @@ class Store:
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are stored."""
         return {entry.row.id for entry in self._index.lookup(ids)}
+
+    def blob(self, sha256: str) -> bytes:
+        """The bytes of an image or array that an episode names. Raises KeyError, DamagedStore."""
+        return self._blobs.read(sha256)
+
+    def links(self, relation: str | None = None, parent: str | None = None) -> list[Link]:
+        """Which trajectory comes from which, in append order; of one relation, or from one parent's id."""
+        return self._index.links(relation, parent)
 
     def scan(self) -> Iterator[tuple[EpisodeRow, Episode | DamagedEpisode]]:
         """Every row with its episode, in append order; damage is handed over instead of raised."""
@@ -125,7 +137,10 @@ class Store:
             yield entry.row
 
     def put_columns(self, method: str, name: str, values: Mapping[str, float]) -> None:
-        """Attach a number to trajectories (an advantage, a weight), durably. Other values than stored: ValueError."""
+        """Attach a number to trajectories or calls (an advantage, a weight), durably, by their ids.
+
+        A call's id is its trajectory's and its own: `ID/SEAT/3.0`. Raises ValueError for other values than stored.
+        """
         self._require_append()
         with self._taking_back(), self._index.transaction():
             fresh = self._index.new_columns(method, name, values)
@@ -133,11 +148,15 @@ class Store:
                 self._index.add_columns(fresh, self._write("columns", column_lines(fresh)))
 
     def columns(self, method: str, name: str) -> dict[str, float]:
-        """trajectory id -> value, of one method."""
+        """Id of trajectory or call -> value, of one method."""
         return self._index.columns(method, name)
 
     def damage(self) -> list[str]:
         """What is wrong with the store and with no single episode of it, in words: lost frames, damaged columns."""
+        try:
+            self._index.check()
+        except DamagedStore as error:
+            return [str(error)]
         lost = self._index.lost_frames()
         found = [f"{lost} frames of this store are lost: `sparring store reindex` found them damaged"] if lost else []
         for frame in self._index.column_frames():

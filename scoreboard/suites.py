@@ -16,6 +16,7 @@ import numpy as np
 from sparring import registry
 from sparring.agents.scripted import ScriptedAgent
 from sparring.rollout import Match, play
+from sparring.samples import generated_tokens
 from sparring.scoreboard.matches import identity, play_missing
 from sparring.scoreboard.run_data import faults_of
 from sparring.scoreboard.stats import Estimate, wilson
@@ -148,9 +149,9 @@ def _played(matches: list[Match], store: Store | None, on_episode: Callable[[], 
 
 def score(part: str, episodes: list[Episode]) -> Score:
     """The line of a part from its episodes."""
-    sound = [episode for episode in episodes if episode.error is None]
+    sound = [episode for episode in episodes if episode.sound]
     seats = [trajectory for episode in sound for trajectory in episode.trajectories.values()]
-    tokens = [sum(len(s.token_ids) for turn in t.turns for s in turn.segments if s.kind == "generated") for t in seats]
+    tokens = [generated_tokens(trajectory.turns) for trajectory in seats]
     return Score(
         part,
         wilson(sum(trajectory.reward == 1.0 for trajectory in seats), len(seats)),

@@ -14,16 +14,18 @@ from itertools import islice
 from typing import Any
 
 from sparring import registry
+from sparring.content import canonical_json
 from sparring.recording import MOST_STEPS, STEP_CAP
 from sparring.rollout import Match, play
-from sparring.scoreboard.records import DamagedEpisode, EpisodeRow, summary
+from sparring.scoreboard.records import DamagedEpisode, DamagedStore, EpisodeRow, summary
 from sparring.scoreboard.store import Store
-from sparring.types import Episode, Observation, Policy, Reply, Sampling, Turn, canonical_json
+from sparring.types import Episode, Observation, Policy, Reply, Sampling, Seen, Turn
 
 CHUNK = 512
 CONCURRENCY = 8
-COMPARED = ("index", "observation", "observation_hash", "legal_actions", "action", "legal", "reward")
-BROKEN_OFF = ("env_error", "agent_error")
+COMPARED = ("index", "hidden", "action", "legal", "reward", "reward_parts")
+SEEN = {"observation": "content", "legal_actions": "legal_actions", "info": "info"}
+"""What is compared of an observation, and the field that holds it."""
 
 Progress = Callable[[int, int], None]
 """Called with (episodes verified, episodes stored)."""
@@ -70,16 +72,41 @@ def verify(store: Store, progress: Progress | None = None) -> VerifyResult:
     faults: list[Fault] = []
     episodes = turns = broken_off = 0
     found = islice(store.scan(), total)
+    blobs: dict[str, str | None] = {}
     while chunk := list(islice(found, CHUNK)):
         faults += verify_episodes(chunk)
+        faults += _blob_faults(store, chunk, blobs)
         episodes += len(chunk)
         turns += sum(sum(row.turns.values()) for row, _ in chunk)
-        broken_off += sum(row.status in BROKEN_OFF for row, _ in chunk)
+        broken_off += sum(not row.sound for row, _ in chunk)
         if progress is not None:
             progress(episodes, total)
     faults += [Fault("", "damaged", problem) for problem in store.damage()]
     seconds = time.perf_counter() - started
     return VerifyResult(episodes, turns, broken_off, tuple(faults), store.root(), seconds)
+
+
+def _blob_faults(
+    store: Store, found: Iterable[tuple[EpisodeRow, Episode | DamagedEpisode]], problems: dict[str, str | None]
+) -> list[Fault]:
+    """Images and arrays that the store has lost, or holds otherwise; `problems` remembers what was read."""
+    faults = []
+    for row, episode in found:
+        for blob in episode.blobs if isinstance(episode, Episode) else ():
+            if blob.sha256 not in problems:
+                problems[blob.sha256] = _blob_problem(store, blob.sha256)
+            problem = problems[blob.sha256]
+            if problem is not None:
+                faults.append(Fault(row.id, "damaged", problem))
+    return faults
+
+
+def _blob_problem(store: Store, sha256: str) -> str | None:
+    try:
+        store.blob(sha256)
+    except (KeyError, DamagedStore, OSError) as error:
+        return str(error.args[0] if error.args else error)
+    return None
 
 
 def verify_episodes(found: Iterable[tuple[EpisodeRow, Episode | DamagedEpisode]]) -> list[Fault]:
@@ -104,22 +131,19 @@ class _Recorded:
     """An agent that plays what a trajectory holds, then has no more to say."""
 
     name: str
-    policy: Policy
-    sampling: Sampling | None
     turns: tuple[Turn, ...] = field(repr=False)
+    policies: tuple[Policy, ...] = ()
+    sampling: Sampling | None = None
 
     async def act(self, observation: Observation) -> Reply:
         if observation.turn >= len(self.turns):
             raise IndexError(f"nothing is recorded after {len(self.turns)} actions of {observation.seat}")
         turn = self.turns[observation.turn]
-        return Reply(turn.action, turn.segments, turn.extends)
+        return Reply(turn.action, turn.calls)
 
 
 def _rematch(episode: Episode) -> Match:
-    agents = {
-        seat: _Recorded(trajectory.agent, trajectory.policy, trajectory.sampling, trajectory.turns)
-        for seat, trajectory in episode.trajectories.items()
-    }
+    agents = {seat: _Recorded(trajectory.agent, trajectory.turns) for seat, trajectory in episode.trajectories.items()}
     capped = any(trajectory.stop_reason == STEP_CAP for trajectory in episode.trajectories.values())
     most = len(episode.turns) if capped else MOST_STEPS
     return Match(episode.id, episode.env_id, agents, episode.seed, episode.env_kwargs, max_steps=most)
@@ -176,19 +200,35 @@ def _turn_difference(before: tuple[str, Turn], after: tuple[str, Turn]) -> tuple
     (seat, turn), (other_seat, other) = before, after
     if seat != other_seat:
         return "seat", f"recorded for {seat}, replayed {other_seat} is to move"
+    difference = _seen_difference(turn.observation, other.observation)
+    if difference is not None:
+        return difference
     for name in COMPARED:
         if _differ(getattr(turn, name), getattr(other, name)):
             return name, f"recorded {_shown(getattr(turn, name))}, replayed {_shown(getattr(other, name))}"
     return None
 
 
+def _seen_difference(recorded: Seen | None, again: Seen | None) -> tuple[str, str] | None:
+    if recorded is None or again is None:
+        return None if recorded is again else ("last", f"recorded {_shown(recorded)}, replayed {_shown(again)}")
+    for name, field_name in SEEN.items():
+        was, came = getattr(recorded, field_name), getattr(again, field_name)
+        if _differ(was, came):
+            return name, f"recorded {_shown(was)}, replayed {_shown(came)}"
+    return None
+
+
 def _end_difference(recorded: Episode, again: Episode) -> Fault | None:
-    if recorded.status not in BROKEN_OFF and again.status != recorded.status:
+    if recorded.sound and again.status != recorded.status:
         detail = f"recorded {recorded.status}, replayed {again.status} {again.error or ''}".rstrip()
         return Fault(recorded.id, "status", detail)
     for seat, trajectory in recorded.trajectories.items():
         other = again.trajectories[seat]
-        for name in ("reward", "reward_parts"):
+        difference = _seen_difference(trajectory.last, other.last) if recorded.sound else None
+        if difference is not None:
+            return Fault(recorded.id, "last", f"observation of {seat}: {difference[1]}")
+        for name in ("reward", "reward_parts", "metrics", "hidden"):
             was, came = getattr(trajectory, name), getattr(other, name)
             if _differ(was, came):
                 return Fault(recorded.id, name, f"of {seat}: recorded {was!r}, replayed {came!r}")

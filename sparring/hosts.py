@@ -25,8 +25,8 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from sparring import registry
+from sparring.content import canonical_json
 from sparring.recording import Match
-from sparring.types import canonical_json
 
 T = TypeVar("T")
 STEP_TIMEOUT_SECONDS = 60.0

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from sparring import registry
+from sparring.content import Content, content_of, plain, plain_or_none
 from sparring.types import (
     Agent,
     Episode,
+    FaultKind,
     Observation,
+    Parents,
     Reply,
+    Seen,
     Status,
     Trajectory,
     Turn,
     derive_seed,
-    hash_observation,
-    plain,
 )
 
 MOST_STEPS = 10_000
 STEP_CAP = "step_cap"
 """The stop reason of an episode that its match ended."""
-MOST_VALUES = 10_000
-"""Numbers in an observation that is not text: more are no text that anybody reads."""
+READ = frozenset(
+    ("action_mask", "hidden", "illegal", "legal_actions", "metrics", "reward_parts", "state_key", "suggested_actions")
+)
+"""What this module reads of an environment's info; everything else in it is kept as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,21 @@ class Match:
     agents: Mapping[str, Agent]
     """The agent of every seat."""
     seed: int
+    """Decides the task."""
     env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    sample: int = 0
+    """Which attempt at the task: equal seeds and other samples are one task played with other randomness."""
     task: str | None = None
     group: str | None = None
+    parents: Mapping[str, Parents] = field(default_factory=dict)
+    """By seat, the trajectories that this attempt comes from."""
     max_steps: int = MOST_STEPS
     """After so many steps of the environment the episode is truncated, whatever the environment says."""
+
+    def agent_seed(self, seat: str, turn: int) -> int:
+        """The agent's randomness for a turn of a seat."""
+        attempt = ("sample", self.sample) if self.sample else ()
+        return derive_seed(self.seed, *attempt, seat, turn)
 
 
 class Recording:
@@ -53,13 +66,17 @@ class Recording:
     def __init__(self, match: Match) -> None:
         self.match = match
         self.status: Status = "ok"
+        self.fault: FaultKind | None = None
         self.error: str | None = None
         self.turns: dict[str, list[dict[str, Any]]] = {seat: [] for seat in match.agents}
         self.rewards = dict.fromkeys(match.agents, 0.0)
-        self.parts: dict[str, dict[str, float]] = {}
+        self.parts: dict[str, dict[str, float]] = {seat: {} for seat in match.agents}
+        self.metrics: dict[str, dict[str, float]] = {}
         self.count = 0
         self.stop_reason: str | None = None
-        self._hashes: dict[str, str] = {}
+        self._hidden: dict[str, Any] = {}
+        self._info: dict[str, Mapping[str, Any]] = {}
+        self._last: dict[str, Seen] = {}
 
     def require_seats(self, seats: Sequence[str]) -> None:
         """Raises KeyError unless every seat has its agent."""
@@ -68,19 +85,20 @@ class Recording:
                 raise KeyError(f"no agent for seat {seat!r}; agents are given for {sorted(self.match.agents)}")
 
     def observe(self, seat: str, seen: Any, info: Mapping[str, Any]) -> Observation:
-        """What a seat sees. Raises TypeError or ValueError for what is no observation."""
-        turn, text, legal_actions = len(self.turns[seat]), _text_of(seen), _legal_actions(seen, info)
-        self._hashes[seat] = hash_observation(text, legal_actions, _bytes_of(seen))
+        """What a seat sees. Raises TypeError for what is no observation."""
+        turn = len(self.turns[seat])
+        self._hidden[seat] = _hidden(info)
         return Observation(
             env_id=self.match.env_id,
             seat=seat,
-            text=text,
-            legal_actions=legal_actions,
+            content=content_of(seen),
+            legal_actions=_legal_actions(seen, info),
             suggested_actions=info.get("suggested_actions"),
             state_key=info.get("state_key"),
             turn=turn,
-            seed=derive_seed(self.match.seed, seat, turn),
+            seed=self.match.agent_seed(seat, turn),
             episode=self.match.id,
+            info=_rest(info),
         )
 
     def record(
@@ -90,44 +108,37 @@ class Recording:
         self.turns[seen.seat].append(
             {
                 "index": self.count,
-                "observation": seen.text,
-                "observation_hash": self._hashes[seen.seat],
-                "legal_actions": seen.legal_actions,
+                "observation": Seen(_storable_content(seen.content), seen.legal_actions, seen.info),
                 "action": _storable(reply.action),
                 "legal": not _is_illegal(info),
                 "reward": 0.0,
-                "segments": reply.segments,
-                "extends": reply.extends,
-                "info": _notes(reply, info),
+                "reward_parts": {},
+                "hidden": self._hidden[seen.seat],
+                "calls": reply.calls,
+                "notes": plain(reply.notes, "Reply.notes") if reply.notes else {},
                 "agent_seconds": agent_seconds,
                 "env_seconds": env_seconds,
             }
         )
         self.count += 1
 
-    def reward(self, seat: str, reward: float) -> None:
-        """Credit a seat; the reward also lands on its latest turn. Raises ValueError unless it is finite."""
-        total = self.rewards[seat] + reward
-        if not math.isfinite(total):
-            raise ValueError(f"the reward of {seat} must be a finite number, got {reward}, {total} in all")
-        self.rewards[seat] = total
+    def reward(self, seat: str, reward: float, info: Mapping[str, Any]) -> None:
+        """Credit a seat, and its latest turn, with a step's reward. Raises ValueError for what is no finite number."""
+        parts = _parts(seat, reward, info)
+        if not math.isfinite(self.rewards[seat] + reward):
+            raise ValueError(f"the reward of {seat} must be a finite number, got {reward}, {self.rewards[seat]} before")
+        self.rewards[seat] += reward
+        _add(self.parts[seat], parts)
         if self.turns[seat]:
             self.turns[seat][-1]["reward"] += reward
+            _add(self.turns[seat][-1]["reward_parts"], parts)
+        if "metrics" in info:
+            self.metrics.setdefault(seat, {}).update(_metrics(seat, info["metrics"]))
 
-    def note_end(self, env: Any) -> None:
-        """Keep what the environment says of the end, before its dead seats are stepped away."""
-        for seat, info in env.infos.items():
-            if "reward_parts" in info:
-                self.note_parts(seat, info["reward_parts"])
-        if any(env.truncations.values()) and not any(env.terminations.values()):
-            self.status = "truncated"
-
-    def note_parts(self, seat: str, parts: Mapping[str, Any]) -> None:
-        """Keep what a seat's reward is made of. Raises ValueError unless every part is finite."""
-        self.parts[seat] = {name: float(part) for name, part in parts.items()}
-        for name, part in self.parts[seat].items():
-            if not math.isfinite(part):
-                raise ValueError(f"the part {name!r} of the reward of {seat} must be a finite number, got {part}")
+    def end(self, seat: str, seen: Any, info: Mapping[str, Any]) -> None:
+        """Keep what a seat sees when its game is over."""
+        self._last[seat] = Seen(_storable_content(content_of(seen)), _legal_actions(seen, info), _rest(info))
+        self._hidden[seat] = _hidden(info)
 
     def may_step(self, taken: int) -> bool:
         """Whether the environment may take another step; where not, the episode is truncated."""
@@ -144,84 +155,84 @@ class Recording:
             env_version=registry.envs.row(match.env_id).version,
             env_kwargs=dict(match.env_kwargs),
             seed=match.seed,
+            sample=match.sample,
             status=self.status,
             trajectories={seat: self._trajectory(seat) for seat in match.agents},
             task=match.task,
             group=match.group,
+            fault=self.fault,
             error=self.error,
         )
 
     def _trajectory(self, seat: str) -> Trajectory:
-        agent = self.match.agents[seat]
+        last = self._last.get(seat)
         return Trajectory(
             id=f"{self.match.id}/{seat}",
             seat=seat,
-            agent=agent.name,
-            policy=agent.policy,
-            sampling=agent.sampling,
+            agent=self.match.agents[seat].name,
             turns=tuple(Turn(**turn) for turn in self.turns[seat]),
             reward=self.rewards[seat],
-            reward_parts=self.parts.get(seat) or {"payoff": self.rewards[seat]},
+            last=last,
+            hidden=self._hidden.get(seat, {}) if last else {},
+            reward_parts=self.parts[seat] or {"payoff": self.rewards[seat]},
+            metrics=self.metrics.get(seat, {}),
             stop_reason=self.stop_reason or {"ok": "terminated"}.get(self.status, self.status),
+            parents=tuple(self.match.parents.get(seat, ())),
         )
-
-
-def _notes(reply: Reply, info: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept of a turn besides the fixed fields. Raises TypeError where it is not plain data."""
-    notes = plain(reply.info, "Reply.info") if reply.info else {}
-    notes["stop_reason"] = reply.stop_reason
-    if "execution" in info:
-        notes["execution"] = plain(info["execution"], 'info["execution"]')
-    return notes
 
 
 def _storable(text: str) -> str:
     """The text as JSON gives it back: a pair of surrogates becomes the character that it stands for."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
-def _text_of(seen: Any) -> str:
-    """The text of an observation: itself, its `text` entry, or all its numbers. Raises TypeError, ValueError."""
-    if isinstance(seen, str):
-        return seen
-    if isinstance(seen, Mapping) and isinstance(seen.get("text"), str):
-        return str(seen["text"])
-    values = sum(array.size for array in _arrays(seen))
-    if values > MOST_VALUES:
-        raise ValueError(
-            f"an observation of {values} numbers is no text: have at most {MOST_VALUES}, or a `text` entry beside them"
-        )
-    return _rendered(seen)
+def _storable_content(content: Content) -> Content:
+    return tuple(_storable(part) if isinstance(part, str) else part for part in content)
 
 
-def _rendered(seen: Any) -> str:
-    """Every value at full precision: different observations have different texts."""
-    if isinstance(seen, str):
-        return seen
-    if isinstance(seen, Mapping):
-        return "\n".join(f"{name}: {_rendered(value)}" for name, value in seen.items())
-    if isinstance(seen, tuple | list):
-        return "(" + ", ".join(map(_rendered, seen)) + ")"
-    if isinstance(seen, np.ndarray) and seen.dtype != object:
-        return np.array2string(seen, threshold=sys.maxsize, floatmode="unique")
-    if isinstance(seen, int | float | np.generic):
-        return str(seen)
-    raise TypeError(f"an observation must be text, numbers, arrays, or mappings and tuples of these, got {type(seen)}")
+def _hidden(info: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What no agent sees. Raises TypeError where it is not plain data."""
+    return plain(info["hidden"], 'info["hidden"]') if "hidden" in info else {}
 
 
-def _arrays(seen: Any) -> Iterator[np.ndarray]:
-    if isinstance(seen, np.ndarray):
-        yield seen
-    elif isinstance(seen, Mapping | tuple | list):
-        for value in seen.values() if isinstance(seen, Mapping) else seen:
-            yield from _arrays(value)
+def _rest(info: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an environment says beyond what is read here, as plain data; what JSON cannot hold is left out."""
+    if info.keys() <= READ:
+        return {}
+    found = {name: plain_or_none(value) for name, value in info.items() if name not in READ}
+    return {str(name): value for name, value in found.items() if value is not None}
 
 
-def _bytes_of(seen: Any) -> bytes:
-    """What the text of an observation does not say: the arrays themselves, with type and shape."""
-    if isinstance(seen, str):
-        return b""
-    return b"".join(f"{array.dtype}{array.shape}".encode() + array.tobytes() for array in _arrays(seen))
+def _parts(seat: str, reward: float, info: Mapping[str, Any]) -> Mapping[str, float]:
+    """What a step's reward is made of: as the environment says, else all of it is the payoff.
+
+    An environment of several seats may leave the parts of an earlier step in its infos: without a reward they say
+    nothing. Raises ValueError for parts that do not sum to the reward.
+    """
+    parts = {name: float(part) for name, part in info.get("reward_parts", {}).items()}
+    if math.isclose(math.fsum(parts.values()), reward, rel_tol=1e-9, abs_tol=1e-12):
+        return parts
+    if reward == 0.0:
+        return {}
+    if not parts:
+        return {"payoff": reward}
+    raise ValueError(f"the parts of the reward of {seat} must sum to {reward}, got {parts}")
+
+
+def _metrics(seat: str, metrics: Any) -> dict[str, float]:
+    """What the environment measured. Raises ValueError unless these are finite numbers by name."""
+    if not isinstance(metrics, Mapping):
+        raise ValueError(f"the metrics of {seat} must be numbers by name, got {metrics!r:.80}")
+    found = {str(name): float(value) for name, value in metrics.items()}
+    for name, value in found.items():
+        if not math.isfinite(value):
+            raise ValueError(f"the metric {name!r} of {seat} must be a finite number, got {value}")
+    return found
+
+
+def _add(total: dict[str, float], parts: Mapping[str, float]) -> None:
+    for name, part in parts.items():
+        total[name] = total.get(name, 0.0) + part
 
 
 def _legal_actions(seen: Any, info: Mapping[str, Any]) -> tuple[str, ...] | None:

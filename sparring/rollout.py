@@ -22,6 +22,7 @@ from sparring.recording import Match, Recording
 from sparring.types import (
     Agent,
     Episode,
+    FaultKind,
     Observation,
     Reply,
 )
@@ -170,7 +171,7 @@ async def play_match(match: Match, pool: EnvPool | None = None, hosts: Hosts | N
         await playing(env, game, host.of(env))
         lent.give_back(match, env)
     except _Fault as fault:
-        game.status, game.error = fault.status, fault.text
+        game.status, game.fault, game.error = fault.status, fault.kind, fault.text
         if env is not None and not isinstance(fault.__cause__, StepTimeout):  # whose thread closes it, if it comes back
             await close_env(env, host)
     finally:
@@ -192,6 +193,7 @@ async def _play_aec(env: Any, game: Recording, call: Host) -> None:
         seat = env.agent_selection
         with _Fault.of("env_error"):
             if env.terminations[seat] or env.truncations[seat]:
+                game.end(seat, await call(env.observe, seat), env.infos[seat])
                 await call(env.step, None)
                 continue
             observation = game.observe(seat, await call(env.observe, seat), env.infos[seat])
@@ -200,8 +202,9 @@ async def _play_aec(env: Any, game: Recording, call: Host) -> None:
             await call(env.step, _action_for(env.action_space(seat), reply.action))
             game.record(observation, reply, env.infos[seat], seconds, time.perf_counter() - acted)
             for other, reward in env.rewards.items():
-                game.reward(other, float(reward))
-            game.note_end(env)
+                game.reward(other, float(reward), env.infos[other])
+            if any(env.truncations.values()) and not any(env.terminations.values()):
+                game.status = "truncated"
 
 
 async def _play_gymnasium(env: Any, game: Recording, call: Host) -> None:
@@ -219,11 +222,12 @@ async def _play_gymnasium(env: Any, game: Recording, call: Host) -> None:
                 env.step, _action_for(env.action_space, reply.action)
             )
             game.record(observation, reply, info, seconds, time.perf_counter() - acted)
-            game.reward(seat, float(reward))
-            game.note_parts(seat, info.get("reward_parts", {}))
+            game.reward(seat, float(reward), info)
+            over = terminated or truncated
+            if over:
+                game.end(seat, seen, info)
         if truncated and not terminated:
             game.status = "truncated"
-        over = terminated or truncated
 
 
 async def _reply(agent: Agent, observation: Observation) -> tuple[Reply, float, float]:
@@ -240,9 +244,9 @@ async def _reply(agent: Agent, observation: Observation) -> tuple[Reply, float, 
 class _Fault(Exception):
     """Whose fault it was that an episode broke off: the one place where errors become data."""
 
-    def __init__(self, status: Literal["env_error", "agent_error"], text: str) -> None:
+    def __init__(self, status: Literal["env_error", "agent_error"], kind: FaultKind, text: str) -> None:
         super().__init__(text)
-        self.status, self.text = status, text
+        self.status, self.kind, self.text = status, kind, text
 
     @staticmethod
     def of(status: Literal["env_error", "agent_error"]) -> _Boundary:
@@ -265,7 +269,19 @@ class _Boundary:
             error, (_Fault, registry.MissingExtra, registry.UnknownName)
         ):
             text = "".join(traceback.format_exception_only(error)).strip() or type(error).__name__
-            raise _Fault(self.status, text) from error
+            raise _Fault(self.status, _kind_of(error, self.status), text) from error
+
+
+def _kind_of(error: BaseException, status: Literal["env_error", "agent_error"]) -> FaultKind:
+    """Whose fault an error is: what it says itself, or what its kind says, else that of whom it came from."""
+    said: FaultKind | None = getattr(error, "fault_kind", None)
+    if said is not None:
+        return said
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, MemoryError):
+        return "capacity"
+    return "environment" if status == "env_error" else "agent"
 
 
 def _action_for(space: Any, text: str) -> Any:

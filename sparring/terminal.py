@@ -16,7 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sparring import registry
-from sparring.types import Episode, episode_to_dict
+from sparring.encoding import episode_to_dict
+from sparring.types import Episode
 
 if TYPE_CHECKING:
     from sparring.scoreboard.cross_table import CrossTable
@@ -208,7 +209,7 @@ def show_episode(episode: Episode, json: bool) -> None:
     for seat, turn in episode.turns:
         agent = episode.trajectories[seat].agent
         out.rule(f"turn {turn.index}: {seat} ({escape(agent)})", align="left")
-        say(turn.observation)
+        say(turn.observation.text)
         generated = [segment for segment in turn.segments if segment.logprobs]
         logprob = f"  (log-probability {sum(sum(s.logprobs or ()) for s in generated):.3f})" if generated else ""
         say(f"> {turn.action[:2000]!r}{'' if turn.legal else '  ILLEGAL'}{logprob}\n")

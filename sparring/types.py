@@ -1,6 +1,6 @@
 """What flows through Sparring, in the order it is made.
 
-    Observation ─► Agent ─► Reply ─► Turn ─► Trajectory (one seat) ─► Episode (all seats) ─► store
+    Observation ─► Agent ─► Reply (calls) ─► Turn ─► Trajectory (one seat) ─► Episode (all seats) ─► store
 
 Token truth: the concatenated segments of a sample *are* what the model saw and wrote.
 Nothing downstream re-tokenises or re-renders text.
@@ -9,15 +9,22 @@ Nothing downstream re-tokenises or re-renders text.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeVar
+
+from sparring.content import Blob, Content, canonical_json, plain, text_of
 
 SegmentKind = Literal["prompt", "generated", "scaffold"]
 Status = Literal["ok", "truncated", "env_error", "agent_error"]
-RECORDED = frozenset({"stop_reason", "execution"})
-"""What the recording itself writes into `Turn.info`."""
+FaultKind = Literal["environment", "agent", "sandbox", "engine", "timeout", "capacity"]
+Relation = Literal["reflection_of", "refined_from", "aggregated_from", "retry_of", "challenged_by", "expert"]
+Parents = tuple[tuple[str, str], ...]
+"""(relation, trajectory id); relations beyond those of `Relation` may be used."""
+SOUND = ("ok", "truncated")
+"""The statuses of episodes that came to an end which the environment declared."""
+TIMES = frozenset({"agent_seconds", "env_seconds"})
+"""Fields that no hash covers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,8 @@ class Observation:
 
     env_id: str
     seat: str
-    text: str
+    content: Content
+    """Text and blobs, in the environment's order; `text` has the text alone."""
     legal_actions: tuple[str, ...] | None = None
     """The very strings that are accepted, where they are finite; None where any text may be legal."""
     suggested_actions: tuple[str, ...] | None = None
@@ -39,6 +47,27 @@ class Observation:
     """The agent's randomness for this turn: equal observation and seed, equal reply."""
     episode: str = ""
     """Which episode this is, for agents that remember what they did in it."""
+    info: Mapping[str, Any] = field(default_factory=dict)
+    """What the environment says beside the observation, as plain data: tools, what the last program came to."""
+
+    @property
+    def text(self) -> str:
+        """The text of the content."""
+        return text_of(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An observation as it is recorded: all that decided it, and nothing that follows from the match."""
+
+    content: Content
+    legal_actions: tuple[str, ...] | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The text of the content."""
+        return text_of(self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +79,15 @@ class Segment:
     logprobs: tuple[float, ...] | None = None
     """[len(token_ids)], nats, under the sampling policy; generated segments only."""
     allowed: tuple[tuple[int, ...], ...] | None = None
-    """Per generated token, the ids the sampler chose among: its law is renormalised over them. None: the vocabulary."""
+    """Per generated token, the ids the sampler chose among, over which its distribution is renormalised. None: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one side of a conversation said: raw text, with its role."""
+
+    role: str
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +109,43 @@ class Policy:
     weights_version: str = "0"
     adapter: str | None = None
     trainable: bool = False
+    tokenizer: str = ""
+    """Fingerprint of what turns text into token ids; "" where there is none, or it is not known."""
+    weights: str = ""
+    """Fingerprint of the weights that were loaded; "" where it is not known, or training changed them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One question to a model and its answer, under the weights of that moment."""
+
+    policy: Policy
+    sampling: Sampling | None = None
+    segments: tuple[Segment, ...] = ()
+    """What this call added to the tokens of the call that it continues."""
+    messages: tuple[Message, ...] = ()
+    """The same as text: what was said to the model since, and its raw answer."""
+    purpose: str = "act"
+    """act, query, critic, reflect, vote, ..."""
+    continues: str | None = None
+    """The id of an earlier call of the trajectory; None starts a sample. A call's id is its turn and place: `3.0`."""
+    stop_reason: str = "action"
+    """action, eos, or length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An agent's answer: the action text for the environment, and the tokens it came from (if any)."""
+    """An agent's answer: the action text for the environment, and the calls it came from (if any)."""
 
     action: str
-    segments: tuple[Segment, ...] = ()
-    extends: bool = False
-    """True if the segments continue the tokens of this seat's turn before; False starts a new training sample."""
-    weights_version: str | None = None
-    """The weights that generated, where they can change between turns."""
-    stop_reason: str = "action"
-    info: Mapping[str, Any] = field(default_factory=dict)
-    """The agent's own notes on this action (a node of its search, its votes), kept in `Turn.info`. Plain JSON data."""
+    calls: tuple[Call, ...] = ()
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """The agent's own notes on this action (a node of its search, its votes), kept in `Turn.notes`. Plain JSON data."""
 
     def __post_init__(self) -> None:
-        """Raises TypeError where `info` holds what JSON cannot, ValueError for a name that is the recording's."""
-        if taken := RECORDED.intersection(self.info):
-            raise ValueError(f"Reply.info may not hold {sorted(taken)}: the recording writes {sorted(RECORDED)} itself")
-        if self.info:
-            plain(self.info, "Reply.info")
+        """Raises TypeError where `notes` holds what JSON cannot."""
+        if self.notes:
+            plain(self.notes, "Reply.notes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +154,25 @@ class Turn:
 
     index: int
     """Position in the episode, over all seats."""
-    observation: str
-    observation_hash: str
-    """`hash_observation` of what the seat saw; `verify` must reproduce it."""
-    legal_actions: tuple[str, ...] | None
+    observation: Seen
     action: str
     legal: bool
     reward: float
     """What the seat received from this action until its next one."""
-    segments: tuple[Segment, ...] = ()
-    extends: bool = False
-    info: Mapping[str, Any] = field(default_factory=dict)
-    """`stop_reason`, the notes of `Reply.info`, and `execution` where the environment ran a program."""
+    reward_parts: Mapping[str, float] = field(default_factory=dict)
+    """What that reward is made of, where the environment says so."""
+    hidden: Mapping[str, Any] = field(default_factory=dict)
+    """What the environment knew at the observation and no agent sees: a gold answer, a predicate's truth."""
+    calls: tuple[Call, ...] = ()
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """Of `Reply.notes`."""
     env_seconds: float = 0.0
     agent_seconds: float = 0.0
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Of all calls."""
+        return tuple(segment for call in self.calls for segment in call.segments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +182,37 @@ class Trajectory:
     id: str
     seat: str
     agent: str
-    policy: Policy
-    sampling: Sampling | None
     turns: tuple[Turn, ...]
     reward: float
     """Sum over the episode: the payoff plus every named part."""
+    last: Seen | None = None
+    """What the seat saw at the end, and why it was won; None where the episode broke off before."""
+    hidden: Mapping[str, Any] = field(default_factory=dict)
+    """As `Turn.hidden`, at the end."""
     reward_parts: Mapping[str, float] = field(default_factory=dict)
-    """What the reward is made of: `payoff` (zero-sum where the game is) and penalties, each by name."""
+    """What the reward is made of, summed: `payoff` (zero-sum where the game is) and penalties, each by name."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """What the environment measured beside the reward, the latest value of each."""
     stop_reason: str = "terminated"
-    parents: tuple[tuple[str, str], ...] = ()
-    """(relation, trajectory id): reflection_of, refined_from, aggregated_from, retry_of, expert."""
+    parents: Parents = ()
+
+    @property
+    def calls(self) -> Iterator[tuple[str, Call]]:
+        """(id, call) in the order in which they were made."""
+        for number, turn in enumerate(self.turns):
+            for place, call in enumerate(turn.calls):
+                yield call_id(number, place), call
+
+    @property
+    def trainable(self) -> bool:
+        """Whether weights that learn made any of its calls."""
+        return any(call.policy.trainable for turn in self.turns for call in turn.calls)
+
+    @property
+    def outcomes(self) -> list[Mapping[str, Any]]:
+        """Per turn, what the environment said after it: the info of the next observation, or of the last one."""
+        after = [turn.observation.info for turn in self.turns[1:]]
+        return [*after, self.last.info if self.last else {}][: len(self.turns)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,24 +224,42 @@ class Episode:
     env_version: str
     env_kwargs: Mapping[str, Any]
     seed: int
+    """Decides the task: deal, map, question."""
     status: Status
     trajectories: Mapping[str, Trajectory]
+    sample: int = 0
+    """Which of several attempts at the task: decides the agents' randomness."""
     task: str | None = None
     """Episodes of one task share their initial state; intervals cluster on it."""
     group: str | None = None
     """Episodes of one group are compared with each other (group-relative advantages, mirrored seats)."""
+    fault: FaultKind | None = None
+    """Whose fault it was that it broke off; None where it did not."""
     error: str | None = None
+
+    @property
+    def sound(self) -> bool:
+        """Whether it came to an end that the environment declared, and no fault broke it off."""
+        return self.status in SOUND
 
     @property
     def hash(self) -> str:
         """SHA-256 over everything that decides what happened; wall-clock times are left out."""
-        return hashlib.sha256(canonical_json(_without_times(episode_to_dict(self))).encode()).hexdigest()
+        return hashlib.sha256(canonical_json(self, TIMES).encode()).hexdigest()
 
     @property
     def turns(self) -> list[tuple[str, Turn]]:
         """(seat, turn) over all seats, in the order they were played."""
         pairs = [(seat, turn) for seat, trajectory in self.trajectories.items() for turn in trajectory.turns]
         return sorted(pairs, key=lambda pair: pair[1].index)
+
+    @property
+    def blobs(self) -> Iterator[Blob]:
+        """Everything that it saw and that is not text."""
+        for trajectory in self.trajectories.values():
+            for seen in (*(turn.observation for turn in trajectory.turns), trajectory.last):
+                if seen is not None:
+                    yield from (part for part in seen.content if isinstance(part, Blob))
 
 
 class Agent(Protocol):
@@ -175,8 +271,8 @@ class Agent(Protocol):
         ...
 
     @property
-    def policy(self) -> Policy:
-        """Which weights act now."""
+    def policies(self) -> tuple[Policy, ...]:
+        """Which weights act now; none where no model does."""
         ...
 
     @property
@@ -189,102 +285,22 @@ class Agent(Protocol):
         ...
 
 
-def hash_observation(text: str, legal_actions: tuple[str, ...] | None, arrays: bytes = b"") -> str:
-    """64 bits, in hex, over what a seat saw; `arrays` are the bytes of what was seen beside the text."""
-    legal = "" if legal_actions is None else "\x1f".join(legal_actions)
-    content = f"{text}\x1e{legal}".encode("utf-8", "surrogatepass") + arrays
-    return hashlib.blake2b(content, digest_size=8).hexdigest()
-
-
 def derive_seed(*parts: object) -> int:
     """A seed (63 bits) that depends on every part: the way one run seed becomes a seed per episode, seat and turn."""
     digest = hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 
-def samples(trajectory: Trajectory) -> Iterator[list[Segment]]:
-    """The token sequences of a trajectory: turns that extend each other are one, every other turn starts its own."""
-    sample: list[Segment] = []
-    for turn in trajectory.turns:
-        if not turn.extends and sample:
-            yield sample
-            sample = []
-        sample = [*sample, *turn.segments]
-    if sample:
-        yield sample
+Failure = TypeVar("Failure", bound=BaseException)
 
 
-def canonical_json(value: object) -> str:
-    """One text per value: sorted keys, no spaces, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+def mark_fault(error: Failure, kind: FaultKind) -> Failure:
+    """Say whose fault an error is, for the status of the episode that it breaks off; what was said before stands."""
+    if not hasattr(error, "fault_kind"):
+        error.fault_kind = kind  # type: ignore[attr-defined]
+    return error
 
 
-def plain(value: object, name: str) -> Any:
-    """The value as JSON gives it back: an own copy. Raises TypeError naming the place that JSON cannot hold."""
-    _require_plain(value, name)
-    return json.loads(canonical_json(value))
-
-
-def _require_plain(value: object, name: str) -> None:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise TypeError(f"the keys of {name} must be strings, got {key!r}")
-            _require_plain(item, f"{name}[{key!r}]")
-    elif isinstance(value, list | tuple):
-        for position, item in enumerate(value):
-            _require_plain(item, f"{name}[{position}]")
-    elif not isinstance(value, str | int | float | None):
-        raise TypeError(f"{name} must be plain data that JSON can hold, got {type(value).__name__} {value!r:.80}")
-
-
-def episode_to_dict(episode: Episode) -> dict[str, Any]:
-    """Plain data that JSON can hold; `episode_from_dict` is its inverse."""
-    return asdict(episode)
-
-
-def episode_from_dict(data: Mapping[str, Any]) -> Episode:
-    """The episode that `episode_to_dict` wrote."""
-    trajectories = {seat: _trajectory_from_dict(t) for seat, t in data["trajectories"].items()}
-    return Episode(**{**data, "trajectories": trajectories})
-
-
-def _trajectory_from_dict(data: Mapping[str, Any]) -> Trajectory:
-    return Trajectory(
-        **{
-            **data,
-            "policy": Policy(**data["policy"]),
-            "sampling": None if data["sampling"] is None else Sampling(**data["sampling"]),
-            "turns": tuple(_turn_from_dict(turn) for turn in data["turns"]),
-            "parents": tuple((relation, other) for relation, other in data["parents"]),
-        }
-    )
-
-
-def _turn_from_dict(data: Mapping[str, Any]) -> Turn:
-    legal = data["legal_actions"]
-    return Turn(
-        **{
-            **data,
-            "legal_actions": None if legal is None else tuple(legal),
-            "segments": tuple(_segment_from_dict(segment) for segment in data["segments"]),
-        }
-    )
-
-
-def _segment_from_dict(data: Mapping[str, Any]) -> Segment:
-    allowed, logprobs = data["allowed"], data["logprobs"]
-    return Segment(
-        kind=data["kind"],
-        token_ids=tuple(data["token_ids"]),
-        logprobs=None if logprobs is None else tuple(logprobs),
-        allowed=None if allowed is None else tuple(tuple(ids) for ids in allowed),
-    )
-
-
-def _without_times(data: dict[str, Any]) -> dict[str, Any]:
-    for trajectory in data["trajectories"].values():
-        for turn in trajectory["turns"]:
-            turn.pop("env_seconds")
-            turn.pop("agent_seconds")
-    return data
+def call_id(turn: int, place: int) -> str:
+    """The id of the call that is so many calls into a seat's turn."""
+    return f"{turn}.{place}"

@@ -9,7 +9,7 @@ from sparring.rollout import Match, act_now, play
 from sparring.types import Observation
 
 TTT, KUHN = "sparring/TicTacToe-v0", "sparring/KuhnPoker-v0"
-SEEN = Observation(KUHN, "player_0", "text", ("check", "bet"), seed=3)
+SEEN = Observation(KUHN, "player_0", ("text",), ("check", "bet"), seed=3)
 
 
 def results(first, second, env_id, count):
@@ -38,14 +38,14 @@ def test_minimax_knows_every_position_of_tic_tac_toe():
 def test_random_play_is_a_function_of_the_seed_and_uniform():
     agent = registry.make_agent("random")
     assert act_now(agent, SEEN) == act_now(agent, SEEN)
-    picks = [act_now(agent, Observation(KUHN, "s", "", ("a", "b"), seed=i)).action for i in range(2000)]
+    picks = [act_now(agent, Observation(KUHN, "s", ("",), ("a", "b"), seed=i)).action for i in range(2000)]
     assert 900 < picks.count("a") < 1100
 
 
 def test_constant_plays_its_first_legal_habit():
     agent = registry.make_agent("constant:call/ bet")
     assert act_now(agent, SEEN).action == "bet"
-    assert act_now(agent, Observation(KUHN, "s", "", ("x", "y"))).action == "x"
+    assert act_now(agent, Observation(KUHN, "s", ("",), ("x", "y"))).action == "x"
     assert asyncio.run(agent.action_law(SEEN)) == {"check": 0.0, "bet": 1.0}
 
 

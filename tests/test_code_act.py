@@ -22,9 +22,14 @@ FREE = Sampling(max_new_tokens=4096, decoding="free")
 def replies(agent, observations, episode="e"):
     """What the agent answers to these observations, one after another."""
     return [
-        act_now(agent, Observation("env", "player_0", text, turn=turn, seed=derive_seed(turn), episode=episode))
+        act_now(agent, Observation("env", "player_0", (text,), turn=turn, seed=derive_seed(turn), episode=episode))
         for turn, text in enumerate(observations)
     ]
+
+
+def extends(reply):
+    """Whether its tokens continue those of the turn before."""
+    return reply.calls[0].continues is not None
 
 
 def script(texts):
@@ -42,8 +47,8 @@ def test_a_program_a_turn_until_the_model_answers():
     model, shown = script(["<execute>print(1/0)</execute>", "Fixed: <execute>print(1)</execute>", "<answer>1</answer>"])
     failed, ran, answer = replies(CodeAct(model, sampling=FREE), ["Divide.", "Status: nonzero", "Status: ok"])
     assert failed.action == "<execute>\nprint(1/0)\n</execute>"
-    assert (ran.info["node"], ran.info["parent"], ran.info["depth"]) == (2, 1, 2)
-    assert (answer.action, answer.info["parent"], answer.info["abstained"]) == ("<answer>1</answer>", 2, False)
+    assert (ran.notes["node"], ran.notes["parent"], ran.notes["depth"]) == (2, 1, 2)
+    assert (answer.action, answer.notes["parent"], answer.notes["abstained"]) == ("<answer>1</answer>", 2, False)
     assert "Divide." in shown[0]
     assert shown[2].count("<|assistant|>") == 3
 
@@ -56,11 +61,11 @@ def test_the_sample_is_exactly_what_the_model_saw():
     )
     sample = ()
     for turn, prompt, text in zip(turns, shown, texts, strict=True):
-        sample += turn.segments[0].token_ids
+        sample += turn.calls[0].segments[0].token_ids
         assert rendered(sample) == prompt
-        sample += turn.segments[1].token_ids
+        sample += turn.calls[0].segments[1].token_ids
         assert rendered(sample) == f"{prompt}{text}<|end|>"
-    assert [turn.extends for turn in turns] == [False, True, True]
+    assert [extends(turn) for turn in turns] == [False, True, True]
 
 
 def test_what_was_generated_is_never_tokenised_again():
@@ -68,25 +73,25 @@ def test_what_was_generated_is_never_tokenised_again():
     model = TransformersModel.from_loaded(load("nano", device="cpu", seed=5), "fp32")
     agent = CodeAct(model, sampling=Sampling(max_new_tokens=20, decoding="free"))
     first, second = replies(agent, ["A task.", "Status: illegal\nTurns left: 3\nOutput:\n"])
-    generated = first.segments[1].token_ids
+    generated = first.calls[0].segments[1].token_ids
     assert "\N{REPLACEMENT CHARACTER}" in model.decode(generated)
-    assert second.extends
-    sample = [*first.segments[0].token_ids, *generated, *second.segments[0].token_ids]
-    (scored,) = model.score([sample], [[second.segments[1].token_ids]])[0]
-    assert scored == pytest.approx(second.segments[1].logprobs, abs=1e-4)
+    assert extends(second)
+    sample = [*first.calls[0].segments[0].token_ids, *generated, *second.calls[0].segments[0].token_ids]
+    (scored,) = model.score([sample], [[second.calls[0].segments[1].token_ids]])[0]
+    assert scored == pytest.approx(second.calls[0].segments[1].logprobs, abs=1e-4)
     again = asyncio.run(agent._batched.generate(sample, agent.sampling, derive_seed(1)))
-    assert again.token_ids == second.segments[1].token_ids
+    assert again.token_ids == second.calls[0].segments[1].token_ids
 
 
 def test_the_end_token_that_the_model_wrote_is_not_written_twice():
     model, _ = script(["<execute>a</execute>", "<execute>b</execute>"])
     first, second = replies(CodeAct(model, sampling=FREE), ["Task.", "Status: ok"])
-    assert rendered(first.segments[1].token_ids).endswith("</execute><|end|>")
-    assert rendered(second.segments[0].token_ids) == "<|user|>Status: ok<|end|><|assistant|>"
+    assert rendered(first.calls[0].segments[1].token_ids).endswith("</execute><|end|>")
+    assert rendered(second.calls[0].segments[0].token_ids) == "<|user|>Status: ok<|end|><|assistant|>"
     cut, _ = script(["<execute>a</execute>", "b"])
     first, second = replies(CodeAct(cut, sampling=Sampling(max_new_tokens=4, decoding="free")), ["Task.", "Status: ok"])
-    assert rendered(first.segments[1].token_ids) == "<exe"
-    assert rendered(second.segments[0].token_ids) == "<|end|><|user|>Status: ok<|end|><|assistant|>"
+    assert rendered(first.calls[0].segments[1].token_ids) == "<exe"
+    assert rendered(second.calls[0].segments[0].token_ids) == "<|end|><|user|>Status: ok<|end|><|assistant|>"
 
 
 class Forgetful(ScriptedModel):
@@ -100,9 +105,9 @@ class Forgetful(ScriptedModel):
 def test_a_template_that_rewrites_the_past_starts_a_new_sample():
     agent = CodeAct(Forgetful(lambda prompt, seed: "<thought>hm</thought><execute>a</execute>"), sampling=FREE)
     first, second = replies(agent, ["Task.", "Status: ok"])
-    assert (first.extends, second.extends) == (False, False)
-    assert "hm" not in rendered(second.segments[0].token_ids)
-    assert "Task." in rendered(second.segments[0].token_ids)
+    assert (extends(first), extends(second)) == (False, False)
+    assert "hm" not in rendered(second.calls[0].segments[0].token_ids)
+    assert "Task." in rendered(second.calls[0].segments[0].token_ids)
 
 
 def test_a_conversation_that_grew_too_long_starts_anew_with_the_last_exchange():
@@ -110,8 +115,8 @@ def test_a_conversation_that_grew_too_long_starts_anew_with_the_last_exchange():
     turns = replies(
         CodeAct(model, sampling=FREE, most_prompt_tokens=900), ["Task.", *(f"result {n} " * 20 for n in range(6))]
     )
-    assert [turn.extends for turn in turns].count(False) > 1
-    restarts = [rendered(turn.segments[0].token_ids) for turn in turns[1:] if not turn.extends]
+    assert [extends(turn) for turn in turns].count(False) > 1
+    restarts = [rendered(turn.calls[0].segments[0].token_ids) for turn in turns[1:] if not extends(turn)]
     assert all("Task." in prompt and prompt.count("<|assistant|>") == 2 for prompt in restarts)
 
 
@@ -135,7 +140,7 @@ def test_whatever_the_model_writes_there_is_an_action(texts, observation):
     model, _ = script(texts)
     turns = replies(CodeAct(model, sampling=FREE), [observation] * len(texts))
     assert all(isinstance(turn.action, str) for turn in turns)
-    assert [turn.extends for turn in turns] == [False, *[True] * (len(texts) - 1)]
+    assert [extends(turn) for turn in turns] == [False, *[True] * (len(texts) - 1)]
 
 
 def test_a_script_writes_but_does_not_score():

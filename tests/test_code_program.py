@@ -126,7 +126,7 @@ def test_the_critic_never_raises(code, output):
 
 
 def seen(episode, turn):
-    return Observation("env", "player_0", "", turn=turn, episode=episode)
+    return Observation("env", "player_0", ("",), turn=turn, episode=episode)
 
 
 def test_memory_is_by_episode_and_starts_anew_with_each():

@@ -13,7 +13,7 @@ from pettingzoo.test import api_test, seed_test
 
 from sparring import envs, registry
 from sparring.envs.conformance import check_env
-from sparring.types import Policy, Reply
+from sparring.types import Reply
 
 IDS = [row.name for row in registry.envs if row.seats > 1]
 GENERIC = [
@@ -30,7 +30,7 @@ GENERIC = [
 class Scripted:
     """Plays the same actions in every episode."""
 
-    name, policy, sampling = "scripted", Policy("scripted"), None
+    name, policies, sampling = "scripted", (), None
 
     def __init__(self, *actions: str) -> None:
         self.actions = actions

@@ -6,7 +6,7 @@ import pytest
 from sparring import registry
 from sparring.__main__ import main
 from sparring.scoreboard.evaluate import evaluate
-from sparring.types import Policy, Reply
+from sparring.types import Reply
 
 KUHN = "sparring/KuhnPoker-v0"
 
@@ -14,7 +14,7 @@ KUHN = "sparring/KuhnPoker-v0"
 class Writer:
     """Plays the first legal action and shows no distribution."""
 
-    name, policy, sampling = "writer", Policy("writer"), None
+    name, policies, sampling = "writer", (), None
 
     async def act(self, observation):
         return Reply((observation.legal_actions or ("right",))[0])

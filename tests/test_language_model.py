@@ -22,13 +22,14 @@ from sparring.types import Observation, Sampling
 
 torch.set_num_threads(1)
 MODEL = TransformersModel.from_loaded(load("nano", device="cpu", seed=5), "fp32")
-SEEN = Observation("sparring/KuhnPoker-v0", "player_0", "Your card is K.", ("check", "bet", "bet more"), seed=4)
+SEEN = Observation("sparring/KuhnPoker-v0", "player_0", ("Your card is K.",), ("check", "bet", "bet more"), seed=4)
 
 
 class Writer:
     """A language model that writes what it is told to, byte by byte."""
 
     name, weights_version = "writer", "1"
+    tokenizer_fingerprint, weights_fingerprint = "bytes", ""
 
     def __init__(self, text):
         self.text = text.encode("utf-8", "surrogatepass")
@@ -86,7 +87,7 @@ def fields(observation):
 def test_the_recorded_log_probabilities_are_those_of_the_action():
     agent = LanguageModelAgent(MODEL)
     reply = act_now(agent, SEEN)
-    generated = reply.segments[-1]
+    generated = reply.calls[0].segments[-1]
     assert MODEL.decode(generated.token_ids) == reply.action + "]"
     assert sum(generated.logprobs) == pytest.approx(math.log(law(agent)[reply.action]), abs=1e-9)
     assert all(token in allowed for token, allowed in zip(generated.token_ids, generated.allowed, strict=True))
@@ -94,8 +95,8 @@ def test_the_recorded_log_probabilities_are_those_of_the_action():
 
 def test_segments_are_what_the_model_saw():
     reply = act_now(LanguageModelAgent(MODEL), SEEN)
-    kinds = [segment.kind for segment in reply.segments]
-    ids = [token for segment in reply.segments[:2] for token in segment.token_ids]
+    kinds = [segment.kind for segment in reply.calls[0].segments]
+    ids = [token for segment in reply.calls[0].segments[:2] for token in segment.token_ids]
     assert kinds == ["prompt", "scaffold", "generated"]
     assert ids == MODEL.chat([{"role": "user", "content": SEEN.text}]) + MODEL.encode("[")
 
@@ -123,8 +124,8 @@ def test_free_writing_is_parsed():
     agent = make_player(Writer("I would say [bet]!"), prompt="bracket", sampling=Sampling(decoding="free"))
     reply = act_now(agent, SEEN)
     assert reply.action == "bet"
-    assert reply.segments[-1].allowed is None
-    assert reply.stop_reason == "eos"
+    assert reply.calls[0].segments[-1].allowed is None
+    assert reply.calls[0].stop_reason == "eos"
 
 
 @given(st.text(max_size=200))
@@ -150,7 +151,7 @@ def play_free(text):
 
 def test_a_law_needs_legal_actions():
     with pytest.raises(ValueError, match="lists no legal actions"):
-        law(LanguageModelAgent(MODEL), Observation("sparring/SimpleNegotiation-v0", "player_0", "Offer."))
+        law(LanguageModelAgent(MODEL), Observation("sparring/SimpleNegotiation-v0", "player_0", ("Offer.",)))
 
 
 def test_a_prompt_that_does_not_fit_costs_its_own_question():

@@ -1,6 +1,7 @@
 """The learner against plain formulas, and against TRL's GRPO on identical token ids."""
 
 import copy
+from dataclasses import replace
 from functools import partial
 
 import datasets
@@ -15,7 +16,7 @@ from sparring.agents.models.packing import pack
 from sparring.agents.models.transformers import TransformersModel
 from sparring.trainers.batch import Signal, merge, signals_of
 from sparring.trainers.learner import MOST_SKIPPED, Learner, LearnerConfig
-from sparring.types import Policy, Sampling, Segment, Trajectory, Turn
+from sparring.types import Call, Policy, Sampling, Seen, Segment, Trajectory, Turn, call_id
 
 torch.set_num_threads(1)
 PROMPTS = ((11, 12, 13, 14), (11, 12, 20))
@@ -263,9 +264,10 @@ def trajectory(trainable=True, top_p=1.0, turns=1, extends=False):
         Segment("scaffold", (3,)),
         Segment("generated", (4, 5), (-0.1, 0.0), ((4, 9), (5,))),
     )
-    turn = Turn(0, "o", "h", ("a",), "a", True, 0.0, segments)
-    rest = tuple(Turn(i, "o", "h", ("a",), "a", True, 0.0, segments, extends) for i in range(1, turns))
-    return Trajectory("t", "player_0", "m", Policy("m", trainable=trainable), Sampling(top_p=top_p), (turn, *rest), 1.0)
+    call = Call(Policy("m", trainable=trainable), Sampling(top_p=top_p), segments)
+    calls = [replace(call, continues=call_id(i - 1, 0) if extends and i else None) for i in range(turns)]
+    played = tuple(Turn(i, Seen(("o",), ("a",)), "a", True, 0.0, calls=(one,)) for i, one in enumerate(calls))
+    return Trajectory("t", "player_0", "m", played, 1.0)
 
 
 def test_prompts_scaffolds_and_forced_tokens_are_never_trained_on():

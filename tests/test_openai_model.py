@@ -129,7 +129,7 @@ def test_a_served_model_solves_a_task_and_cannot_be_trained_on(serve):
     agent = CodeAct(model, sampling=Sampling(max_new_tokens=300, decoding="free"), trainable=True)
     (episode,) = play([Match("e", "sparring/ToolTasks-v0", {"player_0": agent}, seed=3)])
     (_, ran), (_, answered) = episode.turns
-    assert "\n42" in answered.observation
+    assert "\n42" in answered.observation.text
     assert answered.action == "<answer>42</answer>"
     assert len(server.asked) == 2
     assert [segment.logprobs for turn in (ran, answered) for segment in turn.segments] == [None] * 4

@@ -82,7 +82,7 @@ def test_the_expert_of_a_game_without_secrets_is_minimax():
 
 
 def test_where_there_is_no_expert_the_reason_is_said():
-    seen = Observation("sparring/SimpleNegotiation-v0", "player_0", "text")
+    seen = Observation("sparring/SimpleNegotiation-v0", "player_0", ("text",))
     advice = asyncio.run(expert_advice(seen))
     assert advice.startswith("no expert knows this game: ")
     assert "is not an OpenSpiel game" in advice

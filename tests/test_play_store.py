@@ -29,9 +29,10 @@ KUHN = "sparring/KuhnPoker-v0"
 class Counting(RandomAgent):
     """A random player that counts what it was asked."""
 
-    def __init__(self, name: str = "random", weights_version: str = "0") -> None:
+    def __init__(self, name: str = "random", weights_version: str = "") -> None:
         super().__init__()
-        self.name, self.policy, self.asked = name, Policy("random", weights_version), 0
+        self.name, self.asked = name, 0
+        self.policies = (Policy("random", weights_version),) if weights_version else ()
 
     async def act(self, observation: Observation) -> Reply:
         self.asked += 1
@@ -108,7 +109,7 @@ def test_an_error_in_play_keeps_what_was_over(tmp_path: Path) -> None:
 
 def test_a_suite_goes_on_where_it_was_and_tells_agents_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Answers:
-        sampling, policy, asked = None, Policy("constant"), 0
+        sampling, policies, asked = None, (), 0
 
         def __init__(self, name: str) -> None:
             self.name = name

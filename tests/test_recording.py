@@ -7,10 +7,11 @@ import pytest
 
 from sparring import registry
 from sparring.agents.scripted import ScriptedAgent
+from sparring.content import plain
 from sparring.rollout import Match, play
 from sparring.scoreboard.store import Store
 from sparring.scoreboard.verify import verify
-from sparring.types import Reply, plain
+from sparring.types import Reply, Seen
 
 
 class Echo(gymnasium.Env):
@@ -37,7 +38,7 @@ class Noting(ScriptedAgent):
 
     async def act(self, observation):
         self.seen.append(observation)
-        return Reply("go", info=self.infos[observation.turn % len(self.infos)])
+        return Reply("go", notes=self.infos[observation.turn % len(self.infos)])
 
 
 @pytest.fixture(autouse=True)
@@ -51,12 +52,13 @@ def played(agent, **kwargs):
     return episode
 
 
-def test_notes_and_execution_are_kept_with_their_turn():
+def test_notes_stand_with_their_turn_and_what_the_environment_said_with_the_next_observation():
     episode = played(Noting({"node": 1, "parent": None}, {"votes": {"3": 2}}))
-    assert [turn.info for _, turn in episode.turns] == [
-        {"stop_reason": "action", "node": 1, "parent": None, "execution": {"status": "ok", "output": "3"}},
-        {"stop_reason": "action", "votes": {"3": 2}},
-    ]
+    trajectory = episode.trajectories["player_0"]
+    assert [turn.notes for turn in trajectory.turns] == [{"node": 1, "parent": None}, {"votes": {"3": 2}}]
+    assert trajectory.turns[0].observation.info == {"execution": {"status": "of the reset"}}
+    assert trajectory.outcomes == [{"execution": {"status": "ok", "output": "3"}}, {}]
+    assert trajectory.last == Seen(("more",))
 
 
 def test_an_agent_is_told_which_episode_it_plays():
@@ -67,7 +69,7 @@ def test_an_agent_is_told_which_episode_it_plays():
 
 def test_episodes_with_notes_are_stored_and_verified(tmp_path):
     episode = played(Noting({"pair": (1, "\ud83d\ude00"), "nan": [float("inf"), None, True]}))
-    assert episode.turns[0][1].info["pair"] == [1, "\N{GRINNING FACE}"]
+    assert episode.turns[0][1].notes["pair"] == [1, "\N{GRINNING FACE}"]
     with Store(tmp_path, "a") as store:
         store.append([episode])
         assert store.get(episode.id) == episode
@@ -77,21 +79,15 @@ def test_episodes_with_notes_are_stored_and_verified(tmp_path):
 @pytest.mark.parametrize(
     ("info", "error"),
     [
-        ({"a": {1, 2}}, r"Reply.info\['a'\] must be plain data that JSON can hold, got set"),
-        ({"a": [{"b": object}]}, r"Reply.info\['a'\]\[0\]\['b'\] must be plain data"),
-        ({"a": {1: 2}}, r"the keys of Reply.info\['a'\] must be strings, got 1"),
+        ({"a": {1, 2}}, r"Reply.notes\['a'\] must be plain data that JSON can hold, got set"),
+        ({"a": [{"b": object}]}, r"Reply.notes\['a'\]\[0\]\['b'\] must be plain data"),
+        ({"a": {1: 2}}, r"the keys of Reply.notes\['a'\] must be strings, got 1"),
         ({"a": b"bytes"}, "got bytes"),
     ],
 )
 def test_notes_that_json_cannot_hold_are_refused_where_they_are_made(info, error):
     with pytest.raises(TypeError, match=error):
-        Reply("go", info=info)
-
-
-@pytest.mark.parametrize("name", ["execution", "stop_reason"])
-def test_an_agent_cannot_write_what_the_recording_writes(name):
-    with pytest.raises(ValueError, match="may not hold"):
-        Reply("go", info={name: "ok"})
+        Reply("go", notes=info)
 
 
 def test_an_agent_with_impossible_notes_is_at_fault_itself():
@@ -99,10 +95,11 @@ def test_an_agent_with_impossible_notes_is_at_fault_itself():
     assert (episode.status, episode.turns) == ("agent_error", [])
 
 
-def test_an_environment_with_impossible_words_is_at_fault_itself():
-    episode = played(Noting({}), execution="a set")
-    assert episode.status == "env_error"
-    assert 'info["execution"] must be plain data' in episode.error
+def test_what_json_cannot_hold_is_left_out_of_an_environments_words():
+    agent = Noting({})
+    episode = played(agent, execution="a set")
+    assert episode.status == "ok"
+    assert [seen.info for seen in agent.seen] == [{"execution": {"status": "of the reset"}}, {}]
 
 
 def test_plain_data_is_copied():

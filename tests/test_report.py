@@ -9,7 +9,7 @@ import math
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from sparring.rollout import Match, play
 from sparring.scoreboard.report import RunData, build_report, load_run, render
 from sparring.scoreboard.stats import Estimate
 from sparring.scoreboard.store import Store
-from sparring.types import Observation, Policy, Reply, Sampling, Segment
+from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, Segment
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -43,13 +43,15 @@ class Scripted:
 
     name: str
     attacks: bool = False
-    policy: Policy = field(default_factory=lambda: Policy("scripted"))
+    policies: tuple[Policy, ...] = (Policy("scripted"),)
     sampling: Sampling | None = None
 
     async def act(self, observation: Observation) -> Reply:
         assert observation.legal_actions is not None
         action = HOSTILE if self.attacks else observation.legal_actions[0]
-        return Reply(action, (Segment("prompt", (5, 6)), Segment("generated", (1, 2, 3), (-0.5, -0.25, 0.0))))
+        segments = (Segment("prompt", (5, 6)), Segment("generated", (1, 2, 3), (-0.5, -0.25, 0.0)))
+        messages = (Message("user", "Act."), Message("assistant", "thinking"))
+        return Reply(action, (Call(self.policies[0], segments=segments, messages=messages),))
 
 
 def write_run(folder: Path) -> RunData:
@@ -178,11 +180,12 @@ def test_replays_hold_what_is_stored(tmp_path: Path) -> None:
         assert replay["turns"] == [
             {
                 "seat": seat,
-                "observation": turn.observation,
-                "legal_actions": list(turn.legal_actions or ()),
+                "observation": turn.observation.text,
+                "legal_actions": list(turn.observation.legal_actions or ()),
                 "action": turn.action,
                 "legal": turn.legal,
                 "reward": turn.reward,
+                "calls": [{"purpose": "act", "model": "scripted", "asked": [["user", "Act."]], "wrote": "thinking"}],
                 "prompt": 2,
                 "tokens": 3,
                 "written": [["#1", -0.5, None], ["#2", -0.25, None], ["#3", 0.0, None]],

@@ -17,7 +17,7 @@ from sparring.scoreboard.game_theory import uniform_policy
 from sparring.scoreboard.report import build_report
 from sparring.scoreboard.run_data import RunData, load_run
 from sparring.scoreboard.store import Store
-from sparring.types import Observation, Policy, Reply, Segment
+from sparring.types import Call, Observation, Policy, Reply, Segment
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
@@ -29,11 +29,12 @@ class Scripted:
 
     def __init__(self, name: str, *prefers: str, learns: bool = False) -> None:
         self.name, self.prefers, self.sampling = name, prefers, None
-        self.policy = Policy(name, "update-1", trainable=learns)
+        self.policies = (Policy(name, "update-1", trainable=learns),)
 
     async def act(self, observation: Observation) -> Reply:
         action = next(one for one in self.prefers if one in (observation.legal_actions or ()))
-        return Reply(action, (Segment("prompt", (5, 6)), Segment("generated", (7,), (-0.693147,), ((6, 7),))))
+        segments = (Segment("prompt", (5, 6)), Segment("generated", (7,), (-0.693147,), ((6, 7),)))
+        return Reply(action, (Call(self.policies[0], segments=segments),))
 
 
 def write_run(folder: Path, seed: int = 0, under_pressure: str = "fold") -> RunData:

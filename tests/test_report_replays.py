@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sparring.scoreboard.report_replays import known_laws, replays
-from sparring.types import Episode, Policy, Sampling, Segment, Trajectory, Turn
+from sparring.types import Call, Episode, Policy, Sampling, Seen, Segment, Trajectory, Turn
 
 LEGAL = ("fold", "call", "raise")
 POLICY = Policy("model", "update-1")
@@ -16,11 +16,18 @@ POLICY = Policy("model", "update-1")
 
 def turn(action: str, probability: float, legal: tuple[str, ...] | None = LEGAL, prompt: int = 1) -> Turn:
     generated = Segment("generated", (7,), (math.log(probability),), ((5, 6, 7),))
-    return Turn(0, "seen", f"hash-{prompt}", legal, action, True, 1.0, (Segment("prompt", (prompt,)), generated))
+    return with_segments(
+        Turn(0, Seen((f"seen {prompt}",), legal), action, True, 1.0), Segment("prompt", (prompt,)), generated
+    )
+
+
+def with_segments(turn: Turn, *segments: Segment, policy: Policy = POLICY) -> Turn:
+    return replace(turn, calls=(Call(policy, Sampling(), segments),))
 
 
 def episode(id: str, *turns: Turn, policy: Policy = POLICY) -> Episode:
-    seat = Trajectory(f"{id}/player_0", "player_0", "model", policy, Sampling(), turns, 1.0, {"payoff": 1.0})
+    played = tuple(with_segments(turn, *turn.segments, policy=policy) for turn in turns)
+    seat = Trajectory(f"{id}/player_0", "player_0", "model", played, 1.0, reward_parts={"payoff": 1.0})
     return Episode(id, "their/Game-v0", "0", {}, 1, "ok", {"player_0": seat})
 
 
@@ -49,8 +56,8 @@ def test_who_wrote_freely_has_no_law_over_the_legal_actions() -> None:
     written = turn("fold", 0.2)
     freely = tuple(replace(segment, allowed=None) for segment in written.segments)
     illegal = turn("bet a lot", 0.9)
-    assert known_laws([episode("a", replace(written, segments=freely)), episode("b", illegal)]) == {}
-    assert known_laws([episode("c", replace(written, segments=()))]) == {}
+    assert known_laws([episode("a", with_segments(written, *freely)), episode("b", illegal)]) == {}
+    assert known_laws([episode("c", with_segments(written))]) == {}
 
 
 def test_a_token_shows_its_text_where_that_is_certain_and_its_id_elsewhere() -> None:
@@ -59,11 +66,11 @@ def test_a_token_shows_its_text_where_that_is_certain_and_its_id_elsewhere() -> 
     assert shown["turns"][0]["written"] == [["fold", round(math.log(0.5), 5), 3]]
     assert (shown["turns"][0]["prompt"], shown["turns"][0]["tokens"]) == (1, 1)
     spelled = Segment("generated", tuple(b"bet]"), (-0.5, 0.0, 0.0, 0.0), ((98, 99), (101,), (116,), (93,)))
-    (shown,) = replays("run", [episode("a", replace(one, action="bet", segments=(spelled,)))])
+    (shown,) = replays("run", [episode("a", with_segments(replace(one, action="bet"), spelled))])
     assert [entry[0] for entry in shown["turns"][0]["written"]] == ["b", "e", "t", "]"]
     unknown = Segment("generated", (501, 7))
-    (shown,) = replays("run", [episode("a", replace(one, action="bet", segments=(unknown,)))])
+    (shown,) = replays("run", [episode("a", with_segments(replace(one, action="bet"), unknown))])
     assert shown["turns"][0]["written"] == [["#501", None, None], ["#7", None, None]]
     free = Segment("generated", (7,), (-0.1,))
-    (shown,) = replays("run", [episode("a", replace(one, segments=(free,)))])
+    (shown,) = replays("run", [episode("a", with_segments(one, free))])
     assert shown["turns"][0]["written"] == [["#7", -0.1, None]]

@@ -16,7 +16,7 @@ from sparring.rollout import Match, play
 from sparring.scoreboard.evaluate import load_for_report
 from sparring.scoreboard.report import load_run, render
 from sparring.scoreboard.store import Store
-from sparring.types import Observation, Policy, Reply
+from sparring.types import Observation, Reply
 
 KUHN = "sparring/KuhnPoker-v0"
 
@@ -106,7 +106,7 @@ class Alone:
     """Answers a one-seat environment."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.policy, self.sampling = name, Policy(name), None
+        self.name, self.policies, self.sampling = name, (), None
 
     async def act(self, observation: Observation) -> Reply:
         return Reply("<answer>1</answer>")

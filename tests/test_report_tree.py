@@ -15,7 +15,7 @@ from sparring.rollout import Match, play
 from sparring.scoreboard.code_tree import code_tree
 from sparring.scoreboard.report import build_report, load_run
 from sparring.scoreboard.store import Store
-from sparring.types import Episode, Observation, Policy, Reply
+from sparring.types import Episode, Observation, Reply
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
@@ -55,12 +55,12 @@ class Player:
     """Writes its notes and nothing of substance."""
 
     def __init__(self, *notes: dict[str, Any]) -> None:
-        self.name, self.policy, self.sampling, self.notes = "player", Policy("player"), None, notes
+        self.name, self.policies, self.sampling, self.notes = "player", (), None, notes
 
     async def act(self, observation: Observation) -> Reply:
         last = observation.turn == len(self.notes) - 1
         return Reply(
-            "<answer>42</answer>" if last else f"program {observation.turn}", info=self.notes[observation.turn]
+            "<answer>42</answer>" if last else f"program {observation.turn}", notes=self.notes[observation.turn]
         )
 
 

@@ -7,8 +7,10 @@ from pettingzoo import AECEnv
 
 from sparring import registry
 from sparring.agents.scripted import RandomAgent, ScriptedAgent
+from sparring.encoding import episode_from_dict, episode_to_dict
 from sparring.rollout import Match, act_now, play, rollout, run_matches
-from sparring.types import Observation, Reply, episode_from_dict, episode_to_dict, samples
+from sparring.samples import samples
+from sparring.types import Call, Observation, Policy, Reply, Segment, call_id
 
 KUHN = "sparring/KuhnPoker-v0"
 
@@ -154,7 +156,7 @@ def test_gymnasium_environments_are_hosted_as_they_are(monkeypatch):
 
 
 def test_an_agent_can_be_asked_from_inside_a_running_loop():
-    observation = Observation(KUHN, "player_0", "", ("a", "b"))
+    observation = Observation(KUHN, "player_0", ("",), ("a", "b"))
 
     class Waiting(RandomAgent):
         async def act(self, observation):
@@ -184,11 +186,12 @@ def test_concurrency_must_be_positive():
 def test_samples_join_turns_that_extend_each_other():
     class Talker(ScriptedAgent):
         async def act(self, observation):
-            from sparring.types import Segment
-
-            return Reply("check", (Segment("prompt", (observation.turn,)),), extends=observation.turn > 0)
+            before = call_id(observation.turn - 1, 0) if observation.turn else None
+            return Reply(
+                "check", (Call(Policy("m"), None, (Segment("prompt", (observation.turn,)),), continues=before),)
+            )
 
     (episode,) = play([Match("m", KUHN, {"player_0": Talker("t"), "player_1": RandomAgent()}, 11)])
     turns = episode.trajectories["player_0"].turns
-    joined = list(samples(episode.trajectories["player_0"]))
-    assert [segment.token_ids for segment in joined[0]] == [(turn,) for turn in range(len(turns))]
+    (joined,) = samples(episode.trajectories["player_0"])
+    assert [segment.token_ids for segment in joined.segments] == [(turn,) for turn in range(len(turns))]

@@ -13,7 +13,7 @@ from sparring.scoreboard.records import EpisodeRow
 from sparring.scoreboard.run_data import load_run, standings
 from sparring.scoreboard.stats import Outcomes, wilson
 from sparring.scoreboard.store import Store
-from sparring.types import Episode, Policy, Trajectory
+from sparring.types import Episode, Trajectory
 
 
 def row(first: str, second: str, payoff: float, task: str, forfeit: float = 0.0, status: str = "ok") -> EpisodeRow:
@@ -102,7 +102,7 @@ def test_mirrored_games_are_one_task() -> None:
 
 
 def episode(id: str) -> Episode:
-    one = Trajectory(f"{id}/player_0", "player_0", "alone", Policy("alone"), None, (), 2.0, {"payoff": 2.0})
+    one = Trajectory(f"{id}/player_0", "player_0", "alone", (), 2.0, reward_parts={"payoff": 2.0})
     return Episode(id, "walk", "0", {}, 0, "ok", {"player_0": one})
 
 

@@ -196,7 +196,7 @@ def test_every_episode_of_a_run_verifies_and_frozen_seats_never_train(tmp_path):
         "player_0",
         "player_1",
     }
-    frozen = [t.id for e in league for t in e.trajectories.values() if not t.policy.trainable]
+    frozen = [t.id for e in league for t in e.trajectories.values() if not t.trainable]
     assert frozen
     assert not set(frozen) & set(advantages)
 

@@ -20,16 +20,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sparring.content import canonical_json
 from sparring.scoreboard.store import DamagedEpisode, DamagedStore, Store, StoreVersionError
 from sparring.types import (
+    Call,
     Episode,
+    Message,
     Policy,
     Sampling,
+    Seen,
     Segment,
     Trajectory,
     Turn,
-    canonical_json,
-    hash_observation,
 )
 
 SEATS = ("player_0", "player_1")
@@ -37,9 +39,9 @@ SEATS = ("player_0", "player_1")
 
 def make_turn(index: int, text: str = "You hold the king.", action: str = "bet", legal: bool = True) -> Turn:
     segments = (Segment("prompt", (7, 8, 9)), Segment("generated", (1, 2), (-0.5, -0.25), ((1, 3), (2,))))
-    legal_actions = ("bet", "pass")
-    digest = hash_observation(text, legal_actions)
-    return Turn(index, text, digest, legal_actions, action, legal, 0.0, segments, env_seconds=0.1, agent_seconds=0.2)
+    call = Call(Policy("nano", trainable=True), Sampling(), segments)
+    seen = Seen((text,), ("bet", "pass"))
+    return Turn(index, seen, action, legal, 0.0, calls=(call,), env_seconds=0.1, agent_seconds=0.2)
 
 
 def make_episode(id: str, text: str = "You hold the king.", reward: float = 1.0, agent: str = "random") -> Episode:
@@ -48,8 +50,6 @@ def make_episode(id: str, text: str = "You hold the king.", reward: float = 1.0,
             id=f"{id}/{seat}",
             seat=seat,
             agent=agent if seat == "player_0" else "random",
-            policy=Policy("nano", trainable=True),
-            sampling=Sampling(),
             turns=tuple(make_turn(index, text) for index in range(number, 4, 2)),
             reward=reward if seat == "player_0" else -reward,
             reward_parts={"payoff": reward if seat == "player_0" else -reward},
@@ -93,18 +93,34 @@ segments = st.lists(st.integers(0, 50_000), max_size=4).flatmap(
         allowed=st.none() | st.just(tuple((id, id + 1) for id in ids)),
     )
 )
+notes = st.dictionaries(hostile | st.just("env_seconds"), jsonable, max_size=2)
+seen = st.builds(
+    Seen,
+    content=st.lists(hostile, max_size=2).map(tuple),
+    legal_actions=st.none() | st.lists(hostile, max_size=3).map(tuple),
+    info=notes,
+)
+calls = st.builds(
+    Call,
+    policy=st.builds(Policy, model=hostile, adapter=st.none() | hostile, trainable=st.booleans()),
+    sampling=st.none() | st.builds(Sampling, temperature=floats),
+    segments=st.lists(segments, max_size=2).map(tuple),
+    messages=st.lists(st.builds(Message, hostile, hostile), max_size=2).map(tuple),
+    purpose=hostile,
+    continues=st.none() | hostile,
+    stop_reason=hostile,
+)
 turns = st.builds(
     Turn,
     index=st.integers(0, 99),
-    observation=hostile,
-    observation_hash=st.just("0" * 16),
-    legal_actions=st.none() | st.lists(hostile, max_size=3).map(tuple),
+    observation=seen,
     action=hostile,
     legal=st.booleans(),
     reward=floats,
-    segments=st.lists(segments, max_size=2).map(tuple),
-    extends=st.booleans(),
-    info=st.dictionaries(hostile | st.just("env_seconds"), jsonable, max_size=2),
+    reward_parts=st.dictionaries(hostile, floats, max_size=2),
+    hidden=notes,
+    calls=st.lists(calls, max_size=2).map(tuple),
+    notes=notes,
     env_seconds=floats,
     agent_seconds=floats,
 )
@@ -113,11 +129,12 @@ trajectories = st.builds(
     id=hostile,
     seat=hostile,
     agent=hostile,
-    policy=st.builds(Policy, model=hostile, adapter=st.none() | hostile, trainable=st.booleans()),
-    sampling=st.none() | st.builds(Sampling, temperature=floats),
     turns=st.lists(turns, max_size=3).map(tuple),
     reward=floats,
+    last=st.none() | seen,
+    hidden=notes,
     reward_parts=st.dictionaries(hostile, floats, max_size=2),
+    metrics=st.dictionaries(hostile, floats, max_size=2),
     stop_reason=hostile,
     parents=st.lists(st.tuples(hostile, hostile), max_size=2).map(tuple),
 )
@@ -128,6 +145,7 @@ built_episodes = st.builds(
     env_version=hostile,
     env_kwargs=st.dictionaries(hostile, jsonable, max_size=2),
     seed=st.integers(0, 2**70),
+    sample=st.integers(0, 9),
     status=st.sampled_from(["ok", "truncated", "env_error", "agent_error"]),
     trajectories=st.dictionaries(hostile, trajectories, max_size=2),
     task=st.none() | hostile,
@@ -347,8 +365,20 @@ def test_an_index_row_of_another_episode_is_not_believed(tmp_path: Path) -> None
     filled(tmp_path / "s", 4)
     with sqlite3.connect(tmp_path / "s" / "index.sqlite") as db:
         db.execute("UPDATE episodes SET line = 1 WHERE id = 'e0'")
-    with pytest.raises(DamagedStore, match="checksum"):
-        Store(tmp_path / "s")
+    with Store(tmp_path / "s") as store:
+        with pytest.raises(DamagedStore, match="checksum"):
+            list(store)
+        with pytest.raises(DamagedStore, match="checksum"):
+            store.get("e3")
+
+
+def test_a_lookup_that_a_damaged_index_would_miss_is_an_error_and_not_a_miss(tmp_path: Path) -> None:
+    filled(tmp_path / "s", 4)
+    with sqlite3.connect(tmp_path / "s" / "index.sqlite") as db:
+        db.execute("DELETE FROM episodes WHERE id = 'e1'")
+    for look in (lambda s: "e1" in s, lambda s: s.find(group="g"), lambda s: s.known(["e1"]), lambda s: list(s.rows())):
+        with Store(tmp_path / "s") as store, pytest.raises(DamagedStore, match="does not follow"):
+            look(store)
 
 
 def test_rows_that_went_missing_are_noticed(tmp_path: Path) -> None:

@@ -19,15 +19,15 @@ import pytest
 from sparring.__main__ import main
 from sparring.scoreboard.store import DamagedStore, Store, StoreVersionError, reindex
 from sparring.scoreboard.verify import verify
-from sparring.types import Episode, Policy, Trajectory, Turn, hash_observation
+from sparring.types import Episode, Seen, Trajectory, Turn
 
 MODES: tuple[Literal["r", "a"], ...] = ("r", "a")
 ADVANTAGES = {f"e{number}/player_0": number / 7 for number in range(40)}
 
 
 def make_episode(id: str) -> Episode:
-    turn = Turn(0, "You hold the king.", hash_observation("You hold the king.", None), None, "bet", True, 1.0)
-    trajectory = Trajectory(f"{id}/player_0", "player_0", "random", Policy("random"), None, (turn,), 1.0)
+    turn = Turn(0, Seen(("You hold the king.",)), "bet", True, 1.0)
+    trajectory = Trajectory(f"{id}/player_0", "player_0", "random", (turn,), 1.0)
     return Episode(id, "sparring/KuhnPoker-v0", "0", {}, 7, "ok", {"player_0": trajectory})
 
 

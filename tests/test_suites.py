@@ -5,13 +5,13 @@ import pytest
 from sparring import registry, terminal
 from sparring.scoreboard import suites
 from sparring.scoreboard.store import Store
-from sparring.types import Policy, Reply
+from sparring.types import Reply
 
 
 class Constant:
     """Answers every task with the same text."""
 
-    name, policy, sampling = "constant answer", Policy("constant"), None
+    name, policies, sampling = "constant answer", (), None
 
     def __init__(self, answer="<answer>7</answer>"):
         self.answer = answer

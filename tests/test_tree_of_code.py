@@ -60,7 +60,7 @@ def episode_of(model, max_turns=40, seed=0, **kwargs):
 
 
 def nodes_of(episode):
-    return [turn.info for _, turn in episode.turns if "node" in turn.info]
+    return [turn.notes for _, turn in episode.turns if "node" in turn.notes]
 
 
 def answer_of(episode):
@@ -103,7 +103,7 @@ def test_only_failing_nodes_grow_and_layers_come_one_after_another():
     parents = [node["parent"] for node in nodes_of(episode)]
     assert parents == [None] * 3 + [2, 2, 2, 3, 3, 3] + [4, 4, 4, 6, 6, 6, 9, 9, 9]
     assert [node["depth"] for node in nodes_of(episode)] == [1] * 3 + [2] * 6 + [3] * 9
-    assert answer_of(episode).info["votes"] == {"1": 1, "2": 2, "3": 1, "4": 1}
+    assert answer_of(episode).notes["votes"] == {"1": 1, "2": 2, "3": 1, "4": 1}
     assert answer_of(episode).action == "<answer>2</answer>"
 
 
@@ -129,7 +129,7 @@ def test_the_vote_counts_values_and_breaks_ties_by_what_was_seen_first():
 
 def test_a_tree_without_a_node_that_ran_abstains_and_gets_nothing():
     episode = episode_of(writer(["memory"]), shape=Shape(2, 1))
-    info = answer_of(episode).info
+    info = answer_of(episode).notes
     assert (info["abstained"], info["chosen"], info["votes"]) == (True, None, {})
     assert (episode.status, episode.trajectories["player_0"].reward) == ("ok", 0.0)
 
@@ -140,13 +140,13 @@ def test_the_critic_takes_the_vote_from_programs_that_hide_errors():
     blind = episode_of(writer(model), shape=Shape(3, 1), critic=lambda code, output: "")
     wary = episode_of(writer(model), shape=Shape(3, 1), critic=lambda code, output: "hides" * ("except:" in code))
     assert (blind.trajectories["player_0"].reward, wary.trajectories["player_0"].reward) == (0.0, 1.0)
-    assert answer_of(wary).info["rejected"] == {"1": "hides", "2": "hides"}
+    assert answer_of(wary).notes["rejected"] == {"1": "hides", "2": "hides"}
 
 
 def test_a_rejected_node_grows_like_a_failing_one():
     episode = episode_of(writer(["ok", "ok 42"]), shape=Shape(1, 3), critic="static")
     assert [node["parent"] for node in nodes_of(episode)] == [None, 1, 2]
-    assert set(answer_of(episode).info["rejected"].values()) == {"the output is empty", "the program cannot be parsed"}
+    assert set(answer_of(episode).notes["rejected"].values()) == {"the output is empty", "the program cannot be parsed"}
 
 
 def test_the_turn_budget_leaves_a_turn_for_the_vote():
@@ -182,7 +182,7 @@ def test_segments_are_what_the_model_saw_and_wrote():
     turns = [turn for _, turn in episode.turns if turn.segments]
     assert [rendered(turn.segments[0].token_ids) for turn in turns] == shown
     assert [rendered(turn.segments[1].token_ids) for turn in turns] == [text + "<|end|>" for text in written]
-    assert not any(turn.extends for turn in turns)
+    assert not any(call.continues for turn in turns for call in turn.calls)
     assert all(len(turn.segments[1].logprobs) == len(turn.segments[1].token_ids) for turn in turns)
 
 
@@ -193,7 +193,7 @@ def test_pools_are_drawn_from_by_seed():
     assert [node["prompt"] for node in nodes_of(one)] != [node["prompt"] for node in nodes_of(other)]
     assert {node["prompt"] for node in nodes_of(one)} == set(POOL)
     assert {node["model"] for node in nodes_of(one)} == {"one", "two"}
-    assert one.trajectories["player_0"].policy.model == "one+two"
+    assert {call.policy.model for _, call in one.trajectories["player_0"].calls} == {"one", "two"}
 
 
 def test_many_trees_grow_at_once_without_touching_each_other():

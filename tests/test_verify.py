@@ -6,18 +6,19 @@ import json
 import random
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sparring import registry
+from sparring.content import canonical_json
 from sparring.rollout import Match, play
 from sparring.scoreboard.schema import EMPTY_ROOT, checksum, next_root
 from sparring.scoreboard.store import Store
 from sparring.scoreboard.verify import Fault, VerifyResult, verify
-from sparring.types import Episode, Observation, Policy, Reply, Sampling, Turn, canonical_json
+from sparring.types import Episode, Observation, Policy, Reply, Sampling, Seen, Turn
 
 KUHN = "sparring/KuhnPoker-v0"
 
@@ -27,7 +28,7 @@ class Scripted:
     """Draws among the legal actions by the observation's seed; blunders with an illegal one now and then."""
 
     name: str = "scripted"
-    policy: Policy = field(default_factory=lambda: Policy("scripted"))
+    policies: tuple[Policy, ...] = ()
     sampling: Sampling | None = None
     blunders: float = 0.1
     breaks_at: int | None = None
@@ -87,9 +88,11 @@ def test_every_two_seat_environment_verifies(tmp_path: Path, env_id: str) -> Non
 
 
 CHANGES: list[tuple[str, Callable[[Episode], Episode]]] = [
-    ("observation", lambda e: change_turn(e, "player_0", 0, observation="You hold all kings.")),
-    ("observation_hash", lambda e: change_turn(e, "player_0", 0, observation_hash="0" * 16)),
-    ("legal_actions", lambda e: change_turn(e, "player_0", 0, legal_actions=None)),
+    ("observation", lambda e: change_turn(e, "player_0", 0, observation=Seen(("You hold all kings.",)))),
+    ("legal_actions", lambda e: change_turn(e, "player_0", 0, observation=_other_actions(e))),
+    ("hidden", lambda e: change_turn(e, "player_0", 0, hidden={"gold": 1})),
+    ("last", lambda e: change_seat(e, "player_1", last=None)),
+    ("metrics", lambda e: change_seat(e, "player_1", metrics={"made": 1.0})),
     ("legal", lambda e: change_turn(e, "player_0", 0, legal=not e.trajectories["player_0"].turns[0].legal)),
     ("reward", lambda e: change_turn(e, "player_1", -1, reward=17.0)),
     ("reward", lambda e: change_seat(e, "player_0", reward=e.trajectories["player_0"].reward + 1e-9)),
@@ -103,6 +106,10 @@ CHANGES: list[tuple[str, Callable[[Episode], Episode]]] = [
 ]
 
 
+def _other_actions(episode: Episode) -> Seen:
+    return replace(episode.trajectories["player_0"].turns[0].observation, legal_actions=None)
+
+
 def _swapped(episode: Episode) -> dict[str, Any]:
     first, second = episode.trajectories["player_0"], episode.trajectories["player_1"]
     return {"player_0": replace(first, turns=second.turns), "player_1": replace(second, turns=first.turns)}
@@ -110,7 +117,7 @@ def _swapped(episode: Episode) -> dict[str, Any]:
 
 def _other_seed(episode: Episode) -> int:
     """A seed that deals player_0 another card."""
-    card = episode.turns[0][1].observation
+    card = episode.turns[0][1].observation.text
     env = registry.envs.make(KUHN)
     for seed in range(100):
         env.reset(seed=seed)
@@ -198,7 +205,7 @@ def test_episodes_that_broke_off_are_verified_as_far_as_they_went(tmp_path: Path
     result = verified(tmp_path / "honest", episodes)
     assert result.ok, result.faults
     assert result.broken_off == len(broken)
-    changed = [change_turn(episode, "player_0", 0, observation="other") for episode in broken]
+    changed = [change_turn(episode, "player_0", 0, observation=Seen(("other",))) for episode in broken]
     assert len(verified(tmp_path / "changed", changed).faults) == len(broken)
 
 

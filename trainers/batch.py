@@ -13,10 +13,11 @@ have at most 24 different samples).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from sparring.types import Sampling, Segment, Trajectory, samples
+from sparring.samples import Sample, samples
+from sparring.types import Sampling, Segment, Trajectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,33 +62,57 @@ class Batch:
     """Turns whose prompt did not extend the turn before, so that a new sample had to start."""
 
 
-def signals_of(trajectory: Trajectory, advantage: float = 0.0, imitation: float = 0.0) -> list[Signal]:
-    """The samples of a trajectory, each with its streams. Raises ValueError where it cannot be trained on."""
-    sampling = trajectory.sampling or Sampling()
+def signals_of(
+    trajectory: Trajectory, advantage: float = 0.0, imitation: float = 0.0, model: str | None = None
+) -> list[Signal]:
+    """The samples of a trajectory that a model learns from, each with its streams; `model` names one of several.
+
+    A call that several samples go through is learnt from once. Raises ValueError where it cannot be trained on.
+    """
     for name, weight in (("advantage", advantage), ("imitation", imitation)):
         if not math.isfinite(weight):
             raise ValueError(f"{name} of trajectory {trajectory.id} must be a finite number, got {weight}")
-    if not trajectory.policy.trainable:
+    own = _own_samples(trajectory, model)
+    if not own:
         raise ValueError(f"trajectory {trajectory.id} was played by a frozen agent ({trajectory.agent})")
-    if sampling.top_p < 1.0:
-        raise ValueError(f"trajectory {trajectory.id} was sampled with top_p {sampling.top_p}; training needs 1.0")
-    found = (_signal(sample, sampling.temperature, advantage, imitation) for sample in samples(trajectory))
+    found = (_signal(sample, _temperature(sample, trajectory), advantage, imitation) for sample in own)
     return [signal for signal in found if signal is not None]
 
 
-def _signal(sample: Sequence[Segment], temperature: float, advantage: float, imitation: float) -> Signal | None:
+def _own_samples(trajectory: Trajectory, model: str | None) -> list[Sample]:
+    """The samples that weights learn from. Raises ValueError where these are several models' and none is named."""
+    own = [sample for sample in samples(trajectory) if sample.policy.trainable and model in (None, sample.policy.model)]
+    models = sorted({sample.policy.model for sample in own})
+    if len(models) > 1:
+        raise ValueError(f"calls of {models} learn in trajectory {trajectory.id}: name the model to be trained")
+    return own
+
+
+def _temperature(sample: Sample, trajectory: Trajectory) -> float:
+    """At which all of it was sampled. Raises ValueError where the distribution cannot be computed again."""
+    sampled = {call.sampling or Sampling() for call in sample.calls[sample.first :]}
+    if len({one.temperature for one in sampled}) > 1:
+        raise ValueError(f"a sample of trajectory {trajectory.id} was drawn at several temperatures")
+    top_p = min(one.top_p for one in sampled)
+    if top_p < 1.0:
+        raise ValueError(f"trajectory {trajectory.id} was sampled with top_p {top_p}; training needs 1.0")
+    return sampled.pop().temperature
+
+
+def _signal(sample: Sample, temperature: float, advantage: float, imitation: float) -> Signal | None:
     tokens: list[int] = []
     targets: list[int] = []
     logprobs: list[float] = []
     allowed: list[tuple[int, ...] | None] = []
-    for segment in sample:
-        if segment.kind == "generated":
-            for offset, (logprob, choices) in enumerate(_generated(segment)):
-                if choices is None or len(choices) > 1:  # a forced token has no gradient
-                    targets.append(len(tokens) + offset)
-                    logprobs.append(logprob)
-                    allowed.append(choices)
-        tokens.extend(segment.token_ids)
+    for place, call in enumerate(sample.calls):
+        for segment in call.segments:
+            if segment.kind == "generated" and place >= sample.first:
+                for offset, (logprob, choices) in enumerate(_generated(segment)):
+                    if choices is None or len(choices) > 1:  # a forced token has no gradient
+                        targets.append(len(tokens) + offset)
+                        logprobs.append(logprob)
+                        allowed.append(choices)
+            tokens.extend(segment.token_ids)
     if not targets:
         return None
     return Signal(
@@ -128,5 +153,6 @@ def merge(signals: Iterable[Signal]) -> Batch:
 
 
 def count_broken_prefixes(trajectories: Iterable[Trajectory]) -> int:
-    """Turns after the first that started a new sample, over all trajectories."""
-    return sum(not turn.extends for trajectory in trajectories for turn in trajectory.turns[1:])
+    """Calls after the first that started a new sample, over all trajectories."""
+    starts = [sum(call.continues is None for _, call in trajectory.calls) for trajectory in trajectories]
+    return sum(max(0, count - 1) for count in starts)

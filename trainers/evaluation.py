@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sparring.samples import generated_tokens
 from sparring.scoreboard import game_theory
 from sparring.trainers.batch import count_broken_prefixes
 from sparring.types import Episode, Trajectory
@@ -77,9 +78,9 @@ class Evaluator:
 def trained(episodes: Sequence[Episode]) -> Iterator[tuple[str, Trajectory]]:
     """(env id, trajectory) of every seat that is to be trained on; faults of environment or agent are left out."""
     for episode in episodes:
-        if episode.status in ("ok", "truncated"):
+        if episode.sound:
             for trajectory in episode.trajectories.values():
-                if trajectory.policy.trainable and trajectory.turns:
+                if trajectory.trainable:
                     yield episode.env_id, trajectory
 
 
@@ -87,7 +88,7 @@ def episode_metrics(episodes: Sequence[Episode], seconds: float) -> dict[str, An
     """What people watch: reward per game and seat, illegal share, tokens per second, lengths, faults."""
     pairs = list(trained(episodes))
     turns = [turn for _, trajectory in pairs for turn in trajectory.turns]
-    tokens = sum(len(s.token_ids) for turn in turns for s in turn.segments if s.kind == "generated")
+    tokens = generated_tokens(turns)
     metrics: dict[str, Any] = {
         "episodes": len(episodes),
         "faults": sum(episode.error is not None for episode in episodes),
@@ -106,6 +107,6 @@ def episode_metrics(episodes: Sequence[Episode], seconds: float) -> dict[str, An
 
 def against_uniform(game: str, player: str, episodes: Sequence[Episode]) -> dict[str, float]:
     """A player's mean reward in games against uniform play; nothing where none came to its end."""
-    sound = [episode for episode in episodes if episode.status in ("ok", "truncated")]
+    sound = [episode for episode in episodes if episode.sound]
     rewards = [t.reward for episode in sound for t in episode.trajectories.values() if t.agent == player]
     return {f"against_uniform/{game}": float(np.mean(rewards))} if rewards else {}

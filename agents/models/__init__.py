@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from sparring.types import Sampling
+from sparring.types import Policy, Sampling
 
 Ids = Sequence[int]
 REGISTERS = False
@@ -40,6 +40,10 @@ class LanguageModel(Protocol):
 
     name: str
     weights_version: str
+    tokenizer_fingerprint: str
+    """Of what turns text into token ids, the chat template included."""
+    weights_fingerprint: str
+    """Of the weights that were loaded; "" where it is not known, or training has changed them since."""
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, no special tokens added."""
@@ -73,6 +77,25 @@ class ServedModel(Protocol):
     async def answer(self, prompt: Ids, sampling: Sampling, seed: int) -> Completion:
         """As `LanguageModel.generate`, for one prompt."""
         ...
+
+
+def policy_of(model: LanguageModel, trainable: bool) -> Policy:
+    """The weights that would answer now."""
+    return Policy(
+        model.name,
+        model.weights_version,
+        trainable=trainable,
+        tokenizer=model.tokenizer_fingerprint,
+        weights=model.weights_fingerprint,
+    )
+
+
+def policy_that_wrote(completion: Completion, model: LanguageModel, trainable: bool) -> Policy:
+    """The weights that a completion came from, which may have been replaced since."""
+    now = policy_of(model, trainable)
+    if completion.weights_version == now.weights_version:
+        return now
+    return replace(now, weights_version=completion.weights_version, weights="")
 
 
 def check_sampling(sampling: Sampling, model: LanguageModel) -> Sampling:

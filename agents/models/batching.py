@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sparring.agents.models import Completion, Ids, LanguageModel, Refused, ServedModel
-from sparring.types import Sampling
+from sparring.types import Sampling, mark_fault
 
 
 class Batched:
@@ -33,11 +33,18 @@ class Batched:
     async def generate(self, prompt: Ids, sampling: Sampling, seed: int) -> Completion:
         """As `LanguageModel.generate`, for one prompt."""
         if isinstance(self.model, ServedModel):
-            return await self.model.answer(prompt, sampling, seed)
+            return await self._answer_served(self.model, prompt, sampling, seed)
         if sampling not in self._generate:
             self._generate[sampling] = _Collector(lambda asked: self._answer_generate(asked, sampling))
         answer: Completion = await self._generate[sampling].ask((prompt, seed))
         return answer
+
+    async def _answer_served(self, model: ServedModel, prompt: Ids, sampling: Sampling, seed: int) -> Completion:
+        try:
+            return await model.answer(prompt, sampling, seed)
+        except Exception as error:
+            mark_fault(error, "engine")
+            raise
 
     def _answer_scores(self, asked: list[Any]) -> list[Any]:
         return self.model.score([prompt for prompt, _ in asked], [continuations for _, continuations in asked])
@@ -76,11 +83,11 @@ class _Collector:
             answers = self._answer([question for question, _ in waiting])
         except Refused as refused:
             for index, reason in refused.reasons.items():
-                waiting[index][1].set_exception(ValueError(reason))
+                waiting[index][1].set_exception(mark_fault(ValueError(reason), "capacity"))
             self._settle([one for one in waiting if not one[1].done()])
         except Exception as error:  # noqa: BLE001  (whoever asked gets it, and the rollout files it under its episode)
             if len(waiting) == 1:
-                waiting[0][1].set_exception(error)
+                waiting[0][1].set_exception(mark_fault(error, "engine"))
             else:  # whose fault it was shows when each is asked alone
                 for one in waiting:
                     self._settle([one])

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sparring.agents.models import Completion, LanguageModel
-from sparring.types import Segment
+from sparring.agents.models import Completion, LanguageModel, policy_that_wrote
+from sparring.types import Call, Message, Sampling, Segment
 
 
 def message(role: str, content: str) -> Mapping[str, str]:
@@ -39,9 +39,30 @@ class Conversation:
         tokens = tuple(model.chat(messages))
         return cls(messages, tokens, tokens)
 
-    def segments(self, completion: Completion) -> tuple[Segment, ...]:
-        """The turn in which the model wrote the completion."""
-        return (Segment("prompt", self.added), Segment("generated", completion.token_ids, completion.logprobs))
+    def call(
+        self,
+        model: LanguageModel,
+        completion: Completion,
+        sampling: Sampling,
+        *,
+        trainable: bool = False,
+        purpose: str = "act",
+        continues: str | None = None,
+    ) -> Call:
+        """The call in which the model wrote the completion; `continues` is the call of the answer before, if any."""
+        said = self.messages[-1:] if self.extends else self.messages
+        return Call(
+            policy_that_wrote(completion, model, trainable),
+            sampling,
+            (Segment("prompt", self.added), Segment("generated", completion.token_ids, completion.logprobs)),
+            (
+                *(Message(one["role"], one["content"]) for one in said),
+                Message("assistant", model.decode(completion.token_ids)),
+            ),
+            purpose,
+            continues if self.extends else None,
+            completion.stop_reason,
+        )
 
     def after(self, model: LanguageModel, completion: Completion, reply: str, most_tokens: int) -> Conversation:
         """The conversation after the model's completion and the user's reply to it.

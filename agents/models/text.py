@@ -23,6 +23,8 @@ class TextModel:
 
     name: str
     weights_version: str
+    tokenizer_fingerprint = "bytes"
+    weights_fingerprint = ""
 
     def encode(self, text: str) -> list[int]:
         """The bytes of a text; lone surrogates are kept."""

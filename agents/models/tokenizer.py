@@ -6,6 +6,7 @@ nine characters and cannot end the turn it stands in.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ class Tokenizer(Protocol):
     eos_ids: tuple[int, ...]
     """The ids that end an answer."""
     vocab_size: int
+    fingerprint: str
+    """Equal fingerprints: every text and every conversation has equal token ids."""
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, no special tokens added and none recognised."""
@@ -51,6 +54,8 @@ class FastTokenizer:
         self._tokenizer = tokenizer
         self.eos_ids = eos_ids
         self.vocab_size = len(tokenizer)
+        said = f"{tokenizer.backend_tokenizer.to_str()}\x1f{tokenizer.chat_template}"
+        self.fingerprint = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         self._template_pieces: dict[tuple[str, ...], list[list[int] | int]] = {}
 
     def encode(self, text: str) -> list[int]:

@@ -52,6 +52,7 @@ class TransformersModel:
         self.name, self.tokenizer = loaded.name, loaded.tokenizer
         self.module: Any = loaded.model
         self.weights_version = loaded.fingerprint[:12]
+        self.weights_fingerprint, self.tokenizer_fingerprint = loaded.fingerprint, loaded.tokenizer.fingerprint
         self.device = next(self.module.parameters()).device
         self.precision = _choose_precision(self.module, self.device) if precision == "auto" else precision
         if self.precision not in ("fp32", "bf16"):
@@ -79,7 +80,7 @@ class TransformersModel:
             missing, unexpected = self.module.load_state_dict(weights, strict=False)
             if unexpected or set(missing) & set(self.weights()):
                 raise ValueError(f"weights do not fit {self.name}: missing {missing[:3]}, unexpected {unexpected[:3]}")
-        self.weights_version = version
+        self.weights_version, self.weights_fingerprint = version, ""
 
     def weights(self) -> dict[str, Tensor]:
         """The parameters by name, a tied one under one of its names; `sync` takes them back."""

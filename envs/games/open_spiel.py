@@ -148,7 +148,7 @@ class OpenSpielGame(TextGame):
         return Observation(
             env_id=self.env_id,
             seat=SEATS[position.player],
-            text=self._tree.text(position),
+            content=(self._tree.text(position),),
             legal_actions=position.menu.strings,
             state_key=position.key,
             turn=turns[position.player],

@@ -1,0 +1,67 @@
+"""The token sequences of a trajectory: its calls, strung together as the models saw them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sparring.types import Call, Policy, Segment, Trajectory, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A path of calls from the first one to a last one: token for token what one model saw and wrote."""
+
+    ids: tuple[str, ...]
+    calls: tuple[Call, ...]
+    first: int = 0
+    """Where its own calls begin: those before belong to an earlier sample of the trajectory, and are context here."""
+
+    @property
+    def policy(self) -> Policy:
+        """Of its last call."""
+        return self.calls[-1].policy
+
+    @property
+    def segments(self) -> list[Segment]:
+        """All of them, in order."""
+        return [segment for call in self.calls for segment in call.segments]
+
+
+def samples(trajectory: Trajectory) -> list[Sample]:
+    """The token sequences of a trajectory, one for every call that no other one continues, in the order of these.
+
+    Raises ValueError where a call continues one that is not there before it, or one of another model.
+    """
+    calls: dict[str, Call] = {}
+    continued: set[str] = set()
+    for id, call in trajectory.calls:
+        if call.continues is not None:
+            before = calls.get(call.continues)
+            if before is None or before.policy.model != call.policy.model:
+                found = "there is none before it" if before is None else f"that is one of {before.policy.model!r}"
+                raise ValueError(f"call {id} of {trajectory.id} continues call {call.continues}: {found}")
+            continued.add(call.continues)
+        calls[id] = call
+    told: set[str] = set()
+    found_samples = []
+    for id in calls:
+        if id not in continued and calls[id].segments:
+            found_samples.append(_sample(id, calls, told))
+    return found_samples
+
+
+def _sample(last: str, calls: Mapping[str, Call], told: set[str]) -> Sample:
+    ids = [last]
+    while (before := calls[ids[-1]].continues) is not None:
+        ids.append(before)
+    ids.reverse()
+    first = sum(id in told for id in ids)
+    told.update(ids)
+    return Sample(tuple(ids), tuple(calls[id] for id in ids), first)
+
+
+def generated_tokens(turns: Iterable[Turn]) -> int:
+    """How many tokens models wrote in these turns."""
+    calls = (call for turn in turns for call in turn.calls)
+    return sum(len(s.token_ids) for call in calls for s in call.segments if s.kind == "generated")
