@@ -184,6 +184,8 @@ def _difference(match: Match, episode: Episode) -> str | None:
 
 def _other_calls(seat: str, trajectory: Trajectory, agent: Agent) -> Iterator[tuple[str, object, object]]:
     """The first call that the agent would not make now: by other weights, or sampled otherwise."""
+    if agent.policies and trajectory.turns and not any(turn.calls for turn in trajectory.turns):
+        yield f"policy of {seat}", (), agent.policies
     for _, call in trajectory.calls:
         if call.policy not in agent.policies:
             yield f"policy of {seat}", call.policy, agent.policies

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,6 @@ class EpisodeRow:
     group: str | None
     task: str | None
     seed: int
-    sample: int
-    fault: str | None
     hash: str
     agents: Mapping[str, str]
     trainable: Mapping[str, bool]
@@ -56,7 +54,9 @@ class EpisodeRow:
     """Turns whose action was illegal."""
     tokens: Mapping[str, int]
     """Generated tokens."""
-    parents: Mapping[str, Parents]
+    sample: int = 0
+    fault: str | None = None
+    parents: Mapping[str, Parents] = field(default_factory=dict)
 
     @property
     def sound(self) -> bool:

@@ -21,6 +21,7 @@ from sparring.__main__ import COMMANDS, main
 from sparring.rollout import Match, play
 from sparring.scoreboard.store import Store
 from sparring.trainers.run_folder import read_metrics
+from sparring.types import Seen
 
 torch.set_num_threads(1)
 KUHN = "sparring/KuhnPoker-v0"
@@ -465,7 +466,7 @@ def test_replay_shows_every_turn(answer, run, capsys):
     shown = capsys.readouterr().out
     for turn in turns:
         assert f"turn {turn['index']}: " in shown
-        assert turn["observation"] in shown
+        assert turn["observation"]["content"][0] in shown
         assert f"> {turn['action']!r}" in shown
     assert all(f"reward {seat['reward']:+g}" in shown for seat in whole["trajectories"].values())
 
@@ -481,7 +482,7 @@ def test_replay_cannot_steer_the_terminal(tmp_path, capsys):
     agents = {seat: registry.make_agent("random") for seat in ("player_0", "player_1")}
     (episode,) = play([Match("e", KUHN, agents, 1)])
     seat, trajectory = next(iter(episode.trajectories.items()))
-    hostile = replace(trajectory.turns[0], observation="\x1b]0;pwned\x07 \ud800 [bold]plain[/bold]")
+    hostile = replace(trajectory.turns[0], observation=Seen(("\x1b]0;pwned\x07 \ud800 [bold]plain[/bold]",)))
     changed = replace(trajectory, turns=(hostile, *trajectory.turns[1:]))
     with Store(tmp_path / "store", "a") as store:
         store.append([replace(episode, trajectories={**episode.trajectories, seat: changed})])
