@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sparring import registry
+from sparring.adapters import UNREADABLE, Step, View
 from sparring.content import Content, content_of, plain, plain_or_none
 from sparring.types import (
     Agent,
@@ -28,6 +29,7 @@ from sparring.types import (
 MOST_STEPS = 10_000
 STEP_CAP = "step_cap"
 """The stop reason of an episode that its match ended."""
+PAID = frozenset(("reward_parts", "metrics"))
 READ = frozenset(
     ("action_mask", "hidden", "illegal", "legal_actions", "metrics", "reward_parts", "state_key", "suggested_actions")
 )
@@ -60,6 +62,10 @@ class Match:
         return derive_seed(self.seed, *attempt, seat, turn)
 
 
+Answered = tuple[Observation, Reply, float]
+"""What a seat saw, its reply, and how many seconds that took."""
+
+
 class Recording:
     """An episode in the making."""
 
@@ -84,15 +90,18 @@ class Recording:
             if seat not in self.match.agents:
                 raise KeyError(f"no agent for seat {seat!r}; agents are given for {sorted(self.match.agents)}")
 
-    def observe(self, seat: str, seen: Any, info: Mapping[str, Any]) -> Observation:
-        """What a seat sees. Raises TypeError for what is no observation."""
+    def observe(self, step: Step) -> list[Observation]:
+        """What the seats see that are to move. Raises TypeError for what is no observation."""
+        return [self._observation(view.seat, view.seen, view.info) for view in step.movers]
+
+    def _observation(self, seat: str, seen: Any, info: Mapping[str, Any]) -> Observation:
         turn = len(self.turns[seat])
         self._hidden[seat] = _hidden(info)
         return Observation(
             env_id=self.match.env_id,
             seat=seat,
             content=content_of(seen),
-            legal_actions=_legal_actions(seen, info),
+            legal_actions=_legal_actions(info),
             suggested_actions=info.get("suggested_actions"),
             state_key=info.get("state_key"),
             turn=turn,
@@ -101,7 +110,22 @@ class Recording:
             info=_rest(info),
         )
 
-    def record(
+    def stepped(self, answered: Sequence[Answered], step: Step, env_seconds: float) -> None:
+        """Write down what everybody answered and what came of it. Raises ValueError, TypeError for what is no step."""
+        for seen, reply, agent_seconds in answered:
+            self._record(seen, reply, step.infos.get(seen.seat, {}), agent_seconds, env_seconds)
+        for seat, reward in step.rewards.items():
+            info = step.infos.get(seat, {})
+            if reward != 0.0 or not PAID.isdisjoint(info):
+                self._reward(seat, float(reward), info)
+        for view in step.ended:
+            self._end(view)
+        if step.truncated:
+            self.status = "truncated"
+        if step.unreadable is not None:
+            self.stop_reason = UNREADABLE
+
+    def _record(
         self, seen: Observation, reply: Reply, info: Mapping[str, Any], agent_seconds: float, env_seconds: float
     ) -> None:
         """Write down a reply; `info` is what the environment said of it after the step."""
@@ -122,7 +146,7 @@ class Recording:
         )
         self.count += 1
 
-    def reward(self, seat: str, reward: float, info: Mapping[str, Any]) -> None:
+    def _reward(self, seat: str, reward: float, info: Mapping[str, Any]) -> None:
         """Credit a seat, and its latest turn, with a step's reward. Raises ValueError for what is no finite number."""
         parts = _parts(seat, reward, info)
         if not math.isfinite(self.rewards[seat] + reward):
@@ -135,10 +159,11 @@ class Recording:
         if "metrics" in info:
             self.metrics.setdefault(seat, {}).update(_metrics(seat, info["metrics"]))
 
-    def end(self, seat: str, seen: Any, info: Mapping[str, Any]) -> None:
+    def _end(self, view: View) -> None:
         """Keep what a seat sees when its game is over."""
-        self._last[seat] = Seen(_storable_content(content_of(seen)), _legal_actions(seen, info), _rest(info))
-        self._hidden[seat] = _hidden(info)
+        content, legal = content_of(view.seen), _legal_actions(view.info)
+        self._last[view.seat] = Seen(_storable_content(content), legal, _rest(view.info))
+        self._hidden[view.seat] = _hidden(view.info)
 
     def may_step(self, taken: int) -> bool:
         """Whether the environment may take another step; where not, the episode is truncated."""
@@ -187,6 +212,8 @@ def _storable(text: str) -> str:
 
 
 def _storable_content(content: Content) -> Content:
+    if len(content) == 1 and isinstance(content[0], str) and content[0].isascii():
+        return content
     return tuple(_storable(part) if isinstance(part, str) else part for part in content)
 
 
@@ -235,14 +262,9 @@ def _add(total: dict[str, float], parts: Mapping[str, float]) -> None:
         total[name] = total.get(name, 0.0) + part
 
 
-def _legal_actions(seen: Any, info: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The accepted strings, where the environment lists them; an action mask lists indices."""
-    if "legal_actions" in info:
-        return _texts(info["legal_actions"])
-    mask = info.get("action_mask", seen.get("action_mask") if isinstance(seen, Mapping) else None)
-    if mask is None or "suggested_actions" in info:
-        return None
-    return tuple(str(action) for action, legal in enumerate(mask) if legal)
+def _legal_actions(info: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The accepted strings, where they are finite."""
+    return _texts(info["legal_actions"]) if "legal_actions" in info else None
 
 
 def _texts(actions: Any) -> tuple[str, ...] | None:

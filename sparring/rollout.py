@@ -17,8 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, TypeVar
 
 from sparring import registry
+from sparring.adapters import adapt
 from sparring.hosts import EnvPool, Host, Hosts, StepTimeout, close_env
-from sparring.recording import Match, Recording
+from sparring.recording import Answered, Match, Recording
 from sparring.types import (
     Agent,
     Episode,
@@ -40,7 +41,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-ONLY_SEAT = "player_0"
 
 
 async def rollout(
@@ -162,16 +162,15 @@ def _loop_is_running() -> bool:
 async def play_match(match: Match, pool: EnvPool | None = None, hosts: Hosts | None = None) -> Episode:
     """Play one match to its end. Never raises for what an environment or an agent does."""
     lent, host = pool or EnvPool(), hosts or Hosts()
-    game = Recording(match)
+    recording = Recording(match)
     env: Any = None
     try:
-        with _Fault.of("env_error"):
+        with _ENV:
             env = host.build(lent.borrow, match)
-        playing = _play_aec if hasattr(env, "agent_iter") else _play_gymnasium
-        await playing(env, game, host.of(env))
+        await _play(env, recording, host.of(env))
         lent.give_back(match, env)
     except _Fault as fault:
-        game.status, game.fault, game.error = fault.status, fault.kind, fault.text
+        recording.status, recording.fault, recording.error = fault.status, fault.kind, fault.text
         if env is not None and not isinstance(fault.__cause__, StepTimeout):  # whose thread closes it, if it comes back
             await close_env(env, host)
     finally:
@@ -179,66 +178,40 @@ async def play_match(match: Match, pool: EnvPool | None = None, hosts: Hosts | N
             await lent.close(host)
         if hosts is None:
             host.close()
-    return game.episode()
+    return recording.episode()
 
 
-async def _play_aec(env: Any, game: Recording, call: Host) -> None:
-    """A PettingZoo environment: whoever `agent_selection` names acts next."""
-    with _Fault.of("env_error"):
-        game.require_seats(env.possible_agents)
-        await call(env.reset, seed=game.match.seed)
-    steps = 0
-    while env.agents and game.may_step(steps):
-        steps += 1
-        seat = env.agent_selection
-        with _Fault.of("env_error"):
-            if env.terminations[seat] or env.truncations[seat]:
-                game.end(seat, await call(env.observe, seat), env.infos[seat])
-                await call(env.step, None)
-                continue
-            observation = game.observe(seat, await call(env.observe, seat), env.infos[seat])
-        reply, acted, seconds = await _reply(game.match.agents[seat], observation)
-        with _Fault.of("env_error"):
-            await call(env.step, _action_for(env.action_space(seat), reply.action))
-            game.record(observation, reply, env.infos[seat], seconds, time.perf_counter() - acted)
-            for other, reward in env.rewards.items():
-                game.reward(other, float(reward), env.infos[other])
-            if any(env.truncations.values()) and not any(env.terminations.values()):
-                game.status = "truncated"
+async def _play(env: Any, recording: Recording, call: Host) -> None:
+    """Play an environment to its end: all who are to move answer, then it steps."""
+    match, taken = recording.match, 0
+    with _ENV:
+        game = adapt(env)
+        recording.require_seats(game.seats)
+        observations = recording.observe(await call(game.reset, match.seed))
+    while observations and recording.may_step(taken):
+        taken += 1
+        answered = await _replies(match.agents, observations)
+        with _ENV:
+            started = time.perf_counter()
+            step = await call(game.step, {seen.seat: reply.action for seen, reply, _ in answered})
+            recording.stepped(answered, step, time.perf_counter() - started)
+            observations = recording.observe(step)
 
 
-async def _play_gymnasium(env: Any, game: Recording, call: Host) -> None:
-    """A Gymnasium environment: one seat, `player_0`."""
-    seat, steps, over = ONLY_SEAT, 0, False
-    with _Fault.of("env_error"):
-        seen, info = await call(env.reset, seed=game.match.seed)
-    while not over and game.may_step(steps):
-        steps += 1
-        with _Fault.of("env_error"):
-            observation = game.observe(seat, seen, info)
-        reply, acted, seconds = await _reply(game.match.agents[seat], observation)
-        with _Fault.of("env_error"):
-            seen, reward, terminated, truncated, info = await call(
-                env.step, _action_for(env.action_space, reply.action)
-            )
-            game.record(observation, reply, info, seconds, time.perf_counter() - acted)
-            game.reward(seat, float(reward), info)
-            over = terminated or truncated
-            if over:
-                game.end(seat, seen, info)
-        if truncated and not terminated:
-            game.status = "truncated"
+async def _replies(agents: Mapping[str, Agent], observations: list[Observation]) -> list[Answered]:
+    """What everybody who is to move answers, and how long it took."""
+    if len(observations) == 1:
+        return [await _reply(agents[observations[0].seat], observations[0])]
+    return list(await asyncio.gather(*(_reply(agents[seen.seat], seen) for seen in observations)))
 
 
-async def _reply(agent: Agent, observation: Observation) -> tuple[Reply, float, float]:
-    """An agent's reply, when it came, and how many seconds it took."""
+async def _reply(agent: Agent, observation: Observation) -> Answered:
     started = time.perf_counter()
-    with _Fault.of("agent_error"):
+    with _AGENT:
         reply = await agent.act(observation)
         if not isinstance(reply.action, str):
             raise TypeError(f"an action must be text, got {type(reply.action).__name__}")
-    acted = time.perf_counter()
-    return reply, acted, acted - started
+    return observation, reply, time.perf_counter() - started
 
 
 class _Fault(Exception):
@@ -247,10 +220,6 @@ class _Fault(Exception):
     def __init__(self, status: Literal["env_error", "agent_error"], kind: FaultKind, text: str) -> None:
         super().__init__(text)
         self.status, self.kind, self.text = status, kind, text
-
-    @staticmethod
-    def of(status: Literal["env_error", "agent_error"]) -> _Boundary:
-        return _Boundary(status)
 
 
 class _Boundary:
@@ -272,6 +241,9 @@ class _Boundary:
             raise _Fault(self.status, _kind_of(error, self.status), text) from error
 
 
+_ENV, _AGENT = _Boundary("env_error"), _Boundary("agent_error")
+
+
 def _kind_of(error: BaseException, status: Literal["env_error", "agent_error"]) -> FaultKind:
     """Whose fault an error is: what it says itself, or what its kind says, else that of whom it came from."""
     said: FaultKind | None = getattr(error, "fault_kind", None)
@@ -282,12 +254,3 @@ def _kind_of(error: BaseException, status: Literal["env_error", "agent_error"]) 
     if isinstance(error, MemoryError):
         return "capacity"
     return "environment" if status == "env_error" else "agent"
-
-
-def _action_for(space: Any, text: str) -> Any:
-    """The action in the environment's own type: text as it is, a discrete action as its index."""
-    if not hasattr(space, "n"):
-        return text
-    if not text.strip().isdecimal() or not int(text) < int(space.n):
-        raise ValueError(f"action {text[:80]!r} is not an index below {space.n}")
-    return int(text)

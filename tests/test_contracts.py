@@ -1,0 +1,344 @@
+"""What the contracts promise of any environment and any agent: played, recorded whole, replayed, trained on."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+import zstandard
+from gymnasium import spaces
+from pettingzoo import ParallelEnv
+
+from sparring import registry
+from sparring.agents.scripted import ConstantAgent, RandomAgent, ScriptedAgent
+from sparring.rollout import Match, play
+from sparring.samples import samples
+from sparring.sandbox import SandboxError
+from sparring.scoreboard.store import DamagedStore, Store
+from sparring.scoreboard.verify import verify
+from sparring.trainers.batch import signals_of
+from sparring.types import (
+    Agent,
+    Call,
+    Episode,
+    Observation,
+    Policy,
+    Reply,
+    Sampling,
+    Segment,
+    call_id,
+)
+
+KUHN = "sparring/KuhnPoker-v0"
+
+
+class Reach(gymnasium.Env[dict[str, Any], np.ndarray]):
+    """A point in a picture moves towards a goal that the agent does not see."""
+
+    paint = 255
+
+    def __init__(self, turns: int = 3) -> None:
+        self.observation_space = spaces.Dict(
+            {"image": spaces.Box(0, 255, (8, 8, 3), np.uint8), "at": spaces.Box(-1, 1, (2,), np.float64)}
+        )
+        self.action_space, self.turns = spaces.Box(-1, 1, (2,), np.float32), turns
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        super().reset(seed=seed)
+        self.at, self.goal, self.taken = np.zeros(2), self.np_random.uniform(-1, 1, 2), 0
+        return self._seen(), self._info()
+
+    def step(self, action: np.ndarray) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+        before = float(np.linalg.norm(self.goal - self.at))
+        self.at, self.taken = np.clip(self.at + 0.5 * action, -1, 1), self.taken + 1
+        nearer = before - float(np.linalg.norm(self.goal - self.at))
+        parts = {"nearer": nearer, "effort": -0.1}
+        info = {**self._info(), "reward_parts": parts, "metrics": {"distance": before - nearer}, "odd": object()}
+        return self._seen(), sum(parts.values()), False, self.taken == self.turns, info
+
+    def _seen(self) -> dict[str, Any]:
+        image = np.zeros((8, 8, 3), np.uint8)
+        image[tuple(((self.at + 1) * 3.5).astype(int))] = self.paint
+        return {"image": image, "at": self.at.copy()}
+
+    def _info(self) -> dict[str, Any]:
+        return {"hidden": {"goal": self.goal.tolist()}, "taken": np.int64(self.taken)}
+
+
+class Bidding(ParallelEnv[str, str, str]):
+    """Three seats name a number at once, twice; who alone named the highest gets 2 from the others."""
+
+    metadata = {"name": "bidding"}
+
+    def __init__(self) -> None:
+        self.possible_agents = ["left", "middle", "right"]
+        self.action_spaces = {seat: spaces.Discrete(3, start=1) for seat in self.possible_agents}
+        self.observation_spaces = {seat: spaces.Text(100) for seat in self.possible_agents}
+
+    def reset(self, seed: int | None = None, options: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        self.agents, self.said = list(self.possible_agents), list[str]()
+        return dict.fromkeys(self.agents, "Name a number."), {seat: {} for seat in self.agents}
+
+    def step(self, actions: dict[str, int]) -> tuple[Any, ...]:
+        most = max(actions.values())
+        winners = [seat for seat, number in actions.items() if number == most]
+        alone = winners[0] if len(winners) == 1 else None
+        rewards = {seat: 0.0 if alone is None else 2.0 if seat == alone else -1.0 for seat in actions}
+        self.said.append(" ".join(map(str, actions.values())))
+        over = dict.fromkeys(actions, len(self.said) == 2)
+        seen = dict.fromkeys(actions, "Said: " + ", ".join(self.said))
+        if all(over.values()):
+            self.agents = []
+        return seen, rewards, over, dict.fromkeys(actions, False), {seat: {} for seat in actions}
+
+
+class Says(ScriptedAgent):
+    """One answer to everything."""
+
+    async def act(self, observation: Observation) -> Reply:
+        return Reply(self.name)
+
+
+@pytest.fixture(autouse=True)
+def rows() -> Iterator[None]:
+    registry.envs.load()
+    before = dict(registry.envs._rows)
+    registry.envs.add(registry.Row("test/Reach-v0", Reach, seats=1))
+    registry.envs.add(registry.Row("test/Bidding-v0", Bidding, seats=3))
+    for name in ("FrozenLake-v1", "Pendulum-v1"):
+        registry.envs.add(registry.Row(f"test/{name}", gymnasium.make, kwargs={"id": name}, seats=1))
+    yield
+    registry.envs._rows.clear()
+    registry.envs._rows.update(before)
+
+
+def one(env_id: str, agents: dict[str, Agent], seed: int = 1, **match: Any) -> Episode:
+    (episode,) = play([Match(match.pop("id", "e"), env_id, agents, seed, **match)])
+    return episode
+
+
+def stored(path: Path, *episodes: Episode) -> Path:
+    with Store(path, "a") as store:
+        store.append(episodes)
+    return path
+
+
+def verified(path: Path) -> list[str]:
+    with Store(path) as store:
+        return [fault.what for fault in verify(store).faults]
+
+
+def test_a_continuous_environment_with_a_picture_is_played_stored_and_replayed(tmp_path: Path) -> None:
+    episode = one("test/Reach-v0", {"player_0": Says("[1.0, 1.0]")})
+    (seat,) = episode.trajectories.values()
+    assert (episode.status, len(seat.turns)) == ("truncated", 3)
+    assert seat.turns[0].observation.text.startswith("at: [0. 0.]")
+    (blob,) = [part for part in seat.turns[0].observation.content if not isinstance(part, str)]
+    assert (blob.name, blob.shape, blob.array().max()) == ("image", (8, 8, 3), 255)
+    path = stored(tmp_path / "s", episode)
+    assert verified(path) == []
+    with Store(path) as store:
+        assert store.get("e") == episode
+        assert np.array_equal(blob.array(store.blob(blob.sha256)), blob.array())
+
+
+def test_a_flipped_pixel_fails_verification(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = stored(tmp_path / "s", one("test/Reach-v0", {"player_0": RandomAgent()}))
+    file = sorted((path / "blobs").glob("*/*.zst"))[0]
+    whole = file.read_bytes()
+    pixels = bytearray(zstandard.decompress(whole))
+    pixels[3] ^= 1
+    file.write_bytes(zstandard.compress(bytes(pixels)))
+    assert verified(path) == ["damaged"]
+    with Store(path) as store, pytest.raises(DamagedStore, match="another hash"):
+        store.blob(file.stem)
+    file.write_bytes(whole)
+    monkeypatch.setattr(Reach, "paint", 254)
+    assert verified(path) == ["observation"]
+
+
+def test_three_seats_that_move_at_once(tmp_path: Path) -> None:
+    seats = {"left": ConstantAgent("1"), "middle": ConstantAgent("3"), "right": ConstantAgent("2")}
+    episode = one("test/Bidding-v0", dict(seats))
+    assert {seat: t.reward for seat, t in episode.trajectories.items()} == {"left": -2, "middle": 4, "right": -2}
+    assert [turn.index for _, turn in episode.turns] == list(range(6))
+    assert episode.trajectories["left"].last.text == "Said: 1 3 2, 1 3 2"  # type: ignore[union-attr]
+    assert verified(stored(tmp_path / "s", episode)) == []
+
+
+@pytest.mark.parametrize("answer", ["up", "7", "[9]", "", "1.5.2", "[NaN]", "\u0663"])
+def test_an_answer_that_no_action_space_can_read_is_the_agents_illegal_action(answer: str, tmp_path: Path) -> None:
+    for env_id in ("test/FrozenLake-v1", "test/Pendulum-v1"):
+        episode = one(env_id, {"player_0": Says(answer)})
+        (seat,) = episode.trajectories.values()
+        assert (episode.status, seat.stop_reason, [turn.legal for turn in seat.turns]) == (
+            "truncated",
+            "unreadable_action",
+            [False],
+        )
+        assert verified(stored(tmp_path / env_id, episode)) == []
+
+
+def test_environments_that_we_did_not_write_say_what_may_be_done() -> None:
+    lake = one("test/FrozenLake-v1", {"player_0": RandomAgent()})
+    assert lake.trajectories["player_0"].turns[0].observation.legal_actions == ("0", "1", "2", "3")
+    pendulum = one("test/Pendulum-v1", {"player_0": RandomAgent()}, max_steps=5)
+    assert {turn.action for _, turn in pendulum.turns} <= {"[-2.0]", "[0.0]", "[2.0]"}
+    assert one("test/Bidding-v0", {s: RandomAgent() for s in ("left", "middle", "right")}).sound
+
+
+def test_what_is_hidden_is_kept_and_no_agent_sees_it(tmp_path: Path) -> None:
+    seen: list[Observation] = []
+
+    class Looks(ScriptedAgent):
+        async def act(self, observation: Observation) -> Reply:
+            seen.append(observation)
+            return Reply("[0, 0]")
+
+    episode = one("test/Reach-v0", {"player_0": Looks("looks")})
+    (seat,) = episode.trajectories.values()
+    goal = seat.turns[0].hidden["goal"]
+    assert [turn.hidden for turn in seat.turns] == [{"goal": goal}] * 3 == [seat.hidden] * 3
+    assert not any("goal" in repr(observation) for observation in seen)
+    assert [dict(observation.info) for observation in seen] == [{"taken": 0}, {"taken": 1}, {"taken": 2}]
+
+
+def test_parts_of_the_reward_are_summed_and_the_latest_metrics_kept() -> None:
+    episode = one("test/Reach-v0", {"player_0": Says("[1.0, 0.0]")})
+    (seat,) = episode.trajectories.values()
+    for name in ("nearer", "effort"):
+        assert seat.reward_parts[name] == pytest.approx(sum(turn.reward_parts[name] for turn in seat.turns))
+    assert sum(seat.reward_parts.values()) == pytest.approx(seat.reward)
+    assert seat.metrics == {"distance": pytest.approx(np.linalg.norm(np.array(seat.hidden["goal"]) - [1.0, 0.0]))}
+
+
+def test_samples_of_one_seed_are_attempts_at_one_task() -> None:
+    agents: dict[str, Agent] = {"player_0": RandomAgent(), "player_1": RandomAgent()}
+    episodes = play([Match(f"e{n}", KUHN, agents, 5, sample=n) for n in range(8)])
+    assert len({episode.turns[0][1].observation.text for episode in episodes}) == 1
+    assert len({tuple(turn.action for _, turn in episode.turns) for episode in episodes}) > 2
+    assert [episode.sample for episode in episodes] == list(range(8))
+    again = play([Match(f"e{n}", KUHN, agents, 5, sample=n) for n in range(8)])
+    assert [episode.hash for episode in again] == [episode.hash for episode in episodes]
+
+
+ACTOR, CRITIC = Policy("actor", trainable=True), Policy("critic", trainable=True)
+
+
+class Thorough(ScriptedAgent):
+    """Answers, lets a critic judge, asks a question: three calls a turn, of two models."""
+
+    policies = (ACTOR, CRITIC)
+
+    async def act(self, observation: Observation) -> Reply:
+        turn = observation.turn
+        before = call_id(turn - 1, 0) if turn else None
+        answer = self._call(ACTOR, 10 * turn + 1, "act", before)
+        judged = self._call(CRITIC, 10 * turn + 2, "critic", None)
+        asked = self._call(ACTOR, 10 * turn + 3, "query", call_id(turn, 0))
+        return Reply("[0, 0]", (answer, judged, asked))
+
+    def _call(self, policy: Policy, token: int, purpose: str, continues: str | None) -> Call:
+        said = (Segment("prompt", (token,)), Segment("generated", (100 + token,), (-0.5,)))
+        return Call(policy, Sampling(decoding="free"), said, purpose=purpose, continues=continues)
+
+
+def test_three_calls_a_turn_train_each_only_its_own_model() -> None:
+    episode = one("test/Reach-v0", {"player_0": Thorough("thorough")}, env_kwargs={"turns": 2})
+    (seat,) = episode.trajectories.values()
+    assert {sample.ids for sample in samples(seat)} == {("0.1",), ("0.0", "0.2"), ("1.1",), ("0.0", "1.0", "1.2")}
+    with pytest.raises(ValueError, match="name the model to be trained"):
+        signals_of(seat)
+    actor = [(signal.tokens, signal.targets) for signal in signals_of(seat, 1.0, model="actor")]
+    assert actor == [((1, 101, 3, 103), (1, 3)), ((1, 101, 11, 111, 13, 113), (3, 5))]
+    critic = [(signal.tokens, signal.targets) for signal in signals_of(seat, 1.0, model="critic")]
+    assert critic == [((2, 102), (1,)), ((12, 112), (1,))]
+
+
+def test_a_call_cannot_continue_what_is_not_there() -> None:
+    class Wrong(Thorough):
+        async def act(self, observation: Observation) -> Reply:
+            return Reply("[0, 0]", (self._call(ACTOR, 1, "act", "7.0"),))
+
+    episode = one("test/Reach-v0", {"player_0": Wrong("wrong")})
+    with pytest.raises(ValueError, match=r"call 0\.0 of e/player_0 continues call 7\.0: there is none before it"):
+        samples(episode.trajectories["player_0"])
+
+
+def test_weights_that_change_within_an_episode_are_both_recorded() -> None:
+    class Learns(ScriptedAgent):
+        async def act(self, observation: Observation) -> Reply:
+            return Reply("[0, 0]", (Call(Policy("m", f"update-{observation.turn // 2}", trainable=True)),))
+
+    episode = one("test/Reach-v0", {"player_0": Learns("learns")})
+    versions = [call.policy.weights_version for _, call in episode.trajectories["player_0"].calls]
+    assert versions == ["update-0", "update-0", "update-1"]
+
+
+def test_a_reflection_finds_its_pairs_by_a_query(tmp_path: Path) -> None:
+    """Ten lines of a method: whatever went badly is tried again, and says what it comes from."""
+    agent: dict[str, Agent] = {"player_0": RandomAgent()}
+    with Store(tmp_path / "s", "a") as store:
+        first = play([Match(f"first/{seed}", "test/Reach-v0", agent, seed) for seed in range(8)])
+        store.append(first)
+        failed = [t for episode in first for t in episode.trajectories.values() if t.reward < 0]
+        again = []
+        for trajectory in failed:
+            id = trajectory.id.split("/")[1]
+            parents = {"player_0": (("reflection_of", trajectory.id),)}
+            again.append(Match(f"second/{id}", "test/Reach-v0", agent, int(id), sample=1, parents=parents))
+        store.append(play(again))
+        links = store.links("reflection_of")
+        wanted = [(f"{match.id}/player_0", before.id) for match, before in zip(again, failed, strict=True)]
+        assert [(link.child, link.parent) for link in links] == wanted
+        assert store.links(parent=failed[0].id) == [links[0]]
+        assert store.links("refined_from") == []
+        row = next(store.rows()), list(store.rows())[-1]
+        assert (row[0].parents, row[1].parents) == ({}, {"player_0": (("reflection_of", failed[-1].id),)})
+    assert verified(tmp_path / "s") == []
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (SandboxError("no engine"), "sandbox"),
+        (TimeoutError("late"), "timeout"),
+        (MemoryError(), "capacity"),
+        (ValueError("odd"), "environment"),
+    ],
+)
+def test_a_fault_says_whose_it_is(error: Exception, kind: str) -> None:
+    class Fails(Reach):
+        def step(self, action: np.ndarray) -> Any:
+            raise error
+
+    registry.envs.add(registry.Row("test/Fails-v0", Fails, seats=1))
+    episode = one("test/Fails-v0", {"player_0": Says("[0.0, 0.0]")})
+    assert (episode.status, episode.fault) == ("env_error", kind)
+
+
+def test_seats_that_move_at_once_are_asked_at_once() -> None:
+    waiting = asyncio.Event
+
+    class Meets(ScriptedAgent):
+        gate: Any = None
+        here = 0
+
+        async def act(self, observation: Observation) -> Reply:
+            Meets.gate = Meets.gate or waiting()
+            Meets.here += 1
+            if Meets.here == 3:
+                Meets.here = 0
+                gate, Meets.gate = Meets.gate, None
+                gate.set()
+            else:
+                await asyncio.wait_for(Meets.gate.wait(), 5)
+            return Reply(str(1 + random.Random(observation.seed).randrange(3)))
+
+    assert one("test/Bidding-v0", {seat: Meets(seat) for seat in ("left", "middle", "right")}).sound
