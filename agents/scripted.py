@@ -13,6 +13,8 @@ class ScriptedAgent:
 
     policies: tuple[Policy, ...] = ()
     sampling: Sampling | None = None
+    waits = False
+    """Whether `act` awaits anything; those that do set it to True, and are asked on an event loop."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""One seat of a two-seat game as a Gymnasium environment; agents play the other seat.
+"""One seat of a game of several seats as a Gymnasium environment; agents play the other seats.
 
 gymnasium.make("sparring.envs:sparring/KuhnPoker-v0", opponent="constant:bet", seat="random", view="discrete")
 """
@@ -6,26 +6,31 @@ gymnasium.make("sparring.envs:sparring/KuhnPoker-v0", opponent="constant:bet", s
 from __future__ import annotations
 
 import itertools
-from typing import Any, Literal
+from typing import Any
 
 import gymnasium
+import numpy as np
 
 from sparring import envs, registry
+from sparring.adapters import Offered, Unreadable
+from sparring.recording import observation_of
 from sparring.rollout import act_now
-from sparring.types import Agent, Observation, derive_seed
+from sparring.types import Agent, derive_seed
 
-Seat = Literal["player_0", "player_1", "random"]
+RANDOM = "random"
 _episodes = itertools.count()
 
 
 class SingleSeat(gymnasium.Env[Any, Any]):
     """A game seen from one seat.
 
-    opponent: an agent, or its spec, e.g. "random" or "constant:bet". It always sees the text view.
-    seat: the seat that is ours; "random" draws it anew every episode, from the episode's seed.
+    opponent: an agent, or its spec, e.g. "random" or "constant:bet"; it plays all the other seats, in the text view.
+    seat: the seat that is ours, the first one where it is left out; "random" draws it anew every episode, from the
+        episode's seed.
     view: "text" or "discrete".
     kwargs: the environment's own.
-    An episode that the opponent ends before our first turn shows its end at `reset`; the first `step` ends it.
+    An episode that the opponent ends before our first turn shows its end at `reset`; the first `step` ends it. An
+    opponent's answer that the action space cannot read ends it too, truncated.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}
@@ -33,19 +38,26 @@ class SingleSeat(gymnasium.Env[Any, Any]):
     def __init__(
         self,
         env_id: str,
-        opponent: str | Agent = "random",
-        seat: Seat = "player_0",
+        opponent: str | Agent = RANDOM,
+        seat: str | None = None,
         view: envs.View = "text",
         render_mode: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if seat not in ("player_0", "player_1", "random"):
-            raise ValueError(f"seat must be 'player_0', 'player_1' or 'random', got {seat!r}")
-        self._env = envs.make(env_id, view=view, render_mode=render_mode, **kwargs)
+        mode = {} if render_mode is None else {"render_mode": render_mode}
+        self._env = envs.make(env_id, view=view, **mode, **kwargs)
+        if not hasattr(self._env, "agent_iter"):
+            raise ValueError(
+                f"{env_id} is no game in which one seat moves after another, so it has no single-seat view"
+            )
+        seats = list(self._env.possible_agents)
+        if seat not in (None, RANDOM, *seats):
+            raise ValueError(f"seat must be {', '.join(map(repr, seats))} or 'random', got {seat!r}")
         self._game = self._env.game if view == "discrete" else self._env
         self._opponent: Agent = registry.make_agent(opponent) if isinstance(opponent, str) else opponent
-        self._env_id, self._asked_seat, self.render_mode = env_id, seat, render_mode
-        self._seat: Seat = "player_0" if seat == "random" else seat
+        self._env_id, self._asked_seat, self.render_mode = env_id, seat or seats[0], render_mode
+        self._seat = seats[0] if self._asked_seat == RANDOM else self._asked_seat
+        self._offered = {other: Offered(self._game.action_space(other)) for other in seats}
         self.observation_space = self._env.observation_space(self._seat)
         self.action_space = self._env.action_space(self._seat)
 
@@ -58,23 +70,28 @@ class SingleSeat(gymnasium.Env[Any, Any]):
         """Start an episode and play the opponent until it is our turn."""
         super().reset(seed=seed)
         self._seed = int(self.np_random.integers(2**63)) if seed is None else seed
-        if self._asked_seat == "random":
-            self._seat = "player_0" if derive_seed(self._seed, "seat") % 2 else "player_1"
+        if self._asked_seat == RANDOM:
+            self._seat = self._drawn_seat()
         self._env.reset(seed=self._seed, options=options)
-        self._opponent_turn, self._episode = 0, f"single-seat-{next(_episodes)}"
+        self._turns = dict.fromkeys(self._env.possible_agents, 0)
+        self._episode, self._is_paid, self._is_broken_off = f"single-seat-{next(_episodes)}", False, False
         self._play_opponent()
         return self._observation(), self._info()
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Play our action, then the opponent until it is our turn again or the game is over."""
-        if not self._is_over():
+        """Play our action, then the opponent until it is our turn again or the game is over. Afterwards it pays 0."""
+        if self._is_paid:
+            return self._observation(), 0.0, *self._end(), self._info()
+        reward, illegal = 0.0, False
+        if self._is_over():
+            reward = float(self._game.rewards[self._seat])
+        else:
             self._env.step(action)
-            illegal = self._game.infos[self.seat]["illegal"]
-            self._play_opponent()
-            self._game.infos[self.seat]["illegal"] = illegal
-        reward = float(self._game.rewards[self.seat])
-        terminated, truncated = self._game.terminations[self.seat], self._game.truncations[self.seat]
-        return self._observation(), reward, terminated, truncated, self._info()
+            reward += float(self._game.rewards[self._seat])
+            illegal = self._game.infos[self._seat].get("illegal", False)
+            reward += self._play_opponent()
+        self._is_paid = self._is_over()
+        return self._observation(), reward, *self._end(), {**self._info(), "illegal": illegal}
 
     def render(self) -> str | None:
         """What our seat sees as text, with render_mode="ansi"."""
@@ -85,37 +102,57 @@ class SingleSeat(gymnasium.Env[Any, Any]):
         self._env.close()
 
     def action_masks(self) -> Any:
-        """The legal actions as booleans: the name that masking RL libraries look for (sb3-contrib)."""
-        return self._game.infos[self.seat]["action_mask"].astype(bool)
+        """The legal actions as booleans: the name that masking RL libraries look for (sb3-contrib).
+
+        All are True where the game is over: whoever is asked then must not find nothing to choose.
+        """
+        seen = self._env.observe(self.seat)
+        mask = seen.get("action_mask") if isinstance(seen, dict) else None
+        if mask is None or self._is_over():
+            return np.ones(int(getattr(self.action_space, "n", 1)), bool)
+        return np.asarray(mask).astype(bool)
+
+    def _drawn_seat(self) -> str:
+        seats = self._env.possible_agents
+        drawn = derive_seed(self._seed, "seat") % len(seats)
+        return str(seats[(len(seats) - drawn) % len(seats)] if len(seats) > 2 else seats[1 - drawn])
 
     def _is_over(self) -> bool:
-        return bool(self._game.terminations[self.seat] or self._game.truncations[self.seat])
+        game, seat = self._game, self._seat
+        return bool(self._is_broken_off or seat not in game.agents or game.terminations[seat] or game.truncations[seat])
 
-    def _play_opponent(self) -> None:
-        game = self._game
-        while not self._is_over() and game.agent_selection != self.seat:
-            reply = act_now(self._opponent, self._opponent_observation(game.agent_selection))
-            game.step(reply.action)
+    def _end(self) -> tuple[bool, bool]:
+        """Whether our seat's game has ended by its rules, and by a budget."""
+        terminated = bool(self._game.terminations.get(self._seat, True)) and not self._is_broken_off
+        return terminated, bool(self._is_broken_off or self._game.truncations.get(self._seat, False))
 
-    def _opponent_observation(self, seat: str) -> Observation:
-        info, turn = self._game.infos[seat], self._opponent_turn
-        self._opponent_turn += 1
-        return Observation(
-            env_id=self._env_id,
-            seat=seat,
-            content=(self._game.observe(seat),),
-            legal_actions=info.get("legal_actions"),
-            suggested_actions=info.get("suggested_actions"),
-            state_key=info.get("state_key"),
-            turn=turn,
-            seed=derive_seed(self._seed, seat, turn),
-            episode=self._episode,
-        )
+    def _play_opponent(self) -> float:
+        """Let the others act until it is our turn; what our seat was paid meanwhile."""
+        game, paid = self._game, 0.0
+        while not self._is_over() and game.agent_selection != self._seat:
+            seat = game.agent_selection
+            if game.terminations[seat] or game.truncations[seat]:
+                game.step(None)
+                continue
+            try:
+                game.step(self._offered[seat].read(self._answer(seat)))
+            except Unreadable:
+                self._is_broken_off = True
+                break
+            paid += float(game.rewards[self._seat])
+        return paid
+
+    def _answer(self, seat: str) -> str:
+        turn = self._turns[seat]
+        self._turns[seat] += 1
+        seen = self._game.observe(seat)
+        info, seed = self._offered[seat].beside(seen, self._game.infos[seat]), derive_seed(self._seed, seat, turn)
+        return act_now(self._opponent, observation_of(self._env_id, seat, seen, info, turn, seed, self._episode)).action
 
     def _observation(self) -> Any:
-        return self._env.observe(self.seat)
+        return self._env.observe(self._seat)
 
     def _info(self) -> dict[str, Any]:
         """A copy that is the caller's: arrays and dicts included."""
-        info = self._game.infos[self.seat]
+        info = self._env.infos[self._seat]
         return {name: value.copy() if hasattr(value, "copy") else value for name, value in info.items()}

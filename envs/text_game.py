@@ -7,6 +7,7 @@ A game says what is legal and what it pays; everything that is the same for all 
 
 from __future__ import annotations
 
+import operator
 import string
 from typing import Any, Literal
 
@@ -97,6 +98,10 @@ class TextGame(AECEnv[str, str, Any]):
         """What the seat sees as a float32 vector, for the discrete view."""
         raise NotImplementedError
 
+    def mask(self) -> Any:
+        """Which discrete actions of the seat to move are legal: int8 [num_actions]."""
+        raise NotImplementedError
+
     def action_text(self, action: int) -> str:
         """The text of a discrete action of the seat to move; "" (which no game accepts) where there is none."""
         raise NotImplementedError
@@ -118,7 +123,7 @@ class TextGame(AECEnv[str, str, Any]):
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         """Start a new game. Equal seeds and actions give equal games; `options` are not used."""
-        self._start(seed)
+        self._start(None if seed is None else whole_seed(seed))
         self._turns = self._tries = 0
         self._skip_agent_selection: str | None = None
         self.agents = list(SEATS)
@@ -135,7 +140,9 @@ class TextGame(AECEnv[str, str, Any]):
         self.infos[mover] = self._info()
 
     def step(self, action: str | None) -> None:
-        """Play for `agent_selection`; a seat whose game is over steps with None."""
+        """Play for `agent_selection`; a seat whose game is over steps with None. Raises RuntimeError before `reset`."""
+        if not hasattr(self, "_over"):
+            raise RuntimeError(f"{self.env_id} has not begun: call reset first")
         if self._over:
             self._was_dead_step(action)
             return
@@ -200,6 +207,14 @@ class TextGame(AECEnv[str, str, Any]):
             self.infos[seat]["reward_parts"] = parts
             (self.truncations if truncated else self.terminations)[seat] = True
         self.agent_selection = "player_0"
+
+
+def whole_seed(seed: Any) -> int:
+    """A seed as a Python integer, NumPy's included. Raises TypeError for what is none."""
+    try:
+        return operator.index(seed)
+    except TypeError:
+        raise TypeError(f"a seed must be a whole number, got {type(seed).__name__} {seed!r:.40}") from None
 
 
 def bare(action: str) -> str:

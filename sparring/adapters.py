@@ -79,7 +79,7 @@ class GymnasiumGame:
     def __init__(self, env: Any) -> None:
         self.env = env
         self.seats: tuple[str, ...] = (ONLY_SEAT,)
-        self._offered = _Offered(env.action_space)
+        self._offered = Offered(env.action_space)
         self._view: View | None = None
 
     def reset(self, seed: int) -> Step:
@@ -112,7 +112,7 @@ class AecGame:
 
     def __init__(self, env: Any) -> None:
         self.env, self.seats = env, tuple(env.possible_agents)
-        self._offered = {seat: _Offered(env.action_space(seat)) for seat in self.seats}
+        self._offered = {seat: Offered(env.action_space(seat)) for seat in self.seats}
 
     def reset(self, seed: int) -> Step:
         """Start an episode."""
@@ -148,7 +148,7 @@ class ParallelGame:
 
     def __init__(self, env: Any) -> None:
         self.env, self.seats = env, tuple(env.possible_agents)
-        self._offered = {seat: _Offered(env.action_space(seat)) for seat in self.seats}
+        self._offered = {seat: Offered(env.action_space(seat)) for seat in self.seats}
         self._views: tuple[View, ...] = ()
 
     def reset(self, seed: int) -> Step:
@@ -245,7 +245,7 @@ def _listed(action: Any) -> Any:
     return action.tolist() if isinstance(action, np.ndarray | np.generic) else action
 
 
-class _Offered:
+class Offered:
     """What a seat may do, for environments that do not say it themselves."""
 
     def __init__(self, space: Any) -> None:

@@ -97,17 +97,8 @@ class Recording:
     def _observation(self, seat: str, seen: Any, info: Mapping[str, Any]) -> Observation:
         turn = len(self.turns[seat])
         self._hidden[seat] = _hidden(info)
-        return Observation(
-            env_id=self.match.env_id,
-            seat=seat,
-            content=content_of(seen),
-            legal_actions=_legal_actions(info),
-            suggested_actions=info.get("suggested_actions"),
-            state_key=info.get("state_key"),
-            turn=turn,
-            seed=self.match.agent_seed(seat, turn),
-            episode=self.match.id,
-            info=_rest(info),
+        return observation_of(
+            self.match.env_id, seat, seen, info, turn, self.match.agent_seed(seat, turn), self.match.id
         )
 
     def stepped(self, answered: Sequence[Answered], step: Step, env_seconds: float) -> None:
@@ -204,6 +195,24 @@ class Recording:
             stop_reason=self.stop_reason or {"ok": "terminated"}.get(self.status, self.status),
             parents=tuple(self.match.parents.get(seat, ())),
         )
+
+
+def observation_of(
+    env_id: str, seat: str, seen: Any, info: Mapping[str, Any], turn: int, seed: int, episode: str
+) -> Observation:
+    """What an agent is shown of what a seat sees. Raises TypeError for what is no observation."""
+    return Observation(
+        env_id=env_id,
+        seat=seat,
+        content=content_of(seen),
+        legal_actions=_legal_actions(info),
+        suggested_actions=info.get("suggested_actions"),
+        state_key=info.get("state_key"),
+        turn=turn,
+        seed=seed,
+        episode=episode,
+        info=_rest(info),
+    )
 
 
 def _storable(text: str) -> str:

@@ -126,21 +126,17 @@ def play(
 
 
 def act_now(agent: Agent, observation: Observation) -> Reply:
-    """An agent's reply from synchronous code. Agents that never wait are driven without an event loop."""
-    coroutine = agent.act(observation)
+    """An agent's reply from synchronous code; it is asked once. Agents that never wait need no event loop."""
+    asked = agent.act(observation)
+    if getattr(agent, "waits", True):
+        return run_coroutine(asked)
     try:
-        waiting_for = coroutine.send(None)
+        asked.send(None)
     except StopIteration as done:
         reply: Reply = done.value
         return reply
-    except RuntimeError as error:
-        if "no running event loop" not in str(error):
-            raise
-        return run_coroutine(agent.act(observation))
-    coroutine.close()
-    if waiting_for is not None and hasattr(waiting_for, "cancel"):
-        waiting_for.cancel()
-    return run_coroutine(agent.act(observation))
+    asked.close()
+    raise RuntimeError(f"{agent.name} says that it never waits (waits = False), and it does")
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -9,7 +9,7 @@ Nothing downstream re-tokenises or re-renders text.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -280,7 +280,7 @@ class Agent(Protocol):
         """How its tokens are drawn; None where there are no tokens."""
         ...
 
-    async def act(self, observation: Observation) -> Reply:
+    def act(self, observation: Observation) -> Coroutine[Any, Any, Reply]:
         """The reply to one observation. Must be a function of the observation (its seed included) and the weights."""
         ...
 

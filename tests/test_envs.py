@@ -149,7 +149,7 @@ def test_a_forbidden_discrete_action_is_an_illegal_action():
     assert env.observe("player_0")["action_mask"].sum() == 0
     env.step(4)
     assert env.rewards == {"player_0": 1.0, "player_1": -1.0}
-    assert env.infos["player_1"] == {"illegal": True, "reward_parts": {"payoff": 0.0, "forfeit": -1.0}}
+    assert env.game.infos["player_1"] == {"illegal": True, "reward_parts": {"payoff": 0.0, "forfeit": -1.0}}
 
 
 def test_the_discrete_view_plays_the_same_game_as_the_text_view():

@@ -104,7 +104,7 @@ def test_an_offer_that_one_cannot_pay_cannot_be_accepted():
     want = stock_of(env, "player_1")["Ore"] + 1
     play(env, f"offer: 1 Wheat -> {want} Ore")
     assert "accept" not in env.infos["player_1"]["suggested_actions"]
-    assert env.infos["player_1"]["action_mask"][0] == 0
+    assert env.mask()[0] == 0
     env.step("accept")
     assert env.infos["player_1"]["illegal"] is True
     play(env, "deny")
@@ -199,7 +199,7 @@ def test_the_menu_mask_is_what_the_stock_can_pay():
 def test_every_discrete_action_means_what_the_mask_says():
     env = start(seed=4)
     play(env, "offer: 1 Wheat -> 1 Wood")
-    mask = env.infos["player_1"]["action_mask"]
+    mask = env.mask()
     for action in range(env.num_actions):
         env.reset(seed=4)
         env.step("offer: 1 Wheat -> 1 Wood")

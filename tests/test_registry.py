@@ -89,7 +89,7 @@ def test_a_distribution_of_a_third_party_adds_an_environment(tmp_path):
     env_id = "third/NoughtsAndCrosses-v0"
     ours = f"from sparring import registry; print(registry.envs.make({env_id!r}).num_actions)"
     gymnasium = (
-        f"import gymnasium; env = gymnasium.make('sparring.envs:{env_id}', opponent='random');"
+        f"import gymnasium; env = gymnasium.make('sparring.envs:{env_id}', opponent='random', view='discrete');"
         "print(len(env.reset(seed=0)[1]['action_mask']))"
     )
     for script in (ours, gymnasium):

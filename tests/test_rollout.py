@@ -159,6 +159,8 @@ def test_an_agent_can_be_asked_from_inside_a_running_loop():
     observation = Observation(KUHN, "player_0", ("",), ("a", "b"))
 
     class Waiting(RandomAgent):
+        waits = True
+
         async def act(self, observation):
             await asyncio.sleep(0)
             return await super().act(observation)

@@ -129,7 +129,6 @@ class SimpleNegotiation(TextGame):
         return {
             "suggested_actions": words + self._traders[seat].suggested,
             "state_key": view,
-            "action_mask": self._mask(words),
         }
 
     @property
@@ -161,9 +160,9 @@ class SimpleNegotiation(TextGame):
             return PLAIN[2:]
         return PLAIN if covers(self._traders[self._seat].stock, self._offer.wants) else PLAIN[1:]
 
-    def _mask(self, words: tuple[str, ...]) -> NDArray[np.int8]:
+    def mask(self) -> NDArray[np.int8]:
         offers = menu_mask(self._traders[self._seat].stock)
-        return np.concatenate([PLAIN_MASKS[words], offers])
+        return np.concatenate([PLAIN_MASKS[self._plain_actions()], offers])
 
     def _view(self, seat: str) -> str:
         trader, turn = self._traders[seat], min(self._played + 1, self.turns)

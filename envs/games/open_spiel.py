@@ -144,6 +144,10 @@ class OpenSpielGame(TextGame):
         position = self._position
         return position.info.copy() if position.kept else position.info
 
+    def mask(self) -> NDArray[np.int8]:
+        mask: NDArray[np.int8] = self._position.menu.mask
+        return mask
+
     def _observation(self, position: Position, turns: tuple[int, int]) -> Observation:
         return Observation(
             env_id=self.env_id,

@@ -195,7 +195,7 @@ class Positions:
             position.mover = SEATS[player]
             position.menu = menu = self.rendering.menu(player, state, legal)
             position.key = key = self.rendering.state_key(player, state)
-            position.info = {"legal_actions": menu.strings, "state_key": key, "action_mask": menu.mask}
+            position.info = {"legal_actions": menu.strings, "state_key": key}
         elif player == CHANCE:
             outcomes = state.chance_outcomes()
             position.mover = ""
