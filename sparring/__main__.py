@@ -26,7 +26,7 @@ import tyro
 
 from sparring import __version__, outline, parsing, person, registry, terminal, training_view, words
 from sparring.interrupts import EXIT_INTERRUPTED, saying_what_is_kept, sigterm_as_ctrl_c, stop_after_update
-from sparring.run_tables import compare_runs, list_runs, show_episode_list
+from sparring.run_tables import compare_runs, list_runs, show_episode_list, what_is_kept
 from sparring.scoreboard.marker import StoreVersionError
 from sparring.scoreboard.records import DamagedStore
 from sparring.scoreboard.runs import metrics_of
@@ -150,9 +150,12 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
             terminal.complain(f"stopped: {error}; {again}")
             return EXIT_USAGE
         if not finished:
-            terminal.complain(f"stopped and saved; {again}")
+            terminal.complain(f"stopped and saved ({what_is_kept(run)}); {again}")
             return EXIT_INTERRUPTED
-        terminal.say(f"done: {run}\nNext: sparring report {shlex.quote(str(run))} -o report.html", quiet=json)
+        terminal.say(
+            f"done: {run}\nkept: {what_is_kept(run)}\nNext: sparring report {shlex.quote(str(run))} -o report.html",
+            quiet=json,
+        )
         return 0
 
     start.__annotations__["config"] = Annotated[config_type, tyro.conf.OmitArgPrefixes]

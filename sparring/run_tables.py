@@ -64,6 +64,12 @@ def _cells(summary: RunSummary) -> tuple[str, ...]:
     return summary.model, run_folders.games_in_short(summary), updates, *measured, in_bytes(summary.size)
 
 
+def what_is_kept(run: Path) -> str:
+    """How many checkpoints a run folder holds, and what all of it takes: "2 checkpoints, 1.1 GB in runs/first"."""
+    count = len(list((run / "checkpoints").glob("update-*")))
+    return f"{count} checkpoint{'' if count == 1 else 's'}, {in_bytes(run_folders.size_of(run))} in {run}"
+
+
 def in_bytes(size: float) -> str:
     """A size for people: 812 B, 3.1 MB."""
     units = ["B", "kB", "MB", "GB", "TB"]

@@ -9,8 +9,8 @@ from typing import Any
 from sparring import registry
 from sparring.specs import parse_spec, typed_options
 
-AS_TRAINED = ("prompt", "decoding", "temperature", "max_new_tokens")
-"""The settings of a run that its weights were trained to play with."""
+LISTS = ("--games", "--probe")
+"""Options whose values are separated by commas."""
 
 
 def env_id(name: str) -> str:
@@ -33,14 +33,9 @@ def env(spec: str) -> tuple[str, dict[str, Any]]:
 
 def agent(spec: str) -> Any:
     """The agent of a spec, or the best checkpoint of a run folder. Raises UnknownName, ValueError."""
-    if (Path(spec) / "config.json").is_file():
-        return agent_of_run(Path(spec))
-    if ("/" in spec and ":" not in spec) or Path(spec).is_dir():
-        raise ValueError(f"{spec!r} is neither an agent nor a run folder: it has no config.json")
-    player = registry.make_agent(spec)
-    if parse_spec(spec).options:
-        player.name = spec
-    return player
+    from sparring.agents import named
+
+    return named.make(spec)
 
 
 def agents(specs: str) -> list[Any]:
@@ -48,15 +43,6 @@ def agents(specs: str) -> list[Any]:
     names = [name.strip() for name in specs.split(",")]
     made = {name: agent(name) for name in dict.fromkeys(names)}
     return [made[name] for name in names]
-
-
-def agent_of_run(run: Path) -> Any:
-    """The best checkpoint of a run, playing as it was trained: prompt, decoding, temperature, longest answer."""
-    from sparring.agents.language_model import build
-
-    settings = settings_of(run)
-    as_trained: dict[str, Any] = {name: settings[name] for name in AS_TRAINED if name in settings}
-    return build(str(best_of(run)), name=str(run), **as_trained)
 
 
 def measured(what: str, spec: str | None) -> tuple[Any, str, dict[str, Any]]:
@@ -71,7 +57,7 @@ def measured(what: str, spec: str | None) -> tuple[Any, str, dict[str, Any]]:
     games = settings.get("games") or [env_id("KuhnPoker")]
     game, options = env(spec or games[0])
     illegal = settings.get("illegal", "forfeit") if game in games else "forfeit"
-    return agent_of_run(run), game, ({} if illegal == "forfeit" else {"illegal": illegal}) | options
+    return agent(what), game, ({} if illegal == "forfeit" else {"illegal": illegal}) | options
 
 
 def settings_of(run: Path) -> dict[str, Any]:
@@ -98,13 +84,14 @@ def require_resumable(config: Any, run: Path, steps: int | None) -> None:
 
 
 def split_lists(argv: list[str]) -> list[str]:
-    """`--games A,B` and `--games=A,B` as `--games A B`."""
+    """`--games A,B` and `--games=A,B` as `--games A B`; so also the agents of `--probe`."""
     words: list[str] = []
     for before, word in zip(["", *argv], argv, strict=False):
-        if word.startswith("--games="):
-            words += ["--games", *word.removeprefix("--games=").split(",")]
+        option, equals, value = word.partition("=")
+        if equals and option in LISTS:
+            words += [option, *value.split(",")]
         else:
-            words += word.split(",") if before == "--games" else [word]
+            words += word.split(",") if before in LISTS else [word]
     return words
 
 
@@ -119,15 +106,3 @@ def unknown_episode(episode: str, known: list[str]) -> str:
 def store_of(run: Path) -> Path:
     """The store of a run folder, or the store itself."""
     return run / "episodes" if (run / "episodes").is_dir() else run
-
-
-def best_of(run: Path) -> Path:
-    """The best checkpoint of a run. Raises ValueError before the first, and where it is damaged."""
-    from sparring.trainers.whole_files import SUMS, require_sealed
-
-    best = run / "checkpoints" / "best"
-    if not best.is_dir():
-        raise ValueError(f"{run} has no checkpoint yet ({best} is missing)")
-    if (best / SUMS).is_file():
-        require_sealed(best)
-    return best

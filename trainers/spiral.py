@@ -38,7 +38,7 @@ from sparring.trainers.evaluation import Evaluator, against_uniform, episode_met
 from sparring.trainers.league import League, frozen_seat
 from sparring.trainers.learner import Learner
 from sparring.trainers.made_with import made_with
-from sparring.trainers.run_folder import RunError, RunFolder
+from sparring.trainers.run_folder import KEPT, RunError, RunFolder
 from sparring.trainers.schedule import Schedule
 from sparring.trainers.settings import restore
 from sparring.trainers.spiral_config import Config, learner_config, require_usable
@@ -160,6 +160,9 @@ class Spiral:
                 self.save(store)
         self._report(self.finish(store), on_update)
         self.save(store)
+        if self.config.keep_checkpoints is None:
+            self.folder.keep_last(1)
+            self.league.prune(1)
         return True
 
     def update(self, store: Store) -> Metrics:
@@ -286,8 +289,9 @@ class Spiral:
         }
         if not self.evaluator.games:  # no exact figure can say which weights were the best: then the last ones are
             self._save_best()
-        if self.folder.save_checkpoint(self.done, self.model.weights(), state):
-            self.league.prune()
+        keep = self.config.keep_checkpoints or KEPT
+        if self.folder.save_checkpoint(self.done, self.model.weights(), state, keep):
+            self.league.prune(keep)
 
     def _load(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
         try:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 RANGES = {
     ">= 1": (
         *("steps", "games_per_update", "league_every", "league_size", "checkpoint_every", "epochs", "max_new_tokens"),
+        "keep_checkpoints",
     ),
     ">= 0": (
         *(
@@ -88,6 +89,9 @@ class Config:
     """Updates between such games in environments that cannot be solved exactly; 0: only first and last."""
     checkpoint_every: int = 20
     """Updates between checkpoints."""
+    keep_checkpoints: int | None = None
+    """How many of the last checkpoints stay on disk; where one is damaged, the one before it takes over. None: two while
+    the run is under way, and the last one alone when it has ended."""
     device: str = "auto"
     """auto (CUDA if present), cpu, cuda, cuda:1, ..."""
 
