@@ -14,13 +14,9 @@ def make(spec: str, **extra: Any) -> Any:
     """The agent of a spec or a run folder; `extra` goes to the builder of a spec. Raises UnknownName, ValueError."""
     folder = Path(spec)
     if is_run(folder):
-        from sparring.agents.language_model import build
-
-        return build(spec, name=spec)
+        return registry.agents.make("model", argument=spec)
     if (folder / "config.json").is_file():
-        raise ValueError(
-            f"{spec!r} is no run folder: its config.json names no method; a model's folder is model:{spec}"
-        )
+        raise ValueError(f"{spec!r} is a model's folder, not a run's: write model:{spec}")
     if ("/" in spec and ":" not in spec) or folder.is_dir():
         raise ValueError(f"{spec!r} is neither an agent nor a run folder: it has no config.json")
     player = registry.make_agent(spec, **extra)

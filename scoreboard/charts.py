@@ -25,6 +25,8 @@ class Series:
     dashed: bool = False
     run: int = 0
     """Which run's line it is: lines of a run are shown and hidden together."""
+    intervals: Sequence[tuple[float, float, float]] = ()
+    """(x, low, high) of points that are uncertain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Line:
     end: tuple[float, float]
     last: str
     run: int
+    whiskers: str
+    """The path of the intervals; "" without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ def line_chart(
         return None
     marks = {name: value for name, value in (references or {}).items() if math.isfinite(value)}
     xs = [x for one in drawn for x, _ in one.points]
-    low, high = _span([y for one in drawn for _, y in one.points], list(marks.values()), zero_based, most)
+    ends = [end for one in drawn for _, *pair in one.intervals for end in pair]
+    low, high = _span([*(y for one in drawn for _, y in one.points), *ends], list(marks.values()), zero_based, most)
     x_scale = _Scale(min(xs), max(xs), frame.left, frame.width - frame.right)
     y_scale = _Scale(low, high, frame.height - frame.bottom, frame.top)
     lines = tuple(_line(one, x_scale, y_scale) for one in drawn)
@@ -210,7 +215,9 @@ def _span(ys: Sequence[float], marks: Sequence[float], zero_based: bool, most: f
 def _line(series: Series, x_scale: _Scale, y_scale: _Scale) -> Line:
     pixels = [(x_scale(x), y_scale(y)) for x, y in series.points]
     path = "M" + "L".join(f"{x:g},{y:g}" for x, y in pixels)
-    return Line(series.label, path, series.color, series.dashed, pixels[-1], number(series.points[-1][1]), series.run)
+    whiskers = "".join(f"M{x_scale(x):g},{y_scale(low):g}V{y_scale(high):g}" for x, low, high in series.intervals)
+    last = number(series.points[-1][1])
+    return Line(series.label, path, series.color, series.dashed, pixels[-1], last, series.run, whiskers)
 
 
 def _references(marks: Mapping[str, float], y_scale: _Scale) -> tuple[Reference, ...]:

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from sparring.scoreboard.charts import PHONE, fixed, number
 from sparring.scoreboard.names import env_words, is_won_or_lost, unit_of
 from sparring.scoreboard.output import require_output, write_whole
-from sparring.scoreboard.report_curves import learning_curves, main_curves, other_curves
+from sparring.scoreboard.report_curves import learning_curves, main_curves, other_curves, probe_curves
 from sparring.scoreboard.report_header import comparison, facts, headlines
 from sparring.scoreboard.report_policies import policy_tables
 from sparring.scoreboard.report_replays import replays
@@ -81,6 +81,8 @@ def render(runs: Sequence[RunData]) -> str:
         comparison=comparison(runs),
         learning=learning_curves(runs),
         learning_on_phones=learning_curves(runs, PHONE),
+        probes=probe_curves(runs),
+        probes_on_phones=probe_curves(runs, PHONE),
         curves=main_curves(runs),
         other_curves=other_curves(runs),
         standings=[(run, _most_played(run.standings)) for run in runs],

@@ -188,6 +188,7 @@ def plain(summary: RunSummary) -> Mapping[str, Any]:
         "best": figure and figure.best[1],
         "best_update": figure and figure.best[0],
         "last": figure and figure.last,
+        "interval": figure and figure.interval,
         "bytes": summary.size,
         "damage": summary.damage,
     }

@@ -49,7 +49,9 @@ def _show_runs(found: Sequence[RunSummary]) -> None:
         table.add_row(escape(str(summary.path)), summary.state, *map(escape, _cells(summary)))
     terminal.out.print(table)
     if any(summary.figure for summary in found):
-        terminal.say("best and last: NashConv (0 is an equilibrium); with a sign: reward against uniform play")
+        met = dict.fromkeys(summary.figure.opponent for summary in found if summary.figure and summary.figure.opponent)
+        signed = f"; with a sign: reward against {', '.join(met)}" if met else ""
+        terminal.say(f"best and last: NashConv (0 is an equilibrium){signed}")
     for summary in found:
         if summary.damage:
             terminal.complain(f"{summary.path}: {summary.damage}")
@@ -81,7 +83,7 @@ def in_bytes(size: float) -> str:
 def compare_runs(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = False) -> None:
     """Show what differs between runs: settings, and figures with the difference to the first run.
 
-    A difference is paired: over the updates, or the deals against uniform play, that both runs have.
+    A difference is paired: over the updates, or the deals against the same agent, that both runs have.
 
     Args:
         runs: Two or more run folders.

@@ -17,6 +17,7 @@ RANGES = {
     ">= 1": (
         *("steps", "games_per_update", "league_every", "league_size", "checkpoint_every", "epochs", "max_new_tokens"),
         "keep_checkpoints",
+        "probe_games",
     ),
     ">= 0": (
         *(
@@ -85,13 +86,18 @@ class Config:
     """Updates between exact evaluations (NashConv) on the games that can be solved; 0: only first and last."""
     evaluation_games: int = 200
     """Games per environment against uniform play, before the first and after the last update."""
+    probe: tuple[str, ...] = ()
+    """Agents that the present weights play on the way, a figure of progress for every game, e.g. random,minimax or
+    runs/first. None named: random, in the games that cannot be solved exactly."""
     probe_every: int = 10
-    """Updates between such games in environments that cannot be solved exactly; 0: only first and last."""
+    """Updates between such games, which are also played at both ends of the run; 0: never."""
+    probe_games: int = 100
+    """Games against each of these agents, always on the same deals, each deal from every seat."""
     checkpoint_every: int = 20
     """Updates between checkpoints."""
     keep_checkpoints: int | None = None
-    """How many of the last checkpoints stay on disk; where one is damaged, the one before it takes over. None: two while
-    the run is under way, and the last one alone when it has ended."""
+    """Newest checkpoints that stay on disk; where one is damaged, the one before it takes over. None: 2 while the run
+    is under way, 1 when it has ended."""
     device: str = "auto"
     """auto (CUDA if present), cpu, cuda, cuda:1, ..."""
 
