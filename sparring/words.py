@@ -50,8 +50,10 @@ def measured(what: str, spec: str | None) -> tuple[Any, str, dict[str, Any]]:
 
     A run plays as it was trained, and in its own games by its illegal rule.
     """
+    from sparring.agents.models.trained import is_run
+
     run = Path(what)
-    if not (run / "config.json").is_file():
+    if not is_run(run):
         return agent(what), *env(spec or "KuhnPoker")
     settings = settings_of(run)
     games = settings.get("games") or [env_id("KuhnPoker")]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sparring import registry
+from sparring.agents.models.trained import is_run, settings_as_trained
 from sparring.agents.prompts import template
 from sparring.trainers.settings import require_ranges, require_types
 
@@ -121,6 +123,7 @@ def require_usable(config: Config) -> None:
     Every environment is made once: it may need an engine that is not installed.
     """
     template(config.prompt)
+    _require_same_way_of_playing(config)
     require_device(config.device)
     for game in config.games:
         seats = registry.envs.row(game).seats
@@ -130,6 +133,18 @@ def require_usable(config: Config) -> None:
             registry.envs.make(game, **config.env_kwargs()).close()
         except TypeError as error:
             raise ValueError(f"{game} cannot be made with {config.env_kwargs()}: {error}") from error
+
+
+def _require_same_way_of_playing(config: Config) -> None:
+    """Raises ValueError where a run folder is the model, and its weights were trained to play in another way."""
+    run = Path(config.model)
+    trained = settings_as_trained(run) if is_run(run) else {}
+    for name in ("prompt", "decoding"):
+        if name in trained and trained[name] != getattr(config, name):
+            raise ValueError(
+                f"{name}: the model {run} was trained with {name} {trained[name]!r}, got {getattr(config, name)!r}; "
+                f"add --{name} {trained[name]}, or name its weights alone: --model {run / 'checkpoints' / 'best'}"
+            )
 
 
 def require_device(device: str) -> None:

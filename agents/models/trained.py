@@ -11,6 +11,9 @@ from sparring.sealing import SUMS, require_sealed
 AS_TRAINED = ("prompt", "decoding", "temperature", "max_new_tokens")
 """The settings of a run that its weights were trained to play with."""
 
+BESIDE = ("metrics.jsonl", ".lock", "episodes", "checkpoints")
+"""What tells a run whose `config.json` is damaged from other folders."""
+
 
 def is_run(folder: Path) -> bool:
     """Whether a folder holds a run; the `config.json` of a model or an adapter names no method."""
@@ -19,7 +22,7 @@ def is_run(folder: Path) -> bool:
     except OSError:
         return False
     except ValueError:
-        return (folder / "checkpoints").is_dir()
+        return any((folder / name).exists() for name in BESIDE)
     return isinstance(written, dict) and "method" in written and "config" in written
 
 
