@@ -40,6 +40,12 @@ COMMANDS = (
     *("envs", "play", "train", "eval", "report", "runs", "compare", "watch", "replay", "verify"),
     *("data", "store", "sandbox", "doctor"),
 )
+EXAMPLES = """Examples:
+  {0} --run runs/first
+  {0} --run runs/kuhn --model smollm2 --steps 60
+  {0} --run runs/poker --games KuhnPoker,LeducPoker
+  {0} --run runs/three --games TicTacToe --probe minimax
+  {0} --run runs/first --resume --steps 200"""
 REFUSED = (ValueError, OSError, ImportError, registry.UnknownName, DamagedStore, StoreVersionError)
 
 app = parsing.Commands()
@@ -122,12 +128,12 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
     config_type = outline.config_of(registry.trainers, outline.find_row(registry.trainers, argv[0]))
 
     def start(config: tyro.conf.OmitArgPrefixes[Any], run: Path, resume: Flag = False, json: Flag = False) -> int:
-        """Train and record everything in a run folder.
+        """Train, and record everything in a run folder: games, figures, checkpoints.
 
         Args:
-            config: The method's settings.
-            run: The run folder; must be new, unless --resume.
-            resume: Go on with the run in that folder, with the settings it was started with (--steps may be raised).
+            config: Settings; each may be left out.
+            run: The run folder, e.g. runs/first; a new one, unless --resume.
+            resume: Go on with the run in that folder and its settings; only --steps may be raised.
             json: Print one JSON line per update instead of a progress bar.
         """
         config = replace(config, games=tuple(words.env_id(game) for game in config.games))
@@ -159,7 +165,8 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         return 0
 
     start.__annotations__["config"] = Annotated[config_type, tyro.conf.OmitArgPrefixes]
-    return int(parsing.run(start, f"sparring train {argv[0]}", words.split_lists(argv[1:])))
+    prog = f"sparring train {argv[0]}"
+    return int(parsing.run(start, prog, words.split_lists(argv[1:]), EXAMPLES.format(prog)))
 
 
 @app.command(name="eval")
