@@ -156,7 +156,7 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
             terminal.complain(f"stopped: {error}; {again}")
             return EXIT_USAGE
         if not finished:
-            terminal.complain(f"stopped and saved ({what_is_kept(run)}); {again}")
+            terminal.complain(f"stopped and saved; {again}")
             return EXIT_INTERRUPTED
         terminal.say(
             f"done: {run}\nkept: {what_is_kept(run)}\nNext: sparring report {shlex.quote(str(run))} -o report.html",

@@ -119,6 +119,24 @@ def test_help_describes_every_option(capsys, command, wide):
         assert not text.startswith(("(default", "(required")), lines[index]
 
 
+def test_help_of_training_shows_what_to_type_and_says_defaults_in_words_at_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["train", "spiral", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    examples = [line.split() for line in shown.splitlines() if line.startswith("  sparring train spiral --run")]
+    typed = {word for words in examples for word in words}
+    assert {"KuhnPoker,LeducPoker", "--resume", "--probe"} <= typed
+    assert {word for word in typed if word.startswith("--")} <= set(
+        re.findall(r"--[a-z-]+", shown.partition("-h, --help")[2])
+    )
+    said = " ".join(re.sub(r"[│|]", " ", shown).split())
+    for words in ("(default: KuhnPoker)", "--games GAME,GAME", "(default: by the model's size)", "then 1)"):
+        assert words in said
+    assert "None" not in said
+    assert "sparring/" not in said
+
+
 def test_train_without_a_method_lists_the_methods(capsys):
     assert main(["train"]) == 2
     assert "spiral" in capsys.readouterr().out
