@@ -49,27 +49,27 @@ class Config:
     seed: int = 0
     """Decides everything: deals, actions, initial weights of nano."""
     estimator: Literal["rae", "reinforce", "group"] = "rae"
-    """Advantage: role-conditioned baseline (SPIRAL), none, or relative to the batch's mean per game and role."""
+    """Baseline: rae (SPIRAL's: a moving average per game and seat), reinforce (none), group (the update's mean)."""
     baseline_decay: float = 0.95
-    """Decay of the role baselines."""
+    """Decay of the moving averages of rae."""
     learning_rate: float | None = None
     """AdamW step size at the first update. None: 5e-4 for models under 10 million parameters, else 3e-5."""
     learning_rate_decay: float = 0.05
-    """What is left of it at the last update; in between it falls geometrically (to 0: linearly)."""
+    """Share of the step size left at the last update; in between it falls geometrically (to 0: linearly)."""
     momentum: float = 0.0
-    """AdamW's first moment. In self-play the gradient turns with the opponent; without momentum it comes closer."""
+    """AdamW's first moment. In self-play the opponent changes, and momentum still follows the old one."""
     magnet: float = 0.5
-    """Weight of KL(policy || uniform) at the first update; 0 switches the regulariser off."""
+    """Weight of the regulariser KL(policy || uniform) at the first update; 0 switches it off."""
     magnet_final: float = 0.1
-    """Its weight at the last update; in between it falls geometrically (to 0: linearly)."""
+    """Weight of the regulariser at the last update; in between it falls geometrically (to 0: linearly)."""
     epochs: int = 1
     """Optimizer steps per update."""
     league_share: float = 0.2
-    """Share of the matches with a frozen past checkpoint in one seat."""
+    """Share of the matches in which a frozen past checkpoint (of the league) plays one seat."""
     league_every: int = 10
     """Updates between snapshots for the league."""
     league_size: int = 4
-    """Snapshots kept."""
+    """Snapshots that the league keeps."""
     illegal: Literal["forfeit", "spiral", "retry", "noop"] = "forfeit"
     """What an illegal action leads to; spiral is the paper's -1.5 / +0.5."""
     decoding: Literal["legal", "free"] = "legal"
