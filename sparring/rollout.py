@@ -20,12 +20,7 @@ from typing import Any, Literal, TypeVar
 from sparring import registry
 from sparring.hosts import EnvPool, Host, Hosts, StepTimeout, close_env
 from sparring.recording import Match, Recording
-from sparring.types import (
-    Agent,
-    Episode,
-    Observation,
-    Reply,
-)
+from sparring.types import Agent, Episode, Observation, Reply
 
 __all__ = [
     "EnvPool",
