@@ -194,7 +194,7 @@ def _renormalised(option: _Option, depth: int, at: dict[tuple[int, ...], float])
 
 def _required_actions(observation: Observation) -> tuple[str, ...]:
     if not observation.legal_actions:
-        raise ValueError(f"{observation.env_id} lists no legal actions here, so there is no law over them")
+        raise ValueError(f"{observation.env_id} lists no legal actions here, so they have no probabilities")
     return observation.legal_actions
 
 

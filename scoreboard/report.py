@@ -18,7 +18,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from sparring.scoreboard.charts import PHONE, fixed, number
+from sparring.scoreboard.charts import PHONE, SHAPES, fixed, number
 from sparring.scoreboard.names import env_words, is_won_or_lost, unit_of
 from sparring.scoreboard.output import require_output, write_whole
 from sparring.scoreboard.report_curves import learning_curves, main_curves, other_curves, probe_curves
@@ -87,6 +87,7 @@ def render(runs: Sequence[RunData]) -> str:
         other_curves=other_curves(runs),
         standings=[(run, _most_played(run.standings)) for run in runs],
         axis=_axis,
+        shapes=SHAPES,
         is_won_or_lost=is_won_or_lost,
         policies=tables,
         most_static_states=MOST_STATIC_STATES,

@@ -24,9 +24,9 @@ def learning_curves(runs: Sequence[RunData], frame: Frame = WIDE) -> list[Chart]
         series = []
         for rank, run in enumerate(runs):
             name = f"{run.label}: " if len(runs) > 1 else ""
-            series.append(Series(f"{name}last iterate", column(run, NASH + env_id), rank, run=rank))
+            series.append(Series(f"{name}policy", column(run, NASH + env_id), rank, run=rank))
             average = column(run, AVERAGE + env_id)
-            series.append(Series(f"{name}league average", average, rank, dashed=True, run=rank))
+            series.append(Series(f"{name}average of all policies", average, rank, dashed=True, run=rank))
         references = {name: value for run in runs for name, value in run.references.get(env_id, {}).items()}
         charts.append(line_chart(f"NashConv in {env_words(env_id)}", series, references, frame, zero_based=True))
     return [chart for chart in charts if chart is not None]

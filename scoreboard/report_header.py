@@ -197,7 +197,7 @@ def _strength_tiles(run: RunData, env_id: str) -> Iterator[tuple[str, str, str]]
     yield "last", number(last[-1][1]), f"update {number(last[-1][0])}"
     if average:
         update, best = min(average, key=lambda point: point[1])
-        yield "best league average", number(best), f"update {number(update)}"
+        yield "best average", number(best), f"update {number(update)}"
 
 
 def _shared_tiles(run: RunData) -> tuple[tuple[str, str, str], ...]:

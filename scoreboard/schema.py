@@ -150,7 +150,8 @@ def text(value: str | None) -> str | None:
 
 def _open(path: Path, parameters: str) -> sqlite3.Connection:
     uri = f"{path.resolve().as_uri()}?{parameters}"
-    db = sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS, isolation_level=None)
+    # In a notebook `play_missing` writes from a thread, while the thread that opened the store waits for it.
+    db = sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         db.execute("SELECT 1 FROM head").fetchone()
     except sqlite3.Error:

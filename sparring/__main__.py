@@ -139,7 +139,7 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         config = replace(config, games=tuple(words.env_id(game) for game in config.games))
         steps = config.steps if any(word.partition("=")[0] == "--steps" for word in argv) else None
         if resume:
-            words.require_resumable(config, run, steps)
+            words.require_resumable(config, run, steps, argv)
         with loading():
             method: Any = registry.trainers.row(argv[0]).build
         training = method.resume(run, steps=steps) if resume else method.start(config, run)

@@ -12,19 +12,15 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any, Literal, TypeVar
 
 from sparring import registry
 from sparring.hosts import EnvPool, Host, Hosts, StepTimeout, close_env
 from sparring.recording import Match, Recording
-from sparring.types import (
-    Agent,
-    Episode,
-    Observation,
-    Reply,
-)
+from sparring.types import Agent, Episode, Observation, Reply
 
 __all__ = [
     "EnvPool",
@@ -128,34 +124,56 @@ def act_now(agent: Agent, observation: Observation) -> Reply:
     """An agent's reply from synchronous code. Agents that never wait are driven without an event loop."""
     coroutine = agent.act(observation)
     try:
-        waiting_for = coroutine.send(None)
+        with _no_running_loop():  # a loop that we are called from stands still, and could answer nothing
+            coroutine.send(None)
     except StopIteration as done:
         reply: Reply = done.value
         return reply
     except RuntimeError as error:
         if "no running event loop" not in str(error):
             raise
-        return run_coroutine(agent.act(observation))
     coroutine.close()
-    if waiting_for is not None and hasattr(waiting_for, "cancel"):
-        waiting_for.cancel()
     return run_coroutine(agent.act(observation))
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
-    """`asyncio.run`, also where an event loop is already running (a notebook): then in a thread of its own."""
-    if not _loop_is_running():
+    """`asyncio.run`, also where an event loop is already running (a notebook): then in a thread of its own.
+
+    Ctrl-C here ends the coroutine in that thread too.
+    """
+    if _running_loop() is None:
         return asyncio.run(coroutine)
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]] = Future()
+
+    async def run() -> T:
+        task = asyncio.ensure_future(coroutine)
+        started.set_result((asyncio.get_running_loop(), task))
+        return await task
+
     with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
+        answer = thread.submit(asyncio.run, run())
+        try:
+            return answer.result()
+        except KeyboardInterrupt:
+            loop, task = started.result()
+            with suppress(RuntimeError):  # it has just ended, and its loop is closed
+                loop.call_soon_threadsafe(task.cancel)
+            raise
 
 
-def _loop_is_running() -> bool:
+@contextmanager
+def _no_running_loop() -> Iterator[None]:
+    """What asks for the running event loop is told that there is none."""
+    before = _running_loop()
+    asyncio._set_running_loop(None)
     try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+        yield
+    finally:
+        asyncio._set_running_loop(before)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    return asyncio._get_running_loop()
 
 
 async def play_match(match: Match, pool: EnvPool | None = None, hosts: Hosts | None = None) -> Episode:

@@ -72,16 +72,17 @@ def settings_of(run: Path) -> dict[str, Any]:
     return settings
 
 
-def require_resumable(config: Any, run: Path, steps: int | None) -> None:
-    """A resumed run keeps its settings: what is given beside --resume must not say otherwise. Raises ValueError."""
+def require_resumable(config: Any, run: Path, steps: int | None, argv: list[str]) -> None:
+    """A resumed run keeps its settings: what `argv` gives beside --resume must not say otherwise. Raises ValueError."""
     from sparring.trainers.settings import restore
 
     started = restore(type(config), settings_of(run), run)
     if steps is not None and steps < getattr(started, "steps", 0):
         raise ValueError(f"steps can only be raised: {run} was started with {started.steps}, got {steps}")
+    given = {word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")}
     for field in fields(config):
         was, got = getattr(started, field.name), getattr(config, field.name)
-        if field.name != "steps" and got not in (field.default, was):
+        if field.name in given - {"steps"} and got != was:
             raise ValueError(f"{field.name} stays as the run was started, {was!r}, got {got!r}")
 
 

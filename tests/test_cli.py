@@ -335,6 +335,8 @@ def test_a_finished_run_goes_on_where_steps_are_raised(run, capsys, steps):
         (("--steps", "1"), "was started with 2, got 1"),
         (("--seed", "5"), "seed stays as the run was started, 0, got 5"),
         (("--games", "TicTacToe"), "games stays as the run was started"),
+        (("--games-per-update", "512"), "games_per_update stays as the run was started, 16, got 512"),
+        (("--evaluation-games=200",), "evaluation_games stays as the run was started, 2, got 200"),
     ],
 )
 def test_what_a_resumed_run_cannot_change_is_refused_and_nothing_is_touched(refused, run, words, rule):

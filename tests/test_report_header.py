@@ -175,3 +175,7 @@ def test_names_are_those_that_people_know() -> None:
     assert [model_words(name) for name in ("smollm2", "nano", "/models/qwen-2")] == ["SmolLM2-135M", "nano", "qwen-2"]
     assert metric_words(f"reward/{KUHN}/player_0") == "Reward by seat: Kuhn poker, player_0"
     assert [metric_words(key) for key in ("magnet", "their/own")] == ["Pull towards uniform play", "their/own"]
+
+
+def test_games_against_uniform_play_have_a_name_that_a_person_knows() -> None:
+    assert metric_words(f"against_uniform/{KUHN}") == "Reward against uniform play: Kuhn poker"

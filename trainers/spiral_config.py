@@ -67,7 +67,7 @@ class Config:
     learning_rate_decay: float = 0.05
     """Share of the step size that is left at the last update; in between it falls geometrically (to 0: linearly)."""
     momentum: float = 0.0
-    """AdamW's first moment. In self-play the gradient turns with the opponent; without momentum it comes closer."""
+    """AdamW's first moment. In self-play the opponent changes, and momentum still follows the old one."""
     magnet: float = 0.5
     """Pull towards uniform play at the first update: the weight of KL(policy || uniform) in the loss; 0: none."""
     magnet_final: float = 0.1
