@@ -39,24 +39,24 @@ out, err = _console(sys.stdout), _console(sys.stderr, stderr=True)
 def say(text: str, quiet: bool = False) -> None:
     """A line for people."""
     if not quiet:
-        out.print(_printable(text), markup=False, highlight=False, soft_wrap=True)
+        out.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def note(text: str) -> None:
     """A line for people on stderr: what is no part of the output."""
-    err.print(_printable(text), markup=False, highlight=False, soft_wrap=True)
+    err.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def pass_on(stdout: str, stderr: str) -> None:
     """What a program wrote, on the streams it wrote it to; where a person looks, it cannot steer the terminal."""
     for stream, text in ((sys.stdout, stdout), (sys.stderr, stderr)):
-        stream.write(_printable(text) if stream.isatty() else text.encode("utf-8", "replace").decode())
+        stream.write(printable(text) if stream.isatty() else text.encode("utf-8", "replace").decode())
         stream.flush()
 
 
 def complain(text: str) -> None:
     """A line on stderr."""
-    err.print(f"[bold red]sparring:[/] {escape(_printable(text))}", highlight=False, soft_wrap=True)
+    err.print(f"[bold red]sparring:[/] {escape(printable(text))}", highlight=False, soft_wrap=True)
 
 
 def dump(value: Any) -> None:
@@ -255,7 +255,7 @@ def _complain_of(faults: Sequence[str], most: int) -> None:
         complain(f"and {len(faults) - most} more; --json lists all")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Control characters and lone surrogates escaped: what an agent wrote cannot steer the terminal."""
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)
 
