@@ -55,7 +55,7 @@ def list_envs(json: Flag = False) -> None:
     Args:
         json: Print JSON instead of a table.
     """
-    terminal.show_envs(list(registry.envs), json)
+    terminal.show_envs(outline.outline(registry.envs), json)
 
 
 @app.command
@@ -81,6 +81,9 @@ def play(
         store: Also record the episodes in this folder; what it holds already is not played again.
         json: Print JSON instead of a table.
     """
+    words.require_known(env, words.split_agents(agents))
+    if episodes < 1:
+        raise ValueError(f"episodes must be >= 1, got {episodes}")
     from sparring.scoreboard.cross_table import cross_tables
     from sparring.scoreboard.matches import play_matches, round_robin, standing_by_place, standings_by_agent
     from sparring.scoreboard.records import row_of
@@ -88,8 +91,6 @@ def play(
 
     env_id, options = words.env(env)
     players = words.agents(agents)
-    if episodes < 1:
-        raise ValueError(f"episodes must be >= 1, got {episodes}")
     matches = round_robin(env_id, players, episodes, seed, options)
     fresh: list[str] = []
 
@@ -186,10 +187,11 @@ def evaluate(
         store: Keep the suite's episodes here.
         json: Print JSON instead of tables.
     """
-    from sparring.scoreboard.evaluate import evaluate as measure
-
     if games < 0:
         raise ValueError(f"games must be >= 0, got {games}")
+    words.require_known(env or "KuhnPoker", [what])
+    from sparring.scoreboard.evaluate import evaluate as measure
+
     if suite is not None:
         return _evaluate_suite(suite, what, games, seed, store, json)
     agent, env_id, env_kwargs = words.measured(what, env)

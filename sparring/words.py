@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from sparring import registry
+from sparring import outline, registry
 from sparring.specs import parse_spec, typed_options
 
 AS_TRAINED = ("prompt", "decoding", "temperature", "max_new_tokens")
@@ -15,11 +16,26 @@ AS_TRAINED = ("prompt", "decoding", "temperature", "max_new_tokens")
 
 def env_id(name: str) -> str:
     """An environment's id; the `sparring/` in front and the version may be left out."""
-    known = {row.name for row in registry.envs}
+    known = {row.name for row in outline.outline(registry.envs)}
     for candidate in (name, f"sparring/{name}", f"sparring/{name}-v0"):
         if candidate in known:
             return candidate
-    return str(registry.envs.row(name).name)
+    raise registry.UnknownName(registry.unknown(registry.envs.kind, name, known))
+
+
+def require_known(env_spec: str, agent_specs: Sequence[str]) -> None:
+    """Refuse unknown names of environments and agents before anything heavy is loaded. Raises UnknownName, ValueError.
+
+    What may be wrong beside the names is found later, where the things themselves are at hand.
+    """
+    env_id(parse_spec(env_spec).name)
+    for spec in agent_specs:
+        if not _is_a_path(spec):
+            outline.find_row(registry.agents, parse_spec(spec).name)
+
+
+def _is_a_path(spec: str) -> bool:
+    return ("/" in spec and ":" not in spec) or Path(spec).is_dir()
 
 
 def env(spec: str) -> tuple[str, dict[str, Any]]:
@@ -28,14 +44,17 @@ def env(spec: str) -> tuple[str, dict[str, Any]]:
     id = env_id(parsed.name)
     if parsed.argument is not None:
         raise ValueError(f"environment {id} takes options such as `{parsed.name}:option=value`, got {spec!r}")
-    return id, typed_options(f"environment {id}", registry.envs.row(id).build, parsed.options)
+    options = typed_options(f"environment {id}", registry.envs.row(id).build, parsed.options)
+    if options:
+        registry.envs.make(id, **options).close()  # what it refuses is refused once, before anything is played
+    return id, options
 
 
 def agent(spec: str) -> Any:
     """The agent of a spec, or the best checkpoint of a run folder. Raises UnknownName, ValueError."""
     if (Path(spec) / "config.json").is_file():
         return agent_of_run(Path(spec))
-    if ("/" in spec and ":" not in spec) or Path(spec).is_dir():
+    if _is_a_path(spec):
         raise ValueError(f"{spec!r} is neither an agent nor a run folder: it has no config.json")
     player = registry.make_agent(spec)
     if parse_spec(spec).options:
@@ -45,9 +64,14 @@ def agent(spec: str) -> Any:
 
 def agents(specs: str) -> list[Any]:
     """Agents by commas; equal specs share one agent, so that a model is loaded once."""
-    names = [name.strip() for name in specs.split(",")]
+    names = split_agents(specs)
     made = {name: agent(name) for name in dict.fromkeys(names)}
     return [made[name] for name in names]
+
+
+def split_agents(specs: str) -> list[str]:
+    """`random, cfr` as its specs."""
+    return [name.strip() for name in specs.split(",")]
 
 
 def agent_of_run(run: Path) -> Any:
