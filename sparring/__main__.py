@@ -26,6 +26,7 @@ import tyro
 
 from sparring import __version__, outline, parsing, person, registry, terminal, training_view, words
 from sparring.interrupts import EXIT_INTERRUPTED, saying_what_is_kept, sigterm_as_ctrl_c, stop_after_update
+from sparring.notes import say_what_takes_long
 from sparring.run_tables import compare_runs, list_runs, show_episode_list
 from sparring.scoreboard.marker import StoreVersionError
 from sparring.scoreboard.records import DamagedStore
@@ -347,6 +348,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     handle_ctrl_c_as_usual()
+    say_what_takes_long()
     _write_what_cannot_be_encoded_as_escapes()
     try:
         with sigterm_as_ctrl_c():
