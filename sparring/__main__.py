@@ -31,6 +31,7 @@ from sparring.run_tables import compare_runs, list_runs, show_episode_list
 from sparring.scoreboard.marker import StoreVersionError
 from sparring.scoreboard.records import DamagedStore
 from sparring.scoreboard.runs import metrics_of
+from sparring.tables import plural
 from sparring.types import Episode
 from sparring.watch import watch_run
 
@@ -236,7 +237,7 @@ def data(
     if not written:
         terminal.complain(why_no_rows(words.store_of(run), kind))
         return EXIT_FAILED
-    terminal.say(f"wrote {written} rows to {output}")
+    terminal.say(f"wrote {written} {plural(written, 'row')} to {output}")
     return 0
 
 
@@ -280,7 +281,7 @@ def replay(
 
     Args:
         run: A run folder, or a store.
-        episode: The episode's id, e.g. update-3/17. None: the list.
+        episode: The episode's id, e.g. update-3/17, or its number in the list. None: the list.
         agent: List only what this agent played; smollm2 stands for "smollm2 (update 60)" too.
         lost: List only what that agent (without --agent: a model) lost to somebody else.
         illegal: List only episodes with an illegal action.
@@ -294,10 +295,12 @@ def replay(
         raise ValueError(f"last must be >= 1, got {last}")
     with Store(words.store_of(run)) as store:
         if episode is None:
-            show_episode_list(select_episodes(store.rows(), agent, lost, illegal), last, json)
+            rows = list(store.rows())
+            numbers = {row.id: number for number, row in enumerate(rows, start=1)}
+            show_episode_list(select_episodes(rows, agent, lost, illegal), numbers, last, json)
             return
         if episode not in store:
-            raise registry.UnknownName(words.unknown_episode(episode, [row.id for row in store.rows()]))
+            episode = words.numbered_episode(episode, [row.id for row in store.rows()])
         terminal.show_episode(store.get(episode), json)
 
 

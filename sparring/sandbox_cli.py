@@ -25,6 +25,7 @@ from sparring.sandbox.attacks import probes
 from sparring.sandbox.selftest import Row
 from sparring.sandbox.selftest import selftest as attack
 from sparring.scoreboard.output import require_output, write_whole
+from sparring.tables import table_of
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)([kKmMgG])i?[bB]")
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
@@ -249,7 +250,7 @@ def _count(advance: Callable[..., None], row: Row) -> None:
 
 def _by_family(rows: dict[str, list[Row]]) -> Table:
     """Held of all, per family and backend."""
-    table = Table("probes", *rows)
+    table = table_of("probes", *rows)
     counts = {name: Counter((row.probe.family, row.verdict) for row in found) for name, found in rows.items()}
     families = dict.fromkeys(row.probe.family for found in rows.values() for row in found)
     for family in families:

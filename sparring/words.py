@@ -132,6 +132,13 @@ def split_lists(argv: list[str]) -> list[str]:
     return words
 
 
+def numbered_episode(episode: str, known: list[str]) -> str:
+    """The id of the episode of that number, counted from 1. Raises UnknownName for what is no such number."""
+    if episode.isdecimal() and 1 <= int(episode) <= len(known):
+        return known[int(episode) - 1]
+    raise registry.UnknownName(unknown_episode(episode, known))
+
+
 def unknown_episode(episode: str, known: list[str]) -> str:
     """The nearest ids; the first and the last where none is near, since a run holds many thousands."""
     message = registry.unknown("episode", episode, known)
