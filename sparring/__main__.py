@@ -391,6 +391,10 @@ def _command(argv: list[str]) -> int:
     if argv in (["--version"], ["version"]):
         terminal.say(f"sparring {__version__}")
         return 0
+    if argv[:1] in (["--completion"], ["--tyro-print-completion"]):
+        if len(argv) != 2 or argv[1] not in terminal.SHELLS:
+            raise ValueError(f"--completion takes a shell, {', '.join(terminal.SHELLS)}, got {' '.join(argv[1:])!r}")
+        argv = ["--tyro-print-completion", argv[1]]
     if argv[:1] == ["train"]:
         return train(argv[1:])
     if argv[:1] in (["sandbox"], ["store"]):

@@ -26,6 +26,12 @@ DESCRIPTION = (
     "LLM agents that learn by playing. Train with `sparring train METHOD --help` (spiral); a first run: "
     "`sparring train spiral --model nano --games KuhnPoker --steps 200 --run runs/first`."
 )
+SHELLS = ("bash", "zsh", "fish")
+OPTIONS = """
+options:
+  --help              Show this, or after a command what the command takes.
+  --version           Show the version.
+  --completion SHELL  Print a script that lets bash, zsh or fish complete commands and options."""
 WIDE = 500
 """Columns where nobody looks: what another program reads is not wrapped."""
 
@@ -101,9 +107,7 @@ def show_commands(helps: Mapping[str, str]) -> None:
     for name, text in helps.items():
         table.add_row(f"  {name}", escape(text.strip().partition("\n")[0]))
     out.print(table)
-    say(
-        "\noptions:\n  --help     Show this, or after a command what the command takes.\n  --version  Show the version."
-    )
+    say(OPTIONS)
 
 
 def show_envs(rows: Sequence[registry.Row], json: bool) -> None:
