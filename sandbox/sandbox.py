@@ -208,15 +208,16 @@ class Sandbox:
         if not keep:
             self._kill(worker)
 
-    def _kill(self, worker: Worker) -> None:
+    def _kill(self, worker: Worker | None) -> None:
         with self._lock:
             self._alive -= 1
-        worker.kill()
+        if worker is not None:
+            worker.kill()
 
-    def _give_back(self, worker: Worker, alive: bool) -> None:
-        """A session has ended."""
+    def _give_back(self, worker: Worker | None, alive: bool) -> None:
+        """A session has ended. worker: None where it went with the session, which was dropped."""
         try:
-            if alive:
+            if worker is not None and alive:
                 self._keep(worker)
             else:
                 self._kill(worker)
