@@ -308,7 +308,8 @@ def replay(
 def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
     """Play every recorded episode again and compare every observation and reward.
 
-    Exit code 1 if one differs, or if none had come to its end: what a fault broke off is checked only up to the fault.
+    Exit code 1 if one differs, or if none had come to its end: what a fault broke off is checked only up to the fault;
+    also if a run's config.json is damaged.
 
     Args:
         run: A run folder, or a store.
@@ -320,7 +321,10 @@ def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
     with Store(words.store_of(run)) as store, terminal.progress("verifying", store.count, quiet=json) as advance:
         result = check(store, lambda done, total: advance(to=done))
     terminal.show_verification(result, json)
-    return 0 if result.ok else EXIT_FAILED
+    damage = words.damage_of_settings(run)
+    if damage:
+        terminal.complain(damage)
+    return 0 if result.ok and not damage else EXIT_FAILED
 
 
 @app.command

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sparring import outline, registry
+from sparring.scoreboard.run_settings import require_settings
+from sparring.scoreboard.runs import read_settings
 from sparring.specs import parse_spec, typed_options
 
 AS_TRAINED = ("prompt", "decoding", "temperature", "max_new_tokens")
@@ -102,10 +104,17 @@ def settings_of(run: Path) -> dict[str, Any]:
     """The settings a run was started with. Raises RunError where the folder is no run of ours."""
     from sparring.trainers.run_folder import RunFolder
 
-    settings = RunFolder(run).read_config()["config"]
-    if not isinstance(settings, dict):
-        raise ValueError(f"{run / 'config.json'} is damaged: its settings are no JSON object")
-    return settings
+    return require_settings(run / "config.json", RunFolder(run).read_config()["config"])
+
+
+def damage_of_settings(run: Path) -> str:
+    """What is wrong with a run's `config.json`; nothing for a store, which has none."""
+    try:
+        if (run / "config.json").is_file():
+            read_settings(run)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def require_resumable(config: Any, run: Path, steps: int | None) -> None:
