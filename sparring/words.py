@@ -102,9 +102,16 @@ def measured(what: str, spec: str | None) -> tuple[Any, str, dict[str, Any]]:
 
 def settings_of(run: Path) -> dict[str, Any]:
     """The settings a run was started with. Raises RunError where the folder is no run of ours."""
+    return require_settings(run / "config.json", _settings_as_written(run))
+
+
+def _settings_as_written(run: Path) -> dict[str, Any]:
     from sparring.trainers.run_folder import RunFolder
 
-    return require_settings(run / "config.json", RunFolder(run).read_config()["config"])
+    settings = RunFolder(run).read_config()["config"]
+    if not isinstance(settings, dict):
+        raise ValueError(f"{run / 'config.json'} is damaged: its settings are no JSON object")
+    return settings
 
 
 def damage_of_settings(run: Path) -> str:
@@ -121,7 +128,7 @@ def require_resumable(config: Any, run: Path, steps: int | None) -> None:
     """A resumed run keeps its settings: what is given beside --resume must not say otherwise. Raises ValueError."""
     from sparring.trainers.settings import restore
 
-    started = restore(type(config), settings_of(run), run)
+    started = restore(type(config), _settings_as_written(run), run)
     if steps is not None and steps < getattr(started, "steps", 0):
         raise ValueError(f"steps can only be raised: {run} was started with {started.steps}, got {steps}")
     for field in fields(config):
