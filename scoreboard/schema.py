@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 import zlib
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ def create(path: Path) -> None:
     try:
         _create(path)
     except sqlite3.Error as error:
-        raise OSError(f"{path} cannot be made: {error}") from error
+        raise OSError(f"{path} cannot be made: {link_to_nothing(path) or error}") from error
 
 
 def _create(path: Path) -> None:
@@ -158,3 +159,11 @@ def _open(path: Path, parameters: str) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def link_to_nothing(path: Path) -> str:
+    """What SQLite does not say: a file that it wants to make beside the index is there, as a link to nothing."""
+    for beside in (path.with_name(f"{path.name}-shm"), path.with_name(f"{path.name}-wal")):
+        if beside.is_symlink() and not beside.exists():
+            return f"{beside.name} beside it is a link to {os.readlink(beside)}, where nothing is; remove the link"
+    return ""

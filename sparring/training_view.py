@@ -24,6 +24,7 @@ from sparring.scoreboard.progress import (
     shown_interval,
     sparkline,
 )
+from sparring.tables import plural
 
 Metrics = Mapping[str, Any]
 STAYING = 20
@@ -67,7 +68,8 @@ class TrainingView:
         lines = [_progress_line(self.done, self.steps, self.gone(), self.left(), width, ascii_only)]
         lines += [_figure_line(figure, width, ASCII_BARS if ascii_only else BARS) for figure in found[:MOST_FIGURES]]
         if len(found) > MOST_FIGURES:
-            lines.append(_fitting([f"and {len(found) - MOST_FIGURES} figures more"], width))
+            more = len(found) - MOST_FIGURES
+            lines.append(_fitting([f"and {more} {plural(more, 'figure')} more"], width))
         if self.rows:
             lines.append(_fitting(_playing(self.rows), width))
         return [line for line in lines if line]
@@ -154,7 +156,7 @@ def _playing(rows: Sequence[Metrics]) -> list[str]:
     parts.append(f"illegal {100 * last['illegal_share']:.1f} %" if last.get("turns", 1) else "no turns")
     parts.append(f"{last['tokens_per_second']:.0f} tok/s")
     if last.get("faults"):
-        parts.append(f"{last['faults']} episodes broke off")
+        parts.append(f"{last['faults']} {plural(last['faults'], 'episode')} broke off")
     return parts
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from sparring import registry
+from sparring import outline, registry
+from sparring.scoreboard.run_settings import require_settings
+from sparring.scoreboard.runs import read_settings
 from sparring.specs import parse_spec, typed_options
 
 LISTS = ("--games", "--probe")
@@ -15,11 +18,26 @@ LISTS = ("--games", "--probe")
 
 def env_id(name: str) -> str:
     """An environment's id; the `sparring/` in front and the version may be left out."""
-    known = {row.name for row in registry.envs}
+    known = {row.name for row in outline.outline(registry.envs)}
     for candidate in (name, f"sparring/{name}", f"sparring/{name}-v0"):
         if candidate in known:
             return candidate
-    return str(registry.envs.row(name).name)
+    raise registry.UnknownName(registry.unknown(registry.envs.kind, name, known))
+
+
+def require_known(env_spec: str, agent_specs: Sequence[str]) -> None:
+    """Refuse unknown names of environments and agents before anything heavy is loaded. Raises UnknownName, ValueError.
+
+    What may be wrong beside the names is found later, where the things themselves are at hand.
+    """
+    env_id(parse_spec(env_spec).name)
+    for spec in agent_specs:
+        if not _is_a_path(spec):
+            outline.find_row(registry.agents, parse_spec(spec).name)
+
+
+def _is_a_path(spec: str) -> bool:
+    return ("/" in spec and ":" not in spec) or Path(spec).is_dir()
 
 
 def env(spec: str) -> tuple[str, dict[str, Any]]:
@@ -28,7 +46,10 @@ def env(spec: str) -> tuple[str, dict[str, Any]]:
     id = env_id(parsed.name)
     if parsed.argument is not None:
         raise ValueError(f"environment {id} takes options such as `{parsed.name}:option=value`, got {spec!r}")
-    return id, typed_options(f"environment {id}", registry.envs.row(id).build, parsed.options)
+    options = typed_options(f"environment {id}", registry.envs.row(id).build, parsed.options)
+    if options:
+        registry.envs.make(id, **options).close()  # what it refuses is refused once, before anything is played
+    return id, options
 
 
 def agent(spec: str) -> Any:
@@ -40,9 +61,14 @@ def agent(spec: str) -> Any:
 
 def agents(specs: str) -> list[Any]:
     """Agents by commas; equal specs share one agent, so that a model is loaded once."""
-    names = [name.strip() for name in specs.split(",")]
+    names = split_agents(specs)
     made = {name: agent(name) for name in dict.fromkeys(names)}
     return [made[name] for name in names]
+
+
+def split_agents(specs: str) -> list[str]:
+    """`random, cfr` as its specs."""
+    return [name.strip() for name in specs.split(",")]
 
 
 def measured(what: str, spec: str | None) -> tuple[Any, str, dict[str, Any]]:
@@ -64,6 +90,10 @@ def measured(what: str, spec: str | None) -> tuple[Any, str, dict[str, Any]]:
 
 def settings_of(run: Path) -> dict[str, Any]:
     """The settings a run was started with. Raises RunError where the folder is no run of ours."""
+    return require_settings(run / "config.json", _settings_as_written(run))
+
+
+def _settings_as_written(run: Path) -> dict[str, Any]:
     from sparring.trainers.run_folder import RunFolder
 
     settings = RunFolder(run).read_config()["config"]
@@ -72,11 +102,21 @@ def settings_of(run: Path) -> dict[str, Any]:
     return settings
 
 
+def damage_of_settings(run: Path) -> str:
+    """What is wrong with a run's `config.json`; nothing for a store, which has none."""
+    try:
+        if (run / "config.json").is_file():
+            read_settings(run)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def require_resumable(config: Any, run: Path, steps: int | None, argv: list[str]) -> None:
     """A resumed run keeps its settings: what `argv` gives beside --resume must not say otherwise. Raises ValueError."""
     from sparring.trainers.settings import restore
 
-    started = restore(type(config), settings_of(run), run)
+    started = restore(type(config), _settings_as_written(run), run)
     if steps is not None and steps < getattr(started, "steps", 0):
         raise ValueError(f"steps can only be raised: {run} was started with {started.steps}, got {steps}")
     given = {word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")}
@@ -96,6 +136,13 @@ def split_lists(argv: list[str]) -> list[str]:
         else:
             words += word.split(",") if before in LISTS else [word]
     return words
+
+
+def numbered_episode(episode: str, known: list[str]) -> str:
+    """The id of the episode of that number, counted from 1. Raises UnknownName for what is no such number."""
+    if episode.isdecimal() and 1 <= int(episode) <= len(known):
+        return known[int(episode) - 1]
+    raise registry.UnknownName(unknown_episode(episode, known))
 
 
 def unknown_episode(episode: str, known: list[str]) -> str:

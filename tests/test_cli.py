@@ -651,3 +651,43 @@ def test_a_full_disk_stops_training_and_what_is_recorded_stays_readable(tmp_path
 
 def test_a_folder_that_cannot_be_written_is_named(refused):
     assert "/proc/run" in refused("train", "spiral", "--run", "/proc/run", *TINY)
+
+
+def config_of(settings):
+    return json.dumps({"format": 2, "method": "spiral", "config": settings})
+
+
+DAMAGED_CONFIGS = [
+    ("{", "is damaged"),
+    ("[]", "is damaged"),
+    (config_of([]), "is damaged: its settings are no JSON object"),
+    (config_of({"games": 3}), "is damaged: games must be a list of names, got 3"),
+    (config_of({"steps": "x"}), "is damaged: steps must be a whole number, got 'x'"),
+]
+READERS = ["report RUN -o r.html", "eval RUN --games 2", "watch RUN", "play KuhnPoker --agents RUN,random"]
+
+
+@pytest.mark.parametrize(("config", "said"), DAMAGED_CONFIGS)
+def test_a_damaged_config_is_named_by_every_command_that_reads_it(refused, run, tmp_path, monkeypatch, config, said):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run, "mine")
+    Path("mine/config.json").write_text(config)
+    for words in READERS:
+        assert f"mine/config.json {said}" in refused(*words.replace("RUN", "mine").split())
+    assert not Path("r.html").exists()
+
+
+@pytest.mark.parametrize(("config", "said"), DAMAGED_CONFIGS)
+def test_verify_checks_the_episodes_and_names_a_damaged_config(run, tmp_path, capsys, config, said):
+    shutil.copytree(run, tmp_path / "mine")
+    (tmp_path / "mine" / "config.json").write_text(config)
+    assert main(["verify", str(tmp_path / "mine")]) == 1
+    printed = capsys.readouterr()
+    assert "all as recorded" in printed.out
+    assert f"mine/config.json {said}" in printed.err
+
+
+def test_a_damaged_list_of_policies_is_named(refused, run, tmp_path):
+    shutil.copytree(run, tmp_path / "mine")
+    (tmp_path / "mine" / "policies.json").write_text("{")
+    assert "mine/policies.json is damaged" in refused("report", tmp_path / "mine", "-o", tmp_path / "r.html")
