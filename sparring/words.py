@@ -55,7 +55,10 @@ def env(spec: str) -> tuple[str, dict[str, Any]]:
 def agent(spec: str) -> Any:
     """The agent of a spec, or the best checkpoint of a run folder. Raises UnknownName, ValueError."""
     from sparring.agents import named
+    from sparring.agents.models.trained import is_run
 
+    if is_run(Path(spec)):
+        settings_of(Path(spec))  # a damaged one is named before a model is loaded
     return named.make(spec)
 
 

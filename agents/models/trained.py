@@ -22,8 +22,10 @@ def is_run(folder: Path) -> bool:
     except OSError:
         return False
     except ValueError:
-        return any((folder / name).exists() for name in BESIDE)
-    return isinstance(written, dict) and "method" in written and "config" in written
+        written = None
+    if isinstance(written, dict):
+        return "method" in written and "config" in written
+    return any((folder / name).exists() for name in BESIDE)
 
 
 def run_around(folder: Path) -> Path | None:
