@@ -14,7 +14,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypedDict, Unpack
+from pathlib import Path
+from typing import Literal, TypedDict, Unpack, cast
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from sparring import registry
 from sparring.agents.models import LanguageModel, check_sampling, policy_of, policy_that_wrote
 from sparring.agents.models.batching import Batched
 from sparring.agents.models.openai import OpenAIModel
+from sparring.agents.models.trained import is_run, settings_as_trained
 from sparring.agents.prompts import Template, template
 from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, Segment
 
@@ -205,7 +207,7 @@ def _renormalised(option: _Option, depth: int, at: dict[tuple[int, ...], float])
 
 def _required_actions(observation: Observation) -> tuple[str, ...]:
     if not observation.legal_actions:
-        raise ValueError(f"{observation.env_id} lists no legal actions here, so there is no law over them")
+        raise ValueError(f"{observation.env_id} lists no legal actions here, so they have no probabilities")
     return observation.legal_actions
 
 
@@ -228,11 +230,16 @@ class PlayerOptions(TypedDict, total=False):
 
 
 def build(model: str, name: str | None = None, **options: Unpack[PlayerOptions]) -> WritingAgent:
-    """A frozen player from a model's name, path or hub id, for matches and evaluation."""
+    """A frozen player from a model's name, path or hub id, for matches and evaluation.
+
+    Of a run folder its best checkpoint, which plays as it was trained where `options` do not say otherwise.
+    """
     registry.require("torch", "train")
     registry.require("transformers", "train")
     from sparring.agents.models.transformers import TransformersModel
 
+    if is_run(Path(model)):
+        options = cast("PlayerOptions", settings_as_trained(Path(model)) | options)
     decoding = options.get("decoding", "legal")
     if decoding not in ("legal", "free"):
         raise ValueError(f"decoding must be legal or free, got {decoding!r}")

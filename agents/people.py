@@ -1,14 +1,17 @@
-"""A person at the keyboard: shows what the seat sees, takes short answers, and tells on request what an expert does."""
+"""A person at the keyboard: shows what the seat sees, takes short answers, and tells on request what an expert does.
+
+All of it stands on stderr, like every question of a program: stdout holds the result and nothing else.
+"""
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 
 from sparring import registry
 from sparring.agents.scripted import ScriptedAgent
+from sparring.start import ctrl_c_at_once
 from sparring.types import Observation, Reply
 
 ASKS_AN_EXPERT = "?"
@@ -25,16 +28,16 @@ class HumanAgent(ScriptedAgent):
 
     async def act(self, observation: Observation) -> Reply:
         """Ask until the answer is legal, where the legal actions are known. Raises EOFError where nobody answers."""
-        print(f"\n{observation.text}")
+        _say(f"\n{observation.text}")
         while True:
             answer = _ask(observation)
             if answer == ASKS_AN_EXPERT:
-                print(await expert_advice(observation))
+                _say(await expert_advice(observation))
                 continue
             action = understand(answer, observation.legal_actions)
             if action is not None:
                 return Reply(action)
-            print(f"{answer!r} is not legal here; legal: {', '.join(observation.legal_actions or ())}")
+            _say(f"{answer!r} is not legal here; legal: {', '.join(observation.legal_actions or ())}")
 
 
 def understand(answer: str, legal: Sequence[str] | None) -> str | None:
@@ -68,25 +71,16 @@ def _ask(observation: Observation) -> str:
     legal = observation.legal_actions
     choices = [f"{place} {action}" for place, action in enumerate(legal or (), start=1)] if _are_numbered(legal) else []
     try:
-        with _interruptible_input():
+        with ctrl_c_at_once(), redirect_stdout(sys.stderr):  # `input` writes its prompt to stdout
             return input(f"{observation.seat} ({', '.join([*choices, '? advice'])})> ").strip()
     except EOFError as error:
         raise EOFError("nobody answers: the input has ended") from error
 
 
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def _are_numbered(legal: Sequence[str] | None) -> bool:
     """Whether actions can be meant by their numbers: there are few, and none is a number itself."""
     return bool(legal) and len(legal or ()) <= MOST_NUMBERED and not any(action[:1].isdigit() for action in legal or ())
-
-
-@contextmanager
-def _interruptible_input() -> Iterator[None]:
-    """Ctrl-C ends a question at once, also where an event loop has its own idea of it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

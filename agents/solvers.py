@@ -5,17 +5,24 @@ Both work out the whole game once per environment and then look answers up. They
 
 from __future__ import annotations
 
+import logging
 import random
+import time
 from functools import cache
 from typing import Any
 
 from sparring import registry
 from sparring.agents.scripted import ScriptedAgent
+from sparring.start import ctrl_c_at_once
 from sparring.types import Observation, Reply
 
+log = logging.getLogger(__name__)
 Table = dict[str, dict[str, float]]
 MOST_POSITIONS = 300_000
 CFR_ITERATIONS = 2_000
+SILENT_SECONDS = 1.0
+SILENT_POSITIONS = 20_000
+"""After so much time, or work, a calculation says what it does."""
 
 
 @registry.agents.register("minimax", family="solvers")
@@ -62,7 +69,8 @@ def best_actions(env_id: str) -> dict[str, tuple[str, ...]]:
         raise ValueError(f"minimax needs perfect information, which {env_id} has not; use cfr")
     values: dict[str, float] = {}
     best: dict[str, tuple[str, ...]] = {}
-    _solve(env, game.new_initial_state(), values, best)
+    with ctrl_c_at_once():
+        _solve(env, game.new_initial_state(), values, best)
     return best
 
 
@@ -78,6 +86,9 @@ def _solve(env: Any, state: Any, values: dict[str, float], best: dict[str, tuple
     player = state.current_player()
     after = {action: _solve(env, state.child(action), values, best) for action in state.legal_actions()}
     value = values[key] = max(after.values()) if player == 0 else min(after.values())
+    if len(values) == SILENT_POSITIONS:
+        name = env.metadata["name"]
+        log.info("working out the positions of %s for minimax: %d at most (Ctrl-C ends it)", name, MOST_POSITIONS)
     names = env.action_strings(f"player_{player}", state)
     best[key] = tuple(names[action] for action, reached in after.items() if reached == value)
     return value
@@ -93,11 +104,21 @@ def equilibrium(env_id: str, iterations: int = CFR_ITERATIONS) -> Table:
     if game.get_type().information.name != "IMPERFECT_INFORMATION":
         raise ValueError(f"cfr needs imperfect information, which {env_id} has not; use minimax")
     solver = pyspiel.CFRPlusSolver(game)
-    for _ in range(iterations):
-        solver.evaluate_and_update_policy()
-    laws = solver.tabular_average_policy().policy_table()
-    names = action_names(env, game)
+    with ctrl_c_at_once():
+        _iterate(solver, iterations, env_id)
+        laws = solver.tabular_average_policy().policy_table()
+        names = action_names(env, game)
     return {key: {names[key][action]: float(p) for action, p in law} for key, law in laws.items()}
+
+
+def _iterate(solver: Any, iterations: int, env_id: str) -> None:
+    started, said = time.monotonic(), False
+    for done in range(1, iterations + 1):
+        solver.evaluate_and_update_policy()
+        gone = time.monotonic() - started
+        if not said and gone >= SILENT_SECONDS:
+            left, said = gone / done * (iterations - done), True
+            log.info("working out the equilibrium of %s by CFR+: about %.0f s (Ctrl-C ends it)", env_id, left)
 
 
 def action_names(env: Any, game: Any) -> dict[str, dict[int, str]]:

@@ -1,8 +1,8 @@
-"""Grade a folder of programs that nobody trusts: each runs in the sandbox, and is compared outside of it.
+"""Grade a folder of untrusted programs: each runs in the sandbox, and its answers are compared outside of it.
 
 python examples/grade_folder.py examples/programs
 
-Every program must define `median(numbers)`. What is expected never enters the sandbox, so no program can read it.
+Every program must define `median(numbers)`. The expected answers never enter the sandbox, so no program can read them.
 """
 
 import argparse
@@ -12,7 +12,9 @@ from sparring.sandbox import Limits, Sandbox
 from sparring.sandbox.grader import grade_calls
 
 LIMITS = Limits(wall_seconds=1.0)
+"""Each program may run for one second."""
 CASES = [(([3, 1, 2],), 2), (([4, 1, 2, 3],), 2.5), (([7],), 7), (([-1, -5, 0],), -1)]
+"""(arguments, expected result) of each call."""
 
 
 def main() -> None:

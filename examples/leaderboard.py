@@ -2,7 +2,8 @@
 
 python examples/leaderboard.py --episodes 200 --store ladder --page ladder.html
 
-Every pairing plays the same deals from both seats. Called again, it plays only what the store does not hold yet.
+Every pair of agents plays the same deals, each deal from both seats. If you run it again, it plays only the games that
+the store does not hold yet.
 """
 
 import argparse

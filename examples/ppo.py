@@ -2,8 +2,9 @@
 
 python examples/ppo.py --steps 8000
 
-The environment is an ordinary Gymnasium environment with discrete actions and a mask, so nothing here knows Sparring.
-Random play earns 0.125 chips a game in the first seat, the best reply to a random opponent 0.5 (both are exact).
+`gymnasium.make` gives an ordinary Gymnasium environment with discrete actions and a mask of the legal ones; nothing
+else here is special to Sparring. In the first seat random play earns 0.125 chips a game, and the best possible play
+against a random opponent earns 0.5 (both figures are exact).
 """
 
 import argparse
@@ -16,7 +17,7 @@ EPOCHS, MINIBATCH, CLIP, ENTROPY, GAMMA, LAMBDA = 4, 64, 0.2, 0.01, 1.0, 0.95
 
 
 class ActorCritic(nn.Module):
-    """The law over the actions that the mask allows, and the value of a state."""
+    """The distribution over the actions that the mask allows, and the value of a state."""
 
     def __init__(self, inputs: int, actions: int) -> None:
         super().__init__()
@@ -30,7 +31,10 @@ class ActorCritic(nn.Module):
 
 
 def play(env: gymnasium.Env, model: ActorCritic, steps: int, seed: int) -> tuple[dict[str, torch.Tensor], float]:
-    """Whole episodes, at least so many steps, with generalised advantages (arXiv 1506.02438); and the mean return."""
+    """Play whole episodes, at least `steps` steps.
+
+    Gives a batch with generalised advantages (arXiv 1506.02438), and the mean return of an episode.
+    """
     rows: list[tuple] = []
     episodes = 0
     while len(rows) < steps:
@@ -39,11 +43,11 @@ def play(env: gymnasium.Env, model: ActorCritic, steps: int, seed: int) -> tuple
         while not over:
             observation, mask = torch.tensor(seen["observation"]), torch.tensor(seen["action_mask"])
             with torch.no_grad():
-                law, value = model(observation, mask)
-            action = law.sample()
+                policy, value = model(observation, mask)
+            action = policy.sample()
             seen, reward, terminated, truncated, _ = env.step(int(action))
             over = terminated or truncated
-            episode.append([observation, mask, action, law.log_prob(action), value, float(reward)])
+            episode.append([observation, mask, action, policy.log_prob(action), value, float(reward)])
         advantage, following = 0.0, 0.0
         for row in reversed(episode):
             value, reward = float(row[4]), row[5]
@@ -62,10 +66,10 @@ def update(model: ActorCritic, optimizer: torch.optim.Optimizer, batch: dict[str
     advantages = (batch["advantage"] - batch["advantage"].mean()) / (batch["advantage"].std() + 1e-8)
     for _ in range(EPOCHS):
         for rows in torch.randperm(len(returns)).split(MINIBATCH):
-            law, value = model(batch["observation"][rows], batch["mask"][rows])
-            ratio = (law.log_prob(batch["action"][rows]) - batch["logprob"][rows]).exp()
+            policy, value = model(batch["observation"][rows], batch["mask"][rows])
+            ratio = (policy.log_prob(batch["action"][rows]) - batch["logprob"][rows]).exp()
             gain = torch.min(ratio * advantages[rows], ratio.clamp(1 - CLIP, 1 + CLIP) * advantages[rows])
-            loss = -gain.mean() + 0.5 * (value - returns[rows]).square().mean() - ENTROPY * law.entropy().mean()
+            loss = -gain.mean() + 0.5 * (value - returns[rows]).square().mean() - ENTROPY * policy.entropy().mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -2,8 +2,9 @@
 
 python examples/self_play.py --updates 40
 
-Every update plays 256 games, turns them into advantages, and takes one step of the learner. The number that is printed
-is exact: NashConv, how much two perfect opponents would win from this policy. An equilibrium has 0, uniform play 0.917.
+Every update plays 256 games, computes how much better than usual each game went (the advantage), and takes one step of
+the learner. It prints NashConv: the chips a game that perfect opponents would win from this policy, added over both
+seats. The figure is exact. An equilibrium has 0; a player that chooses every action equally often has 0.917.
 """
 
 import argparse

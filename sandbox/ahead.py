@@ -7,7 +7,7 @@ from _socket import socket, socketpair
 from typing import Any
 
 from sparring.sandbox.box import BOX, create, write_all
-from sparring.sandbox.program import become, close_the_rest, die, prepare, run_to_the_end
+from sparring.sandbox.program import become, close_the_rest, die, prepare, run_to_the_end, set_arguments
 from sparring.sandbox.watched import wait
 from sparring.sandbox.wire import Closed, receive_exactly, receive_order
 
@@ -54,8 +54,10 @@ class Ahead:
 
 def _run_what_comes(control: socket, host: socket) -> None:
     order, size, _ = receive_order(control)
-    size, stdin, *files = order.get("sizes", (size, 0))
+    size, arguments, stdin, *files = order.get("sizes", (size, 0, 0))
     code = receive_exactly(host, size)
+    if arguments:
+        set_arguments(receive_exactly(host, arguments))
     if stdin:
         os.dup2(os.open(BOX, os.O_TMPFILE | os.O_RDWR, 0o600), 0)
         _receive_into(0, host, stdin)

@@ -13,6 +13,8 @@ from sparring.sandbox.worker import Died
 MAX_NAME_BYTES, MAX_PATH_BYTES = 255, 1024
 MAX_COLLECT_BYTES = 2**20
 """Of all paths to collect: what was not there is reported with the path and the reason."""
+MAX_ARGUMENT_BYTES = 2**17
+"""Of all arguments of a program."""
 MAX_INPUT = 2**31
 BLOCK = mmap.PAGESIZE
 """The smallest piece of the writable place."""
@@ -51,6 +53,21 @@ def source_bytes(code: str | bytes) -> bytes:
     if b"\0" in source:
         raise ValueError(f"code must not hold NUL bytes, got one at byte {source.index(0)}")
     return source
+
+
+def argument_bytes(args: Sequence[str]) -> bytes:
+    """The arguments of a program, each ended by NUL. Raises ValueError for what no program could be given."""
+    if isinstance(args, str | bytes) or not isinstance(args, Sequence) or not all(isinstance(a, str) for a in args):
+        raise ValueError(f"args must be a list of texts, got {_short(args)}")
+    try:
+        given = "".join(f"{word}\0" for word in args).encode(errors="surrogateescape")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"args must be text that UTF-8 can hold, got {_short(args)}: {error.reason}") from None
+    if given.count(b"\0") != len(args):
+        raise ValueError(f"args must not hold NUL characters, got {_short(args)}")
+    if len(given) > MAX_ARGUMENT_BYTES:
+        raise ValueError(f"args must be at most {MAX_ARGUMENT_BYTES} bytes in all, got {len(given)}")
+    return given
 
 
 def file_parts(files: Mapping[str, str | bytes], stdin: bytes, limits: Limits) -> tuple[list[str], list[bytes]]:

@@ -91,6 +91,11 @@ def hide_ourselves(path: list[str]) -> None:
     open_streams()
 
 
+def set_arguments(given: bytes) -> None:
+    """What follows the program's name in `sys.argv`: each argument is ended by NUL."""
+    sys.argv += given.decode(errors="surrogateescape").split("\0")[:-1]
+
+
 def prepare(seed: int, host: Sequence[str]) -> dict[str, Any]:
     """The namespace of a new program: an empty `__main__`, seeded `random`, and the host's functions as builtins."""
     forks.begin()

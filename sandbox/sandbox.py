@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from sparring.sandbox import tiers
 from sparring.sandbox.border import (
+    argument_bytes,
     file_parts,
     outcome_of,
     require_collectable,
@@ -73,6 +74,7 @@ class Sandbox:
         self,
         code: str | bytes,
         *,
+        args: Sequence[str] = (),
         files: Mapping[str, str | bytes] = {},
         collect: Sequence[str] = (),
         stdin: bytes = b"",
@@ -82,6 +84,7 @@ class Sandbox:
     ) -> Outcome:
         """Run a program in /work as `__main__`, with `files` beside it, and see how it ends.
 
+        args: what follows the program's name in `sys.argv`.
         collect: files of /work to bring back (regular ones only).
         seed: of `random`; the order of sets and everything else that Python decides is fixed.
         host: functions of the caller that the program may call by these names; plain values in and out.
@@ -91,16 +94,17 @@ class Sandbox:
         limits = self._limits(limits)
         source = source_bytes(code)
         names, contents = file_parts(files, stdin, limits) if files or stdin else ([], [])
+        arguments = argument_bytes(args) if args else b""
         require_collectable(collect)
         require_host(host)
         seed = require_seed(seed)
         header: dict[str, Any] = {"op": "run"}
-        if stdin or contents:
-            header |= {"sizes": [len(source), len(stdin), *map(len, contents)], "files": names}
+        if stdin or contents or arguments:
+            header |= {"sizes": [len(source), len(arguments), len(stdin), *map(len, contents)], "files": names}
         header |= {"collect": list(collect)} if collect else {}
         header |= {"seed": seed} if seed else {}
         header |= {"host": list(host)} if host else {}
-        body = b"".join([source, stdin, *contents])
+        body = b"".join([source, arguments, stdin, *contents])
         return self._twice(lambda worker: _run_once(worker, header, body, limits, host))
 
     def session(
@@ -204,15 +208,16 @@ class Sandbox:
         if not keep:
             self._kill(worker)
 
-    def _kill(self, worker: Worker) -> None:
+    def _kill(self, worker: Worker | None) -> None:
         with self._lock:
             self._alive -= 1
-        worker.kill()
+        if worker is not None:
+            worker.kill()
 
-    def _give_back(self, worker: Worker, alive: bool) -> None:
-        """A session has ended."""
+    def _give_back(self, worker: Worker | None, alive: bool) -> None:
+        """A session has ended. worker: None where it went with the session, which was dropped."""
         try:
-            if alive:
+            if worker is not None and alive:
                 self._keep(worker)
             else:
                 self._kill(worker)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import weakref
+from _thread import start_new_thread
 from collections import Counter
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -21,7 +23,7 @@ from sparring.sandbox.types import Answer, Limits, Outcome, SessionEnded
 from sparring.sandbox.wire import encode_value
 from sparring.sandbox.worker import Died, Host, OutOfMemory, Worker
 
-GiveBack = Callable[[Worker, bool], None]
+GiveBack = Callable[[Worker | None, bool], None]
 
 
 class Ruined(SessionEnded):
@@ -41,6 +43,8 @@ class _Tree:
         self.over = ""
         self.fate: Outcome | None = None
         """How the programs in it ended it, where it was they."""
+        self._dropped = weakref.finalize(self, _give_back_elsewhere, weakref.WeakMethod(give_back))
+        self._dropped.atexit = False
 
     def ask(self, header: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
         """Raises Ruined where its programs have ended it, SessionEnded where it is over for another reason."""
@@ -66,11 +70,30 @@ class _Tree:
     def end(self, reason: str, alive: bool) -> None:
         if not self.over:
             self.over = reason
+            self._dropped.detach()
             self.give_back(self.worker, alive)
 
 
+def _give_back_elsewhere(give_back: weakref.WeakMethod[GiveBack]) -> None:
+    """Free the place of a session whose branches were all dropped without being closed; its worker ends by itself.
+
+    A thread of its own does it: this may run in the middle of anything, where the sandbox's lock is held too.
+    """
+    with contextlib.suppress(RuntimeError):  # the program is ending
+        start_new_thread(_give_back_place, (give_back,))
+
+
+def _give_back_place(give_back: weakref.WeakMethod[GiveBack]) -> None:
+    called = give_back()
+    if called is not None:  # else the sandbox was dropped too
+        called(None, False)
+
+
 class Session:
-    """One branch of a session. Use as a context manager; the last branch that closes frees the worker."""
+    """One branch of a session. Use as a context manager; the last branch that closes frees the worker.
+
+    Branches that are dropped instead free it too, a moment after the last of them is gone.
+    """
 
     def __init__(self, tree: _Tree, node: int) -> None:
         self._tree, self._node, self._closed = tree, node, False
@@ -82,7 +105,8 @@ class Session:
         """The first branch. Raises Died."""
         worker.calls = 0
         answer, _ = worker.request({"op": "open", "seed": seed, "host": list(host)}, b"", limits, host, session=True)
-        return cls(_Tree(worker, limits, host, give_back), answer["node"])
+        node = answer["node"]
+        return cls(_Tree(worker, limits, host, give_back), node)
 
     def run(self, cell: str) -> Outcome:
         """Run a cell. An exception keeps what the cell did until then; a cell that dies or hangs is undone.

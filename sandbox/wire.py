@@ -128,7 +128,7 @@ def encode_value(value: Any, depth: int = 0) -> Any:
         return [kind.__name__, [encode_value(item, depth + 1) for item in value]]
     if kind is dict:
         return ["dict", [[encode_value(k, depth + 1), encode_value(v, depth + 1)] for k, v in value.items()]]
-    raise ValueError(f"only plain values cross the border of the sandbox, got {kind.__module__}.{kind.__qualname__}")
+    raise ValueError(f"only plain values can enter or leave the sandbox, got {kind.__module__}.{kind.__qualname__}")
 
 
 def decode_value(data: Any, depth: int = 0) -> Any:

@@ -9,6 +9,16 @@ from dataclasses import dataclass, replace
 from sparring.content import canonical_json
 
 MOST_POINTS = 800
+MOST_SHAPES = 6
+SHAPES = (
+    "M-1,0A1,1,0,1,1,1,0A1,1,0,1,1,-1,0Z",  # circle
+    "M-0.9,-0.9H0.9V0.9H-0.9Z",  # square
+    "M0,-1.2L1.2,0.9H-1.2Z",  # triangle
+    "M0,-1.4L1.4,0L0,1.4L-1.4,0Z",  # diamond
+    "M0,1.2L1.2,-0.9H-1.2Z",  # triangle, its tip down
+    "M-0.4,-1.3H0.4V-0.4H1.3V0.4H0.4V1.3H-0.4V0.4H-1.3V-0.4H-0.4Z",  # plus
+)
+"""SVG paths around 0, one for each color: lines can be told apart without color."""
 LABEL_GAP = 15.0
 NEAR = 1 / 3
 """How far beyond the lines, relative to their span, a reference still stretches the axis."""
@@ -25,6 +35,8 @@ class Series:
     dashed: bool = False
     run: int = 0
     """Which run's line it is: lines of a run are shown and hidden together."""
+    intervals: Sequence[tuple[float, float, float]] = ()
+    """(x, low, high) of points that are uncertain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,10 @@ class Line:
     end: tuple[float, float]
     last: str
     run: int
+    whiskers: str
+    """The path of the intervals; "" without any."""
+    shapes: tuple[tuple[float, float], ...] = ()
+    """Where the shape of its color stands; nowhere in a chart of one color."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +126,12 @@ def line_chart(
         return None
     marks = {name: value for name, value in (references or {}).items() if math.isfinite(value)}
     xs = [x for one in drawn for x, _ in one.points]
-    low, high = _span([y for one in drawn for _, y in one.points], list(marks.values()), zero_based, most)
+    ends = [end for one in drawn for _, *pair in one.intervals for end in pair]
+    low, high = _span([*(y for one in drawn for _, y in one.points), *ends], list(marks.values()), zero_based, most)
     x_scale = _Scale(min(xs), max(xs), frame.left, frame.width - frame.right)
     y_scale = _Scale(low, high, frame.height - frame.bottom, frame.top)
-    lines = tuple(_line(one, x_scale, y_scale) for one in drawn)
+    colors = len({one.color for one in drawn})
+    lines = tuple(_line(one, x_scale, y_scale, colors) for one in drawn)
     small, whole = frame is SMALL, all(x == int(x) for x in xs)
     x_ticks = nice_ticks(min(xs), max(xs), 8 if frame is WIDE else 3, least_step=1.0 if whole else 0.0)
     return Chart(
@@ -207,10 +225,18 @@ def _span(ys: Sequence[float], marks: Sequence[float], zero_based: bool, most: f
     return max(floor, low - margin), max(high, min(most, high + margin))
 
 
-def _line(series: Series, x_scale: _Scale, y_scale: _Scale) -> Line:
+def _line(series: Series, x_scale: _Scale, y_scale: _Scale, colors: int) -> Line:
     pixels = [(x_scale(x), y_scale(y)) for x, y in series.points]
     path = "M" + "L".join(f"{x:g},{y:g}" for x, y in pixels)
-    return Line(series.label, path, series.color, series.dashed, pixels[-1], number(series.points[-1][1]), series.run)
+    whiskers = "".join(f"M{x_scale(x):g},{y_scale(low):g}V{y_scale(high):g}" for x, low, high in series.intervals)
+    last, shapes = number(series.points[-1][1]), _shapes(pixels, series.color, colors) if colors > 1 else ()
+    return Line(series.label, path, series.color, series.dashed, pixels[-1], last, series.run, whiskers, shapes)
+
+
+def _shapes(pixels: Sequence[tuple[float, float]], color: int, colors: int) -> tuple[tuple[float, float], ...]:
+    """Some points of a line and its last one; lines of other colors have theirs at other points."""
+    step = max(1, len(pixels) // MOST_SHAPES)
+    return tuple(dict.fromkeys([*pixels[color % colors * step // colors :: step], pixels[-1]]))
 
 
 def _references(marks: Mapping[str, float], y_scale: _Scale) -> tuple[Reference, ...]:

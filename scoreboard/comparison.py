@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sparring.scoreboard.progress import figures, short_name
+from sparring.scoreboard.progress import PROBE, Figure, figures, short_name
 from sparring.scoreboard.runs import metrics_of, read_settings
 from sparring.scoreboard.stats import Estimate, paired_difference
 from sparring.scoreboard.store import Store
@@ -15,6 +16,8 @@ from sparring.scoreboard.store import Store
 Deal = tuple[str, str]
 """(environment id, task): the same deal, whoever played it."""
 NOT_COMPARED = ("device",)
+AT_A_MOMENT = re.compile(r" \((before|update \d+)\)$")
+"""How the name of a run's own player ends in games that measure it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,9 @@ class Measured:
     by_update: Mapping[str, Mapping[int, float]]
     """Name of a figure -> update -> value."""
     by_deal: Mapping[str, Sequence[tuple[Deal, float]]]
-    """Game -> (deal, reward) of the final games against uniform play."""
+    """Name of a figure -> (deal, reward) of the last games against one agent."""
+    best: Mapping[str, float]
+    """Name of a probe's figure -> the best value of all updates."""
     seconds: float
     """Of all updates together."""
 
@@ -48,11 +53,21 @@ def load_measured(run: Path) -> Measured:
     """Read one run. Raises ValueError where the folder is no run or damaged, DamagedStore."""
     method, settings = read_settings(run)
     rows = metrics_of(run)
-    by_update = {f"{figure.name} {figure.game}": dict(figure.values) for figure in figures(rows) if figure.is_exact}
+    exact, probes = _parted(figures(rows))
+    by_update = {f"{figure.name} {figure.game}": dict(figure.values) for figure in exact}
     if shares := {row["update"]: row["illegal_share"] for row in rows if "illegal_share" in row}:
         by_update["illegal share"] = shares
     seconds = sum(row.get("seconds") or 0.0 for row in rows)
-    return Measured(run, {"method": method, **settings}, by_update, _final_games(run, settings), seconds)
+    last_games = {f"evaluation-{settings.get('steps')}/": "against uniform"}
+    last_games |= {f"probe-{figure.values[-1][0]}/{figure.opponent}/": f"vs {figure.opponent}" for figure in probes}
+    best = {f"{figure.game} {figure.name}": figure.best[1] for figure in probes}
+    return Measured(run, {"method": method, **settings}, by_update, _games(run, last_games), best, seconds)
+
+
+def _parted(found: Sequence[Figure]) -> tuple[list[Figure], list[Figure]]:
+    """Exact figures, and probes."""
+    probes = [figure for figure in found if figure.key.startswith(PROBE)]
+    return [figure for figure in found if figure.is_exact], probes
 
 
 def differing_settings(runs: Sequence[Measured]) -> dict[str, tuple[Any, ...]]:
@@ -67,8 +82,11 @@ def compare_figures(runs: Sequence[Measured]) -> list[Compared]:
     compared = []
     for name in dict.fromkeys(name for run in runs for name in run.by_update):
         compared += _by_update(name, [run.by_update.get(name, {}) for run in runs])
-    for game in dict.fromkeys(game for run in runs for game in run.by_deal):
-        compared.append(_by_deal(game, [run.by_deal.get(game, ()) for run in runs]))
+    for name in dict.fromkeys(name for run in runs for name in run.by_deal):
+        compared.append(_by_deal(name, [run.by_deal.get(name, ()) for run in runs]))
+        if any(name in run.best for run in runs):
+            best = tuple(run.best.get(name) for run in runs)
+            compared.append(Compared(f"{name}, best", best, (None,) * (len(runs) - 1), ""))
     compared.append(Compared("seconds", tuple(run.seconds for run in runs), (None,) * (len(runs) - 1), ""))
     return compared
 
@@ -84,10 +102,10 @@ def _by_update(name: str, curves: Sequence[Mapping[int, float]]) -> list[Compare
     return shown
 
 
-def _by_deal(game: str, games: Sequence[Sequence[tuple[Deal, float]]]) -> Compared:
+def _by_deal(name: str, games: Sequence[Sequence[tuple[Deal, float]]]) -> Compared:
     means = tuple(sum(reward for _, reward in played) / len(played) if played else None for played in games)
     differences = tuple(_paired(played, games[0]) for played in games[1:])
-    return Compared(f"{short_name(game)} against uniform", means, differences, "deals")
+    return Compared(name, means, differences, "deals")
 
 
 def _paired(ours: Iterable[tuple[Any, float]], theirs: Iterable[tuple[Any, float]]) -> Estimate | None:
@@ -95,15 +113,16 @@ def _paired(ours: Iterable[tuple[Any, float]], theirs: Iterable[tuple[Any, float
     return difference if difference.n else None
 
 
-def _final_games(run: Path, settings: Mapping[str, Any]) -> dict[str, list[tuple[Deal, float]]]:
-    """(deal, reward) per game of the last games against uniform play."""
+def _games(run: Path, moments: Mapping[str, str]) -> dict[str, list[tuple[Deal, float]]]:
+    """(deal, reward) of the run's own seat, by game and what `moments` calls an id's beginning."""
     if not (run / "episodes").is_dir():
         return {}
-    moment = f"evaluation-{settings.get('steps')}/"
     found: dict[str, list[tuple[Deal, float]]] = {}
     with Store(run / "episodes") as store:
         for row in store.rows():
-            learner = next((seat for seat, agent in row.agents.items() if agent != "random"), None)
-            if row.id.startswith(moment) and row.sound and learner and row.task:
-                found.setdefault(row.env_id, []).append(((row.env_id, row.task), row.rewards[learner]))
+            what = next((what for prefix, what in moments.items() if row.id.startswith(prefix)), None)
+            learner = next((seat for seat, agent in row.agents.items() if AT_A_MOMENT.search(agent)), None)
+            if what and learner and row.sound and row.task:
+                deals = found.setdefault(f"{short_name(row.env_id)} {what}", [])
+                deals.append(((row.env_id, row.task), row.rewards[learner]))
     return found

@@ -104,7 +104,10 @@ def load_for_report(path: Path) -> RunData:
     """
     run = load_run(path)
     file = path / "policies.json"
-    kept: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    try:
+        kept: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged: {error}") from error
     solved = {key.partition("/")[2] for line in run.metrics for key in line if key.startswith("nash_conv/")}
     references, states, policies, left_out = {}, {}, dict(kept), []
     for game in sorted(solved | set(kept)):

@@ -207,7 +207,9 @@ def _by_action(solved: SolvedGame, policy: TabularPolicy) -> dict[str, dict[int,
             raise ValueError(f"the policy has no entry for information state {key!r} of {solved.env_id}")
         law = {action: float(policy[key].get(name, 0.0)) for action, name in names.items()}
         if abs(sum(law.values()) - 1.0) > 1e-6 or min(law.values()) < 0.0:
-            raise ValueError(f"the policy at information state {key!r} is no probability law: {dict(policy[key])}")
+            raise ValueError(
+                f"the policy at information state {key!r} is no probability distribution: {dict(policy[key])}"
+            )
         table[key] = law
     return table
 

@@ -25,6 +25,7 @@ from sparring.scoreboard.schema import (
     checksum,
     connect,
     entry,
+    link_to_nothing,
     link_values,
     next_root,
     plain,
@@ -305,7 +306,7 @@ class Index:
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in CANNOT_WRITE:
-                raise OSError(f"{self.path}: {error}") from error
+                raise OSError(f"{self.path}: {link_to_nothing(self.path) or error}") from error
             if code in BUSY:
                 raise TimeoutError(f"{self.path} was locked by another process for {LOCK_SECONDS:g} s") from error
             raise self._damaged(str(error)) from error

@@ -9,8 +9,9 @@ from sparring import registry
 
 MODELS = {"smollm2": "SmolLM2-135M"}
 METRICS = {
-    "nash_conv": "NashConv, last iterate",
-    "nash_conv_average": "NashConv, league average",
+    "nash_conv": "NashConv of the policy",
+    "nash_conv_average": "NashConv of the average of all policies",
+    "against_uniform": "Reward against uniform play",
     "reward": "Reward by seat",
     "illegal_share": "Illegal actions, share",
     "tokens_per_second": "Tokens per second",
@@ -27,7 +28,7 @@ METRICS = {
     "distinct": "Different samples",
     "nodes": "Tokens computed (shared prefixes once)",
     "broken_prefixes": "Turns that begin a new sample",
-    "sampler_mismatch": "Sampler against learner, nats",
+    "sampler_mismatch": "Difference between sampler and learner, nats",
     "skipped_steps": "Optimizer steps left out (not finite)",
     "magnet": "Pull towards uniform play",
     "learning_rate": "Learning rate",

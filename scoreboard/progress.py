@@ -1,13 +1,16 @@
-"""The one figure that says how a run is doing, read from its metrics: NashConv, or the result against uniform play."""
+"""The figures that say how a run is doing, read from its metrics: NashConv, or the result against named agents."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 EXACT, PLAYED = "nash_conv/", "against_uniform/"
+PROBE, PROBE_LOW, PROBE_HIGH = "probe/", "probe_low/", "probe_high/"
+VERSUS = " vs "
+"""Between game and agent in the name of a probe's figure; no game has a blank in its name."""
 BARS = "▁▂▃▄▅▆▇█"
 ASCII_BARS = "_.-=*#"
 Row = Mapping[str, Any]
@@ -21,6 +24,8 @@ class Figure:
     """Its name in `metrics.jsonl`."""
     values: tuple[tuple[int, float], ...]
     """(update, value), in order; never empty."""
+    interval: tuple[float, float] | None = None
+    """Of the last value of a probe."""
 
     @property
     def is_exact(self) -> bool:
@@ -30,12 +35,24 @@ class Figure:
     @property
     def name(self) -> str:
         """What people call it."""
-        return "NashConv" if self.is_exact else "vs uniform"
+        return "NashConv" if self.is_exact else f"vs {self.opponent}"
+
+    @property
+    def opponent(self) -> str:
+        """Who was played against; "" for an exact figure."""
+        if self.is_exact:
+            return ""
+        return self.key.partition(VERSUS)[2] if self.key.startswith(PROBE) else "uniform"
 
     @property
     def game(self) -> str:
         """The game, in short."""
-        return short_name(self.key.partition("/")[2])
+        return short_name(self.env_id)
+
+    @property
+    def env_id(self) -> str:
+        """The environment."""
+        return self.key.partition("/")[2].partition(VERSUS)[0]
 
     @property
     def last(self) -> float:
@@ -49,24 +66,45 @@ class Figure:
         return min(self.values, key=lambda pair: sign * pair[1])
 
 
+def probe_keys(env_id: str, agent: str) -> tuple[str, str, str]:
+    """The names in `metrics.jsonl` of a probe's mean reward, and of the two ends of its interval."""
+    low, mean, high = (f"{prefix}{env_id}{VERSUS}{agent}" for prefix in (PROBE_LOW, PROBE, PROBE_HIGH))
+    return mean, low, high
+
+
 def figures(rows: Sequence[Row]) -> list[Figure]:
-    """The figure of every game that has one, in the order of the run; exact strength where a game can be solved."""
+    """The figures of every game, in the order of the run: exact strength where a game can be solved, and its probes.
+
+    The result against uniform play at both ends of a run stands for a game that has neither.
+    """
     found: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
         for key, value in row.items():
-            if key.startswith((EXACT, PLAYED)) and _is_number(value):
+            if key.startswith((EXACT, PROBE, PLAYED)) and is_number(value):
                 found.setdefault(key, []).append((row["update"], float(value)))
-    solved = {key.partition("/")[2] for key in found if key.startswith(EXACT)}
-    return [
-        Figure(key, tuple(values))
-        for key, values in found.items()
-        if key.startswith(EXACT) or key.partition("/")[2] not in solved
-    ]
+    measured = [Figure(key, tuple(values), _last_interval(key, rows)) for key, values in found.items()]
+    told = {figure.env_id for figure in measured if not figure.key.startswith(PLAYED)}
+    games = list(dict.fromkeys(figure.env_id for figure in measured))
+    kept = [figure for figure in measured if not figure.key.startswith(PLAYED) or figure.env_id not in told]
+    return sorted(kept, key=lambda figure: (games.index(figure.env_id), not figure.is_exact))
+
+
+def _last_interval(key: str, rows: Sequence[Row]) -> tuple[float, float] | None:
+    """The two ends that stand beside the last value of a probe."""
+    ends = [PROBE_LOW + key.removeprefix(PROBE), PROBE_HIGH + key.removeprefix(PROBE)]
+    row = next(row for row in reversed(rows) if is_number(row.get(key)))
+    low, high = (row.get(end) for end in ends) if key.startswith(PROBE) else (None, None)
+    return (float(low), float(high)) if is_number(low) and is_number(high) else None
 
 
 def shown(figure: Figure, value: float) -> str:
     """A value of a figure for people; rewards have a sign."""
     return f"{value:.3f}" if figure.is_exact else f"{value:+.3f}"
+
+
+def shown_interval(figure: Figure) -> str:
+    """The interval of the last value for people; "" where there is none."""
+    return "({:+.2f} to {:+.2f})".format(*figure.interval) if figure.interval else ""
 
 
 def main_figure(rows: Sequence[Row]) -> Figure | None:
@@ -92,5 +130,6 @@ def short_name(env_id: str) -> str:
     return stem if dash and version.isdigit() else name
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value of the metrics is one that can be drawn."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -19,10 +19,10 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from sparring.content import canonical_json
-from sparring.scoreboard.charts import PHONE, fixed, number
+from sparring.scoreboard.charts import PHONE, SHAPES, fixed, number
 from sparring.scoreboard.names import env_words, is_won_or_lost, unit_of
 from sparring.scoreboard.output import require_output, write_whole
-from sparring.scoreboard.report_curves import learning_curves, main_curves, other_curves
+from sparring.scoreboard.report_curves import learning_curves, main_curves, other_curves, probe_curves
 from sparring.scoreboard.report_header import comparison, facts, headlines
 from sparring.scoreboard.report_policies import policy_tables
 from sparring.scoreboard.report_replays import replays
@@ -81,10 +81,13 @@ def render(runs: Sequence[RunData]) -> str:
         comparison=comparison(runs),
         learning=learning_curves(runs),
         learning_on_phones=learning_curves(runs, PHONE),
+        probes=probe_curves(runs),
+        probes_on_phones=probe_curves(runs, PHONE),
         curves=main_curves(runs),
         other_curves=other_curves(runs),
         standings=[(run, _most_played(run.standings)) for run in runs],
         axis=_axis,
+        shapes=SHAPES,
         is_won_or_lost=is_won_or_lost,
         policies=tables,
         most_static_states=MOST_STATIC_STATES,

@@ -1,4 +1,4 @@
-"""A report's charts: the learning curve of every solved game, and the other columns of the metrics."""
+"""A report's charts: the learning curve of every game, solved or probed, and the other columns of the metrics."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 
 from sparring.scoreboard.charts import SMALL, WIDE, Chart, Frame, Series, line_chart
-from sparring.scoreboard.names import env_words, metric_words
+from sparring.scoreboard.names import env_words, metric_words, unit_of
+from sparring.scoreboard.progress import PROBE, PROBE_HIGH, PROBE_LOW, VERSUS, probe_keys
 from sparring.scoreboard.run_data import RunData
 
 NASH, AVERAGE = "nash_conv/", "nash_conv_average/"
 CURVES = ("reward/", "illegal_share", "tokens_per_second", "loss", "entropy", "grad_norm")
+SHOWN = (NASH, AVERAGE, PROBE, PROBE_LOW, PROBE_HIGH, *CURVES)
 SHARES = ("illegal_share",)
 MOST_OTHER_CURVES = 24
 
@@ -22,12 +24,37 @@ def learning_curves(runs: Sequence[RunData], frame: Frame = WIDE) -> list[Chart]
         series = []
         for rank, run in enumerate(runs):
             name = f"{run.label}: " if len(runs) > 1 else ""
-            series.append(Series(f"{name}last iterate", column(run, NASH + env_id), rank, run=rank))
+            series.append(Series(f"{name}policy", column(run, NASH + env_id), rank, run=rank))
             average = column(run, AVERAGE + env_id)
-            series.append(Series(f"{name}league average", average, rank, dashed=True, run=rank))
+            series.append(Series(f"{name}average of all policies", average, rank, dashed=True, run=rank))
         references = {name: value for run in runs for name, value in run.references.get(env_id, {}).items()}
         charts.append(line_chart(f"NashConv in {env_words(env_id)}", series, references, frame, zero_based=True))
     return [chart for chart in charts if chart is not None]
+
+
+def probe_curves(runs: Sequence[RunData], frame: Frame = WIDE) -> list[Chart]:
+    """Mean reward against fixed agents by update, with intervals: a chart for every game, a line for every agent."""
+    charts = []
+    pairs = [(env_id, agent) for env_id, _, agent in (name.partition(VERSUS) for name in suffixes(runs, PROBE))]
+    for env_id in dict.fromkeys(env_id for env_id, _ in pairs):
+        agents = [agent for env, agent in pairs if env == env_id]
+        series = [
+            _probe_line(runs, rank, env_id, agents, place) for rank in range(len(runs)) for place in range(len(agents))
+        ]
+        title = f"Mean {unit_of(env_id)} a game in {env_words(env_id)}"
+        charts.append(line_chart(title, series, frame=frame))
+    return [chart for chart in charts if chart is not None]
+
+
+def _probe_line(runs: Sequence[RunData], rank: int, env_id: str, agents: Sequence[str], place: int) -> Series:
+    """One run against one agent. One run has a colour an agent; several have one each, dashed after the first agent."""
+    run, several = runs[rank], len(runs) > 1
+    label = f"{run.label}: against {agents[place]}" if several else f"against {agents[place]}"
+    mean, low, high = probe_keys(env_id, agents[place])
+    ends = dict(column(run, high))
+    intervals = [(update, end, ends[update]) for update, end in column(run, low) if update in ends]
+    color, dashed = (rank, place > 0) if several else (place, False)
+    return Series(label, column(run, mean), color, dashed, rank, intervals)
 
 
 def main_curves(runs: Sequence[RunData]) -> list[Chart]:
@@ -45,7 +72,7 @@ def main_curves(runs: Sequence[RunData]) -> list[Chart]:
 def other_curves(runs: Sequence[RunData]) -> list[Chart]:
     """Every other column of the metrics, as far as there is room."""
     keys = dict.fromkeys(key for run in runs for line in run.metrics for key in line)
-    rest = [key for key in keys if key != "update" and not _is_shown(key, (NASH, AVERAGE, *CURVES))]
+    rest = [key for key in keys if key != "update" and not _is_shown(key, SHOWN)]
     charts = [_small(metric_words(key), runs, key) for key in rest[:MOST_OTHER_CURVES]]
     return [chart for chart in charts if chart is not None]
 

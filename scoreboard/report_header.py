@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -159,14 +160,23 @@ def _amount(estimate: Estimate) -> str:
 
 
 def _before_and_after(run: RunData) -> Iterator[tuple[Standing, Standing]]:
-    """How a run's model did against the same opponent before its first and after its last update."""
-    by_name = {(one.env_id, one.agent, one.opponent): one for one in run.standings}
-    for (env_id, agent, opponent), before in by_name.items():
-        name, found, _ = agent.partition(" (before)")
-        later = [one for key, one in by_name.items() if key[0] == env_id and key[2] == opponent and found]
-        for after in later:
-            if after.agent.startswith(f"{name} (update ") and before.reward.n and after.reward.n:
-                yield before, after
+    """How a run's model did against the same opponent before its first update and by the weights of its last games."""
+    for before in run.standings:
+        name, first, _ = before.agent.partition(" (before)")
+        later = [
+            (update, one)
+            for one in run.standings
+            if (one.env_id, one.opponent) == (before.env_id, before.opponent) and one.reward.n
+            if first and (update := _update_in(one.agent, name))
+        ]
+        if later and before.reward.n:
+            yield before, max(later, key=lambda pair: pair[0])[1]
+
+
+def _update_in(agent: str, name: str) -> int:
+    """12 for "NAME (update 12)"; 0 for other names."""
+    found = re.fullmatch(re.escape(name) + r" \(update (\d+)\)", agent)
+    return int(found[1]) if found else 0
 
 
 def _progress(who: str, before: Standing, after: Standing) -> str:
@@ -187,7 +197,7 @@ def _strength_tiles(run: RunData, env_id: str) -> Iterator[tuple[str, str, str]]
     yield "last", number(last[-1][1]), f"update {number(last[-1][0])}"
     if average:
         update, best = min(average, key=lambda point: point[1])
-        yield "best league average", number(best), f"update {number(update)}"
+        yield "best average", number(best), f"update {number(update)}"
 
 
 def _shared_tiles(run: RunData) -> tuple[tuple[str, str, str], ...]:

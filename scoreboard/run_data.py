@@ -12,6 +12,7 @@ from typing import Any
 from sparring.content import canonical_json
 from sparring.scoreboard.cross_table import CrossTable, cross_tables, mean_reward
 from sparring.scoreboard.records import DamagedEpisode, EpisodeRow
+from sparring.scoreboard.run_settings import require_settings
 from sparring.scoreboard.stats import Estimate, Outcomes, count_outcomes, rate
 from sparring.scoreboard.store import Store
 from sparring.types import Episode
@@ -231,10 +232,16 @@ def _variants(store: Store, shown: Sequence[Episode]) -> dict[str, str]:
 
 
 def _config(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
     try:
-        return dict(json.loads(path.read_bytes())) if path.exists() else {}
-    except (ValueError, TypeError) as error:
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} is damaged: it must hold a JSON object")
+    require_settings(path, found.get("config", {}))
+    return found
 
 
 def _metrics(path: Path) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sparring.scoreboard.progress import Figure, main_figure, short_name
+from sparring.scoreboard.run_settings import require_settings
 
 LOCK = ".lock"
 """The file that a working process has locked."""
@@ -99,9 +100,10 @@ def read_settings(run: Path) -> tuple[str, dict[str, Any]]:
         raise ValueError(f"{run} is not a run folder: it has no config.json")
     try:
         written = json.loads(file.read_bytes())
-        return str(written["method"]), dict(written["config"])
+        method, settings = str(written["method"]), written["config"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{file} is damaged: it must hold method and config ({error!r})") from error
+    return method, require_settings(file, settings)
 
 
 def metrics_of(run: Path) -> list[dict[str, Any]]:
@@ -188,6 +190,7 @@ def plain(summary: RunSummary) -> Mapping[str, Any]:
         "best": figure and figure.best[1],
         "best_update": figure and figure.best[0],
         "last": figure and figure.last,
+        "interval": figure and figure.interval,
         "bytes": summary.size,
         "damage": summary.damage,
     }

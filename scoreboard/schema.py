@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 import zlib
 from collections.abc import Sequence
@@ -70,7 +71,7 @@ def create(path: Path) -> None:
     try:
         _create(path)
     except sqlite3.Error as error:
-        raise OSError(f"{path} cannot be made: {error}") from error
+        raise OSError(f"{path} cannot be made: {link_to_nothing(path) or error}") from error
 
 
 def _create(path: Path) -> None:
@@ -167,10 +168,19 @@ def text(value: str | None) -> str | None:
 
 def _open(path: Path, parameters: str) -> sqlite3.Connection:
     uri = f"{path.resolve().as_uri()}?{parameters}"
-    db = sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS, isolation_level=None)
+    # In a notebook `play_missing` writes from a thread, while the thread that opened the store waits for it.
+    db = sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         db.execute("SELECT 1 FROM head").fetchone()
     except sqlite3.Error:
         db.close()
         raise
     return db
+
+
+def link_to_nothing(path: Path) -> str:
+    """What SQLite does not say: a file that it wants to make beside the index is there, as a link to nothing."""
+    for beside in (path.with_name(f"{path.name}-shm"), path.with_name(f"{path.name}-wal")):
+        if beside.is_symlink() and not beside.exists():
+            return f"{beside.name} beside it is a link to {os.readlink(beside)}, where nothing is; remove the link"
+    return ""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from sparring import registry
+from sparring.agents import named
 from sparring.agents.scripted import ScriptedAgent
 from sparring.rollout import Match, play
 from sparring.samples import generated_tokens
@@ -163,7 +164,7 @@ def score(part: str, episodes: list[Episode]) -> Score:
 
 
 def _agent(spec: str, kwargs: Mapping[str, Any]) -> Any:
-    return registry.make_agent(spec, **(kwargs if spec.partition(":")[0] == "tree-of-code" else {}))
+    return named.make(spec, **(kwargs if spec.partition(":")[0] == "tree-of-code" else {}))
 
 
 def _task_count(part: Part) -> int | None:

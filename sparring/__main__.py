@@ -26,10 +26,12 @@ import tyro
 
 from sparring import __version__, outline, parsing, person, registry, terminal, training_view, words
 from sparring.interrupts import EXIT_INTERRUPTED, saying_what_is_kept, sigterm_as_ctrl_c, stop_after_update
-from sparring.run_tables import compare_runs, list_runs, show_episode_list
+from sparring.notes import say_what_takes_long
+from sparring.run_tables import compare_runs, list_runs, show_episode_list, what_is_kept
 from sparring.scoreboard.marker import StoreVersionError
 from sparring.scoreboard.records import DamagedStore
 from sparring.scoreboard.runs import metrics_of
+from sparring.tables import plural
 from sparring.types import Episode
 from sparring.watch import watch_run
 
@@ -40,6 +42,12 @@ COMMANDS = (
     *("envs", "play", "train", "eval", "report", "runs", "compare", "watch", "replay", "verify"),
     *("data", "store", "sandbox", "doctor"),
 )
+EXAMPLES = """Examples:
+  {0} --run runs/first
+  {0} --run runs/kuhn --model smollm2 --steps 60
+  {0} --run runs/poker --games KuhnPoker,LeducPoker
+  {0} --run runs/three --games TicTacToe --probe minimax
+  {0} --run runs/first --resume --steps 200"""
 REFUSED = (ValueError, OSError, ImportError, registry.UnknownName, DamagedStore, StoreVersionError)
 
 app = parsing.Commands()
@@ -55,7 +63,7 @@ def list_envs(json: Flag = False) -> None:
     Args:
         json: Print JSON instead of a table.
     """
-    terminal.show_envs(list(registry.envs), json)
+    terminal.show_envs(outline.outline(registry.envs), json)
 
 
 @app.command
@@ -81,6 +89,9 @@ def play(
         store: Also record the episodes in this folder; what it holds already is not played again.
         json: Print JSON instead of a table.
     """
+    words.require_known(env, words.split_agents(agents))
+    if episodes < 1:
+        raise ValueError(f"episodes must be >= 1, got {episodes}")
     from sparring.scoreboard.cross_table import cross_tables
     from sparring.scoreboard.matches import play_matches, round_robin, standing_by_place, standings_by_agent
     from sparring.scoreboard.records import row_of
@@ -88,8 +99,6 @@ def play(
 
     env_id, options = words.env(env)
     players = words.agents(agents)
-    if episodes < 1:
-        raise ValueError(f"episodes must be >= 1, got {episodes}")
     matches = round_robin(env_id, players, episodes, seed, options)
     fresh: list[str] = []
 
@@ -122,18 +131,18 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
     config_type = outline.config_of(registry.trainers, outline.find_row(registry.trainers, argv[0]))
 
     def start(config: tyro.conf.OmitArgPrefixes[Any], run: Path, resume: Flag = False, json: Flag = False) -> int:
-        """Train and record everything in a run folder.
+        """Train, and record everything in a run folder: games, figures, checkpoints.
 
         Args:
-            config: The method's settings.
-            run: The run folder; must be new, unless --resume.
-            resume: Go on with the run in that folder, with the settings it was started with (--steps may be raised).
+            config: Settings; each may be left out.
+            run: The run folder, e.g. runs/first; a new one, unless --resume.
+            resume: Go on with the run in that folder and its settings; only --steps may be raised.
             json: Print one JSON line per update instead of a progress bar.
         """
         config = replace(config, games=tuple(words.env_id(game) for game in config.games))
         steps = config.steps if any(word.partition("=")[0] == "--steps" for word in argv) else None
         if resume:
-            words.require_resumable(config, run, steps)
+            words.require_resumable(config, run, steps, argv)
         with loading():
             method: Any = registry.trainers.row(argv[0]).build
         training = method.resume(run, steps=steps) if resume else method.start(config, run)
@@ -152,11 +161,15 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         if not finished:
             terminal.complain(f"stopped and saved; {again}")
             return EXIT_INTERRUPTED
-        terminal.say(f"done: {run}\nNext: sparring report {shlex.quote(str(run))} -o report.html", quiet=json)
+        terminal.say(
+            f"done: {run}\nkept: {what_is_kept(run)}\nNext: sparring report {shlex.quote(str(run))} -o report.html",
+            quiet=json,
+        )
         return 0
 
     start.__annotations__["config"] = Annotated[config_type, tyro.conf.OmitArgPrefixes]
-    return int(parsing.run(start, f"sparring train {argv[0]}", words.split_lists(argv[1:])))
+    prog = f"sparring train {argv[0]}"
+    return int(parsing.run(start, prog, words.split_lists(argv[1:]), EXAMPLES.format(prog)))
 
 
 @app.command(name="eval")
@@ -186,10 +199,11 @@ def evaluate(
         store: Keep the suite's episodes here.
         json: Print JSON instead of tables.
     """
-    from sparring.scoreboard.evaluate import evaluate as measure
-
     if games < 0:
         raise ValueError(f"games must be >= 0, got {games}")
+    words.require_known(env or "KuhnPoker", [what])
+    from sparring.scoreboard.evaluate import evaluate as measure
+
     if suite is not None:
         return _evaluate_suite(suite, what, games, seed, store, json)
     agent, env_id, env_kwargs = words.measured(what, env)
@@ -233,7 +247,7 @@ def data(
     if not written:
         terminal.complain(why_no_rows(words.store_of(run), kind))
         return EXIT_FAILED
-    terminal.say(f"wrote {written} rows to {output}")
+    terminal.say(f"wrote {written} {plural(written, 'row')} to {output}")
     return 0
 
 
@@ -277,7 +291,7 @@ def replay(
 
     Args:
         run: A run folder, or a store.
-        episode: The episode's id, e.g. update-3/17. None: the list.
+        episode: The episode's id, e.g. update-3/17, or its number in the list. None: the list.
         agent: List only what this agent played; smollm2 stands for "smollm2 (update 60)" too.
         lost: List only what that agent (without --agent: a model) lost to somebody else.
         illegal: List only episodes with an illegal action.
@@ -291,10 +305,12 @@ def replay(
         raise ValueError(f"last must be >= 1, got {last}")
     with Store(words.store_of(run)) as store:
         if episode is None:
-            show_episode_list(select_episodes(store.rows(), agent, lost, illegal), last, json)
+            rows = list(store.rows())
+            numbers = {row.id: number for number, row in enumerate(rows, start=1)}
+            show_episode_list(select_episodes(rows, agent, lost, illegal), numbers, last, json)
             return
         if episode not in store:
-            raise registry.UnknownName(words.unknown_episode(episode, [row.id for row in store.rows()]))
+            episode = words.numbered_episode(episode, [row.id for row in store.rows()])
         terminal.show_episode(store.get(episode), json)
 
 
@@ -302,7 +318,8 @@ def replay(
 def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
     """Play every recorded episode again and compare every observation and reward.
 
-    Exit code 1 if one differs, or if none had come to its end: what a fault broke off is checked only up to the fault.
+    Exit code 1 if one differs, or if none had come to its end: what a fault broke off is checked only up to the fault;
+    also if a run's config.json is damaged.
 
     Args:
         run: A run folder, or a store.
@@ -314,7 +331,10 @@ def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
     with Store(words.store_of(run)) as store, terminal.progress("verifying", store.count, quiet=json) as advance:
         result = check(store, lambda done, total: advance(to=done))
     terminal.show_verification(result, json)
-    return 0 if result.ok else EXIT_FAILED
+    damage = words.damage_of_settings(run)
+    if damage:
+        terminal.complain(damage)
+    return 0 if result.ok and not damage else EXIT_FAILED
 
 
 @app.command
@@ -345,6 +365,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     handle_ctrl_c_as_usual()
+    say_what_takes_long()
     _write_what_cannot_be_encoded_as_escapes()
     try:
         with sigterm_as_ctrl_c():
@@ -384,6 +405,10 @@ def _command(argv: list[str]) -> int:
     if argv in (["--version"], ["version"]):
         terminal.say(f"sparring {__version__}")
         return 0
+    if argv[:1] in (["--completion"], ["--tyro-print-completion"]):
+        if len(argv) != 2 or argv[1] not in terminal.SHELLS:
+            raise ValueError(f"--completion takes a shell, {', '.join(terminal.SHELLS)}, got {' '.join(argv[1:])!r}")
+        argv = ["--tyro-print-completion", argv[1]]
     if argv[:1] == ["train"]:
         return train(argv[1:])
     if argv[:1] in (["sandbox"], ["store"]):

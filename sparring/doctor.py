@@ -12,6 +12,7 @@ from typing import Any
 from rich.markup import escape
 
 from sparring import __version__, registry, terminal
+from sparring.tables import table_of
 
 EXTRAS = {
     "train": ("torch", "transformers", "gguf", "safetensors"),
@@ -30,7 +31,7 @@ def show_doctor(json: bool) -> None:
         left_out = {"plug-ins left out": _left_out()}
         terminal.dump({**facts, "sandbox": _strengths(), "missing": missing, "models": models, **left_out})
         return
-    table = terminal.table_of("what", "here")
+    table = table_of("what", "here")
     for name, value in facts.items():
         table.add_row(name, escape(str(value)))
     for backend, strength in _strengths().items():

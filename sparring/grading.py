@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+from sparring import terminal
 from sparring.sandbox import Sandbox
 from sparring.sandbox.grader import Verdict, grade_calls, load, remote
 
 SHOWN = 80
 """Characters of a value in a line."""
+XML, SUITES = '<?xml version="1.0" encoding="UTF-8"?>\n', "sparring sandbox grade"
 Case = tuple[list[Any], Any]
 Checker = Callable[[Sandbox, str], "Grade"]
 
@@ -25,6 +28,26 @@ class Grade:
     passed: int
     total: int
     detail: tuple[str, ...] = ()
+
+
+def is_junit(head: bytes) -> bool:
+    """Whether a file begins as `junit_of` writes it."""
+    return head.startswith(f'{XML}<testsuites name="{SUITES}"'.encode())
+
+
+def junit_of(grades: Mapping[str, Grade]) -> str:
+    """JUnit XML: a test case a program, which fails where the program did not pass all of its tests."""
+    failed = sum(grade.passed < grade.total for grade in grades.values())
+    counts = {"tests": str(len(grades)), "failures": str(failed), "errors": "0"}
+    root = ElementTree.Element("testsuites", {"name": SUITES, **counts})
+    suite = ElementTree.SubElement(root, "testsuite", {"name": "programs", **counts})
+    for name, grade in grades.items():
+        case = ElementTree.SubElement(suite, "testcase", classname="programs", name=terminal.printable(name))
+        if grade.passed < grade.total:
+            failure = ElementTree.SubElement(case, "failure", message=f"{grade.passed} of {grade.total} passed")
+            failure.text = terminal.printable("\n".join(grade.detail))
+    ElementTree.indent(root)
+    return f"{XML}{ElementTree.tostring(root, encoding='unicode')}\n"
 
 
 def checker(tests: Path, function: str) -> Checker:

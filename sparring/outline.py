@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Iterator
 from importlib.metadata import entry_points
@@ -23,9 +24,9 @@ def outline(registry: Registry) -> list[Row]:
     """
     if not registry.is_empty or entry_points(group=registry.group):
         return list(registry)
-    package = importlib.import_module(registry.group)
-    files = [Path(folder) / f"{module.name}.py" for folder in package.__path__ for module in _modules(folder)]
-    rows = [row for file in files for row in _rows_of(file.read_text(encoding="utf-8"))]
+    package = importlib.util.find_spec(registry.group)  # found, not imported
+    folders = (package and package.submodule_search_locations) or ()
+    rows = [row for folder in folders for source in _sources(Path(folder)) for row in _rows_of(source)]
     return sorted(rows, key=lambda row: row.name)
 
 
@@ -46,8 +47,13 @@ def config_of(registry: Registry, row: Row) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def _modules(folder: str) -> Iterator[pkgutil.ModuleInfo]:
-    return (found for found in pkgutil.iter_modules([folder]) if not found.ispkg and not found.name.startswith("_"))
+def _sources(folder: Path) -> Iterator[str]:
+    """The text of every module that `registry.import_submodules` would import."""
+    for module in pkgutil.iter_modules([str(folder)]):
+        if not module.ispkg and not module.name.startswith("_"):
+            yield (folder / f"{module.name}.py").read_text(encoding="utf-8")
+        elif module.ispkg and "\nREGISTERS = False\n" not in (folder / module.name / "__init__.py").read_text("utf-8"):
+            yield from _sources(folder / module.name)
 
 
 def _rows_of(source: str) -> Iterator[Row]:

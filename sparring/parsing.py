@@ -51,9 +51,10 @@ class Commands:
         return _read(lambda: self._app.cli(**options))()
 
 
-def run(command: Callable[..., Any], prog: str, args: Sequence[str]) -> Any:
-    """Read a command line for one function and call it. Raises UsageError."""
-    return _read(lambda: tyro.cli(_later(command), prog=prog, args=args))()
+def run(command: Callable[..., Any], prog: str, args: Sequence[str], examples: str = "") -> Any:
+    """Read a command line for one function and call it; its help ends with the examples. Raises UsageError."""
+    said = f"{(command.__doc__ or '').partition('Args:')[0].strip()}\n\n{examples}" if examples else None
+    return _read(lambda: tyro.cli(_later(command), prog=prog, args=args, description=said))()
 
 
 def _later(function: Callable[..., Any]) -> Callable[..., Any]:

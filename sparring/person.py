@@ -27,7 +27,7 @@ def show_end(episode: Episode) -> None:
     """Tell a person how a game ended; nothing for games without one."""
     seats = [seat for seat, trajectory in episode.trajectories.items() if trajectory.agent == PERSON]
     if seats and episode.error is None:
-        terminal.say(end_of_game(episode, seats))
+        terminal.note(end_of_game(episode, seats))
 
 
 def end_of_game(episode: Episode, seats: Sequence[str]) -> str:

@@ -13,20 +13,15 @@ import asyncio
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
 from sparring import registry
 from sparring.adapters import adapt
 from sparring.hosts import EnvPool, Host, Hosts, StepTimeout, close_env
 from sparring.recording import Answered, Match, Recording
-from sparring.types import (
-    Agent,
-    Episode,
-    FaultKind,
-    Observation,
-    Reply,
-)
+from sparring.types import Agent, Episode, FaultKind, Observation, Reply
 
 __all__ = [
     "EnvPool",
@@ -140,19 +135,32 @@ def act_now(agent: Agent, observation: Observation) -> Reply:
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
-    """`asyncio.run`, also where an event loop is already running (a notebook): then in a thread of its own."""
-    if not _loop_is_running():
+    """`asyncio.run`, also where an event loop is already running (a notebook): then in a thread of its own.
+
+    Ctrl-C here ends the coroutine in that thread too.
+    """
+    if _running_loop() is None:
         return asyncio.run(coroutine)
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]] = Future()
+
+    async def run() -> T:
+        task = asyncio.ensure_future(coroutine)
+        started.set_result((asyncio.get_running_loop(), task))
+        return await task
+
     with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
+        answer = thread.submit(asyncio.run, run())
+        try:
+            return answer.result()
+        except KeyboardInterrupt:
+            loop, task = started.result()
+            with suppress(RuntimeError):  # it has just ended, and its loop is closed
+                loop.call_soon_threadsafe(task.cancel)
+            raise
 
 
-def _loop_is_running() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    return asyncio._get_running_loop()
 
 
 async def play_match(match: Match, pool: EnvPool | None = None, hosts: Hosts | None = None) -> Episode:

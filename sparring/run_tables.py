@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
-from rich.markup import escape
 
 from sparring import terminal
 from sparring.scoreboard import progress
 from sparring.scoreboard import runs as run_folders
 from sparring.scoreboard.progress import short_name
 from sparring.scoreboard.runs import RunSummary
+from sparring.tables import shortened
 
 if TYPE_CHECKING:
     from sparring.scoreboard.records import EpisodeRow
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 EXIT_FAILED = 1
+NAME = 16
+"""Characters of an agent's name in the list of episodes, where a person looks."""
 
 
 def list_runs(folder: tyro.conf.Positional[Path | None] = None, /, json: Flag = False) -> int:
@@ -44,12 +46,12 @@ def list_runs(folder: tyro.conf.Positional[Path | None] = None, /, json: Flag = 
 
 
 def _show_runs(found: Sequence[RunSummary]) -> None:
-    table = terminal.table_of("run", "state", "model", "games", "updates", "best", "last", "size")
-    for summary in found:
-        table.add_row(escape(str(summary.path)), summary.state, *map(escape, _cells(summary)))
-    terminal.out.print(table)
+    rows = [(str(summary.path), summary.state, *_cells(summary)) for summary in found]
+    terminal.show_table(("run", "state", "model", "games", "updates", "best", "last", "size"), rows, names=(0, 2, 3))
     if any(summary.figure for summary in found):
-        terminal.say("best and last: NashConv (0 is an equilibrium); with a sign: reward against uniform play")
+        met = dict.fromkeys(summary.figure.opponent for summary in found if summary.figure and summary.figure.opponent)
+        signed = f"; with a sign: reward against {', '.join(met)}" if met else ""
+        terminal.say(f"best and last: NashConv (0 is an equilibrium){signed}")
     for summary in found:
         if summary.damage:
             terminal.complain(f"{summary.path}: {summary.damage}")
@@ -64,6 +66,12 @@ def _cells(summary: RunSummary) -> tuple[str, ...]:
     return summary.model, run_folders.games_in_short(summary), updates, *measured, in_bytes(summary.size)
 
 
+def what_is_kept(run: Path) -> str:
+    """How many checkpoints a run folder holds, and what all of it takes: "2 checkpoints, 1.1 GB in runs/first"."""
+    count = len(list((run / "checkpoints").glob("update-*")))
+    return f"{count} checkpoint{'' if count == 1 else 's'}, {in_bytes(run_folders.size_of(run))} in {run}"
+
+
 def in_bytes(size: float) -> str:
     """A size for people: 812 B, 3.1 MB."""
     units = ["B", "kB", "MB", "GB", "TB"]
@@ -75,7 +83,7 @@ def in_bytes(size: float) -> str:
 def compare_runs(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = False) -> None:
     """Show what differs between runs: settings, and figures with the difference to the first run.
 
-    A difference is paired: over the updates, or the deals against uniform play, that both runs have.
+    A difference is paired: over the updates, or the deals against the same agent, that both runs have.
 
     Args:
         runs: Two or more run folders.
@@ -92,18 +100,17 @@ def compare_runs(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = F
         terminal.dump({"runs": list(map(str, runs)), "settings": settings, "figures": compared})
         return
     if settings:
-        table = terminal.table_of("setting", *map(str, runs))
-        for name, values in settings.items():
-            table.add_row(escape(name), *(escape(_setting(value)) for value in values))
-        terminal.out.print(table)
+        rows = [[name, *map(_setting, values)] for name, values in settings.items()]
+        terminal.show_table(["setting", *map(str, runs)], rows, names=range(len(runs) + 1))
     else:
         terminal.say("the settings are the same")
     terminal.say("")
-    table = terminal.table_of("figure", *map(str, runs), *(f"{run} - {runs[0]}" for run in runs[1:]))
+    columns = ["figure", *map(str, runs), *(f"{run} - {runs[0]}" for run in runs[1:])]
+    rows = []
     for figure in figures:
         differences = (_difference(estimate, figure.pairs) for estimate in figure.differences)
-        table.add_row(*map(escape, (figure.name, *map(_value, figure.values), *differences)))
-    terminal.out.print(table)
+        rows.append([figure.name, *map(_value, figure.values), *differences])
+    terminal.show_table(columns, rows, names=range(len(columns)))
 
 
 def _setting(value: Any) -> str:
@@ -126,8 +133,8 @@ def _difference(estimate: Any, pairs: str) -> str:
     return f"{shown}, {estimate.clusters} {pairs}"
 
 
-def show_episode_list(found: Sequence[EpisodeRow], last: int, json: bool) -> None:
-    """The last episodes of a selection, the latest at the bottom."""
+def show_episode_list(found: Sequence[EpisodeRow], numbers: Mapping[str, int], last: int, json: bool) -> None:
+    """The last episodes of a selection, the latest at the bottom. `numbers`: their places in the store, by id."""
     from sparring.scoreboard import episode_list
 
     shown = found[-last:]
@@ -135,13 +142,16 @@ def show_episode_list(found: Sequence[EpisodeRow], last: int, json: bool) -> Non
         terminal.dump([episode_list.plain(row) for row in shown])
         return
     some_illegal = any(sum(row.illegal.values()) for row in shown)
-    table = terminal.table_of("episode", "agent and reward", "turns", *(["illegal"] if some_illegal else []))
+    rows: list[list[str]] = []
+    room = NAME if terminal.out.is_terminal else terminal.WIDE
     for row in shown:
-        players = ", ".join(f"{name} {row.rewards[seat]:+g}" for seat, name in row.agents.items())
+        names = {seat: shortened(name, room) for seat, name in row.agents.items()}
+        players = ", ".join(f"{name} {row.rewards[seat]:+g}" for seat, name in names.items())
         result = players if row.status == "ok" else f"{players} ({row.status})"
         counts = [str(sum(row.turns.values()))] + [str(sum(row.illegal.values()))] * some_illegal
-        table.add_row(*map(escape, (row.id, result, *counts)))
-    terminal.out.print(table)
+        rows.append([str(numbers[row.id]), row.id, result, *counts])
+    columns = ["no.", "episode", "agent and reward", "turns", *(["illegal"] if some_illegal else [])]
+    terminal.show_table(columns, rows, names=(1, 2))
     if not found:
         terminal.complain("no episode is of that kind")
     if len(shown) < len(found):

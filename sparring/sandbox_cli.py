@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json as json_module
+import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -17,11 +19,13 @@ import tyro
 from rich.table import Table
 
 from sparring import parsing, terminal
-from sparring.grading import Grade, checker
-from sparring.sandbox import Limits, Outcome, Sandbox
+from sparring.grading import Grade, checker, is_junit, junit_of
+from sparring.sandbox import Limits, Outcome, Sandbox, SandboxError
 from sparring.sandbox.attacks import probes
 from sparring.sandbox.selftest import Row
 from sparring.sandbox.selftest import selftest as attack
+from sparring.scoreboard.output import require_output, write_whole
+from sparring.tables import table_of
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)([kKmMgG])i?[bB]")
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
@@ -30,14 +34,26 @@ Backend = Literal["namespaces", "docker", "process"]
 app = parsing.Commands()
 
 
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """What the sandbox cannot do here is refused like any other request."""
+    try:
+        yield
+    except SandboxError as error:
+        raise parsing.UsageError(" ".join(str(error).split())) from error
+
+
 @app.command
+@_in_one_line()
 def run(
     file: tyro.conf.Positional[Path],
+    args: tyro.conf.Positional[tuple[str, ...]] = (),
     /,
     tests: Path | None = None,
     function: str = "solution",
     stdin: Path | None = None,
     files: tyro.conf.UseAppendAction[tuple[Path, ...]] = (),
+    packages: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     backend: Backend = "namespaces",
     seed: int = 0,
     limits: Annotated[Limits, tyro.conf.arg(name="limits")] = Limits(),  # noqa: B008  (frozen)
@@ -50,21 +66,24 @@ def run(
 
     Args:
         file: The program.
+        args: Its arguments; `--` before them where one begins with a dash: `run FILE -- --verbose 3`.
         tests: What decides whether it is right, see `sandbox grade`.
         function: What the tests call.
         stdin: What it reads on standard input; `-` is yours.
-        files: Files that lie beside it, by their names; may be given several times.
+        files: A file, or a folder of modules and data, that lies beside it by its name; may be given several times.
+        packages: An installed distribution that it may import; may be given several times.
         backend: The isolation.
         seed: Of the program's `random`.
         limits: What the program may use; sizes in bytes, also as 256MB or 1GB.
         json: Print JSON.
     """
     if tests is not None:
-        return grade(file, tests=tests, function=function, backend=backend, limits=limits, json=json)
+        if args or files or stdin:
+            raise ValueError("with --tests a function is called: leave out arguments, --stdin and --files")
+        return grade(file, tests=tests, function=function, packages=packages, backend=backend, limits=limits, json=json)
     given = b"" if stdin is None else sys.stdin.buffer.read() if str(stdin) == "-" else stdin.read_bytes()
-    beside = {path.name: path.read_bytes() for path in files}
-    with Sandbox(backend, limits=limits) as sandbox:
-        outcome = sandbox.run(file.read_bytes(), stdin=given, files=beside, seed=seed)
+    with Sandbox(backend, limits=limits, packages=packages) as sandbox:
+        outcome = sandbox.run(file.read_bytes(), args=args, stdin=given, files=_beside(files), seed=seed)
     if json:
         terminal.dump({**asdict(outcome), "files": {}})
     else:
@@ -74,16 +93,32 @@ def run(
     return _exit_code(outcome)
 
 
+def _beside(paths: Sequence[Path]) -> dict[str, bytes]:
+    """Files by the names that they have in the program's folder; those of a folder under its name."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        name = Path(os.path.abspath(path)).name
+        inside = [file for file in sorted(path.rglob("*")) if file.is_file() and file.parent.name != "__pycache__"]
+        here = {f"{name}/{file.relative_to(path)}": file for file in inside} if path.is_dir() else {name: path}
+        for twice in found.keys() & here.keys():
+            raise ValueError(f"two files would lie at {twice}: {found[twice]} and {here[twice]}")
+        found |= here
+    return {name: file.read_bytes() for name, file in found.items()}
+
+
 @app.command
+@_in_one_line()
 def grade(
     programs: tyro.conf.Positional[Path],
     /,
     tests: Path,
     function: str = "solution",
     jobs: int = 2,
+    packages: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     backend: Backend = "namespaces",
     limits: Annotated[Limits, tyro.conf.arg(name="limits")] = Limits(),  # noqa: B008  (frozen)
     jsonl: Path | None = None,
+    junit: Path | None = None,
     json: Flag = False,
 ) -> int:
     """Grade a program, or every program of a folder. Exit code 0 if all of them pass all tests.
@@ -96,9 +131,11 @@ def grade(
             is run here, with the candidate inside.
         function: What the tests call.
         jobs: Programs at a time.
+        packages: An installed distribution that they may import; may be given several times.
         backend: The isolation.
         limits: What each program may use; sizes in bytes, also as 256MB or 1GB.
-        jsonl: Also write one JSON object a program to this file.
+        jsonl: Also write one JSON object a program to this file, new or of an earlier call.
+        junit: Also write JUnit XML, one test case a program, to this file, new or of an earlier call.
         json: Print JSON.
     """
     found = sorted(programs.glob("*.py")) if programs.is_dir() else [programs]
@@ -106,9 +143,13 @@ def grade(
         raise ValueError(f"{programs} holds no .py file")
     if jobs < 1:
         raise ValueError(f"jobs must be >= 1, got {jobs}")
+    if jsonl is not None:
+        require_output(jsonl, "file of grades", lambda head: head.startswith(b'{"program": '))
+    if junit is not None:
+        require_output(junit, "JUnit file of ours", is_junit)
     check = checker(tests, function)
     with (
-        Sandbox(backend, workers=jobs, limits=limits) as sandbox,
+        Sandbox(backend, workers=jobs, limits=limits, packages=packages) as sandbox,
         ThreadPoolExecutor(jobs) as pool,
         terminal.progress("grading", len(found), quiet=json) as advance,
     ):
@@ -121,7 +162,9 @@ def grade(
         grades = dict(zip([file.name for file in found], pool.map(graded, found), strict=True))
     if jsonl is not None:
         rows = [{"program": name, **asdict(grade)} for name, grade in grades.items()]
-        jsonl.write_text("".join(json_module.dumps(row) + "\n" for row in rows))
+        write_whole(jsonl, (json_module.dumps(row) + "\n" for row in rows))
+    if junit is not None:
+        write_whole(junit, [junit_of(grades)])
     _show_grades(grades, json)
     return int(any(grade.passed < grade.total for grade in grades.values()))
 
@@ -137,9 +180,11 @@ def _show_grades(grades: dict[str, Grade], json: bool) -> None:
 
 
 def prepare(argv: list[str]) -> list[str]:
-    """Sizes such as 256MB or 1.5GB as bytes, where an option wants bytes."""
-    words = []
+    """Sizes such as 256MB or 1.5GB as bytes, where an option wants bytes; what follows `--` is the program's."""
+    words: list[str] = []
     for before, word in zip(["", *argv], argv, strict=False):
+        if word == "--":
+            return [*words, *argv[len(words) :]]
         option, equals, value = word.partition("=") if before[-5:] != "bytes" else ("", "", word)
         size = SIZE.fullmatch(value) if option[-5:] == "bytes" or not option else None
         words.append(f"{option}{equals}{int(float(size[1]) * UNITS[size[2].upper()])}" if size else word)
@@ -157,6 +202,7 @@ def _exit_code(outcome: Outcome) -> int:
 
 
 @app.command
+@_in_one_line()
 def selftest(
     backend: tyro.conf.Positional[tuple[Backend, ...]] = ("namespaces",),
     families: tuple[str, ...] = (),
@@ -204,7 +250,7 @@ def _count(advance: Callable[..., None], row: Row) -> None:
 
 def _by_family(rows: dict[str, list[Row]]) -> Table:
     """Held of all, per family and backend."""
-    table = Table("probes", *rows)
+    table = table_of("probes", *rows)
     counts = {name: Counter((row.probe.family, row.verdict) for row in found) for name, found in rows.items()}
     families = dict.fromkeys(row.probe.family for found in rows.values() for row in found)
     for family in families:

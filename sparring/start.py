@@ -49,6 +49,20 @@ def loading() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def ctrl_c_at_once() -> Iterator[None]:
+    """While a question or calculation takes long inside an event loop, which answers Ctrl-C only between its steps."""
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def end(code: int) -> NoReturn:
     """End the process with a code; after an interruption without what Python does on its own account then.
 

@@ -9,6 +9,7 @@ import tyro
 
 from sparring import parsing, terminal, words
 from sparring.scoreboard import store as stores
+from sparring.tables import plural
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 app = parsing.Commands()
@@ -28,7 +29,8 @@ def reindex(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
     if json:
         terminal.dump(asdict(rebuilt))
     else:
-        terminal.say(f"{rebuilt.episodes} episodes in {rebuilt.frames} frames are in the index now")
+        frames = f"{rebuilt.frames} {plural(rebuilt.frames, 'frame')}"
+        terminal.say(f"in the index now: {rebuilt.episodes} {plural(rebuilt.episodes, 'episode')} in {frames}")
         for damage in rebuilt.damaged:
             terminal.complain(damage)
     return int(bool(rebuilt.damaged))

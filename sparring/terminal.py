@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import math
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
 from sparring import registry
 from sparring.encoding import episode_to_dict
+from sparring.tables import BETWEEN, SHORTEST, fitted_table, plural, shortened, table_of
 from sparring.types import Episode
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ DESCRIPTION = (
     "LLM agents that learn by playing. Train with `sparring train METHOD --help` (spiral); a first run: "
     "`sparring train spiral --model nano --games KuhnPoker --steps 200 --run runs/first`."
 )
+SHELLS = ("bash", "zsh", "fish")
+OPTIONS = """
+options:
+  --help              Show this, or after a command what the command takes.
+  --version           Show the version.
+  --completion SHELL  Print a script that lets bash, zsh or fish complete commands and options."""
 WIDE = 500
 """Columns where nobody looks: what another program reads is not wrapped."""
 
@@ -40,29 +47,42 @@ out, err = _console(sys.stdout), _console(sys.stderr, stderr=True)
 def say(text: str, quiet: bool = False) -> None:
     """A line for people."""
     if not quiet:
-        out.print(_printable(text), markup=False, highlight=False, soft_wrap=True)
+        out.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def note(text: str) -> None:
     """A line for people on stderr: what is no part of the output."""
-    err.print(_printable(text), markup=False, highlight=False, soft_wrap=True)
+    err.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def pass_on(stdout: str, stderr: str) -> None:
     """What a program wrote, on the streams it wrote it to; where a person looks, it cannot steer the terminal."""
     for stream, text in ((sys.stdout, stdout), (sys.stderr, stderr)):
-        stream.write(_printable(text) if stream.isatty() else text.encode("utf-8", "replace").decode())
+        stream.write(printable(text) if stream.isatty() else text.encode("utf-8", "replace").decode())
         stream.flush()
 
 
 def complain(text: str) -> None:
     """A line on stderr."""
-    err.print(f"[bold red]sparring:[/] {escape(_printable(text))}", highlight=False, soft_wrap=True)
+    err.print(f"[bold red]sparring:[/] {escape(printable(text))}", highlight=False, soft_wrap=True)
 
 
 def dump(value: Any) -> None:
     """One JSON value on one line of stdout; numbers that JSON does not have (NaN, infinities) are null."""
     print(jsonlib.dumps(_finite(value), default=str, allow_nan=False), flush=True)
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], names: Sequence[int] = (0,)) -> None:
+    """A table of plain text. In a terminal that is too narrow, the columns of `names` are shortened."""
+    mark = ".." if out.options.ascii_only else "…"
+    out.print(fitted_table(columns, rows, names, out.width if out.is_terminal else None, mark))
+
+
+def filled(text: str, console: Console) -> str:
+    """A long line, broken between words where a person looks."""
+    if not console.is_terminal:
+        return text
+    return textwrap.fill(text, console.width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 @contextmanager
@@ -88,9 +108,7 @@ def show_commands(helps: Mapping[str, str]) -> None:
     for name, text in helps.items():
         table.add_row(f"  {name}", escape(text.strip().partition("\n")[0]))
     out.print(table)
-    say(
-        "\noptions:\n  --help     Show this, or after a command what the command takes.\n  --version  Show the version."
-    )
+    say(OPTIONS)
 
 
 def show_envs(rows: Sequence[registry.Row], json: bool) -> None:
@@ -110,10 +128,11 @@ def show_methods(rows: Sequence[registry.Row], json: bool = False) -> None:
     if json:
         dump([{field: getattr(row, field) for field in ("name", "family", "summary", "extra")} for row in rows])
         return
-    table = table_of("method", "family", "what it is", "help")
+    table = table_of("method", "family", "what it is")
     for row in rows:
-        table.add_row(row.name, escape(row.family), escape(row.summary), f"sparring train {row.name} --help")
+        table.add_row(row.name, escape(row.family), escape(row.summary))
     out.print(table)
+    say("\n".join(f"its settings: sparring train {row.name} --help" for row in rows))
 
 
 def show_matches(episodes: Sequence[Episode], rows: Sequence[Any], json: bool) -> None:
@@ -122,26 +141,26 @@ def show_matches(episodes: Sequence[Episode], rows: Sequence[Any], json: bool) -
     if json:
         dump({"standings": [asdict(row) for row in rows], "faults": faults})
         return
-    table = table_of("agent", "games", "reward (95 % interval)", "W/D/L", "win", "illegal")
+    lines = []
     names = [row.agent for row in rows]
     for place, row in enumerate(rows, start=1):
         name = row.agent if names.count(row.agent) == 1 else f"{row.agent} (agent {place})"
         contested = ("", "", "")
         if row.opponent:
             contested = (_record(row.outcomes, "/"), _share(row.win_rate), _share(row.illegal_rate))
-        table.add_row(*map(escape, (name, str(row.reward.n), _signed(row.reward, 2), *contested)))
-    out.print(table)
+        lines.append((name, str(row.reward.n), _signed(row.reward, 2), *contested))
+    show_table(("agent", "games", "reward (95 % interval)", "W/D/L", "win", "illegal"), lines)
     _complain_of_faults(faults, len(episodes))
 
 
 def show_cross_table(table: CrossTable) -> None:
     """What each agent earned a game against each other one: the row's agent against the column's."""
-    grid = table_of("", "mean reward against", *(str(place) for place, _ in enumerate(table.agents, start=1)))
+    lines = []
     for place, agent in enumerate(table.agents, start=1):
         cells = [table.cells.get((agent, other)) for other in table.agents]
-        grid.add_row(str(place), escape(agent), *("." if cell is None else f"{cell.value:+.2f}" for cell in cells))
+        lines.append([str(place), agent, *("." if cell is None else f"{cell.value:+.2f}" for cell in cells)])
     out.print()
-    out.print(grid)
+    show_table(("", "mean reward against", *(line[0] for line in lines)), lines, names=(1,))
 
 
 def show_evaluation(what: str, measured: Any, json: bool) -> None:
@@ -150,22 +169,23 @@ def show_evaluation(what: str, measured: Any, json: bool) -> None:
         dump(asdict(measured))
         return
     if measured.settings:
-        say("measured with " + ", ".join(f"{name} {value}" for name, value in measured.settings.items()))
+        say(filled("measured with " + ", ".join(f"{name} {value}" for name, value in measured.settings.items()), out))
     if measured.no_exact:
-        say(measured.no_exact)
+        say(filled(measured.no_exact, out))
     else:
         _show_exact_strength(what, measured)
     if measured.standing is not None:
-        say(_results(measured.standing))
+        say(filled(_results(measured.standing), out))
         _complain_of_faults(measured.faults, measured.standing.episodes)
 
 
 def _show_exact_strength(what: str, measured: Any) -> None:
-    table = table_of("policy", f"NashConv in {measured.env_id} (0 is an equilibrium)")
+    header = f"NashConv in {measured.env_id} (0 is an equilibrium)"
+    table, room = table_of("policy", header), max(SHORTEST, out.width - len(header) - 2 * BETWEEN)
     ranked = sorted([*measured.references.items(), (what, measured.nash_conv)], key=lambda pair: pair[1])
     for name, value in ranked:
         style = "bold" if name == what else ""
-        table.add_row(escape(name), f"{value:.6f}", style=style)
+        table.add_row(escape(shortened(name, room)), f"{value:.6f}", style=style)
     out.print(table)
     for name, pair in (("uniform", measured.against_uniform), ("equilibrium", measured.against_equilibrium)):
         say(f"exact payoff against {name}: {pair[0]:+.4f} moving first, {pair[1]:+.4f} moving second")
@@ -174,8 +194,8 @@ def _show_exact_strength(what: str, measured: Any) -> None:
 def _results(row: Any) -> str:
     """What an agent got out of its games against uniform play, or alone."""
     if row.opponent is None:
-        return f"played {row.reward.n} episodes alone: reward {_signed(row.reward)}"
-    played = f"played {row.outcomes.n} games against uniform"
+        return f"played {row.reward.n} {plural(row.reward.n, 'episode')} alone: reward {_signed(row.reward)}"
+    played = f"played {row.outcomes.n} {plural(row.outcomes.n, 'game')} against uniform"
     if not row.outcomes.n:
         return f"{played}: nothing was measured"
     return (
@@ -189,13 +209,14 @@ def show_scores(suite: str, agent: str, scores: Sequence[Any], json: bool) -> No
     if json:
         dump({"suite": suite, "agent": agent, "parts": [_finite(asdict(score)) for score in scores]})
         return
-    table = table_of("part", "tasks", "accuracy", "best constant", "turns", "tokens written", "faults")
+    some_faults, lines = any(score.faults for score in scores), []
     for score in scores:
         means = ("none", "none") if score.turns is None else (f"{score.turns:.2f}", f"{score.tokens:.0f}")
         constant = "none" if score.constant is None else f"{100 * score.constant.value:.1f} %"
-        cells = [score.part, str(score.accuracy.n), _percent(score.accuracy), constant, *means, str(score.faults)]
-        table.add_row(*map(escape, cells))
-    out.print(table)
+        faults = [str(score.faults)] * some_faults
+        lines.append([score.part, str(score.accuracy.n), _percent(score.accuracy), constant, *means, *faults])
+    columns = ["part", "tasks", "accuracy", "constant", "turns", "tokens", *(["faults"] * some_faults)]
+    show_table(columns, lines)
     errors = [error for score in scores for error in score.errors]
     _complain_of_faults(errors, sum(score.accuracy.n + score.faults for score in scores))
 
@@ -225,14 +246,16 @@ def show_verification(result: Any, json: bool) -> None:
         dump({**asdict(result), "ok": result.ok})
         return
     _complain_of([str(fault) for fault in result.faults], most=20)
-    say(
-        f"{result.episodes} episodes, {result.turns} turns re-executed in {result.seconds:.1f} s: {_verdict(result)}\n"
-        f"store root {result.root}"
-    )
+    episodes, turns = plural(result.episodes, "episode"), plural(result.turns, "turn")
+    done = f"{result.episodes} {episodes}, {result.turns} {turns} re-executed in {result.seconds:.1f} s"
+    say(filled(f"{done}: {_verdict(result)}", out))
+    say(f"store root {result.root}")
 
 
 def _verdict(result: Any) -> str:
-    broken = f"{result.broken_off} were broken off by a fault and are verified only as far as they went"
+    one = result.broken_off == 1
+    broken = f"{result.broken_off} {'was' if one else 'were'} broken off by a fault and {'is' if one else 'are'} "
+    broken += f"verified only as far as {'it' if one else 'they'} went"
     if result.faults:
         found = f"{len(result.faults)} NOT as recorded"
     elif result.ok:
@@ -245,18 +268,19 @@ def _verdict(result: Any) -> str:
 def _complain_of_faults(faults: Sequence[str], episodes: int) -> None:
     """How many of the episodes broke off, and why."""
     if faults:
-        complain(f"{len(faults)} of {episodes} episodes broke off and are not counted:")
+        are = "is" if len(faults) == 1 else "are"
+        complain(f"{len(faults)} of {episodes} {plural(episodes, 'episode')} broke off and {are} not counted:")
         _complain_of(faults, most=5)
 
 
 def _complain_of(faults: Sequence[str], most: int) -> None:
     for fault in faults[:most]:
-        complain(fault)
+        complain(filled(fault, err))
     if len(faults) > most:
         complain(f"and {len(faults) - most} more; --json lists all")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Control characters and lone surrogates escaped: what an agent wrote cannot steer the terminal."""
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)
 
@@ -291,14 +315,6 @@ def _signed(estimate: Any, digits: int = 3) -> str:
         return str(estimate.lacks)
     low, high = (f"{end:+.{digits}f}" for end in (estimate.low, estimate.high))
     return f"{estimate.value:+.{digits}f} ({estimate.lacks or f'{low} to {high}'})"
-
-
-def table_of(*columns: str) -> Table:
-    """An empty table."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
 
 
 def _bar(quiet: bool) -> Progress:

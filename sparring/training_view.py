@@ -14,14 +14,24 @@ from rich.live import Live
 from rich.text import Text
 
 from sparring import terminal
-from sparring.scoreboard.progress import ASCII_BARS, BARS, Figure, figures, short_name, shown, sparkline
+from sparring.scoreboard.progress import (
+    ASCII_BARS,
+    BARS,
+    Figure,
+    figures,
+    short_name,
+    shown,
+    shown_interval,
+    sparkline,
+)
+from sparring.tables import plural
 
 Metrics = Mapping[str, Any]
 STAYING = 20
 """About how many lines of a run stay in the terminal."""
 RECENT = 10
 """Updates that the time left is reckoned from."""
-MOST_GAMES = 4
+MOST_FIGURES = 4
 
 
 class TrainingView:
@@ -56,9 +66,10 @@ class TrainingView:
         """The block that is redrawn; no line is wider than `width`."""
         found = figures(self.rows)
         lines = [_progress_line(self.done, self.steps, self.gone(), self.left(), width, ascii_only)]
-        lines += [_figure_line(figure, width, ASCII_BARS if ascii_only else BARS) for figure in found[:MOST_GAMES]]
-        if len(found) > MOST_GAMES:
-            lines.append(_fitting([f"and {len(found) - MOST_GAMES} games more"], width))
+        lines += [_figure_line(figure, width, ASCII_BARS if ascii_only else BARS) for figure in found[:MOST_FIGURES]]
+        if len(found) > MOST_FIGURES:
+            more = len(found) - MOST_FIGURES
+            lines.append(_fitting([f"and {more} {plural(more, 'figure')} more"], width))
         if self.rows:
             lines.append(_fitting(_playing(self.rows), width))
         return [line for line in lines if line]
@@ -66,12 +77,14 @@ class TrainingView:
     def line(self, width: int | None = None) -> str:
         """The last update as one line that stays; what does not fit into `width` is left out from the end."""
         last = self.rows[-1]
-        several = len(figures(self.rows)) > 1
+        several = len({figure.env_id for figure in figures(self.rows)}) > 1
         parts = [f"update {last['update']}/{self.steps}"]
         for figure in figures(self.rows):
             if figure.values[-1][0] == last["update"]:
                 named = f"{figure.game} {figure.name}" if several else figure.name
-                parts.append(f"{named} {shown(figure, figure.last)} (best {shown(figure, figure.best[1])})")
+                value = f"{named} {shown(figure, figure.last)}"
+                beside = shown_interval(figure) or f"(best {shown(figure, figure.best[1])})"
+                parts.append(f"{value} {beside}")
         return _fitting(parts + _playing([last]), width)
 
     def stays(self) -> bool:
@@ -124,6 +137,7 @@ def _figure_line(figure: Figure, width: int, bars: str) -> str:
     update, best = figure.best
     parts = [
         f"{figure.game} {figure.name} {shown(figure, figure.last)}",
+        *filter(None, [shown_interval(figure)]),
         f"best {shown(figure, best)} at {update}",
     ]
     text = _fitting(parts, width)
@@ -142,7 +156,7 @@ def _playing(rows: Sequence[Metrics]) -> list[str]:
     parts.append(f"illegal {100 * last['illegal_share']:.1f} %" if last.get("turns", 1) else "no turns")
     parts.append(f"{last['tokens_per_second']:.0f} tok/s")
     if last.get("faults"):
-        parts.append(f"{last['faults']} episodes broke off")
+        parts.append(f"{last['faults']} {plural(last['faults'], 'episode')} broke off")
     return parts
 
 

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from sparring import registry
+from sparring import outline, registry
+from sparring.scoreboard.run_settings import require_settings
+from sparring.scoreboard.runs import read_settings
 from sparring.specs import parse_spec, typed_options
 
-AS_TRAINED = ("prompt", "decoding", "temperature", "max_new_tokens")
-"""The settings of a run that its weights were trained to play with."""
+LISTS = ("--games", "--probe")
+"""Options whose values are separated by commas."""
 
 
 def env_id(name: str) -> str:
     """An environment's id; the `sparring/` in front and the version may be left out."""
-    known = {row.name for row in registry.envs}
+    known = {row.name for row in outline.outline(registry.envs)}
     for candidate in (name, f"sparring/{name}", f"sparring/{name}-v0"):
         if candidate in known:
             return candidate
-    return str(registry.envs.row(name).name)
+    raise registry.UnknownName(registry.unknown(registry.envs.kind, name, known))
+
+
+def require_known(env_spec: str, agent_specs: Sequence[str]) -> None:
+    """Refuse unknown names of environments and agents before anything heavy is loaded. Raises UnknownName, ValueError.
+
+    What may be wrong beside the names is found later, where the things themselves are at hand.
+    """
+    env_id(parse_spec(env_spec).name)
+    for spec in agent_specs:
+        if not _is_a_path(spec):
+            outline.find_row(registry.agents, parse_spec(spec).name)
+
+
+def _is_a_path(spec: str) -> bool:
+    return ("/" in spec and ":" not in spec) or Path(spec).is_dir()
 
 
 def env(spec: str) -> tuple[str, dict[str, Any]]:
@@ -28,35 +46,32 @@ def env(spec: str) -> tuple[str, dict[str, Any]]:
     id = env_id(parsed.name)
     if parsed.argument is not None:
         raise ValueError(f"environment {id} takes options such as `{parsed.name}:option=value`, got {spec!r}")
-    return id, typed_options(f"environment {id}", registry.envs.row(id).build, parsed.options)
+    options = typed_options(f"environment {id}", registry.envs.row(id).build, parsed.options)
+    if options:
+        registry.envs.make(id, **options).close()  # what it refuses is refused once, before anything is played
+    return id, options
 
 
 def agent(spec: str) -> Any:
     """The agent of a spec, or the best checkpoint of a run folder. Raises UnknownName, ValueError."""
-    if (Path(spec) / "config.json").is_file():
-        return agent_of_run(Path(spec))
-    if ("/" in spec and ":" not in spec) or Path(spec).is_dir():
-        raise ValueError(f"{spec!r} is neither an agent nor a run folder: it has no config.json")
-    player = registry.make_agent(spec)
-    if parse_spec(spec).options:
-        player.name = spec
-    return player
+    from sparring.agents import named
+    from sparring.agents.models.trained import is_run
+
+    if is_run(Path(spec)):
+        settings_of(Path(spec))  # a damaged one is named before a model is loaded
+    return named.make(spec)
 
 
 def agents(specs: str) -> list[Any]:
     """Agents by commas; equal specs share one agent, so that a model is loaded once."""
-    names = [name.strip() for name in specs.split(",")]
+    names = split_agents(specs)
     made = {name: agent(name) for name in dict.fromkeys(names)}
     return [made[name] for name in names]
 
 
-def agent_of_run(run: Path) -> Any:
-    """The best checkpoint of a run, playing as it was trained: prompt, decoding, temperature, longest answer."""
-    from sparring.agents.language_model import build
-
-    settings = settings_of(run)
-    as_trained: dict[str, Any] = {name: settings[name] for name in AS_TRAINED if name in settings}
-    return build(str(best_of(run)), name=str(run), **as_trained)
+def split_agents(specs: str) -> list[str]:
+    """`random, cfr` as its specs."""
+    return [name.strip() for name in specs.split(",")]
 
 
 def measured(what: str, spec: str | None) -> tuple[Any, str, dict[str, Any]]:
@@ -64,18 +79,24 @@ def measured(what: str, spec: str | None) -> tuple[Any, str, dict[str, Any]]:
 
     A run plays as it was trained, and in its own games by its illegal rule.
     """
+    from sparring.agents.models.trained import is_run
+
     run = Path(what)
-    if not (run / "config.json").is_file():
+    if not is_run(run):
         return agent(what), *env(spec or "KuhnPoker")
     settings = settings_of(run)
     games = settings.get("games") or [env_id("KuhnPoker")]
     game, options = env(spec or games[0])
     illegal = settings.get("illegal", "forfeit") if game in games else "forfeit"
-    return agent_of_run(run), game, ({} if illegal == "forfeit" else {"illegal": illegal}) | options
+    return agent(what), game, ({} if illegal == "forfeit" else {"illegal": illegal}) | options
 
 
 def settings_of(run: Path) -> dict[str, Any]:
     """The settings a run was started with. Raises RunError where the folder is no run of ours."""
+    return require_settings(run / "config.json", _settings_as_written(run))
+
+
+def _settings_as_written(run: Path) -> dict[str, Any]:
     from sparring.trainers.run_folder import RunFolder
 
     settings = RunFolder(run).read_config()["config"]
@@ -84,28 +105,47 @@ def settings_of(run: Path) -> dict[str, Any]:
     return settings
 
 
-def require_resumable(config: Any, run: Path, steps: int | None) -> None:
-    """A resumed run keeps its settings: what is given beside --resume must not say otherwise. Raises ValueError."""
+def damage_of_settings(run: Path) -> str:
+    """What is wrong with a run's `config.json`; nothing for a store, which has none."""
+    try:
+        if (run / "config.json").is_file():
+            read_settings(run)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def require_resumable(config: Any, run: Path, steps: int | None, argv: list[str]) -> None:
+    """A resumed run keeps its settings: what `argv` gives beside --resume must not say otherwise. Raises ValueError."""
     from sparring.trainers.settings import restore
 
-    started = restore(type(config), settings_of(run), run)
+    started = restore(type(config), _settings_as_written(run), run)
     if steps is not None and steps < getattr(started, "steps", 0):
         raise ValueError(f"steps can only be raised: {run} was started with {started.steps}, got {steps}")
+    given = {word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")}
     for field in fields(config):
         was, got = getattr(started, field.name), getattr(config, field.name)
-        if field.name != "steps" and got not in (field.default, was):
+        if field.name in given - {"steps"} and got != was:
             raise ValueError(f"{field.name} stays as the run was started, {was!r}, got {got!r}")
 
 
 def split_lists(argv: list[str]) -> list[str]:
-    """`--games A,B` and `--games=A,B` as `--games A B`."""
+    """`--games A,B` and `--games=A,B` as `--games A B`; so also the agents of `--probe`."""
     words: list[str] = []
     for before, word in zip(["", *argv], argv, strict=False):
-        if word.startswith("--games="):
-            words += ["--games", *word.removeprefix("--games=").split(",")]
+        option, equals, value = word.partition("=")
+        if equals and option in LISTS:
+            words += [option, *value.split(",")]
         else:
-            words += word.split(",") if before == "--games" else [word]
+            words += word.split(",") if before in LISTS else [word]
     return words
+
+
+def numbered_episode(episode: str, known: list[str]) -> str:
+    """The id of the episode of that number, counted from 1. Raises UnknownName for what is no such number."""
+    if episode.isdecimal() and 1 <= int(episode) <= len(known):
+        return known[int(episode) - 1]
+    raise registry.UnknownName(unknown_episode(episode, known))
 
 
 def unknown_episode(episode: str, known: list[str]) -> str:
@@ -119,15 +159,3 @@ def unknown_episode(episode: str, known: list[str]) -> str:
 def store_of(run: Path) -> Path:
     """The store of a run folder, or the store itself."""
     return run / "episodes" if (run / "episodes").is_dir() else run
-
-
-def best_of(run: Path) -> Path:
-    """The best checkpoint of a run. Raises ValueError before the first, and where it is damaged."""
-    from sparring.trainers.whole_files import SUMS, require_sealed
-
-    best = run / "checkpoints" / "best"
-    if not best.is_dir():
-        raise ValueError(f"{run} has no checkpoint yet ({best} is missing)")
-    if (best / SUMS).is_file():
-        require_sealed(best)
-    return best

@@ -68,7 +68,7 @@ def test_a_person_is_asked_again_until_the_action_is_legal(monkeypatch, capsys):
     answers = iter(["raise", " bet "])
     monkeypatch.setattr("builtins.input", lambda prompt: next(answers))
     assert act_now(registry.make_agent("human"), SEEN).action == "bet"
-    assert "'raise' is not legal here; legal: check, bet" in capsys.readouterr().out
+    assert "'raise' is not legal here; legal: check, bet" in capsys.readouterr().err
 
 
 def test_a_person_who_leaves_is_a_fault_of_the_agent_and_no_illegal_action(monkeypatch):

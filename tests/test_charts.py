@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sparring.scoreboard.charts import (
     MOST_POINTS,
+    MOST_SHAPES,
     PHONE,
     SMALL,
     WIDE,
@@ -148,3 +149,19 @@ def test_a_single_point_is_a_chart() -> None:
     chart = line_chart("t", [Series("s", [(3, 0.0)])])
     assert chart is not None
     assert [tick.text for tick in chart.x_ticks] == ["3"]
+
+
+def test_lines_of_several_colors_carry_shapes_at_different_points() -> None:
+    points = [(float(x), float(x)) for x in range(40)]
+    chart = line_chart("t", [Series("a", points, 0), Series("b", points, 1)])
+    assert chart is not None
+    one, other = (set(line.shapes) for line in chart.lines)
+    assert one & other == {chart.lines[0].end}
+    assert all(MOST_SHAPES <= len(line.shapes) <= MOST_SHAPES + 2 for line in chart.lines)
+
+
+def test_lines_of_one_color_carry_none() -> None:
+    points = [(float(x), float(x)) for x in range(40)]
+    chart = line_chart("t", [Series("a", points), Series("b", points, dashed=True)])
+    assert chart is not None
+    assert [line.shapes for line in chart.lines] == [(), ()]

@@ -120,6 +120,24 @@ def test_help_describes_every_option(capsys, command, wide):
         assert not text.startswith(("(default", "(required")), lines[index]
 
 
+def test_help_of_training_shows_what_to_type_and_says_defaults_in_words_at_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["train", "spiral", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    examples = [line.split() for line in shown.splitlines() if line.startswith("  sparring train spiral --run")]
+    typed = {word for words in examples for word in words}
+    assert {"KuhnPoker,LeducPoker", "--resume", "--probe"} <= typed
+    assert {word for word in typed if word.startswith("--")} <= set(
+        re.findall(r"--[a-z-]+", shown.partition("-h, --help")[2])
+    )
+    said = " ".join(re.sub(r"[│|]", " ", shown).split())
+    for words in ("(default: KuhnPoker)", "--games GAME,GAME", "(default: by the model's size)", "then 1)"):
+        assert words in said
+    assert "None" not in said
+    assert "sparring/" not in said
+
+
 def test_train_without_a_method_lists_the_methods(capsys):
     assert main(["train"]) == 2
     assert "spiral" in capsys.readouterr().out
@@ -318,6 +336,8 @@ def test_a_finished_run_goes_on_where_steps_are_raised(run, capsys, steps):
         (("--steps", "1"), "was started with 2, got 1"),
         (("--seed", "5"), "seed stays as the run was started, 0, got 5"),
         (("--games", "TicTacToe"), "games stays as the run was started"),
+        (("--games-per-update", "512"), "games_per_update stays as the run was started, 16, got 512"),
+        (("--evaluation-games=200",), "evaluation_games stays as the run was started, 2, got 200"),
     ],
 )
 def test_what_a_resumed_run_cannot_change_is_refused_and_nothing_is_touched(refused, run, words, rule):
@@ -632,3 +652,43 @@ def test_a_full_disk_stops_training_and_what_is_recorded_stays_readable(tmp_path
 
 def test_a_folder_that_cannot_be_written_is_named(refused):
     assert "/proc/run" in refused("train", "spiral", "--run", "/proc/run", *TINY)
+
+
+def config_of(settings):
+    return json.dumps({"format": 2, "method": "spiral", "config": settings})
+
+
+DAMAGED_CONFIGS = [
+    ("{", "is damaged"),
+    ("[]", "is damaged"),
+    (config_of([]), "is damaged: its settings are no JSON object"),
+    (config_of({"games": 3}), "is damaged: games must be a list of names, got 3"),
+    (config_of({"steps": "x"}), "is damaged: steps must be a whole number, got 'x'"),
+]
+READERS = ["report RUN -o r.html", "eval RUN --games 2", "watch RUN", "play KuhnPoker --agents RUN,random"]
+
+
+@pytest.mark.parametrize(("config", "said"), DAMAGED_CONFIGS)
+def test_a_damaged_config_is_named_by_every_command_that_reads_it(refused, run, tmp_path, monkeypatch, config, said):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run, "mine")
+    Path("mine/config.json").write_text(config)
+    for words in READERS:
+        assert f"mine/config.json {said}" in refused(*words.replace("RUN", "mine").split())
+    assert not Path("r.html").exists()
+
+
+@pytest.mark.parametrize(("config", "said"), DAMAGED_CONFIGS)
+def test_verify_checks_the_episodes_and_names_a_damaged_config(run, tmp_path, capsys, config, said):
+    shutil.copytree(run, tmp_path / "mine")
+    (tmp_path / "mine" / "config.json").write_text(config)
+    assert main(["verify", str(tmp_path / "mine")]) == 1
+    printed = capsys.readouterr()
+    assert "all as recorded" in printed.out
+    assert f"mine/config.json {said}" in printed.err
+
+
+def test_a_damaged_list_of_policies_is_named(refused, run, tmp_path):
+    shutil.copytree(run, tmp_path / "mine")
+    (tmp_path / "mine" / "policies.json").write_text("{")
+    assert "mine/policies.json is damaged" in refused("report", tmp_path / "mine", "-o", tmp_path / "r.html")

@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,8 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLE = re.compile(r"^```python\n(.*?)^```$(?:\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 CODE_NAME = re.compile(r"`([\w/]+\.py)(?:: ([\w.]+))?")
+FIGURE = re.compile(r"^\| (.+?) \| (.*?\d.*?) \| `(.+)` \|$", re.MULTILINE)
+"""A row of a table of figures: what, figure, command."""
 FILE_NAME = re.compile(r"# ([\w/]+\.py)\n")
 """The first line of a block that the page tells its reader to save."""
 LOADS_TORCH = re.compile(r"TransformersModel|sparring\.trainers|\"nano\"|\"smollm2\"|cloning")
@@ -159,3 +162,24 @@ def test_every_file_and_name_that_the_papers_point_to_exists() -> None:
         last = name.rpartition(".")[2]
         defined = rf"^\s*(?:def|class) {last}\b|^\s*{last}\s*[:=]"
         assert not name or re.search(defined, path.read_text(), re.MULTILINE), f"PAPERS.md: no {name} in {file}"
+
+
+def test_contributing_shows_the_layers_that_ci_checks() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    shown = next(content for language, content in fences(ROOT / "CONTRIBUTING.md") if language == "text")
+    assert shown.splitlines() == [layer.replace("sparring.", "") for layer in layers]
+
+
+def test_every_figure_has_one_row_and_the_command_that_measures_it() -> None:
+    everything = (ROOT / "docs" / "measured.md").read_text()
+    rows = FIGURE.findall((ROOT / "README.md").read_text())
+    assert 8 <= len(rows) <= 12
+    for what, figure, command in [*rows, *FIGURE.findall(everything)]:
+        script = re.search(r"benchmarks/\w+\.py|sparring sandbox", command)
+        assert script, f"{what}: no command measures it"
+        assert script[0] == "sparring sandbox" or (ROOT / script[0]).is_file(), f"{what}: there is no {script[0]}"
+        assert re.findall(r"[\d.,]+", figure), f"{what}: {figure!r} is no figure"
+    for what, figure, command in rows:
+        number = re.findall(r"[\d.,]+", figure)[0]
+        assert command.startswith("sparring") or number in everything, f"{what}: docs/measured.md has no {number}"

@@ -11,8 +11,10 @@ from sparring import words
 from sparring.__main__ import main
 from sparring.scoreboard.evaluate import evaluate, load_for_report
 from sparring.scoreboard.report import render
+from sparring.scoreboard.store import Store
+from sparring.scoreboard.suites import SUITES
 from sparring.trainers.evaluation import Evaluator
-from sparring.trainers.run_folder import read_metrics
+from sparring.trainers.run_folder import RunFolder, read_metrics
 from sparring.trainers.spiral import Config, Spiral
 
 torch.set_num_threads(1)
@@ -85,6 +87,74 @@ def test_eval_of_a_run_measures_at_its_own_temperature_and_says_so(cold, capsys)
     assert main(["eval", str(cold), "--games", "0"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "measured with prompt boxed, temperature 0.2, top_p 1.0, max_new_tokens 64, decoding legal" in shown
+
+
+# A run folder as a model
+
+
+def test_a_run_folder_as_a_model_is_its_best_checkpoint_playing_as_it_was_trained(cold):
+    as_model, as_agent = words.agent(f"model:{cold}"), words.agent(str(cold))
+    best = load_file(cold / "checkpoints" / "best" / "model.safetensors")
+    for player in (as_model, as_agent):
+        assert player.name == str(cold)
+        assert (player.template.name, player.sampling.temperature) == ("boxed", 0.2)
+        held = player.model.weights()
+        assert all(torch.equal(held[name], value) for name, value in best.items() if name in held)
+    assert as_model.policy == as_agent.policy
+
+
+def test_options_beside_a_run_folder_come_before_its_settings(cold):
+    player = words.agent(f"model:{cold}:temperature=0.5")
+    assert (player.template.name, player.sampling.temperature) == ("boxed", 0.5)
+
+
+def test_training_starts_from_the_best_weights_of_another_run(cold, tmp_path):
+    run = Spiral.start(Config(**SMALL, model=str(cold), steps=1, prompt="boxed"), tmp_path / "second")
+    best = load_file(cold / "checkpoints" / "best" / "model.safetensors")
+    assert all(torch.equal(value, best[name]) for name, value in run.model.weights().items())
+
+
+def test_a_strategy_takes_the_best_weights_of_a_run(cold):
+    (model,) = words.agent(f"tree-of-code:{cold}").models
+    best = load_file(cold / "checkpoints" / "best" / "model.safetensors")
+    assert all(torch.equal(value, best[name]) for name, value in model.weights().items())
+
+
+def test_a_run_plays_a_suite_as_it_was_trained(cold, tmp_path, monkeypatch):
+    monkeypatch.setitem(SUITES, "code", SUITES["code"][-1:])
+    assert main(["eval", str(cold), "--suite", "code", "--games", "1", "--store", str(tmp_path / "suite")]) == 0
+    with Store(tmp_path / "suite") as store:
+        (trajectory,) = [t for episode in store for t in episode.trajectories.values()]
+    assert trajectory.agent == str(cold)
+    assert trajectory.sampling.temperature == 0.2
+
+
+@pytest.mark.parametrize(
+    ("asked", "rule"),
+    [
+        (
+            ("train", "spiral", "--model", "{cold}", "--run", "new", "--device", "cpu"),
+            "prompt: the model {cold} was trained with prompt 'boxed', got 'bracket'; add --prompt boxed",
+        ),
+        (
+            ("eval", "model:{cold}/checkpoints"),
+            "belongs to the run {cold}, whose best weights are the model of that name",
+        ),
+        (("eval", "model:{young}"), "{young} has no checkpoint yet"),
+        (("eval", "{young}", "--suite", "code"), "{young} has no checkpoint yet"),
+        (("eval", "{cold}/checkpoints/best"), "is a model's folder, not a run's: write model:{cold}/checkpoints/best"),
+        (("eval", "{cold}/checkpoints/best", "--suite", "code"), "write model:{cold}/checkpoints/best"),
+    ],
+)
+def test_what_is_no_model_of_a_run_is_refused_and_names_what_would_be(cold, tmp_path, monkeypatch, capsys, asked, rule):
+    monkeypatch.chdir(tmp_path)
+    young = tmp_path / "young"
+    RunFolder(young).create("spiral", {"prompt": "boxed"})
+    assert main([word.format(cold=cold, young=young) for word in asked]) == 2
+    said = capsys.readouterr().err
+    assert rule.format(cold=cold, young=young) in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_illegal_rule_of_a_run_is_that_of_its_own_games(free):

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 pytestmark = pytest.mark.slow
@@ -51,6 +53,20 @@ def test_a_leaderboard_of_six_agents_has_a_page_and_goes_on(tmp_path: Path) -> N
     assert "constant:check/fold" in page
     again = printed(tmp_path, "leaderboard.py", "--episodes", 20)
     assert "300 of these games were in ladder already" in again
+
+
+def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path: Path) -> None:
+    notebook = nbformat.read(EXAMPLES / "tour.ipynb", as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "save the notebook without outputs"
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    said = "".join(output.get("text", "") for output in outputs)
+    assert "Legal actions: [check] [bet]" in said
+    assert re.search(r"generated: 3 tokens\n +b +probability 0\.\d+\n +e +probability 1\.000", said)
+    assert dict(re.findall(r"^(\S+) +(\d\.\d{4})$", said, re.MULTILINE))["random"] == "0.9167"
+    assert re.findall(r"^.+ (ok|nonzero|timeout) ", said, re.MULTILINE) == ["ok", "nonzero", "timeout"]
+    (standings,) = (output.data["text/html"] for output in outputs if "text/html" in output.get("data", {}))
+    assert standings.count("<tr>") == 5
 
 
 def test_every_example_says_how_it_is_called() -> None:

@@ -114,7 +114,7 @@ def test_a_game_that_cannot_be_solved_says_so():
 def test_an_incomplete_or_improper_policy_is_refused():
     policy = random_policy(KUHN, 1)
     key = next(iter(policy))
-    with pytest.raises(ValueError, match="no probability law"):
+    with pytest.raises(ValueError, match="no probability distribution"):
         gt.nash_conv(KUHN, {**policy, key: dict.fromkeys(policy[key], 0.9)})
     del policy[key]
     with pytest.raises(ValueError, match="no entry for information state"):

@@ -1,8 +1,10 @@
 import asyncio
 import math
+import threading
 from dataclasses import replace
 from functools import partial
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,7 @@ from sparring.agents.models.batching import Batched
 from sparring.agents.models.loading import load
 from sparring.agents.models.transformers import TransformersModel
 from sparring.agents.tree_of_code import TreeOfCode
-from sparring.rollout import Match, act_now, play
+from sparring.rollout import Match, act_now, play, run_coroutine
 from sparring.types import Observation, Sampling
 
 torch.set_num_threads(1)
@@ -242,3 +244,43 @@ def test_a_registered_model_takes_the_sampling_it_is_to_play_with():
     warm = registry.agents.make("nano", device="cpu", temperature=0.2, max_new_tokens=7)
     assert warm.sampling == Sampling(temperature=0.2, max_new_tokens=7)
     assert not hasattr(registry.agents.make("nano", device="cpu", decoding="free"), "action_law")
+
+
+def finished_within(seconds, ask):
+    """What `ask` gives, asked in a thread that may hang."""
+    answer = []
+    thread = threading.Thread(target=lambda: answer.append(ask()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert answer, f"no answer within {seconds} s"
+    return answer[0]
+
+
+def test_a_model_can_be_asked_from_inside_a_running_loop():
+    agent = LanguageModelAgent(MODEL)
+
+    async def notebook_cell():
+        return act_now(agent, SEEN)
+
+    assert finished_within(20, lambda: asyncio.run(notebook_cell())) == act_now(agent, SEEN)
+
+
+def test_a_model_opponent_answers_in_a_notebook():
+    async def notebook_cell():
+        opponent = LanguageModelAgent(MODEL)
+        env = gymnasium.make("sparring.envs:sparring/KuhnPoker-v0", opponent=opponent, seat="player_1")
+        return env.reset(seed=0)[0]
+
+    assert "You act second" in finished_within(20, lambda: asyncio.run(notebook_cell()))
+
+
+def test_two_event_loops_ask_one_model_and_neither_waits_for_the_other():
+    agent, other = LanguageModelAgent(MODEL), replace(SEEN, text="Your card is Q.")
+
+    async def notebook_cell():
+        in_the_background = asyncio.ensure_future(agent.action_law(other))
+        await asyncio.sleep(0)  # it has asked, and this loop stands still before it is answered
+        return run_coroutine(agent.action_law(SEEN)), await in_the_background
+
+    answers = finished_within(20, lambda: asyncio.run(notebook_cell()))
+    assert answers == (law(LanguageModelAgent(MODEL)), law(LanguageModelAgent(MODEL), other))

@@ -180,6 +180,25 @@ def test_an_empty_batch_changes_nothing(model):
     assert all(torch.equal(before[name], value) for name, value in model.module.state_dict().items())
 
 
+@pytest.mark.parametrize(("momentum", "has_first_moment"), [(0.0, False), (0.9, True)])
+def test_a_checkpoint_holds_no_moment_that_the_next_step_overwrites_and_goes_on_bit_for_bit(
+    model, momentum, has_first_moment
+):
+    config = LearnerConfig(learning_rate=1e-3, betas=(momentum, 0.95))
+    learner = Learner(model, config)
+    learner.step([signal(PROMPTS[0], COMPLETIONS[0], (-1.0,) * 3, 1.0)])
+    state, weights = copy.deepcopy(learner.state_dict()), copy.deepcopy(model.module.state_dict())
+    assert all(("exp_avg" in kept) == has_first_moment for kept in state["optimizer"]["state"].values())
+    last = [signal(PROMPTS[1], COMPLETIONS[1], (-1.0,) * 3, -1.0)]
+    learner.step(last)
+    gone_on = copy.deepcopy(model.module.state_dict())
+    model.module.load_state_dict(weights)
+    again = Learner(model, config)
+    again.load_state_dict(state)
+    again.step(last)
+    assert all(torch.equal(gone_on[name], value) for name, value in model.module.state_dict().items())
+
+
 def test_samples_of_two_temperatures_are_refused(model):
     one = signal(PROMPTS[0], COMPLETIONS[0], (-1.0,) * 3, 1.0)
     other = Signal(one.tokens, one.targets, one.sampling_logprobs, one.allowed, temperature=0.5)

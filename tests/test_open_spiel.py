@@ -327,6 +327,12 @@ def test_games_that_are_not_zero_sum_for_two_are_refused(game):
         make("OpenSpiel", game=game)
 
 
+@pytest.mark.parametrize("game", ["nim(foo=3)", "nim("])
+def test_a_game_that_openspiel_cannot_load_is_refused_by_its_words(game):
+    with pytest.raises(ValueError, match=r"game must be one that OpenSpiel can load, got 'nim\("):
+        make("OpenSpiel", game=game)
+
+
 def test_game_parameters_survive_a_reset():
     env = make("OpenSpiel", game="mnk(m=4,n=4,k=3)")
     env.reset(seed=0)

@@ -1,7 +1,13 @@
 """A person's game: short answers, advice on request, and an end that says who won and what was held."""
 
 import asyncio
+import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,6 +16,7 @@ from rich.console import Console
 import sparring.envs
 from sparring import person, registry, terminal
 from sparring.__main__ import main
+from sparring.agents import solvers
 from sparring.agents.people import expert_advice, understand
 from sparring.rollout import Match, act_now, play
 from sparring.scoreboard.final_view import final_views
@@ -74,7 +81,7 @@ def test_the_prompt_says_which_keys_there_are(answers):
 def test_a_question_mark_shows_what_an_expert_would_do_and_asks_again(answers, capsys):
     answers("?", "b")
     assert act_now(registry.make_agent("human"), first_state(KUHN)).action == "bet"
-    assert re.search(r"cfr plays: (check|bet) \(\d+ %\)", capsys.readouterr().out)
+    assert re.search(r"cfr plays: (check|bet) \(\d+ %\)", capsys.readouterr().err)
 
 
 def test_the_expert_of_a_game_without_secrets_is_minimax():
@@ -128,12 +135,73 @@ def test_every_game_can_be_shown_at_its_end(row):
     assert set(final_views(episode)) == set(episode.trajectories)
 
 
+def sparring_process(*words):
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "sparring", *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+@pytest.mark.slow
+def test_the_questions_stand_on_stderr_and_json_alone_on_stdout():
+    process = sparring_process("play", "KuhnPoker", "--agents", "human,random", "--episodes", "2", "--json")
+    out, err = process.communicate("x\n?\n" + "1\n" * 8, timeout=120)
+    assert process.returncode == 0, err
+    assert json.loads(out)["standings"][0]["agent"] == "human"
+    assert len(out.splitlines()) == 1
+    for said in ("Your card is", "player_0 (1 check, 2 bet, ? advice)> ", "'x' is not legal here", "cfr plays:"):
+        assert said in err
+    assert err.count("The game is over. You ") == 2
+
+
+@pytest.mark.slow
+def test_advice_that_takes_long_says_what_is_worked_out_and_ends_at_ctrl_c():
+    process = sparring_process("play", "LeducPoker", "--agents", "human,random", "--episodes", "1")
+    process.stdin.write("?\n")
+    process.stdin.flush()
+    said = ""
+    while "working out the equilibrium of sparring/LeducPoker-v0 by CFR+: about " not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    process.send_signal(signal.SIGINT)
+    asked = time.monotonic()
+    out, err = process.communicate(timeout=120)
+    assert time.monotonic() - asked < 5  # the whole calculation takes half a minute
+    assert (process.returncode, out) == (130, "")
+    assert err.endswith("sparring: interrupted\n")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("agents", "game", "said"),
+    [
+        ("cfr,random", "KuhnPoker", "working out the equilibrium of sparring/KuhnPoker-v0 by CFR+: about 0 s"),
+        ("minimax,random", "TicTacToe", "working out the positions of sparring/TicTacToe-v0 for minimax"),
+    ],
+)
+def test_a_solver_that_takes_long_says_so_once(monkeypatch, capsys, agents, game, said):
+    for solution in (solvers.equilibrium, solvers.best_actions):
+        solution.cache_clear()
+    monkeypatch.setattr(solvers, "SILENT_SECONDS", 0.0)
+    monkeypatch.setattr(solvers, "SILENT_POSITIONS", 100)
+    for _ in range(2):
+        assert main(["play", game, "--agents", agents, "--episodes", "2", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.count(said) == 1
+    assert len(printed.out.splitlines()) == 2
+
+
 def test_nothing_is_drawn_while_a_person_plays(answers, monkeypatch, capsys):
     monkeypatch.setattr(terminal, "err", Console(stderr=True, force_terminal=True))
     answers(*["1"] * 8)
     assert main(["play", "KuhnPoker", "--agents", "human,constant:bet", "--episodes", "2"]) == 0
     printed = capsys.readouterr()
-    assert printed.err == ""
-    assert printed.out.count("The game is over. You ") == 2
+    assert "playing" not in printed.err
+    assert printed.err.count("The game is over. You ") == 2
     assert main(["play", "KuhnPoker", "--agents", "random,constant:bet", "--episodes", "2"]) == 0
     assert "playing" in capsys.readouterr().err

@@ -202,3 +202,12 @@ def test_sigterm_ends_a_job_in_the_background_that_ignores_ctrl_c(tmp_path: Path
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert 0 < len(stored(tmp_path / "games")) < 16_000
+
+
+def test_games_are_stored_in_a_notebook_too(tmp_path: Path) -> None:
+    async def notebook_cell() -> int:
+        with Store(tmp_path / "store", "a") as store:
+            head_to_head(KUHN, [RandomAgent(), RandomAgent()], 4, 0, store=store)
+            return store.count
+
+    assert asyncio.run(notebook_cell()) == 4

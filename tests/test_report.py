@@ -338,7 +338,7 @@ def test_the_learning_curve_tells_its_values(page: Page, report: Path) -> None:
     box = page.locator("#learning .wide svg.chart").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.43, box["y"] + 40)
-    expect(page.locator("#tip p")).to_have_text(["update 1", "last iterate0.7", "league average0.65"])
+    expect(page.locator("#tip p")).to_have_text(["update 1", "policy0.7", "average of all policies0.65"])
     page.mouse.move(0, 0)
     expect(page.locator("#tip")).to_be_hidden()
 

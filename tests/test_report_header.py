@@ -99,6 +99,14 @@ def test_a_game_that_cannot_be_solved_is_judged_by_its_games_before_and_after() 
     assert verdict(same).startswith("SmolLM2-135M is not clearly better at their/Game:")
 
 
+def test_of_games_on_the_way_only_the_last_ones_are_held_against_the_first() -> None:
+    moments = {"m (before)": 0.0, "m (update 10)": 2.0, "m (update 9)": 5.0, "m (update 2)": 7.0}
+    games = [row(name, "random", more + n % 2, f"{n}") for name, more in moments.items() for n in range(20)]
+    said = verdict(replace(run(), metrics=[{"update": 10}], standings=standings(games)))
+    assert said.startswith(f"SmolLM2-135M got better at their/Game: +0.50 {ARROW} +2.50 (")
+    assert said.count("their/Game") == 1
+
+
 def test_a_store_is_judged_by_who_earned_most_and_whether_that_is_clear() -> None:
     clear = [row("good", "bad", reward, f"{n}", KUHN) for n, reward in enumerate([1.0, 2.0] * 20)]
     store = RunData("ladder", Path("ladder"), {}, [], tables=cross_tables(clear), episodes=40)
@@ -167,3 +175,7 @@ def test_names_are_those_that_people_know() -> None:
     assert [model_words(name) for name in ("smollm2", "nano", "/models/qwen-2")] == ["SmolLM2-135M", "nano", "qwen-2"]
     assert metric_words(f"reward/{KUHN}/player_0") == "Reward by seat: Kuhn poker, player_0"
     assert [metric_words(key) for key in ("magnet", "their/own")] == ["Pull towards uniform play", "their/own"]
+
+
+def test_games_against_uniform_play_have_a_name_that_a_person_knows() -> None:
+    assert metric_words(f"against_uniform/{KUHN}") == "Reward against uniform play: Kuhn poker"

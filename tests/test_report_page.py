@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from sparring.rollout import Match, play
 from sparring.scoreboard.game_theory import uniform_policy
+from sparring.scoreboard.matches import play_matches, round_robin
 from sparring.scoreboard.report import build_report
 from sparring.scoreboard.run_data import RunData, load_run
 from sparring.scoreboard.store import Store
@@ -93,9 +95,9 @@ def test_a_name_in_a_legend_hides_its_line_and_a_runs_name_all_of_its_lines(page
     page.goto(two)
     lines = page.locator("#learning .wide .series:visible")
     expect(lines).to_have_count(2)
-    page.locator("#learning .wide").get_by_role("button", name="a: last iterate").click()
+    page.locator("#learning .wide").get_by_role("button", name="a: policy").click()
     expect(lines).to_have_count(1)
-    page.locator("#learning .wide").get_by_role("button", name="a: last iterate").click()
+    page.locator("#learning .wide").get_by_role("button", name="a: policy").click()
     run = page.locator("#learning .runs").get_by_role("button", name="b")
     run.focus()
     page.keyboard.press("Enter")
@@ -214,6 +216,45 @@ def test_print_is_light_and_leaves_out_what_is_to_be_pressed(page: Page, one: st
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     for hidden in ("nav", ".finder", ".stepper"):
         expect(page.locator(hidden)).to_be_hidden()
+
+
+@pytest.mark.slow
+def test_no_table_is_wider_than_the_paper(page: Page, tmp_path: Path) -> None:
+    agents = [Scripted(f"agent number {n}", "bet", "call") for n in range(6)]
+    with Store(tmp_path / "ladder", "a") as store:
+        play_matches(round_robin(KUHN, agents, 4, 0), store)
+    names = ("first", "best (update 60)", "last", "average", "equilibrium")
+    run = replace(write_run(tmp_path / "run"), policies={KUHN: dict.fromkeys(names, uniform_policy(KUHN))})
+    build_report([run, load_run(tmp_path / "ladder")], tmp_path / "report.html")
+    page.set_viewport_size({"width": 703, "height": 1000})  # A4 within its margins, at 96 dots an inch
+    page.emulate_media(media="print")
+    page.goto((tmp_path / "report.html").as_uri())
+    expect(page.locator("table.policies tbody tr").first).to_be_visible()
+    edges = page.eval_on_selector_all("table", "all => all.map((one) => one.getBoundingClientRect().right)")
+    assert len([edge for edge in edges if edge > 0]) >= 3
+    assert max(edges) <= 703
+
+
+@pytest.mark.slow
+def test_the_action_that_was_taken_can_be_read_on_paper(page: Page, one: str) -> None:
+    page.emulate_media(media="print")
+    page.goto(one)
+    taken = page.locator("#transcript .chips li.taken").first
+    expect(taken).to_be_visible()
+    assert taken.evaluate("one => getComputedStyle(one).color") == "rgb(0, 0, 0)"  # browsers print no backgrounds
+
+
+@pytest.mark.slow
+def test_the_lines_of_several_runs_have_different_shapes(page: Page, two: str) -> None:
+    page.goto(two)
+    legend = "all => all.map((one) => one.querySelector('.shape')?.getAttribute('d'))"
+    shapes = page.eval_on_selector_all("#learning .runs .toggle", legend)
+    assert None not in shapes
+    assert len(set(shapes)) == 2
+    for rank, shape in enumerate(shapes):
+        drawn = page.locator(f"#learning .wide .series[data-run='{rank}'] .shape")
+        assert drawn.count() > 1
+        assert drawn.first.get_attribute("d") == shape
 
 
 @pytest.mark.slow

@@ -1,4 +1,7 @@
 import asyncio
+import signal
+import threading
+import time
 from dataclasses import replace
 
 import gymnasium
@@ -197,3 +200,23 @@ def test_samples_join_turns_that_extend_each_other():
     turns = episode.trajectories["player_0"].turns
     (joined,) = samples(episode.trajectories["player_0"])
     assert [segment.token_ids for segment in joined.segments] == [(turn,) for turn in range(len(turns))]
+
+
+def test_ctrl_c_ends_play_that_was_started_in_a_notebook():
+    class Slow(RandomAgent):
+        waits = True
+
+        async def act(self, observation):
+            await asyncio.sleep(30)
+            return await super().act(observation)
+
+    async def notebook_cell():
+        return play([Match("m", KUHN, {"player_0": Slow(), "player_1": Slow()}, 1)])
+
+    main = threading.main_thread().ident
+    threading.Timer(0.3, signal.pthread_kill, [main, signal.SIGINT]).start()
+    loop, started = asyncio.new_event_loop(), time.monotonic()  # a notebook's loop leaves Ctrl-C to Python
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(notebook_cell())
+    loop.close()
+    assert time.monotonic() - started < 10

@@ -15,16 +15,27 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from sparring.__main__ import main
 from sparring.agents.models.loading import load
+from sparring.run_tables import in_bytes
+from sparring.scoreboard.runs import size_of
 from sparring.scoreboard.store import Store
 from sparring.trainers.run_folder import RunError, RunFolder, read_metrics
 from sparring.trainers.spiral import Config, Spiral
+from sparring.trainers.whole_files import save_weights
 
 torch.set_num_threads(1)
 CONFIG = Config(
-    steps=4, games_per_update=8, evaluation_games=2, league_every=1, league_size=2, checkpoint_every=1, device="cpu"
+    steps=4,
+    games_per_update=8,
+    evaluation_games=2,
+    league_every=1,
+    league_size=2,
+    checkpoint_every=1,
+    keep_checkpoints=2,
+    device="cpu",
 )
 TIMES = {"seconds", "tokens_per_second", "turns_per_second"}
 
@@ -242,7 +253,7 @@ def dies_at(monkeypatch, call):
 
         return change
 
-    for module, name in ((os, "replace"), (os, "symlink"), (shutil, "rmtree"), (Path, "mkdir")):
+    for module, name in ((os, "replace"), (os, "link"), (os, "symlink"), (shutil, "rmtree"), (Path, "mkdir")):
         monkeypatch.setattr(module, name, or_die(getattr(module, name)))
 
 
@@ -276,6 +287,103 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_a_whole_one(tmp_path, monke
     assert found in (2, 3)
     again.save_checkpoint(4, *state(4))
     assert [path.name for path in folder.checkpoints.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("call", range(6))
+def test_a_kill_while_equal_files_become_one_leaves_a_whole_checkpoint(tmp_path, monkeypatch, call):
+    folder = folder_with(tmp_path / "run", 1)
+    save_weights(folder.checkpoints / "snapshot.safetensors", state(2)[0])
+    with monkeypatch.context() as patch:
+        dies_at(patch, call)
+        with suppress(Killed):
+            folder.save_checkpoint(2, *state(2))
+    again = RunFolder(tmp_path / "run")
+    assert again.load_checkpoint()[1]["done"] in (1, 2)
+    again.save_checkpoint(3, *state(3))
+    assert load_file(folder.checkpoints / "snapshot.safetensors")["w"][0].item() == 2.0
+    assert [path.name for path in folder.checkpoints.iterdir() if path.name.startswith(".")] == []
+
+
+# Disk
+
+
+def test_weights_that_the_league_holds_take_no_second_room_in_the_checkpoint(finished):
+    for checkpoint in checkpoints(finished):
+        update = int(checkpoint.name.rpartition("-")[2])
+        snapshot = finished / "checkpoints" / "league" / f"update-{update}.safetensors"
+        assert snapshot.samefile(checkpoint / "weights.safetensors")
+
+
+def test_the_last_weights_and_best_are_one_file_where_they_are_equal(tmp_path):
+    games = ("sparring/TicTacToe-v0",)
+    Spiral.start(replace(CONFIG, games=games, steps=1, league_every=9), tmp_path / "run").run()
+    (checkpoint,) = checkpoints(tmp_path / "run")
+    best = tmp_path / "run" / "checkpoints" / "best" / "model.safetensors"
+    assert best.samefile(checkpoint / "weights.safetensors")
+
+
+def test_a_copy_of_a_run_in_which_every_name_is_a_file_of_its_own_goes_on_as_the_run_would(finished, run, tmp_path):
+    assert not (run / "checkpoints" / "league" / "update-4.safetensors").samefile(
+        checkpoints(run)[-1] / "weights.safetensors"
+    )
+    original = Path(subprocess_copy(finished, tmp_path / "original"))
+    for path in (run, original):
+        Spiral.resume(path, steps=6).run()
+    assert measured(run) == measured(original)
+    assert contents(run / "checkpoints") == contents(original / "checkpoints")
+
+
+def subprocess_copy(source, target):
+    """A copy in which names of one file stay names of one file."""
+    subprocess.run(["cp", "-a", str(source), str(target)], check=True)
+    return target
+
+
+def test_a_disk_without_hard_links_holds_copies(finished, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError("no hard links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    Spiral.start(CONFIG, tmp_path / "run").run()
+    assert contents(tmp_path / "run" / "checkpoints", ("state.pt", "SHA256SUMS")) == contents(
+        finished / "checkpoints", ("state.pt", "SHA256SUMS")
+    )
+
+
+def test_a_run_that_has_ended_keeps_its_last_checkpoint_alone_and_what_that_one_rests_on(tmp_path):
+    rows, path = [], tmp_path / "run"
+    config = replace(CONFIG, keep_checkpoints=None)
+    assert not Spiral.start(config, path).run(rows.append, should_stop=lambda: len(rows) == 3)
+    assert [folder.name for folder in checkpoints(path)] == ["update-000002", "update-000003"]
+    assert Spiral.resume(path).run()
+    assert [folder.name for folder in checkpoints(path)] == ["update-000004"]
+    state = torch.load(path / "checkpoints" / "update-000004" / "state.pt", weights_only=True)
+    on_disk = sorted(file.stem for file in (path / "checkpoints" / "league").iterdir())
+    assert on_disk == sorted(state["league"]["members"])
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_every_checkpoint_that_is_kept_can_be_gone_on_from(tmp_path, lost):
+    path = tmp_path / "run"
+    Spiral.start(replace(CONFIG, keep_checkpoints=3, league_size=1, steps=5), path).run()
+    before = measured(path)
+    assert [folder.name for folder in checkpoints(path)] == ["update-000003", "update-000004", "update-000005"]
+    for checkpoint in checkpoints(path)[-lost:]:
+        shutil.rmtree(checkpoint)
+    resumed = Spiral.resume(path)
+    assert resumed.done == 5 - lost
+    assert resumed.run()
+    assert measured(path) == before
+    assert len(checkpoints(path)) == 3
+    assert len(list((path / "checkpoints" / "league").iterdir())) == 3
+
+
+def test_training_ends_by_saying_what_is_kept_on_disk(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["--games-per-update", "4", "--evaluation-games", "2", "--device", "cpu", "--steps", "1"]
+    assert main(["train", "spiral", "--run", "mine", *words]) == 0
+    size = in_bytes(size_of(Path("mine")))
+    assert f"kept: 1 checkpoint, {size} in mine\n" in capsys.readouterr().out
 
 
 def test_a_copy_in_which_best_is_a_folder_goes_on(finished, tmp_path):

@@ -401,13 +401,11 @@ def test_registered_games_keep_their_short_names_apart():
     assert len(names) == len(set(names))
 
 
-def test_a_game_that_cannot_be_solved_is_measured_against_uniform_play_on_the_way(tmp_path, ask):
+def test_a_game_that_cannot_be_solved_is_measured_against_random_play_on_the_way(tmp_path, ask):
     words = ("train", "spiral", "--games", "TicTacToe", "--run", tmp_path / "run", *TINY)
     code, out, _ = ask(*words, "--steps", 3, "--games-per-update", 2, "--evaluation-games", 2, "--probe-every", 2)
     assert code == 0
-    measured = [
-        row["update"] for row in map(json.loads, out.splitlines()) if any("against_uniform/" in key for key in row)
-    ]
+    measured = [row["update"] for row in map(json.loads, out.splitlines()) if any("probe/" in key for key in row)]
     assert measured == [0, 2, 3]
     found = summarise(tmp_path / "run").figure
     assert [update for update, _ in found.values] == [0, 2, 3]

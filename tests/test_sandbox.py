@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import math
+import subprocess
+import sys
 import threading
 import time
 from functools import cache
@@ -349,6 +352,51 @@ def test_files_are_put_and_got_and_links_are_not_followed(box):
             session.get("link")
         with pytest.raises(ValueError, match="inside the working folder"):
             session.put("../x", b"")
+
+
+def opened_within(box, seconds):
+    """A session that another thread has opened, or None where no worker became free."""
+    opened = []
+    thread = threading.Thread(target=lambda: opened.append(box.session()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return opened.pop() if opened else None
+
+
+def test_sessions_that_are_dropped_give_their_worker_back():
+    with Sandbox() as box:
+        for _ in range(3):
+            session = box.session()
+            branch = session.fork()
+            assert session.run("x = 1").ok
+            del session
+            assert branch.run("print(1)").stdout == "1\n"  # the last branch still has it
+            del branch
+            left = opened_within(box, 30)
+            assert left is not None
+            left.close()
+        assert box.run("print(2)").stdout == "2\n"
+        assert box._free._value == 1  # each slot came back once
+
+
+def test_a_session_in_a_cycle_gives_its_worker_back_when_it_is_collected_in_any_thread():
+    with Sandbox() as box:
+        session = box.session()
+        session.itself = session
+        with box._lock:  # the collector runs in the middle of anything
+            del session
+            gc.collect()
+        left = opened_within(box, 30)
+        assert left is not None
+        left.close()
+
+
+def test_a_process_that_ends_with_an_open_session_ends():
+    code = (
+        "from sparring.sandbox import Sandbox; box = Sandbox(); session = box.session(); print(session.run('x=1').ok)"
+    )
+    run = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert (run.stdout, run.stderr) == ("True\n", "")
 
 
 def test_a_session_frees_its_worker_when_the_last_branch_closes():

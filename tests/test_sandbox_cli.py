@@ -1,6 +1,7 @@
 """`sparring sandbox run` and `grade`: streams and exit codes are the program's, verdicts are ours."""
 
 import json
+from xml.etree import ElementTree
 
 import pytest
 
@@ -122,6 +123,119 @@ def test_a_folder_is_graded_and_written_as_json_lines(tmp_path, capsys):
     (folder / "torn.py").unlink()
     assert main(words) == 0
     assert main(["sandbox", "grade", str(tmp_path), "--tests", str(tests)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "seen"),
+    [
+        (["a", "b c"], ["a", "b c"]),
+        (["--", "-x", "--seed", "3"], ["-x", "--seed", "3"]),
+        (["--seed", "3", "--", "--limits.memory-bytes", "64MB", ""], ["--limits.memory-bytes", "64MB", ""]),
+        (["--", "--", "ünï"], ["--", "ünï"]),
+    ],
+)
+def test_words_after_the_program_are_its_arguments(program, capfd, words, seen):
+    assert code_of(program, "import sys; print(sys.argv[1:])", *words) == 0
+    assert capfd.readouterr().out == f"{seen}\n"
+
+
+def test_a_folder_beside_the_program_can_be_imported_and_read(program, tmp_path, capfd):
+    folder = tmp_path / "mine"
+    (folder / "data" / "__pycache__").mkdir(parents=True)
+    (folder / "__init__.py").write_text("from mine.add import add")
+    (folder / "add.py").write_text("def add(a, b): return a + b")
+    (folder / "data" / "numbers.txt").write_text("4")
+    (folder / "data" / "__pycache__" / "left.pyc").write_bytes(b"")
+    source = "import mine, os; print(mine.add(3, int(open('mine/data/numbers.txt').read())), os.listdir('mine/data'))"
+    assert code_of(program, source, "--files", str(folder)) == 0
+    assert capfd.readouterr().out == "7 ['numbers.txt']\n"
+
+
+def test_two_files_of_one_name_are_refused(program, tmp_path, capsys):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "data.csv").touch()
+    words = ["--files", str(tmp_path / "a" / "data.csv"), "--files", str(tmp_path / "b" / "data.csv")]
+    assert code_of(program, "print(1)", *words) == 2
+    assert "two files would lie at data.csv" in capsys.readouterr().err
+
+
+def test_a_package_that_is_named_can_be_imported(program, tmp_path, capfd):
+    source = "import mdurl; print(mdurl.__name__)"
+    assert code_of(program, source) == 1
+    assert "No module named 'mdurl'" in capfd.readouterr().err
+    assert code_of(program, source, "--packages", "mdurl") == 0
+    assert capfd.readouterr().out == "mdurl\n"
+    program.write_text("import mdurl\ndef solution(): return mdurl.__name__")
+    tests = tmp_path / "tests.json"
+    tests.write_text('[[[], "mdurl"]]')
+    assert main(["sandbox", "grade", str(program), "--tests", str(tests), "--packages", "mdurl"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "--packages", "no-such-package"], "pip install no-such-package"),
+        (["run", "--backend", "docker"], "no Docker engine answers"),
+        (["selftest", "docker", "--families", "files"], "no Docker engine answers"),
+    ],
+)
+def test_what_the_sandbox_cannot_do_here_is_one_line(program, capsys, monkeypatch, words, said):
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    words = ["run", str(program), *words[1:]] if words[0] == "run" else words
+    assert main(["sandbox", *words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("sparring: ")
+    assert said in line
+
+
+@pytest.mark.parametrize("words", [["a"], ["--stdin", "-"], ["--files", "x"]])
+def test_what_tests_would_not_use_is_refused(program, tmp_path, capsys, words):
+    tests = tmp_path / "tests.json"
+    tests.write_text("[[[1, 2], 3]]")
+    assert main(["sandbox", "run", str(program), *words, "--tests", str(tests)]) == 2
+    assert "with --tests a function is called" in capsys.readouterr().err
+
+
+@pytest.fixture
+def graded(tmp_path):
+    """The words that grade a folder of a right and a wrong program, whose texts XML cannot hold."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    (folder / "right.py").write_text("def add(a, b): return a + b")
+    (folder / "wrong.py").write_text("def add(a, b): return '<&\\x00\\ud800' if a else 1 / a")
+    (folder / "says.py").write_text("def add(a, b): raise ValueError('\\x1b[2J<b>&\\ufffe')")
+    tests = tmp_path / "tests.json"
+    tests.write_text("[[[1, 2], 3], [[0, 5], 5]]")
+    return ["sandbox", "grade", str(folder), "--tests", str(tests), "--function", "add"]
+
+
+def test_grades_are_written_as_junit(graded, tmp_path):
+    file = tmp_path / "grades.xml"
+    for _ in range(2):  # what an earlier call wrote may be replaced
+        assert main([*graded, "--junit", str(file)]) == 1
+    root = ElementTree.parse(file).getroot()
+    assert (root.tag, root.get("tests"), root.get("failures")) == ("testsuites", "3", "2")
+    (suite,) = root
+    assert (suite.tag, suite.get("tests"), suite.get("failures")) == ("testsuite", "3", "2")
+    failures = {case.get("name"): case.find("failure") for case in suite}
+    assert failures["right.py"] is None
+    assert {name: failure.get("message") for name, failure in failures.items() if failure is not None} == {
+        "says.py": "0 of 2 passed",
+        "wrong.py": "0 of 2 passed",
+    }
+    assert "case 1: add(0, 5): nonzero: ZeroDivisionError" in failures["wrong.py"].text
+    assert "<b>&" in failures["says.py"].text
+
+
+@pytest.mark.parametrize("option", ["--jsonl", "--junit"])
+def test_a_file_of_somebody_else_is_not_replaced_by_grades(graded, tmp_path, capsys, option):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("years of work")
+    assert main([*graded, option, str(mine)]) == 2
+    assert mine.read_text() == "years of work"
+    assert main([*graded, option, str(tmp_path / "nowhere" / "grades")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
 
 
 @pytest.mark.slow

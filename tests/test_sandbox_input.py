@@ -43,6 +43,11 @@ def test_a_path_cannot_be_a_file_and_a_folder(paths):
         ({"files": {"a": 3}}, r"files\['a'\] must be text or bytes, got 3"),
         ({"files": {"a": "\ud800"}}, r"files\['a'\] must be text that UTF-8 can hold"),
         ({"stdin": "text"}, "stdin must be bytes, got 'text'"),
+        ({"args": "a"}, "args must be a list of texts, got 'a'"),
+        ({"args": ["a", 3]}, r"args must be a list of texts, got \['a', 3\]"),
+        ({"args": ["a\0b"]}, "args must not hold NUL characters"),
+        ({"args": ["\ud800"]}, "args must be text that UTF-8 can hold"),
+        ({"args": ["x" * 2**17]}, "args must be at most 131072 bytes in all, got 131073"),
         ({"collect": "out.txt"}, "collect must be a list of paths, got 'out.txt'"),
         ({"collect": {"out.txt"}}, "collect must be a list of paths"),
         ({"collect": list(map(str, range(4097)))}, "at most 4096 files can be collected, got 4097"),
@@ -56,6 +61,14 @@ def test_a_path_cannot_be_a_file_and_a_folder(paths):
 )  # fmt: skip
 def test_a_value_of_the_wrong_kind_is_refused(arguments, message):
     refused(message, **arguments)
+
+
+def test_arguments_reach_one_program_and_not_the_next():
+    source = "import sys; print(sys.argv[1:], sys.stdin.read(), open('f').read())"
+    with Sandbox() as box:
+        given = box.run(source, args=["", "é", "\udcff"], stdin=b"in", files={"f": "file"})
+        assert given.stdout == "['', 'é', '\\udcff'] in file\n"
+        assert box.run("import sys; print(sys.argv)").stdout == "['main.py']\n"
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ def test_options_come_with_the_types_that_are_wanted() -> None:
         "sparring/KuhnPoker-v0",
         {"illegal": "retry", "retries": 5, "max_turns": None},
     )
+    assert words.env("OpenSpiel:game=nim") == ("sparring/OpenSpiel-v0", {"game": "nim"})
     assert words.env("CodeIO:show_code=true:split=held_out")[1] == {"show_code": True, "split": "held_out"}
 
 

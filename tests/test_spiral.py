@@ -170,6 +170,7 @@ def test_the_league_sits_in_its_share_of_few_games_and_in_both_seats(tmp_path, g
     path = tmp_path / "run"
     envs = ("sparring/KuhnPoker-v0", "sparring/TicTacToe-v0")
     config = replace(SMALL, games=envs, games_per_update=games, league_share=share, steps=5, evaluation_games=0)
+    config = replace(config, probe_every=0)
     Spiral.start(config, path).run()
     with Store(path / "episodes") as store:
         for env in envs:

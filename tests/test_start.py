@@ -13,7 +13,7 @@ from sparring import outline, registry
 from sparring.__main__ import main
 from sparring.trainers.spiral_config import Config
 
-HEAVY = ("torch", "transformers", "scipy", "pyspiel")
+HEAVY = ("torch", "transformers", "scipy", "pyspiel", "gymnasium", "numpy")
 
 
 def loaded_by(words):
@@ -36,6 +36,17 @@ def loaded_by(words):
         ["train", "spiral", "--help"],
         ["train", "spiral", "--run", "r", "--stepps", "3"],
         ["train", "spiral", "--run", "r", "--steps", "0"],
+        ["train", "spiral", "--run", "r", "--games", "KunhPoker"],
+        ["envs"],
+        ["play", "KunhPoker"],
+        ["play", "KunhPoker:illegal=spiral", "--agents", "smollm2,nano"],
+        ["play", "OpenSpeil:game=nim"],
+        ["play", "KuhnPoker", "--agents", "randm,cfr"],
+        ["play", "KuhnPoker:illegal=spiral", "--agents", "cfr,constnat:bet"],
+        ["play", "KuhnPoker", "--episodes", "0"],
+        ["eval", "cfrr"],
+        ["eval", "random", "--env", "KunhPoker"],
+        ["eval", "code-akt:smollm2", "--suite", "code"],
         ["runs", "/"],
         ["watch", "nowhere"],
     ],
@@ -65,6 +76,17 @@ def test_the_outline_read_from_the_sources_is_what_the_registry_holds():
             loaded.config,
         )
         assert outline.config_of(registry.trainers, row) is loaded.build.config_type is Config
+
+
+ROW = ("name", "family", "summary", "seats", "skills", "extra", "kwargs", "version", "config", "reward_range", "unit")
+
+
+@pytest.mark.parametrize("known", [registry.envs, registry.agents, registry.trainers], ids=lambda known: known.kind)
+def test_the_outline_of_every_kind_names_what_the_registry_holds(known):
+    fresh = registry.Registry(known.kind, known.group)
+    shown = [[getattr(row, name) for name in ROW] for row in outline.outline(fresh)]
+    assert shown == [[getattr(row, name) for name in ROW] for row in known]
+    assert shown
 
 
 def test_what_the_caller_has_registered_is_in_the_outline_too():

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sparring.__main__ import main
 from sparring.content import canonical_json
 from sparring.scoreboard.store import DamagedEpisode, DamagedStore, Store, StoreVersionError
 from sparring.types import (
@@ -514,3 +515,27 @@ def test_a_closed_store_is_one_file_per_kind_and_readable_without_writing(tmp_pa
     assert before == ["index.sqlite", "segments", "store.json"]
     with Store(tmp_path / "s") as store:
         assert list(store) == episodes
+
+
+@pytest.mark.parametrize("words", ["verify games", "replay games", "play KuhnPoker --episodes 3 --store games"])
+def test_a_link_to_nothing_beside_the_index_is_named_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["play", "KuhnPoker", "--episodes", "2", "--store", "games"]) == 0
+    link = Path("games/index.sqlite-shm")
+    link.unlink(missing_ok=True)
+    link.symlink_to("/nowhere/at-all")
+    capsys.readouterr()
+    assert main(words.split()) == 2
+    printed = capsys.readouterr()
+    (line,) = printed.err.splitlines()
+    said = "index.sqlite-shm beside it is a link to /nowhere/at-all, where nothing is; remove the link"
+    assert line == f"sparring: games/index.sqlite: {said}"
+    link.unlink()
+    assert main(words.split()) == 0
+    capsys.readouterr()
+    Path("new").mkdir()
+    Path("new/index.sqlite-shm").symlink_to("/nowhere/at-all")
+    assert main(["play", "KuhnPoker", "--episodes", "2", "--store", "new"]) == 2
+    assert said in capsys.readouterr().err

@@ -16,10 +16,10 @@ Table = dict[str, dict[str, float]]
 
 
 class Evaluator:
-    """Exact policies over time, per game that can be solved: NashConv of the last iterate and of the league average.
+    """Exact policies over time, per game that can be solved: NashConv of the last policy and of the average.
 
     There are none for a player without an `action_law` (one that writes freely): `games` is then empty.
-    The league average plays like a past iterate drawn at random, later ones more often (linear weights, as in CFR+).
+    The average plays like one of the policies so far, drawn at random; weights grow linearly, as in CFR+.
     """
 
     def __init__(self, games: Sequence[str], player: object) -> None:
@@ -47,12 +47,12 @@ class Evaluator:
         return metrics
 
     def average(self, game: str) -> Table:
-        """The league average of a game's policies so far."""
+        """The average of a game's policies so far."""
         policies = [policy for _, policy in self.history[game]]
         return game_theory.average_policy(game, policies, [update + 1.0 for update, _ in self.history[game]])
 
     def policies(self) -> dict[str, dict[str, Table]]:
-        """Per game: the first, the best and the last policy, and the league average."""
+        """Per game: the first, the best and the last policy, and the average."""
         found = {}
         for game, history in self.history.items():
             scored = [(game_theory.nash_conv(game, policy), update, policy) for update, policy in history]
@@ -61,7 +61,7 @@ class Evaluator:
                 "first": history[0][1],
                 f"best (update {update})": best,
                 "last": history[-1][1],
-                "league average": self.average(game),
+                "average": self.average(game),
             }
         return found
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from sparring.trainers.whole_files import DamagedFile, save_weights, sha256
+from sparring.sealing import DamagedFile, sha256
+from sparring.trainers.whole_files import save_weights
 from sparring.types import derive_seed
 
 
@@ -25,8 +26,9 @@ class League:
         self.folder, self.size = folder, size
         self.members: list[str] = []
         self.checksums: dict[str, str] = {}
-        """Name -> SHA-256 of its file, of the members and of those that the checkpoint before may still need."""
-        self._saved: list[str] = []
+        """Name -> SHA-256 of its file, of the members and of those that earlier checkpoints may still need."""
+        self._saved: list[list[str]] = []
+        """The members at each of the last checkpoints, the latest last: those on disk need the files of theirs."""
 
     def add(self, name: str, weights: Mapping[str, Any]) -> None:
         """Take in a snapshot. The files of those that have to leave stay until `prune`. Raises NotFinite."""
@@ -47,11 +49,11 @@ class League:
         for name in state["members"]:
             self._require_whole(name, state["checksums"][name])
 
-    def prune(self) -> None:
-        """Delete the files that neither the checkpoint just written nor the one before it needs."""
-        kept = {*self.members, *self._saved}
+    def prune(self, checkpoints: int = 2) -> None:
+        """Delete the files that none of the last checkpoints, so many, needs; one was written just now."""
+        self._saved = [*self._saved, list(self.members)][-checkpoints:]
+        kept = {name for members in self._saved for name in members}
         self.checksums = {name: checksum for name, checksum in self.checksums.items() if name in kept}
-        self._saved = list(self.members)
         for file in [*self.folder.glob("*.safetensors"), *self.folder.glob(".*.partial")]:
             if file.stem not in kept:
                 file.unlink()
@@ -70,12 +72,12 @@ class League:
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold."""
-        return {"members": list(self.members), "checksums": dict(self.checksums)}
+        return {"members": list(self.members), "checksums": dict(self.checksums), "earlier": list(self._saved)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` gave."""
         self.members, self.checksums = list(state["members"]), dict(state["checksums"])
-        self._saved = list(self.members)
+        self._saved = [*state.get("earlier", ()), list(self.members)]
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.safetensors"

@@ -28,6 +28,8 @@ from sparring.agents.models.transformers import TransformersModel
 from sparring.trainers import losses
 from sparring.trainers.batch import Batch, Merged, Signal, merge
 
+FIRST_MOMENT = "exp_avg"
+"""Its name in AdamW's state."""
 MOST_SKIPPED = 10
 """Updates in a row without a single step; one more ends the training."""
 
@@ -194,12 +196,23 @@ class Learner:
             group["lr"] = value
 
     def state_dict(self) -> dict[str, Any]:
-        """Optimizer and counters; the weights are the model's."""
-        return {"optimizer": self.optimizer.state_dict(), "updates": self.updates, "skipped": self.skipped}
+        """Optimizer and counters; the weights are the model's.
+
+        Without momentum the first moment is left out: it is the last gradient, and the next step overwrites it.
+        """
+        optimizer = self.optimizer.state_dict()
+        if not self.config.betas[0]:
+            moments = optimizer["state"].items()
+            optimizer["state"] = {
+                index: {name: value for name, value in kept.items() if name != FIRST_MOMENT} for index, kept in moments
+            }
+        return {"optimizer": optimizer, "updates": self.updates, "skipped": self.skipped}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` gave."""
         self.optimizer.load_state_dict(state["optimizer"])
+        for kept in self.optimizer.state.values():
+            kept.setdefault(FIRST_MOMENT, torch.zeros_like(kept["exp_avg_sq"]))
         self.updates, self.skipped = state["updates"], state["skipped"]
         self.model.sync(None, f"update-{self.updates}")
 

@@ -1,8 +1,9 @@
 """A run on disk: `config.json`, `metrics.jsonl`, `checkpoints/`, `episodes/`.
 
 A checkpoint is everything that the next update depends on. It appears whole or not at all, carries the checksums of its
-files, and stands before an older one goes; the last two are kept. So a run that is killed at any moment continues from
-the last one, and continues as if nothing had happened. One process at a time may work in the folder.
+files, and stands before an older one goes. So a run that is killed at any moment continues from the last one, and
+continues as if nothing had happened. Equal files are one file with several names (hard links): a snapshot of the league
+takes no room beside the checkpoint of the same update. One process at a time may work in the folder.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from safetensors.torch import load_file
 
 from sparring.files import fsync, write_whole
 from sparring.scoreboard import runs
+from sparring.sealing import SUMS, DamagedFile, require_sealed, seal, sha256, share_equal_files
 from sparring.trainers import run_lock
 from sparring.trainers.run_lock import RunError
-from sparring.trainers.whole_files import SUMS, DamagedFile, require_sealed, save_weights, seal, sha256
+from sparring.trainers.whole_files import save_weights
 
 __all__ = ["RunError", "RunFolder", "read_metrics"]
 
@@ -32,7 +34,7 @@ FORMAT = 2
 READABLE = (1, 2)
 """Formats whose settings can be read; only runs of the last one can go on."""
 KEPT = 2
-"""Checkpoints."""
+"""Checkpoints, while nothing else is said: where the last one is damaged, a run goes on from the one before."""
 State = dict[str, Any]
 logger = logging.getLogger(__name__)
 
@@ -164,8 +166,10 @@ class RunFolder:
             if older != standing:
                 shutil.rmtree(older, ignore_errors=True)
 
-    def save_checkpoint(self, update: int, weights: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> bool:
-        """Write a checkpoint, then forget all but the last two; False if nothing was done since the present one.
+    def save_checkpoint(
+        self, update: int, weights: Mapping[str, torch.Tensor], state: Mapping[str, Any], keep: int = KEPT
+    ) -> bool:
+        """Write a checkpoint, then forget all but the last `keep`; False if nothing was done since the present one.
 
         Raises NotFinite for weights that are not, and OSError; the checkpoints before stay.
         """
@@ -182,11 +186,15 @@ class RunFolder:
             return False
         self._stand(self._fill(target.name, write), target)
         self._current = target
-        past = [folder for folder in self._complete() if folder.name <= target.name]
-        for other in self._complete():
-            if other not in past[-KEPT:]:
-                shutil.rmtree(other)
+        self.keep_last(keep)
         return True
+
+    def keep_last(self, count: int) -> None:
+        """Forget all checkpoints but the last `count`: those up to the one that was written or loaded last."""
+        past = [folder for folder in self._complete() if self._current is None or folder.name <= self._current.name]
+        for other in self._complete():
+            if other not in past[-count:]:
+                shutil.rmtree(other)
 
     def load_checkpoint(
         self, require_rest: Callable[[State], None] = _accept
@@ -223,6 +231,7 @@ class RunFolder:
         partial = self.checkpoints / f".partial-{name}"
         partial.mkdir()
         write(partial)
+        share_equal_files(partial, self.checkpoints)
         seal(partial)
         return partial
 

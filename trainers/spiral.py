@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ from sparring.trainers.evaluation import Evaluator, against_uniform, episode_met
 from sparring.trainers.league import League, frozen_seat
 from sparring.trainers.learner import Learner
 from sparring.trainers.made_with import made_with
-from sparring.trainers.run_folder import RunError, RunFolder
+from sparring.trainers.probing import Probes
+from sparring.trainers.run_folder import KEPT, RunError, RunFolder
 from sparring.trainers.schedule import Schedule
 from sparring.trainers.settings import restore
 from sparring.trainers.spiral_config import Config, learner_config, require_usable
@@ -85,6 +86,7 @@ class Spiral:
         self.frozen: TransformersModel | None = None
         self.done = 0
         self.evaluator = Evaluator(config.games, self.player)
+        self.probes = Probes(config, self.evaluator.games)
         self.pool = EnvPool()
 
     @classmethod
@@ -140,6 +142,7 @@ class Spiral:
         yield from (f"update-{update}/{index}" for index in range(self.config.games_per_update))
         for game in self.config.games:
             yield from (f"evaluation-{update}/{game}/{index}" for index in range(self.config.evaluation_games))
+        yield from self.probes.ids(update)
 
     def run(self, on_update: Callable[[Metrics], None] = _ignore, should_stop: Callable[[], bool] = _never) -> bool:
         """Train to the end; True if it got there. Between updates `should_stop` may ask for an end, which saves."""
@@ -160,12 +163,15 @@ class Spiral:
                 self.save(store)
         self._report(self.finish(store), on_update)
         self.save(store)
+        if self.config.keep_checkpoints is None:
+            self.folder.keep_last(1)
+            self.league.prune(1)
         return True
 
     def update(self, store: Store) -> Metrics:
         """Evaluate the current weights, play, learn."""
         started = time.perf_counter()
-        metrics: Metrics = {"update": self.done, **self._play_random(store), **self._evaluate()}
+        metrics: Metrics = {"update": self.done, **self._play_others(store), **self._evaluate()}
         playing = time.perf_counter()
         episodes = collect(self._matches(), store, self.pool)
         metrics |= episode_metrics(episodes, time.perf_counter() - playing)
@@ -183,7 +189,7 @@ class Spiral:
     def finish(self, store: Store) -> Metrics:
         """Evaluate the final weights."""
         started = time.perf_counter()
-        metrics: Metrics = {"update": self.done, **self._play_random(store), **self._evaluate()}
+        metrics: Metrics = {"update": self.done, **self._play_others(store), **self._evaluate()}
         self.folder.write_json("policies.json", self.evaluator.policies())
         return {**metrics, "seconds": time.perf_counter() - started}
 
@@ -223,29 +229,21 @@ class Spiral:
         per_update = len(range(index % games, self.config.games_per_update, games))
         return self.done * per_update + index // games
 
-    def _play_random(self, store: Store) -> Metrics:
-        """Games against uniform play, seats rotating: the scoreboard's table, and mean reward per game.
+    def _play_others(self, store: Store) -> Metrics:
+        """Games of the present weights against named agents, and at both ends against uniform play, seats rotating.
 
-        The agent's name says when, so that games of different weights are never counted as those of one agent.
+        The player's name says when, so that games of different weights are never counted as those of one agent.
         """
         moment = f"update {self.done}" if self.done else "before"
         player = self._agent(self.model, f"{self.config.model} ({moment})", trainable=False)
         seed, group = derive_seed(self.config.seed, "evaluation"), f"evaluation/{moment}"
-        metrics: Metrics = {}
-        for game in self._probed():
+        metrics: Metrics = dict(self.probes.play(self.done, player, store, self.pool))
+        for game in self.config.games if self.done in (0, self.config.steps) else ():
             players = [player, *(registry.make_agent("random") for _ in seats_of(game)[1:])]
             prefix, count = f"evaluation-{self.done}", self.config.evaluation_games
             matches = rotated_matches(game, players, count, seed, prefix, group, self.config.env_kwargs())
             metrics |= against_uniform(game, player.name, collect(matches, store, self.pool))
         return metrics
-
-    def _probed(self) -> Sequence[str]:
-        """The games to be played against uniform play now: all at both ends; in between those without exact figures."""
-        if self.done in (0, self.config.steps):
-            return self.config.games
-        every = self.config.probe_every
-        now = every and self.done % every == 0
-        return [game for game in self.config.games if game not in self.evaluator.games] if now else []
 
     def _evaluate(self) -> Metrics:
         every = self.config.evaluate_every
@@ -286,8 +284,9 @@ class Spiral:
         }
         if not self.evaluator.games:  # no exact figure can say which weights were the best: then the last ones are
             self._save_best()
-        if self.folder.save_checkpoint(self.done, self.model.weights(), state):
-            self.league.prune()
+        keep = self.config.keep_checkpoints or KEPT
+        if self.folder.save_checkpoint(self.done, self.model.weights(), state, keep):
+            self.league.prune(keep)
 
     def _load(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
         try:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
 
 from sparring import registry
+from sparring.agents.models.trained import is_run, settings_as_trained
 from sparring.agents.prompts import template
 from sparring.trainers.settings import require_ranges, require_types
 
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
 RANGES = {
     ">= 1": (
         *("steps", "games_per_update", "league_every", "league_size", "checkpoint_every", "epochs", "max_new_tokens"),
+        "keep_checkpoints",
+        "probe_games",
     ),
     ">= 0": (
         *(
@@ -39,57 +45,72 @@ class Config:
     """Self-play by SPIRAL."""
 
     model: str = "nano"
-    """Language model: nano, smollm2, a local path or a hub id."""
-    games: tuple[str, ...] = ("sparring/KuhnPoker-v0",)
-    """Environment ids, played in turn."""
+    """Model to train: nano (tiny, to try things out), smollm2, a model's folder, a run folder, or a hub id."""
+    games: Annotated[tuple[str, ...], tyro.conf.arg(metavar="GAME,GAME", help_behavior_hint="(default: KuhnPoker)")] = (
+        "sparring/KuhnPoker-v0",
+    )
+    """Games to train on, by commas, e.g. KuhnPoker,LeducPoker; `sparring envs` lists them. They take turns."""
     steps: int = 100
-    """Updates."""
+    """Updates: how often games are played and then learnt from."""
     games_per_update: int = 512
-    """Episodes played before each update, over all games."""
+    """Games played before each update, over all of --games."""
     seed: int = 0
     """Decides everything: deals, actions, initial weights of nano."""
     estimator: Literal["rae", "reinforce", "group"] = "rae"
-    """Advantage: role-conditioned baseline (SPIRAL), none, or relative to the batch's mean per game and role."""
+    """What results are held against: rae, a moving average by game and seat; group, the update's mean; or nothing."""
     baseline_decay: float = 0.95
-    """Decay of the role baselines."""
-    learning_rate: float | None = None
-    """AdamW step size at the first update. None: 5e-4 for models under 10 million parameters, else 3e-5."""
+    """How slowly the moving average of rae moves, 0 to below 1."""
+    learning_rate: Annotated[
+        float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: by the model's size)")
+    ] = None
+    """AdamW's step size at the first update. Left out: 5e-4 for models under 10 million parameters, else 3e-5."""
     learning_rate_decay: float = 0.05
-    """What is left of it at the last update; in between it falls geometrically (to 0: linearly)."""
+    """Share of the step size that is left at the last update; in between it falls geometrically (to 0: linearly)."""
     momentum: float = 0.0
-    """AdamW's first moment. In self-play the gradient turns with the opponent; without momentum it comes closer."""
+    """AdamW's first moment. In self-play the opponent changes, and momentum still follows the old one."""
     magnet: float = 0.5
-    """Weight of KL(policy || uniform) at the first update; 0 switches the regulariser off."""
+    """Pull towards uniform play at the first update: the weight of KL(policy || uniform) in the loss; 0: none."""
     magnet_final: float = 0.1
-    """Its weight at the last update; in between it falls geometrically (to 0: linearly)."""
+    """The pull at the last update; in between it falls geometrically (to 0: linearly)."""
     epochs: int = 1
-    """Optimizer steps per update."""
+    """Optimizer steps on the games of one update."""
     league_share: float = 0.2
-    """Share of the matches with a frozen past checkpoint in one seat."""
+    """Share of the games in which an earlier self of the model has one seat, 0 to 1."""
     league_every: int = 10
-    """Updates between snapshots for the league."""
+    """Updates after which the model's present self joins these earlier ones."""
     league_size: int = 4
-    """Snapshots kept."""
+    """How many earlier selves are kept: the newest, and others spread evenly over the past."""
     illegal: Literal["forfeit", "spiral", "retry", "noop"] = "forfeit"
-    """What an illegal action leads to; spiral is the paper's -1.5 / +0.5."""
+    """Illegal actions: forfeit, the game is lost; spiral, so too, at the paper's price; retry, asked again; noop."""
     decoding: Literal["legal", "free"] = "legal"
-    """Choose among the legal actions, or write freely and parse."""
+    """legal: the model chooses among the legal actions; free: it writes, and the action is read out of its text."""
     prompt: str = "bracket"
-    """Prompt template: bracket or boxed."""
+    """How the model is asked to answer: bracket, [bet]; boxed, \\boxed{bet}."""
     max_new_tokens: int = 64
-    """Longest answer when writing freely, tokens."""
+    """Longest answer with --decoding free, in tokens."""
     temperature: float = 1.0
-    """Sampling temperature."""
+    """Sampling temperature, above 0; 1 is the model's own distribution."""
     evaluate_every: int = 1
-    """Updates between exact evaluations (NashConv) on the games that can be solved; 0: only first and last."""
+    """Updates between exact evaluations (NashConv) where a game can be solved; 0: only at both ends of the run."""
     evaluation_games: int = 200
-    """Games per environment against uniform play, before the first and after the last update."""
+    """Games against random play for each of --games, before the first update and after the last; 0: none."""
+    probe: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="AGENT,AGENT", help_behavior_hint="(default: random, in games that cannot be solved)"),
+    ] = ()
+    """Agents to play now and then without learning, to see progress in any game, e.g. random,minimax or runs/first."""
     probe_every: int = 10
-    """Updates between such games in environments that cannot be solved exactly; 0: only first and last."""
+    """Updates between such games; they are also played before the first update and after the last; 0: never."""
+    probe_games: int = 100
+    """Games against each of these agents in each game, always on the same deals, from every seat."""
     checkpoint_every: int = 20
-    """Updates between checkpoints."""
+    """Updates between checkpoints, from which --resume goes on."""
+    keep_checkpoints: Annotated[
+        int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 2 while it trains, then 1)")
+    ] = None
+    """How many of the newest checkpoints stay on disk; where one is damaged, the one before it takes over."""
     device: str = "auto"
-    """auto (CUDA if present), cpu, cuda, cuda:1, ..."""
+    """Where to compute: auto (CUDA if present), cpu, cuda, cuda:1, ..."""
 
     def __post_init__(self) -> None:
         """Raises ValueError naming the first setting that cannot work."""
@@ -111,6 +132,7 @@ def require_usable(config: Config) -> None:
     Every environment is made once: it may need an engine that is not installed.
     """
     template(config.prompt)
+    _require_same_way_of_playing(config)
     require_device(config.device)
     for game in config.games:
         seats = registry.envs.row(game).seats
@@ -120,6 +142,18 @@ def require_usable(config: Config) -> None:
             registry.envs.make(game, **config.env_kwargs()).close()
         except TypeError as error:
             raise ValueError(f"{game} cannot be made with {config.env_kwargs()}: {error}") from error
+
+
+def _require_same_way_of_playing(config: Config) -> None:
+    """Raises ValueError where a run folder is the model, and its weights were trained to play in another way."""
+    run = Path(config.model)
+    trained = settings_as_trained(run) if is_run(run) else {}
+    for name in ("prompt", "decoding"):
+        if name in trained and trained[name] != getattr(config, name):
+            raise ValueError(
+                f"{name}: the model {run} was trained with {name} {trained[name]!r}, got {getattr(config, name)!r}; "
+                f"add --{name} {trained[name]}, or name its weights alone: --model {run / 'checkpoints' / 'best'}"
+            )
 
 
 def require_device(device: str) -> None:

@@ -18,7 +18,7 @@ from sparring.types import Sampling, mark_fault
 
 
 class Batched:
-    """The async face of a language model. One instance a model and event loop, shared by its agents."""
+    """The async face of a language model. One instance a model, shared by its agents."""
 
     def __init__(self, model: LanguageModel) -> None:
         self.model = model
@@ -57,23 +57,26 @@ _Asked = tuple[Any, asyncio.Future[Any]]
 
 
 class _Collector:
-    """Gathers questions and answers them in one call."""
+    """Gathers questions and answers them in one call.
+
+    Each event loop answers its own: in a notebook one loop stands still while another plays in a thread.
+    """
 
     def __init__(self, answer: Callable[[list[Any]], list[Any]]) -> None:
         self._answer = answer
-        self._waiting: list[_Asked] = []
+        self._waiting: dict[asyncio.AbstractEventLoop, list[_Asked]] = {}
 
     async def ask(self, question: Any) -> Any:
         loop = asyncio.get_running_loop()
-        if not self._waiting:
-            loop.call_soon(self._flush)
+        waiting = self._waiting.setdefault(loop, [])
+        if not waiting:
+            loop.call_soon(self._flush, loop)
         future: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((question, future))
+        waiting.append((question, future))
         return await future
 
-    def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        self._settle([one for one in waiting if not one[1].done()])
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._settle([one for one in self._waiting.pop(loop) if not one[1].done()])
 
     def _settle(self, waiting: list[_Asked]) -> None:
         """Give everybody an answer or an error of their own."""

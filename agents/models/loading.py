@@ -1,4 +1,4 @@
-"""A model by name: `smollm2`, `nano`, a folder, or an id on a model hub. fp32 weights and a thin tokenizer.
+"""A model by name: `smollm2`, `nano`, a folder, a run folder, or an id on a model hub. fp32 weights, a thin tokenizer.
 
 Nothing here imports torch before a model is asked for.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparring.agents.models import nano, smollm2
 from sparring.agents.models.tokenizer import FastTokenizer, Tokenizer
+from sparring.agents.models.trained import best_of, is_run, run_around
 from sparring.registry import UnknownName, require, unknown
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ class Loaded:
 
 
 def load(name: str, device: str = "auto", seed: int = 0) -> Loaded:
-    """The model of that name. `seed` initialises nano; `device` auto is CUDA where present, else the CPU.
+    """The model of that name; of a run folder, its best checkpoint.
+
+    `seed` initialises nano; `device` auto is CUDA where present, else the CPU.
 
     Raises: UnknownName (no such short name), MissingExtra (the package to install), FileNotFoundError (a path or hub id
     that leads to no model; the message says why), ValueError (a device that is not here).
@@ -105,8 +108,12 @@ def _from_folder(folder: Path) -> tuple[Any, Any]:
         raise FileNotFoundError(f"{str(folder)!r} is a file, not a model's folder")
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no model's folder {str(folder)!r}")
+    if is_run(folder):
+        folder = best_of(folder)
     if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"{str(folder)!r} is a folder without a model: it has no config.json")
+        run = run_around(folder)
+        whose = f"; it belongs to the run {run}, whose best weights are the model of that name" if run else ""
+        raise FileNotFoundError(f"{str(folder)!r} is a folder without a model: it has no config.json{whose}")
     return _from_pretrained(str(folder), "is a folder without a model", local_files_only=True)
 
 

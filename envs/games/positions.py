@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sparring import registry
 from sparring.envs.text_game import SEATS, fold
 
 ActionOrder = Literal["given", "reversed"]
@@ -211,13 +212,26 @@ def draw(chance: tuple[list[int], list[float]], uniform: float) -> int:
 
 @lru_cache(maxsize=64)
 def positions_of(game_string: str, rendering: Callable[[Any], Rendering], order: ActionOrder) -> Positions:
-    """The one tree of a game that every environment of the process shares."""
+    """The one tree of a game that every environment of the process shares. Raises UnknownName, ValueError."""
     import pyspiel
 
-    game = pyspiel.load_game(game_string)
+    game = _load(game_string)
     kind = game.get_type()
     if kind.dynamics == pyspiel.GameType.Dynamics.SIMULTANEOUS:
         game = pyspiel.convert_to_turn_based(game)
     if game.num_players() != 2 or kind.utility != pyspiel.GameType.Utility.ZERO_SUM:
         raise ValueError(f"game must be a zero-sum game of 2 players, got {game_string!r}")
     return Positions(game, rendering(game), order)
+
+
+def _load(game_string: str) -> Any:
+    """An OpenSpiel game. A name that is none is refused before the engine, which answers with a page on stderr."""
+    import pyspiel
+
+    name, known = game_string.partition("(")[0], pyspiel.registered_names()
+    if name not in known:
+        raise registry.UnknownName(registry.unknown("OpenSpiel game", name, known))
+    try:
+        return pyspiel.load_game(game_string)
+    except pyspiel.SpielError as error:
+        raise ValueError(f"game must be one that OpenSpiel can load, got {game_string!r}: {error}") from error

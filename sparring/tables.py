@@ -1,0 +1,63 @@
+"""Tables that fit: where a screen is too narrow, names are shortened in the middle, and no row takes two lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.markup import escape
+from rich.table import Table
+
+BETWEEN = 2
+"""Blanks between two columns."""
+SHORTEST = 8
+"""Characters that a shortened name keeps at least."""
+
+
+def table_of(*columns: str) -> Table:
+    """An empty table."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def fitted_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], names: Sequence[int], width: int | None, mark: str = "…"
+) -> Table:
+    """A table of plain text, at most `width` wide. `names`: the columns that may be shortened, the widest first."""
+    texts = [list(columns), *map(list, rows)]
+    if width is not None:
+        for place, room in _rooms(texts, names, width).items():
+            for row in texts:
+                row[place] = shortened(row[place], room, mark)
+    table = table_of(*map(escape, texts[0]))
+    for row in texts[1:]:
+        table.add_row(*map(escape, row))
+    return table
+
+
+def _rooms(texts: Sequence[Sequence[str]], names: Sequence[int], width: int) -> dict[int, int]:
+    widths = [max(map(cell_len, column)) for column in zip(*texts, strict=True)]
+    excess = sum(widths) + BETWEEN * len(widths) - width  # rich leaves blanks after the last column too
+    rooms = {place: widths[place] for place in names}
+    while excess > 0:
+        widest = max(rooms, key=rooms.__getitem__)
+        if rooms[widest] <= SHORTEST:
+            break
+        rooms[widest] -= 1
+        excess -= 1
+    return rooms
+
+
+def shortened(text: str, room: int, mark: str = "…") -> str:
+    """The beginning and the end of a text that is too long; ends are what differs most often, and get more room."""
+    if len(text) <= room:
+        return text
+    end = (room - len(mark) + 1) * 2 // 3
+    return f"{text[: room - len(mark) - end]}{mark}{text[len(text) - end :]}"
+
+
+def plural(number: int, noun: str) -> str:
+    """The noun as it follows that number: 1 game, 2 games."""
+    return noun if number == 1 else f"{noun}s"

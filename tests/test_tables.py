@@ -1,0 +1,105 @@
+"""Tables and lines in a narrow terminal: no row takes two lines, no line is wider than the screen."""
+
+import io
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from sparring import terminal
+from sparring.__main__ import main
+from sparring.scoreboard.verify import Fault, VerifyResult
+from sparring.tables import fitted_table, plural, shortened
+
+LONG = "model:runs/a-long-name-of-a-run/checkpoints/best:temperature=0.5"
+
+
+def lines_of(table, width):
+    console = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
+    console.print(table)
+    return console.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 79, 80, 100])
+@pytest.mark.parametrize("names", [(0, 1), (1, 0)])
+def test_every_row_is_one_line_however_long_the_names(width, names):
+    rows = [[f"{LONG}/{at}", f"{LONG} +1, random -1", str(at)] for at in range(3)]
+    lines = lines_of(fitted_table(("episode", "agents", "turns"), rows, names, width), width)
+    assert len(lines) == 4
+    assert max(map(cell_len, lines)) <= width
+    assert [line.split()[-1] for line in lines[1:]] == ["0", "1", "2"]
+    assert all(f"/{at}  model:" in line for at, line in enumerate(lines[1:]))
+
+
+def test_nothing_is_shortened_where_there_is_room_or_nobody_looks():
+    for width in (200, None):
+        assert LONG in lines_of(fitted_table(("agent", "games"), [[LONG, "3"]], (0,), width), 300)[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "room", "mark", "seen"),
+    [("abcdefghij", 10, "…", "abcdefghij"), ("abcdefghijk", 7, "…", "ab…hijk"), ("abcdefghijk", 8, "..", "ab..hijk")],
+)
+def test_a_name_that_is_too_long_keeps_its_beginning_and_its_end(text, room, mark, seen):
+    assert shortened(text, room, mark) == seen
+    assert len(seen) <= room
+
+
+def test_one_thing_is_one_and_not_several():
+    assert [f"{number} {plural(number, 'game')}" for number in (0, 1, 2)] == ["0 games", "1 game", "2 games"]
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    """A terminal of 80 columns; gives the lines that stand on it."""
+    said = io.StringIO()
+    console = Console(width=80, file=said, force_terminal=True, color_system=None, legacy_windows=False)
+    monkeypatch.setattr(terminal, "out", console)
+    return lambda: said.getvalue().splitlines()
+
+
+def test_what_verify_says_fits_into_eighty_columns(screen, monkeypatch):
+    monkeypatch.setattr(terminal, "err", terminal.out)
+    faults = tuple(
+        Fault(f"cfr,{LONG}/0/sparring/KuhnPoker-v0/{at}", "reward", "is 1.0, not " + "-1.0 " * 20) for at in (1, 2)
+    )
+    terminal.show_verification(VerifyResult(592, 1317, 3, faults, "0" * 64, 0.4), json=False)
+    terminal.show_verification(VerifyResult(592, 1317, 3, (), "0" * 64, 0.4), json=False)
+    words = " ".join(line.strip() for line in screen())
+    assert "are verified only as far as they went" in words
+    wide = [line for line in screen() if cell_len(line) > 80]
+    assert all(len(line.split()) == 1 for line in wide), wide  # one word, which cannot be broken
+
+
+def test_one_episode_of_one_turn_is_verified(screen):
+    terminal.show_verification(VerifyResult(1, 1, 1, (), "0" * 64, 0.4), json=False)
+    said = " ".join(line.strip() for line in screen())
+    assert "1 episode, 1 turn re-executed" in said
+    assert "1 was broken off by a fault and is verified only as far as it went" in said
+
+
+def test_commands_keep_to_eighty_columns_with_long_names(screen, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    players = "constant:check/call/fold/bet,constant:bet/call/check/fold,random"
+    assert main(["play", "KuhnPoker", "--agents", players, "--episodes", "2", "--store", "ladder"]) == 0
+    assert main(["replay", "ladder"]) == 0
+    assert main(["replay", "ladder", "--illegal"]) == 0
+    assert main(["verify", "ladder"]) == 0
+    assert main(["eval", "random", "--games", "1"]) == 0
+    assert max(map(cell_len, screen())) <= 80
+    assert "played 1 game against uniform" in "\n".join(screen())
+    listed = [line for line in screen() if line.startswith("6    ")]
+    assert len(listed) == 1
+    assert listed[0].split()[-4][-4:] in "+1,+2,-1,-2,"  # each agent's reward can be read
+    assert listed[0].split()[-2] in ("+1", "+2", "-1", "-2")
+
+
+def test_an_episode_can_be_asked_for_by_its_number_in_the_list(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["play", "KuhnPoker", "--episodes", "3", "--store", "games"]) == 0
+    capsys.readouterr()
+    assert main(["replay", "games", "2"]) == 0
+    assert capsys.readouterr().out.startswith("random,random/0/sparring/KuhnPoker-v0/1: ")
+    for number in ("0", "4"):
+        assert main(["replay", "games", number]) == 2
+        assert f"unknown episode '{number}'" in capsys.readouterr().err

@@ -1,0 +1,90 @@
+"""Probes: the weights under training play fixed agents now and then, a figure of progress where nothing can be solved.
+
+Every probe plays the same deals, each from every seat. The games are stored, and never trained on: a run with probes
+has the very weights of the run without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sparring.agents import named
+from sparring.rollout import EnvPool, Match, play
+from sparring.scoreboard.cross_table import mean_reward
+from sparring.scoreboard.matches import rotated_matches, seats_of
+from sparring.scoreboard.progress import probe_keys
+from sparring.scoreboard.store import Store
+from sparring.trainers.collecting import collect
+from sparring.trainers.spiral_config import Config
+from sparring.types import Agent, Episode, derive_seed
+
+UNNAMED = "random"
+"""Who plays where nobody is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One game against one agent."""
+
+    game: str
+    spec: str
+    """The agent as the settings name it."""
+    agent: Agent
+
+
+class Probes:
+    """The probes of a run, over all its games and all agents that its settings name."""
+
+    def __init__(self, config: Config, solvable: Collection[str]) -> None:
+        """`solvable`: the games that are measured exactly anyway.
+
+        Raises UnknownName, and ValueError where an agent cannot play one of the games.
+        """
+        self.config = config
+        games = config.games if config.probe else [game for game in config.games if game not in solvable]
+        agents = {spec: named.make(spec) for spec in (config.probe or (UNNAMED,))} if config.probe_every else {}
+        self.all = [Probe(game, spec, agent) for game in games for spec, agent in agents.items()]
+        for probe in self.all if config.probe else []:
+            _require_playable(probe, config.env_kwargs())
+
+    def play(self, update: int, player: Agent, store: Store, pool: EnvPool) -> dict[str, float]:
+        """The player's mean reward against every agent, with its interval; nothing where it is not the time for it."""
+        if update != self.config.steps and (not self.config.probe_every or update % self.config.probe_every):
+            return {}
+        metrics: dict[str, float] = {}
+        for probe in self.all:
+            metrics |= _measured(probe, player.name, collect(self._matches(probe, update, player), store, pool))
+        return metrics
+
+    def ids(self, update: int) -> Iterator[str]:
+        """The ids of all episodes that the weights of an update may have played."""
+        for probe in self.all:
+            yield from (match.id for match in self._matches(probe, update, probe.agent))
+
+    def _matches(self, probe: Probe, update: int, player: Agent) -> Sequence[Match]:
+        players = [player, *(probe.agent for _ in seats_of(probe.game)[1:])]
+        seed, prefix = derive_seed(self.config.seed, "probe"), f"probe-{update}/{probe.spec}"
+        count, group = self.config.probe_games, f"probe/update {update}"
+        return rotated_matches(probe.game, players, count, seed, prefix, group, self.config.env_kwargs())
+
+
+def _measured(probe: Probe, player: str, episodes: Sequence[Episode]) -> dict[str, float]:
+    """The player's mean reward and its interval over deals; nothing where no game came to its end."""
+    sound = [episode for episode in episodes if episode.error is None]
+    sides = [(e.task or e.id, t.reward) for e in sound for t in e.trajectories.values() if t.agent == player]
+    if not sides:
+        return {}
+    mean = mean_reward(probe.game, [reward for _, reward in sides], [task for task, _ in sides])
+    return dict(zip(probe_keys(probe.game, probe.spec), (mean.value, mean.low, mean.high), strict=True))
+
+
+def _require_playable(probe: Probe, env_kwargs: dict[str, Any]) -> None:
+    """Raises ValueError where the agent breaks off a game that it plays against itself."""
+    if probe.agent.name == "human":
+        raise ValueError("probe: a person cannot be asked for games while a run goes on")
+    match = Match("probe", probe.game, dict.fromkeys(seats_of(probe.game), probe.agent), 0, env_kwargs)
+    (episode,) = play([match])
+    if episode.error is not None:
+        raise ValueError(f"probe: agent {probe.spec!r} cannot play {probe.game}: {episode.error}")
