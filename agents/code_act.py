@@ -8,29 +8,20 @@ are left out: whether programs share their variables is up to the environment.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from sparring import registry
-from sparring.agents.code_program import CodeProgram, EpisodeMemory, read_program
+from sparring.agents.code_program import CodeProgram, read_program
 from sparring.agents.code_prompts import code_act_prompt
 from sparring.agents.models import Completion, LanguageModel, check_sampling, policy_of
 from sparring.agents.models.batching import Batched
 from sparring.agents.models.conversation import Conversation, message
 from sparring.agents.models.openai import OpenAIModel
-from sparring.types import Observation, Policy, Reply, Sampling, call_id
+from sparring.protocols import Seat
+from sparring.types import Observation, Policy, Reply, Sampling, Seen, call_id
 
 SERVED = "openai:"
 WRITING = Sampling(temperature=0.1, max_new_tokens=512, decoding="free")
-
-
-@dataclass(frozen=True, slots=True)
-class _Dialogue:
-    """An episode between two turns."""
-
-    conversation: Conversation
-    completion: Completion | None = None
-    programs: int = 0
 
 
 class CodeAct:
@@ -50,39 +41,53 @@ class CodeAct:
         self.model = self._batched.model
         self.sampling = check_sampling(sampling, self.model)
         self.name = name or f"code-act:{self.model.name}"
-        self._most_prompt_tokens = most_prompt_tokens
-        self._trainable = trainable
-        self._memory: EpisodeMemory[_Dialogue] = EpisodeMemory()
+        self.most_prompt_tokens = most_prompt_tokens
+        self.trainable = trainable
 
     @property
     def policies(self) -> tuple[Policy, ...]:
         """Which weights act now."""
-        return (policy_of(self.model, self._trainable),)
+        return (policy_of(self.model, self.trainable),)
+
+    def open(self, seat: Seat) -> CodeActPlayer:
+        """A new conversation."""
+        return CodeActPlayer(self, seat)
+
+    async def write(self, conversation: Conversation, seed: int) -> Completion:
+        """What the model says next."""
+        return await self._batched.generate(conversation.tokens, self.sampling, seed)
+
+
+class CodeActPlayer:
+    """One conversation."""
+
+    def __init__(self, agent: CodeAct, seat: Seat) -> None:
+        self._agent, self._seat, self._programs = agent, seat, 0
+        self._conversation: Conversation | None = None
+        self._completion: Completion | None = None
 
     async def act(self, observation: Observation) -> Reply:
         """Write the next program, or the answer."""
-        dialogue = self._heard(self._memory.recall(observation), observation.text)
-        conversation = dialogue.conversation
-        completion = await self._batched.generate(conversation.tokens, self.sampling, observation.seed)
-        written = read_program(self.model.decode(completion.token_ids))
-        answered = written.kind == "answer"
-        said = replace(dialogue, completion=completion, programs=dialogue.programs + (not answered))
-        self._memory.keep(observation, said, answered)
+        agent, turn = self._agent, observation.turn
+        conversation = self._heard(observation.text)
+        completion = await agent.write(conversation, self._seat.turn_seed(turn))
+        written = read_program(agent.model.decode(completion.token_ids))
+        self._conversation, self._completion = conversation, completion
+        self._programs += written.kind != "answer"
         call = conversation.call(
-            self.model,
-            completion,
-            self.sampling,
-            trainable=self._trainable,
-            continues=call_id(observation.turn - 1, 0),
+            agent.model, completion, agent.sampling, trainable=agent.trainable, continues=call_id(turn - 1, 0)
         )
-        return Reply(written.action, (call,), _notes(written, said.programs))
+        return Reply(written.action, (call,), _notes(written, self._programs))
 
-    def _heard(self, dialogue: _Dialogue | None, text: str) -> _Dialogue:
-        """The dialogue after an observation: the task, or what the last program printed."""
-        if dialogue is None or dialogue.completion is None:
-            return _Dialogue(Conversation.of(self.model, message("user", code_act_prompt(text))))
-        after = dialogue.conversation.after(self.model, dialogue.completion, text, self._most_prompt_tokens)
-        return replace(dialogue, conversation=after)
+    def close(self, last: Seen | None) -> None:
+        """Nothing is held open."""
+
+    def _heard(self, text: str) -> Conversation:
+        """The conversation after an observation: the task, or what the last program printed."""
+        model = self._agent.model
+        if self._conversation is None or self._completion is None:
+            return Conversation.of(model, message("user", code_act_prompt(text)))
+        return self._conversation.after(model, self._completion, text, self._agent.most_prompt_tokens)
 
 
 def _notes(written: CodeProgram, programs: int) -> dict[str, Any]:

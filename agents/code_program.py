@@ -7,13 +7,9 @@ A CodeProgram (Tree-of-Code, arXiv 2412.15305) is one turn: reasoning in `<thoug
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
-from sparring.types import Observation
-
-State = TypeVar("State")
 OPENING = re.compile(r"<execute>|<answer>|```[ \t]*(?:python3?|py)[ \t]*\r?\n", re.IGNORECASE)
 CLOSING = {
     "<execute>": re.compile(r"</execute>", re.IGNORECASE),
@@ -25,7 +21,6 @@ FENCE = re.compile(r"\A\s*```(?:python|py)?[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 TURNS_LEFT = re.compile(r"^Turns left: (\d{1,9})$", re.MULTILINE)
 LONGEST_PROSE = 2_000
 """Characters of a text without a program that still reach the environment."""
-LIVE_EPISODES, ANSWERED_EPISODES = 65_536, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,42 +103,6 @@ def read_feedback(text: str) -> Feedback:
         output=(output if found else "").strip("\n"),
         turns_left=int(left[1]) if left else None,
     )
-
-
-class EpisodeMemory(Generic[State]):
-    """What an agent remembers of each episode that it plays: one immutable state, replaced after every turn.
-
-    An episode's first turn starts without memory. Episodes that were answered are forgotten soon, those that were
-    broken off when many others have been played since.
-    """
-
-    def __init__(self) -> None:
-        self._live: OrderedDict[tuple[str, str], State] = OrderedDict()
-        self._answered: OrderedDict[tuple[str, str], State] = OrderedDict()
-
-    def recall(self, observation: Observation) -> State | None:
-        """None on the first turn. Raises LookupError where an episode goes on that is not remembered."""
-        if observation.turn == 0:
-            return None
-        key = (observation.episode, observation.seat)
-        found = self._live.get(key) or self._answered.get(key)
-        if found is None:
-            raise LookupError(f"turn {observation.turn} of episode {observation.episode!r} is the first one seen of it")
-        return found
-
-    def keep(self, observation: Observation, state: State, answered: bool) -> None:
-        """Remember what was known and said at this turn."""
-        key = (observation.episode, observation.seat)
-        self._live.pop(key, None)
-        self._answered.pop(key, None)
-        kept, most = (self._answered, ANSWERED_EPISODES) if answered else (self._live, LIVE_EPISODES)
-        kept[key] = state
-        if len(kept) > most:
-            kept.popitem(last=False)
-
-    def __len__(self) -> int:
-        """Episodes that are not answered yet."""
-        return len(self._live)
 
 
 def _unfenced(code: str) -> str:

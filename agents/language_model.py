@@ -25,7 +25,8 @@ from sparring.agents.models.batching import Batched
 from sparring.agents.models.openai import OpenAIModel
 from sparring.agents.models.trained import is_run, settings_as_trained
 from sparring.agents.prompts import Template, template
-from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, Segment
+from sparring.protocols import Seat
+from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, Seen, Segment
 
 CLOSING = "]"
 CACHED_LAWS = 4096
@@ -79,10 +80,14 @@ class WritingAgent:
         """Which weights act now."""
         return (policy_of(self.model, self._trainable),)
 
-    async def act(self, observation: Observation) -> Reply:
+    def open(self, seat: Seat) -> ModelPlayer:
+        """Its player for a seat."""
+        return ModelPlayer(self, seat)
+
+    async def reply(self, observation: Observation, seed: int) -> Reply:
         """Write, and take the action out of it."""
         prompt = self._prompt(observation.text)
-        completion = await self._batched.generate(prompt, self.sampling, observation.seed)
+        completion = await self._batched.generate(prompt, self.sampling, seed)
         written = self.model.decode(completion.token_ids)
         call = Call(
             policy_that_wrote(completion, self.model, self._trainable),
@@ -99,6 +104,30 @@ class WritingAgent:
 
     def _encode_prompt(self, text: str) -> tuple[int, ...]:
         return tuple(self.model.chat(self.template.messages(text)))
+
+
+class ModelPlayer:
+    """A language model in one seat. Every observation shows all that it needs, so it remembers nothing."""
+
+    def __init__(self, agent: WritingAgent, seat: Seat) -> None:
+        self.agent, self.seat = agent, seat
+
+    async def act(self, observation: Observation) -> Reply:
+        """The agent's reply, with the turn's seed."""
+        return await self.agent.reply(observation, self.seat.turn_seed(observation.turn))
+
+    def close(self, last: Seen | None) -> None:
+        """Nothing is held open."""
+
+
+class ChoosingPlayer(ModelPlayer):
+    """One that chooses among the legal actions: its probabilities can be asked for."""
+
+    agent: LanguageModelAgent
+
+    async def action_law(self, observation: Observation) -> dict[str, float]:
+        """The exact probability of every legal action."""
+        return await self.agent.action_law(observation)
 
 
 class LanguageModelAgent(WritingAgent):
@@ -125,20 +154,24 @@ class LanguageModelAgent(WritingAgent):
         self._laws: dict[tuple[str, tuple[str, ...]], _Law] = {}
         self._laws_version = self.model.weights_version
 
-    async def act(self, observation: Observation) -> Reply:
+    def open(self, seat: Seat) -> ChoosingPlayer:
+        """Its player for a seat."""
+        return ChoosingPlayer(self, seat)
+
+    async def reply(self, observation: Observation, seed: int) -> Reply:
         """Choose among the legal actions where they are finite, else write freely."""
         if observation.legal_actions:
-            return await self._choose(observation)
-        return await super().act(observation)
+            return await self._choose(observation, seed)
+        return await super().reply(observation, seed)
 
     async def action_law(self, observation: Observation) -> dict[str, float]:
         """The exact probability of every legal action."""
         law = await self._law(observation)
         return dict(zip(law.actions, law.probabilities, strict=True))
 
-    async def _choose(self, observation: Observation) -> Reply:
+    async def _choose(self, observation: Observation, seed: int) -> Reply:
         law = await self._law(observation)
-        uniform = random.Random(observation.seed).random()
+        uniform = random.Random(seed).random()
         picked = min(bisect_left(law.cumulative, uniform), len(law.actions) - 1)
         return Reply(law.actions[picked], (law.calls[picked],))
 
@@ -207,7 +240,7 @@ def _renormalised(option: _Option, depth: int, at: dict[tuple[int, ...], float])
 
 def _required_actions(observation: Observation) -> tuple[str, ...]:
     if not observation.legal_actions:
-        raise ValueError(f"{observation.env_id} lists no legal actions here, so they have no probabilities")
+        raise ValueError("the environment lists no legal actions here, so they have no probabilities")
     return observation.legal_actions
 
 

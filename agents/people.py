@@ -11,6 +11,7 @@ from contextlib import redirect_stdout
 
 from sparring import registry
 from sparring.agents.scripted import ScriptedAgent
+from sparring.protocols import Seat
 from sparring.start import ctrl_c_at_once
 from sparring.types import Observation, Reply
 
@@ -30,9 +31,9 @@ class HumanAgent(ScriptedAgent):
         """Ask until the answer is legal, where the legal actions are known. Raises EOFError where nobody answers."""
         _say(f"\n{observation.text}")
         while True:
-            answer = _ask(observation)
+            answer = _ask(observation, self.seat.seat)
             if answer == ASKS_AN_EXPERT:
-                _say(await expert_advice(observation))
+                _say(await expert_advice(observation, self.seat))
                 continue
             action = understand(answer, observation.legal_actions)
             if action is not None:
@@ -53,12 +54,12 @@ def understand(answer: str, legal: Sequence[str] | None) -> str | None:
     return begun[0] if len(begun) == 1 else None
 
 
-async def expert_advice(observation: Observation) -> str:
+async def expert_advice(observation: Observation, seat: Seat) -> str:
     """What an exact solver would do here, with probabilities; or why there is no such advice."""
     reasons = []
     for name in EXPERTS:
         try:
-            law = await registry.agents.make(name).action_law(observation)
+            law = await registry.agents.make(name).open(seat).action_law(observation)
         except (ValueError, ImportError) as error:
             reasons.append(str(error))
             continue
@@ -67,12 +68,12 @@ async def expert_advice(observation: Observation) -> str:
     return "no expert knows this game: " + "; ".join(dict.fromkeys(reasons))
 
 
-def _ask(observation: Observation) -> str:
+def _ask(observation: Observation, seat: str) -> str:
     legal = observation.legal_actions
     choices = [f"{place} {action}" for place, action in enumerate(legal or (), start=1)] if _are_numbered(legal) else []
     try:
         with ctrl_c_at_once(), redirect_stdout(sys.stderr):  # `input` writes its prompt to stdout
-            return input(f"{observation.seat} ({', '.join([*choices, '? advice'])})> ").strip()
+            return input(f"{seat} ({', '.join([*choices, '? advice'])})> ").strip()
     except EOFError as error:
         raise EOFError("nobody answers: the input has ended") from error
 

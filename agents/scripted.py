@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from typing import Self
 
 from sparring import registry
-from sparring.types import Observation, Policy, Reply, Sampling
+from sparring.protocols import Seat
+from sparring.types import Observation, Policy, Reply, Sampling, Seen
 
 
 class ScriptedAgent:
@@ -16,8 +18,24 @@ class ScriptedAgent:
     waits = False
     """Whether `act` awaits anything; those that do set it to True, and are asked on an event loop."""
 
+    seat: Seat
+    """Of a player: where it plays."""
+
     def __init__(self, name: str) -> None:
         self.name = name
+
+    def open(self, seat: Seat) -> Self:
+        """A copy of itself that knows its seat."""
+        player = object.__new__(type(self))
+        player.__dict__.update(self.__dict__, seat=seat)
+        return player
+
+    def close(self, last: Seen | None) -> None:
+        """Nothing is held open."""
+
+    async def act(self, observation: Observation) -> Reply:
+        """What to do."""
+        raise NotImplementedError
 
 
 @registry.agents.register("random", family="scripted")
@@ -28,8 +46,8 @@ class RandomAgent(ScriptedAgent):
         super().__init__("random")
 
     async def act(self, observation: Observation) -> Reply:
-        """Draw one action with the observation's seed."""
-        return Reply(random.Random(observation.seed).choice(_options(observation)))
+        """Draw one action with the turn's seed."""
+        return Reply(random.Random(self.seat.turn_seed(observation.turn)).choice(_options(observation)))
 
     async def action_law(self, observation: Observation) -> dict[str, float]:
         """The uniform law."""
@@ -59,5 +77,5 @@ class ConstantAgent(ScriptedAgent):
 def _options(observation: Observation) -> tuple[str, ...]:
     options = observation.legal_actions or observation.suggested_actions
     if not options:
-        raise ValueError(f"{observation.env_id} lists neither legal nor suggested actions, so only a model can play it")
+        raise ValueError("the environment lists neither legal nor suggested actions, so only a model can play it")
     return options

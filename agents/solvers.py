@@ -13,6 +13,7 @@ from typing import Any
 
 from sparring import registry
 from sparring.agents.scripted import ScriptedAgent
+from sparring.protocols import Seat
 from sparring.start import ctrl_c_at_once
 from sparring.types import Observation, Reply
 
@@ -27,7 +28,7 @@ SILENT_POSITIONS = 20_000
 
 @registry.agents.register("minimax", family="solvers")
 class MinimaxAgent(ScriptedAgent):
-    """Exact play in small perfect-information games: one of the best actions, drawn with the observation's seed."""
+    """Exact play in small perfect-information games: one of the best actions, drawn with the turn's seed."""
 
     def __init__(self) -> None:
         super().__init__("minimax")
@@ -35,11 +36,11 @@ class MinimaxAgent(ScriptedAgent):
     async def act(self, observation: Observation) -> Reply:
         """Any action that keeps the value of the position."""
         best = list(await self.action_law(observation))
-        return Reply(random.Random(observation.seed).choice(best))
+        return Reply(random.Random(self.seat.turn_seed(observation.turn)).choice(best))
 
     async def action_law(self, observation: Observation) -> dict[str, float]:
         """Uniform over the best actions."""
-        best = best_actions(observation.env_id)[_key(observation)]
+        best = best_actions(self.seat.env_id)[_key(observation, self.seat)]
         return dict.fromkeys(best, 1.0 / len(best))
 
 
@@ -51,13 +52,14 @@ class EquilibriumAgent(ScriptedAgent):
         super().__init__("cfr")
 
     async def act(self, observation: Observation) -> Reply:
-        """Draw from the equilibrium's law with the observation's seed."""
+        """Draw from the equilibrium's probabilities with the turn's seed."""
         law = await self.action_law(observation)
-        return Reply(random.Random(observation.seed).choices(list(law), list(law.values()))[0])
+        drawn = random.Random(self.seat.turn_seed(observation.turn)).choices(list(law), list(law.values()))
+        return Reply(drawn[0])
 
     async def action_law(self, observation: Observation) -> dict[str, float]:
         """The equilibrium's law."""
-        return equilibrium(observation.env_id)[_key(observation)]
+        return equilibrium(self.seat.env_id)[_key(observation, self.seat)]
 
 
 @cache
@@ -145,7 +147,7 @@ def _spiel_game(env: Any, env_id: str) -> Any:
     return game
 
 
-def _key(observation: Observation) -> str:
+def _key(observation: Observation, seat: Seat) -> str:
     if observation.state_key is None:
-        raise ValueError(f"{observation.env_id} gives no state key, so a solver cannot look it up")
+        raise ValueError(f"{seat.env_id} gives no state key, so a solver cannot look it up")
     return observation.state_key

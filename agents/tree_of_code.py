@@ -25,14 +25,15 @@ from typing import Any, Literal
 from sparring import registry
 from sparring.agents.code_act import WRITING, load_models
 from sparring.agents.code_critic import CRITICS, Critic
-from sparring.agents.code_program import CodeProgram, EpisodeMemory, read_feedback, read_program
+from sparring.agents.code_program import CodeProgram, read_feedback, read_program
 from sparring.agents.code_prompts import POOL, tree_prompt
 from sparring.agents.code_tree import Node, Shape, Tree, WidthRule, vote
 from sparring.agents.models import LanguageModel, check_sampling, policy_of
 from sparring.agents.models.batching import Batched
 from sparring.agents.models.conversation import Conversation, message
+from sparring.protocols import Seat
 from sparring.sandbox.canonical import canonical_key
-from sparring.types import Observation, Policy, Reply, Sampling, derive_seed
+from sparring.types import Observation, Policy, Reply, Sampling, Seen, derive_seed
 
 ANSWERS = ("output", "program")
 
@@ -72,32 +73,23 @@ class TreeOfCode:
         self.shape, self.sampling = shape, sampling
         self.name = name or f"tree-of-code:{'+'.join(model.name for model in self.models)}"
         self._answer, self._canonical, self._trainable = answer, canonical, trainable
-        self._memory: EpisodeMemory[Tree] = EpisodeMemory()
 
     @property
     def policies(self) -> tuple[Policy, ...]:
         """Which weights act now, one policy a model; each node's call says which of them wrote it."""
         return tuple(policy_of(model, self._trainable) for model in self.models)
 
-    async def act(self, observation: Observation) -> Reply:
-        """Write the tree's next node, or answer where it has stopped growing or the turns run out."""
-        tree, last_turn = self._recalled(observation)
-        if tree.pending and not last_turn:
-            tree, reply = await self._write(tree, observation.seed)
-        else:
-            reply = self._vote(tree)
-        self._memory.keep(observation, tree, answered=not reply.calls)
-        return reply
+    def open(self, seat: Seat) -> TreePlayer:
+        """A new tree."""
+        return TreePlayer(self, seat)
 
-    def _recalled(self, observation: Observation) -> tuple[Tree, bool]:
+    def judged(self, tree: Tree, observation: Observation) -> tuple[Tree, bool]:
         """The tree with the last program judged, and whether only one turn is left."""
-        tree = self._memory.recall(observation)
-        if tree is None:
-            return Tree.of(observation.text, self.shape), False
         feedback = read_feedback(observation.text)
         return tree.judged(feedback, observation.text, self._critic), feedback.turns_left == 1
 
-    async def _write(self, tree: Tree, seed: int) -> tuple[Tree, Reply]:
+    async def write(self, tree: Tree, seed: int) -> tuple[Tree, Reply]:
+        """The tree with its next node, which is still to be run, and the turn that hands it in."""
         chance = random.Random(derive_seed(seed, "pools"))
         prompt, batched = chance.choice(self._prompts), chance.choice(self._batched)
         parent, model = tree.pending[0], batched.model
@@ -111,7 +103,8 @@ class TreeOfCode:
         call = conversation.call(model, completion, self.sampling, trainable=self._trainable)
         return tree.planted(node), Reply(_action(written), (call,), {"node": node.id, **notes})
 
-    def _vote(self, tree: Tree) -> Reply:
+    def vote(self, tree: Tree) -> Reply:
+        """The majority's answer; an empty one where no node ran."""
         found = vote(tree.nodes, self._canonical)
         notes: dict[str, Any] = {
             "votes": found.counts,
@@ -124,6 +117,29 @@ class TreeOfCode:
             return Reply("<answer></answer>", notes=notes)
         winner = tree.nodes[found.voters[found.chosen][0] - 1]
         return Reply(f"<answer>{winner.output if self._answer == 'output' else winner.code}</answer>", notes=notes)
+
+
+class TreePlayer:
+    """One tree, which grows by a node a turn."""
+
+    def __init__(self, agent: TreeOfCode, seat: Seat) -> None:
+        self._agent, self._seat = agent, seat
+        self._tree: Tree | None = None
+
+    async def act(self, observation: Observation) -> Reply:
+        """Write the tree's next node, or answer where it has stopped growing or the turns run out."""
+        if self._tree is None:
+            tree, is_last_turn = Tree.of(observation.text, self._agent.shape), False
+        else:
+            tree, is_last_turn = self._agent.judged(self._tree, observation)
+        if tree.pending and not is_last_turn:
+            self._tree, reply = await self._agent.write(tree, self._seat.turn_seed(observation.turn))
+            return reply
+        self._tree = tree
+        return self._agent.vote(tree)
+
+    def close(self, last: Seen | None) -> None:
+        """Nothing is held open."""
 
 
 def _action(written: CodeProgram) -> str:

@@ -44,10 +44,11 @@ from sparring.agents.models.scripted import ScriptedModel
 from sparring.agents.tree_of_code import TreeOfCode
 from sparring.envs.code.draw import Draw
 from sparring.envs.code.tool_tasks import FAMILIES, make_task
+from sparring.protocols import Agent
 from sparring.rollout import Match, play
 from sparring.samples import generated_tokens
 from sparring.scoreboard.stats import paired_difference, rate
-from sparring.types import Agent, Episode, Sampling
+from sparring.types import Episode, Sampling
 
 ENV = "sparring/ToolTasks-v0"
 BASELINE = "code-act"

@@ -13,9 +13,10 @@ import numpy as np
 
 from sparring import envs, registry
 from sparring.adapters import Offered, Unreadable
+from sparring.protocols import Agent, Seat
 from sparring.recording import observation_of
 from sparring.rollout import act_now
-from sparring.types import Agent, derive_seed
+from sparring.types import derive_seed
 
 RANDOM = "random"
 _episodes = itertools.count()
@@ -53,6 +54,7 @@ class SingleSeat(gymnasium.Env[Any, Any]):
         seats = list(self._env.possible_agents)
         if seat not in (None, RANDOM, *seats):
             raise ValueError(f"seat must be {', '.join(map(repr, seats))} or 'random', got {seat!r}")
+        self._kwargs = kwargs
         self._game = self._env.game if view == "discrete" else self._env
         self._opponent: Agent = registry.make_agent(opponent) if isinstance(opponent, str) else opponent
         self._env_id, self._asked_seat, self.render_mode = env_id, seat or seats[0], render_mode
@@ -74,7 +76,8 @@ class SingleSeat(gymnasium.Env[Any, Any]):
             self._seat = self._drawn_seat()
         self._env.reset(seed=self._seed, options=options)
         self._turns = dict.fromkeys(self._env.possible_agents, 0)
-        self._episode, self._is_paid, self._is_broken_off = f"single-seat-{next(_episodes)}", False, False
+        self._players = {other: self._opponent.open(self._place(other)) for other in self._turns if other != self._seat}
+        self._is_paid = self._is_broken_off = False
         self._play_opponent()
         return self._observation(), self._info()
 
@@ -117,6 +120,9 @@ class SingleSeat(gymnasium.Env[Any, Any]):
         drawn = derive_seed(self._seed, "seat") % len(seats)
         return str(seats[(len(seats) - drawn) % len(seats)] if len(seats) > 2 else seats[1 - drawn])
 
+    def _place(self, seat: str) -> Seat:
+        return Seat(self._env_id, seat, f"single-seat-{next(_episodes)}", self._seed, env_kwargs=self._kwargs)
+
     def _is_over(self) -> bool:
         game, seat = self._game, self._seat
         return bool(self._is_broken_off or seat not in game.agents or game.terminations[seat] or game.truncations[seat])
@@ -146,8 +152,8 @@ class SingleSeat(gymnasium.Env[Any, Any]):
         turn = self._turns[seat]
         self._turns[seat] += 1
         seen = self._game.observe(seat)
-        info, seed = self._offered[seat].beside(seen, self._game.infos[seat]), derive_seed(self._seed, seat, turn)
-        return act_now(self._opponent, observation_of(self._env_id, seat, seen, info, turn, seed, self._episode)).action
+        info = self._offered[seat].beside(seen, self._game.infos[seat])
+        return act_now(self._players[seat], observation_of(seen, info, turn)).action
 
     def _observation(self) -> Any:
         return self._env.observe(self._seat)

@@ -78,12 +78,12 @@ def _no_exact(agent: Any, env_id: str) -> str:
         game_theory.solved_game(env_id)
     except ValueError as error:
         return f"the game cannot be solved exactly: {error}"
-    if not isinstance(agent, game_theory.Scorable):
+    if not game_theory.is_scorable(agent, env_id):
         return f"{agent.name} shows no distribution over the legal actions, so its exact strength is unknown"
     return ""
 
 
-def _solved(measured: Evaluation, agent: game_theory.Scorable, orders: Sequence[str]) -> Evaluation:
+def _solved(measured: Evaluation, agent: Any, orders: Sequence[str]) -> Evaluation:
     env_id = measured.env_id
     policy = game_theory.tabular_policy(agent, env_id, orders)
     return replace(
@@ -124,10 +124,11 @@ def load_for_report(path: Path) -> RunData:
 
 def states_in_words(env_id: str) -> dict[str, str]:
     """State key -> what the seat knows, in the order of play: the text of the observation without what all share."""
-    states = game_theory.solved_game(env_id).states
+    solved = game_theory.solved_game(env_id)
+    states = solved.states
     texts = {key: state.text.splitlines() for key, state in states.items()}
     shared = set.intersection(*(set(lines) for lines in texts.values())) if len(texts) > 1 else set()
-    order = sorted(states, key=lambda key: (states[key].turn, states[key].seat))
+    order = sorted(states, key=lambda key: (states[key].turn, solved.seats[key]))
     return {key: _without_menu(texts[key], shared, states[key].legal_actions or ()) or key for key in order}
 
 

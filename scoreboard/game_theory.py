@@ -19,6 +19,7 @@ import numpy as np
 
 from sparring import envs
 from sparring.agents.solvers import action_names, equilibrium
+from sparring.protocols import Agent, Seat
 from sparring.rollout import run_coroutine
 from sparring.types import Observation
 
@@ -29,7 +30,7 @@ MOST_STATES = 20_000
 
 @runtime_checkable
 class Scorable(Protocol):
-    """An agent that plays by a law over the legal actions, which can be asked for."""
+    """A player whose probabilities over the legal actions can be asked for."""
 
     async def action_law(self, observation: Observation) -> dict[str, float]:
         """The exact probability of every legal action."""
@@ -45,8 +46,15 @@ class SolvedGame:
     """The pyspiel game."""
     states: Mapping[str, Observation]
     """Every decision information state, by state key."""
+    seats: Mapping[str, str]
+    """Who decides there."""
     actions: Mapping[str, Mapping[int, str]]
     """Per state key, OpenSpiel's action -> our string."""
+
+
+def is_scorable(agent: Agent, env_id: str) -> bool:
+    """Whether an agent's probabilities over the legal actions can be asked for."""
+    return isinstance(agent.open(Seat(env_id, "player_0")), Scorable)
 
 
 def is_solvable(env_id: str) -> bool:
@@ -65,24 +73,28 @@ def solved_game(env_id: str, action_order: str = "given") -> SolvedGame:
     game = getattr(env, "spiel_game", None)
     if game is None or game.get_type().information.name != "IMPERFECT_INFORMATION":
         raise ValueError(f"{env_id} is not a game of imperfect information that OpenSpiel can solve")
-    states = {}
-    for state in env.information_states():
-        states[str(state.state_key)] = state
+    states, seats = {}, {}
+    for seat, state in env.information_states():
+        states[str(state.state_key)], seats[str(state.state_key)] = state, seat
         if len(states) > MOST_STATES:
             raise ValueError(f"{env_id} has more than {MOST_STATES} information states: too many to be solved exactly")
-    return SolvedGame(env_id, game, states, action_names(env, game))
+    return SolvedGame(env_id, game, states, seats, action_names(env, game))
 
 
-def tabular_policy(
-    agent: Scorable, env_id: str, action_orders: Sequence[str] = ("given",)
-) -> dict[str, dict[str, float]]:
-    """The exact policy of an agent: its action law at every information state, averaged over the action orders."""
+def tabular_policy(agent: Agent, env_id: str, action_orders: Sequence[str] = ("given",)) -> dict[str, dict[str, float]]:
+    """The exact policy of an agent: its probabilities at every information state, averaged over the action orders.
+
+    Raises TypeError for an agent that is not scorable.
+    """
+    player = agent.open(Seat(env_id, "player_0"))
+    if not isinstance(player, Scorable):
+        raise TypeError(f"{agent.name} shows no probabilities over the legal actions")
 
     async def laws() -> list[dict[str, dict[str, float]]]:
         tables = []
         for order in action_orders:
             states = solved_game(env_id, order).states
-            answers = await asyncio.gather(*(agent.action_law(state) for state in states.values()))
+            answers = await asyncio.gather(*(player.action_law(state) for state in states.values()))
             tables.append(dict(zip(states, answers, strict=True)))
         return tables
 

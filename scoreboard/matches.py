@@ -9,11 +9,12 @@ from itertools import combinations
 from typing import Any
 
 from sparring import registry
+from sparring.protocols import Agent
 from sparring.rollout import Match, play, run_batches, run_coroutine
 from sparring.scoreboard.records import row_of
 from sparring.scoreboard.run_data import Standing, standing
 from sparring.scoreboard.store import Store
-from sparring.types import Agent, Episode, Trajectory, derive_seed
+from sparring.types import Episode, Trajectory, derive_seed
 
 FULL_BATCH = 1024
 """Episodes that are written at once, whatever it costs."""

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 from sparring import registry
 from sparring.content import canonical_json
+from sparring.protocols import Seat
 from sparring.recording import MOST_STEPS, STEP_CAP
 from sparring.rollout import Match, play
 from sparring.scoreboard.records import DamagedEpisode, DamagedStore, EpisodeRow, summary
@@ -135,9 +136,15 @@ class _Recorded:
     policies: tuple[Policy, ...] = ()
     sampling: Sampling | None = None
 
+    def open(self, seat: Seat) -> Self:
+        return self
+
+    def close(self, last: Seen | None) -> None:
+        """Nothing is held open."""
+
     async def act(self, observation: Observation) -> Reply:
         if observation.turn >= len(self.turns):
-            raise IndexError(f"nothing is recorded after {len(self.turns)} actions of {observation.seat}")
+            raise IndexError(f"nothing is recorded after {len(self.turns)} actions of {self.name}")
         turn = self.turns[observation.turn]
         return Reply(turn.action, turn.calls)
 

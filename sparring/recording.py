@@ -12,8 +12,8 @@ import numpy as np
 from sparring import registry
 from sparring.adapters import UNREADABLE, Step, View
 from sparring.content import Content, content_of, plain, plain_or_none
+from sparring.protocols import Agent, Seat
 from sparring.types import (
-    Agent,
     Episode,
     FaultKind,
     Observation,
@@ -23,7 +23,6 @@ from sparring.types import (
     Status,
     Trajectory,
     Turn,
-    derive_seed,
 )
 
 MOST_STEPS = 10_000
@@ -56,14 +55,13 @@ class Match:
     max_steps: int = MOST_STEPS
     """After so many steps of the environment the episode is truncated, whatever the environment says."""
 
-    def agent_seed(self, seat: str, turn: int) -> int:
-        """The agent's randomness for a turn of a seat."""
-        attempt = ("sample", self.sample) if self.sample else ()
-        return derive_seed(self.seed, *attempt, seat, turn)
+    def seat(self, seat: str) -> Seat:
+        """What the agent in a seat is told."""
+        return Seat(self.env_id, seat, self.id, self.seed, self.sample, self.task, self.env_kwargs)
 
 
-Answered = tuple[Observation, Reply, float]
-"""What a seat saw, its reply, and how many seconds that took."""
+Answered = tuple[str, Observation, Reply, float]
+"""A seat, what it saw, its reply, and how many seconds that took."""
 
 
 class Recording:
@@ -90,21 +88,19 @@ class Recording:
             if seat not in self.match.agents:
                 raise KeyError(f"no agent for seat {seat!r}; agents are given for {sorted(self.match.agents)}")
 
-    def observe(self, step: Step) -> list[Observation]:
+    def observe(self, step: Step) -> list[tuple[str, Observation]]:
         """What the seats see that are to move. Raises TypeError for what is no observation."""
-        return [self._observation(view.seat, view.seen, view.info) for view in step.movers]
+        return [(view.seat, self._observation(view.seat, view.seen, view.info)) for view in step.movers]
 
     def _observation(self, seat: str, seen: Any, info: Mapping[str, Any]) -> Observation:
         turn = len(self.turns[seat])
         self._hidden[seat] = _hidden(info)
-        return observation_of(
-            self.match.env_id, seat, seen, info, turn, self.match.agent_seed(seat, turn), self.match.id
-        )
+        return observation_of(seen, info, turn)
 
     def stepped(self, answered: Sequence[Answered], step: Step, env_seconds: float) -> None:
         """Write down what everybody answered and what came of it. Raises ValueError, TypeError for what is no step."""
-        for seen, reply, agent_seconds in answered:
-            self._record(seen, reply, step.infos.get(seen.seat, {}), agent_seconds, env_seconds)
+        for one in answered:
+            self._record(one, step.infos.get(one[0], {}), env_seconds)
         for seat, reward in step.rewards.items():
             info = step.infos.get(seat, {})
             if reward != 0.0 or not PAID.isdisjoint(info):
@@ -116,11 +112,10 @@ class Recording:
         if step.unreadable is not None:
             self.stop_reason = UNREADABLE
 
-    def _record(
-        self, seen: Observation, reply: Reply, info: Mapping[str, Any], agent_seconds: float, env_seconds: float
-    ) -> None:
+    def _record(self, answered: Answered, info: Mapping[str, Any], env_seconds: float) -> None:
         """Write down a reply; `info` is what the environment said of it after the step."""
-        self.turns[seen.seat].append(
+        seat, seen, reply, agent_seconds = answered
+        self.turns[seat].append(
             {
                 "index": self.count,
                 "observation": Seen(_storable_content(seen.content), seen.legal_actions, seen.info),
@@ -128,7 +123,7 @@ class Recording:
                 "legal": not _is_illegal(info),
                 "reward": 0.0,
                 "reward_parts": {},
-                "hidden": self._hidden[seen.seat],
+                "hidden": self._hidden[seat],
                 "calls": reply.calls,
                 "notes": plain(reply.notes, "Reply.notes") if reply.notes else {},
                 "agent_seconds": agent_seconds,
@@ -155,6 +150,10 @@ class Recording:
         content, legal = content_of(view.seen), _legal_actions(view.info)
         self._last[view.seat] = Seen(_storable_content(content), legal, _rest(view.info))
         self._hidden[view.seat] = _hidden(view.info)
+
+    def last(self, seat: str) -> Seen | None:
+        """What a seat saw at its end, if it has come."""
+        return self._last.get(seat)
 
     def may_step(self, taken: int) -> bool:
         """Whether the environment may take another step; where not, the episode is truncated."""
@@ -197,20 +196,14 @@ class Recording:
         )
 
 
-def observation_of(
-    env_id: str, seat: str, seen: Any, info: Mapping[str, Any], turn: int, seed: int, episode: str
-) -> Observation:
+def observation_of(seen: Any, info: Mapping[str, Any], turn: int) -> Observation:
     """What an agent is shown of what a seat sees. Raises TypeError for what is no observation."""
     return Observation(
-        env_id=env_id,
-        seat=seat,
         content=content_of(seen),
         legal_actions=_legal_actions(info),
         suggested_actions=info.get("suggested_actions"),
         state_key=info.get("state_key"),
         turn=turn,
-        seed=seed,
-        episode=episode,
         info=_rest(info),
     )
 

@@ -20,8 +20,9 @@ from typing import Any, Literal, TypeVar
 from sparring import registry
 from sparring.adapters import adapt
 from sparring.hosts import EnvPool, Host, Hosts, StepTimeout, close_env
+from sparring.protocols import Agent, Player
 from sparring.recording import Answered, Match, Recording
-from sparring.types import Agent, Episode, FaultKind, Observation, Reply
+from sparring.types import Episode, FaultKind, Observation, Reply
 
 __all__ = [
     "EnvPool",
@@ -120,10 +121,10 @@ def play(
     return sorted(run_coroutine(collect()), key=lambda episode: order[episode.id])
 
 
-def act_now(agent: Agent, observation: Observation) -> Reply:
-    """An agent's reply from synchronous code; it is asked once. Agents that never wait need no event loop."""
-    asked = agent.act(observation)
-    if getattr(agent, "waits", True):
+def act_now(player: Player, observation: Observation) -> Reply:
+    """A player's reply from synchronous code; it is asked once. Those that never wait need no event loop."""
+    asked = player.act(observation)
+    if getattr(player, "waits", True):
         return run_coroutine(asked)
     try:
         asked.send(None)
@@ -131,7 +132,7 @@ def act_now(agent: Agent, observation: Observation) -> Reply:
         reply: Reply = done.value
         return reply
     asked.close()
-    raise RuntimeError(f"{agent.name} says that it never waits (waits = False), and it does")
+    raise RuntimeError(f"{type(player).__name__} says that it never waits (waits = False), and it does")
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -187,35 +188,43 @@ async def play_match(match: Match, pool: EnvPool | None = None, hosts: Hosts | N
 
 async def _play(env: Any, recording: Recording, call: Host) -> None:
     """Play an environment to its end: all who are to move answer, then it steps."""
-    match, taken = recording.match, 0
-    with _ENV:
-        game = adapt(env)
-        recording.require_seats(game.seats)
-        observations = recording.observe(await call(game.reset, match.seed))
-    while observations and recording.may_step(taken):
-        taken += 1
-        answered = await _replies(match.agents, observations)
+    match, taken, players = recording.match, 0, dict[str, Player]()
+    try:
         with _ENV:
-            started = time.perf_counter()
-            step = await call(game.step, {seen.seat: reply.action for seen, reply, _ in answered})
-            recording.stepped(answered, step, time.perf_counter() - started)
-            observations = recording.observe(step)
+            game = adapt(env)
+            recording.require_seats(game.seats)
+            observations = recording.observe(await call(game.reset, match.seed))
+        with _AGENT:
+            players |= {seat: agent.open(match.seat(seat)) for seat, agent in match.agents.items()}
+        while observations and recording.may_step(taken):
+            taken += 1
+            answered = await _replies(players, observations)
+            with _ENV:
+                started = time.perf_counter()
+                step = await call(game.step, {seat: reply.action for seat, _, reply, _ in answered})
+                recording.stepped(answered, step, time.perf_counter() - started)
+                observations = recording.observe(step)
+    finally:
+        for seat, player in players.items():
+            with suppress(Exception):  # the episode is over, and its record stands
+                player.close(recording.last(seat))
 
 
-async def _replies(agents: Mapping[str, Agent], observations: list[Observation]) -> list[Answered]:
+async def _replies(players: Mapping[str, Player], observations: list[tuple[str, Observation]]) -> list[Answered]:
     """What everybody who is to move answers, and how long it took."""
     if len(observations) == 1:
-        return [await _reply(agents[observations[0].seat], observations[0])]
-    return list(await asyncio.gather(*(_reply(agents[seen.seat], seen) for seen in observations)))
+        ((seat, seen),) = observations
+        return [await _reply(seat, players[seat], seen)]
+    return list(await asyncio.gather(*(_reply(seat, players[seat], seen) for seat, seen in observations)))
 
 
-async def _reply(agent: Agent, observation: Observation) -> Answered:
+async def _reply(seat: str, player: Player, observation: Observation) -> Answered:
     started = time.perf_counter()
     with _AGENT:
-        reply = await agent.act(observation)
+        reply = await player.act(observation)
         if not isinstance(reply.action, str):
             raise TypeError(f"an action must be text, got {type(reply.action).__name__}")
-    return observation, reply, time.perf_counter() - started
+    return seat, observation, reply, time.perf_counter() - started
 
 
 class _Fault(Exception):

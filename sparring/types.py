@@ -1,6 +1,6 @@
 """What flows through Sparring, in the order it is made.
 
-    Observation ─► Agent ─► Reply (calls) ─► Turn ─► Trajectory (one seat) ─► Episode (all seats) ─► store
+    Observation ─► Player ─► Reply (calls) ─► Turn ─► Trajectory (one seat) ─► Episode (all seats) ─► store
 
 Token truth: the concatenated segments of a sample *are* what the model saw and wrote.
 Nothing downstream re-tokenises or re-renders text.
@@ -9,9 +9,9 @@ Nothing downstream re-tokenises or re-renders text.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sparring.content import Blob, Content, canonical_json, plain, text_of
 
@@ -31,8 +31,6 @@ TIMES = frozenset({"agent_seconds", "env_seconds"})
 class Observation:
     """What one seat sees when it is its turn."""
 
-    env_id: str
-    seat: str
     content: Content
     """Text and blobs, in the environment's order; `text` has the text alone."""
     legal_actions: tuple[str, ...] | None = None
@@ -43,10 +41,6 @@ class Observation:
     """What the seat knows, as one string: equal keys are the same information state."""
     turn: int = 0
     """How many actions this seat has already taken in the episode."""
-    seed: int = 0
-    """The agent's randomness for this turn: equal observation and seed, equal reply."""
-    episode: str = ""
-    """Which episode this is, for agents that remember what they did in it."""
     info: Mapping[str, Any] = field(default_factory=dict)
     """What the environment says beside the observation, as plain data: tools, what the last program came to."""
 
@@ -260,29 +254,6 @@ class Episode:
             for seen in (*(turn.observation for turn in trajectory.turns), trajectory.last):
                 if seen is not None:
                     yield from (part for part in seen.content if isinstance(part, Blob))
-
-
-class Agent(Protocol):
-    """Anything that answers what a seat sees. Async, so that thousands of episodes meet in one batch."""
-
-    @property
-    def name(self) -> str:
-        """What tables and reports call it."""
-        ...
-
-    @property
-    def policies(self) -> tuple[Policy, ...]:
-        """Which weights act now; none where no model does."""
-        ...
-
-    @property
-    def sampling(self) -> Sampling | None:
-        """How its tokens are drawn; None where there are no tokens."""
-        ...
-
-    def act(self, observation: Observation) -> Coroutine[Any, Any, Reply]:
-        """The reply to one observation. Must be a function of the observation (its seed included) and the weights."""
-        ...
 
 
 def derive_seed(*parts: object) -> int:

@@ -4,12 +4,18 @@ import pytest
 
 from sparring import registry
 from sparring.agents.solvers import best_actions
+from sparring.protocols import Seat
 from sparring.registry import UnknownName
 from sparring.rollout import Match, act_now, play
 from sparring.types import Observation
 
 TTT, KUHN = "sparring/TicTacToe-v0", "sparring/KuhnPoker-v0"
-SEEN = Observation(KUHN, "player_0", ("text",), ("check", "bet"), seed=3)
+SEEN = Observation(("text",), ("check", "bet"))
+
+
+def picked(agent, seen=SEEN, seed=3):
+    """The action of an agent that plays with a seed."""
+    return act_now(agent.open(Seat(KUHN, "player_0", seed=seed)), seen).action
 
 
 def results(first, second, env_id, count):
@@ -37,15 +43,15 @@ def test_minimax_knows_every_position_of_tic_tac_toe():
 
 def test_random_play_is_a_function_of_the_seed_and_uniform():
     agent = registry.make_agent("random")
-    assert act_now(agent, SEEN) == act_now(agent, SEEN)
-    picks = [act_now(agent, Observation(KUHN, "s", ("",), ("a", "b"), seed=i)).action for i in range(2000)]
+    assert picked(agent) == picked(agent)
+    picks = [picked(agent, Observation(("",), ("a", "b")), seed) for seed in range(2000)]
     assert 900 < picks.count("a") < 1100
 
 
 def test_constant_plays_its_first_legal_habit():
     agent = registry.make_agent("constant:call/ bet")
-    assert act_now(agent, SEEN).action == "bet"
-    assert act_now(agent, Observation(KUHN, "s", ("",), ("x", "y"))).action == "x"
+    assert picked(agent) == "bet"
+    assert picked(agent, Observation(("",), ("x", "y"))) == "x"
     assert asyncio.run(agent.action_law(SEEN)) == {"check": 0.0, "bet": 1.0}
 
 
@@ -67,7 +73,7 @@ def test_minimax_refuses_games_that_are_too_large(monkeypatch):
 def test_a_person_is_asked_again_until_the_action_is_legal(monkeypatch, capsys):
     answers = iter(["raise", " bet "])
     monkeypatch.setattr("builtins.input", lambda prompt: next(answers))
-    assert act_now(registry.make_agent("human"), SEEN).action == "bet"
+    assert picked(registry.make_agent("human")) == "bet"
     assert "'raise' is not legal here; legal: check, bet" in capsys.readouterr().err
 
 

@@ -12,19 +12,19 @@ from sparring.agents.models.conversation import Conversation, message
 from sparring.agents.models.loading import load
 from sparring.agents.models.scripted import ScriptedModel, rendered
 from sparring.agents.models.transformers import TransformersModel
+from sparring.protocols import Seat
 from sparring.rollout import act_now
-from sparring.types import Observation, Sampling, derive_seed
+from sparring.types import Observation, Sampling
 
 torch.set_num_threads(1)
+SEAT = Seat("env", "player_0")
 FREE = Sampling(max_new_tokens=4096, decoding="free")
 
 
-def replies(agent, observations, episode="e"):
+def replies(agent, observations):
     """What the agent answers to these observations, one after another."""
-    return [
-        act_now(agent, Observation("env", "player_0", (text,), turn=turn, seed=derive_seed(turn), episode=episode))
-        for turn, text in enumerate(observations)
-    ]
+    player = agent.open(SEAT)
+    return [act_now(player, Observation((text,), turn=turn)) for turn, text in enumerate(observations)]
 
 
 def extends(reply):
@@ -79,7 +79,7 @@ def test_what_was_generated_is_never_tokenised_again():
     sample = [*first.calls[0].segments[0].token_ids, *generated, *second.calls[0].segments[0].token_ids]
     (scored,) = model.score([sample], [[second.calls[0].segments[1].token_ids]])[0]
     assert scored == pytest.approx(second.calls[0].segments[1].logprobs, abs=1e-4)
-    again = asyncio.run(agent._batched.generate(sample, agent.sampling, derive_seed(1)))
+    again = asyncio.run(agent._batched.generate(sample, agent.sampling, SEAT.turn_seed(1)))
     assert again.token_ids == second.calls[0].segments[1].token_ids
 
 

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparring.agents.code_critic import static_critic
-from sparring.agents.code_program import LONGEST_PROSE, EpisodeMemory, read_feedback, read_program
-from sparring.types import Observation
+from sparring.agents.code_program import LONGEST_PROSE, read_feedback, read_program
 
 PIECES = st.sampled_from(
     [
@@ -123,32 +122,3 @@ def test_the_critic_objects_to_hidden_errors_and_to_nothing(code, output, object
 @given(st.text(), st.text())
 def test_the_critic_never_raises(code, output):
     assert isinstance(static_critic(code, output), str)
-
-
-def seen(episode, turn):
-    return Observation("env", "player_0", ("",), turn=turn, episode=episode)
-
-
-def test_memory_is_by_episode_and_starts_anew_with_each():
-    memory = EpisodeMemory()
-    memory.keep(seen("a", 0), "state of a", answered=False)
-    memory.keep(seen("b", 0), "state of b", answered=False)
-    assert memory.recall(seen("a", 1)) == "state of a"
-    assert memory.recall(seen("a", 0)) is None
-
-
-def test_an_episode_that_nobody_remembers_is_an_error():
-    with pytest.raises(LookupError, match="turn 2 of episode 'a' is the first one seen"):
-        EpisodeMemory().recall(seen("a", 2))
-
-
-def test_answered_episodes_are_forgotten_but_for_the_latest(monkeypatch):
-    monkeypatch.setattr("sparring.agents.code_program.ANSWERED_EPISODES", 2)
-    memory = EpisodeMemory()
-    for episode in "abc":
-        memory.keep(seen(episode, 0), episode, answered=False)
-        memory.keep(seen(episode, 1), episode, answered=True)
-    assert len(memory) == 0
-    assert memory.recall(seen("c", 2)) == "c"
-    with pytest.raises(LookupError):
-        memory.recall(seen("a", 2))

@@ -17,6 +17,7 @@ from pettingzoo import ParallelEnv
 
 from sparring import registry
 from sparring.agents.scripted import ConstantAgent, RandomAgent, ScriptedAgent
+from sparring.protocols import Agent
 from sparring.rollout import Match, play
 from sparring.samples import samples
 from sparring.sandbox import SandboxError
@@ -24,7 +25,6 @@ from sparring.scoreboard.store import DamagedStore, Store
 from sparring.scoreboard.verify import verify
 from sparring.trainers.batch import signals_of
 from sparring.types import (
-    Agent,
     Call,
     Episode,
     Observation,
@@ -339,6 +339,6 @@ def test_seats_that_move_at_once_are_asked_at_once() -> None:
                 gate.set()
             else:
                 await asyncio.wait_for(Meets.gate.wait(), 5)
-            return Reply(str(1 + random.Random(observation.seed).randrange(3)))
+            return Reply(str(1 + random.Random(self.seat.turn_seed(observation.turn)).randrange(3)))
 
     assert one("test/Bidding-v0", {seat: Meets(seat) for seat in ("left", "middle", "right")}).sound

@@ -12,6 +12,7 @@ from gymnasium.utils.env_checker import check_env as gymnasium_check_env
 from pettingzoo.test import api_test, seed_test
 
 from sparring import envs, registry
+from sparring.agents.scripted import ScriptedAgent
 from sparring.envs.conformance import check_env
 from sparring.types import Reply
 
@@ -27,7 +28,7 @@ GENERIC = [
 ]
 
 
-class Scripted:
+class Scripted(ScriptedAgent):
     """Plays the same actions in every episode."""
 
     name, policies, sampling = "scripted", (), None
@@ -177,13 +178,13 @@ def test_the_opponent_moves_first_when_our_seat_is_second():
 
 def test_opponents_that_remember_can_tell_environments_and_episodes_apart():
     opponent, seen = Scripted("0", "1", "2"), []
-    act = opponent.act
+    opening = opponent.open
 
-    async def remembering(observation):
-        seen.append(observation.episode)
-        return await act(observation)
+    def remembering(seat):
+        seen.append(seat.episode)
+        return opening(seat)
 
-    opponent.act = remembering
+    opponent.open = remembering
     tables = [gymnasium.make("sparring.envs:sparring/TicTacToe-v0", opponent=opponent, seat="player_1") for _ in "ab"]
     for table in [*tables, tables[0]]:
         table.reset(seed=0)

@@ -5,16 +5,18 @@ import pytest
 
 from sparring import registry
 from sparring.__main__ import main
+from sparring.agents.scripted import ScriptedAgent
 from sparring.scoreboard.evaluate import evaluate
 from sparring.types import Reply
 
 KUHN = "sparring/KuhnPoker-v0"
 
 
-class Writer:
+class Writer(ScriptedAgent):
     """Plays the first legal action and shows no distribution."""
 
-    name, policies, sampling = "writer", (), None
+    def __init__(self):
+        super().__init__("writer")
 
     async def act(self, observation):
         return Reply((observation.legal_actions or ("right",))[0])

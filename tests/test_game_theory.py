@@ -7,6 +7,7 @@ from open_spiel.python import policy as spiel_policy
 from open_spiel.python.algorithms import expected_game_score, exploitability
 
 from sparring import registry
+from sparring.agents.scripted import ScriptedAgent
 from sparring.agents.solvers import equilibrium
 from sparring.rollout import Match, play
 from sparring.scoreboard import game_theory as gt
@@ -94,13 +95,11 @@ def test_the_policy_of_an_agent_is_how_it_plays(spec):
 
 
 def test_action_orders_are_averaged():
-    class First:
-        name = "first"
-
+    class First(ScriptedAgent):
         async def action_law(self, observation):
             return {action: float(action == observation.legal_actions[0]) for action in observation.legal_actions}
 
-    policy = gt.tabular_policy(First(), KUHN, ("given", "reversed"))
+    policy = gt.tabular_policy(First("first"), KUHN, ("given", "reversed"))
     assert all(law == pytest.approx(dict.fromkeys(law, 0.5)) for law in policy.values())
 
 

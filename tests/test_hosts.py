@@ -254,7 +254,7 @@ def test_an_action_that_is_no_text_is_the_agents_fault() -> None:
 def test_an_agent_that_exits_costs_its_own_episode() -> None:
     class Quits(RandomAgent):
         async def act(self, observation: Any) -> Reply:
-            if observation.seed % 2:
+            if self.seat.seed % 2:
                 sys.exit(1)
             return await super().act(observation)
 

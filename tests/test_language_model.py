@@ -19,12 +19,13 @@ from sparring.agents.models.batching import Batched
 from sparring.agents.models.loading import load
 from sparring.agents.models.transformers import TransformersModel
 from sparring.agents.tree_of_code import TreeOfCode
+from sparring.protocols import Seat
 from sparring.rollout import Match, act_now, play, run_coroutine
 from sparring.types import Observation, Sampling
 
 torch.set_num_threads(1)
 MODEL = TransformersModel.from_loaded(load("nano", device="cpu", seed=5), "fp32")
-SEEN = Observation("sparring/KuhnPoker-v0", "player_0", ("Your card is K.",), ("check", "bet", "bet more"), seed=4)
+SEEN = Observation(("Your card is K.",), ("check", "bet", "bet more"))
 
 
 class Writer:
@@ -52,6 +53,11 @@ class Writer:
         return [[np.full(len(c), -1.0) for c in cs] for cs in continuations]
 
 
+def replied(agent, seed=4):
+    """What the agent answers to what it sees, with the randomness of a seed."""
+    return act_now(agent.open(Seat("sparring/KuhnPoker-v0", "player_0", seed=seed)), SEEN)
+
+
 def law(agent, seen=SEEN):
     return asyncio.run(agent.action_law(seen))
 
@@ -75,20 +81,15 @@ def test_the_action_law_is_the_models_own_renormalised_token_by_token():
 def test_sampled_actions_follow_the_law():
     agent = LanguageModelAgent(MODEL)
     expected = law(agent)
-    seen = [Observation(**{**fields(SEEN), "seed": seed}) for seed in range(1000)]
-    drawn = [act_now(agent, observation).action for observation in seen[:300]]
+    drawn = [replied(agent, seed).action for seed in range(300)]
     for action, probability in expected.items():
         spread = math.sqrt(probability * (1 - probability) / len(drawn))
         assert abs(drawn.count(action) / len(drawn) - probability) < 5 * spread + 1e-9
 
 
-def fields(observation):
-    return {name: getattr(observation, name) for name in Observation.__dataclass_fields__}
-
-
 def test_the_recorded_log_probabilities_are_those_of_the_action():
     agent = LanguageModelAgent(MODEL)
-    reply = act_now(agent, SEEN)
+    reply = replied(agent)
     generated = reply.calls[0].segments[-1]
     assert MODEL.decode(generated.token_ids) == reply.action + "]"
     assert sum(generated.logprobs) == pytest.approx(math.log(law(agent)[reply.action]), abs=1e-9)
@@ -96,7 +97,7 @@ def test_the_recorded_log_probabilities_are_those_of_the_action():
 
 
 def test_segments_are_what_the_model_saw():
-    reply = act_now(LanguageModelAgent(MODEL), SEEN)
+    reply = replied(LanguageModelAgent(MODEL))
     kinds = [segment.kind for segment in reply.calls[0].segments]
     ids = [token for segment in reply.calls[0].segments[:2] for token in segment.token_ids]
     assert kinds == ["prompt", "scaffold", "generated"]
@@ -107,14 +108,14 @@ def test_equal_seeds_give_equal_replies_whatever_the_batch():
     agent = LanguageModelAgent(MODEL)
 
     async def together():
-        others = [Observation(**{**fields(SEEN), "seed": seed}) for seed in range(20)]
-        return await asyncio.gather(*(agent.act(observation) for observation in others))
+        seats = [Seat("sparring/KuhnPoker-v0", "player_0", seed=seed) for seed in range(20)]
+        return await asyncio.gather(*(agent.open(seat).act(SEEN) for seat in seats))
 
-    assert asyncio.run(together())[4] == act_now(agent, SEEN)
+    assert asyncio.run(together())[4] == replied(agent)
 
 
 def test_a_lower_temperature_sharpens_the_law():
-    two = Observation(**{**fields(SEEN), "legal_actions": ("check", "bet")})
+    two = replace(SEEN, legal_actions=("check", "bet"))
     warm = law(LanguageModelAgent(MODEL), two)
     cold = law(LanguageModelAgent(MODEL, sampling=Sampling(temperature=0.1)), two)
     best = max(warm, key=warm.get)
@@ -124,7 +125,7 @@ def test_a_lower_temperature_sharpens_the_law():
 
 def test_free_writing_is_parsed():
     agent = make_player(Writer("I would say [bet]!"), prompt="bracket", sampling=Sampling(decoding="free"))
-    reply = act_now(agent, SEEN)
+    reply = replied(agent)
     assert reply.action == "bet"
     assert reply.calls[0].segments[-1].allowed is None
     assert reply.calls[0].stop_reason == "eos"
@@ -153,7 +154,7 @@ def play_free(text):
 
 def test_a_law_needs_legal_actions():
     with pytest.raises(ValueError, match="lists no legal actions"):
-        law(LanguageModelAgent(MODEL), Observation("sparring/SimpleNegotiation-v0", "player_0", ("Offer.",)))
+        law(LanguageModelAgent(MODEL), Observation(("Offer.",)))
 
 
 def test_a_prompt_that_does_not_fit_costs_its_own_question():
@@ -260,9 +261,9 @@ def test_a_model_can_be_asked_from_inside_a_running_loop():
     agent = LanguageModelAgent(MODEL)
 
     async def notebook_cell():
-        return act_now(agent, SEEN)
+        return replied(agent)
 
-    assert finished_within(20, lambda: asyncio.run(notebook_cell())) == act_now(agent, SEEN)
+    assert finished_within(20, lambda: asyncio.run(notebook_cell())) == replied(agent)
 
 
 def test_a_model_opponent_answers_in_a_notebook():
@@ -275,7 +276,7 @@ def test_a_model_opponent_answers_in_a_notebook():
 
 
 def test_two_event_loops_ask_one_model_and_neither_waits_for_the_other():
-    agent, other = LanguageModelAgent(MODEL), replace(SEEN, text="Your card is Q.")
+    agent, other = LanguageModelAgent(MODEL), replace(SEEN, content=("Your card is Q.",))
 
     async def notebook_cell():
         in_the_background = asyncio.ensure_future(agent.action_law(other))

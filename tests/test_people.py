@@ -18,6 +18,7 @@ from sparring import person, registry, terminal
 from sparring.__main__ import main
 from sparring.agents import solvers
 from sparring.agents.people import expert_advice, understand
+from sparring.protocols import Seat
 from sparring.rollout import Match, act_now, play
 from sparring.scoreboard.final_view import final_views
 from sparring.types import Observation
@@ -45,7 +46,7 @@ def answers(monkeypatch):
 
 
 def first_state(env_id):
-    return next(sparring.envs.make(env_id).information_states())
+    return next(sparring.envs.make(env_id).information_states())[1]
 
 
 @pytest.mark.parametrize(
@@ -74,23 +75,23 @@ def test_an_action_that_another_one_begins_with_can_still_be_meant():
 
 def test_the_prompt_says_which_keys_there_are(answers):
     prompts = answers("1")
-    assert act_now(registry.make_agent("human"), first_state(KUHN)).action == "check"
+    assert act_now(registry.make_agent("human").open(Seat(KUHN, "player_0")), first_state(KUHN)).action == "check"
     assert prompts == ["player_0 (1 check, 2 bet, ? advice)> "]
 
 
 def test_a_question_mark_shows_what_an_expert_would_do_and_asks_again(answers, capsys):
     answers("?", "b")
-    assert act_now(registry.make_agent("human"), first_state(KUHN)).action == "bet"
+    assert act_now(registry.make_agent("human").open(Seat(KUHN, "player_0")), first_state(KUHN)).action == "bet"
     assert re.search(r"cfr plays: (check|bet) \(\d+ %\)", capsys.readouterr().err)
 
 
 def test_the_expert_of_a_game_without_secrets_is_minimax():
-    assert asyncio.run(expert_advice(first_state(TTT))).startswith("minimax plays: ")
+    assert asyncio.run(expert_advice(first_state(TTT), Seat(TTT, "player_0"))).startswith("minimax plays: ")
 
 
 def test_where_there_is_no_expert_the_reason_is_said():
-    seen = Observation("sparring/SimpleNegotiation-v0", "player_0", ("text",))
-    advice = asyncio.run(expert_advice(seen))
+    seen, seat = Observation(("text",)), Seat("sparring/SimpleNegotiation-v0", "player_0")
+    advice = asyncio.run(expert_advice(seen, seat))
     assert advice.startswith("no expert knows this game: ")
     assert "is not an OpenSpiel game" in advice
 

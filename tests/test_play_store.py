@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from sparring.agents.scripted import RandomAgent
+from sparring.agents.scripted import RandomAgent, ScriptedAgent
 from sparring.rollout import play
 from sparring.scoreboard import suites
 from sparring.scoreboard.matches import head_to_head, play_missing, rotated_matches
@@ -31,11 +31,15 @@ class Counting(RandomAgent):
 
     def __init__(self, name: str = "random", weights_version: str = "") -> None:
         super().__init__()
-        self.name, self.asked = name, 0
+        self.name, self.turns = name, list[int]()
         self.policies = (Policy("random", weights_version),) if weights_version else ()
 
+    @property
+    def asked(self) -> int:
+        return len(self.turns)
+
     async def act(self, observation: Observation) -> Reply:
-        self.asked += 1
+        self.turns.append(observation.turn)
         await asyncio.sleep(0)
         return await super().act(observation)
 
@@ -108,7 +112,7 @@ def test_an_error_in_play_keeps_what_was_over(tmp_path: Path) -> None:
 
 
 def test_a_suite_goes_on_where_it_was_and_tells_agents_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Answers:
+    class Answers(ScriptedAgent):
         sampling, policies, asked = None, (), 0
 
         def __init__(self, name: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from sparring.agents.scripted import ScriptedAgent
 from sparring.rollout import Match, play
 from sparring.scoreboard.report import RunData, build_report, load_run, render
 from sparring.scoreboard.stats import Estimate
@@ -38,7 +39,7 @@ HOSTILE = "</script><img src=x onerror=alert(1)>\x00\u202e\ud800<!--<script>aler
 
 
 @dataclass
-class Scripted:
+class Scripted(ScriptedAgent):
     """Plays the first legal action; the attacker says hostile text instead."""
 
     name: str

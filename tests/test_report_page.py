@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from sparring.agents.scripted import ScriptedAgent
 from sparring.rollout import Match, play
 from sparring.scoreboard.game_theory import uniform_policy
 from sparring.scoreboard.matches import play_matches, round_robin
@@ -26,7 +27,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 KUHN, LEDUC = "sparring/KuhnPoker-v0", "sparring/LeducPoker-v0"
 
 
-class Scripted:
+class Scripted(ScriptedAgent):
     """Takes the first of its preferences that is legal, as one token of two."""
 
     def __init__(self, name: str, *prefers: str, learns: bool = False) -> None:

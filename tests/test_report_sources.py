@@ -12,6 +12,7 @@ import pytest
 
 from sparring import registry
 from sparring.__main__ import main
+from sparring.agents.scripted import ScriptedAgent
 from sparring.rollout import Match, play
 from sparring.scoreboard.evaluate import load_for_report
 from sparring.scoreboard.report import load_run, render
@@ -102,7 +103,7 @@ def test_a_page_offers_only_what_can_be_checked(tmp_path: Path) -> None:
     assert re.findall(r"<code>sparring (\w+)", check) == ["report"]
 
 
-class Alone:
+class Alone(ScriptedAgent):
     """Answers a one-seat environment."""
 
     def __init__(self, name: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from sparring import registry
+from sparring.agents.scripted import ScriptedAgent
 from sparring.rollout import Match, play
 from sparring.scoreboard.code_tree import code_tree
 from sparring.scoreboard.report import build_report, load_run
@@ -51,7 +52,7 @@ class Scene(gymnasium.Env[str, str]):
         return "seen", 0.0, False, False, {"execution": {"status": STATUSES[at], "output": OUTPUTS[at]}}
 
 
-class Player:
+class Player(ScriptedAgent):
     """Writes its notes and nothing of substance."""
 
     def __init__(self, *notes: dict[str, Any]) -> None:

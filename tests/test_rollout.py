@@ -11,6 +11,7 @@ from pettingzoo import AECEnv
 from sparring import registry
 from sparring.agents.scripted import RandomAgent, ScriptedAgent
 from sparring.encoding import episode_from_dict, episode_to_dict
+from sparring.protocols import Seat
 from sparring.rollout import Match, act_now, play, rollout, run_matches
 from sparring.samples import samples
 from sparring.types import Call, Observation, Policy, Reply, Segment, call_id
@@ -159,7 +160,7 @@ def test_gymnasium_environments_are_hosted_as_they_are(monkeypatch):
 
 
 def test_an_agent_can_be_asked_from_inside_a_running_loop():
-    observation = Observation(KUHN, "player_0", ("",), ("a", "b"))
+    seat, observation = Seat(KUHN, "player_0"), Observation(("",), ("a", "b"))
 
     class Waiting(RandomAgent):
         waits = True
@@ -169,9 +170,13 @@ def test_an_agent_can_be_asked_from_inside_a_running_loop():
             return await super().act(observation)
 
     async def ask():
-        return act_now(Waiting(), observation)
+        return act_now(Waiting().open(seat), observation)
 
-    assert asyncio.run(ask()) == act_now(Waiting(), observation) == act_now(RandomAgent(), observation)
+    assert (
+        asyncio.run(ask())
+        == act_now(Waiting().open(seat), observation)
+        == act_now(RandomAgent().open(seat), observation)
+    )
 
 
 def test_a_missing_agent_is_named():

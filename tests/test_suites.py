@@ -3,12 +3,13 @@ import asyncio
 import pytest
 
 from sparring import registry, terminal
+from sparring.agents.scripted import ScriptedAgent
 from sparring.scoreboard import suites
 from sparring.scoreboard.store import Store
 from sparring.types import Reply
 
 
-class Constant:
+class Constant(ScriptedAgent):
     """Answers every task with the same text."""
 
     name, policies, sampling = "constant answer", (), None
@@ -59,7 +60,7 @@ def test_a_part_without_a_sound_episode_has_no_figures_and_says_why(capsys):
     printed = capsys.readouterr()
     assert "nan" not in printed.out
     assert "no episodes" in printed.out
-    assert "1 of 1 episodes broke off" in printed.err
+    assert "1 of 1 episode broke off" in printed.err
     assert "the model is gone" in printed.err
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sparring import registry
+from sparring.agents.scripted import ScriptedAgent
 from sparring.content import canonical_json
 from sparring.rollout import Match, play
 from sparring.scoreboard.schema import EMPTY_ROOT, checksum, next_root
@@ -24,7 +25,7 @@ KUHN = "sparring/KuhnPoker-v0"
 
 
 @dataclass
-class Scripted:
+class Scripted(ScriptedAgent):
     """Draws among the legal actions by the observation's seed; blunders with an illegal one now and then."""
 
     name: str = "scripted"
@@ -36,7 +37,7 @@ class Scripted:
     async def act(self, observation: Observation) -> Reply:
         if observation.turn == self.breaks_at:
             raise RuntimeError("out of ideas")
-        generator = random.Random(observation.seed)
+        generator = random.Random(self.seat.turn_seed(observation.turn))
         actions = observation.legal_actions or observation.suggested_actions
         if generator.random() < self.blunders or not actions:
             return Reply("\x00 nonsense </script>")

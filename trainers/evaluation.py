@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sparring.protocols import Agent
 from sparring.samples import generated_tokens
 from sparring.scoreboard import game_theory
 from sparring.trainers.batch import count_broken_prefixes
@@ -22,9 +23,10 @@ class Evaluator:
     The average plays like one of the policies so far, drawn at random; weights grow linearly, as in CFR+.
     """
 
-    def __init__(self, games: Sequence[str], player: object) -> None:
-        self.player = player if isinstance(player, game_theory.Scorable) else None
-        self.games = [game for game in games if game_theory.is_solvable(game)] if self.player else []
+    def __init__(self, games: Sequence[str], player: Agent) -> None:
+        self.player = player
+        solvable = [game for game in games if game_theory.is_solvable(game)]
+        self.games = [game for game in solvable if game_theory.is_scorable(player, game)]
         self.history: dict[str, list[tuple[int, Table]]] = {game: [] for game in self.games}
         self.best: dict[str, float] = {}
         self.improved = False
@@ -35,7 +37,6 @@ class Evaluator:
         metrics: dict[str, float] = {}
         self.improved = False
         for game in self.games:
-            assert self.player is not None
             policy = game_theory.tabular_policy(self.player, game)
             earlier = [entry for entry in self.history[game] if entry[0] != update]
             self.history[game] = [*earlier, (update, policy)]

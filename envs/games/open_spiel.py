@@ -87,8 +87,8 @@ class OpenSpielGame(TextGame):
         """Our string for a discrete action of the seat to move; "" if it is not legal."""
         return "" if self._over else str(self._position.menu.names.get(action, ""))
 
-    def information_states(self, limit: int = 1_000_000) -> Iterator[Observation]:
-        """Every decision information state once, in depth-first order, as play shows it.
+    def information_states(self, limit: int = 1_000_000) -> Iterator[tuple[str, Observation]]:
+        """(seat, what it sees) of every decision information state once, in depth-first order, as play shows it.
 
         Raises ValueError when more than `limit` positions were visited: the game is too large to list.
         """
@@ -100,7 +100,7 @@ class OpenSpielGame(TextGame):
             position, turns = stack.pop()
             if position.mover and (position.player, position.key) not in seen:
                 seen.add((position.player, position.key))
-                yield self._observation(position, turns)
+                yield SEATS[position.player], self._observation(position, turns)
             elif self.rendering.transposes:
                 continue
             stack.extend(self._children(position, turns))
@@ -150,8 +150,6 @@ class OpenSpielGame(TextGame):
 
     def _observation(self, position: Position, turns: tuple[int, int]) -> Observation:
         return Observation(
-            env_id=self.env_id,
-            seat=SEATS[position.player],
             content=(self._tree.text(position),),
             legal_actions=position.menu.strings,
             state_key=position.key,
