@@ -22,7 +22,8 @@ FULL_BATCH = 1024
 
 def seats_of(env_id: str) -> list[str]:
     """The seats of an environment, in order."""
-    return [f"player_{index}" for index in range(registry.envs.row(env_id).seats)]
+    row = registry.envs.row(env_id)
+    return list(row.seat_names) or [f"player_{index}" for index in range(row.seats)]
 
 
 def rotated_matches(

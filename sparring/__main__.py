@@ -25,6 +25,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from sparring import __version__, outline, parsing, person, registry, terminal, training_view, words
+from sparring.check_cli import check_environment
 from sparring.interrupts import EXIT_INTERRUPTED, saying_what_is_kept, sigterm_as_ctrl_c, stop_after_update
 from sparring.notes import say_what_takes_long
 from sparring.run_tables import compare_runs, list_runs, show_episode_list, what_is_kept
@@ -39,7 +40,7 @@ Flag = tyro.conf.FlagCreatePairsOff[bool]
 Words = tyro.conf.Positional[str]
 EXIT_FAILED, EXIT_USAGE = 1, 2
 COMMANDS = (
-    *("envs", "play", "train", "eval", "report", "runs", "compare", "watch", "replay", "verify"),
+    *("envs", "check", "play", "train", "eval", "report", "runs", "compare", "watch", "replay", "verify"),
     *("data", "store", "sandbox", "doctor"),
 )
 EXAMPLES = """Examples:
@@ -54,6 +55,7 @@ app = parsing.Commands()
 app.command(name="runs")(list_runs)
 app.command(name="compare")(compare_runs)
 app.command(name="watch")(watch_run)
+app.command(name="check")(check_environment)
 
 
 @app.command(name="envs")

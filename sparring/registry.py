@@ -18,7 +18,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -62,6 +62,8 @@ class Row:
     reward_range: tuple[float, float] | None = None
     """Of an environment: the least and the most that a seat can get in an episode, whatever the kwargs; None: unknown.
     The illegal rule "spiral" may go beyond. Intervals of mean rewards stay within it."""
+    seat_names: tuple[str, ...] = ()
+    """Of an environment whose seats are not called player_0, player_1, ...: their names, in order."""
     unit: str = "reward"
     """What an environment's rewards count, for people: chips."""
 
@@ -72,6 +74,8 @@ class Registry:
     def __init__(self, kind: str, group: str) -> None:
         self.kind, self.group = kind, group
         self._rows: dict[str, Row] = {}
+        self.schemes: dict[str, Callable[[str], Row]] = {}
+        """What makes a row of a name that nobody registered: `gym:FrozenLake-v1` asks "gym" for "FrozenLake-v1"."""
         self._plugins: dict[str, str] = {}
         """The plug-ins that registered rows, by the rows' names."""
         self._loaded = self._loading = False
@@ -102,6 +106,9 @@ class Registry:
     def row(self, name: str) -> Row:
         """The row of a name. Raises UnknownName with the nearest names."""
         self.load()
+        scheme, _, rest = name.partition(":")
+        if name not in self._rows and rest and scheme in self.schemes:
+            self.add(replace(self.schemes[scheme](rest), name=name))
         if name not in self._rows:
             raise UnknownName(unknown(self.kind, name, self._rows))
         return self._rows[name]

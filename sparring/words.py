@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -10,14 +11,18 @@ from typing import Any
 from sparring import outline, registry
 from sparring.scoreboard.run_settings import require_settings
 from sparring.scoreboard.runs import read_settings
-from sparring.specs import parse_spec, typed_options
+from sparring.specs import Spec, parse_spec, typed_options
 
+HOSTED = ("gym", "pettingzoo", "openspiel")
+"""The registers of other libraries, as `sparring.envs.hosted` knows them."""
 LISTS = ("--games", "--probe")
 """Options whose values are separated by commas."""
 
 
 def env_id(name: str) -> str:
     """An environment's id; the `sparring/` in front and the version may be left out."""
+    if _is_hosted(name):
+        return registry.envs.row(name).name
     known = {row.name for row in outline.outline(registry.envs)}
     for candidate in (name, f"sparring/{name}", f"sparring/{name}-v0"):
         if candidate in known:
@@ -30,7 +35,7 @@ def require_known(env_spec: str, agent_specs: Sequence[str]) -> None:
 
     What may be wrong beside the names is found later, where the things themselves are at hand.
     """
-    env_id(parse_spec(env_spec).name)
+    env_id(_env_name(parse_spec(env_spec)))
     for spec in agent_specs:
         if not _is_a_path(spec):
             outline.find_row(registry.agents, parse_spec(spec).name)
@@ -43,13 +48,37 @@ def _is_a_path(spec: str) -> bool:
 def env(spec: str) -> tuple[str, dict[str, Any]]:
     """An environment's id and options: `KuhnPoker`, `KuhnPoker:illegal=spiral`, `OpenSpiel:game=nim`."""
     parsed = parse_spec(spec)
-    id = env_id(parsed.name)
+    id = env_id(_env_name(parsed))
+    if _is_hosted(id):
+        return id, {name: _literal(value) for name, value in parsed.options.items()}
     if parsed.argument is not None:
         raise ValueError(f"environment {id} takes options such as `{parsed.name}:option=value`, got {spec!r}")
     options = typed_options(f"environment {id}", registry.envs.row(id).build, parsed.options)
     if options:
         registry.envs.make(id, **options).close()  # what it refuses is refused once, before anything is played
     return id, options
+
+
+def _env_name(parsed: Spec) -> str:
+    """`gym:FrozenLake-v1` is one name."""
+    whole = f"{parsed.name}:{parsed.argument}"
+    return whole if parsed.argument and _is_hosted(whole) else parsed.name
+
+
+def _is_hosted(name: str) -> bool:
+    """Whether a name is one in another library's register."""
+    return name.partition(":")[0] in HOSTED and ":" in name
+
+
+def _literal(value: str) -> Any:
+    """An option whose type nobody declares: a number, true, false, none, else text."""
+    words = {"true": True, "false": False, "none": None}
+    if value.lower() in words:
+        return words[value.lower()]
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value
 
 
 def agent(spec: str) -> Any:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sparring.envs import conformance
+from sparring.envs.conformance import text_games as conformance
 from sparring.envs.games.tic_tac_toe import TicTacToe
 
 

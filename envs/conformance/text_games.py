@@ -1,11 +1,4 @@
-"""The contract of an environment, as checks that anybody can run on their own.
-
-    from sparring.envs.conformance import check_env
-    check_env("my/Game-v0", level=3)          # AssertionError says what was expected
-
-Covers environments of several seats that see text (PettingZoo AEC). Environments of one seat are Gymnasium's:
-`gymnasium.utils.env_checker.check_env` is their check.
-"""
+"""What our games of two seats promise beyond what any environment must: payoffs of zero sum, keys, spaces of text."""
 
 from __future__ import annotations
 
@@ -39,7 +32,7 @@ HOSTILE = (
 Transcript = list[tuple[Any, ...]]
 
 
-def check_env(env_id: str, episodes: int = 3, **kwargs: Any) -> None:
+def check_text_game(env_id: str, episodes: int = 3, **kwargs: Any) -> None:
     """Play an environment in every way the contract speaks of.
 
     episodes: how many seeds the random play covers. kwargs: the environment's own.

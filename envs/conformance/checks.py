@@ -1,0 +1,362 @@
+"""What any environment must hold to, whatever its seats and spaces: one function a property.
+
+Each yields a sentence for every way in which the property does not hold, and nothing where it does. `NotHere` says that
+the property does not concern this environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sparring import registry
+from sparring.adapters import action_of, takes_text
+from sparring.content import plain_or_none
+from sparring.envs.conformance.playing import MOST_STEPS, Record, game_of, played, replayed, views_of
+
+SEEDS = (0, 1, 2)
+MANY_SEEDS = 12
+BUDGET = 3
+SLOW_SECONDS = 10.0
+MOST_POSITIONS = 10
+"""In how many positions of an episode, and for how many of its actions, each listed action is tried."""
+HOSTILE = ("", " \n\t ", "\x00", "a" * 100_000, "[" * 10_000, "\ud800\udfff", "下注", "9" * 5_000, "{0.__class__}%s%n")
+"""Texts on which no environment may choke, nor take for a legal action."""
+IN_A_PROCESS = """
+import json, sys
+from sparring.envs.conformance.checks import fingerprint
+from sparring import registry
+said = json.loads(sys.argv[1])
+print(fingerprint(lambda: registry.envs.make(said["id"], **said["kwargs"])))
+"""
+
+
+class NotHere(Exception):
+    """The property does not concern this environment; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is checked: how to build one, and its id and options where it is registered."""
+
+    build: Callable[..., Any]
+    """Called with options that override the usual ones."""
+    env_id: str | None = None
+    kwargs: dict[str, Any] | None = None
+
+
+Check = Callable[[Subject], Iterator[str]]
+
+
+def comes_to_an_end(subject: Subject) -> Iterator[str]:
+    """Random play ends within 2,000 steps."""
+    for seed in SEEDS:
+        if not played(subject.build(), seed).ended:
+            yield f"the episode of seed {seed} goes on after {MOST_STEPS} steps: give it a budget of actions"
+
+
+def observations_lie_in_their_spaces(subject: Subject) -> Iterator[str]:
+    """Every observation is in its seat's space, and asking for a space again gives the same object."""
+    env = subject.build()
+    for step in played(env, SEEDS[0]).steps:
+        for view in views_of(step):
+            space = _space(env, view.seat)
+            if space is not _space(env, view.seat):
+                yield f"the observation space of {view.seat} is another object each time"
+                return
+            if view.seen not in space:
+                yield f"{view.seat} sees {view.seen!r:.80}, which is not in {space!r:.80}"
+                return
+
+
+def equal_seeds_give_equal_episodes(subject: Subject) -> Iterator[str]:
+    """Two instances with one seed and the same actions show the same, whatever the global generators do."""
+    for seed in SEEDS:
+        _disturb(1)
+        first = played(subject.build(), seed)
+        _disturb(2)
+        again = replayed(subject.build(), seed, first.answers)
+        yield from _difference(first, again, f"seed {seed} on two instances")
+
+
+def other_seeds_give_other_episodes(subject: Subject) -> Iterator[str]:
+    """Among twelve seeds at least two differ in what is seen first, or in what follows the same actions."""
+    first = played(subject.build(), 0)
+    for seed in range(1, MANY_SEEDS):
+        if replayed(subject.build(), seed, first.answers).rows != first.rows:
+            return
+    yield f"{MANY_SEEDS} seeds give one episode: nothing in it is drawn by the seed"
+
+
+def reset_leaves_nothing(subject: Subject) -> Iterator[str]:
+    """An episode is the same on a fresh instance, after a finished episode, and after one that was broken off."""
+    expected, used = played(subject.build(), 0), subject.build()
+    played(used, 1)
+    yield from _difference(expected, replayed(used, 0, expected.answers), "seed 0 after a finished episode")
+    played(used, 2, most=1)
+    yield from _difference(expected, replayed(used, 0, expected.answers), "seed 0 after an unfinished episode")
+
+
+def instances_do_not_touch_each_other(subject: Subject) -> Iterator[str]:
+    """An episode is the same while another instance plays between its steps."""
+    expected, other = played(subject.build(), 7), subject.build()
+    beside = replayed(subject.build(), 7, expected.answers, between=lambda: played(other, 123, most=2))
+    yield from _difference(expected, beside, "seed 7 while a second instance plays")
+
+
+def processes_agree(subject: Subject) -> Iterator[str]:
+    """Another process, with another hash seed, plays the same episodes."""
+    if subject.env_id is None:
+        raise NotHere("it is not registered, so no other process can build it")
+    said = json.dumps({"id": subject.env_id, "kwargs": subject.kwargs or {}})
+    command = [sys.executable, "-c", IN_A_PROCESS, said]
+    done = subprocess.run(command, capture_output=True, text=True, env=_other_hash_seed(), timeout=300)
+    if done.returncode:
+        raise NotHere(
+            f"another process cannot build it: {(done.stderr.strip().splitlines() or ['no message'])[-1][:120]}"
+        )
+    if done.stdout.strip() != fingerprint(subject.build):
+        yield "another process shows other episodes for the same seeds and actions"
+
+
+def budgets_allow_exactly_n_actions(subject: Subject) -> Iterator[str]:
+    """With `max_turns=3` three actions act, and a fourth is not asked for."""
+    if "max_turns" not in _options(subject.build()):
+        raise NotHere("it takes no max_turns")
+    for most in (1, BUDGET):
+        record = played(subject.build(max_turns=most), 0)
+        if len(record.answers) > most or (record.steps[-1].truncated and len(record.answers) != most):
+            yield f"max_turns={most} allows {len(record.answers)} actions"
+        elif len(record.answers) == most and not record.steps[-1].truncated and _goes_on(subject, record):
+            yield f"the end that max_turns={most} makes is not called truncated"
+
+
+def rewards_are_finite_and_made_of_their_parts(subject: Subject) -> Iterator[str]:
+    """Every reward is a finite number; where its parts are named they sum to it."""
+    for seed in SEEDS:
+        for step in played(subject.build(), seed).steps:
+            for seat, reward in step.rewards.items():
+                if not math.isfinite(float(reward)):
+                    yield f"{seat} is paid {reward}"
+                    return
+                parts = step.infos.get(seat, {}).get("reward_parts")
+                if reward and parts and not math.isclose(sum(parts.values()), float(reward), abs_tol=1e-9):
+                    yield f"{seat} is paid {reward}, and the parts {dict(parts)} sum to {sum(parts.values())}"
+                    return
+
+
+def rewards_stay_in_their_range(subject: Subject) -> Iterator[str]:
+    """No seat gets less or more than the registered reward_range."""
+    known = registry.envs.row(subject.env_id).reward_range if subject.env_id else None
+    if known is None:
+        raise NotHere("no reward_range is registered")
+    for seed in range(MANY_SEEDS):
+        for seat, total in played(subject.build(), seed).rewards.items():
+            if not known[0] - 1e-9 <= total <= known[1] + 1e-9:
+                yield f"{seat} gets {total} with seed {seed}, the range is {known}"
+                return
+
+
+def nothing_is_paid_after_the_end(subject: Subject) -> Iterator[str]:
+    """A step after the end pays 0, or raises."""
+    env = subject.build()
+    record = played(env, 0)
+    if hasattr(env, "possible_agents") or not record.answers:
+        raise NotHere("seats whose game is over do not act")
+    try:
+        _, reward, *_ = env.step(_action(env, record))
+    except Exception:  # noqa: BLE001  (refusing is right)
+        return
+    if reward:
+        yield f"a step after the end pays {reward} again"
+
+
+def ends_are_of_one_kind(subject: Subject) -> Iterator[str]:
+    """A budget's end is truncated and never terminated as well."""
+    for seed in SEEDS:
+        env = subject.build()
+        record = played(env, seed)
+        terminated = getattr(env, "terminations", {})
+        if record.ended and record.steps[-1].truncated and any(terminated.values()):
+            yield f"seed {seed} ends terminated and truncated at once"
+
+
+def listed_actions_are_accepted(subject: Subject) -> Iterator[str]:
+    """Every listed action, legal or suggested, is accepted where it is listed, and is not called illegal."""
+    record, env = played(subject.build(), 0), subject.build()
+    for length in range(0, len(record.answers), max(1, len(record.answers) // MOST_POSITIONS)):
+        for view in record.steps[length].movers:
+            listed = tuple(view.info.get("legal_actions") or view.info.get("suggested_actions") or ())
+            for action in listed[:: max(1, len(listed) // MOST_POSITIONS)]:
+                problem = _refused(env, record, length, view.seat, str(action))
+                if problem:
+                    yield problem
+                    return
+
+
+def hostile_texts_are_illegal_actions(subject: Subject) -> Iterator[str]:
+    """Garbage, empty and enormous text never raises, and is reported as an illegal action."""
+    env = subject.build()
+    for text in HOSTILE:
+        step = game_of(env).reset(0)
+        seat = step.movers[0].seat
+        spaces = [_action_space(env, view.seat) for view in step.movers]
+        try:
+            step = game_of(env).step({view.seat: text for view in step.movers})
+        except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
+            yield f"the answer {text[:20]!r} raises {type(error).__name__}: {str(error)[:80]}"
+            return
+        if takes_text(spaces[0]) and step.infos.get(seat, {}).get("illegal") is not True:
+            yield f'the answer {text[:20]!r} is not reported: info["illegal"] must be True'
+            return
+
+
+def infos_are_plain_data(subject: Subject) -> Iterator[str]:
+    """What infos hold can be recorded: text, numbers, lists and mappings of these."""
+    lost = set()
+    for step in played(subject.build(), 0).steps:
+        for view in views_of(step):
+            lost |= {
+                str(name) for name, value in view.info.items() if value is not None and plain_or_none(value) is None
+            }
+    if lost:
+        yield f"{', '.join(sorted(lost))} of the infos cannot be recorded as plain data"
+
+
+def numpy_seeds_are_seeds(subject: Subject) -> Iterator[str]:
+    """`reset(seed=numpy.int64(3))` is `reset(seed=3)`, or refused in a message."""
+    expected = played(subject.build(), 3)
+    try:
+        again = replayed(subject.build(), np.int64(3), expected.answers)  # type: ignore[arg-type]
+    except OverflowError as error:
+        yield f"a NumPy seed raises OverflowError: {error}"
+    except Exception:  # noqa: BLE001  (a refusal)
+        return
+    else:
+        yield from _difference(expected, again, "NumPy's seed 3 instead of Python's")
+
+
+def doing_nothing_does_not_pay(subject: Subject) -> Iterator[str]:
+    """Where the right answer is known it earns more than saying nothing, and than random play."""
+    env = subject.build()
+    if not callable(getattr(env, "right_answer", None)):
+        raise NotHere("it tells no right answer")
+    idle = oracle = 0.0
+    for seed in SEEDS:
+        env.reset(seed=seed)
+        answer = env.right_answer()
+        if answer is None:
+            raise NotHere("it tells no right answer")
+        oracle += sum(replayed(subject.build(), seed, [{"player_0": f"<answer>{answer}</answer>"}]).rewards.values())
+        idle += sum(replayed(subject.build(), seed, [{"player_0": ""}] * 50).rewards.values())
+    if oracle <= idle:
+        yield f"the right answer earns {oracle:g} on {len(SEEDS)} tasks, saying nothing {idle:g}"
+
+
+def starts_soon(subject: Subject) -> Iterator[str]:
+    """The first observation is there within ten seconds."""
+    started = time.perf_counter()
+    game_of(subject.build()).reset(0)
+    seconds = time.perf_counter() - started
+    if seconds > SLOW_SECONDS:
+        yield f"the first observation takes {seconds:.0f} s"
+
+
+def closing_is_harmless(subject: Subject) -> Iterator[str]:
+    """`close` may be called, before and after an episode, and twice."""
+    for env in (subject.build(), subject.build()):
+        try:
+            env.close()
+            env.close()
+        except Exception as error:  # noqa: BLE001  (the finding)
+            yield f"close raises {type(error).__name__}: {str(error)[:80]}"
+            return
+
+
+def fingerprint(build: Callable[[], Any]) -> str:
+    """What the first seeds show, as one text: equal in every process."""
+    rows = [repr(played(build(), seed).rows) for seed in SEEDS]
+    return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def payoffs_sum_to_zero(subject: Subject) -> bool | None:
+    """Whether all seats' rewards sum to zero in every episode tried; None where there is one seat."""
+    sums = []
+    for seed in SEEDS:
+        rewards = played(subject.build(), seed).rewards
+        if len(rewards) < 2:
+            return None
+        sums.append(sum(rewards.values()))
+    return all(abs(total) < 1e-9 for total in sums)
+
+
+def _difference(expected: Record, again: Record, what: str) -> Iterator[str]:
+    for number, (before, after) in enumerate(zip(expected.rows, again.rows, strict=False)):
+        if before != after:
+            yield f"{what}: step {number} shows something else"
+            return
+    if len(expected.rows) != len(again.rows):
+        yield f"{what}: {len(expected.rows)} steps and {len(again.rows)} steps"
+
+
+def _disturb(seed: int) -> None:
+    """Set the global generators, which an environment must not use."""
+    random.seed(seed)
+    np.random.seed(seed)
+
+
+def _refused(env: Any, record: Record, length: int, seat: str, action: str) -> str | None:
+    game = game_of(env)
+    step = game.reset(record.seed)
+    for answers in record.answers[:length]:
+        step = game.step(answers)
+    answers = {**record.answers[length], seat: action}
+    try:
+        step = game.step(answers)
+    except Exception as error:  # noqa: BLE001  (the finding)
+        return f"the listed action {action!r:.40} raises {type(error).__name__}: {str(error)[:80]}"
+    if step.infos.get(seat, {}).get("illegal", False):
+        return f"the listed action {action!r:.40} is called illegal"
+    return None
+
+
+def _space(env: Any, seat: str) -> Any:
+    return env.observation_space(seat) if hasattr(env, "possible_agents") else env.observation_space
+
+
+def _action_space(env: Any, seat: str) -> Any:
+    return env.action_space(seat) if hasattr(env, "possible_agents") else env.action_space
+
+
+def _action(env: Any, record: Record) -> Any:
+    return action_of(env.action_space, record.answers[-1]["player_0"])
+
+
+def _options(env: Any) -> set[str]:
+    names: set[str] = set()
+    for kind in type(env).__mro__:
+        with_init = kind.__dict__.get("__init__")
+        if with_init is not None:
+            names |= set(inspect.signature(with_init).parameters)
+    return names
+
+
+def _goes_on(subject: Subject, record: Record) -> bool:
+    """Whether the episode would go on without the budget."""
+    return bool(replayed(subject.build(), record.seed, record.answers).steps[-1].movers)
+
+
+def _other_hash_seed() -> dict[str, str]:
+    return {**os.environ, "PYTHONHASHSEED": "12345"}

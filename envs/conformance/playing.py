@@ -1,0 +1,103 @@
+"""Plays an environment as the conformance checks need it: by listed or sampled actions, with everything it showed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sparring.adapters import Game, Step, View, adapt, takes_text, text_of_action
+from sparring.content import content_of, plain_or_none
+
+MOST_STEPS = 2_000
+"""A longer episode counts as one that never ends."""
+WORDS = ("look", "yes", "1", "north", "<answer>0</answer>")
+"""What is said where an environment takes any text and suggests nothing."""
+Build = Callable[[], Any]
+
+
+@dataclass(slots=True)
+class Record:
+    """One episode: what was played, and what was shown and paid."""
+
+    seed: int
+    answers: list[dict[str, str]] = field(default_factory=list)
+    rows: list[Any] = field(default_factory=list)
+    """Everything that the environment said, comparable with ==, one row a step."""
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def rewards(self) -> dict[str, float]:
+        """The sums by seat."""
+        sums: dict[str, float] = {}
+        for step in self.steps:
+            for seat, reward in step.rewards.items():
+                sums[seat] = sums.get(seat, 0.0) + float(reward)
+        return sums
+
+    @property
+    def ended(self) -> bool:
+        """Whether it came to its end."""
+        return not self.steps[-1].movers
+
+
+def played(env: Any, seed: int, most: int = MOST_STEPS) -> Record:
+    """An episode of random listed actions. Raises whatever the environment raises."""
+    game, rng, record = adapt(env), random.Random(seed), Record(seed)
+    _keep(record, game.reset(seed))
+    while record.steps[-1].movers and len(record.answers) < most:
+        answers = {view.seat: an_answer(env, view, rng) for view in record.steps[-1].movers}
+        record.answers.append(answers)
+        _keep(record, game.step(answers))
+    return record
+
+
+def replayed(
+    env: Any, seed: int, answers: Sequence[Mapping[str, str]], between: Callable[[], Any] | None = None
+) -> Record:
+    """The episode of these answers, as far as it goes; `between` is called before every step."""
+    game, record = adapt(env), Record(seed)
+    _keep(record, game.reset(seed))
+    for said in answers:
+        if not record.steps[-1].movers:
+            break
+        if between is not None:
+            between()
+        record.answers.append(dict(said))
+        _keep(record, game.step(said))
+    return record
+
+
+def an_answer(env: Any, view: View, rng: random.Random) -> str:
+    """One of the listed actions, else one of the space."""
+    listed = view.info.get("legal_actions") or view.info.get("suggested_actions")
+    if listed:
+        return str(rng.choice(listed))
+    space = env.action_space(view.seat) if hasattr(env, "possible_agents") else env.action_space
+    if takes_text(space):
+        return rng.choice(WORDS)
+    space.seed(rng.randrange(2**31))
+    return text_of_action(space.sample())
+
+
+def views_of(step: Step) -> Iterator[View]:
+    """Everything that seats see."""
+    yield from step.movers
+    yield from step.ended
+
+
+def game_of(env: Any) -> Game:
+    """The environment as the rollout plays it."""
+    return adapt(env)
+
+
+def _keep(record: Record, step: Step) -> None:
+    record.steps.append(step)
+    seen = [(view.seat, content_of(view.seen), _plain(view.info)) for view in views_of(step)]
+    infos = {seat: _plain(info) for seat, info in step.infos.items()}
+    record.rows.append((seen, {seat: float(reward) for seat, reward in step.rewards.items()}, infos, step.truncated))
+
+
+def _plain(info: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name): plain_or_none(value) for name, value in info.items()}

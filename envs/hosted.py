@@ -1,0 +1,63 @@
+"""Environments that other libraries register, by their own ids: `gym:ID`, `pettingzoo:MODULE`, `openspiel:NAME`.
+
+sparring play gym:FrozenLake-v1 --agents random          sparring check pettingzoo:classic.tictactoe_v3
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import partial
+from typing import Any
+
+import gymnasium
+import pettingzoo
+
+from sparring import registry
+from sparring.registry import MissingExtra, Row, UnknownName, unknown
+
+
+def gymnasium_row(name: str) -> Row:
+    """An environment of Gymnasium's register. Raises UnknownName."""
+    try:
+        gymnasium.spec(name)
+    except gymnasium.error.Error as error:
+        raise UnknownName(_nearest("Gymnasium environment", name, gymnasium.registry, str(error))) from error
+    version = f"gymnasium {gymnasium.__version__}"
+    return Row(name, _make_gymnasium, "hosted", f"{name} of Gymnasium", kwargs={"id": name}, version=version)
+
+
+def pettingzoo_row(name: str) -> Row:
+    """An environment of a PettingZoo module, such as classic.tictactoe_v3. Raises UnknownName, MissingExtra."""
+    try:
+        module = importlib.import_module(f"pettingzoo.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("pettingzoo"):
+            raise UnknownName(f"unknown PettingZoo module {name!r}: write it as classic.tictactoe_v3") from error
+        raise MissingExtra(f"{name} needs {error.name}: pip install {error.name}") from error
+    build = getattr(module, "env", None) or getattr(module, "parallel_env", None)
+    if build is None:
+        raise UnknownName(f"pettingzoo.{name} makes no environment: write a module such as classic.tictactoe_v3")
+    env = build()
+    seats = tuple(map(str, env.possible_agents))
+    env.close()
+    version = f"pettingzoo {pettingzoo.__version__}"
+    return Row(name, build, "hosted", f"{name} of PettingZoo", len(seats), version=version, seat_names=seats)
+
+
+def open_spiel_row(name: str) -> Row:
+    """A two-player zero-sum game of OpenSpiel, in its own notation: hex(board_size=5). Raises UnknownName."""
+    ours = registry.envs.row("sparring/OpenSpiel-v0")
+    return Row(name, partial(ours.build, game=name), "games", f"{name} of OpenSpiel", 2, version=ours.version)
+
+
+def _make_gymnasium(id: str, **kwargs: Any) -> Any:
+    return gymnasium.make(id, disable_env_checker=True, **kwargs)
+
+
+def _nearest(kind: str, name: str, known: Any, said: str) -> str:
+    """One line, without the library's list of everything."""
+    line = unknown(kind, name, known)
+    return said.splitlines()[0] if "; known: " in line else line
+
+
+registry.envs.schemes |= {"gym": gymnasium_row, "pettingzoo": pettingzoo_row, "openspiel": open_spiel_row}
