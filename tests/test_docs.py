@@ -22,7 +22,8 @@ from sparring.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
-DOCUMENTS = [*PAGES, *(ROOT / name for name in ("README.md", "PAPERS.md", "CONTRIBUTING.md", "CHANGELOG.md"))]
+AT_THE_ROOT = ("README.md", "PAPERS.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "AGENTS.md")
+DOCUMENTS = [*PAGES, *(ROOT / name for name in AT_THE_ROOT)]
 OWN = ROOT / "docs" / "add-your-own.md"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLE = re.compile(r"^```python\n(.*?)^```$(?:\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
