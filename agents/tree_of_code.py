@@ -31,7 +31,7 @@ from sparring.agents.code_tree import Node, Shape, Tree, WidthRule, vote
 from sparring.agents.models import LanguageModel, check_sampling, policy_of
 from sparring.agents.models.batching import Batched
 from sparring.agents.models.conversation import Conversation, message
-from sparring.sandbox.canonical import canonical_key
+from sparring.answers.canonical import canonical_key
 from sparring.types import Observation, Policy, Reply, Sampling, derive_seed
 
 ANSWERS = ("output", "program")

@@ -1,20 +1,19 @@
-"""The kinds of isolation that a sandbox can be built on, by name."""
+"""The backends that a sandbox can be built on, by name."""
 
 from __future__ import annotations
 
 import difflib
-import functools
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 from sparring.sandbox.defences import Defences
 from sparring.sandbox.types import Limits
 from sparring.sandbox.worker import Worker
 
-TIERS = ("namespaces", "docker", "process")
+BackendName = Literal["namespaces", "docker", "process"]
+BACKENDS: tuple[BackendName, ...] = get_args(BackendName)
 
 
-class Tier(Protocol):
+class Backend(Protocol):
     """Starts workers of one kind."""
 
     def start(self) -> Worker:
@@ -26,51 +25,24 @@ class Tier(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what the tier holds itself; workers are ended by their owners."""
+        """Release what the backend holds itself; workers are ended by their owners."""
         ...
 
 
-class Namespaces:
-    """bubblewrap."""
-
-    def __init__(self, limits: Limits, packages: tuple[str, ...], defences: Defences) -> None:
-        self.limits, self.packages, self.defences = limits, packages, defences
-
-    def start(self) -> Worker:
-        """A running sandbox. Raises SandboxUnavailable."""
-        from sparring.sandbox import namespaces
-
-        return _starter().submit(namespaces.start, self.limits, self.packages, self.defences).result()
-
-    def strength(self) -> str:
-        """The rung of the ladder, and what it consists of."""
-        from sparring.sandbox import namespaces
-
-        return namespaces.strength(self.defences)
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-@functools.cache
-def _starter() -> ThreadPoolExecutor:
-    """The one thread that starts workers. bubblewrap ends with the thread that started it, and callers' threads come
-    and go."""
-    return ThreadPoolExecutor(1, "sandbox")
-
-
-def tier(name: str, limits: Limits, packages: tuple[str, ...], defences: Defences) -> Tier:
-    """A tier by name. Raises ValueError for an unknown one."""
+def make_backend(name: str, limits: Limits, packages: tuple[str, ...], defences: Defences) -> Backend:
+    """A backend by name. Raises ValueError for an unknown one."""
     if name == "namespaces":
+        from sparring.sandbox.backends.namespaces import Namespaces
+
         return Namespaces(limits, packages, defences)
     if name == "docker":
-        from sparring.sandbox.docker import Engine
+        from sparring.sandbox.backends.docker import Engine
 
         return Engine(limits, packages, defences)
     if name == "process":
-        from sparring.sandbox.process import Processes
+        from sparring.sandbox.backends.process import Processes
 
         return Processes(limits, packages, defences)
-    nearest = difflib.get_close_matches(name, TIERS, 1)
+    nearest = difflib.get_close_matches(name, BACKENDS, 1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise ValueError(f"backend must be one of {', '.join(TIERS)}, got {name!r}{hint}")
+    raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {name!r}{hint}")

@@ -1,4 +1,4 @@
-"""The tier on a Docker engine: the same root filesystem, fork-server and wire, in a container with every limit set.
+"""The backend on a Docker engine: the same root filesystem, fork-server and wire, in a container with every limit set.
 
 The image is imported from the root filesystem that we build ourselves; no registry is asked. The fork-server connects
 to a socket that is mounted for it, and the host takes that one connection and removes the socket before any program

@@ -1,7 +1,7 @@
-"""The weakest rung, for machines that offer nothing better: a process of its own with resource limits, and no walls.
+"""The weakest backend, for machines that offer nothing better: a process of its own with resource limits, and no walls.
 
-The program can read what this user may read, reach the network, and outlive its limits by tricks that the other tiers
-stop. It has to be asked for by name, and says so loudly each time.
+The program can read what this user may read, reach the network, and outlive its limits by tricks that the other
+backends stop. It has to be asked for by name, and says so loudly each time.
 """
 
 from __future__ import annotations

@@ -6,15 +6,15 @@ import os
 from _socket import socket, socketpair
 from typing import Any
 
-from sparring.sandbox.box import BOX, create, write_all
-from sparring.sandbox.program import become, close_the_rest, die, prepare, run_to_the_end, set_arguments
-from sparring.sandbox.watched import wait
-from sparring.sandbox.wire import Closed, receive_exactly, receive_order
+from sparring.sandbox.inside.program import become, close_the_rest, die, prepare, run_to_the_end, set_arguments
+from sparring.sandbox.inside.supervisor import wait
+from sparring.sandbox.inside.wire import Closed, receive_exactly, receive_order
+from sparring.sandbox.inside.workspace import BOX, create, write_all
 
 PIECE = 1 << 16
 
 
-class Ahead:
+class Prefork:
     """A fork of this interpreter that waits to become a program. The program's text is read by its own process only,
     from the host's channel: the interpreter that the next program is a fork of never holds it.
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from termios import FIONREAD
 from typing import Any, ClassVar
 
-from sparring.sandbox.box import unforked
-from sparring.sandbox.wire import HEADER, MAX_ANSWER, Closed, send_parts
+from sparring.sandbox.inside.wire import HEADER, MAX_ANSWER, Closed, send_parts
+from sparring.sandbox.inside.workspace import unforked
 
 OOM_COUNTERS = [
     path
@@ -84,7 +84,7 @@ class Stream:
             self._spare.append(self._kept)
 
 
-class Watched:
+class Supervisor:
     """A program that is running: its streams, its deadline, and how it ended."""
 
     def __init__(self, limits: dict[str, Any], read_ends: tuple[int, int]) -> None:

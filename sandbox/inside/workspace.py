@@ -8,7 +8,7 @@ import shutil
 import stat
 
 BOX = os.environ.get("SPARRING_BOX", "/box")
-"""The one writable place. `now` in it belongs to whoever runs; paused nodes keep theirs under other names."""
+"""The one writable place. `now` in it belongs to whoever runs; paused interpreters keep theirs under other names."""
 NOW = f"{BOX}/now"
 PLACES = ("work", "tmp", "shm")
 
@@ -129,7 +129,7 @@ def remove_tree(path: str) -> None:
 
 
 def copied(source: str) -> bool:
-    """Copy a node's files into the active place."""
+    """Copy an interpreter's files into the active place."""
     try:
         if any(os.listdir(f"{source}/{place}") for place in PLACES):
             shutil.copytree(source, NOW, symlinks=True)
