@@ -21,7 +21,7 @@ from functools import cache
 from typing import Any
 
 from sparring import registry
-from sparring.envs.code.action import unfenced
+from sparring.answers.blocks import unfenced
 from sparring.envs.code.package_data import read_rows
 from sparring.envs.code.task_program import run_after_task_program
 from sparring.envs.code.workbench import Workbench, raise_if_ours
@@ -177,7 +177,7 @@ class HumanEval(Workbench):
         return run_after_task_program(self.sandbox, self.problem.prompt, program, seed)
 
     def _is_right(self, answer: str) -> bool:
-        program = self._submitted if answer.strip("'\" ").lower() == SUBMIT else unfenced(answer)
+        program = self._submitted if answer.strip("'\" ").lower() == SUBMIT else unfenced(answer, any_fence=True)
         verdict = grade_human_eval(self.sandbox, self.problem, program, self.grading_limits)
         self._info["verdict"] = "passed" if verdict.passed else verdict.reason
         return verdict.passed
