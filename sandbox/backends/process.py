@@ -36,7 +36,7 @@ class Processes:
         """A running fork-server."""
         root, folder = rootfs.rootfs(self.packages), tempfile.mkdtemp(prefix="sparring-")
         inside = {**rootfs.ENVIRONMENT, "LD_LIBRARY_PATH": f"{root}{rootfs.LIBRARIES}", "PYTHONHOME": f"{root}/python"}
-        inside |= {"PYTHONPATH": f"{root}/server", "SPARRING_BOX": folder, "TMPDIR": f"{folder}/now/tmp"}
+        inside |= {"PYTHONPATH": f"{root}/server", "SPARRING_WORKSPACE": folder, "TMPDIR": f"{folder}/now/tmp"}
         here, there = socket.socketpair()
         with there:
             process = subprocess.Popen(

@@ -32,7 +32,7 @@ from sparring.sandbox.inside.supervisor import (
     wait,
 )
 from sparring.sandbox.inside.wire import HEADER, Closed, receive_exactly, send_descriptors, send_parts
-from sparring.sandbox.inside.workspace import BOX, NOW, collect, copied, create, remove_tree, write_all
+from sparring.sandbox.inside.workspace import NOW, WORKSPACE, collect, copied, create, remove_tree, write_all
 
 PID, WAITED = (re.compile(b'{"%s": ([0-9]{1,9})}' % name) for name in (b"pid", b"waited"))
 """An interpreter's answer is matched and never read as a whole: nothing of it shall stay in this process's memory."""
@@ -59,7 +59,7 @@ class Branch:
     hidden: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.hidden = f"{BOX}/.{self.number}"
+        self.hidden = f"{WORKSPACE}/.{self.number}"
 
     def send(self, header: dict[str, Any], descriptors: list[int], body: bytes | memoryview = b"") -> None:
         """A message with descriptors."""
@@ -245,8 +245,8 @@ class Branches:
         """Read a file of an interpreter's folder."""
         self._hide()
         self._show(header["interpreter"])
-        found, problem = collect([header["path"]], header["limits"]["file_bytes"])
-        return {"status": "ok", "found": bool(found), "problem": problem}, [content for _, content in found]
+        files, problem = collect([header["path"]], header["limits"]["file_bytes"])
+        return {"status": "ok", "found": bool(files), "problem": problem}, [content for _, content in files]
 
     def forget_all(self) -> None:
         """The session is over; its processes are about to be ended."""

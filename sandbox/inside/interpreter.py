@@ -29,7 +29,7 @@ from sparring.sandbox.inside.wire import (
     receive_frame,
     send_frame,
 )
-from sparring.sandbox.inside.workspace import BOX, NOW
+from sparring.sandbox.inside.workspace import NOW, WORKSPACE
 
 USED_UP = "limits.processes is used up, and each branch and each process that cells have left counts: close some"
 
@@ -171,7 +171,7 @@ def _unforkable(branch: bool, ours: int) -> str:
             continue
         if branch and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
             return f"descriptor {descriptor} is a pipe or socket, which both branches would share: close it"
-        if stat.S_ISREG(mode) and path.startswith(BOX) and path.endswith(" (deleted)"):
+        if stat.S_ISREG(mode) and path.startswith(WORKSPACE) and path.endswith(" (deleted)"):
             return f"descriptor {descriptor} is a deleted file, which both branches would share: close it"
     return ""
 

@@ -44,7 +44,7 @@ from sparring.sandbox.inside.supervisor import (
     wait,
 )
 from sparring.sandbox.inside.wire import Closed, receive_frame, receive_order, send_frame, send_parts
-from sparring.sandbox.inside.workspace import BOX, collect, make_places, wipe
+from sparring.sandbox.inside.workspace import WORKSPACE, collect, make_places, wipe
 
 PRELOADED = (
     "abc bisect collections.abc contextlib copy dataclasses datetime enum functools heapq io itertools json math "
@@ -230,7 +230,7 @@ def main() -> None:
         importlib.import_module(name)
     for name in ("shutil", *ARCHIVES):  # programs get their own
         del sys.modules[name]
-    os.chmod(BOX, 0o700)
+    os.chmod(WORKSPACE, 0o700)
     make_places()
     hide_ourselves(options["path"])
     exec(compile(REHEARSAL, "rehearsal", "exec", dont_inherit=True), {})

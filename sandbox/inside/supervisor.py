@@ -147,18 +147,18 @@ class Supervisor:
                 if not ready:
                     self.status = "timeout"
                     break
-                found = {descriptor for descriptor, _ in ready}
-                for descriptor in found & self.streams.keys():
+                readable = {descriptor for descriptor, _ in ready}
+                for descriptor in readable & self.streams.keys():
                     if not self.streams[descriptor].read():
                         poll.unregister(descriptor)
                 if self.out.flooded or self.err.flooded:
                     self.status = "output_limit"
-                elif control and control.fileno() in found:
+                elif control and control.fileno() in readable:
                     try:
                         deadline += self._converse(control, ask)
                     except MALFORMED:
                         poll.unregister(control)
-                elif process in found:
+                elif process in readable:
                     break
         finally:
             os.close(process)
