@@ -10,14 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-OPENING = re.compile(r"<execute>|<answer>|```[ \t]*(?:python3?|py)[ \t]*\r?\n", re.IGNORECASE)
-CLOSING = {
-    "<execute>": re.compile(r"</execute>", re.IGNORECASE),
-    "<answer>": re.compile(r"</answer>", re.IGNORECASE),
-    "```": re.compile(r"^[ \t]*```", re.MULTILINE),
-}
+from sparring.answers.blocks import closed_blocks, first_opening, unfenced
+
 THOUGHT = re.compile(r"</?thought>", re.IGNORECASE)
-FENCE = re.compile(r"\A\s*```(?:python|py)?[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 TURNS_LEFT = re.compile(r"^Turns left: (\d{1,9})$", re.MULTILINE)
 LONGEST_PROSE = 2_000
 """Characters of a text without a program that still reach the environment."""
@@ -61,36 +56,21 @@ def read_program(text: str) -> CodeProgram:
 
     Whatever follows that block is ignored: models like to go on with an output that they made up.
     """
-    found = _first_block(text, _after_thought(text)) or _first_block(text, 0)
-    if found is None:
+    block = next(closed_blocks(text, _after_thought(text)), None) or next(closed_blocks(text), None)
+    if block is None:
         return CodeProgram(THOUGHT.sub("", text).strip(), "prose", text)
-    opening, content = found
-    thought = THOUGHT.sub("", text[: opening.start()]).strip()
-    if opening[0].lower() == "<answer>":
-        return CodeProgram(thought, "answer", content.strip())
-    return CodeProgram(thought, "program", _unfenced(content))
+    thought = THOUGHT.sub("", text[: block.start]).strip()
+    content = block.content.strip() if block.kind == "answer" else unfenced(block.content, any_fence=False)
+    return CodeProgram(thought, block.kind, content)
 
 
 def _after_thought(text: str) -> int:
     """The end of the first thought, if that begins before any block: thoughts name the tags."""
-    opened, block = THOUGHT.search(text), OPENING.search(text)
-    if opened is None or (block is not None and block.start() < opened.start()):
+    opened, block = THOUGHT.search(text), first_opening(text)
+    if opened is None or (block is not None and block < opened.start()):
         return 0
     closed = THOUGHT.search(text, opened.end())
     return closed.end() if closed else 0
-
-
-def _first_block(text: str, position: int) -> tuple[re.Match[str], str] | None:
-    """The first opening that is closed, and what stands between."""
-    unclosed: set[str] = set()
-    while (opening := OPENING.search(text, position)) is not None:
-        position = opening.end()
-        mark = "```" if opening[0].startswith("`") else opening[0].lower()
-        closing = None if mark in unclosed else CLOSING[mark].search(text, position)
-        if closing is not None:
-            return opening, text[position : closing.start()]
-        unclosed.add(mark)
-    return None
 
 
 def read_feedback(text: str) -> Feedback:
@@ -103,8 +83,3 @@ def read_feedback(text: str) -> Feedback:
         output=(output if found else "").strip("\n"),
         turns_left=int(left[1]) if left else None,
     )
-
-
-def _unfenced(code: str) -> str:
-    inner = FENCE.match(code)
-    return (inner[1] if inner else code).strip("\r\n")

@@ -31,8 +31,8 @@ from sparring.agents.code_tree import Node, Shape, Tree, WidthRule, vote
 from sparring.agents.models import LanguageModel, check_sampling, policy_of
 from sparring.agents.models.batching import Batched
 from sparring.agents.models.conversation import Conversation, message
+from sparring.answers.canonical import canonical_key
 from sparring.protocols import Seat
-from sparring.sandbox.canonical import canonical_key
 from sparring.types import Observation, Policy, Reply, Sampling, Seen, derive_seed
 
 ANSWERS = ("output", "program")

@@ -91,7 +91,8 @@ def plain_subprocess() -> Iterator[Run]:
 @contextlib.contextmanager
 def docker_exec() -> Iterator[Run]:
     """The usual way: one warm container, one `exec` a program."""
-    from sparring.sandbox import docker, rootfs
+    from sparring.sandbox import rootfs
+    from sparring.sandbox.backends import docker
 
     client = docker._connect()
     image = docker._image(client, ())
@@ -108,9 +109,9 @@ def docker_exec() -> Iterator[Run]:
 def llm_sandbox() -> Iterator[Run]:
     from llm_sandbox import create_session
 
-    from sparring.sandbox.namespaces import bubblewrap
+    from sparring.sandbox.backends.bubblewrap import find_bubblewrap
 
-    os.environ["PATH"] += f":{bubblewrap().parent}"
+    os.environ["PATH"] += f":{find_bubblewrap().parent}"
     with create_session("bubblewrap", lang="python", verbose=False) as session:
         yield lambda code: session.run(code).exit_code == 0
 
@@ -359,7 +360,7 @@ def _footprint() -> dict[str, int]:
     servers = 0
     for file in commands:
         with contextlib.suppress(OSError):
-            servers += b"sparring.sandbox.server" in file.read_bytes()
+            servers += b"sparring.sandbox.inside.server" in file.read_bytes()
     groups = len(list(Path("/sys/fs/cgroup").glob(f"*/sparring-{os.getpid()}-*")))
     mounts = len(Path("/proc/self/mounts").read_text().splitlines())
     descriptors = len(os.listdir("/proc/self/fd"))

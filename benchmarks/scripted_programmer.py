@@ -68,36 +68,36 @@ class Programmer:
             return "I do not know this task."
         return self._attempt(question[1], program, len(FAILED.findall(prompt)), random.Random(seed))
 
-    def _attempt(self, question: str, program: str, errors: int, chance: random.Random) -> str:
+    def _attempt(self, question: str, program: str, errors: int, rng: random.Random) -> str:
         task, habits = random.Random(question), self._habits
         difficulty = 1 + habits.spread * task.uniform(-1, 1)
-        slips = random.Random(f"slip {question}") if task.random() < habits.trap else chance
+        slips = random.Random(f"slip {question}") if task.random() < habits.trap else rng
         loud = difficulty * habits.learns**errors
 
         def happens(share: float) -> bool:
-            return chance.random() < share
+            return rng.random() < share
 
         if happens(habits.prose * loud):
             return "The answer follows from the tables once they are read in the right order."
         for rate, mistake in ((habits.slip * difficulty, slip), (habits.order * loud, swapped)):
             program = mistake(program, slips) if happens(rate) else program
         for rate, mistake in ((habits.typo * loud, misspelt), (habits.key * loud, wrong_key)):
-            program = mistake(program, chance) if happens(rate) else program
+            program = mistake(program, rng) if happens(rate) else program
         program = hidden(program) if happens(habits.hides * difficulty) else program
         return f"<thought>I call the tools and print the result.</thought>\n<execute>\n{program}\n</execute>"
 
 
-def misspelt(program: str, chance: random.Random) -> str:
+def misspelt(program: str, rng: random.Random) -> str:
     """One use of a name loses a letter: NameError."""
 
     def spoil(node: ast.Name) -> None:
-        at = chance.randrange(len(node.id))
+        at = rng.randrange(len(node.id))
         node.id = node.id[:at] + node.id[at + 1 :]
 
-    return _changed(program, chance, lambda node: isinstance(node, ast.Name) and _is_use(node), spoil)
+    return _changed(program, rng, lambda node: isinstance(node, ast.Name) and _is_use(node), spoil)
 
 
-def swapped(program: str, chance: random.Random) -> str:
+def swapped(program: str, rng: random.Random) -> str:
     """The first two arguments of a call change places: a wrong value or an error."""
 
     def swap(node: ast.Call) -> None:
@@ -106,10 +106,10 @@ def swapped(program: str, chance: random.Random) -> str:
     def fits(node: ast.AST) -> bool:
         return isinstance(node, ast.Call) and len(node.args) > 1 and not _is_starred(node.args[:2])
 
-    return _changed(program, chance, fits, swap)
+    return _changed(program, rng, fits, swap)
 
 
-def wrong_key(program: str, chance: random.Random) -> str:
+def wrong_key(program: str, rng: random.Random) -> str:
     """A key or method that does not exist, guessed from one that does: KeyError or AttributeError, unhandled."""
 
     def spoil(node: Any) -> None:
@@ -122,13 +122,13 @@ def wrong_key(program: str, chance: random.Random) -> str:
         keyed = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
         return isinstance(node, ast.Attribute) or (keyed and isinstance(node.slice.value, str))
 
-    changed = _changed(program, chance, fits, spoil)
+    changed = _changed(program, rng, fits, spoil)
     return changed if changed != program else f'unit = {{}}["unit"]\n{program}'
 
 
-def slip(program: str, chance: random.Random) -> str:
+def slip(program: str, rng: random.Random) -> str:
     """Off by one, the wrong comparison or operation, least for most: it runs, and prints a wrong value."""
-    return _changed(program, chance, _may_slip, _slip)
+    return _changed(program, rng, _may_slip, _slip)
 
 
 def _may_slip(node: ast.AST) -> bool:
@@ -158,15 +158,13 @@ def hidden(program: str) -> str:
     return f"try:\n{body}\nexcept Exception:\n    pass"
 
 
-def _changed(
-    program: str, chance: random.Random, fits: Callable[[ast.AST], bool], change: Callable[[Any], None]
-) -> str:
+def _changed(program: str, rng: random.Random, fits: Callable[[ast.AST], bool], change: Callable[[Any], None]) -> str:
     """The program with one node changed that fits; as it is where none does."""
     tree = ast.parse(program)
     candidates = [node for node in ast.walk(tree) if fits(node)]
     if not candidates:
         return program
-    change(chance.choice(candidates))
+    change(rng.choice(candidates))
     return ast.unparse(tree)
 
 

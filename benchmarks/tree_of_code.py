@@ -42,7 +42,7 @@ from sparring.agents.code_tree import Shape
 from sparring.agents.models import LanguageModel
 from sparring.agents.models.scripted import ScriptedModel
 from sparring.agents.tree_of_code import TreeOfCode
-from sparring.envs.code.draw import Draw
+from sparring.envs.code.split_rng import SplitRng
 from sparring.envs.code.tool_tasks import FAMILIES, make_task
 from sparring.protocols import Agent
 from sparring.rollout import Match, play
@@ -82,7 +82,7 @@ def scripted(split: str, tasks: int, habits: Habits) -> ScriptedModel:
     """The script, told the reference program of every task."""
     programs = {}
     for seed in range(tasks):
-        task = make_task(Draw(split, "family", seed).one(sorted(FAMILIES)), split, seed)
+        task = make_task(SplitRng(split, "family", seed).one(sorted(FAMILIES)), split, seed)
         programs[task.question] = task.program
     return ScriptedModel(Programmer(programs, habits))
 

@@ -108,10 +108,10 @@ def _version_2() -> dict[str, Path]:
     try:
         own = next(line for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
         parent = ROOT / own[3:].strip().lstrip("/")
-        found = (parent / "cgroup.subtree_control").read_text().split()
+        controllers = (parent / "cgroup.subtree_control").read_text().split()
     except (OSError, StopIteration):
         return {}
-    return {"memory": parent, "pids": parent} if {"memory", "pids"} <= set(found) else {}
+    return {"memory": parent, "pids": parent} if {"memory", "pids"} <= set(controllers) else {}
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """The root filesystem of every sandbox: this Python and what it needs, and nothing else of the machine.
 
 Built once from the running interpreter (no registry, no image to download), kept in a cache folder, mounted read-only
-by the namespaces tier and imported as an image by the Docker tier.
+by the namespaces backend and imported as an image by the Docker backend.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 
 from sparring.sandbox.types import SandboxUnavailable
 
-INSIDE = ("wire", "forks", "box", "program", "node", "watched", "ahead", "sessions", "server")
-"""The modules of ours that run inside."""
+INSIDE = Path(__file__).with_name("inside")
+"""The package of ours that runs inside: all that is copied, and all that it may import."""
 LEFT_OUT = shutil.ignore_patterns(
     "site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "turtle.py", "ensurepip",
     "lib2to3", "pydoc_data", "config-*", "_test*.so", "_tkinter*.so", "*.a", "_sysconfigdata*", "__pycache__",
@@ -40,7 +40,7 @@ ENVIRONMENT = {
     "PYTHONUTF8": "1",
     "TMPDIR": "/tmp",
 }
-COMMAND = (PYTHON, "-P", "-s", "-S", "-m", "sparring.sandbox.server")
+COMMAND = (PYTHON, "-P", "-s", "-S", "-m", "sparring.sandbox.inside.server")
 PACKAGES = "/packages"
 
 
@@ -80,7 +80,7 @@ def rootfs(packages: Sequence[str] = ()) -> Path:
 def _key(packages: Sequence[str]) -> str:
     parts = [sys.version, sys.base_prefix]
     parts += [f"{name} {_version(name)}" for name in sorted(packages)]
-    parts += [Path(__file__).with_name(f"{name}.py").read_text() for name in (*INSIDE, "rootfs")]
+    parts += [f"{file.name} {file.read_text()}" for file in (Path(__file__), *sorted(INSIDE.glob("*.py")))]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
@@ -106,7 +106,7 @@ def _build(root: Path, packages: Sequence[str]) -> None:
     shutil.copytree(Path(sys.base_prefix) / "lib" / version, root / "python/lib" / version, ignore=LEFT_OUT)
     for package in packages:
         _copy_package(package, root / "packages")
-    _copy_ours(root / "server/sparring/sandbox")
+    _copy_ours(root / "server/sparring/sandbox/inside")
     _copy_libraries([root / "python/bin" / version, *root.rglob("*.so*")], root)
     subprocess.run([interpreter, "-I", "-S", "-m", "compileall", "-q", "-j", "2", "--invalidation-mode",
                     "unchecked-hash", "-s", root, "-p", "/", root / "python", root / "server", root / "packages"],
@@ -126,11 +126,9 @@ def _copy_package(name: str, target: Path) -> None:
 
 
 def _copy_ours(target: Path) -> None:
-    target.mkdir(parents=True)
-    (target.parent / "__init__.py").touch()
-    (target / "__init__.py").touch()
-    for name in INSIDE:
-        shutil.copy(Path(__file__).with_name(f"{name}.py"), target)
+    shutil.copytree(INSIDE, target, ignore=shutil.ignore_patterns("__pycache__"))
+    for package in (target.parent, target.parent.parent):
+        (package / "__init__.py").touch()
 
 
 def _copy_libraries(binaries: Iterable[Path], root: Path) -> None:

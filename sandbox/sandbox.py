@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from sparring.sandbox import tiers
-from sparring.sandbox.border import (
+from sparring.sandbox.backends import make_backend
+from sparring.sandbox.checks import (
     argument_bytes,
     file_parts,
     outcome_of,
@@ -58,7 +58,7 @@ class Sandbox:
         if workers < 1:
             raise ValueError(f"workers must be >= 1, got {workers}")
         self.limits, self.workers, self.defences = limits, workers, defences
-        self.tier = tiers.tier(backend, limits, tuple(packages), defences)
+        self.backend = make_backend(backend, limits, tuple(packages), defences)
         self._free = threading.Semaphore(workers)
         self._idle: deque[Worker] = deque()
         self._alive = 0
@@ -68,7 +68,7 @@ class Sandbox:
     @property
     def strength(self) -> str:
         """What stands between a program and this machine, in words."""
-        return self.tier.strength()
+        return self.backend.strength()
 
     def run(
         self,
@@ -142,7 +142,7 @@ class Sandbox:
             idle, self._idle = self._idle, deque()
         for worker in idle:
             worker.kill()
-        self.tier.close()
+        self.backend.close()
 
     def __enter__(self) -> Self:
         return self
@@ -192,7 +192,7 @@ class Sandbox:
                 return self._idle.popleft()
             self._alive += 1
         try:
-            return self.tier.start()
+            return self.backend.start()
         except BaseException:
             with self._lock:
                 self._alive -= 1

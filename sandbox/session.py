@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from sparring.sandbox.border import file_parts, outcome_of, require_bytes, require_inside, source_bytes
+from sparring.sandbox.checks import file_parts, outcome_of, require_bytes, require_inside, source_bytes
+from sparring.sandbox.inside.wire import encode_value
 from sparring.sandbox.types import Answer, Limits, Outcome, SessionEnded
-from sparring.sandbox.wire import encode_value
 from sparring.sandbox.worker import Died, Host, OutOfMemory, Worker
 
 GiveBack = Callable[[Worker | None, bool], None]
@@ -35,7 +35,7 @@ class Ruined(SessionEnded):
 
 
 class _Tree:
-    """The worker that all branches of a session share, and who holds which node."""
+    """The worker that all branches of a session share, and who holds which interpreter."""
 
     def __init__(self, worker: Worker, limits: Limits, host: Host, give_back: GiveBack) -> None:
         self.worker, self.limits, self.host, self.give_back = worker, limits, host, give_back
@@ -95,18 +95,18 @@ class Session:
     Branches that are dropped instead free it too, a moment after the last of them is gone.
     """
 
-    def __init__(self, tree: _Tree, node: int) -> None:
-        self._tree, self._node, self._closed = tree, node, False
+    def __init__(self, tree: _Tree, interpreter: int) -> None:
+        self._tree, self._interpreter, self._closed = tree, interpreter, False
         self._fate: Outcome | None = None
-        tree.holders[node] += 1
+        tree.holders[interpreter] += 1
 
     @classmethod
     def open(cls, worker: Worker, limits: Limits, seed: int, host: Host, give_back: GiveBack) -> Session:
         """The first branch. Raises Died."""
         worker.calls = 0
         answer, _ = worker.request({"op": "open", "seed": seed, "host": list(host)}, b"", limits, host, session=True)
-        node = answer["node"]
-        return cls(_Tree(worker, limits, host, give_back), node)
+        interpreter = answer["interpreter"]
+        return cls(_Tree(worker, limits, host, give_back), interpreter)
 
     def run(self, cell: str) -> Outcome:
         """Run a cell. An exception keeps what the cell did until then; a cell that dies or hangs is undone.
@@ -116,16 +116,16 @@ class Session:
         source = source_bytes(cell)
         if self._tree.fate is not None:
             return self._tree.fate
-        held = self._tree.holders[self._node]
-        header = {"op": "cell", "node": self._node, "branch": held > 1, "replace": held == 1}
+        held = self._tree.holders[self._interpreter]
+        header = {"op": "cell", "interpreter": self._interpreter, "branch": held > 1, "replace": held == 1}
         try:
             answer, data = self._ask({**header, "cpu_seconds": self._tree.limits.cpu_seconds}, source)
         except Ruined as ruined:
             return ruined.fate
         if answer["status"] == "refused":
             return Outcome("refused", error=_refusal(data))
-        if answer["node"] != self._node:
-            self._move(answer["node"])
+        if answer["interpreter"] != self._interpreter:
+            self._move(answer["interpreter"])
         return outcome_of(answer, data)
 
     def call(self, function: str, args: Sequence[Any] = ()) -> Answer:
@@ -140,11 +140,11 @@ class Session:
         fate = self._fate or self._tree.fate
         if fate is not None:
             return Answer(fate)
-        refused = self._own_node()
+        refused = self._own_interpreter()
         if refused is not None:
             return Answer(refused)
         cpu = self._tree.limits.cpu_seconds
-        header = {"op": "call", "node": self._node, "function": function, "cpu_seconds": cpu}
+        header = {"op": "call", "interpreter": self._interpreter, "function": function, "cpu_seconds": cpu}
         try:
             answer, data = self._ask(header, arguments)
         except Ruined as ruined:
@@ -163,7 +163,7 @@ class Session:
     def fork(self) -> Session:
         """Another branch from this very state; the two know nothing of each other from here on."""
         self._require_open()
-        return Session(self._tree, self._node)
+        return Session(self._tree, self._interpreter)
 
     def put(self, path: str, data: bytes) -> None:
         """Write a file into the branch's /work.
@@ -171,17 +171,17 @@ class Session:
         Raises ValueError for a path or data that no branch could have, OSError for what this one has no place for.
         """
         file_parts({path: require_bytes("data", data)}, b"", self._tree.limits)
-        refused = self._own_node()
+        refused = self._own_interpreter()
         if refused is not None:
             raise OSError(f"{path} cannot be written into this branch: {refused.error}")
-        answer, _ = self._ask({"op": "put", "node": self._node, "path": path}, data)
+        answer, _ = self._ask({"op": "put", "interpreter": self._interpreter, "path": path}, data)
         if answer["status"] == "refused":
             raise OSError(f"{path} cannot be written into this branch: {answer['error']}")
 
     def get(self, path: str) -> bytes:
         """Read a regular file of the branch's /work. Raises FileNotFoundError with what was found instead."""
         require_inside(path)
-        answer, data = self._ask({"op": "get", "node": self._node, "path": path})
+        answer, data = self._ask({"op": "get", "interpreter": self._interpreter, "path": path})
         if not answer["found"]:
             raise FileNotFoundError(answer["problem"])
         return data
@@ -208,28 +208,28 @@ class Session:
         if self._closed or self._tree.over:
             raise SessionEnded(self._tree.over or "this branch of the session is closed")
 
-    def _own_node(self) -> Outcome | None:
+    def _own_interpreter(self) -> Outcome | None:
         """Before a state changes in place: one that other branches hold too is left to them. The refusal, if any."""
-        if self._tree.holders[self._node] == 1:
+        if self._tree.holders[self._interpreter] == 1:
             return None
         outcome = self.run("")
         return None if outcome.ok else outcome
 
-    def _move(self, node: int) -> None:
-        self._tree.holders[self._node] -= 1
-        self._tree.holders[node] += 1
-        self._node = node
+    def _move(self, interpreter: int) -> None:
+        self._tree.holders[self._interpreter] -= 1
+        self._tree.holders[interpreter] += 1
+        self._interpreter = interpreter
 
     def _release(self, reason: str) -> None:
-        """Give up the node; the last holder of the last node ends the session."""
+        """Give up the interpreter; the last holder of the last interpreter ends the session."""
         tree = self._tree
-        tree.holders[self._node] -= 1
+        tree.holders[self._interpreter] -= 1
         if tree.over:
             return
         if any(tree.holders.values()):
-            if not tree.holders[self._node]:
+            if not tree.holders[self._interpreter]:
                 with contextlib.suppress(SessionEnded):
-                    tree.ask({"op": "drop", "node": self._node})
+                    tree.ask({"op": "drop", "interpreter": self._interpreter})
             return
         try:
             answer, _ = tree.worker.request({"op": "reset"}, b"", tree.limits, {})

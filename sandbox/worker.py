@@ -14,8 +14,7 @@ from typing import Any, Protocol
 
 from sparring.sandbox import rootfs
 from sparring.sandbox.defences import Defences
-from sparring.sandbox.types import Limits, SandboxUnavailable, ToolError
-from sparring.sandbox.wire import (
+from sparring.sandbox.inside.wire import (
     MAX_ANSWER,
     MAX_HEADER,
     Closed,
@@ -25,6 +24,7 @@ from sparring.sandbox.wire import (
     send_frame,
     send_order,
 )
+from sparring.sandbox.types import Limits, SandboxUnavailable, ToolError
 
 GRACE_SECONDS = 5.0
 """How much later than the program's own limit an answer may come before the sandbox counts as dead."""
@@ -49,7 +49,7 @@ def _deadly() -> Iterator[None]:
 
 
 class Box(Protocol):
-    """What a tier must offer of the thing that it has started."""
+    """What a backend must offer of the thing that it has started."""
 
     has_cgroup: bool
 

@@ -341,7 +341,7 @@ def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
 
 @app.command
 def sandbox(argv: tyro.conf.Positional[list[str]]) -> int:
-    """Run a program in isolation, or attack the isolation: `sparring sandbox run FILE`, `sparring sandbox selftest`."""
+    """Run a program in the sandbox, or attack the sandbox: `sparring sandbox run FILE`, `sparring sandbox selftest`."""
     return _nested("sandbox", argv)
 
 

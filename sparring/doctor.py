@@ -55,7 +55,7 @@ def _left_out() -> list[str]:
 
 
 def _strengths() -> dict[str, str]:
-    """What each isolation comes to on this machine, tried and not assumed."""
+    """What each backend of the sandbox comes to on this machine, tried and not assumed."""
     from sparring.sandbox import Sandbox, SandboxError
 
     found = {}

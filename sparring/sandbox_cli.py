@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 from rich.table import Table
@@ -22,6 +22,7 @@ from sparring import parsing, terminal
 from sparring.grading import Grade, checker, is_junit, junit_of
 from sparring.sandbox import Limits, Outcome, Sandbox, SandboxError
 from sparring.sandbox.attacks import probes
+from sparring.sandbox.backends import BackendName
 from sparring.sandbox.selftest import Row
 from sparring.sandbox.selftest import selftest as attack
 from sparring.scoreboard.output import require_output, write_whole
@@ -30,7 +31,6 @@ from sparring.tables import table_of
 SIZE = re.compile(r"(\d+(?:\.\d+)?)([kKmMgG])i?[bB]")
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 Flag = tyro.conf.FlagCreatePairsOff[bool]
-Backend = Literal["namespaces", "docker", "process"]
 app = parsing.Commands()
 
 
@@ -54,7 +54,7 @@ def run(
     stdin: Path | None = None,
     files: tyro.conf.UseAppendAction[tuple[Path, ...]] = (),
     packages: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
-    backend: Backend = "namespaces",
+    backend: BackendName = "namespaces",
     seed: int = 0,
     limits: Annotated[Limits, tyro.conf.arg(name="limits")] = Limits(),  # noqa: B008  (frozen)
     json: Flag = False,
@@ -72,7 +72,7 @@ def run(
         stdin: What it reads on standard input; `-` is yours.
         files: A file, or a folder of modules and data, that lies beside it by its name; may be given several times.
         packages: An installed distribution that it may import; may be given several times.
-        backend: The isolation.
+        backend: What isolates the program; `sparring doctor` says how strong each is here.
         seed: Of the program's `random`.
         limits: What the program may use; sizes in bytes, also as 256MB or 1GB.
         json: Print JSON.
@@ -115,7 +115,7 @@ def grade(
     function: str = "solution",
     jobs: int = 2,
     packages: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
-    backend: Backend = "namespaces",
+    backend: BackendName = "namespaces",
     limits: Annotated[Limits, tyro.conf.arg(name="limits")] = Limits(),  # noqa: B008  (frozen)
     jsonl: Path | None = None,
     junit: Path | None = None,
@@ -132,7 +132,7 @@ def grade(
         function: What the tests call.
         jobs: Programs at a time.
         packages: An installed distribution that they may import; may be given several times.
-        backend: The isolation.
+        backend: What isolates the program; `sparring doctor` says how strong each is here.
         limits: What each program may use; sizes in bytes, also as 256MB or 1GB.
         jsonl: Also write one JSON object a program to this file, new or of an earlier call.
         junit: Also write JUnit XML, one test case a program, to this file, new or of an earlier call.
@@ -204,14 +204,14 @@ def _exit_code(outcome: Outcome) -> int:
 @app.command
 @_in_one_line()
 def selftest(
-    backend: tyro.conf.Positional[tuple[Backend, ...]] = ("namespaces",),
+    backend: tyro.conf.Positional[tuple[BackendName, ...]] = ("namespaces",),
     families: tuple[str, ...] = (),
     json: Flag = False,
 ) -> int:
     """Attack the sandbox on this machine with every probe of the suite. Exit code 1 if one gets through.
 
     Args:
-        backend: One or more isolations; each gets a column.
+        backend: One or more of them; each gets a column.
         families: Only these families of probes.
         json: Print JSON.
     """

@@ -1,4 +1,4 @@
-"""Every attack that we know is held, on every tier; and the suite itself can tell a success when it sees one."""
+"""Every attack that we know is held, on every backend; and the suite itself can tell a success when it sees one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Attack = Callable[[Probe], Row]
 
 @pytest.fixture(scope="session")
 def attack_on() -> Iterator[Callable[[str], Attack]]:
-    """The attack on a tier; its sandbox, and the bait around it, serve all tests of this worker."""
+    """The attack on a backend; its sandbox, and the bait around it, serve all tests of this worker."""
     with ExitStack() as stack:
         bait = stack.enter_context(Bait())
         boxes: dict[str, Sandbox | str] = {}
@@ -46,13 +46,13 @@ def attack_on() -> Iterator[Callable[[str], Attack]]:
                 return str(missing)
             return box
 
-        def tier(backend: str) -> Attack:
+        def attack_backend(backend: str) -> Attack:
             boxes[backend] = box = boxes.get(backend) or start(backend)
             if isinstance(box, str):
                 pytest.skip(box)
             return lambda probe: run_probe(box, bait, probe)
 
-        yield tier
+        yield attack_backend
 
 
 @pytest.mark.slow

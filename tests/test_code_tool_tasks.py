@@ -7,12 +7,12 @@ from collections import Counter
 import pytest
 
 from sparring import envs
-from sparring.envs.code.draw import SPLITS, Draw, listed, split_of
+from sparring.answers.canonical import matches
 from sparring.envs.code.pages import LINES_PER_VIEW, Browser, draw_shop
+from sparring.envs.code.split_rng import SPLITS, SplitRng, listed, split_of
 from sparring.envs.code.task import documentation
 from sparring.envs.code.tool_tasks import FAMILIES, make_task, statement
 from sparring.sandbox import Outcome, Sandbox
-from sparring.sandbox.canonical import matches
 
 SHAPES = [(name, shape) for name, family in FAMILIES.items() for shape in family.shapes]
 NAME = re.compile(r"\b[A-Z][a-z]{4,}\b")
@@ -128,7 +128,7 @@ def made_up(split):
             task = make_task(family, split, seed)
             texts = [task.question, *re.findall(r"^_[A-Z]+ = .*$", task.tools, re.MULTILINE)]
             if family == "web":
-                texts += ["\n".join(page) for page in draw_shop(Draw(split, family, seed)).pages.values()]
+                texts += ["\n".join(page) for page in draw_shop(SplitRng(split, family, seed)).pages.values()]
             for text in texts:
                 found |= set(CODE.findall(text))
                 found |= {
@@ -149,9 +149,9 @@ def test_training_and_held_out_tasks_share_no_name_table_or_page():
 def test_every_word_of_a_message_and_every_strand_belongs_to_its_split():
     for split in SPLITS:
         for seed in range(20):
-            inbox = FAMILIES["messages"].world(Draw(split, seed)).inbox
+            inbox = FAMILIES["messages"].world(SplitRng(split, seed)).inbox
             assert {split_of(word) for message in inbox for word in message.plain.split()} == {split}
-            world = FAMILIES["sequences"].world(Draw(split, seed))
+            world = FAMILIES["sequences"].world(SplitRng(split, seed))
             assert {split_of(world.strands[name]) for name in world.whole} == {split}
 
 
@@ -201,7 +201,7 @@ def test_documentation_shows_signatures_and_leaves_out_private_functions():
 
 
 def test_the_browser_scrolls_opens_and_goes_back():
-    shop = draw_shop(Draw("train", 1))
+    shop = draw_shop(SplitRng("train", 1))
     browser = Browser(shop.pages)
     home = browser.browse("view")
     assert home.startswith(f"Welcome to {shop.name}")
@@ -220,7 +220,7 @@ def test_the_browser_scrolls_opens_and_goes_back():
 )
 def test_the_browser_refuses_what_a_person_could_not_do(command, address):
     with pytest.raises(ValueError, match=r"browser knows|no such page|no page before"):
-        Browser(draw_shop(Draw("train", 1)).pages).browse(command, address)
+        Browser(draw_shop(SplitRng("train", 1)).pages).browse(command, address)
 
 
 def test_a_browser_starts_anew_for_every_program(sandbox):
@@ -242,7 +242,7 @@ def test_a_mistaken_call_of_a_tool_says_what_is_known(sandbox):
 
 def test_a_draw_of_an_unknown_split_is_refused():
     with pytest.raises(ValueError, match="split must be 'train' or 'held_out', got 'test'"):
-        Draw("test", 0)
+        SplitRng("test", 0)
 
 
 def test_items_are_listed_as_in_a_sentence():

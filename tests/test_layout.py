@@ -1,5 +1,6 @@
 """The folders on disk, the list of packages and the links must agree: a package that is not listed misses the wheel."""
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,9 @@ LINKED = ("agents", "envs", "sandbox", "scoreboard", "trainers")
 
 def test_every_package_on_disk_is_listed():
     found = {"sparring"}
+    for init in (ROOT / "sparring").glob("*/__init__.py"):
+        if not init.parent.is_symlink():
+            found.add(f"sparring.{init.parent.name}")
     for folder in LINKED:
         for init in (ROOT / folder).rglob("__init__.py"):
             found.add("sparring." + ".".join(init.parent.relative_to(ROOT).parts))
@@ -26,6 +30,27 @@ def test_every_folder_is_mapped_and_linked():
         link = ROOT / "sparring" / folder
         assert link.is_symlink()
         assert str(link.readlink()) == f"../{folder}"
+
+
+@pytest.mark.parametrize(
+    ("folder", "ours"),
+    [("sandbox/inside", "sparring.sandbox.inside"), ("sparring/answers", "sparring.answers")],
+)
+def test_what_stands_alone_imports_the_standard_library_and_itself_only(folder, ours):
+    imported = {
+        name
+        for file in (ROOT / folder).glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        for name in _modules_of(node)
+    }
+    foreign = {name for name in imported if name.partition(".")[0] not in sys.stdlib_module_names}
+    assert {name for name in foreign if name != ours and not name.startswith(f"{ours}.")} == set()
+
+
+def _modules_of(node):
+    if isinstance(node, ast.ImportFrom):
+        return [node.module]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
 
 
 @pytest.mark.parametrize("package", ["sparring", "sparring.envs", "sparring.rollout", "sparring.scoreboard.store"])

@@ -1,4 +1,4 @@
-"""One contract over every tier: what a program can rely on, and what a caller can."""
+"""One contract over every backend: what a program can rely on, and what a caller can."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ from sparring.sandbox import (
     cgroups,
 )
 from sparring.sandbox.grader import equal
-from sparring.sandbox.wire import decode_value, encode_value
+from sparring.sandbox.inside.wire import decode_value, encode_value
 
 MIB = 2**20
 SHORT = Limits(wall_seconds=1.0)
@@ -32,13 +32,13 @@ SHORT = Limits(wall_seconds=1.0)
 
 @cache
 def sandbox_of(backend):
-    """One a tier and worker; its containers end with the process."""
+    """One a backend and worker; its containers end with the process."""
     return Sandbox(backend, workers=2)
 
 
 def docker_missing():
     try:
-        from sparring.sandbox import docker
+        from sparring.sandbox.backends import docker
 
         docker._connect()
     except SandboxUnavailable as error:
@@ -182,7 +182,7 @@ def test_an_unknown_backend_is_told_the_nearest():
         Sandbox("dockr")
 
 
-def test_the_weakest_tier_has_to_be_asked_for_and_is_loud():
+def test_the_weakest_backend_has_to_be_asked_for_and_is_loud():
     with pytest.warns(RuntimeWarning, match="hardly isolates"):
         box = Sandbox("process")
     with box:
@@ -215,14 +215,14 @@ def box_name(box):
 
 def test_a_sandbox_that_dies_every_time_is_reported(monkeypatch):
     with Sandbox() as box:
-        start = box.tier.start
+        start = box.backend.start
 
         def stillborn():
             worker = start()
             worker.box.kill()
             return worker
 
-        monkeypatch.setattr(box.tier, "start", stillborn)
+        monkeypatch.setattr(box.backend, "start", stillborn)
         outcome = box.run("print(1)")
         assert (outcome.status, outcome.is_ours, outcome.stdout) == ("sandbox_died", True, "")
 

@@ -15,7 +15,7 @@ from sparring.agents.code_act import CodeAct
 from sparring.agents.code_tree import Shape
 from sparring.agents.models.scripted import ScriptedModel
 from sparring.agents.tree_of_code import TreeOfCode
-from sparring.envs.code.draw import Draw
+from sparring.envs.code.split_rng import SplitRng
 from sparring.envs.code.tool_tasks import FAMILIES, make_task
 from sparring.rollout import Match, play
 from sparring.scoreboard.code_rows import repair_rows, sft_rows
@@ -36,7 +36,7 @@ PROGRAM = "rates = table('a', 'b')\nprint(round(min(r['price'] for r in rates) +
 
 
 def model(habits):
-    tasks = [make_task(Draw("train", "family", seed).one(sorted(FAMILIES)), "train", seed) for seed in TASKS]
+    tasks = [make_task(SplitRng("train", "family", seed).one(sorted(FAMILIES)), "train", seed) for seed in TASKS]
     return ScriptedModel(programmer.Programmer({task.question: task.program for task in tasks}, habits))
 
 

@@ -119,7 +119,7 @@ def test_the_vote_counts_values_and_breaks_ties_by_what_was_seen_first():
     nodes = [Node(n, None, 1, "plain", "m", status="ok", output=out) for n, out in enumerate(outputs, start=1)]
     failed = Node(6, None, 1, "plain", "m", status="nonzero", output="8")
     rejected = Node(7, None, 1, "plain", "m", status="ok", output="8", objection="hides errors")
-    from sparring.sandbox.canonical import canonical_key
+    from sparring.answers.canonical import canonical_key
 
     found = vote([*nodes, failed, rejected], canonical_key)
     assert list(found.counts.values()) == [1, 2, 2]

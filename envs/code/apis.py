@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sparring.envs.code.apis_catalogue import CATALOGUE
-from sparring.envs.code.draw import Draw
+from sparring.envs.code.split_rng import SplitRng
 from sparring.envs.code.task import Family, Question, table
 
 Place = tuple[int, int]
@@ -59,37 +59,37 @@ class World:
         return Question(access + text, form, gold, sign_in + program, absolute)
 
 
-def world(draw: Draw) -> World:
+def world(rng: SplitRng) -> World:
     """Three regions of two or three cities, two teams of three or four people, and what belongs to them."""
-    regions = {name: [draw.name() for _ in range(draw.integer(2, 3))] for name in draw.names(3)}
+    regions = {name: [rng.name() for _ in range(rng.integer(2, 3))] for name in rng.names(3)}
     cities = {
-        city: City(region, (draw.integer(0, 99), draw.integer(0, 99))) for region in regions for city in regions[region]
+        city: City(region, (rng.integer(0, 99), rng.integer(0, 99))) for region in regions for city in regions[region]
     }
     names = list(cities)
-    meetings = {draw.code("M"): (day, draw.one(names)) for day in draw.integers(1, 365, 12)}
-    people = tuple(_person(draw, team, names, list(meetings)) for team in range(2) for _ in range(draw.integer(3, 4)))
+    meetings = {rng.code("M"): (day, rng.one(names)) for day in rng.integers(1, 365, 12)}
+    people = tuple(_person(rng, team, names, list(meetings)) for team in range(2) for _ in range(rng.integer(3, 4)))
     return World(
-        company=draw.name(),
-        key=draw.code("K"),
-        token=draw.code("T"),
-        season=draw.integer(0, 40),
+        company=rng.name(),
+        key=rng.code("K"),
+        token=rng.code("T"),
+        season=rng.integer(0, 40),
         regions={
-            region: Region(draw.number(8, 42, 1), draw.number(4, 25, 1), draw.one(inside))
+            region: Region(rng.number(8, 42, 1), rng.number(4, 25, 1), rng.one(inside))
             for region, inside in regions.items()
         },
         cities=cities,
         people=people,
-        managers=tuple(draw.one([one for one in people if one.team == team]) for team in range(2)),
+        managers=tuple(rng.one([one for one in people if one.team == team]) for team in range(2)),
         meetings=meetings,
         rooms={
-            draw.code("R"): (city, price, draw.integer(1, 4))
+            rng.code("R"): (city, price, rng.integer(1, 4))
             for city in names
-            for price in draw.integers(30, 240, draw.integer(2, 3))
+            for price in rng.integers(30, 240, rng.integer(2, 3))
         },
         parcels={
-            draw.code("P"): (person, draw.one(names), draw.number(0.3, 20, 1))
+            rng.code("P"): (person, rng.one(names), rng.number(0.3, 20, 1))
             for person in people
-            for _ in range(draw.integer(1, 2))
+            for _ in range(rng.integer(1, 2))
         },
     )
 
@@ -120,9 +120,9 @@ def tools(world: World) -> str:
     return "".join(table(name, value) for name, value in tables.items()) + CATALOGUE
 
 
-def net_salary(world: World, draw: Draw) -> Question:
+def net_salary(world: World, rng: SplitRng) -> Question:
     """Person, city, region, rate, salary."""
-    person = draw.one(world.people)
+    person = rng.one(world.people)
     tax = world.regions[world.cities[person.city].region].tax
     return world.ask(
         f"What is left of the yearly salary of {person.name} after the tax of the region where {person.name} lives?",
@@ -135,9 +135,9 @@ def net_salary(world: World, draw: Draw) -> Question:
     )
 
 
-def weather_of_meeting(world: World, draw: Draw) -> Question:
+def weather_of_meeting(world: World, rng: SplitRng) -> Question:
     """Person, meetings, the first of them, its place, its weather."""
-    person = draw.one(world.people)
+    person = rng.one(world.people)
     day, city = min(world.meetings[meeting] for meeting in person.meetings)
     x, y = world.cities[city].place
     return world.ask(
@@ -151,9 +151,9 @@ def weather_of_meeting(world: World, draw: Draw) -> Question:
     )
 
 
-def parcels(world: World, draw: Draw) -> Question:
+def parcels(world: World, rng: SplitRng) -> Question:
     """Person, parcels, their cities."""
-    person = draw.one(world.people)
+    person = rng.one(world.people)
     return world.ask(
         f"Where is each parcel that is on its way to {person.name}?",
         "a dict from the parcel's identifier to the city",
@@ -162,9 +162,9 @@ def parcels(world: World, draw: Draw) -> Question:
     )
 
 
-def neighbours_of_manager(world: World, draw: Draw) -> Question:
+def neighbours_of_manager(world: World, rng: SplitRng) -> Question:
     """Person, team, manager, regions, names."""
-    person = draw.one(world.people)
+    person = rng.one(world.people)
     manager = world.managers[person.team]
     region = world.cities[manager.city].region
     team = [one for one in world.people if one.team == person.team]
@@ -180,9 +180,9 @@ def neighbours_of_manager(world: World, draw: Draw) -> Question:
     )
 
 
-def room_for_meeting(world: World, draw: Draw) -> Question | None:
+def room_for_meeting(world: World, rng: SplitRng) -> Question | None:
     """Person, the last meeting, its city, rooms, prices."""
-    person, beds = draw.one(world.people), draw.integer(1, 2)
+    person, beds = rng.one(world.people), rng.integer(1, 2)
     _, city = max(world.meetings[meeting] for meeting in person.meetings)
     fitting = [price for place, price, has in world.rooms.values() if place == city and has >= beds]
     if not fitting:
@@ -199,9 +199,9 @@ def room_for_meeting(world: World, draw: Draw) -> Question | None:
     )
 
 
-def postage_home(world: World, draw: Draw) -> Question:
+def postage_home(world: World, rng: SplitRng) -> Question:
     """Parcel, weight, place now, place of the receiver, way, postage."""
-    key = draw.one(sorted(world.parcels))
+    key = rng.one(sorted(world.parcels))
     person, city, weight = world.parcels[key]
     here, there = world.cities[city].place, world.cities[person.city].place
     way = abs(here[0] - there[0]) + abs(here[1] - there[1])
@@ -215,14 +215,14 @@ def postage_home(world: World, draw: Draw) -> Question:
     )
 
 
-def _person(draw: Draw, team: int, cities: list[str], meetings: list[str]) -> Person:
+def _person(rng: SplitRng, team: int, cities: list[str], meetings: list[str]) -> Person:
     return Person(
-        id=draw.code("E"),
-        name=draw.name(),
+        id=rng.code("E"),
+        name=rng.name(),
         team=team,
-        salary=draw.integer(200, 990) * 100,
-        city=draw.one(cities),
-        meetings=tuple(draw.some(meetings, draw.integer(2, 4))),
+        salary=rng.integer(200, 990) * 100,
+        city=rng.one(cities),
+        meetings=tuple(rng.some(meetings, rng.integer(2, 4))),
     )
 
 

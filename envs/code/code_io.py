@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from sparring import registry
+from sparring.answers.canonical import canonical, equal, matches
 from sparring.envs.code.code_io_rows import Row, RowFailed, make_pair, open_row, usable_rows
-from sparring.envs.code.draw import SPLITS, Split
-from sparring.envs.code.prelude import run_with_prelude
+from sparring.envs.code.split_rng import SPLITS, Split
+from sparring.envs.code.task_program import run_after_task_program
 from sparring.envs.code.workbench import Workbench, raise_if_ours
 from sparring.sandbox import Limits, Outcome
-from sparring.sandbox.canonical import canonical, equal, matches
 from sparring.types import derive_seed
 
 Direction = Literal["both", "output", "input"]
@@ -64,14 +64,14 @@ class CodeIO(Workbench):
         self.task_count = len(self.rows)
 
     def _start(self, seed: int) -> str:
-        draw = derive_seed("code_io", self.split, seed)
+        task_seed = derive_seed("code_io", self.split, seed)
         self.row = self.rows[seed % len(self.rows)]
-        self.asked = self.direction if self.direction != "both" else ("output", "input")[draw >> 40 & 1]
-        self._inputs, self._output = self._pair(draw)
+        self.asked = self.direction if self.direction != "both" else ("output", "input")[task_seed >> 40 & 1]
+        self._inputs, self._output = self._pair(task_seed)
         return self._statement()
 
     def _execute(self, program: str, seed: int) -> Outcome:
-        return run_with_prelude(self.sandbox, "", program, seed)
+        return run_after_task_program(self.sandbox, "", program, seed)
 
     def _is_right(self, answer: str) -> bool:
         if self.asked == "output":
@@ -88,11 +88,11 @@ class CodeIO(Workbench):
     def _task_name(self) -> str:
         return f"{self.asked}/{self.row.number}"
 
-    def _pair(self, draw: int) -> tuple[dict[str, Any], Any]:
+    def _pair(self, task_seed: int) -> tuple[dict[str, Any], Any]:
         with open_row(self.sandbox, self.row, LIMITS) as session:
             for attempt in range(TRIES):
                 try:
-                    return make_pair(session, derive_seed(draw, attempt))
+                    return make_pair(session, derive_seed(task_seed, attempt))
                 except RowFailed:
                     continue
         raise RuntimeError(f"row {self.row.number} of CodeI/O made no usable input in {TRIES} tries")

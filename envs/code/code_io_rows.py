@@ -25,8 +25,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sparring.envs.code.draw import Split, split_of
 from sparring.envs.code.package_data import read_rows
+from sparring.envs.code.split_rng import Split, split_of
 from sparring.envs.code.workbench import raise_if_ours
 from sparring.sandbox import Limits, Sandbox, Session
 

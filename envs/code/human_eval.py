@@ -21,9 +21,9 @@ from functools import cache
 from typing import Any
 
 from sparring import registry
-from sparring.envs.code.action import unfenced
+from sparring.answers.blocks import unfenced
 from sparring.envs.code.package_data import read_rows
-from sparring.envs.code.prelude import run_with_prelude
+from sparring.envs.code.task_program import run_after_task_program
 from sparring.envs.code.workbench import Workbench, raise_if_ours
 from sparring.sandbox import Answer, Limits, Outcome, Sandbox, SandboxError, Session
 from sparring.sandbox.grader import CandidateFailed, Verdict
@@ -125,9 +125,9 @@ def _tests(problem: Problem, candidate: Callable[..., Any]) -> Callable[[Any], N
 
 def _importer() -> Callable[..., types.ModuleType]:
     """An import statement for prompts and tests: the few modules that they need, and a `random` of their own."""
-    chance = types.ModuleType("random")
+    random_module = types.ModuleType("random")
     generator = random.Random(0)
-    vars(chance).update(
+    vars(random_module).update(
         Random=random.Random, randint=generator.randint, choice=generator.choice, random=generator.random
     )
 
@@ -140,7 +140,7 @@ def _importer() -> Callable[..., types.ModuleType]:
     ) -> types.ModuleType:
         if name != "random" and name not in IMPORTED_BY_TESTS:
             raise ImportError(f"a test may import {', '.join(IMPORTED_BY_TESTS)} and random, got {name!r}")
-        return chance if name == "random" else importlib.import_module(name)
+        return random_module if name == "random" else importlib.import_module(name)
 
     return load
 
@@ -174,10 +174,10 @@ class HumanEval(Workbench):
 
     def _execute(self, program: str, seed: int) -> Outcome:
         self._submitted = program
-        return run_with_prelude(self.sandbox, self.problem.prompt, program, seed)
+        return run_after_task_program(self.sandbox, self.problem.prompt, program, seed)
 
     def _is_right(self, answer: str) -> bool:
-        program = self._submitted if answer.strip("'\" ").lower() == SUBMIT else unfenced(answer)
+        program = self._submitted if answer.strip("'\" ").lower() == SUBMIT else unfenced(answer, any_fence=True)
         verdict = grade_human_eval(self.sandbox, self.problem, program, self.grading_limits)
         self._info["verdict"] = "passed" if verdict.passed else verdict.reason
         return verdict.passed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass
 
-from sparring.envs.code.draw import Draw, listed
+from sparring.envs.code.split_rng import SplitRng, listed
 from sparring.envs.code.task import Family, Question, table
 
 LETTERS = string.ascii_lowercase
@@ -78,11 +78,11 @@ class World:
     """The first two say the same."""
 
 
-def world(draw: Draw) -> World:
+def world(rng: SplitRng) -> World:
     """Five to seven messages of three to eight words, encoded in two to four steps."""
-    books = {name: "".join(draw.some(LETTERS, 26)) for name in draw.names(2)}
-    plains = [draw.sentence(draw.integer(3, 8)) for _ in range(draw.integer(4, 6))]
-    return World(books, tuple(_message(draw, plain, books) for plain in (plains[0], *plains)))
+    books = {name: "".join(rng.some(LETTERS, 26)) for name in rng.names(2)}
+    plains = [rng.sentence(rng.integer(3, 8)) for _ in range(rng.integer(4, 6))]
+    return World(books, tuple(_message(rng, plain, books) for plain in (plains[0], *plains)))
 
 
 def tools(world: World) -> str:
@@ -91,9 +91,9 @@ def tools(world: World) -> str:
     return table("_BOOKS", world.books) + table("_INBOX", inbox) + TOOLS
 
 
-def what_it_says(world: World, draw: Draw) -> Question:
+def what_it_says(world: World, rng: SplitRng) -> Question:
     """One message, decoded."""
-    message = draw.one(world.inbox)
+    message = rng.one(world.inbox)
     return Question(
         f"What does the message from {message.sender} say, decoded?",
         "text, lower-case words separated by single blanks",
@@ -102,7 +102,7 @@ def what_it_says(world: World, draw: Draw) -> Question:
     )
 
 
-def longest(world: World, draw: Draw) -> Question | None:
+def longest(world: World, rng: SplitRng) -> Question | None:
     """The longest message and its length."""
     lengths = sorted(((len(one.plain), one.sender) for one in world.inbox), reverse=True)
     if lengths[0][0] == lengths[1][0]:
@@ -115,9 +115,9 @@ def longest(world: World, draw: Draw) -> Question | None:
     )
 
 
-def words_by_sender(world: World, draw: Draw) -> Question:
+def words_by_sender(world: World, rng: SplitRng) -> Question:
     """How many words each of three senders wrote."""
-    senders = draw.some(world.inbox, 3)
+    senders = rng.some(world.inbox, 3)
     names = [one.sender for one in senders]
     return Question(
         f"How many words did each of {listed(names)} write?",
@@ -127,7 +127,7 @@ def words_by_sender(world: World, draw: Draw) -> Question:
     )
 
 
-def say_the_same(world: World, draw: Draw) -> Question | None:
+def say_the_same(world: World, rng: SplitRng) -> Question | None:
     """The two messages that have one meaning."""
     first, other, *rest = world.inbox
     if len({one.plain for one in rest} | {first.plain}) <= len(rest):
@@ -141,7 +141,7 @@ def say_the_same(world: World, draw: Draw) -> Question | None:
     )
 
 
-def first_words(world: World, draw: Draw) -> Question:
+def first_words(world: World, rng: SplitRng) -> Question:
     """The first word of every message."""
     return Question(
         "What is the first word of each decoded message, in the order of the inbox?",
@@ -151,14 +151,14 @@ def first_words(world: World, draw: Draw) -> Question:
     )
 
 
-def _message(draw: Draw, plain: str, books: dict[str, str]) -> Message:
+def _message(rng: SplitRng, plain: str, books: dict[str, str]) -> Message:
     steps: list[Step] = []
-    for name in draw.some(("caesar", "book", "flip"), draw.integer(2, 3)):
-        arguments: dict[str, int | str | None] = {"caesar": draw.integer(1, 25), "book": draw.one(sorted(books))}
+    for name in rng.some(("caesar", "book", "flip"), rng.integer(2, 3)):
+        arguments: dict[str, int | str | None] = {"caesar": rng.integer(1, 25), "book": rng.one(sorted(books))}
         steps.append((name, arguments.get(name)))
-    if draw.integer(0, 1):
+    if rng.integer(0, 1):
         steps.append(("hex", None))
-    return Message(draw.name(), plain, tuple(steps), _encoded(plain, steps, books))
+    return Message(rng.name(), plain, tuple(steps), _encoded(plain, steps, books))
 
 
 def _encoded(text: str, steps: list[Step], books: dict[str, str]) -> str:

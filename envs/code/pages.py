@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sparring.envs.code.draw import Draw
+from sparring.envs.code.split_rng import SplitRng
 
 LINES_PER_VIEW = 5
 HOME = "/"
@@ -52,18 +52,18 @@ class Shop:
         return sorted({product.category for product in self.products})
 
 
-def draw_shop(draw: Draw) -> Shop:
+def draw_shop(rng: SplitRng) -> Shop:
     """Three categories of three to five products, two departments of three or four people."""
-    name, categories, departments = draw.name(), draw.names(3), draw.names(2)
+    name, categories, departments = rng.name(), rng.names(3), rng.names(2)
     products = tuple(
-        Product(draw.name(), category, draw.number(3, 190, 2), draw.integer(0, 40) * draw.one((0, 1, 1)), draw.name())
+        Product(rng.name(), category, rng.number(3, 190, 2), rng.integer(0, 40) * rng.one((0, 1, 1)), rng.name())
         for category in categories
-        for _ in range(draw.integer(3, 5))
+        for _ in range(rng.integer(3, 5))
     )
-    people = tuple(_person(draw, department, name) for department in departments for _ in range(draw.integer(3, 4)))
-    heads = {one: draw.one([person.name for person in people if person.department == one]) for one in departments}
-    shop = Shop(name, products, people, heads, draw.number(3, 20, 2), float(draw.integer(100, 400)), {})
-    shop.pages.update(_pages(shop, draw))
+    people = tuple(_person(rng, department, name) for department in departments for _ in range(rng.integer(3, 4)))
+    heads = {one: rng.one([person.name for person in people if person.department == one]) for one in departments}
+    shop = Shop(name, products, people, heads, rng.number(3, 20, 2), float(rng.integer(100, 400)), {})
+    shop.pages.update(_pages(shop, rng))
     return shop
 
 
@@ -103,15 +103,15 @@ class Browser:
         return "\n".join([*seen, f"(lines {self._top + 1} to {self._top + len(seen)} of {len(lines)})"])
 
 
-def _person(draw: Draw, department: str, shop: str) -> Person:
-    name = draw.name()
-    return Person(name, department, f"{name.lower()}.{draw.word()}@{shop.lower()}.example", draw.integer(100, 499))
+def _person(rng: SplitRng, department: str, shop: str) -> Person:
+    name = rng.name()
+    return Person(name, department, f"{name.lower()}.{rng.word()}@{shop.lower()}.example", rng.integer(100, 499))
 
 
-def _pages(shop: Shop, draw: Draw) -> dict[str, tuple[str, ...]]:
+def _pages(shop: Shop, rng: SplitRng) -> dict[str, tuple[str, ...]]:
     """Addresses carry a number that only the links tell."""
     address = {
-        key: f"/{draw.integer(1000, 9999)}-{key.lower()}"
+        key: f"/{rng.integer(1000, 9999)}-{key.lower()}"
         for key in [*shop.categories, *shop.heads, *(product.name for product in shop.products), "shipping", "people"]
     }
     pages = {HOME: _home(shop, address)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
-from sparring.envs.code.draw import Draw
+from sparring.envs.code.split_rng import SplitRng
 from sparring.envs.code.task import Family, Question, table
 
 BASES = "ACGT"
@@ -68,15 +68,15 @@ class World:
         return "".join(self.code[triplet] for triplet in triplets).partition(STOP)[0]
 
 
-def world(draw: Draw) -> World:
+def world(rng: SplitRng) -> World:
     """A code with four stops, and six to nine strands of 36 to 90 letters, two or three of them damaged."""
     triplets = ["".join(letters) for letters in product(BASES, repeat=3)]
-    stops = set(draw.some(triplets, 4))
-    code = {triplet: STOP if triplet in stops else draw.one(ACIDS) for triplet in triplets}
-    strands = {name: draw.sequence(draw.integer(36, 90), BASES) for name in draw.names(draw.integer(6, 9))}
-    damaged = frozenset(draw.some(sorted(strands), draw.integer(2, 3)))
+    stops = set(rng.some(triplets, 4))
+    code = {triplet: STOP if triplet in stops else rng.one(ACIDS) for triplet in triplets}
+    strands = {name: rng.sequence(rng.integer(36, 90), BASES) for name in rng.names(rng.integer(6, 9))}
+    damaged = frozenset(rng.some(sorted(strands), rng.integer(2, 3)))
     for name in sorted(damaged):
-        at = draw.integer(0, len(strands[name]) - 1)
+        at = rng.integer(0, len(strands[name]) - 1)
         strands[name] = strands[name][:at] + "X" + strands[name][at + 1 :]
     return World(code, strands, damaged)
 
@@ -86,9 +86,9 @@ def tools(world: World) -> str:
     return table("_SAMPLES", world.strands) + table("_CODE", world.code) + TOOLS
 
 
-def protein(world: World, draw: Draw) -> Question | None:
+def protein(world: World, rng: SplitRng) -> Question | None:
     """The protein of a strand's opposite."""
-    name = draw.one(world.whole)
+    name = rng.one(world.whole)
     gold = world.protein(world.strands[name].translate(OPPOSITE)[::-1])
     if not gold:
         return None
@@ -100,9 +100,9 @@ def protein(world: World, draw: Draw) -> Question | None:
     )
 
 
-def bases(world: World, draw: Draw) -> Question:
+def bases(world: World, rng: SplitRng) -> Question:
     """Counts of the letters."""
-    name = draw.one(world.whole)
+    name = rng.one(world.whole)
     opposite = world.strands[name].translate(OPPOSITE)
     return Question(
         f"How often does each base occur in the reverse complement of the sample {name}?",
@@ -112,7 +112,7 @@ def bases(world: World, draw: Draw) -> Question:
     )
 
 
-def richest(world: World, draw: Draw) -> Question | None:
+def richest(world: World, rng: SplitRng) -> Question | None:
     """The strand with most G and C."""
     shares = sorted(
         ((sum(map(strand.count, "GC")) / len(strand), name) for name, strand in _whole(world)), reverse=True
@@ -130,7 +130,7 @@ def richest(world: World, draw: Draw) -> Question | None:
     )
 
 
-def damaged_ones(world: World, draw: Draw) -> Question:
+def damaged_ones(world: World, rng: SplitRng) -> Question:
     """The names of the damaged strands."""
     return Question(
         "Which samples are damaged? Give their names in alphabetical order.",
@@ -140,7 +140,7 @@ def damaged_ones(world: World, draw: Draw) -> Question:
     )
 
 
-def longest_protein(world: World, draw: Draw) -> Question:
+def longest_protein(world: World, rng: SplitRng) -> Question:
     """A length over all strands."""
     return Question(
         "How many letters has the longest protein that any undamaged sample translates to?",
@@ -150,12 +150,12 @@ def longest_protein(world: World, draw: Draw) -> Question:
     )
 
 
-def hold_motif(world: World, draw: Draw) -> Question | None:
+def hold_motif(world: World, rng: SplitRng) -> Question | None:
     """The strands in whose proteins some acids follow each other."""
-    found = world.protein(world.strands[draw.one(world.whole)])
+    found = world.protein(world.strands[rng.one(world.whole)])
     if len(found) < 4:
         return None
-    at = draw.integer(0, len(found) - 2)
+    at = rng.integer(0, len(found) - 2)
     motif = found[at : at + 2]
     return Question(
         f"Which undamaged samples have a protein that contains the letters {motif} next to each other? Give their "

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sparring.envs.code.draw import Draw
+from sparring.envs.code.split_rng import SplitRng
 
 FUNCTION = re.compile(r'^def ([a-zA-Z]\w*)(\([^\n]*\)(?: -> [^\n]+)?):\n    """(.*?)"""', re.MULTILINE | re.DOTALL)
 """Not `ast`: until Python 3.12 it fails now and then when several threads parse at the same time."""
@@ -68,19 +68,19 @@ class Family:
     """A kind of task: a world of tables, the tools that look into it, and the shapes of question about it."""
 
     name: str
-    world: Callable[[Draw], Any]
+    world: Callable[[SplitRng], Any]
     tools: Callable[[Any], str]
     """The tools' source over a world."""
-    shapes: Mapping[str, Callable[[Any, Draw], Question | None]]
+    shapes: Mapping[str, Callable[[Any, SplitRng], Question | None]]
     """By name; None says that this world has no such question, then another world is drawn."""
     host: Callable[[Any], Callable[[], HostFunctions]] = lambda world: no_host_functions
 
-    def task(self, draw: Draw, shape: str | None = None) -> Task:
+    def task(self, rng: SplitRng, shape: str | None = None) -> Task:
         """A task of this family, and of that shape where one is given."""
-        shape = shape or draw.one(sorted(self.shapes))
+        shape = shape or rng.one(sorted(self.shapes))
         while True:
-            world = self.world(draw)
-            question = self.shapes[shape](world, draw)
+            world = self.world(rng)
+            question = self.shapes[shape](world, rng)
             if question is not None:
                 break
         return Task(

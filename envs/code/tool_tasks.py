@@ -10,18 +10,18 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from sparring import registry
+from sparring.answers.canonical import matches
 from sparring.envs.code.apis import APIS
-from sparring.envs.code.draw import SPLITS, Draw, Split
 from sparring.envs.code.messages import MESSAGES
-from sparring.envs.code.prelude import run_with_prelude
 from sparring.envs.code.sequences import SEQUENCES
+from sparring.envs.code.split_rng import SPLITS, Split, SplitRng
 from sparring.envs.code.task import Family, Task, documentation
+from sparring.envs.code.task_program import run_after_task_program
 from sparring.envs.code.trade import TRADE
 from sparring.envs.code.travel import TRAVEL
 from sparring.envs.code.web import WEB
 from sparring.envs.code.workbench import Workbench
 from sparring.sandbox import Outcome
-from sparring.sandbox.canonical import matches
 
 FAMILIES: dict[str, Family] = {family.name: family for family in (MESSAGES, SEQUENCES, TRADE, TRAVEL, WEB, APIS)}
 FamilyName = Literal["all", "messages", "sequences", "trade", "travel", "web", "apis"]
@@ -29,7 +29,7 @@ FamilyName = Literal["all", "messages", "sequences", "trade", "travel", "web", "
 
 def make_task(family: str, split: Split, seed: int, shape: str | None = None) -> Task:
     """The task of a seed. family: one of `FAMILIES`; shape: one of the family's, else the seed decides."""
-    return FAMILIES[family].task(Draw(split, family, seed), shape)
+    return FAMILIES[family].task(SplitRng(split, family, seed), shape)
 
 
 def statement(task: Task) -> str:
@@ -67,12 +67,12 @@ class ToolTasks(Workbench):
         self.family, self.split = family, split
 
     def _start(self, seed: int) -> str:
-        family = Draw(self.split, "family", seed).one(sorted(FAMILIES)) if self.family == "all" else self.family
+        family = SplitRng(self.split, "family", seed).one(sorted(FAMILIES)) if self.family == "all" else self.family
         self._task = make_task(family, self.split, seed)
         return statement(self._task)
 
     def _execute(self, program: str, seed: int) -> Outcome:
-        return run_with_prelude(self.sandbox, self._task.tools, program, seed, self._task.host())
+        return run_after_task_program(self.sandbox, self._task.tools, program, seed, self._task.host())
 
     def _is_right(self, answer: str) -> bool:
         return matches(answer, self._task.gold, absolute=self._task.absolute)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sparring.envs.code.draw import Draw, listed
+from sparring.envs.code.split_rng import SplitRng, listed
 from sparring.envs.code.task import Family, Question, table
 
 TOOLS = '''
@@ -85,26 +85,26 @@ class World:
         return sorted({offer.goods for offer in self.offers})
 
 
-def world(draw: Draw) -> World:
+def world(rng: SplitRng) -> World:
     """Four currencies, four countries, three kinds of goods, three to five offers of each."""
-    currencies, countries, goods = ([name.upper() for name in draw.names(4)], draw.names(4), draw.names(3))
+    currencies, countries, goods = ([name.upper() for name in rng.names(4)], rng.names(4), rng.names(3))
     goods = [name.lower() for name in goods]
     return World(
         home=currencies[0],
-        values={currency: draw.number(0.2, 9.0, 3) for currency in currencies},
-        tariffs={(one, country): draw.number(0, 30, 1) for one in goods for country in countries},
-        freight={country: (draw.number(5, 60, 2), draw.number(0.1, 3, 2)) for country in countries},
+        values={currency: rng.number(0.2, 9.0, 3) for currency in currencies},
+        tariffs={(one, country): rng.number(0, 30, 1) for one in goods for country in countries},
+        freight={country: (rng.number(5, 60, 2), rng.number(0.1, 3, 2)) for country in countries},
         offers=tuple(
             Offer(
-                draw.name(),
+                rng.name(),
                 one,
-                draw.one(countries),
-                draw.one(currencies),
-                draw.number(2, 90, 2),
-                draw.number(0.2, 9, 1),
+                rng.one(countries),
+                rng.one(currencies),
+                rng.number(2, 90, 2),
+                rng.number(0.2, 9, 1),
             )
             for one in goods
-            for _ in range(draw.integer(3, 5))
+            for _ in range(rng.integer(3, 5))
         ),
     )
 
@@ -116,9 +116,9 @@ def tools(world: World) -> str:
     return "".join(table(name, value) for name, value in tables.items()) + TOOLS
 
 
-def landed_cost(world: World, draw: Draw) -> Question:
+def landed_cost(world: World, rng: SplitRng) -> Question:
     """One offer with everything on top."""
-    offer, pieces = draw.one(world.offers), draw.integer(5, 200)
+    offer, pieces = rng.one(world.offers), rng.integer(5, 200)
     return Question(
         f"The buyer's currency is {world.home}. What do {pieces} pieces of {offer.goods} from {offer.supplier} cost "
         "in it, tariff and freight included?",
@@ -129,9 +129,9 @@ def landed_cost(world: World, draw: Draw) -> Question:
     )
 
 
-def cheapest(world: World, draw: Draw) -> Question | None:
+def cheapest(world: World, rng: SplitRng) -> Question | None:
     """The best supplier and its cost."""
-    goods, pieces = draw.one(world.goods), draw.integer(5, 200)
+    goods, pieces = rng.one(world.goods), rng.integer(5, 200)
     costs = sorted((world.landed(offer, pieces), offer.supplier) for offer in world.of(goods))
     if costs[1][0] - costs[0][0] < 1.0:
         return None
@@ -147,9 +147,9 @@ def cheapest(world: World, draw: Draw) -> Question | None:
     )
 
 
-def ranking(world: World, draw: Draw) -> Question | None:
+def ranking(world: World, rng: SplitRng) -> Question | None:
     """All costs, in order."""
-    goods, pieces = draw.one(world.goods), draw.integer(5, 200)
+    goods, pieces = rng.one(world.goods), rng.integer(5, 200)
     costs = sorted(world.landed(offer, pieces) for offer in world.of(goods))
     if any(higher - lower < 0.1 for lower, higher in pairwise(costs)):
         return None
@@ -163,9 +163,9 @@ def ranking(world: World, draw: Draw) -> Question | None:
     )
 
 
-def most_pieces(world: World, draw: Draw) -> Question | None:
+def most_pieces(world: World, rng: SplitRng) -> Question | None:
     """What a budget buys."""
-    offer, wanted = draw.one(world.offers), draw.integer(20, 300)
+    offer, wanted = rng.one(world.offers), rng.integer(20, 300)
     budget = round(world.landed(offer, wanted) + 0.5 * (world.landed(offer, 1) - world.landed(offer, 0)), 2)
     if not world.landed(offer, wanted) < budget - 0.05 < budget + 0.05 < world.landed(offer, wanted + 1):
         return None
@@ -180,10 +180,10 @@ def most_pieces(world: World, draw: Draw) -> Question | None:
     )
 
 
-def saving(world: World, draw: Draw) -> Question | None:
+def saving(world: World, rng: SplitRng) -> Question | None:
     """Two offers of the same goods."""
-    goods, pieces = draw.one(world.goods), draw.integer(5, 200)
-    cheap, dear = sorted(draw.some(world.of(goods), 2), key=lambda offer: world.landed(offer, pieces))
+    goods, pieces = rng.one(world.goods), rng.integer(5, 200)
+    cheap, dear = sorted(rng.some(world.of(goods), 2), key=lambda offer: world.landed(offer, pieces))
     cost, cost_of_dear = world.landed(cheap, pieces), world.landed(dear, pieces)
     if cost_of_dear - cost < 1.0:
         return None
@@ -199,9 +199,9 @@ def saving(world: World, draw: Draw) -> Question | None:
     )
 
 
-def prices_at_home(world: World, draw: Draw) -> Question:
+def prices_at_home(world: World, rng: SplitRng) -> Question:
     """The bare prices of some goods in home currency."""
-    goods = draw.one(world.goods)
+    goods = rng.one(world.goods)
     return Question(
         f"What does one piece of {goods} cost in {world.home}, without tariff and freight, with each of "
         f"{listed(offer.supplier for offer in world.of(goods))}?",

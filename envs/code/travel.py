@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import permutations
 
-from sparring.envs.code.draw import Draw, listed
+from sparring.envs.code.split_rng import SplitRng, listed
 from sparring.envs.code.task import Family, Question, table
 
 DAYS = (1, 2, 3)
@@ -80,21 +80,21 @@ class World:
         return [one for one in self.hotels if one.city == city and set(wishes) <= set(one.offers)]
 
 
-def world(draw: Draw) -> World:
+def world(rng: SplitRng) -> World:
     """Five cities, on each day a flight or two on most routes, three or four hotels a city."""
-    cities = tuple(draw.names(5))
+    cities = tuple(rng.names(5))
     flights = []
     for origin, destination in permutations(cities, 2):
         for day in DAYS:
-            for _ in range(draw.one((0, 1, 1, 2))):
-                departs = draw.integer(300, 1_000)
-                arrives = departs + draw.integer(45, 250)
-                price = draw.integer(40, 400)
-                flights.append(Flight(draw.code("F"), origin, destination, day, departs, arrives, price))
+            for _ in range(rng.one((0, 1, 1, 2))):
+                departs = rng.integer(300, 1_000)
+                arrives = departs + rng.integer(45, 250)
+                price = rng.integer(40, 400)
+                flights.append(Flight(rng.code("F"), origin, destination, day, departs, arrives, price))
     hotels = [
-        Hotel(draw.name(), city, draw.integer(35, 260), tuple(draw.some(WISHES, draw.integer(2, 4))))
+        Hotel(rng.name(), city, rng.integer(35, 260), tuple(rng.some(WISHES, rng.integer(2, 4))))
         for city in cities
-        for _ in range(draw.integer(3, 4))
+        for _ in range(rng.integer(3, 4))
     ]
     return World(cities, tuple(flights), tuple(hotels))
 
@@ -110,9 +110,9 @@ def tools(world: World) -> str:
     return "".join(table(name, value) for name, value in tables.items()) + TOOLS
 
 
-def trip_cost(world: World, draw: Draw) -> Question | None:
+def trip_cost(world: World, rng: SplitRng) -> Question | None:
     """There, some nights, and back."""
-    (home, away), nights, wish = draw.some(world.cities, 2), draw.integer(1, 2), draw.one(WISHES)
+    (home, away), nights, wish = rng.some(world.cities, 2), rng.integer(1, 2), rng.one(WISHES)
     there, back, hotels = world.flying(home, away, 1), world.flying(away, home, 1 + nights), world.staying(away, wish)
     if not (there and back and hotels):
         return None
@@ -129,9 +129,9 @@ def trip_cost(world: World, draw: Draw) -> Question | None:
     )
 
 
-def best_stopover(world: World, draw: Draw) -> Question | None:
+def best_stopover(world: World, rng: SplitRng) -> Question | None:
     """The cheapest way with one stop."""
-    (origin, goal), day = draw.some(world.cities, 2), draw.one(DAYS)
+    (origin, goal), day = rng.some(world.cities, 2), rng.one(DAYS)
     ways = sorted(
         (first.price + second.price, via)
         for via in world.cities
@@ -153,9 +153,9 @@ def best_stopover(world: World, draw: Draw) -> Question | None:
     )
 
 
-def fitting_hotels(world: World, draw: Draw) -> Question | None:
+def fitting_hotels(world: World, rng: SplitRng) -> Question | None:
     """Hotels under a price with a wish."""
-    city, wish, limit = draw.one(world.cities), draw.one(WISHES), draw.integer(80, 240)
+    city, wish, limit = rng.one(world.cities), rng.one(WISHES), rng.integer(80, 240)
     names = sorted(one.name for one in world.staying(city, wish) if one.price <= limit)
     if not names:
         return None
@@ -167,9 +167,9 @@ def fitting_hotels(world: World, draw: Draw) -> Question | None:
     )
 
 
-def first_arrival(world: World, draw: Draw) -> Question | None:
+def first_arrival(world: World, rng: SplitRng) -> Question | None:
     """The flight that is there first."""
-    goal, day = draw.one(world.cities), draw.one(DAYS)
+    goal, day = rng.one(world.cities), rng.one(DAYS)
     flights = sorted((one.arrives, one.number) for city in world.cities for one in world.flying(city, goal, day))
     if len(flights) < 2 or flights[0][0] == flights[1][0]:
         return None
@@ -182,9 +182,9 @@ def first_arrival(world: World, draw: Draw) -> Question | None:
     )
 
 
-def cheapest_nights(world: World, draw: Draw) -> Question:
+def cheapest_nights(world: World, rng: SplitRng) -> Question:
     """The lowest price of a night by city."""
-    cities = draw.some(world.cities, 3)
+    cities = rng.some(world.cities, 3)
     return Question(
         f"What does the cheapest night in a hotel cost in each of {listed(cities)}?",
         "a dict from city to whole number",
@@ -193,13 +193,13 @@ def cheapest_nights(world: World, draw: Draw) -> Question:
     )
 
 
-def left_over(world: World, draw: Draw) -> Question | None:
+def left_over(world: World, rng: SplitRng) -> Question | None:
     """What a flight and nights leave of some money."""
-    (home, away), day, nights = draw.some(world.cities, 2), draw.one(DAYS), draw.integer(1, 5)
+    (home, away), day, nights = rng.some(world.cities, 2), rng.one(DAYS), rng.integer(1, 5)
     flights = world.flying(home, away, day)
     if not flights:
         return None
-    left = draw.integer(1, 400)
+    left = rng.integer(1, 400)
     budget = _cheapest(flights) + nights * _cheapest(world.staying(away)) + left
     return Question(
         f"What is left of {budget} after the cheapest direct flight from {home} to {away} on day {day} and {nights} "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sparring.envs.code.draw import Draw
 from sparring.envs.code.pages import Browser, Shop, draw_shop
+from sparring.envs.code.split_rng import SplitRng
 from sparring.envs.code.task import Family, HostFunctions, Question
 from sparring.sandbox import ToolError
 
@@ -71,9 +71,9 @@ def host(world: Shop) -> Callable[[], HostFunctions]:
     return lambda: {"_browse": Browser(world.pages, ToolError).browse}
 
 
-def price(world: Shop, draw: Draw) -> Question:
+def price(world: Shop, rng: SplitRng) -> Question:
     """One number on one page."""
-    product = draw.one(world.products)
+    product = rng.one(world.products)
     return Question(
         f"What does {product.name} of the category {product.category} cost?",
         "a number with two decimals",
@@ -83,10 +83,10 @@ def price(world: Shop, draw: Draw) -> Question:
     )
 
 
-def order(world: Shop, draw: Draw) -> Question:
+def order(world: Shop, rng: SplitRng) -> Question:
     """Two products and the shipping."""
-    first, second = draw.some(world.products, 2)
-    count, count_of_second = draw.integer(1, 4), draw.integer(1, 4)
+    first, second = rng.some(world.products, 2)
+    count, count_of_second = rng.integer(1, 4), rng.integer(1, 4)
     goods = count * first.price + count_of_second * second.price
     return Question(
         f"What does an order of {count} {first.name} ({first.category}) and {count_of_second} {second.name} "
@@ -101,9 +101,9 @@ def order(world: Shop, draw: Draw) -> Question:
     )
 
 
-def head_of(world: Shop, draw: Draw) -> Question:
+def head_of(world: Shop, rng: SplitRng) -> Question:
     """An address behind two links, among others of its kind."""
-    department = draw.one(sorted(world.heads))
+    department = rng.one(sorted(world.heads))
     return Question(
         f"What is the e-mail address of the head of the department {department}?",
         "an e-mail address",
@@ -114,9 +114,9 @@ def head_of(world: Shop, draw: Draw) -> Question:
     )
 
 
-def stocks(world: Shop, draw: Draw) -> Question:
+def stocks(world: Shop, rng: SplitRng) -> Question:
     """One number from each page of a category."""
-    category = draw.one(world.categories)
+    category = rng.one(world.categories)
     return Question(
         f"How many pieces of each product of the category {category} are in stock?",
         "a dict from product to whole number",
@@ -126,9 +126,9 @@ def stocks(world: Shop, draw: Draw) -> Question:
     )
 
 
-def cheapest_in_stock(world: Shop, draw: Draw) -> Question | None:
+def cheapest_in_stock(world: Shop, rng: SplitRng) -> Question | None:
     """A search over a category."""
-    category = draw.one(world.categories)
+    category = rng.one(world.categories)
     found = sorted((product.price, product.name) for product in world.of(category) if product.stock)
     if len(found) < 2 or found[0][0] == found[1][0]:
         return None
@@ -144,9 +144,9 @@ def cheapest_in_stock(world: Shop, draw: Draw) -> Question | None:
     )
 
 
-def worth_of_stock(world: Shop, draw: Draw) -> Question | None:
+def worth_of_stock(world: Shop, rng: SplitRng) -> Question | None:
     """Two numbers on one page."""
-    product = draw.one(world.products)
+    product = rng.one(world.products)
     if product.stock == 0:
         return None
     return Question(

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
-from sparring.envs.chance import Chance
 from sparring.envs.games.trades import (
     MENU,
     RESOURCES,
@@ -24,6 +23,7 @@ from sparring.envs.games.trades import (
     read_offer,
     split_message,
 )
+from sparring.envs.rng import Rng
 from sparring.envs.text_game import MAX_ACTION_LENGTH, OTHER, SEATS, TextGame
 
 VALUE_RANGES = ((5, 6), (8, 12), (12, 18), (20, 30), (32, 40))
@@ -63,7 +63,7 @@ class SimpleNegotiation(TextGame):
             raise ValueError(f"turns must be >= 1, got {turns}")
         super().__init__(**{"max_text_length": 2_000 + 800 * turns, **options})
         self.turns = turns
-        self._chance = Chance()
+        self._rng = Rng()
 
     def observe(self, agent: str) -> str:
         """What `agent` sees: its own stock and values, what was said and done, and what it may do."""
@@ -90,8 +90,8 @@ class SimpleNegotiation(TextGame):
 
     def _start(self, seed: int | None) -> None:
         if seed is not None:
-            self._chance.seed(seed)
-        draw = self._chance.integer
+            self._rng.seed(seed)
+        draw = self._rng.integer
         self._traders = {
             seat: Trader([draw(FEWEST, MOST) for _ in RESOURCES], [draw(low, high) for low, high in VALUE_RANGES])
             for seat in SEATS

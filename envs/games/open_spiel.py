@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
-from sparring.envs.chance import Chance
 from sparring.envs.games.positions import ActionOrder, Position, Rendering, draw, positions_of
+from sparring.envs.rng import Rng
 from sparring.envs.text_game import CHARSET, SEATS, TextGame, match
 from sparring.types import Observation
 
@@ -48,7 +48,7 @@ class OpenSpielGame(TextGame):
         self.stake = float(-self.spiel_game.min_utility())
         self.num_actions = self.spiel_game.num_distinct_actions()
         self.tensor_range = self.rendering.tensor_range
-        self._chance = Chance()
+        self._rng = Rng()
         self._position = self._tree.root
         self._history: list[int] = []
 
@@ -108,7 +108,7 @@ class OpenSpielGame(TextGame):
 
     def _start(self, seed: int | None) -> None:
         if seed is not None:
-            self._chance.seed(seed)
+            self._rng.seed(seed)
         self._position = self._tree.root
         self._history = []
         self._draw_chance()
@@ -132,7 +132,7 @@ class OpenSpielGame(TextGame):
         """Play chance outcomes until a seat is to move."""
         position = self._position
         while position.chance is not None:
-            outcome = draw(position.chance, self._chance.uniform())
+            outcome = draw(position.chance, self._rng.uniform())
             self._history.append(outcome)
             position = self._tree.advance(position, outcome)
         self._position = position

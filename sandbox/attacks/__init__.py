@@ -7,38 +7,47 @@ They are run by `sparring.sandbox.selftest`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 from sparring.sandbox.attacks import (
-    cross_run,
     files,
+    fork_server,
     host_calls,
     kernel,
-    more_cross_run,
-    more_resources,
+    leftovers,
     network,
     processes,
     resources,
     secrets,
+    survivors,
+    time_and_output,
     values,
     verdict,
 )
 from sparring.sandbox.attacks.probe import Breach, Family, Probe
 
-PROBES: tuple[Probe, ...] = (
-    *resources.PROBES,
-    *more_resources.PROBES,
-    *processes.PROBES,
-    *files.PROBES,
-    *secrets.PROBES,
-    *network.PROBES,
-    *kernel.PROBES,
-    *host_calls.PROBES,
-    *cross_run.PROBES,
-    *more_cross_run.PROBES,
-    *verdict.PROBES,
-    *values.PROBES,
+MODULES = (
+    resources,
+    time_and_output,
+    processes,
+    files,
+    secrets,
+    network,
+    kernel,
+    host_calls,
+    leftovers,
+    survivors,
+    fork_server,
+    verdict,
+    values,
 )
-FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(probe.family for probe in PROBES))
+FAMILIES: tuple[str, ...] = get_args(Family)
+PROBES: tuple[Probe, ...] = tuple(
+    sorted(
+        (probe for module in MODULES for probe in module.PROBES),
+        key=lambda probe: (FAMILIES.index(probe.family), probe.number),
+    )
+)
 
 
 def probes(families: Sequence[str] = ()) -> list[Probe]:

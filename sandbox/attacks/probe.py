@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from sparring.sandbox.attacks.prelude import PRELUDE
 
+ALONE = "judge(others(), others())"
+"""What the next run executes to see whether it is alone."""
 Family = Literal[
     "resources", "processes", "files", "secrets", "network", "kernel", "host calls", "cross-run", "verdict"
 ]

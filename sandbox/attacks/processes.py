@@ -12,7 +12,15 @@ PROBES = (
     probe(
         "P01 daemon",
         what="Leaves an orphan in a session of its own that ignores every signal.",
-        program="daemon(linger)",
+        program=r"""
+        read, write = os.pipe()
+        def stay():
+            mark()
+            os.write(write, b"1")
+            linger()
+        daemon(stay)
+        os.read(read, 1)  # it is there when the run ends: else there would be nothing to see
+        """,
         breach=Breach.OUTLIVES,
         stopped_by=("kill_stragglers",),
     ),

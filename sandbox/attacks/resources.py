@@ -1,4 +1,4 @@
-"""Probes that try to use more than the limits: processes, memory, files, output, time."""
+"""Probes that try to use more than the limits: processes, memory, files, descriptors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sparring.sandbox.attacks.probe import Breach, Probe
 
 probe = partial(Probe, family="resources")
 BOMB = ("ok", "nonzero", "memory", "signal", "timeout")
+FLOODING_BOMB = (*BOMB, "output_limit")
 
 PROBES = (
     probe(
@@ -170,86 +171,119 @@ PROBES = (
         stopped_by=("sized_tmpfs",),
     ),
     probe(
-        "R08 endless loop",
-        what="Computes for ever.",
-        program="while True: pass",
-        breach=Breach.OVERRUNS,
-        ends=("timeout", "signal"),
-    ),
-    probe(
-        "R09 endless sleep",
-        what="Sleeps for an hour.",
-        program="time.sleep(3600)",
-        breach=Breach.OVERRUNS,
-        ends=("timeout",),
-    ),
-    probe(
-        "R10 ignores every signal",
-        what="Ignores every signal that can be ignored and sleeps on.",
-        program="linger(60)",
-        breach=Breach.OVERRUNS,
-        ends=("timeout",),
-    ),
-    probe(
-        "R11 processor time",
-        what="Computes twice as long as the limit on processor time.",
+        "R17 core dump",
+        what="Raises the limit on core dumps and crashes a child.",
         program=r"""
-        while time.process_time() < 2.5 * LIMITS["cpu_seconds"]:
+        try:
+            resource.setrlimit(resource.RLIMIT_CORE, (2**20, 2**20))
+            _, status = os.waitpid(spawn(os.abort), 0)
+            judge(os.WCOREDUMP(status), "a core was dumped")
+        except (OSError, ValueError) as error:
+            held(error)
+        """,
+    ),
+    probe(
+        "R18 raises its own limits",
+        what="Looks for limits that are missing and raises those that are there.",
+        program=r"""
+        broken = []
+        for name in ("RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE"):
+            number = getattr(resource, name)
+            hard = resource.getrlimit(number)[1]
+            if hard == resource.RLIM_INFINITY:
+                broken.append(f"{name} is unlimited")
+                continue
+            try:
+                resource.setrlimit(number, (hard + 1, hard + 1))
+                broken.append(f"{name} could be raised")
+            except (OSError, ValueError):
+                pass
+        judge(broken, broken)
+        """,
+    ),
+    probe(
+        "R20 file descriptors",
+        what="Opens four times as many files as the limit allows.",
+        program=r"""
+        opened = 0
+        try:
+            for _ in range(4 * LIMITS["open_files"]):
+                os.open("/dev/null", os.O_RDONLY)
+                opened += 1
+        except OSError:
             pass
-        breach(f"{time.process_time():.1f} s of processor time")
+        judge(opened > LIMITS["open_files"], f"{opened} files")
         """,
-        limits={"cpu_seconds": 1.0, "wall_seconds": 4.0},
-        ends=("timeout", "signal"),
     ),
     probe(
-        "R12 flood of stdout",
-        what="Writes 2 GiB to the standard output.",
+        "R21 doubling fork bomb",
+        what="Every process doubles itself nine times and stays.",
         program=r"""
-        for _ in range(2048):
-            os.write(1, b"x" * 2**20)
+        mark()
+        for _ in range(9):
+            try:
+                os.fork()
+            except OSError:
+                pass
+        linger()
         """,
-        breach=Breach.FLOODS,
-        ends=("output_limit",),
-        stopped_by=("output_cap",),
+        breach=Breach.OUTLIVES,
+        ends=FLOODING_BOMB,
+        stopped_by=("kill_stragglers",),
     ),
     probe(
-        "R13 flood of stderr",
-        what="Writes 2 GiB to the standard error.",
+        "R22 shared anonymous memory",
+        what="Writes to more shared memory than the limit, which does not count as data of the process.",
         program=r"""
-        for _ in range(2048):
-            os.write(2, b"x" * 2**20)
+        import mmap
+        kept, piece = [], 2**24
+        try:
+            while len(kept) * piece < LIMITS["memory_bytes"] + 2**27:
+                kept.append(mmap.mmap(-1, piece))
+                kept[-1].write(b"x" * piece)
+        except (OSError, MemoryError, ValueError):
+            pass
+        judge(len(kept) * piece > LIMITS["memory_bytes"] + 2**26, f"{len(kept) * piece >> 20} MiB")
         """,
-        breach=Breach.FLOODS,
-        ends=("output_limit",),
-        stopped_by=("output_cap",),
+        ends=FLOODING_BOMB,
+        stopped_by=("memory_limit",),
     ),
     probe(
-        "R14 output that is no text",
-        what="Writes invalid UTF-8, NUL bytes and terminal escapes, and exits with 3.",
+        "R27 descriptors in flight",
+        what="Parks open files in socket messages, where they count against nobody's table, ten times the limit.",
         program=r"""
-        os.write(1, b"\xff\xfe\x00\x1b[2J\x1b]0;title\x07\xed\xa0\x80" * 100)
-        os._exit(3)
+        import array
+        parked = 0
+        try:
+            for _ in range(LIMITS["open_files"]):
+                left, right = socket.socketpair()
+                left.setblocking(False)
+                carrier = left.detach(), right.detach()
+                with socket.socket(fileno=os.dup(carrier[0])) as out:
+                    for _ in range(10):
+                        fds = array.array("i", [0] * 50)
+                        out.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+                        parked += 50
+        except OSError:
+            pass
+        judge(parked > 10 * LIMITS["open_files"], f"{parked} descriptors")
         """,
-        breach=Breach.LIES,
-        ends=("nonzero",),
     ),
     probe(
-        "R15 waits for input",
-        what="Reads the standard input to its end, which must be there.",
-        program="held(len(sys.stdin.read()))",
-        breach=Breach.LIES,
-    ),
-    probe(
-        "R16 overflow of the C stack",
-        what="Nests until the C stack is gone.",
+        "R28 output into a file",
+        what="Points the standard output at a file and writes more than the limit of a file's size.",
         program=r"""
-        sys.setrecursionlimit(10**9)
-        nested = []
-        for _ in range(400_000):
-            nested = [nested]
-        repr(nested)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        before, written = os.dup(1), 0
+        os.dup2(os.open("big", os.O_CREAT | os.O_WRONLY, 0o600), 1)
+        try:
+            while written < LIMITS["file_bytes"] + 2**24:
+                written += os.write(1, b"x" * 2**20)
+        except OSError:
+            pass
+        os.dup2(before, 1)
+        judge(written > LIMITS["file_bytes"], f"{written >> 20} MiB")
         """,
-        breach=Breach.OVERRUNS,
-        ends=("signal", "nonzero", "memory", "timeout", "ok"),
+        ends=FLOODING_BOMB,
     ),
 )

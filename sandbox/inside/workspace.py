@@ -7,9 +7,9 @@ import os
 import shutil
 import stat
 
-BOX = os.environ.get("SPARRING_BOX", "/box")
-"""The one writable place. `now` in it belongs to whoever runs; paused nodes keep theirs under other names."""
-NOW = f"{BOX}/now"
+WORKSPACE = os.environ.get("SPARRING_WORKSPACE", "/box")
+"""The one writable place. `now` in it belongs to whoever runs; paused interpreters keep theirs under other names."""
+NOW = f"{WORKSPACE}/now"
 PLACES = ("work", "tmp", "shm")
 
 
@@ -35,15 +35,15 @@ def write_all(descriptor: int, content: memoryview) -> None:
 
 def collect(paths: list[str], limit: int) -> tuple[list[tuple[str, memoryview]], str]:
     """Regular files of the working folder; no link is followed and nothing is waited for. Then what was refused."""
-    found, problems = [], []
+    files, problems = [], []
     for path in paths:
         try:
             content = _read_regular(path.split("/"), limit)
             limit -= len(content)
-            found.append((path, content))
+            files.append((path, content))
         except (OSError, ValueError) as error:
             problems.append(f"{path}: {error}")
-    return found, "; ".join(problems)
+    return files, "; ".join(problems)
 
 
 def _read_regular(parts: list[str], limit: int) -> memoryview:
@@ -58,14 +58,14 @@ def _read_regular(parts: list[str], limit: int) -> memoryview:
     finally:
         os.close(folder)
     with open(descriptor, "rb", buffering=0) as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise ValueError("not a regular file")
-        if found.st_size > limit:
-            raise ValueError(f"{found.st_size} bytes are more than the {limit} that are left of file_bytes")
-        content = memoryview(unforked(found.st_size))
+        if status.st_size > limit:
+            raise ValueError(f"{status.st_size} bytes are more than the {limit} that are left of file_bytes")
+        content = memoryview(unforked(status.st_size))
         size = 0
-        while size < found.st_size and (count := file.readinto(content[size : found.st_size])):
+        while size < status.st_size and (count := file.readinto(content[size : status.st_size])):
             size += count
         return content[:size]
 
@@ -78,13 +78,13 @@ def wipe() -> bool:
     if _pristine and _pristine == _marks():
         return True
     try:
-        os.chmod(BOX, 0o700)
-        for name in os.listdir(BOX):
-            remove_tree(f"{BOX}/{name}")
-        if os.listdir(BOX):
+        os.chmod(WORKSPACE, 0o700)
+        for name in os.listdir(WORKSPACE):
+            remove_tree(f"{WORKSPACE}/{name}")
+        if os.listdir(WORKSPACE):
             return False
-        for name in os.listxattr(BOX):
-            os.removexattr(BOX, name)
+        for name in os.listxattr(WORKSPACE):
+            os.removexattr(WORKSPACE, name)
         make_places()
         return True
     except (OSError, RecursionError):
@@ -94,15 +94,15 @@ def wipe() -> bool:
 def _marks() -> list[tuple[object, ...]]:
     """Everything that a program could have changed of the folders that are always there: equal marks, nothing left."""
     try:
-        return [_mark(path) for path in (BOX, NOW, *(f"{NOW}/{place}" for place in PLACES))]
+        return [_mark(path) for path in (WORKSPACE, NOW, *(f"{NOW}/{place}" for place in PLACES))]
     except OSError:
         return []
 
 
 def _mark(path: str) -> tuple[object, ...]:
-    one = os.lstat(path)
-    times = one.st_ctime_ns, one.st_mtime_ns
-    return one.st_ino, one.st_mode, one.st_uid, one.st_size, one.st_nlink, *times, *os.listxattr(path)
+    status = os.lstat(path)
+    times = status.st_ctime_ns, status.st_mtime_ns
+    return status.st_ino, status.st_mode, status.st_uid, status.st_size, status.st_nlink, *times, *os.listxattr(path)
 
 
 def make_places() -> None:
@@ -110,7 +110,7 @@ def make_places() -> None:
     os.mkdir(NOW, 0o700)
     for place in PLACES:
         os.mkdir(f"{NOW}/{place}", 0o700)
-    os.utime(BOX, (0, 0))
+    os.utime(WORKSPACE, (0, 0))
     _pristine[:] = _marks()
 
 
@@ -129,7 +129,7 @@ def remove_tree(path: str) -> None:
 
 
 def copied(source: str) -> bool:
-    """Copy a node's files into the active place."""
+    """Copy an interpreter's files into the active place."""
     try:
         if any(os.listdir(f"{source}/{place}") for place in PLACES):
             shutil.copytree(source, NOW, symlinks=True)

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from termios import FIONREAD
 from typing import Any, ClassVar
 
-from sparring.sandbox.box import unforked
-from sparring.sandbox.wire import HEADER, MAX_ANSWER, Closed, send_parts
+from sparring.sandbox.inside.wire import HEADER, MAX_ANSWER, Closed, send_parts
+from sparring.sandbox.inside.workspace import unforked
 
 OOM_COUNTERS = [
     path
@@ -84,7 +84,7 @@ class Stream:
             self._spare.append(self._kept)
 
 
-class Watched:
+class Supervisor:
     """A program that is running: its streams, its deadline, and how it ended."""
 
     def __init__(self, limits: dict[str, Any], read_ends: tuple[int, int]) -> None:
@@ -147,18 +147,18 @@ class Watched:
                 if not ready:
                     self.status = "timeout"
                     break
-                found = {descriptor for descriptor, _ in ready}
-                for descriptor in found & self.streams.keys():
+                readable = {descriptor for descriptor, _ in ready}
+                for descriptor in readable & self.streams.keys():
                     if not self.streams[descriptor].read():
                         poll.unregister(descriptor)
                 if self.out.flooded or self.err.flooded:
                     self.status = "output_limit"
-                elif control and control.fileno() in found:
+                elif control and control.fileno() in readable:
                     try:
                         deadline += self._converse(control, ask)
                     except MALFORMED:
                         poll.unregister(control)
-                elif process in found:
+                elif process in readable:
                     break
         finally:
             os.close(process)

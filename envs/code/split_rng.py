@@ -1,4 +1,4 @@
-"""The chance behind generated tasks, and what keeps training and held-out tasks apart.
+"""The random generator of generated tasks, and what keeps training and held-out tasks apart.
 
 Every name and word that a task is made of belongs to one split, by a hash of the word itself. A task of one split draws
 from that split's words alone, so that no table, page, message or sequence of one split can occur in the other.
@@ -41,36 +41,36 @@ def split_of(word: str) -> Split:
     return SPLITS[hashlib.blake2b(word.lower().encode(), digest_size=1).digest()[0] & 1]
 
 
-class Draw:
-    """A generator that knows its split. Equal parts, equal draws, on every machine."""
+class SplitRng:
+    """A random generator that knows its split. Equal parts give equal values, on every machine."""
 
     def __init__(self, split: Split, *parts: object) -> None:
         if split not in SPLITS:
             raise ValueError(f"split must be 'train' or 'held_out', got {split!r}")
         self.split: Split = split
-        self.rng = random.Random(derive_seed(split, *parts))
+        self._random = random.Random(derive_seed(split, *parts))
         self._given: set[str] = set()
 
     def integer(self, low: int, high: int) -> int:
         """From `low` to `high`, both included."""
-        return self.rng.randint(low, high)
+        return self._random.randint(low, high)
 
     def number(self, low: float, high: float, digits: int) -> float:
         """A decimal number with so many digits after the point."""
         scale = float(10**digits)
-        return self.rng.randint(round(low * scale), round(high * scale)) / scale
+        return self._random.randint(round(low * scale), round(high * scale)) / scale
 
     def one(self, items: Sequence[T]) -> T:
         """One of them."""
-        return self.rng.choice(items)
+        return self._random.choice(items)
 
     def some(self, items: Sequence[T], count: int) -> list[T]:
         """`count` different ones, in random order."""
-        return self.rng.sample(items, count)
+        return self._random.sample(items, count)
 
     def integers(self, low: int, high: int, count: int) -> list[int]:
         """`count` different ones, so that no two of them tie."""
-        return self.rng.sample(range(low, high + 1), count)
+        return self._random.sample(range(low, high + 1), count)
 
     def word(self) -> str:
         """A plain English word of the split."""
@@ -93,7 +93,7 @@ class Draw:
 
     def sequence(self, length: int, letters: str) -> str:
         """A string of so many of the letters, of the split."""
-        return self._owned(lambda: "".join(self.rng.choices(letters, k=length)))
+        return self._owned(lambda: "".join(self._random.choices(letters, k=length)))
 
     def code(self, prefix: str) -> str:
         """An identifier of the split, e.g. "AC-48213"; never the same twice from one generator."""
@@ -106,8 +106,8 @@ class Draw:
         syllables = "".join(self.one(ONSETS) + self.one(VOWELS) for _ in range(self.integer(1, 2)))
         return (syllables + self.one(ONSETS) + self.one(VOWELS) + self.one(ENDINGS)).capitalize()
 
-    def _owned(self, draw: Callable[[], str]) -> str:
-        while split_of(word := draw()) != self.split:
+    def _owned(self, make_word: Callable[[], str]) -> str:
+        while split_of(word := make_word()) != self.split:
             pass
         return word
 

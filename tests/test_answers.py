@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparring.sandbox.canonical import MAX_DEPTH, MAX_LENGTH, canonical, canonical_key, equal, matches
-from sparring.sandbox.literals import MalformedLiteral, parse_literal
+from sparring.answers.canonical import MAX_DEPTH, MAX_LENGTH, canonical, canonical_key, equal, matches
+from sparring.answers.literals import MalformedLiteral, parse_literal
 
 INTS = st.integers(-(10**18), 10**18)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=32).filter(lambda x: x == 0 or 1e-20 < abs(x) < 1e20)

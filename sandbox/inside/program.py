@@ -24,12 +24,12 @@ from _thread import allocate_lock
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from sparring.sandbox import forks
-from sparring.sandbox.box import NOW
-from sparring.sandbox.wire import decode_value, encode_value, receive_frame, send_frame
+from sparring.sandbox.inside import fork_hooks
+from sparring.sandbox.inside.wire import decode_value, encode_value, receive_frame, send_frame
+from sparring.sandbox.inside.workspace import NOW
 
 CONTROL = 3
-"""The descriptor through which a program asks the host, and a node answers."""
+"""The descriptor through which a program asks the host, and an interpreter answers."""
 FILE = "main.py"
 LIBC = ctypes.CDLL(None)
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
@@ -98,7 +98,7 @@ def set_arguments(given: bytes) -> None:
 
 def prepare(seed: int, host: Sequence[str]) -> dict[str, Any]:
     """The namespace of a new program: an empty `__main__`, seeded `random`, and the host's functions as builtins."""
-    forks.begin()
+    fork_hooks.begin()
     set_handler(signal.SIGINT, signal.default_int_handler)
     if seed:
         random.seed(seed)

@@ -1,7 +1,7 @@
-"""The weakest rung, for machines that offer nothing better: a process of its own with resource limits, and no walls.
+"""The weakest backend, for machines that offer nothing better: a process of its own with resource limits, and no walls.
 
-The program can read what this user may read, reach the network, and outlive its limits by tricks that the other tiers
-stop. It has to be asked for by name, and says so loudly each time.
+The program can read what this user may read, reach the network, and outlive its limits by tricks that the other
+backends stop. It has to be asked for by name, and says so loudly each time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Processes:
         """A running fork-server."""
         root, folder = rootfs.rootfs(self.packages), tempfile.mkdtemp(prefix="sparring-")
         inside = {**rootfs.ENVIRONMENT, "LD_LIBRARY_PATH": f"{root}{rootfs.LIBRARIES}", "PYTHONHOME": f"{root}/python"}
-        inside |= {"PYTHONPATH": f"{root}/server", "SPARRING_BOX": folder, "TMPDIR": f"{folder}/now/tmp"}
+        inside |= {"PYTHONPATH": f"{root}/server", "SPARRING_WORKSPACE": folder, "TMPDIR": f"{folder}/now/tmp"}
         here, there = socket.socketpair()
         with there:
             process = subprocess.Popen(

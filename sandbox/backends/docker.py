@@ -1,4 +1,4 @@
-"""The tier on a Docker engine: the same root filesystem, fork-server and wire, in a container with every limit set.
+"""The backend on a Docker engine: the same root filesystem, fork-server and wire, in a container with every limit set.
 
 The image is imported from the root filesystem that we build ourselves; no registry is asked. The fork-server connects
 to a socket that is mounted for it, and the host takes that one connection and removes the socket before any program
@@ -52,12 +52,12 @@ class Engine:
                 self._image = _image(self._client, self.packages)
                 self._order()
             self._order()
-        found = self._spares.get()
+        worker = self._spares.get()
         with self._lock:
             self._ordered -= 1
-        if isinstance(found, BaseException):
-            raise found
-        return found
+        if isinstance(worker, BaseException):
+            raise worker
+        return worker
 
     def strength(self) -> str:
         """What stands between a program and this machine."""
@@ -74,9 +74,9 @@ class Engine:
             self._ordered = 0
         for _ in range(ordered):
             with contextlib.suppress(queue.Empty):
-                found = self._spares.get(timeout=START_SECONDS)
-                if isinstance(found, Worker):
-                    found.kill()
+                worker = self._spares.get(timeout=START_SECONDS)
+                if isinstance(worker, Worker):
+                    worker.kill()
 
     def _order(self) -> None:
         """Have a container started in the background."""
@@ -233,5 +233,5 @@ def _engine_limits(limits: Limits) -> dict[str, Any]:
 
 def leftovers() -> list[str]:
     """Names of the containers that this process has started and that still exist."""
-    found = _connect().containers.list(all=True, filters={"label": f"{LABEL}={os.getpid()}"})
-    return [container.name for container in found]
+    containers = _connect().containers.list(all=True, filters={"label": f"{LABEL}={os.getpid()}"})
+    return [container.name for container in containers]

@@ -6,15 +6,15 @@ import os
 from _socket import socket, socketpair
 from typing import Any
 
-from sparring.sandbox.box import BOX, create, write_all
-from sparring.sandbox.program import become, close_the_rest, die, prepare, run_to_the_end, set_arguments
-from sparring.sandbox.watched import wait
-from sparring.sandbox.wire import Closed, receive_exactly, receive_order
+from sparring.sandbox.inside.program import become, close_the_rest, die, prepare, run_to_the_end, set_arguments
+from sparring.sandbox.inside.supervisor import wait
+from sparring.sandbox.inside.wire import Closed, receive_exactly, receive_order
+from sparring.sandbox.inside.workspace import WORKSPACE, create, write_all
 
 PIECE = 1 << 16
 
 
-class Ahead:
+class Prefork:
     """A fork of this interpreter that waits to become a program. The program's text is read by its own process only,
     from the host's channel: the interpreter that the next program is a fork of never holds it.
 
@@ -59,7 +59,7 @@ def _run_what_comes(control: socket, host: socket) -> None:
     if arguments:
         set_arguments(receive_exactly(host, arguments))
     if stdin:
-        os.dup2(os.open(BOX, os.O_TMPFILE | os.O_RDWR, 0o600), 0)
+        os.dup2(os.open(WORKSPACE, os.O_TMPFILE | os.O_RDWR, 0o600), 0)
         _receive_into(0, host, stdin)
         os.lseek(0, 0, os.SEEK_SET)
     for path, size in zip(order.get("files", ()), files, strict=True):

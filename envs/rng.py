@@ -1,4 +1,4 @@
-"""The chance of our games: SplitMix64 (Steele, Lea, Flood 2014).
+"""The random generator of our games: SplitMix64 (Steele, Lea, Flood 2014).
 
 Seeding it costs nothing, where seeding `random.Random` takes longer than a whole game of Kuhn poker does; equal seeds
 give equal numbers under every version of Python.
@@ -12,7 +12,7 @@ MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
 
 
-class Chance:
+class Rng:
     """A generator of uniform numbers; without a seed it starts anywhere."""
 
     __slots__ = ("_state",)

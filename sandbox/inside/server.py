@@ -1,4 +1,4 @@
-"""The fork-server: process 1 of the process namespace of every sandbox, whatever the tier.
+"""The fork-server: process 1 of the process namespace of every sandbox, whatever the backend.
 
 It holds a warm interpreter and runs a program by forking it, so that starting costs a fork and not an interpreter; the
 fork for the next program is made ahead, while nobody waits and nothing of the last program is left.
@@ -23,19 +23,28 @@ from _socket import AF_UNIX, socket
 from collections.abc import Callable
 from typing import Any
 
-from sparring.sandbox import forks
+from sparring.sandbox.inside import fork_hooks
 
-forks.put_off()
+fork_hooks.put_off()
 ARCHIVES = "bz2", "lzma", "zlib"
 for name in ARCHIVES:  # `shutil` would load six libraries for them, and every library makes every fork dearer
     sys.modules[name] = None  # type: ignore[assignment]
 
-from sparring.sandbox.ahead import Ahead
-from sparring.sandbox.box import BOX, collect, make_places, wipe
-from sparring.sandbox.program import adopt_orphans, hide_ourselves, set_dumpable
-from sparring.sandbox.sessions import Sessions
-from sparring.sandbox.watched import Report, Watched, children, kill, oom_kills, receive_unforked, unread, wait
-from sparring.sandbox.wire import Closed, receive_frame, receive_order, send_frame, send_parts
+from sparring.sandbox.inside.branches import Branches
+from sparring.sandbox.inside.prefork import Prefork
+from sparring.sandbox.inside.program import adopt_orphans, hide_ourselves, set_dumpable
+from sparring.sandbox.inside.supervisor import (
+    Report,
+    Supervisor,
+    children,
+    kill,
+    oom_kills,
+    receive_unforked,
+    unread,
+    wait,
+)
+from sparring.sandbox.inside.wire import Closed, receive_frame, receive_order, send_frame, send_parts
+from sparring.sandbox.inside.workspace import WORKSPACE, collect, make_places, wipe
 
 PRELOADED = (
     "abc bisect collections.abc contextlib copy dataclasses datetime enum functools heapq io itertools json math "
@@ -60,7 +69,7 @@ for i in range(9):
 """Has the interpreter make, once and for all forks, what it makes when it first compiles and runs something, and the
 annotations that most programs begin with."""
 SOCKET = "/run/sparring/socket"
-"""Where a tier without inherited descriptors offers its channel."""
+"""Where a backend without inherited descriptors offers its channel."""
 ANSWER = (
     '{"op": "done", "status": "%s", "exit_code": %s, "signal": %s, "seconds": %f, "clean": %s, "sizes": %s, '
     '"files": %s, "problem": %s}'
@@ -74,23 +83,23 @@ class Server:
     def __init__(self, host: socket, options: dict[str, Any]) -> None:
         self.host, self.options = host, options
         self.null = os.open(os.devnull, os.O_RDONLY)
-        self.sessions = Sessions(self.null, self.ask)
+        self.branches = Branches(self.null, self.ask)
         self.limits: dict[str, Any] = {"resources": ()}
 
     def serve(self) -> None:
         """Answer until the host hangs up."""
         while True:
-            ahead = Ahead(self.host, self.null, self.limits)
+            prefork = Prefork(self.host, self.null, self.limits)
             order, size, frame = self._next()
             if order["op"] != "run":
-                ahead.dismiss()
+                prefork.dismiss()
                 self.serve_session(order, size)
                 continue
             if "limits" in order:
-                ahead.dismiss()
-                ahead = Ahead(self.host, self.null, self.limits)
-            ahead.begin(frame)
-            self.run(order, ahead)
+                prefork.dismiss()
+                prefork = Prefork(self.host, self.null, self.limits)
+            prefork.begin(frame)
+            self.run(order, prefork)
 
     def _next(self) -> tuple[dict[str, Any], int, bytes]:
         """An order; it names limits only where they are others than before."""
@@ -101,7 +110,7 @@ class Server:
     def serve_session(self, order: dict[str, Any], size: int) -> None:
         """A session, from its first order to its last."""
         operations: dict[str, Callable[[dict[str, Any], memoryview], Report]] = {
-            name: getattr(self.sessions, name) for name in ("open", "cell", "call", "drop", "put", "get")
+            name: getattr(self.branches, name) for name in ("open", "cell", "call", "drop", "put", "get")
         }
         operations["reset"] = self.reset
         while True:
@@ -122,29 +131,29 @@ class Server:
         order, size, _ = receive_order(self.host)
         return order, receive_unforked(self.host, size)
 
-    def run(self, order: dict[str, Any], program: Ahead) -> None:
+    def run(self, order: dict[str, Any], program: Prefork) -> None:
         """See a program to its end, then leave nothing of it."""
         ooms = oom_kills()
-        watched = Watched(self.limits, program.read_ends)
-        watched.watch(program.pid, program.control if "host" in order else None, self.ask)
-        if watched.status:
+        supervisor = Supervisor(self.limits, program.read_ends)
+        supervisor.watch(program.pid, program.control if "host" in order else None, self.ask)
+        if supervisor.status:
             kill(program.pid)
         waited = wait(program.pid)
         if unread(self.host.fileno()):
             raise Closed  # it has not read all that was meant for it: the channel is in the middle of a frame
         self.kill_all()
-        watched.drain()
-        ended = watched.note_ending(waited)
+        supervisor.drain()
+        ended = supervisor.note_ending(waited)
         program.control.close()
-        if oom_kills() > ooms and watched.status != "ok":
-            watched.status = "memory"
+        if oom_kills() > ooms and supervisor.status != "ok":
+            supervisor.status = "memory"
         files, problem = collect(order["collect"], self.limits["file_bytes"]) if "collect" in order else ([], "")
         clean = wipe() if self.options["wipe"] else True
-        parts = [*watched.parts(), *(content for _, content in files)]
+        parts = [*supervisor.parts(), *(content for _, content in files)]
         head = ANSWER % (
-            watched.status,
+            supervisor.status,
             *("null" if number is None else number for number in ended.values()),
-            watched.seconds,
+            supervisor.seconds,
             "true" if clean else "false",
             [len(part) for part in parts],
             json.dumps([name for name, _ in files]) if files else "[]",
@@ -152,11 +161,11 @@ class Server:
         )
         send_parts(self.host, head.encode(), parts)
         del parts
-        watched.close()
+        supervisor.close()
 
     def reset(self, header: dict[str, Any], body: memoryview) -> Report:
         """End a session: no process and no file of it is left."""
-        self.sessions.forget_all()
+        self.branches.forget_all()
         self.kill_all()
         return {"status": "ok", "clean": wipe() if self.options["wipe"] else True}, []
 
@@ -179,7 +188,7 @@ def _named(error: OSError) -> str:
 
 
 def _kill_the_rest() -> None:
-    """As process 1: everything. Elsewhere (the tier without namespaces): what descends from us, as it becomes ours."""
+    """As process 1: everything. Elsewhere (without namespaces): what descends from us, as it becomes ours."""
     if os.getpid() != 1:
         for pid in children():
             kill(pid)
@@ -199,7 +208,7 @@ def _hardened(options: dict[str, Any]) -> None:
 
 
 def _host_socket() -> socket:
-    """The channel: descriptor 0, or the socket that the tier has mounted."""
+    """The channel: descriptor 0, or the socket that the backend has mounted."""
     if len(sys.argv) > 1:
         host = socket(AF_UNIX)
         host.connect(SOCKET)
@@ -221,7 +230,7 @@ def main() -> None:
         importlib.import_module(name)
     for name in ("shutil", *ARCHIVES):  # programs get their own
         del sys.modules[name]
-    os.chmod(BOX, 0o700)
+    os.chmod(WORKSPACE, 0o700)
     make_places()
     hide_ourselves(options["path"])
     exec(compile(REHEARSAL, "rehearsal", "exec", dont_inherit=True), {})

