@@ -222,8 +222,8 @@ class Index:
 
     def _check_end(self) -> None:
         """The head and the last row of both tables must agree."""
-        head = self.head
-        with self._faults():
+        with self._faults(), self._one_moment():
+            head = self.head
             row = self._db.execute("SELECT * FROM episodes ORDER BY position DESC LIMIT 1").fetchone()
             frame = self._db.execute("SELECT * FROM frames ORDER BY sequence DESC LIMIT 1").fetchone()
         for found in (row, frame):

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from sparring import words
 from sparring.__main__ import main
+from sparring.agents.scripted import ScriptedAgent
 from sparring.scoreboard.evaluate import evaluate, load_for_report
 from sparring.scoreboard.report import render
 from sparring.scoreboard.store import Store
@@ -126,7 +127,7 @@ def test_a_run_plays_a_suite_as_it_was_trained(cold, tmp_path, monkeypatch):
     with Store(tmp_path / "suite") as store:
         (trajectory,) = [t for episode in store for t in episode.trajectories.values()]
     assert trajectory.agent == str(cold)
-    assert trajectory.sampling.temperature == 0.2
+    assert {call.sampling.temperature for _, call in trajectory.calls} == {0.2}
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_an_evaluator_takes_back_only_the_games_it_can_solve(cold):
     again = Evaluator([KUHN], player)
     again.load_state_dict(first.state_dict())
     assert again.policies() == first.policies()
-    silent = Evaluator([KUHN], object())
+    silent = Evaluator([KUHN], ScriptedAgent("silent"))
     silent.load_state_dict(first.state_dict())
     assert (silent.games, silent.evaluate(1), silent.policies()) == ([], {}, {})
 

@@ -85,7 +85,7 @@ def test_no_game_of_a_probe_is_learnt_from(probed):
         advantages = store.columns("spiral/rae", "advantage")
     trajectories = [t for e in probes for t in e.trajectories.values()]
     assert trajectories
-    assert not [t for t in trajectories if t.policy.trainable or t.id in advantages]
+    assert not [t for t in trajectories if t.trainable or t.id in advantages]
 
 
 def test_every_probe_plays_the_same_deals_from_both_seats_at_both_ends_and_every_so_many_updates(probed):

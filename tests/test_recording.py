@@ -34,7 +34,11 @@ class Echo(gymnasium.Env):
 class Noting(ScriptedAgent):
     def __init__(self, *infos):
         super().__init__("noting")
-        self.infos, self.seen = infos, []
+        self.infos, self.seen, self.seats = infos, [], []
+
+    def open(self, seat):
+        self.seats.append(seat)
+        return super().open(seat)
 
     async def act(self, observation):
         self.seen.append(observation)
@@ -64,7 +68,7 @@ def test_notes_stand_with_their_turn_and_what_the_environment_said_with_the_next
 def test_an_agent_is_told_which_episode_it_plays():
     agent = Noting({})
     played(agent)
-    assert [(seen.episode, seen.turn) for seen in agent.seen] == [("some match", 0), ("some match", 1)]
+    assert [(seat.episode, seat.seat) for seat in agent.seats] == [("some match", "player_0")]
 
 
 def test_episodes_with_notes_are_stored_and_verified(tmp_path):

@@ -133,7 +133,7 @@ def test_the_whole_transcript_stands_on_the_page_with_its_probabilities(page: Pa
     expect(turns.nth(0).locator(".prompt pre")).to_contain_text("Kuhn poker with the cards J, Q and K")
     expect(turns.nth(1)).to_have_attribute("aria-current", "true")
     expect(page.locator("#end .last")).to_have_count(2)
-    expect(page.locator("#end .last").first).to_contain_text("saw last, before fold")
+    expect(page.locator("#end .last").first).to_contain_text("saw at the end")
     page.keyboard.press("ArrowRight")
     expect(turns.nth(2)).to_have_attribute("aria-current", "true")
 

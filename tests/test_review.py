@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import string
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,7 +29,7 @@ class Counting(gymnasium.Env[str, str]):
     """Sound: count to a drawn number of turns, one text a turn; anything but a number is illegal."""
 
     def __init__(self, max_turns: int = 5) -> None:
-        self.observation_space = self.action_space = spaces.Text(200_000, charset=frozenset(map(chr, range(0x11_0000))))
+        self.observation_space = self.action_space = spaces.Text(200_000, charset=string.printable)
         self.max_turns = max_turns
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[str, dict[str, Any]]:
@@ -38,7 +39,7 @@ class Counting(gymnasium.Env[str, str]):
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         self.taken += 1
-        right = action == self.right_answer()
+        right = action == f"<answer>{self.goal}</answer>"
         over = self.taken >= self.max_turns
         info = {
             **self._info(),
@@ -48,13 +49,13 @@ class Counting(gymnasium.Env[str, str]):
         return self._seen(), float(right), right, over and not right, info
 
     def right_answer(self) -> str:
-        return f"<answer>{self.goal}</answer>"
+        return str(self.goal)
 
     def _seen(self) -> str:
         return f"Count to {self.goal}. Turn {self.taken}."
 
     def _info(self) -> dict[str, Any]:
-        return {"suggested_actions": ("1", "2", self.right_answer())}
+        return {"suggested_actions": ("1", "2", f"<answer>{self.goal}</answer>")}
 
 
 class NeverEnds(Counting):
@@ -241,7 +242,7 @@ class Bidding(ParallelEnv[str, str, str]):
         return self._number
 
     def __init__(self) -> None:
-        self._text, self._number = spaces.Text(100), spaces.Discrete(3)
+        self._text, self._number = spaces.Text(100, charset=string.printable), spaces.Discrete(3)
 
     def reset(self, seed: int | None = None, options: Any = None) -> Any:
         self.agents, self.prize = list(self.possible_agents), random.Random(seed).randrange(9)

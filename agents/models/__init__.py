@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sparring.types import Policy, Sampling
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Ids = Sequence[int]
 REGISTERS = False

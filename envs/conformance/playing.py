@@ -96,7 +96,9 @@ def _keep(record: Record, step: Step) -> None:
     record.steps.append(step)
     seen = [(view.seat, content_of(view.seen), _plain(view.info)) for view in views_of(step)]
     infos = {seat: _plain(info) for seat, info in step.infos.items()}
-    record.rows.append((seen, {seat: float(reward) for seat, reward in step.rewards.items()}, infos, step.truncated))
+    record.rows.append(
+        (seen, {seat: repr(float(reward)) for seat, reward in step.rewards.items()}, infos, step.truncated)
+    )
 
 
 def _plain(info: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sparring import registry
+from sparring.adapters import takes_text
 from sparring.envs.conformance import checks
 from sparring.envs.conformance.checks import Check, NotHere, Subject
 
@@ -112,7 +113,7 @@ def review_of(subject: Subject) -> Review:
 
 def _words(space: Any) -> str:
     """A space in a few words; the characters of a text are too many to list."""
-    return type(space).__name__ if hasattr(space, "charset") else str(space)[:60]
+    return type(space).__name__ if takes_text(space) else str(space)[:60]
 
 
 def _found(suite: tuple[Check, ...], verdict: Verdict, subject: Subject) -> Iterator[Finding]:
