@@ -101,7 +101,7 @@ def test_a_run_folder_as_a_model_is_its_best_checkpoint_playing_as_it_was_traine
         assert (player.template.name, player.sampling.temperature) == ("boxed", 0.2)
         held = player.model.weights()
         assert all(torch.equal(held[name], value) for name, value in best.items() if name in held)
-    assert as_model.policy == as_agent.policy
+    assert as_model.policies == as_agent.policies
 
 
 def test_options_beside_a_run_folder_come_before_its_settings(cold):
