@@ -67,7 +67,10 @@ class Game(Protocol):
 
 
 def adapt(env: Any) -> Game:
-    """The game of an environment of any of the three kinds."""
+    """The game of an environment of any of the three kinds; what is a game already is itself."""
+    if hasattr(env, "seats") and not hasattr(env, "action_space"):
+        game: Game = env
+        return game
     if hasattr(env, "agent_iter"):
         return AecGame(env)
     return ParallelGame(env) if hasattr(env, "possible_agents") else GymnasiumGame(env)

@@ -2,6 +2,7 @@
 
     here      in the thread of the event loop: environments that only compute
     a thread  environments that wait (`metadata["slow"] = True`): many steps at a time, the others go on meanwhile
+    a process environments that may crash or never come back (`host="process"` of the row)
 
 A call that takes longer than `STEP_TIMEOUT_SECONDS` costs its own episode. Here it is interrupted where it stands, also
 while it sleeps or waits for a lock or a socket, where this is the main thread (elsewhere Python code only); after the
@@ -26,6 +27,7 @@ from typing import Any, Generic, TypeVar
 
 from sparring import registry
 from sparring.content import canonical_json
+from sparring.processes import ProcessGame
 from sparring.recording import Match
 
 T = TypeVar("T")
@@ -79,7 +81,11 @@ class EnvPool:
 
     def borrow(self, match: Match) -> Any:
         idle = self._idle.get(self._key(match))
-        return idle.pop() if idle else registry.envs.make(match.env_id, **match.env_kwargs)
+        if idle:
+            return idle.pop()
+        if registry.envs.row(match.env_id).host == "process":
+            return ProcessGame(match.env_id, match.env_kwargs, STEP_TIMEOUT_SECONDS)
+        return registry.envs.make(match.env_id, **match.env_kwargs)
 
     def give_back(self, match: Match, env: Any) -> None:
         self._idle.setdefault(self._key(match), []).append(env)

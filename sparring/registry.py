@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, Literal
 
 from sparring.specs import ARGUMENT, parse_spec, typed_options
 
@@ -62,6 +62,8 @@ class Row:
     reward_range: tuple[float, float] | None = None
     """Of an environment: the least and the most that a seat can get in an episode, whatever the kwargs; None: unknown.
     The illegal rule "spiral" may go beyond. Intervals of mean rewards stay within it."""
+    host: Literal["inline", "process"] = "inline"
+    """Where an environment is played: with everything else, or in a process of its own, which may crash or hang."""
     seat_names: tuple[str, ...] = ()
     """Of an environment whose seats are not called player_0, player_1, ...: their names, in order."""
     unit: str = "reward"

@@ -69,16 +69,16 @@ async def run_batches(
     if concurrency < 1:
         raise ValueError(f"concurrency must be >= 1, got {concurrency}")
     waiting, lent, hosts = iter(matches), pool or EnvPool(), Hosts()
-    finished: asyncio.Queue[Episode | BaseException | None] = asyncio.Queue()
+    finished: asyncio.Queue[Episode | BaseException | None] = asyncio.Queue(2 * concurrency)
 
     async def work() -> None:
         try:
             for match in waiting:
-                finished.put_nowait(await play_match(match, lent, hosts))
+                await finished.put(await play_match(match, lent, hosts))  # waits where nobody takes them
                 await asyncio.sleep(0)  # let the consumer have it, even if no agent ever waits
-            finished.put_nowait(None)
+            await finished.put(None)
         except Exception as error:  # noqa: BLE001  (handed to the consumer, who raises it)
-            finished.put_nowait(error)
+            await finished.put(error)
 
     workers = [asyncio.create_task(work()) for _ in range(concurrency)]
     try:
