@@ -21,8 +21,8 @@ from pettingzoo import ParallelEnv
 
 from sparring import registry
 from sparring.__main__ import main
-from sparring.envs.conformance.checks import Subject
 from sparring.envs.conformance.report import Review, review, review_of
+from sparring.envs.conformance.subject import Subject
 
 
 class Counting(gymnasium.Env[str, str]):

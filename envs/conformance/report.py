@@ -9,32 +9,32 @@ from typing import Any, Literal
 
 from sparring import registry
 from sparring.adapters import takes_text
-from sparring.envs.conformance import checks
-from sparring.envs.conformance.checks import Check, NotHere, Subject
+from sparring.envs.conformance import rules, seeds
+from sparring.envs.conformance.subject import Check, NotHere, Subject
 
 Verdict = Literal["holds", "fault", "advice", "not here"]
 FAULTS: tuple[Check, ...] = (
-    checks.comes_to_an_end,
-    checks.observations_lie_in_their_spaces,
-    checks.equal_seeds_give_equal_episodes,
-    checks.numpy_seeds_are_seeds,
-    checks.reset_leaves_nothing,
-    checks.instances_do_not_touch_each_other,
-    checks.processes_agree,
-    checks.listed_actions_are_accepted,
-    checks.hostile_texts_are_illegal_actions,
-    checks.budgets_allow_exactly_n_actions,
-    checks.ends_are_of_one_kind,
-    checks.rewards_are_finite_and_made_of_their_parts,
-    checks.rewards_stay_in_their_range,
-    checks.doing_nothing_does_not_pay,
-    checks.closing_is_harmless,
+    rules.comes_to_an_end,
+    rules.observations_lie_in_their_spaces,
+    seeds.equal_seeds_give_equal_episodes,
+    seeds.numpy_seeds_are_seeds,
+    seeds.reset_leaves_nothing,
+    seeds.instances_do_not_touch_each_other,
+    seeds.processes_agree,
+    rules.listed_actions_are_accepted,
+    rules.hostile_texts_are_illegal_actions,
+    rules.budgets_allow_exactly_n_actions,
+    rules.ends_are_of_one_kind,
+    rules.rewards_are_finite_and_made_of_their_parts,
+    rules.rewards_stay_in_their_range,
+    rules.doing_nothing_does_not_pay,
+    rules.closing_is_harmless,
 )
 ADVICE: tuple[Check, ...] = (
-    checks.nothing_is_paid_after_the_end,
-    checks.other_seeds_give_other_episodes,
-    checks.infos_are_plain_data,
-    checks.starts_soon,
+    rules.nothing_is_paid_after_the_end,
+    seeds.other_seeds_give_other_episodes,
+    rules.infos_are_plain_data,
+    rules.starts_soon,
 )
 """What is not wrong, and worth knowing."""
 
@@ -104,7 +104,7 @@ def review_of(subject: Subject) -> Review:
     space = env.action_space(seats[0]) if hasattr(env, "possible_agents") else env.action_space
     findings = (*_found(FAULTS, "fault", subject), *_found(ADVICE, "advice", subject))
     try:
-        zero_sum = checks.payoffs_sum_to_zero(subject)
+        zero_sum = rules.payoffs_sum_to_zero(subject)
     except Exception:  # noqa: BLE001  (the findings tell)
         zero_sum = None
     name = subject.env_id or type(env).__name__

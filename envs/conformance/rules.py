@@ -1,63 +1,28 @@
-"""What any environment must hold to, whatever its seats and spaces: one function a property.
+"""Checks on what an environment accepts, shows and pays, whatever its seats and spaces.
 
-Each yields a sentence for every way in which the property does not hold, and nothing where it does. `NotHere` says that
-the property does not concern this environment.
+Each yields a sentence for every way in which the property does not hold, and nothing where it does.
 """
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import json
 import math
-import os
-import random
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
-
-import numpy as np
 
 from sparring import registry
 from sparring.adapters import action_of, takes_text
 from sparring.content import plain_or_none
 from sparring.envs.conformance.playing import MOST_STEPS, Record, game_of, played, replayed, views_of
+from sparring.envs.conformance.subject import MANY_SEEDS, SEEDS, NotHere, Subject, action_space, observation_space
 
-SEEDS = (0, 1, 2)
-MANY_SEEDS = 12
 BUDGET = 3
 SLOW_SECONDS = 10.0
 MOST_POSITIONS = 10
 """In how many positions of an episode, and for how many of its actions, each listed action is tried."""
 HOSTILE = ("", " \n\t ", "\x00", "a" * 100_000, "[" * 10_000, "\ud800\udfff", "下注", "9" * 5_000, "{0.__class__}%s%n")
 """Texts on which no environment may choke, nor take for a legal action."""
-IN_A_PROCESS = """
-import json, sys
-from sparring.envs.conformance.checks import fingerprint
-from sparring import registry
-said = json.loads(sys.argv[1])
-print(fingerprint(lambda: registry.envs.make(said["id"], **said["kwargs"])))
-"""
-
-
-class NotHere(Exception):
-    """The property does not concern this environment; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is checked: how to build one, and its id and options where it is registered."""
-
-    build: Callable[..., Any]
-    """Called with options that override the usual ones."""
-    env_id: str | None = None
-    kwargs: dict[str, Any] | None = None
-
-
-Check = Callable[[Subject], Iterator[str]]
 
 
 def comes_to_an_end(subject: Subject) -> Iterator[str]:
@@ -72,63 +37,13 @@ def observations_lie_in_their_spaces(subject: Subject) -> Iterator[str]:
     env = subject.build()
     for step in played(env, SEEDS[0]).steps:
         for view in views_of(step):
-            space = _space(env, view.seat)
-            if space is not _space(env, view.seat):
+            space = observation_space(env, view.seat)
+            if space is not observation_space(env, view.seat):
                 yield f"the observation space of {view.seat} is another object each time"
                 return
             if view.seen not in space:
                 yield f"{view.seat} sees {view.seen!r:.80}, which is not in {space!r:.80}"
                 return
-
-
-def equal_seeds_give_equal_episodes(subject: Subject) -> Iterator[str]:
-    """Two instances with one seed and the same actions show the same, whatever the global generators do."""
-    for seed in SEEDS:
-        _disturb(1)
-        first = played(subject.build(), seed)
-        _disturb(2)
-        again = replayed(subject.build(), seed, first.answers)
-        yield from _difference(first, again, f"seed {seed} on two instances")
-
-
-def other_seeds_give_other_episodes(subject: Subject) -> Iterator[str]:
-    """Among twelve seeds at least two differ in what is seen first, or in what follows the same actions."""
-    first = played(subject.build(), 0)
-    for seed in range(1, MANY_SEEDS):
-        if replayed(subject.build(), seed, first.answers).rows != first.rows:
-            return
-    yield f"{MANY_SEEDS} seeds give one episode: nothing in it is drawn by the seed"
-
-
-def reset_leaves_nothing(subject: Subject) -> Iterator[str]:
-    """An episode is the same on a fresh instance, after a finished episode, and after one that was broken off."""
-    expected, used = played(subject.build(), 0), subject.build()
-    played(used, 1)
-    yield from _difference(expected, replayed(used, 0, expected.answers), "seed 0 after a finished episode")
-    played(used, 2, most=1)
-    yield from _difference(expected, replayed(used, 0, expected.answers), "seed 0 after an unfinished episode")
-
-
-def instances_do_not_touch_each_other(subject: Subject) -> Iterator[str]:
-    """An episode is the same while another instance plays between its steps."""
-    expected, other = played(subject.build(), 7), subject.build()
-    beside = replayed(subject.build(), 7, expected.answers, between=lambda: played(other, 123, most=2))
-    yield from _difference(expected, beside, "seed 7 while a second instance plays")
-
-
-def processes_agree(subject: Subject) -> Iterator[str]:
-    """Another process, with another hash seed, plays the same episodes."""
-    if subject.env_id is None:
-        raise NotHere("it is not registered, so no other process can build it")
-    said = json.dumps({"id": subject.env_id, "kwargs": subject.kwargs or {}})
-    command = [sys.executable, "-c", IN_A_PROCESS, said]
-    done = subprocess.run(command, capture_output=True, text=True, env=_other_hash_seed(), timeout=300)
-    if done.returncode:
-        raise NotHere(
-            f"another process cannot build it: {(done.stderr.strip().splitlines() or ['no message'])[-1][:120]}"
-        )
-    if done.stdout.strip() != fingerprint(subject.build):
-        yield "another process shows other episodes for the same seeds and actions"
 
 
 def budgets_allow_exactly_n_actions(subject: Subject) -> Iterator[str]:
@@ -212,7 +127,7 @@ def hostile_texts_are_illegal_actions(subject: Subject) -> Iterator[str]:
     for text in HOSTILE:
         step = game_of(env).reset(0)
         seat = step.movers[0].seat
-        spaces = [_action_space(env, view.seat) for view in step.movers]
+        spaces = [action_space(env, view.seat) for view in step.movers]
         try:
             step = game_of(env).step({view.seat: text for view in step.movers})
         except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
@@ -233,19 +148,6 @@ def infos_are_plain_data(subject: Subject) -> Iterator[str]:
             }
     if lost:
         yield f"{', '.join(sorted(lost))} of the infos cannot be recorded as plain data"
-
-
-def numpy_seeds_are_seeds(subject: Subject) -> Iterator[str]:
-    """`reset(seed=numpy.int64(3))` is `reset(seed=3)`, or refused in a message."""
-    expected = played(subject.build(), 3)
-    try:
-        again = replayed(subject.build(), np.int64(3), expected.answers)  # type: ignore[arg-type]
-    except OverflowError as error:
-        yield f"a NumPy seed raises OverflowError: {error}"
-    except Exception:  # noqa: BLE001  (a refusal)
-        return
-    else:
-        yield from _difference(expected, again, "NumPy's seed 3 instead of Python's")
 
 
 def doing_nothing_does_not_pay(subject: Subject) -> Iterator[str]:
@@ -285,12 +187,6 @@ def closing_is_harmless(subject: Subject) -> Iterator[str]:
             return
 
 
-def fingerprint(build: Callable[[], Any]) -> str:
-    """What the first seeds show, as one text: equal in every process."""
-    rows = [repr(played(build(), seed).rows) for seed in SEEDS]
-    return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def payoffs_sum_to_zero(subject: Subject) -> bool | None:
     """Whether all seats' rewards sum to zero in every episode tried; None where there is one seat."""
     sums = []
@@ -300,21 +196,6 @@ def payoffs_sum_to_zero(subject: Subject) -> bool | None:
             return None
         sums.append(sum(rewards.values()))
     return all(abs(total) < 1e-9 for total in sums)
-
-
-def _difference(expected: Record, again: Record, what: str) -> Iterator[str]:
-    for number, (before, after) in enumerate(zip(expected.rows, again.rows, strict=False)):
-        if before != after:
-            yield f"{what}: step {number} shows something else"
-            return
-    if len(expected.rows) != len(again.rows):
-        yield f"{what}: {len(expected.rows)} steps and {len(again.rows)} steps"
-
-
-def _disturb(seed: int) -> None:
-    """Set the global generators, which an environment must not use."""
-    random.seed(seed)
-    np.random.seed(seed)
 
 
 def _refused(env: Any, record: Record, length: int, seat: str, action: str) -> str | None:
@@ -330,14 +211,6 @@ def _refused(env: Any, record: Record, length: int, seat: str, action: str) -> s
     if step.infos.get(seat, {}).get("illegal", False):
         return f"the listed action {action!r:.40} is called illegal"
     return None
-
-
-def _space(env: Any, seat: str) -> Any:
-    return env.observation_space(seat) if hasattr(env, "possible_agents") else env.observation_space
-
-
-def _action_space(env: Any, seat: str) -> Any:
-    return env.action_space(seat) if hasattr(env, "possible_agents") else env.action_space
 
 
 def _action(env: Any, record: Record) -> Any:
@@ -356,7 +229,3 @@ def _options(env: Any) -> set[str]:
 def _goes_on(subject: Subject, record: Record) -> bool:
     """Whether the episode would go on without the budget."""
     return bool(replayed(subject.build(), record.seed, record.answers).steps[-1].movers)
-
-
-def _other_hash_seed() -> dict[str, str]:
-    return {**os.environ, "PYTHONHASHSEED": "12345"}
