@@ -79,7 +79,6 @@ class Recording:
         self.count = 0
         self.stop_reason: str | None = None
         self._hidden: dict[str, Any] = {}
-        self._info: dict[str, Mapping[str, Any]] = {}
         self._last: dict[str, Seen] = {}
 
     def require_seats(self, seats: Sequence[str]) -> None:
