@@ -280,9 +280,9 @@ def _complain_of(faults: Sequence[str], most: int) -> None:
         complain(f"and {len(faults) - most} more; --json lists all")
 
 
-def printable(text: str) -> str:
-    """Control characters and lone surrogates escaped: what an agent wrote cannot steer the terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)
+def printable(text: str, keep: str = "\n\t") -> str:
+    """Control characters but those to keep, and lone surrogates, escaped: nobody's text can steer the terminal."""
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _finite(value: Any) -> Any:
