@@ -14,20 +14,23 @@ REASONS = {
     errno.EACCES: "permission denied; check who may read and write there",
     errno.EPERM: "permission denied; check who may read and write there",
     errno.ENOSPC: "the disk is full",
+    errno.EFBIG: "the file would be larger than is allowed here",
     errno.EDQUOT: "the disk quota is used up",
     errno.EROFS: "the file system is read-only; choose another place",
     errno.ENAMETOOLONG: "the name is too long",
     errno.ELOOP: "its links lead in a circle",
 }
 
+OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
-def in_words(error: BaseException, place: Path | None = None) -> str:
-    """An error in one line. `place`: the file that was worked on, where the error does not name one."""
+
+def in_words(error: BaseException, place: Path | str | None = None) -> str:
+    """An error in one line. `place`: what was written, where an error of writing does not name it."""
     if not isinstance(error, OSError) or error.errno is None:
         return " ".join(str(error).splitlines())
-    where = error.filename if error.filename is not None else place
-    named = "" if where is None else f"{os.fsdecode(where) if isinstance(where, str | bytes | Path) else where}: "
-    return f"{named}{reason_of(error)}"
+    where = place if error.filename is None and error.errno in OF_WRITING else error.filename
+    named = os.fsdecode(where) if isinstance(where, str | bytes | Path) else ""
+    return f"{named}: {reason_of(error)}" if named else reason_of(error)
 
 
 def reason_of(error: OSError) -> str:

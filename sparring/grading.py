@@ -15,8 +15,9 @@ from xml.etree import ElementTree
 from sparring import terminal
 from sparring.faults import reason_of
 from sparring.sandbox import Sandbox
-from sparring.sandbox.checks import MAX_CODE_BYTES, source_bytes
+from sparring.sandbox.checks import source_bytes
 from sparring.sandbox.grader import Verdict, grade_calls, load, remote
+from sparring.sandbox.types import MAX_CODE_BYTES
 
 SHOWN = 80
 """Characters of a value in a line."""
