@@ -5,6 +5,7 @@ All of it stands on stderr, like every question of a program: stdout holds the r
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -14,6 +15,7 @@ from sparring.agents.scripted import ScriptedAgent
 from sparring.protocols import Seat
 from sparring.start import ctrl_c_at_once
 from sparring.types import Observation, Reply
+from sparring.wrapping import wrapped
 
 ASKS_AN_EXPERT = "?"
 EXPERTS = ("cfr", "minimax")
@@ -79,7 +81,8 @@ def _ask(observation: Observation, seat: str) -> str:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    shown = wrapped(text, shutil.get_terminal_size().columns) if sys.stderr.isatty() else text
+    print(shown, file=sys.stderr, flush=True)
 
 
 def _are_numbered(legal: Sequence[str] | None) -> bool:

@@ -8,6 +8,7 @@ import os
 import shlex
 from pathlib import Path
 
+from sparring.faults import make_folder
 from sparring.files import write_whole
 from sparring.scoreboard.schema import create
 
@@ -28,7 +29,8 @@ def create_store(path: Path) -> None:
         return
     if path.exists() and (not path.is_dir() or any(not file.name.startswith(OWN) for file in path.iterdir())):
         raise FileExistsError(f"{path} holds something else and no episode store: name a new folder")
-    (path / "segments").mkdir(parents=True, exist_ok=True)
+    make_folder(path)
+    (path / "segments").mkdir(exist_ok=True)
     folder = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)  # one process makes it, the others wait

@@ -38,7 +38,7 @@ def rotated_matches(
     """Matches in which the players move on by one seat from game to game and meet every deal in every seat."""
     seats = seats_of(env_id)
     if len(players) != len(seats):
-        raise ValueError(f"{env_id} has {len(seats)} seats ({', '.join(seats)}), got {len(players)} agents")
+        raise ValueError(_wrong_number(env_id, seats, players))
     matches = []
     for index in range(episodes):
         turned = [players[(place + index) % len(seats)] for place in range(len(seats))]
@@ -59,17 +59,26 @@ def round_robin(
     """
     seats = seats_of(env_id)
     if len(players) < len(seats):
-        raise ValueError(f"{env_id} has {len(seats)} seats ({', '.join(seats)}), got {len(players)} agents")
+        raise ValueError(_wrong_number(env_id, seats, players))
     names = [identity(player) for player in players]
     if len(players) > len(seats) and len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"in a round robin every agent plays every other one once: {twice!r} is named twice")
+        how = f"{env_id} has one seat, in which every agent plays alone"
+        if len(seats) > 1:
+            how = "in a round robin every agent plays every other one once"
+        raise ValueError(f"{how}: {twice!r} is named twice; name each agent once")
     settings = "".join(f":{name}={value}" for name, value in sorted((env_kwargs or {}).items()))
     matches = []
     for group in combinations(players, len(seats)):
         prefix = f"{','.join(map(identity, group))}/{seed}{settings}"
         matches += rotated_matches(env_id, group, episodes, seed, prefix, env_kwargs=env_kwargs)
     return matches
+
+
+def _wrong_number(env_id: str, seats: Sequence[str], players: Sequence[Agent]) -> str:
+    """`G has 2 seats (a, b), got 1 agent`."""
+    has = f"{len(seats)} seat{'s' * (len(seats) != 1)}"
+    return f"{env_id} has {has} ({', '.join(seats)}), got {len(players)} agent{'s' * (len(players) != 1)}"
 
 
 def play_matches(

@@ -7,6 +7,8 @@ import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from sparring.faults import reason_of
+
 Ours = Callable[[bytes], bool]
 """Whether the beginning of a file says that we wrote it."""
 HEAD_BYTES = 4096
@@ -44,6 +46,8 @@ def write_whole(output: Path, parts: Iterable[str]) -> int:
             os.fsync(file.fileno())
             if count:
                 draft.replace(output)
+        except OSError as error:
+            raise OSError(f"cannot write {output}: {reason_of(error)}") from error
         finally:
             draft.unlink(missing_ok=True)
     return count

@@ -145,7 +145,11 @@ def _played(matches: list[Match], store: Store | None, on_episode: Callable[[], 
     def note(episode: Episode) -> None:
         on_episode()
 
-    return play(matches, on_episode=note) if store is None else play_missing(matches, store, on_episode=note)
+    if store is None:
+        return play(matches, on_episode=note)
+    for _ in store.known(match.id for match in matches):
+        on_episode()
+    return play_missing(matches, store, on_episode=note)
 
 
 def score(part: str, episodes: list[Episode]) -> Score:

@@ -6,9 +6,10 @@ given, 130 interrupted (what was done is saved).
 
 from __future__ import annotations
 
-from sparring.start import end, handle_ctrl_c_as_usual, leave_on_ctrl_c, loading
+from sparring.start import end, handle_ctrl_c_as_usual, leave_on_ctrl_c, loading, open_closed_streams
 
 if __name__ == "__main__":  # python -m sparring
+    open_closed_streams()
     leave_on_ctrl_c()
 
 import importlib
@@ -26,6 +27,7 @@ import tyro
 
 from sparring import __version__, outline, parsing, person, registry, terminal, training_view, words
 from sparring.check_cli import check_environment
+from sparring.faults import in_words
 from sparring.interrupts import EXIT_INTERRUPTED, saying_what_is_kept, sigterm_as_ctrl_c, stop_after_update
 from sparring.notes import say_what_takes_long
 from sparring.run_tables import compare_runs, list_runs, show_episode_list, what_is_kept
@@ -102,19 +104,18 @@ def play(
     env_id, options = words.env(env)
     players = words.agents(agents)
     matches = round_robin(env_id, players, episodes, seed, options)
-    fresh: list[str] = []
 
     def note(episode: Episode) -> None:
-        fresh.append(episode.id)
         advance()
         person.show_end(episode)
 
     opened = nullcontext() if store is None else Store(store, "a")
     quiet = json or person.plays(players)
-    with saying_what_is_kept(store), opened as kept, terminal.progress("playing", len(matches), quiet) as advance:
-        played = play_matches(matches, kept, note)
-    if len(fresh) < len(matches):
-        known = len(matches) - len(fresh)
+    with saying_what_is_kept(store), opened as kept:
+        known = 0 if kept is None else len(kept.known(match.id for match in matches))
+        with terminal.progress("playing", len(matches) - known, quiet) as advance:
+            played = play_matches(matches, kept, note)
+    if known:
         terminal.say(f"{known} of these games were in {store} already; --seed plays others", quiet=json)
     is_round_robin = len(players) > len(played[0].trajectories)
     standings = standings_by_agent(played, players) if is_round_robin else standing_by_place(played, players)
@@ -158,7 +159,7 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
             terminal.complain(f"interrupted; {again}")
             return EXIT_INTERRUPTED
         except _disk_or_device_errors() as error:
-            terminal.complain(f"stopped: {error}; {again}")
+            terminal.complain(f"stopped: {in_words(error, run)}; {again}")
             return EXIT_USAGE
         if not finished:
             terminal.complain(f"stopped and saved; {again}")
@@ -383,7 +384,7 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except REFUSED as error:
-        terminal.complain(str(error))
+        terminal.complain(in_words(error, "standard output"))
         return EXIT_USAGE
 
 

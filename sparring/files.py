@@ -7,10 +7,13 @@ from pathlib import Path
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """Write a file durably; until it is complete the older one stays."""
+    """Write a file durably; until it is complete the older one stays. Raises OSError naming the file."""
     partial = partial_of(file)
-    partial.write_bytes(content)
-    put_in_place(partial, file)
+    try:
+        partial.write_bytes(content)
+        put_in_place(partial, file)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from error
 
 
 def partial_of(file: Path) -> Path:

@@ -32,13 +32,17 @@ def stop_after_update() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def saying_what_is_kept(store: Path | None) -> Iterator[None]:
-    """After an interruption, say what is kept."""
+    """After an interruption, say what is kept; an error of the disk names the store where it names no file."""
     try:
         yield
     except KeyboardInterrupt:
         kept = f"; the games that were over are in {store}, and the same command plays the rest" if store else ""
         terminal.complain(f"interrupted{kept}")
         raise SystemExit(EXIT_INTERRUPTED) from None
+    except OSError as error:
+        if error.errno is None or error.filename is not None or store is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(store)) from error
 
 
 @contextmanager

@@ -15,8 +15,15 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 REFUSED = 2
 """Tyro's exit code for a command line that it cannot read."""
+NUMBERS = {
+    r"invalid literal for int\(\) with base 10: (.+)": "a whole number",
+    r"could not convert string to float: (.+)": "a number",
+    r"no type matching \{None\}\|INT could be instantiated from \[(.+?)\]\.?": "a whole number, or None",
+    r"no type matching \{None\}\|FLOAT could be instantiated from \[(.+?)\]\.?": "a number, or None",
+}
+"""What Python says of a word that is no number, and what would be right."""
 BORDERS = "│╭╮╰╯|+"
-EXPLANATIONS = ("Argument helptext:", "For full helptext")
+EXPLANATIONS = ("Argument helptext:", "For full helptext", "Got errors:")
 
 
 class UsageError(ValueError):
@@ -46,15 +53,16 @@ class Commands:
         self._app.command(name=name)(_later(func))
         return func
 
-    def cli(self, **options: Any) -> Any:
+    def cli(self, prog: str, args: Sequence[str], **options: Any) -> Any:
         """Read a command line and run its command. Raises UsageError."""
-        return _read(lambda: self._app.cli(**options))()
+        command = " ".join([prog, *(word for word in args[:1] if word in self.helps)])
+        return _read(lambda: self._app.cli(prog=prog, args=args, **options), command)()
 
 
 def run(command: Callable[..., Any], prog: str, args: Sequence[str], examples: str = "") -> Any:
     """Read a command line for one function and call it; its help ends with the examples. Raises UsageError."""
     said = f"{(command.__doc__ or '').partition('Args:')[0].strip()}\n\n{examples}" if examples else None
-    return _read(lambda: tyro.cli(_later(command), prog=prog, args=args, description=said))()
+    return _read(lambda: tyro.cli(_later(command), prog=prog, args=args, description=said), prog)()
 
 
 def _later(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,26 +75,26 @@ def _later(function: Callable[..., Any]) -> Callable[..., Any]:
     return bound
 
 
-def _read(request: Callable[[], T]) -> T:
+def _read(request: Callable[[], T], command: str) -> T:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
             return request()
     except SystemExit as end:
         if end.code == REFUSED:
-            raise UsageError(in_one_line(said.getvalue())) from None
+            raise UsageError(in_one_line(said.getvalue(), command)) from None
         raise
 
 
-def in_one_line(box: str) -> str:
-    """What a box of tyro says: the fault, what is near, and which help to read."""
+def in_one_line(box: str, command: str = "") -> str:
+    """What a box of tyro says: the fault, what is near, and which help to read, the most special one."""
     inside = [line.strip().strip(BORDERS).strip() for line in box.splitlines()]
     inside = ["" if re.fullmatch(r"[─-]*", line) else line for line in inside]
     parts = _between_rules(inside[1:])  # the first line is the title
     kept = [part for part in parts if not part.startswith(EXPLANATIONS)]
-    help_of = re.findall(r"sparring[a-z -]*? --help", " ".join(inside))
+    help_of = re.findall(r"sparring[a-z -]*? --help", " ".join(inside))[:1] + [f"{command} --help"] * bool(command)
     text = "; ".join(_shortened(part).rstrip(".") for part in kept) or " ".join(inside)
-    return f"{text}; see `{help_of[0]}`" if help_of else text
+    return f"{text}; see `{max(help_of, key=len)}`" if help_of else text
 
 
 def _between_rules(lines: Sequence[str]) -> list[str]:
@@ -104,6 +112,18 @@ def _shortened(part: str) -> str:
     """One part: of what is near, the names alone; of what is missing, its name and its help."""
     if part.startswith("Perhaps you meant:"):
         return f"did you mean {' or '.join(dict.fromkeys(re.findall(r'(?<!see )--[a-z][a-z.-]+(?= )', part)))}?"
+    if part.startswith("Error parsing "):
+        return _in_plain_words(part.removeprefix("Error parsing ").removeprefix("config: "))
     missing = re.sub(r"^Missing from [a-z -]+:", "missing:", part).replace(" (required)", "")
-    missing = missing.removeprefix("Error parsing config: ")
     return missing[:1].lower() + missing[1:]
+
+
+def _in_plain_words(fault: str) -> str:
+    """`--steps: FAULT` of a word that is no number: what it must be, and what it is."""
+    option, _, reason = fault.partition(": ")
+    for said, kind in NUMBERS.items():
+        found = re.fullmatch(said, reason)
+        if found:
+            size = ", or a size such as 256MB" if option.endswith("bytes") else ""
+            return f"{option} must be {kind}{size}, got {found[1]}"
+    return fault[:1].lower() + fault[1:]

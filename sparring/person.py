@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ def show_end(episode: Episode) -> None:
     """Tell a person how a game ended; nothing for games without one."""
     seats = [seat for seat, trajectory in episode.trajectories.items() if trajectory.agent == PERSON]
     if seats and episode.error is None:
-        terminal.note(end_of_game(episode, seats))
+        terminal.note(terminal.filled(end_of_game(episode, seats), terminal.err))
 
 
 def end_of_game(episode: Episode, seats: Sequence[str]) -> str:
@@ -41,7 +42,8 @@ def end_of_game(episode: Episode, seats: Sequence[str]) -> str:
         view = views.get(seat, "").removesuffix("The game is over.").rstrip()
         if view and view not in told:
             told.add(view)
-            lines += [f"{_named(episode, seat)} at the end:", view]
+            who = "you" if seats == [seat] else _named(episode, seat)
+            lines += [f"What {who} saw at the end:", textwrap.indent(view, "  ")]
     return "\n".join(lines)
 
 

@@ -19,14 +19,14 @@ import tyro
 from rich.table import Table
 
 from sparring import parsing, terminal
-from sparring.grading import Grade, checker, is_junit, junit_of
+from sparring.grading import Grade, find_programs, is_junit, junit_of, read_tests
 from sparring.sandbox import Limits, Outcome, Sandbox, SandboxError
 from sparring.sandbox.attacks import probes
 from sparring.sandbox.backends import BackendName
 from sparring.sandbox.selftest import Row
 from sparring.sandbox.selftest import selftest as attack
 from sparring.scoreboard.output import require_output, write_whole
-from sparring.tables import table_of
+from sparring.tables import plural, table_of
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)([kKmMgG])i?[bB]")
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
@@ -138,7 +138,12 @@ def grade(
         junit: Also write JUnit XML, one test case a program, to this file, new or of an earlier call.
         json: Print JSON.
     """
-    found = sorted(programs.glob("*.py")) if programs.is_dir() else [programs]
+    folder = programs if programs.is_dir() else None
+    found, subfolders = ([programs], []) if folder is None else find_programs(folder)
+    programs.lstat()  # raises where there is nothing of that name
+    if subfolders:
+        names = terminal.printable(", ".join(subfolders), keep="")
+        terminal.note(f"left out {len(subfolders)} {plural(len(subfolders), 'subfolder')}: {names}")
     if not found:
         raise ValueError(f"{programs} holds no .py file")
     if jobs < 1:
@@ -147,7 +152,7 @@ def grade(
         require_output(jsonl, "file of grades", lambda head: head.startswith(b'{"program": '))
     if junit is not None:
         require_output(junit, "JUnit file of ours", is_junit)
-    check = checker(tests, function)
+    asked = read_tests(tests, function)
     with (
         Sandbox(backend, workers=jobs, limits=limits, packages=packages) as sandbox,
         ThreadPoolExecutor(jobs) as pool,
@@ -155,7 +160,7 @@ def grade(
     ):
 
         def graded(file: Path) -> Grade:
-            grade = check(sandbox, file.read_text(errors="replace"))
+            grade = asked.grade(sandbox, file, folder)
             advance()
             return grade
 
@@ -174,7 +179,8 @@ def _show_grades(grades: dict[str, Grade], json: bool) -> None:
         terminal.dump([{"program": name, **asdict(grade)} for name, grade in grades.items()])
         return
     for name, grade in grades.items():
-        terminal.say(f"{name}: {grade.passed} of {grade.total} passed" + "".join(f"\n  {d}" for d in grade.detail[:5]))
+        head = f"{terminal.printable(name, keep='')}: {grade.passed} of {grade.total} passed"
+        terminal.say("\n  ".join([head, *grade.detail[:5]]))
         if len(grade.detail) > 5:
             terminal.say(f"  and {len(grade.detail) - 5} more; --json lists all")
 

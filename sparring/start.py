@@ -15,6 +15,17 @@ from typing import NoReturn
 EXIT_INTERRUPTED = 130
 
 
+def open_closed_streams() -> None:
+    """Give closed standard streams (`>&-`) the null device, before a file of ours gets the number of one."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115  (stays open)
+
+
 def leave(number: int, frame: object) -> None:
     """End the process at once: nothing was begun that would have to be finished."""
     os.write(2, b"sparring: interrupted\n")
@@ -79,5 +90,6 @@ def end(code: int) -> NoReturn:
 
 def main() -> NoReturn:
     """The program `sparring`."""
+    open_closed_streams()
     leave_on_ctrl_c()
     end(int(importlib.import_module("sparring.__main__").main()))

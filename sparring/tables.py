@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 
 BETWEEN = 2
@@ -14,9 +16,29 @@ SHORTEST = 8
 """Characters that a shortened name keeps at least."""
 
 
+class TrimmedTable(Table):
+    """A table without blanks at the ends of its lines."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The lines as rich draws them, trimmed."""
+        drawn = (part for part in super().__rich_console__(console, options) if isinstance(part, Segment))
+        for line in Segment.split_lines(drawn):
+            yield from _trimmed(line)
+            yield Segment.line()
+
+
+def _trimmed(line: Iterable[Segment]) -> Iterator[Segment]:
+    kept = list(line)
+    while kept and not kept[-1].text.strip(" "):
+        kept.pop()
+    if kept:
+        kept[-1] = kept[-1]._replace(text=kept[-1].text.rstrip(" "))
+    return iter(kept)
+
+
 def table_of(*columns: str) -> Table:
     """An empty table."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = TrimmedTable(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json as jsonlib
 import math
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -19,6 +18,7 @@ from sparring import registry
 from sparring.encoding import episode_to_dict
 from sparring.tables import BETWEEN, SHORTEST, fitted_table, plural, shortened, table_of
 from sparring.types import Episode
+from sparring.wrapping import wrapped
 
 if TYPE_CHECKING:
     from sparring.scoreboard.cross_table import CrossTable
@@ -63,8 +63,9 @@ def pass_on(stdout: str, stderr: str) -> None:
 
 
 def complain(text: str) -> None:
-    """A line on stderr."""
-    err.print(f"[bold red]sparring:[/] {escape(printable(text))}", highlight=False, soft_wrap=True)
+    """A line on stderr; where that cannot be written there is nobody to tell."""
+    with suppress(OSError):
+        err.print(f"[bold red]sparring:[/] {escape(printable(text))}", highlight=False, soft_wrap=True)
 
 
 def dump(value: Any) -> None:
@@ -79,16 +80,14 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], names: Seq
 
 
 def filled(text: str, console: Console) -> str:
-    """A long line, broken between words where a person looks."""
-    if not console.is_terminal:
-        return text
-    return textwrap.fill(text, console.width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    """Long lines, broken between words where a person looks."""
+    return wrapped(text, console.width, "  ") if console.is_terminal else text
 
 
 @contextmanager
 def progress(what: str, total: int, quiet: bool = False) -> Iterator[Callable[..., None]]:
-    """A bar; the function given advances it by one, or to a number."""
-    with _bar(quiet) as bar:
+    """A bar, unless there is nothing to do; the function given advances it by one, or to a number."""
+    with _bar(quiet or not total) as bar:
         task = bar.add_task(what, total=total)
 
         def advance(to: int | None = None) -> None:
@@ -226,18 +225,28 @@ def show_episode(episode: Episode, json: bool) -> None:
     if json:
         dump(episode_to_dict(episode))
         return
-    say(f"{episode.id}: {episode.env_id}, seed {episode.seed}, {episode.status}, sha256 {episode.hash}\n")
+    head = f"{episode.id}: {episode.env_id}, seed {episode.seed}, {episode.status}, sha256 {episode.hash}"
+    say(f"{filled(head, out)}\n")
     for seat, turn in episode.turns:
         agent = episode.trajectories[seat].agent
-        out.rule(f"turn {turn.index}: {seat} ({escape(agent)})", align="left")
-        say(turn.observation.text)
+        _show_heading(f"turn {turn.index}: {seat} ({agent})")
+        say(filled(turn.observation.text, out))
         generated = [segment for segment in turn.segments if segment.logprobs]
         logprob = f"  (log-probability {sum(sum(s.logprobs or ()) for s in generated):.3f})" if generated else ""
-        say(f"> {turn.action[:2000]!r}{'' if turn.legal else '  ILLEGAL'}{logprob}\n")
+        say(filled(f"> {turn.action[:2000]!r}{'' if turn.legal else '  ILLEGAL'}{logprob}\n", out))
     for seat, trajectory in episode.trajectories.items():
-        say(f"{seat} ({trajectory.agent}): reward {trajectory.reward:+g} {dict(trajectory.reward_parts)}")
+        parts = ", ".join(f"{name} {value:+g}" for name, value in trajectory.reward_parts.items())
+        say(f"{seat} ({trajectory.agent}): reward {trajectory.reward:+g}{f' ({parts})' if parts else ''}")
     if episode.error:
         complain(episode.error)
+
+
+def _show_heading(text: str) -> None:
+    """A rule across the screen; where nobody looks, a short one."""
+    if out.is_terminal:
+        out.rule(escape(printable(text)), align="left")
+    else:
+        say(f"--- {text}")
 
 
 def show_verification(result: Any, json: bool) -> None:
@@ -280,9 +289,9 @@ def _complain_of(faults: Sequence[str], most: int) -> None:
         complain(f"and {len(faults) - most} more; --json lists all")
 
 
-def printable(text: str) -> str:
-    """Control characters and lone surrogates escaped: what an agent wrote cannot steer the terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)
+def printable(text: str, keep: str = "\n\t") -> str:
+    """Control characters but those to keep, and lone surrogates, escaped: nobody's text can steer the terminal."""
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _finite(value: Any) -> Any:

@@ -169,8 +169,9 @@ def test_a_misspelt_word_is_answered_with_the_nearest(refused, tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("words", "rule"),
     [
-        (["play", "KuhnPoker", "--agents", "random"], f"{KUHN} has 2 seats (player_0, player_1), got 1 agents"),
-        (["play", "KuhnPoker", "--agents", "random,cfr,random"], "'random' is named twice"),
+        (["play", "KuhnPoker", "--agents", "random"], f"{KUHN} has 2 seats (player_0, player_1), got 1 agent"),
+        (["play", "KuhnPoker", "--agents", "random,cfr,random"], "round robin every agent plays every other one once"),
+        (["play", "ToolTasks", "--agents", "random,random"], "ToolTasks-v0 has one seat, in which every agent plays"),
         (["play", "KuhnPoker", "--agents", "constant,random"], "agent 'constant' needs an argument after a colon"),
         (["play", "KuhnPoker", "--agents", "random:2,random"], "agent 'random' takes no argument, got 'random:2'"),
         (["play", "KuhnPoker", "--episodes", "0"], "episodes must be >= 1, got 0"),

@@ -31,6 +31,8 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 CODE_NAME = re.compile(r"`([\w/]+\.py)(?:: ([\w.]+))?")
 FIGURE = re.compile(r"^\| (.+?) \| (.*?\d.*?) \| `(.+)` \|$", re.MULTILINE)
 """A row of a table of figures: what, figure, command."""
+WRITES = ("--run", "--store", "-o", "--jsonl", "--junit")
+"""Options that name what a command writes."""
 FILE_NAME = re.compile(r"# ([\w/]+\.py)\n")
 """The first line of a block that the page tells its reader to save."""
 LOADS_TORCH = re.compile(r"TransformersModel|sparring\.trainers|\"nano\"|\"smollm2\"|cloning")
@@ -184,3 +186,25 @@ def test_every_figure_has_one_row_and_the_command_that_measures_it() -> None:
     for what, figure, command in rows:
         number = re.findall(r"[\d.,]+", figure)[0]
         assert command.startswith("sparring") or number in everything, f"{what}: docs/measured.md has no {number}"
+
+
+def readme_commands() -> list[list[str]]:
+    """The words of every command in the shell blocks of README."""
+    blocks = [content for language, content in fences(ROOT / "README.md") if language == "console"]
+    lines = [line.removeprefix("$ ") for content in blocks for line in content.splitlines()]
+    return [shlex.split(line, comments=True) for line in lines if line.startswith("sparring ")]
+
+
+def test_the_programs_that_readme_runs_are_in_the_repository():
+    programs = [words[3] for words in readme_commands() if words[:3] == ["sparring", "sandbox", "run"]]
+    assert programs
+    assert [program for program in programs if not (ROOT / program).is_file()] == []
+
+
+def test_git_ignores_what_the_commands_of_readme_write():
+    written = {words[at + 1] for words in readme_commands() for at, word in enumerate(words) if word in WRITES}
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    places = {f"/{Path(name).parts[0]}{'' if Path(name).suffix else '/'}" for name in written}
+    assert {"/runs/", "/ladder/", "/report.html"} <= places
+    assert places - set(ignored) == set()
+    assert "/ladder.html" in ignored

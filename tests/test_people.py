@@ -121,8 +121,22 @@ def test_the_end_of_a_game_shows_what_the_other_held():
     cards = [re.search(r"Your card is ([JQK])", views[seat])[1] for seat in ("player_0", "player_1")]
     assert cards[0] != cards[1]
     shown = person.end_of_game(episode, ["player_0"])
-    assert f"Your card is {cards[1]}" in shown
+    own, others = shown.partition("What constant:fold (player_1) saw at the end:\n")[::2]
+    assert "What you saw at the end:\n  " in own
+    assert f"  Your card is {cards[0]}" in own
+    assert f"  Your card is {cards[1]}" in others
+    assert all(line.startswith("  ") for line in others.splitlines())
     assert "You won" in shown
+
+
+def test_a_question_is_broken_between_words_on_a_narrow_screen(answers, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    answers("1")
+    act_now(registry.make_agent("human").open(Seat(KUHN, "player_0")), first_state(KUHN))
+    lines = capsys.readouterr().err.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert first_state(KUHN).text.split() == " ".join(lines).split()
 
 
 def test_the_end_is_shown_without_the_environment():

@@ -484,7 +484,10 @@ def another_model(run):
         (metrics_with(1, '{"update": "one"}\n'), "metrics.jsonl line 2 is damaged"),
         (metrics_with(3, '{"upd'), "metrics.jsonl line 4 must be that of update 3, got the end"),
         (lambda run: (run / "metrics.jsonl").write_bytes(b"\xff\xfe\n{}\n"), "metrics.jsonl line 1 is damaged"),
-        (lambda run: (run / "metrics.jsonl").unlink(), "metrics.jsonl line 1 must be that of update 0, got the end"),
+        (
+            lambda run: (run / "metrics.jsonl").unlink(),
+            "metrics.jsonl is missing: bring back the file with",
+        ),
         (config_with(steps="abc"), "config.json cannot be used: steps must be a whole number, got 'abc'"),
         (config_with(learning_rate="1"), "learning_rate must be a finite number or null, got '1'"),
         (config_with(games=[7]), "games must be a list of text, got (7,)"),
@@ -620,3 +623,10 @@ def test_a_run_of_the_format_before_can_be_measured_and_is_not_resumed(refused, 
     assert main(["eval", str(run), "--games", "0", "--json"]) == 0
     said = refused("train", "spiral", "--run", run, "--resume")
     assert "was written in run format 1, this version resumes format 2" in said
+
+
+def test_a_run_without_checkpoints_says_that_it_starts_again(run, caplog):
+    shutil.rmtree(run / "checkpoints")
+    assert Spiral.resume(run).done == 0
+    (record,) = caplog.records
+    assert record.getMessage() == f"{run / 'checkpoints'} holds no checkpoint: the run starts again at update 0"

@@ -1,11 +1,13 @@
 """`sparring sandbox run` and `grade`: streams and exit codes are the program's, verdicts are ours."""
 
 import json
+import os
 from xml.etree import ElementTree
 
 import pytest
 
 from sparring.__main__ import main
+from sparring.sandbox.types import MAX_CODE_BYTES
 
 
 @pytest.fixture
@@ -242,3 +244,81 @@ def test_a_file_of_somebody_else_is_not_replaced_by_grades(graded, tmp_path, cap
 def test_the_selftest_ends_with_a_verdict(capsys):
     assert main(["sandbox", "selftest", "--families", "files"]) == 0
     assert "namespaces: held against" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.fixture
+def odd(tmp_path):
+    """A folder with one right program among everything else that can be named .py; the tests; the words that grade."""
+    folder = tmp_path / "odd"
+    (folder / "dir.py").mkdir(parents=True)
+    (folder / "deeper").mkdir()
+    (folder / "deeper" / "unseen.py").write_text("def add(a, b): return a + b")
+    (folder / "right.py").write_text("def add(a, b): return a + b")
+    (folder / "linked.py").symlink_to("right.py")
+    (folder / "nul.py").write_bytes(b"def add(a, b): return a + b\0")
+    (folder / "latin.py").write_bytes(b"# \xe9\ndef add(a, b): return a + b")
+    (folder / "torn.py").write_text("\n\ndef add(a, b:")
+    (folder / "large.py").write_bytes(b"#" * (MAX_CODE_BYTES + 1))
+    (folder / "two\nlines.py").write_text("def add(a, b): return 0")
+    (folder / "dangling.py").symlink_to("nothing.py")
+    (folder / "circle.py").symlink_to("circle.py")
+    (tmp_path / "mine.py").write_text("def add(a, b): return a + b")
+    (folder / "leaving.py").symlink_to("../mine.py")
+    (folder / "device.py").symlink_to("/dev/zero")
+    os.mkfifo(folder / "fifo.py")
+    (folder / "pipe.py").symlink_to("fifo.py")
+    (tmp_path / "tests.json").write_text("[[[1, 2], 3], [[5, 0], 5]]")
+    return ["sandbox", "grade", str(folder), "--tests", str(tmp_path / "tests.json"), "--function", "add"]
+
+
+ODD = {
+    "circle.py": "its links lead in a circle",
+    "dangling.py": "it is a link to nothing.py; there is no such file or folder",
+    "device.py": "it is a link to /dev/zero, which leads out of the folder",
+    "dir.py": "it is a folder, and a file is wanted",
+    "fifo.py": "it is no regular file but a pipe, socket or device",
+    "large.py": f"code must be at most {MAX_CODE_BYTES} bytes, got {MAX_CODE_BYTES + 1}",
+    "latin.py": "code must be UTF-8: invalid continuation byte at byte 2",
+    "leaving.py": "it is a link to ../mine.py, which leads out of the folder",
+    "linked.py": "",
+    "nul.py": "code must not hold NUL bytes, got one at byte 27",
+    "pipe.py": "it is no regular file but a pipe, socket or device",
+    "right.py": "",
+    "torn.py": "line 3: SyntaxError: '(' was never closed",
+    "two\nlines.py": "case 0: add(1, 2) gave 0, expected 3",
+}
+
+
+def test_one_odd_file_does_not_stop_the_grading_of_its_folder(odd, tmp_path, capsys):
+    assert main([*odd, "--jsonl", str(tmp_path / "grades.jsonl"), "--junit", str(tmp_path / "grades.xml")]) == 1
+    printed = capsys.readouterr()
+    rows = [json.loads(line) for line in (tmp_path / "grades.jsonl").read_text().splitlines()]
+    assert [row["program"] for row in rows] == sorted(ODD)
+    for row in rows:
+        reason = ODD[row["program"]]
+        assert (row["passed"], row["total"]) == ((0, 2) if reason else (2, 2)), row
+        assert reason in " ".join(row["detail"][:1]), row
+    (suite,) = ElementTree.parse(tmp_path / "grades.xml").getroot()
+    assert suite.get("failures") == "12"
+    assert "two\\nlines.py" in [case.get("name") for case in suite]
+    assert "two\\nlines.py: 0 of 2 passed\n" in printed.out
+    assert printed.err == "left out 1 subfolder: deeper\n"
+
+
+def test_a_pipe_that_is_named_passes_nothing_and_a_missing_program_is_refused(tmp_path, capsys):
+    (tmp_path / "tests.py").write_text("def check(candidate): assert candidate() == 1")
+    words = ["sandbox", "grade", str(tmp_path / "secret.py"), "--tests", str(tmp_path / "tests.py")]
+    assert main(words) == 2
+    assert f"{tmp_path / 'secret.py'}: there is no such file or folder" in capsys.readouterr().err
+    os.mkfifo(tmp_path / "secret.py")
+    assert main(words) == 1
+    assert "secret.py: 0 of 1 passed\n  it is no regular file" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("source", "said"), [("def f(:", "SyntaxError: invalid syntax"), ("1 / 0", "ZeroDivision")])
+def test_tests_that_cannot_be_run_are_refused_in_one_line(program, tmp_path, capsys, source, said):
+    (tmp_path / "tests.py").write_text(source)
+    assert main(["sandbox", "grade", str(program), "--tests", str(tmp_path / "tests.py")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "tests.py cannot be run: " in line
+    assert said in line

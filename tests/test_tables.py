@@ -1,6 +1,7 @@
 """Tables and lines in a narrow terminal: no row takes two lines, no line is wider than the screen."""
 
 import io
+import re
 
 import pytest
 from rich.cells import cell_len
@@ -8,8 +9,11 @@ from rich.console import Console
 
 from sparring import terminal
 from sparring.__main__ import main
+from sparring.scoreboard import suites
+from sparring.scoreboard.store import Store
 from sparring.scoreboard.verify import Fault, VerifyResult
 from sparring.tables import fitted_table, plural, shortened
+from sparring.wrapping import wrapped
 
 LONG = "model:runs/a-long-name-of-a-run/checkpoints/best:temperature=0.5"
 
@@ -103,3 +107,82 @@ def test_an_episode_can_be_asked_for_by_its_number_in_the_list(capsys, tmp_path,
     for number in ("0", "4"):
         assert main(["replay", "games", number]) == 2
         assert f"unknown episode '{number}'" in capsys.readouterr().err
+
+
+def test_no_line_of_a_table_ends_in_blanks(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for words in (
+        ["envs"],
+        ["doctor"],
+        [],
+        ["play", "KuhnPoker", "--episodes", "4", "--agents", "random,cfr,constant:bet"],
+    ):
+        assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 40
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_a_bold_last_cell_is_trimmed_and_an_empty_row_stays():
+    table = fitted_table(("name", "value"), [["a", "1"], ["", ""], ["bb", "two words"]], (0,), None)
+    assert lines_of(table, 60) == ["name  value", "a     1", "", "bb    two words"]
+
+
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    """A folder with two recorded games of Kuhn poker, `games`."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["play", "KuhnPoker", "--episodes", "2", "--store", "games", "--seed", "3"]) == 0
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_a_replay_breaks_its_lines_between_words(stored, monkeypatch, width):
+    said = io.StringIO()
+    console = Console(width=width, file=said, force_terminal=True, color_system=None, legacy_windows=False)
+    monkeypatch.setattr(terminal, "out", console)
+    assert main(["replay", "games", "1"]) == 0
+    lines = said.getvalue().splitlines()
+    assert "otherwise the higher card does." in " ".join(line.strip() for line in lines)
+    assert [line for line in lines if cell_len(line) > width and " " in line.strip()] == []
+
+
+def test_a_replay_in_a_pipe_has_short_rules_and_payoffs_in_words(stored, capsys):
+    capsys.readouterr()
+    assert main(["replay", "games", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "\n--- turn 0: player_0 (random)\n" in printed
+    assert "─" not in printed
+    assert re.search(r"player_0 \(random\): reward ([+-]\d) \(payoff \1\)\n", printed)
+
+
+def test_prose_is_broken_between_words_and_short_lines_stay_as_they_are():
+    board = "X  O\n    .  X"
+    assert wrapped(board, 12) == board
+    assert wrapped("    a number of words\n\nend", 12) == "    a number\nof words\n\nend"
+    assert wrapped("self-play_without_blanks a b", 9, "  ") == "self-play_without_blanks\n  a b"
+
+
+def bars_of(monkeypatch, *words):
+    """What the command draws on a terminal of 80 columns beside its output."""
+    drawn = io.StringIO()
+    monkeypatch.setattr(terminal, "err", Console(width=80, file=drawn, force_terminal=True, color_system=None))
+    assert main(list(words)) == 0
+    return drawn.getvalue()
+
+
+def test_there_is_no_bar_where_nothing_is_missing(stored, monkeypatch, capsys):
+    again = ("play", "KuhnPoker", "--store", "games", "--seed", "3", "--episodes")
+    assert bars_of(monkeypatch, *again, "2") == ""
+    assert "2 of these games were in games already" in capsys.readouterr().out
+    drawn = bars_of(monkeypatch, *again, "5")
+    assert "3/3" in drawn
+    assert "/5" not in drawn
+    assert bars_of(monkeypatch, "eval", "random", "--games", "0") == ""
+
+
+def test_a_suite_counts_what_is_stored_as_done(tmp_path):
+    seen = []
+    for played in (1, 2):
+        with Store(tmp_path / "suite", "a") as store:
+            suites.run_suite("code", "constant:x", 1, seed=0, store=store, on_episode=lambda: seen.append(1))
+        assert len(seen) == played * len(suites.SUITES["code"])

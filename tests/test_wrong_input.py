@@ -1,6 +1,8 @@
 """What a newcomer mistypes: one line says what was wrong; exit code 2, no traceback, nothing left behind."""
 
+import errno
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from sparring.__main__ import COMMANDS, main
+from sparring.faults import in_words
+from sparring.interrupts import saying_what_is_kept
 from sparring.parsing import UsageError, in_one_line
+from sparring.scoreboard.output import write_whole
 
 WRONG = [
     ("trian", "did you mean 'train'?"),
@@ -17,6 +22,7 @@ WRONG = [
     ("version --verbose", "unknown command 'version'"),
     ("help trian", "did you mean 'train'?"),
     ("--verbose", "--verbose"),
+    ("check KuhnPokr", "did you mean 'sparring/KuhnPoker-v0'?"),
     ("play", "missing: "),
     ("play KuhnPokr", "did you mean 'sparring/KuhnPoker-v0'?"),
     ("play OpenSpeil:game=nim", "did you mean 'sparring/OpenSpiel-v0'?"),
@@ -28,18 +34,31 @@ WRONG = [
     ("play KuhnPoker --episodes -1", "episodes must be >= 1, got -1"),
     ("play KuhnPoker --agents randm,cfr", "did you mean 'random'?"),
     ("play KuhnPoker --agents constant,cfr", "needs an argument after a colon"),
-    ("play KuhnPoker --store /proc/games", "/proc/games"),
+    ("play KuhnPoker --store /proc/games", "cannot make the folder /proc/games: there is no such"),
     ("play KuhnPoker --store FILE", "FILE"),
+    ("play KuhnPoker --store FILE/games", "cannot make the folder FILE/games: a part of this path is a file"),
+    ("play KuhnPoker --seed x", "--seed must be a whole number, got 'x'; see `sparring play --help`"),
+    ("play KuhnPoker --json x", "see `sparring play --help`"),
+    (
+        "play ToolTasks --agents random,random",
+        "ToolTasks-v0 has one seat, in which every agent plays alone: 'random' is",
+    ),
+    ("play KuhnPoker --agents random", "has 2 seats (player_0, player_1), got 1 agent"),
     ("train spirl --run r", "did you mean 'spiral'?"),
     ("train spiral", "missing: --run"),
     ("train spiral --run r --steps 0", "steps must be >= 1, got 0"),
-    ("train spiral --run r --steps ten", "--steps"),
+    (
+        "train spiral --run r --steps 1e3",
+        "--steps must be a whole number, got '1e3'; see `sparring train spiral --help`",
+    ),
+    ("train spiral --run r --learning-rate x", "--learning-rate must be a number, or None, got 'x'; see"),
     ("train spiral --run r --stepps 3", "did you mean --steps?"),
     ("train spiral --run r --estimator ray", "rae"),
     ("train spiral --run r --probe-every -1", "probe_every must be >= 0, got -1"),
     ("train spiral --run /proc/r --steps 1 --device cpu", "/proc/r"),
     ("train spiral --run r --resume", "r is not a run folder: it has no config.json"),
     ("eval cfrr", "did you mean 'cfr'?"),
+    ("eval random --games x", "--games must be a whole number, got 'x'; see `sparring eval --help`"),
     ("eval random --games -3", "games must be >= 0, got -3"),
     ("report -o r.html", "at least one run folder"),
     ("report nowhere -o r.html", "nowhere is not a run folder"),
@@ -55,7 +74,16 @@ WRONG = [
     ("data nowhere -o rows.jsonl --kind sfd", "sft"),
     ("store reindx nowhere", "reindex"),
     ("sandbox runn FILE", "run"),
-    ("sandbox run nowhere.py", "nowhere.py"),
+    ("sandbox run nowhere.py", "sparring: nowhere.py: there is no such file or folder"),
+    ("sandbox run .", "sparring: .: it is a folder, and a file is wanted"),
+    ("sandbox run FILE --tests nowhere.json", "nowhere.json: there is no such file or folder"),
+    ("sandbox run FILE --files nowhere", "nowhere: there is no such file or folder"),
+    ("sandbox grade FILE --tests .", ".: it is a folder, and a file is wanted"),
+    ("sandbox run FILE --limits.wall-seconds x", "--limits.wall-seconds must be a number, got 'x'; see"),
+    (
+        "sandbox run FILE --limits.memory-bytes 12XB",
+        "--limits.memory-bytes must be a whole number, or a size such as 256MB, got '12XB'; see `sparring sandbox run",
+    ),
 ]
 
 
@@ -75,6 +103,7 @@ def test_a_wrong_input_gets_one_line_and_leaves_nothing(place, capsys, words, sa
     assert len(printed.err.splitlines()) == 1, printed.err
     assert printed.err.startswith("sparring: ")
     assert said in printed.err
+    assert not re.search(r"Errno|literal|<class|convert", printed.err)
     assert [(path.name, path.read_text()) for path in place.iterdir()] == [("FILE", "years of work")]
 
 
@@ -161,6 +190,51 @@ def test_a_reader_that_leaves_early_hears_nothing(words):
     os.close(write)
     assert process.communicate(timeout=120)[1] == b""
     assert process.returncode == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("runs", 1), ("envs", 0), ("play KuhnPoker --episodes 2", 0), ("replay nowhere", 2), ("train spiral --help", 0)],
+)
+def test_a_closed_stream_breaks_nothing(tmp_path, words, code, closed):
+    line = f'"{sys.executable}" -P -m sparring {words} {closed}'
+    ended = subprocess.run(["sh", "-c", line], capture_output=True, cwd=tmp_path, timeout=120, check=False)
+    assert ended.returncode == code
+    assert b"Traceback" not in ended.stderr
+    assert b"Error" not in ended.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "stream", "said"),
+    [("envs", ">", b"sparring: standard output: the disk is full\n"), ("trian", "2>", b"")],
+)
+def test_a_stream_on_a_full_disk_is_named(words, stream, said):
+    line = f'"{sys.executable}" -P -m sparring {words} {stream} /dev/full'
+    ended = subprocess.run(["sh", "-c", line], capture_output=True, timeout=120, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == said
+
+
+def test_a_full_disk_names_the_file_that_was_asked_for(tmp_path):
+    def parts():
+        yield "a"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=r"cannot write .*page.html: the disk is full"):
+        write_whole(tmp_path / "page.html", parts())
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match="games") as caught, saying_what_is_kept(tmp_path / "games"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert in_words(caught.value) == f"{tmp_path / 'games'}: the disk is full"
+
+
+def test_an_error_is_one_line_of_plain_words():
+    assert in_words(OSError(errno.ENETUNREACH, "Network is unreachable"), "standard output") == "network is unreachable"
+    assert in_words(OSError("our own\nwords")) == "our own words"
+    assert in_words(OSError(errno.EISDIR, "Is a directory", b"x")) == "x: it is a folder, and a file is wanted"
 
 
 @pytest.mark.slow

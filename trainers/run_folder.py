@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from sparring.faults import make_folder
 from sparring.files import fsync, write_whole
 from sparring.scoreboard import runs
 from sparring.sealing import SUMS, DamagedFile, require_sealed, seal, sha256, share_equal_files
@@ -69,7 +70,7 @@ class RunFolder:
     ) -> None:
         """Begin a new run and lock it. Raises RunError where the folder already holds something, or is in use."""
         self.require_free()
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         run_lock.acquire(self.path)
         try:
             self.require_free()
@@ -139,6 +140,9 @@ class RunFolder:
 
         Raises RunError, before anything is changed, where a line of the updates before is damaged or missing.
         """
+        if updates and not self.metrics.exists():
+            held = "update 0" if updates == 1 else f"updates 0 to {updates - 1}"
+            raise RunError(f"{self.metrics} is missing: bring back the file with the figures of {held}")
         rows = read_metrics(self.metrics) if self.metrics.exists() else []
         for update in range(updates):
             found = rows[update]["update"] if update < len(rows) else "the end"
@@ -199,7 +203,7 @@ class RunFolder:
     def load_checkpoint(
         self, require_rest: Callable[[State], None] = _accept
     ) -> tuple[dict[str, torch.Tensor], State] | None:
-        """Weights and state of the last checkpoint that is whole, or None before the first.
+        """Weights and state of the last checkpoint that is whole; None, and a warning, where there is no checkpoint.
 
         `require_rest` raises DamagedFile where other files, which a state rests on, are not whole. Every damaged
         checkpoint is logged as a warning. Raises RunError where all are damaged.
@@ -217,6 +221,7 @@ class RunFolder:
             return found
         if damage:
             raise RunError(f"{damage}, and no other one is whole; nothing was changed")
+        logger.warning("%s holds no checkpoint: the run starts again at update 0", self.checkpoints)
         return None
 
     def _complete(self) -> list[Path]:

@@ -1,0 +1,47 @@
+"""What the operating system refuses, in plain words: which file, and what was wrong with it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+REASONS = {
+    errno.ENOENT: "there is no such file or folder",
+    errno.EISDIR: "it is a folder, and a file is wanted",
+    errno.ENOTDIR: "a part of this path is a file, and a folder is wanted",
+    errno.EEXIST: "it exists already",
+    errno.EACCES: "permission denied; check who may read and write there",
+    errno.EPERM: "permission denied; check who may read and write there",
+    errno.ENOSPC: "the disk is full",
+    errno.EFBIG: "the file would be larger than is allowed here",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only; choose another place",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ELOOP: "its links lead in a circle",
+}
+
+OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+
+
+def in_words(error: BaseException, place: Path | str | None = None) -> str:
+    """An error in one line. `place`: what was written, where an error of writing does not name it."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return " ".join(str(error).splitlines())
+    where = place if error.filename is None and error.errno in OF_WRITING else error.filename
+    named = os.fsdecode(where) if isinstance(where, str | bytes | Path) else ""
+    return f"{named}: {reason_of(error)}" if named else reason_of(error)
+
+
+def reason_of(error: OSError) -> str:
+    """What was wrong, without the name of the file."""
+    text = error.strerror or str(error)
+    return REASONS.get(error.errno or 0, text[:1].lower() + text[1:])
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, where there is none. Raises OSError in plain words."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"cannot make the folder {path}: {reason_of(error)}") from error
