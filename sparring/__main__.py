@@ -28,7 +28,7 @@ from sparring import __version__, outline, parsing, person, registry, terminal, 
 from sparring.check_cli import check_environment
 from sparring.interrupts import EXIT_INTERRUPTED, saying_what_is_kept, sigterm_as_ctrl_c, stop_after_update
 from sparring.notes import say_what_takes_long
-from sparring.run_tables import compare_runs, list_runs, show_episode_list, what_is_kept
+from sparring.run_tables import compare_runs, complain_of_damage, list_runs, show_episode_list, what_is_kept
 from sparring.scoreboard.marker import StoreVersionError
 from sparring.scoreboard.records import DamagedStore
 from sparring.scoreboard.runs import metrics_of
@@ -275,6 +275,7 @@ def report(
             loaded.append(load_for_report(run))
             advance()
     build_report(loaded, output)
+    complain_of_damage({run.label: run.damaged for run in loaded})
     terminal.say(f"wrote {output}")
 
 
