@@ -219,10 +219,16 @@ def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path |
     from sparring.scoreboard.store import Store
     from sparring.scoreboard.suites import parts_of, run_suite
 
-    total = tasks * len(parts_of(suite))
+    parts = [part.name for part in parts_of(suite)]
+    total, quiet = tasks * len(parts), json or terminal.err.is_terminal
+
+    def note(part: str) -> None:
+        if not quiet:
+            terminal.note(f"suite {suite}, part {parts.index(part) + 1} of {len(parts)}: {part}")
+
     opened = nullcontext() if store is None else Store(store, "a")
     with saying_what_is_kept(store), opened as kept, terminal.progress(f"suite {suite}", total, quiet=json) as advance:
-        scores = run_suite(suite, agent, tasks, seed, kept, advance)
+        scores = run_suite(suite, agent, tasks, seed, kept, advance, note)
     terminal.show_scores(suite, agent, scores, json)
     return EXIT_FAILED if any(score.faults for score in scores) else 0
 
