@@ -50,7 +50,7 @@ def test_a_leaderboard_of_six_agents_has_a_page_and_goes_on(tmp_path: Path) -> N
         "nano:temperature=0.25",
     }
     page = (tmp_path / "six-agents.html").read_text()
-    assert "constant:check/fold" in page
+    assert "constant:<wbr>check/fold" in page
     again = printed(tmp_path, "leaderboard.py", "--episodes", 20)
     assert "300 of these games were in six-agents already" in again
 
