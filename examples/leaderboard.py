@@ -1,6 +1,6 @@
 """A leaderboard of six agents in Kuhn poker, with its page.
 
-python examples/leaderboard.py --episodes 200 --store ladder --page ladder.html
+python examples/leaderboard.py --episodes 200 --store six-agents --page six-agents.html
 
 Every pair of agents plays the same deals, each deal from both seats. If you run it again, it plays only the games that
 the store does not hold yet.
@@ -17,8 +17,8 @@ AGENTS = ("cfr", "random", "constant:bet/call", "constant:check/fold", "nano", "
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--episodes", type=int, default=200, help="games of every pairing")
-    parser.add_argument("--store", type=Path, default=Path("ladder"))
-    parser.add_argument("--page", type=Path, default=Path("ladder.html"))
+    parser.add_argument("--store", type=Path, default=Path("six-agents"))
+    parser.add_argument("--page", type=Path, default=Path("six-agents.html"))
     given = parser.parse_args()
     words = ["--agents", ",".join(AGENTS), "--episodes", str(given.episodes), "--store", str(given.store)]
     return sparring(["play", "KuhnPoker", *words]) or sparring(["report", str(given.store), "-o", str(given.page)])

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sparring.content import canonical_json
+from sparring.scoreboard.chart_labels import belongs_at_start
 
 MOST_POINTS = 800
 MOST_SHAPES = 6
@@ -60,6 +61,7 @@ class Line:
     run: int
     whiskers: str
     """The path of the intervals; "" without any."""
+    pixels: tuple[tuple[float, float], ...] = ()
     shapes: tuple[tuple[float, float], ...] = ()
     """Where the shape of its color stands; nowhere in a chart of one color."""
 
@@ -74,6 +76,13 @@ class Reference:
     value: str
     beyond: str = ""
     """An arrow where the value lies beyond the axis and only its name stands at the edge."""
+    at_start: bool = False
+    """The name stands at the start of the plot: at its end it would lie on a line."""
+
+    @property
+    def text(self) -> str:
+        """All that is written beside the line."""
+        return " ".join(filter(None, (self.beyond, self.label, self.value)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +147,7 @@ def line_chart(
         title=title,
         frame=frame,
         lines=lines,
-        references=_references(marks, y_scale),
+        references=_beside_lines(_references(marks, y_scale), lines, frame),
         x_ticks=tuple(Tick(x_scale(x), number(x)) for x in x_ticks),
         y_ticks=tuple(Tick(y_scale(y), number(y)) for y in nice_ticks(low, high, 4 if small else 6)),
         hover=_hover(drawn, x_scale, y_scale),
@@ -226,11 +235,12 @@ def _span(ys: Sequence[float], marks: Sequence[float], zero_based: bool, most: f
 
 
 def _line(series: Series, x_scale: _Scale, y_scale: _Scale, colors: int) -> Line:
-    pixels = [(x_scale(x), y_scale(y)) for x, y in series.points]
+    pixels = tuple((x_scale(x), y_scale(y)) for x, y in series.points)
     path = "M" + "L".join(f"{x:g},{y:g}" for x, y in pixels)
     whiskers = "".join(f"M{x_scale(x):g},{y_scale(low):g}V{y_scale(high):g}" for x, low, high in series.intervals)
     last, shapes = number(series.points[-1][1]), _shapes(pixels, series.color, colors) if colors > 1 else ()
-    return Line(series.label, path, series.color, series.dashed, pixels[-1], last, series.run, whiskers, shapes)
+    drawn = (series.label, path, series.color, series.dashed, pixels[-1], last, series.run, whiskers)
+    return Line(*drawn, pixels, shapes)
 
 
 def _shapes(pixels: Sequence[tuple[float, float]], color: int, colors: int) -> tuple[tuple[float, float], ...]:
@@ -245,6 +255,15 @@ def _references(marks: Mapping[str, float], y_scale: _Scale) -> tuple[Reference,
     return tuple(
         Reference(name, height, label, _plain(value), _beyond(value, y_scale))
         for (name, value), height, label in zip(marks.items(), heights, spread(heights, LABEL_GAP), strict=True)
+    )
+
+
+def _beside_lines(references: Iterable[Reference], lines: Sequence[Line], frame: Frame) -> tuple[Reference, ...]:
+    """The references, their names where no line runs: names that stand inside the plot may change sides."""
+    edges, paths = (frame.left, frame.width - frame.right), [line.pixels for line in lines]
+    return tuple(
+        replace(one, at_start=frame is PHONE and belongs_at_start(one.text, one.label_y, edges, paths))
+        for one in references
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from sparring import registry
 from sparring.scoreboard.records import EpisodeRow
@@ -32,8 +33,14 @@ class CrossTable:
     @property
     def complete(self) -> bool:
         """Whether everybody met everybody: only then do the totals rest on the same opponents."""
-        pairs = ((one, other) for one in self.agents for other in self.agents if one != other)
-        return not self.cells or all(pair in self.cells for pair in pairs)
+        return not self.cells or all(pair in self.cells for pair in combinations(self.agents, 2))
+
+    @property
+    def meetings(self) -> str:
+        """How many of the pairs have met, in words."""
+        pairs = list(combinations(self.agents, 2))
+        met = sum(pair in self.cells for pair in pairs)
+        return f"{met} of {len(pairs)} pairs have met"
 
 
 Game = tuple[EpisodeRow, str]

@@ -44,6 +44,21 @@ function choice(label, options) {
   return element("label", "", label + " ", select);
 }
 
+/** Says above a table that is wider than its place that it can be scrolled, and shades the side where more stands. */
+function watchWidth(place) {
+  const hint = element("p", "hint", "scroll sideways for more →");
+  place.before(hint);
+  const look = () => {
+    const hidden = place.scrollWidth - place.clientWidth;
+    hint.hidden = hidden <= 1;
+    place.classList.toggle("more-left", place.scrollLeft > 1);
+    place.classList.toggle("more-right", hidden - place.scrollLeft > 1);
+  };
+  const observer = new ResizeObserver(look);
+  [place, ...place.children].forEach((one) => observer.observe(one));
+  place.addEventListener("scroll", look, {passive: true});
+}
+
 // Charts: a cursor at the nearest update, and every line's value there.
 
 function nearest(points, x) {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -67,6 +68,7 @@ def render(runs: Sequence[RunData]) -> str:
     """The HTML of a report."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(number=number, fixed=fixed, quote=shlex.quote, words=env_words, unit=unit_of)
+    environment.filters["breakable"] = breakable
     runs = _named_apart(runs)
     style, script = _resource("report.css"), '"use strict";\n' + "".join(map(_resource, SCRIPTS))
     tables = policy_tables(runs)
@@ -97,6 +99,11 @@ def render(runs: Sequence[RunData]) -> str:
         commands=commands,
     )
     return text.encode("utf-8", "replace").decode()
+
+
+def breakable(name: str) -> Markup:
+    """A name that a narrow column breaks after a colon, not within a number."""
+    return Markup("<wbr>").join(re.split("(?<=:)", name))
 
 
 def pack(value: object) -> str:

@@ -43,6 +43,9 @@ class Comparison:
 def headlines(run: RunData) -> Iterator[Headline]:
     """One an environment that was solved; else one for the run."""
     shared = _shared_tiles(run)
+    if run.lost_metrics:
+        yield Headline(run.label, None, incomplete_verdict(run), shared)
+        return
     env_ids = suffixes([run], NASH)
     for env_id in env_ids:
         yield Headline(run.label, env_id, solved_verdict(run, env_id), (*_strength_tiles(run, env_id), *shared))
@@ -73,7 +76,9 @@ def facts(run: RunData) -> list[tuple[str, str]]:
 
 
 def state(run: RunData) -> str:
-    """Whether a run came to its end; "" for a store, and where nobody can tell."""
+    """Whether a run came to its end; "" for a store, and where nothing says so."""
+    if run.lost_metrics:
+        return "unknown: lines of metrics.jsonl are lost"
     steps, done = run.settings.get("steps"), run.metrics[-1].get("update") if run.metrics else None
     if not isinstance(steps, int) or not isinstance(done, int):
         return ""
@@ -121,6 +126,17 @@ def _learned(game: str, first: float, best: float, bar: float, name: str | None)
     return f"learned {game}" if best < 0.95 * bar else f"got better at {game}, but is no better than {name}"
 
 
+def incomplete_verdict(run: RunData) -> str:
+    """What a run was, where its figures are not whole: they could say the opposite of what happened."""
+    return f"{_trained(run)}; how well is not known, because {run.lost_metrics}."
+
+
+def _trained(run: RunData) -> str:
+    who = model_words(str(run.settings.get("model", run.label)))
+    games = " and ".join(env_words(str(game)) for game in run.settings.get("games") or ())
+    return f"{who} trained on {games}" if games else f"{run.label} holds {run.episodes:,} episodes"
+
+
 def played_verdict(run: RunData) -> str:
     """How a run or the agents of a store did by their games."""
     if run.tables:
@@ -129,9 +145,7 @@ def played_verdict(run: RunData) -> str:
     pairs = [*_before_and_after(run)]
     if pairs:
         return " ".join(_progress(who, before, after) for before, after in pairs)
-    games = " and ".join(env_words(str(game)) for game in run.settings.get("games") or ())
-    said = f"{who} trained on {games}" if games else f"{run.label} holds {run.episodes:,} episodes"
-    return f"{said}; nothing in it measures strength."
+    return f"{_trained(run)}; nothing in it measures strength."
 
 
 def _leader(table: CrossTable) -> str:
@@ -143,6 +157,8 @@ def _leader(table: CrossTable) -> str:
     said = f"{_amount(total)} {unit}"
     if len(counted) == 1:
         return f"{first} in {game}: {said}."
+    if not table.complete:
+        return f"{len(table.agents)} agents in {game}: {table.meetings}, so their totals do not say who is better."
     second = table.totals[counted[1]]
     clear = total.low > second.high
     among = "" if len(counted) == 2 else f" of {len(counted)} agents"

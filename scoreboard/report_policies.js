@@ -36,6 +36,7 @@ function buildPolicies(place, table) {
   order.addEventListener("change", draw);
   more.addEventListener("click", () => { room += STATES_AT_ONCE; draw(); });
   place.append(element("div", "choices", filter, order), count, scroll, more);
+  watchWidth(scroll);
   draw();
 }
 

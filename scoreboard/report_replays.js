@@ -99,7 +99,7 @@ function showEpisode(replay) {
     [replay.env + " v" + replay.version + kwargs, "seed " + replay.seed, replay.status, "hash " + replay.hash.slice(0, 16)].join(" · "));
   byId("seats").replaceChildren(...seatNames(replay).map((seat) => {
     const {agent, weights, reward} = replay.seats[seat];
-    return element("li", "", seatBadge(replay, seat), visible(agent + (weights === "0" ? "" : " (weights " + weights + ")")),
+    return element("li", "", seatBadge(replay, seat), visible(agent + (weights === "0" || !weights ? "" : " (weights " + weights + ")")),
       element("b", "reward", signed(reward)));
   }));
   const start = TURNS_AT_ONCE * Math.floor(state.turn / TURNS_AT_ONCE);
@@ -150,9 +150,9 @@ function transcriptTurn(replay, turn, place) {
   const short = gist(replay, turn);
   const whole = element("pre", "whole", visible(turn.observation));
   const prompt = element("details", "prompt", element("summary", "", turn.prompt ? "whole observation; the prompt has " + turn.prompt + " tokens" : "whole observation"), whole);
-  const content = short && short !== turn.observation.trim() ? [element("pre", "gist", visible(short)), prompt] : [element("pre", "gist whole", visible(turn.observation))];
+  const content = !turn.observation && turn.blobs.length ? [] : short && short !== turn.observation.trim() ? [element("pre", "gist", visible(short)), prompt] : [element("pre", "gist whole", visible(turn.observation))];
   const item = element("li", "turn", element("div", "sees", element("b", "", "Turn " + (place + 1) + " "), seatBadge(replay, turn.seat),
-    visible(replay.seats[turn.seat].agent)), ...content, ...turn.calls.map((call) => said(turn, call)), ...answer(turn));
+    visible(replay.seats[turn.seat].agent)), ...content, ...blobs(turn.blobs), ...turn.calls.map((call) => said(turn, call)), ...answer(turn));
   item.dataset.turn = place;
   return item;
 }
@@ -160,10 +160,17 @@ function transcriptTurn(replay, turn, place) {
 /** What a model was asked, folded, and what it wrote. */
 function said(turn, call) {
   const asked = element("details", "asked", element("summary", "", "what the model was asked"),
-    ...call.asked.flatMap(([role, text]) => [element("b", "role", visible(role)), element("pre", "whole", visible(text))]));
-  const purpose = turn.calls.length > 1 || call.purpose !== "act" ? call.purpose + " · " + call.model + " " : "";
-  const wrote = element("div", "wrote", element("span", "name", visible(purpose) + "the model wrote "), element("pre", "", visible(call.wrote)));
-  return element("div", "call", ...(call.asked.length ? [asked] : []), ...(call.wrote ? [wrote] : []));
+    ...call.asked.flatMap(([role, text, cut]) => [element("b", "role", visible(role)), element("pre", "whole", visible(text)), ...rest(cut)]));
+  const purpose = turn.calls.length > 1 || call.purpose !== "act" ? call.purpose + " · " + call.model + ": " : "";
+  const wrote = element("div", "wrote", element("span", "name", visible(purpose) + "the model wrote"), element("pre", "", visible(call.wrote) || "(nothing)"), ...rest(call.cut));
+  return element("div", "call", ...(call.asked.length ? [asked] : []), ...(call.asked.length || call.wrote ? [wrote] : []));
+}
+
+const rest = (cut) => (cut ? [element("p", "cut", "and " + number(cut) + " characters more")] : []);
+
+/** What an observation holds beside its text: images and long arrays, by name, size and type. */
+function blobs(found) {
+  return found.length ? [element("ul", "blobs", ...found.map((one) => element("li", "", visible(one))))] : [];
 }
 
 function answer(turn) {
@@ -219,7 +226,8 @@ function turnNumbers(turn) {
 function ending(replay) {
   const seen = seatNames(replay).map((seat) => {
     if (seat in replay.last) {
-      return element("div", "last", element("p", "", seatBadge(replay, seat), "saw at the end"), element("pre", "", visible(replay.last[seat])));
+      return element("div", "last", element("p", "", seatBadge(replay, seat), "saw at the end"),
+        ...(replay.last[seat] || !replay.last_blobs[seat].length ? [element("pre", "", visible(replay.last[seat]))] : []), ...blobs(replay.last_blobs[seat]));
     }
     const last = replay.turns.findLast((turn) => turn.seat === seat);
     return last ? element("div", "last", element("p", "", seatBadge(replay, seat), "saw last, before " + visible(last.action.slice(0, 60) || "(empty)")),
@@ -290,6 +298,7 @@ async function startReplays() {
   if (!followAddress() && state.replays.length) show(state.replays[0], 0, true);
 }
 
+document.querySelectorAll(".scroll").forEach(watchWidth);
 document.querySelectorAll("svg.chart").forEach(watchChart);
 document.querySelectorAll("button.toggle").forEach(watchToggle);
 startPolicies();

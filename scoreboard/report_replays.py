@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
+from sparring.content import Blob, Content
 from sparring.scoreboard.code_tree import code_tree
 from sparring.types import Call, Episode, Message, Segment, Turn
 
@@ -92,6 +95,7 @@ def _replay(run: str, episode: Episode, laws: Laws) -> dict[str, Any]:
             for seat, one in seats.items()
         },
         "last": {seat: one.last.text for seat, one in seats.items() if one.last is not None},
+        "last_blobs": {seat: _blobs_in_words(one.last.content) for seat, one in seats.items() if one.last is not None},
         "turns": [_replayed_turn(seat, turn, laws.get(_law_key(turn) or ())) for seat, turn in episode.turns],
         "tree": tree and asdict(tree),
     }
@@ -103,6 +107,7 @@ def _replayed_turn(seat: str, turn: Turn, law: Mapping[str, float] | None) -> di
     return {
         "seat": seat,
         "observation": turn.observation.text,
+        "blobs": _blobs_in_words(turn.observation.content),
         "legal_actions": legal,
         "action": turn.action,
         "legal": turn.legal,
@@ -116,14 +121,31 @@ def _replayed_turn(seat: str, turn: Turn, law: Mapping[str, float] | None) -> di
 
 
 def _replayed_call(call: Call) -> dict[str, Any]:
-    """What was said to a model and what it wrote, as text."""
+    """What was said to a model and what it wrote, as text; `cut` counts the characters that are left out."""
     *asked, answer = call.messages or (Message("assistant", ""),)
     return {
         "purpose": call.purpose,
         "model": call.policy.model,
-        "asked": [[message.role, message.content[:MOST_CHARACTERS]] for message in asked],
+        "asked": [[message.role, message.content[:MOST_CHARACTERS], _cut(message)] for message in asked],
         "wrote": answer.content[:MOST_CHARACTERS],
+        "cut": _cut(answer),
     }
+
+
+def _cut(message: Message) -> int:
+    return max(0, len(message.content) - MOST_CHARACTERS)
+
+
+def _blobs_in_words(content: Content) -> list[str]:
+    """The images and arrays, which are not shown themselves: "image camera/0: 84 × 84 × 3, uint8"."""
+    return [_blob_in_words(part) for part in content if isinstance(part, Blob)]
+
+
+def _blob_in_words(blob: Blob) -> str:
+    type_name = np.dtype(blob.dtype).name
+    kind = "image" if type_name == "uint8" and len(blob.shape) > 1 else "array"
+    size = " \N{MULTIPLICATION SIGN} ".join(map(str, blob.shape))
+    return f"{kind}{f' {blob.name}' if blob.name else ''}: {size}, {type_name}"
 
 
 def _tokens(action: str, generated: Sequence[Segment]) -> list[list[Any]]:

@@ -12,7 +12,9 @@ from typing import Any
 from sparring.content import canonical_json
 from sparring.scoreboard.cross_table import CrossTable, cross_tables, mean_reward
 from sparring.scoreboard.records import DamagedEpisode, EpisodeRow
+from sparring.scoreboard.run_parts import lost_parts, lost_updates
 from sparring.scoreboard.run_settings import require_settings
+from sparring.scoreboard.runs import is_live
 from sparring.scoreboard.stats import Estimate, Outcomes, count_outcomes, rate
 from sparring.scoreboard.store import Store
 from sparring.types import Episode
@@ -57,7 +59,9 @@ class RunData:
     """Agent by agent, one an environment; only of a store without a run, where the agents do not learn."""
     replays: Sequence[Episode] = ()
     damaged: Sequence[str] = ()
-    """What could not be read, or not be worked out here, in words."""
+    """What could not be read, is missing, or cannot be worked out here, in words."""
+    lost_metrics: str = ""
+    """Why `metrics` are not those of the whole run; "" where nothing says so."""
     episodes: int = 0
     turns: int = 0
     illegal_turns: int = 0
@@ -85,31 +89,35 @@ def load_run(path: Path, replays: int = 200) -> RunData:
     """
     path = Path(path)
     config, metrics = _config(path / "config.json"), _metrics(path / "metrics.jsonl")
+    measurable = (path / "checkpoints" / "best").is_dir()
+    run = RunData(path.name or path.resolve().name, path, config, metrics, has_checkpoint=measurable)
+    if not is_live(path):
+        lost = lost_updates(path, metrics)
+        found = [*filter(None, [lost]), *lost_parts(path, metrics, run.settings)]
+        run = replace(run, damaged=found, lost_metrics=lost)
     episodes = _store_of(path)
-    if episodes is None:
-        if not metrics:
-            what = "it has no metrics.jsonl and no episodes" if path.exists() else "nothing is there"
-            raise FileNotFoundError(f"{path} is not a run folder and not a store: {what}")
-        return RunData(path.name, path, config, metrics)
+    if episodes is None and not metrics:
+        what = "it has no metrics.jsonl and no episodes" if path.exists() else "nothing is there"
+        raise FileNotFoundError(f"{path} is not a run folder and not a store: {what}")
+    return run if episodes is None else _with_episodes(run, episodes, replays)
+
+
+def _with_episodes(run: RunData, episodes: Path, replays: int) -> RunData:
     with Store(episodes) as store:
         rows = list(store.rows())
         shown, damaged = _sample(store, rows, replays)
-        bare = not config and not metrics
+        bare = not run.config and not run.metrics
         variants = _variants(store, shown) if bare else {}
-        return RunData(
-            label=path.name or str(path.resolve().name),
-            path=path,
-            config=config,
-            metrics=metrics,
+        return replace(
+            run,
             standings=() if variants else standings(rows),
             tables=cross_tables(rows, variants) if bare else (),
             replays=shown,
-            damaged=damaged,
+            damaged=[*run.damaged, *damaged],
             episodes=len(rows),
             turns=sum(sum(row.turns.values()) for row in rows),
             illegal_turns=sum(sum(row.illegal.values()) for row in rows),
             root=store.root(),
-            has_checkpoint=(path / "checkpoints" / "best").is_dir(),
         )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sparring.scoreboard.progress import Figure, main_figure, short_name
+from sparring.scoreboard.run_parts import last_checkpoint, lost_parts, lost_updates
 from sparring.scoreboard.run_settings import require_settings
 
 LOCK = ".lock"
@@ -37,7 +38,7 @@ class RunSummary:
     size: int
     """Bytes."""
     damage: str = ""
-    """What could not be read, in words."""
+    """What could not be read or is missing, in words."""
 
 
 def find_runs(folder: Path) -> list[Path]:
@@ -64,10 +65,11 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder holds a run: a `config.json`, and what a run makes beside it."""
-    return (folder / "config.json").is_file() and any(
-        (folder / name).exists() for name in ("metrics.jsonl", LOCK, "episodes")
-    )
+    """Whether a folder holds a run: a `config.json` (or the metrics of a run that lost it), and what stands beside."""
+    beside = (LOCK, "episodes", "checkpoints")
+    if (folder / "config.json").is_file():
+        return any((folder / name).exists() for name in ("metrics.jsonl", *beside))
+    return (folder / "metrics.jsonl").is_file() and any((folder / name).exists() for name in beside)
 
 
 def summarise(run: Path) -> RunSummary:
@@ -76,13 +78,14 @@ def summarise(run: Path) -> RunSummary:
         method, config = read_settings(run)
         rows = metrics_of(run)
         steps = int(config.get("steps", 0))
-        done = updates_done(rows, steps)
+        state = state_of(run, rows, steps)
+        done = last_checkpoint(run) if state == "damaged" else updates_done(rows, steps)
         games = tuple(map(str, config.get("games", ())))
     except (ValueError, TypeError, OSError) as error:
         return RunSummary(run, "damaged", "", "", (), 0, 0, None, size_of(run), str(error))
     return RunSummary(
         path=run,
-        state=state_of(run, rows, steps),
+        state=state,
         method=method,
         model=str(config.get("model", "")),
         games=games,
@@ -90,7 +93,15 @@ def summarise(run: Path) -> RunSummary:
         steps=steps,
         figure=main_figure(rows),
         size=size_of(run),
+        damage="; ".join(losses_of(run, rows, config)),
     )
+
+
+def losses_of(run: Path, rows: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[str]:
+    """What a run has lost, in words; a run under way is not judged."""
+    if is_live(run):
+        return []
+    return [*filter(None, [lost_updates(run, rows)]), *lost_parts(run, rows, settings)]
 
 
 def read_settings(run: Path) -> tuple[str, dict[str, Any]]:
@@ -139,9 +150,14 @@ def updates_done(rows: list[dict[str, Any]], steps: int) -> int:
 
 
 def state_of(run: Path, rows: list[dict[str, Any]], steps: int) -> str:
-    """running while a process works in the folder; finished after the final evaluation; else interrupted."""
+    """running while a process works in the folder; finished after the final evaluation; else interrupted.
+
+    damaged where lines of the metrics are lost, so that nobody can tell.
+    """
     if is_live(run):
         return "running"
+    if lost_updates(run, rows):
+        return "damaged"
     return "finished" if rows and int(rows[-1]["update"]) >= steps else "interrupted"
 
 

@@ -83,8 +83,9 @@ def run_suite(
     seed: int,
     store: Store | None = None,
     on_episode: Callable[[], None] = lambda: None,
+    on_part: Callable[[str], None] = lambda part: None,
 ) -> list[Score]:
-    """Play every part of a suite, `tasks` different tasks of each, or all there are.
+    """Play every part of a suite, `tasks` different tasks of each, or all there are; `on_part` hears when one starts.
 
     Raises UnknownName for an unknown suite or agent, ValueError for `tasks` below 1.
     """
@@ -92,6 +93,7 @@ def run_suite(
         raise ValueError(f"a suite needs games >= 1, got {tasks}")
     scores = []
     for part in parts_of(name):
+        on_part(part.name)
         player = _agent(agent, part.agent_kwargs)
         scored = score(part.name, _played(matches_of(name, part, player, tasks, seed), store, on_episode))
         answer = likely_answer(part)

@@ -30,7 +30,7 @@ from sparring.check_cli import check_environment
 from sparring.faults import in_words
 from sparring.interrupts import EXIT_INTERRUPTED, saying_what_is_kept, sigterm_as_ctrl_c, stop_after_update
 from sparring.notes import say_what_takes_long
-from sparring.run_tables import compare_runs, list_runs, show_episode_list, what_is_kept
+from sparring.run_tables import compare_runs, complain_of_damage, list_runs, show_episode_list, what_is_kept
 from sparring.scoreboard.marker import StoreVersionError
 from sparring.scoreboard.records import DamagedStore
 from sparring.scoreboard.runs import metrics_of
@@ -220,10 +220,16 @@ def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path |
     from sparring.scoreboard.store import Store
     from sparring.scoreboard.suites import parts_of, run_suite
 
-    total = tasks * len(parts_of(suite))
+    parts = [part.name for part in parts_of(suite)]
+    total, quiet = tasks * len(parts), json or terminal.err.is_terminal
+
+    def note(part: str) -> None:
+        if not quiet:
+            terminal.note(f"suite {suite}, part {parts.index(part) + 1} of {len(parts)}: {part}")
+
     opened = nullcontext() if store is None else Store(store, "a")
     with saying_what_is_kept(store), opened as kept, terminal.progress(f"suite {suite}", total, quiet=json) as advance:
-        scores = run_suite(suite, agent, tasks, seed, kept, advance)
+        scores = run_suite(suite, agent, tasks, seed, kept, advance, note)
     terminal.show_scores(suite, agent, scores, json)
     return EXIT_FAILED if any(score.faults for score in scores) else 0
 
@@ -276,6 +282,7 @@ def report(
             loaded.append(load_for_report(run))
             advance()
     build_report(loaded, output)
+    complain_of_damage({run.label: run.damaged for run in loaded})
     terminal.say(f"wrote {output}")
 
 

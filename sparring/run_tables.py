@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 EXIT_FAILED = 1
+MOST_PROBLEMS = 5
+"""Of one run or store, in the terminal."""
 NAME = 16
 """Characters of an agent's name in the list of episodes, where a person looks."""
 
@@ -52,9 +54,16 @@ def _show_runs(found: Sequence[RunSummary]) -> None:
         met = dict.fromkeys(summary.figure.opponent for summary in found if summary.figure and summary.figure.opponent)
         signed = f"; with a sign: reward against {', '.join(met)}" if met else ""
         terminal.say(f"best and last: NashConv (0 is an equilibrium){signed}")
-    for summary in found:
-        if summary.damage:
-            terminal.complain(f"{summary.path}: {summary.damage}")
+    complain_of_damage({str(summary.path): [summary.damage] for summary in found})
+
+
+def complain_of_damage(damage: Mapping[str, Sequence[str]]) -> None:
+    """What runs and stores have lost, a line each; empty words are passed over."""
+    for name, problems in damage.items():
+        for problem in filter(None, problems[:MOST_PROBLEMS]):
+            terminal.complain(f"{name}: {problem}")
+        if len(problems) > MOST_PROBLEMS:
+            terminal.complain(f"{name}: and {len(problems) - MOST_PROBLEMS} more; the page lists all")
 
 
 def _cells(summary: RunSummary) -> tuple[str, ...]:
@@ -95,6 +104,7 @@ def compare_runs(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = F
         raise ValueError(f"name at least two run folders, got {len(runs)}")
     loaded = [comparison.load_measured(run) for run in runs]
     settings, figures = comparison.differing_settings(loaded), comparison.compare_figures(loaded)
+    complain_of_damage({str(run): [run_folders.summarise(run).damage] for run in runs})
     if json:
         compared = [asdict(figure) for figure in figures]
         terminal.dump({"runs": list(map(str, runs)), "settings": settings, "figures": compared})

@@ -160,6 +160,8 @@ def show_cross_table(table: CrossTable) -> None:
         lines.append([str(place), agent, *("." if cell is None else f"{cell.value:+.2f}" for cell in cells)])
     out.print()
     show_table(("", "mean reward against", *(line[0] for line in lines)), lines, names=(1,))
+    if not table.complete:
+        say(filled(f"{table.meetings}: the order is by totals against different opponents", out))
 
 
 def show_evaluation(what: str, measured: Any, json: bool) -> None:

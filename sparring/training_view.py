@@ -87,6 +87,11 @@ class TrainingView:
                 parts.append(f"{value} {beside}")
         return _fitting(parts + _playing([last]), width)
 
+    def log_line(self) -> str:
+        """The last update as one line of a log, where no block stands below it: with the time gone and left."""
+        left = self.left() if self.done < self.steps else None
+        return f"{self.line()}  {_time_words(self.gone(), left)}"
+
     def stays(self) -> bool:
         """Whether the last update's line is one of those that stay in a terminal."""
         update = int(self.rows[-1]["update"])
@@ -117,14 +122,14 @@ def training(steps: int, rows: Sequence[Metrics] = (), quiet: bool = False) -> I
 
         def write(row: Metrics) -> None:
             view.add(row)
-            terminal.err.print(view.line(), markup=False, highlight=False, soft_wrap=True)
+            terminal.err.print(view.log_line(), markup=False, highlight=False, soft_wrap=True)
 
         yield write
 
 
 def _progress_line(done: int, steps: int, gone: float, left: float | None, width: int, ascii_only: bool) -> str:
     before = f"update {done}/{steps}"
-    after = f"{_clock_time(gone)} gone" + ("" if left is None else f", {_clock_time(left)} left")
+    after = _time_words(gone, left)
     room = min(30, width - len(before) - len(after) - 4)
     if room < 4:
         return _fitting([before, after], width)
@@ -177,6 +182,10 @@ def _fitting(parts: Sequence[str], width: int | None) -> str:
 
 def _seconds(row: Metrics) -> float:
     return float(row.get("seconds") or 0.0)
+
+
+def _time_words(gone: float, left: float | None) -> str:
+    return f"{_clock_time(gone)} gone" + ("" if left is None else f", {_clock_time(left)} left")
 
 
 def _clock_time(seconds: float) -> str:

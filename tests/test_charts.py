@@ -165,3 +165,20 @@ def test_lines_of_one_color_carry_none() -> None:
     chart = line_chart("t", [Series("a", points), Series("b", points, dashed=True)])
     assert chart is not None
     assert [line.shapes for line in chart.lines] == [(), ()]
+
+
+def test_on_a_phone_a_name_stands_at_the_side_where_no_line_runs_through_it() -> None:
+    falling = Series("policy", [(n, 0.9 - 0.085 * n) for n in range(11)])
+    references = {"equilibrium (CFR+)": 0.0001, "uniform random": 0.9167}
+    chart = line_chart("NashConv", [falling], references, PHONE, zero_based=True)
+    assert chart is not None
+    assert {one.label: one.at_start for one in chart.references} == {
+        "equilibrium (CFR+)": True,
+        "uniform random": False,
+    }
+    wide = line_chart("NashConv", [falling], references, WIDE, zero_based=True)
+    assert wide is not None
+    assert not any(one.at_start for one in wide.references)  # there the names stand beside the plot
+    flat = line_chart("NashConv", [Series("policy", [(0, 0.01), (10, 0.01)])], {"bottom": 0.01}, PHONE)
+    assert flat is not None
+    assert not flat.references[0].at_start  # no side is free

@@ -49,10 +49,10 @@ def test_a_leaderboard_of_six_agents_has_a_page_and_goes_on(tmp_path: Path) -> N
         "nano",
         "nano:temperature=0.25",
     }
-    page = (tmp_path / "ladder.html").read_text()
-    assert "constant:check/fold" in page
+    page = (tmp_path / "six-agents.html").read_text()
+    assert "constant:<wbr>check/fold" in page
     again = printed(tmp_path, "leaderboard.py", "--episodes", 20)
-    assert "300 of these games were in ladder already" in again
+    assert "300 of these games were in six-agents already" in again
 
 
 def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path: Path) -> None:
@@ -67,6 +67,13 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path: Path) -> No
     assert re.findall(r"^.+ (ok|nonzero|timeout) ", said, re.MULTILINE) == ["ok", "nonzero", "timeout"]
     (standings,) = (output.data["text/html"] for output in outputs if "text/html" in output.get("data", {}))
     assert standings.count("<tr>") == 5
+
+
+def test_no_example_writes_into_a_store_that_the_readme_uses_for_other_agents() -> None:
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    assert re.findall(r"--store (\S+)", readme) == ["ladder"]
+    for file in EXAMPLES.glob("*.py"):
+        assert '"ladder"' not in file.read_text()
 
 
 def test_every_example_says_how_it_is_called() -> None:

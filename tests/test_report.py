@@ -186,7 +186,16 @@ def test_replays_hold_what_is_stored(tmp_path: Path) -> None:
                 "action": turn.action,
                 "legal": turn.legal,
                 "reward": turn.reward,
-                "calls": [{"purpose": "act", "model": "scripted", "asked": [["user", "Act."]], "wrote": "thinking"}],
+                "blobs": [],
+                "calls": [
+                    {
+                        "purpose": "act",
+                        "model": "scripted",
+                        "asked": [["user", "Act.", 0]],
+                        "wrote": "thinking",
+                        "cut": 0,
+                    }
+                ],
                 "prompt": 2,
                 "tokens": 3,
                 "written": [["#1", -0.5, None], ["#2", -0.25, None], ["#3", 0.0, None]],

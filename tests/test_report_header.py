@@ -11,6 +11,7 @@ import pytest
 from sparring.scoreboard.cross_table import cross_tables
 from sparring.scoreboard.names import env_words, metric_words, model_words
 from sparring.scoreboard.records import EpisodeRow
+from sparring.scoreboard.report import render
 from sparring.scoreboard.report_header import comparison, duration, facts, headlines, state
 from sparring.scoreboard.run_data import RunData, standings
 
@@ -115,6 +116,17 @@ def test_a_store_is_judged_by_who_earned_most_and_whether_that_is_clear() -> Non
     assert "not clearly" not in verdict(store)
     even = [row("good", "bad", reward, f"{n}", KUHN) for n, reward in enumerate([1.0, -1.0, 0.1] * 20)]
     assert "chips a game, not clearly more than bad." in verdict(replace(store, tables=cross_tables(even)))
+
+
+def test_where_not_every_pair_has_met_nobody_is_called_best() -> None:
+    games = [row(one, other, 2.0, f"{n}", KUHN) for n in range(20) for one, other in (("a", "b"), ("b", "c"))]
+    store = RunData("ladder", Path("ladder"), {}, [], tables=cross_tables(games), episodes=40)
+    assert verdict(store) == (
+        "3 agents in Kuhn poker: 2 of 3 pairs have met, so their totals do not say who is better."
+    )
+    assert "2 of 3 pairs have met: the totals come from different opponents" in render([store])
+    everybody = [*games, *(row("a", "c", 2.0, f"{n}", KUHN) for n in range(20))]
+    assert verdict(replace(store, tables=cross_tables(everybody))).startswith("a earned most of 3 agents in Kuhn poker")
 
 
 def test_what_a_run_was_made_with_is_shown_and_old_runs_show_what_they_have() -> None:

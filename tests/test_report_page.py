@@ -10,20 +10,23 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from sparring.agents.scripted import ScriptedAgent
+from sparring.content import Blob
 from sparring.rollout import Match, play
 from sparring.scoreboard.game_theory import uniform_policy
 from sparring.scoreboard.matches import play_matches, round_robin
 from sparring.scoreboard.report import build_report
 from sparring.scoreboard.run_data import RunData, load_run
 from sparring.scoreboard.store import Store
-from sparring.types import Call, Observation, Policy, Reply, Segment
+from sparring.types import Call, Message, Observation, Policy, Reply, Segment
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+HOSTILE = "</script><img src=x onerror=alert(1)>\u202e"
 KUHN, LEDUC = "sparring/KuhnPoker-v0", "sparring/LeducPoker-v0"
 
 
@@ -134,8 +137,54 @@ def test_the_whole_transcript_stands_on_the_page_with_its_probabilities(page: Pa
     expect(turns.nth(1)).to_have_attribute("aria-current", "true")
     expect(page.locator("#end .last")).to_have_count(2)
     expect(page.locator("#end .last").first).to_contain_text("saw at the end")
+    expect(page.locator("#end .last pre").first).to_contain_text("you checked, opponent bet, you folded")
     page.keyboard.press("ArrowRight")
     expect(turns.nth(2)).to_have_attribute("aria-current", "true")
+
+
+class Writer(ScriptedAgent):
+    """Says where its words come from: a prompt, a very long answer, an image that it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__("writer")
+
+    async def act(self, observation: Observation) -> Reply:
+        action = (observation.legal_actions or ("",))[0]
+        messages = (
+            Message("system", "Answer in brackets."),
+            Message("user", f"{HOSTILE} What do you do?"),
+            Message("assistant", f"{HOSTILE} [{action}]" + "x" * 30_000),
+        )
+        silent = (Message("user", "And why?"), Message("assistant", ""))
+        policy = Policy("writer")
+        return Reply(action, (Call(policy, messages=messages), Call(policy, messages=silent, purpose="reflect")))
+
+
+@pytest.mark.slow
+def test_what_a_model_was_asked_is_folded_and_what_it_wrote_stands_there_as_text(page: Page, tmp_path: Path) -> None:
+    episodes = play([Match("game", KUHN, {"player_0": Writer(), "player_1": Writer()}, 0)])
+    image = Blob.of(np.zeros((84, 96, 3), np.uint8), "camera/0")
+    (first, *_) = [trajectory for trajectory in episodes[0].trajectories.values() if trajectory.turns]
+    seen = replace(first.turns[0].observation, content=("What you see:", image, Blob.of(np.zeros(2000))))
+    shown = replace(first, turns=(replace(first.turns[0], observation=seen), *first.turns[1:]))
+    episode = replace(episodes[0], trajectories={**episodes[0].trajectories, first.seat: shown})
+    build_report([RunData("run", tmp_path, {}, [], replays=[episode])], tmp_path / "report.html")
+    page.goto((tmp_path / "report.html").as_uri())
+    turn = page.locator("#transcript > li").first
+    expect(turn.locator(".call")).to_have_count(2)
+    call = turn.locator(".call").first
+    expect(call.locator(".wrote pre")).to_be_visible()
+    expect(call.locator(".wrote pre")).to_contain_text("<img src=x onerror=alert(1)>⟨U+202E⟩ [")
+    expect(call.locator(".wrote .cut")).to_contain_text(re.compile(r"and 10,\d+ characters more"))
+    expect(call.locator(".asked pre").first).to_be_hidden()
+    call.locator(".asked summary").click()
+    expect(call.locator(".asked .role")).to_have_text(["system", "user"])
+    expect(call.locator(".asked pre").last).to_contain_text("<img src=x onerror=alert(1)>⟨U+202E⟩ What do you do?")
+    expect(turn.locator(".call").last).to_contain_text("reflect · writer: the model wrote")
+    expect(turn.locator(".call").last.locator(".wrote pre")).to_have_text("(nothing)")
+    size = "84 \N{MULTIPLICATION SIGN} 96 \N{MULTIPLICATION SIGN} 3, uint8"
+    expect(turn.locator(".blobs li")).to_have_text([f"image camera/0: {size}", "array: 2000, float64"])
+    assert page.locator("#viewer img").count() == 0
 
 
 @pytest.mark.slow
@@ -234,6 +283,75 @@ def test_no_table_is_wider_than_the_paper(page: Page, tmp_path: Path) -> None:
     edges = page.eval_on_selector_all("table", "all => all.map((one) => one.getBoundingClientRect().right)")
     assert len([edge for edge in edges if edge > 0]) >= 3
     assert max(edges) <= 703
+
+
+def ladder_of_six(folder: Path) -> str:
+    """A page of six agents, one of a long name."""
+    names = ("cfr", "random", "constant:bet/call", "constant:check/fold", "nano", "nano:temperature=0.25:top_p=0.9125")
+    with Store(folder / "ladder", "a") as store:
+        play_matches(round_robin(KUHN, [Scripted(name, "bet", "call") for name in names], 4, 0), store)
+    build_report([load_run(folder / "ladder")], folder / "report.html")
+    return (folder / "report.html").as_uri()
+
+
+@pytest.mark.slow
+def test_a_wide_table_takes_the_width_of_the_screen_or_says_that_there_is_more(page: Page, tmp_path: Path) -> None:
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.goto(ladder_of_six(tmp_path))
+    table = page.get_by_role("group", name="Cross-table of Kuhn poker")
+    hidden = "one => one.scrollWidth - one.clientWidth"
+    hint = page.locator("#standings .hint").first
+    assert table.evaluate(hidden) <= 1
+    assert table.evaluate("one => one.getBoundingClientRect().left") >= 0
+    expect(hint).to_be_hidden()
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert table.evaluate(hidden) > 100
+    expect(hint).to_have_text("scroll sideways for more →")
+    expect(hint).to_be_visible()
+    expect(table).to_have_class(re.compile(r"\bmore-right\b"))
+    table.evaluate("one => { one.scrollLeft = one.scrollWidth; }")
+    expect(table).to_have_class(re.compile(r"\bmore-left$"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.slow
+def test_a_policy_table_on_a_phone_says_that_there_is_more(page: Page, tmp_path: Path) -> None:
+    names = ("first", "best (update 60)", "last", "average", "equilibrium")
+    policies = {KUHN: dict.fromkeys(names, uniform_policy(KUHN))}
+    build_report([RunData("run", tmp_path, {}, [], policies=policies)], tmp_path / "report.html")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto((tmp_path / "report.html").as_uri())
+    expect(page.locator("#policies .hint")).to_be_visible()
+    page.set_viewport_size({"width": 1400, "height": 900})
+    expect(page.locator("#policies .hint")).to_be_hidden()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1400])
+def test_a_long_name_is_broken_after_a_colon_only(page: Page, tmp_path: Path, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(ladder_of_six(tmp_path))
+    lines = page.eval_on_selector_all(
+        ".cross th",
+        """all => all.flatMap((one) => [...one.childNodes]).filter((part) => part.nodeType === 3).map((part) => {
+             const range = document.createRange();
+             range.selectNodeContents(part);
+             return [part.textContent, range.getClientRects().length];
+           })""",
+    )
+    parts = {text: count for text, count in lines if "=" in text or text in ("cfr", "check/fold", "nano:")}
+    assert parts == dict.fromkeys(("cfr", "check/fold", "nano:", "temperature=0.25:", "top_p=0.9125"), 1)
+
+
+@pytest.mark.slow
+def test_a_page_of_paper_is_not_left_half_empty_for_the_learning_curve(page: Page, one: str) -> None:
+    page.set_viewport_size({"width": 725, "height": 950})  # a letter within its margins, at 96 dots an inch
+    page.emulate_media(media="print")
+    page.goto(one)
+    figure = page.locator("#learning figure.wide").bounding_box()
+    assert figure is not None
+    assert figure["height"] <= 0.33 * 950  # no more is moved to the next page as a whole
+    assert page.locator("#learning .lead").evaluate("one => getComputedStyle(one).breakAfter") == "auto"
 
 
 @pytest.mark.slow

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from sparring import terminal
 from sparring.__main__ import main
 from sparring.agents.scripted import ConstantAgent, RandomAgent
 from sparring.agents.solvers import EquilibriumAgent
 from sparring.rollout import play
+from sparring.scoreboard.cross_table import cross_tables
 from sparring.scoreboard.matches import round_robin, standings_by_agent
+from sparring.scoreboard.records import row_of
 from sparring.scoreboard.store import Store
 
 KUHN = "sparring/KuhnPoker-v0"
@@ -56,6 +59,16 @@ def test_the_cross_table_stands_below_and_fits_80_columns(capsys: pytest.Capture
     for one in range(6):
         for other in range(one):
             assert float(cells[one][other]) == -float(cells[other][one])
+
+
+def test_a_cross_table_with_pairs_that_never_met_says_how_many_have(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [row_of(episode) for episode in play(round_robin(KUHN, players()[:3], 4, seed=0))]
+    terminal.show_cross_table(cross_tables(rows)[0])
+    assert "pairs have met" not in capsys.readouterr().out
+    apart = [row for row in rows if {*row.agents.values()} != {"random", "cfr"}]
+    terminal.show_cross_table(cross_tables(apart)[0])
+    said = "2 of 3 pairs have met: the order is by totals against different opponents"
+    assert capsys.readouterr().out.splitlines()[-1] == said
 
 
 def test_an_agent_is_not_named_twice_in_a_round_robin(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from sparring import registry, terminal
+from sparring.__main__ import main
 from sparring.agents.scripted import ScriptedAgent
 from sparring.scoreboard import suites
 from sparring.scoreboard.store import Store
@@ -103,3 +104,13 @@ def test_a_suite_plays_every_problem_of_a_finite_set_once_at_most():
 
 def test_a_suite_never_asks_what_may_have_been_trained_on():
     assert all(part.env_kwargs.get("split") == "held_out" for part in suites.SUITES["code"] if part.name != "HumanEval")
+
+
+def test_a_suite_says_in_a_log_which_part_starts_and_nothing_of_it_beside_json(constant, capsys):
+    assert main(["eval", "random", "--suite", "code", "--games", "1"]) == 0
+    started = [line for line in capsys.readouterr().err.splitlines() if line.startswith("suite code, part ")]
+    assert started[0] == "suite code, part 1 of 8: tool tasks: messages"
+    assert started[-1] == "suite code, part 8 of 8: CodeI/O"
+    assert len(started) == 8
+    assert main(["eval", "random", "--suite", "code", "--games", "1", "--json"]) == 0
+    assert capsys.readouterr().err == ""

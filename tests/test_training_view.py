@@ -1,6 +1,7 @@
 """Training as it is watched: what is drawn at 60, 80 and 100 columns, what stays, and what a file gets."""
 
 import json
+import re
 
 import pytest
 from rich.cells import cell_len
@@ -121,6 +122,21 @@ def test_a_file_gets_every_update_as_one_line_and_a_script_gets_json(capsys):
     with training(100, quiet=True) as show:
         show(rows[0])
     assert json.loads(capsys.readouterr().out) == rows[0]
+
+
+def test_a_line_of_a_log_says_how_much_time_is_gone_and_left():
+    clock = Clock()
+    view = view_of(*exact(KUHN, 0.9, 0.4), steps=32, clock=clock)
+    assert view.log_line().endswith("tok/s  0:04 gone, 1:00 left")
+    clock.now = 61.0
+    view.add({"update": 32, "seconds": 70.0})
+    assert view.log_line() == "update 32/32  1:14 gone"
+
+
+def test_what_is_written_into_a_log_has_the_time(capsys):
+    with training(100) as show:
+        show(exact(KUHN, 1.0)[0])
+    assert re.search(r"tok/s  0:02 gone, 3:1[78] left$", capsys.readouterr().err.rstrip())
 
 
 def test_a_resumed_run_goes_on_with_its_earlier_best():

@@ -1,0 +1,62 @@
+"""What a run folder has lost: files that must have been there, because other files of the run say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Rows = Sequence[Mapping[str, Any]]
+CONSEQUENCES = {
+    "config.json": "the run's method, model and settings are unknown",
+    "episodes": "the games cannot be shown or verified, and the run cannot go on",
+    "checkpoints": "the run cannot go on, and its best policy cannot be measured",
+    "policies.json": "the policies of the run cannot be shown",
+}
+"""Part of a run folder -> what cannot be done without it."""
+
+
+def lost_updates(run: Path, rows: Rows) -> str:
+    """Why the figures in `metrics.jsonl` are not those of the whole run; "" where nothing says so.
+
+    A checkpoint is written after the lines of its updates, and `policies.json` after those of all updates.
+    """
+    held, reached = _updates_in(rows), last_checkpoint(run)
+    if held >= reached and (rows or not (run / "policies.json").exists()):
+        return ""
+    holds = f"holds {held or 'no'} update{'' if held == 1 else 's'}"
+    found = holds if (run / "metrics.jsonl").exists() else "is missing"
+    known = f"checkpoints/update-{reached:06d}" if reached else "policies.json"
+    return f"metrics.jsonl {found}, but {known} says that {reached or 'all'} updates were done"
+
+
+def lost_parts(run: Path, rows: Rows, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Every other part that a run must have had, as "NAME is missing: CONSEQUENCE"."""
+    for name in _expected(rows, settings):
+        if not (run / name).exists():
+            yield f"{name} is missing: {CONSEQUENCES[name]}"
+
+
+def last_checkpoint(run: Path) -> int:
+    """The updates that were done when the last checkpoint was written; 0 before the first."""
+    counts = (folder.name.removeprefix("update-") for folder in (run / "checkpoints").glob("update-*"))
+    return max((int(count) for count in counts if count.isdecimal()), default=0)
+
+
+def _expected(rows: Rows, settings: Mapping[str, Any]) -> Iterator[str]:
+    steps, every = settings.get("steps"), settings.get("checkpoint_every")
+    if not rows:
+        return
+    yield "config.json"
+    if not isinstance(steps, int):
+        return
+    yield "episodes"
+    finished = int(rows[-1].get("update", 0)) >= steps
+    if finished or (isinstance(every, int) and _updates_in(rows) > every):
+        yield "checkpoints"
+    if finished and any(key.startswith("nash_conv/") for row in rows for key in row):
+        yield "policies.json"
+
+
+def _updates_in(rows: Rows) -> int:
+    return int(rows[-1].get("update", len(rows) - 1)) + 1 if rows else 0
