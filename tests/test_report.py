@@ -188,7 +188,13 @@ def test_replays_hold_what_is_stored(tmp_path: Path) -> None:
                 "reward": turn.reward,
                 "blobs": [],
                 "calls": [
-                    {"purpose": "act", "model": "scripted", "asked": [["user", "Act.", 0]], "wrote": "thinking", "cut": 0}
+                    {
+                        "purpose": "act",
+                        "model": "scripted",
+                        "asked": [["user", "Act.", 0]],
+                        "wrote": "thinking",
+                        "cut": 0,
+                    }
                 ],
                 "prompt": 2,
                 "tokens": 3,
