@@ -7,8 +7,8 @@ from itertools import pairwise
 
 Path = Sequence[tuple[float, float]]
 """A line's points in pixels, from left to right."""
-HEIGHT, LETTER = 15.0, 6.4
-"""Of a name and of one of its letters, about, in pixels."""
+HEIGHT, LETTER = 22.0, 6.4
+"""Of a name, with some air, and of one of its letters, about, in pixels."""
 
 
 def belongs_at_start(text: str, bottom: float, edges: tuple[float, float], lines: Iterable[Path]) -> bool:
