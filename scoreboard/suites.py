@@ -93,8 +93,8 @@ def run_suite(
         raise ValueError(f"a suite needs games >= 1, got {tasks}")
     scores = []
     for part in parts_of(name):
-        on_part(part.name)
         player = _agent(agent, part.agent_kwargs)
+        on_part(part.name)
         scored = score(part.name, _played(matches_of(name, part, player, tasks, seed), store, on_episode))
         answer = likely_answer(part)
         if answer is not None:

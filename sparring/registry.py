@@ -78,6 +78,7 @@ class Registry:
         self._rows: dict[str, Row] = {}
         self.schemes: dict[str, Callable[[str], Row]] = {}
         """What makes a row of a name that nobody registered: `gym:FrozenLake-v1` asks "gym" for "FrozenLake-v1"."""
+        self._made: dict[str, Row] = {}
         self._plugins: dict[str, str] = {}
         """The plug-ins that registered rows, by the rows' names."""
         self._loaded = self._loading = False
@@ -110,10 +111,17 @@ class Registry:
         self.load()
         scheme, _, rest = name.partition(":")
         if name not in self._rows and rest and scheme in self.schemes:
-            self.add(replace(self.schemes[scheme](rest), name=name))
+            return self._unregistered(scheme, rest)
         if name not in self._rows:
             raise UnknownName(unknown(self.kind, name, self._rows))
         return self._rows[name]
+
+    def _unregistered(self, scheme: str, rest: str) -> Row:
+        """A row that a scheme makes; it is not listed among those that are registered."""
+        name = f"{scheme}:{rest}"
+        if name not in self._made:
+            self._made[name] = replace(self.schemes[scheme](rest), name=name)
+        return self._made[name]
 
     def make(self, name: str, **kwargs: Any) -> Any:
         """Build the thing of that name; kwargs override the row's."""

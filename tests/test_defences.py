@@ -30,6 +30,9 @@ SWITCHES = [
 ]
 
 
+MORE_TRIES = 4
+
+
 def attack(defences: Defences, probe: Probe) -> Row:
     """The probe on a sandbox of its own with these defences."""
     with Bait() as bait, Sandbox("namespaces", limits=LIMITS, defences=defences) as sandbox:
@@ -45,6 +48,8 @@ def test_a_probe_succeeds_when_its_defence_is_off_and_fails_when_it_is_on(name: 
     except SandboxUnavailable as missing:
         pytest.skip(str(missing))
     off = attack(replace(Defences(), **{name: False}), probe)
+    for _ in range(MORE_TRIES):  # some attacks are races, and a race may be lost
+        off = off if off.verdict == "breached" else attack(replace(Defences(), **{name: False}), probe)
     assert (on.verdict, off.verdict) == ("held", "breached"), (on.reason, off.reason)
 
 

@@ -60,8 +60,8 @@ def replayed(
     game, record = adapt(env), Record(seed)
     _keep(record, game.reset(seed))
     for said in answers:
-        if not record.steps[-1].movers:
-            break
+        if not record.steps[-1].movers or any(view.seat not in said for view in record.steps[-1].movers):
+            break  # it is over, or another seat is to move
         if between is not None:
             between()
         record.answers.append(dict(said))
