@@ -148,10 +148,7 @@ def grade(
         raise ValueError(f"{programs} holds no .py file")
     if jobs < 1:
         raise ValueError(f"jobs must be >= 1, got {jobs}")
-    if jsonl is not None:
-        require_output(jsonl, "file of grades", lambda head: head.startswith(b'{"program": '))
-    if junit is not None:
-        require_output(junit, "JUnit file of ours", is_junit)
+    _require_outputs(jsonl, junit)
     asked = read_tests(tests, function)
     with (
         Sandbox(backend, workers=jobs, limits=limits, packages=packages) as sandbox,
@@ -165,18 +162,33 @@ def grade(
             return grade
 
         grades = dict(zip([file.name for file in found], pool.map(graded, found), strict=True))
-    if jsonl is not None:
-        rows = [{"program": name, **asdict(grade)} for name, grade in grades.items()]
-        write_whole(jsonl, (json_module.dumps(row) + "\n" for row in rows))
-    if junit is not None:
-        write_whole(junit, [junit_of(grades)])
+    _write_outputs(grades, jsonl, junit)
     _show_grades(grades, json)
     return int(any(grade.passed < grade.total for grade in grades.values()))
 
 
+def _require_outputs(jsonl: Path | None, junit: Path | None) -> None:
+    """Raises OSError, before anything is graded, where something else than earlier grades is in the way."""
+    if jsonl is not None:
+        require_output(jsonl, "file of grades", lambda head: head.startswith(b'{"program": '))
+    if junit is not None:
+        require_output(junit, "JUnit file of ours", is_junit)
+
+
+def _write_outputs(grades: dict[str, Grade], jsonl: Path | None, junit: Path | None) -> None:
+    if jsonl is not None:
+        write_whole(jsonl, (json_module.dumps(row) + "\n" for row in _rows(grades)))
+    if junit is not None:
+        write_whole(junit, [junit_of(grades)])
+
+
+def _rows(grades: dict[str, Grade]) -> list[dict[str, object]]:
+    return [{"program": name, **asdict(grade)} for name, grade in grades.items()]
+
+
 def _show_grades(grades: dict[str, Grade], json: bool) -> None:
     if json:
-        terminal.dump([{"program": name, **asdict(grade)} for name, grade in grades.items()])
+        terminal.dump(_rows(grades))
         return
     for name, grade in grades.items():
         head = f"{terminal.printable(name, keep='')}: {grade.passed} of {grade.total} passed"

@@ -18,9 +18,8 @@ from sparring.content import Blob, Content, canonical_json, plain, text_of
 SegmentKind = Literal["prompt", "generated", "scaffold"]
 Status = Literal["ok", "truncated", "env_error", "agent_error"]
 FaultKind = Literal["environment", "agent", "sandbox", "engine", "timeout", "capacity"]
-Relation = Literal["reflection_of", "refined_from", "aggregated_from", "retry_of", "challenged_by", "expert"]
 Parents = tuple[tuple[str, str], ...]
-"""(relation, trajectory id); relations beyond those of `Relation` may be used."""
+"""(relation, trajectory id): reflection_of, refined_from, aggregated_from, retry_of, challenged_by, expert, others."""
 SOUND = ("ok", "truncated")
 """The statuses of episodes that came to an end which the environment declared."""
 TIMES = frozenset({"agent_seconds", "env_seconds"})

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparring.adapters import Game, Step, View, adapt, takes_text, text_of_action
+from sparring.adapters import Step, View, adapt, takes_text, text_of_action
 from sparring.content import content_of, plain_or_none
 
 MOST_STEPS = 2_000
@@ -85,11 +85,6 @@ def views_of(step: Step) -> Iterator[View]:
     """Everything that seats see."""
     yield from step.movers
     yield from step.ended
-
-
-def game_of(env: Any) -> Game:
-    """The environment as the rollout plays it."""
-    return adapt(env)
 
 
 def _keep(record: Record, step: Step) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from sparring import registry
-from sparring.adapters import action_of, takes_text
+from sparring.adapters import action_of, adapt, takes_text
 from sparring.content import plain_or_none
-from sparring.envs.conformance.playing import MOST_STEPS, Record, game_of, played, replayed, views_of
+from sparring.envs.conformance.playing import MOST_STEPS, Record, played, replayed, views_of
 from sparring.envs.conformance.subject import MANY_SEEDS, SEEDS, NotHere, Subject, action_space, observation_space
 
 BUDGET = 3
@@ -125,11 +125,12 @@ def hostile_texts_are_illegal_actions(subject: Subject) -> Iterator[str]:
     """Garbage, empty and enormous text never raises, and is reported as an illegal action."""
     env = subject.build()
     for text in HOSTILE:
-        step = game_of(env).reset(0)
+        game = adapt(env)
+        step = game.reset(0)
         seat = step.movers[0].seat
         spaces = [action_space(env, view.seat) for view in step.movers]
         try:
-            step = game_of(env).step({view.seat: text for view in step.movers})
+            step = game.step({view.seat: text for view in step.movers})
         except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
             yield f"the answer {text[:20]!r} raises {type(error).__name__}: {str(error)[:80]}"
             return
@@ -170,7 +171,7 @@ def doing_nothing_does_not_pay(subject: Subject) -> Iterator[str]:
 def starts_soon(subject: Subject) -> Iterator[str]:
     """The first observation is there within ten seconds."""
     started = time.perf_counter()
-    game_of(subject.build()).reset(0)
+    adapt(subject.build()).reset(0)
     seconds = time.perf_counter() - started
     if seconds > SLOW_SECONDS:
         yield f"the first observation takes {seconds:.0f} s"
@@ -199,7 +200,7 @@ def payoffs_sum_to_zero(subject: Subject) -> bool | None:
 
 
 def _refused(env: Any, record: Record, length: int, seat: str, action: str) -> str | None:
-    game = game_of(env)
+    game = adapt(env)
     step = game.reset(record.seed)
     for answers in record.answers[:length]:
         step = game.step(answers)
