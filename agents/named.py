@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sparring import registry
-from sparring.agents.models.trained import is_run
+from sparring.agents.models.weights.trained import is_run
 from sparring.specs import parse_spec
 
 

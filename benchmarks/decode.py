@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from sparring.agents.models.decode import Engine, generate
+from sparring.agents.models.engine.decode import Engine, generate
 from sparring.agents.models.loading import Loaded, load
 from sparring.agents.models.transformers import bf16_pays
 

@@ -18,7 +18,7 @@ import torch
 from rich.console import Console
 
 from sparring.agents.models.loading import pick_device
-from sparring.trainers.spiral import Config, Spiral
+from sparring.trainers.methods.spiral import Config, Spiral
 
 GAMES = ("sparring/KuhnPoker-v0", "sparring/TicTacToe-v0", "sparring/SimpleNegotiation-v0")
 

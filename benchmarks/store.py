@@ -23,9 +23,9 @@ from rich.table import Table
 
 from sparring.agents.scripted import RandomAgent
 from sparring.encoding import episode_from_dict, episode_to_json
-from sparring.rollout import play
+from sparring.rollout.loop import play
 from sparring.scoreboard.matches import rotated_matches
-from sparring.scoreboard.store import Store
+from sparring.store.store import Store
 from sparring.types import Episode
 
 KUHN = "sparring/KuhnPoker-v0"

@@ -33,9 +33,9 @@ from rich.progress import track
 from rich.table import Table
 
 from sparring.agents.scripted import RandomAgent
-from sparring.rollout import play
+from sparring.rollout.loop import play
 from sparring.scoreboard.matches import rotated_matches
-from sparring.scoreboard.store import DamagedStore, Store, StoreVersionError, reindex
+from sparring.store.store import DamagedStore, Store, StoreVersionError, reindex
 
 KUHN = "sparring/KuhnPoker-v0"
 PARTS = ("segments", "index.sqlite", "index.sqlite-wal", "store.json")

@@ -37,15 +37,15 @@ from rich.progress import Progress
 from rich.table import Table
 from scripted_programmer import Habits, Programmer
 
-from sparring.agents.code_act import CodeAct, load_models
-from sparring.agents.code_tree import Shape
+from sparring.agents.code.code_act import CodeAct, load_models
+from sparring.agents.code.tree import Shape
+from sparring.agents.code.tree_of_code import TreeOfCode
 from sparring.agents.models import LanguageModel
 from sparring.agents.models.scripted import ScriptedModel
-from sparring.agents.tree_of_code import TreeOfCode
 from sparring.envs.code.split_rng import SplitRng
-from sparring.envs.code.tool_tasks import FAMILIES, make_task
+from sparring.envs.code.tool_tasks.environment import FAMILIES, make_task
 from sparring.protocols import Agent
-from sparring.rollout import Match, play
+from sparring.rollout.loop import Match, play
 from sparring.samples import generated_tokens
 from sparring.scoreboard.stats import paired_difference, rate
 from sparring.types import Episode, Sampling

@@ -31,7 +31,7 @@ def make(env_id: str, view: View = "text", **kwargs: Any) -> Any:
     env = registry.envs.make(env_id, **kwargs)
     if view == "text":
         return env
-    from sparring.envs.discrete import DiscreteView
+    from sparring.envs.views.discrete import DiscreteView
 
     return DiscreteView(env)
 
@@ -41,7 +41,7 @@ def _make_for_gymnasium(env_id: str, **kwargs: Any) -> Any:
         if "opponent" in kwargs or "seat" in kwargs:
             raise ValueError(f"{env_id} has one seat: leave out opponent and seat")
         return make(env_id, **kwargs)
-    from sparring.envs.single_seat import SingleSeat
+    from sparring.envs.views.single_seat import SingleSeat
 
     return SingleSeat(env_id, **kwargs)
 

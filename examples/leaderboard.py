@@ -9,7 +9,7 @@ the store does not hold yet.
 import argparse
 from pathlib import Path
 
-from sparring.__main__ import main as sparring
+from sparring.cli.app import main as sparring
 
 AGENTS = ("cfr", "random", "constant:bet/call", "constant:check/fold", "nano", "nano:temperature=0.25")
 

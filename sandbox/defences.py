@@ -1,7 +1,8 @@
 """The defences of the sandbox as switches. FOR TESTS ONLY: a sandbox with one of them off is open on that side.
 
-`tests/test_defences.py` switches one off at a time and sees the probe that it stops succeed: that is how we know that
-the attack suite can tell a closed sandbox from an open one. Outside the tests nothing may pass but the default.
+`tests/sandbox/test_defences.py` switches one off at a time and sees the probe that it stops succeed: that is how we
+know that the attack suite can tell a closed sandbox from an open one. Outside the tests nothing may pass but the
+default.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sparring.scoreboard.progress import PROBE, Figure, figures, short_name
-from sparring.scoreboard.runs import metrics_of, read_settings
 from sparring.scoreboard.stats import Estimate, paired_difference
-from sparring.scoreboard.store import Store
+from sparring.store.runs import metrics_of, read_settings
+from sparring.store.store import Store
 
 Deal = tuple[str, str]
 """(environment id, task): the same deal, whoever played it."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from sparring import registry
-from sparring.scoreboard.records import EpisodeRow
 from sparring.scoreboard.stats import Estimate, bounded_mean, clustered_mean
+from sparring.store.rows import EpisodeRow
 
 """Statuses of episodes that are not counted."""
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sparring import registry
-from sparring.scoreboard.records import EpisodeRow
 from sparring.scoreboard.stats import outcome
+from sparring.store.rows import EpisodeRow
 
 
 def select_episodes(

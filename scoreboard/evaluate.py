@@ -11,10 +11,10 @@ from typing import Any
 from sparring import registry
 from sparring.agents.prompts import Template
 from sparring.agents.solvers import equilibrium
-from sparring.rollout import play
+from sparring.rollout.loop import play
 from sparring.scoreboard import game_theory
 from sparring.scoreboard.matches import rotated_matches, seats_of, standing_by_place
-from sparring.scoreboard.run_data import RunData, Standing, faults_of, load_run
+from sparring.scoreboard.standings import RunData, Standing, faults_of, load_run
 
 
 @dataclass(frozen=True, slots=True)

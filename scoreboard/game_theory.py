@@ -20,7 +20,7 @@ import numpy as np
 from sparring import envs
 from sparring.agents.solvers import action_names, equilibrium
 from sparring.protocols import Agent, Seat
-from sparring.rollout import run_coroutine
+from sparring.rollout.loop import run_coroutine
 from sparring.types import Observation
 
 TabularPolicy = Mapping[str, Mapping[str, float]]

@@ -10,10 +10,10 @@ from typing import Any
 
 from sparring import registry
 from sparring.protocols import Agent
-from sparring.rollout import Match, play, run_batches, run_coroutine
-from sparring.scoreboard.records import row_of
-from sparring.scoreboard.run_data import Standing, standing
-from sparring.scoreboard.store import Store
+from sparring.rollout.loop import Match, play, run_batches, run_coroutine
+from sparring.scoreboard.standings import Standing, standing
+from sparring.store.rows import row_of
+from sparring.store.store import Store
 from sparring.types import Episode, Trajectory, derive_seed
 
 FULL_BATCH = 1024

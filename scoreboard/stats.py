@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from scipy.special import stdtrit  # type: ignore[import-untyped]
 
-from sparring.scoreboard.records import EpisodeRow
+from sparring.store.rows import EpisodeRow
 
 Task = TypeVar("Task", bound=Hashable)
 NAN = float("nan")
@@ -98,8 +98,8 @@ def bounded_mean(
         m = (Σ w_g m_g + z²/2 (least + most)) / W
         s² = (Σ w_g² (m_g - m)² + z²/2 ((least - m)² + (most - m)²)) / W;     m ± z·s/sqrt(W), cut to the range
     Tasks of one 0/1 episode give exactly their interval. The step from proportions to means is ours; its coverage is in
-    tests/test_stats.py. Where all tasks agree it is Wilson's on the range scaled to 0..1, which for values within a
-    range errs on the wide side: no mean of G tasks spreads more than that of G coin flips.
+    tests/scoreboard/test_stats.py. Where all tasks agree it is Wilson's on the range scaled to 0..1, which for values
+    within a range errs on the wide side: no mean of G tasks spreads more than that of G coin flips.
     """
     z, (mean, sizes, means) = _normal_quantile(level), _by_task(values, tasks)
     if not values:

@@ -16,12 +16,12 @@ import numpy as np
 from sparring import registry
 from sparring.agents import named
 from sparring.agents.scripted import ScriptedAgent
-from sparring.rollout import Match, play
+from sparring.rollout.loop import Match, play
 from sparring.samples import generated_tokens
 from sparring.scoreboard.matches import identity, play_missing
-from sparring.scoreboard.run_data import faults_of
+from sparring.scoreboard.standings import faults_of
 from sparring.scoreboard.stats import Estimate, wilson
-from sparring.scoreboard.store import Store
+from sparring.store.store import Store
 from sparring.types import Episode, Observation, Reply, derive_seed
 
 FAMILIES = ("messages", "sequences", "trade", "travel", "web", "apis")

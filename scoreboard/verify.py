@@ -16,10 +16,10 @@ from typing import Any, Self
 from sparring import registry
 from sparring.content import canonical_json
 from sparring.protocols import Seat
-from sparring.recording import MOST_STEPS, STEP_CAP
-from sparring.rollout import Match, play
-from sparring.scoreboard.records import DamagedEpisode, DamagedStore, EpisodeRow, summary
-from sparring.scoreboard.store import Store
+from sparring.rollout.loop import Match, play
+from sparring.rollout.recording import MOST_STEPS, STEP_CAP
+from sparring.store.rows import DamagedEpisode, DamagedStore, EpisodeRow, summary
+from sparring.store.store import Store
 from sparring.types import Episode, Observation, Policy, Reply, Sampling, Seen, Turn
 
 CHUNK = 512

@@ -71,10 +71,10 @@ class Row:
 
 
 class Registry:
-    """Rows by name. `group` is both the package that holds our rows and the entry-point group of third parties."""
+    """Rows by name. `group` is the entry-point group of third parties, and the package that holds our rows."""
 
-    def __init__(self, kind: str, group: str) -> None:
-        self.kind, self.group = kind, group
+    def __init__(self, kind: str, group: str, package: str = "") -> None:
+        self.kind, self.group, self.package = kind, group, package or group
         self._rows: dict[str, Row] = {}
         self.schemes: dict[str, Callable[[str], Row]] = {}
         """What makes a row of a name that nobody registered: `gym:FrozenLake-v1` asks "gym" for "FrozenLake-v1"."""
@@ -141,13 +141,13 @@ class Registry:
         """Import every module that registers rows, once; where one of ours fails, the next call tries again."""
         if self._loaded:
             return
-        importlib.import_module(self.group)  # `sparring.envs` asks for all rows itself while it is imported
+        importlib.import_module(self.package)  # `sparring.envs` asks for all rows itself while it is imported
         if self._loaded or self._loading:
             return
         self._loading = True
         try:
             with _registering(""):
-                import_submodules(self.group)
+                import_submodules(self.package)
             for point in sorted(entry_points(group=self.group)):
                 _load_plugin(point)
             self._loaded = True
@@ -169,7 +169,7 @@ class Registry:
 
 envs = Registry("environment", "sparring.envs")
 agents = Registry("agent", "sparring.agents")
-trainers = Registry("training method", "sparring.trainers")
+trainers = Registry("training method", "sparring.trainers", package="sparring.trainers.methods")
 
 
 def make_agent(spec: str, **extra: Any) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-EXIT_INTERRUPTED = 130
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def open_closed_streams() -> None:
@@ -92,4 +92,4 @@ def main() -> NoReturn:
     """The program `sparring`."""
     open_closed_streams()
     leave_on_ctrl_c()
-    end(int(importlib.import_module("sparring.__main__").main()))
+    end(int(importlib.import_module("sparring.cli.app").main()))

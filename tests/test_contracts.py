@@ -18,11 +18,11 @@ from pettingzoo import ParallelEnv
 from sparring import registry
 from sparring.agents.scripted import ConstantAgent, RandomAgent, ScriptedAgent
 from sparring.protocols import Agent
-from sparring.rollout import Match, play
+from sparring.rollout.loop import Match, play
 from sparring.samples import samples
 from sparring.sandbox import SandboxError
-from sparring.scoreboard.store import DamagedStore, Store
 from sparring.scoreboard.verify import verify
+from sparring.store.store import DamagedStore, Store
 from sparring.trainers.batch import signals_of
 from sparring.types import (
     Call,

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from sparring import registry
-from sparring.__main__ import main
+from sparring.cli.app import main
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -160,7 +160,7 @@ def test_every_file_and_name_that_the_papers_point_to_exists() -> None:
     found = CODE_NAME.findall((ROOT / "PAPERS.md").read_text())
     assert len(found) > 20
     for file, name in found:
-        path = ROOT / ("tests" if file.startswith("test_") else ".") / file
+        path = ROOT / file
         assert path.is_file(), f"PAPERS.md points to {file}, which does not exist"
         last = name.rpartition(".")[2]
         defined = rf"^\s*(?:def|class) {last}\b|^\s*{last}\s*[:=]"

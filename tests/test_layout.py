@@ -53,7 +53,7 @@ def _modules_of(node):
     return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
 
 
-@pytest.mark.parametrize("package", ["sparring", "sparring.envs", "sparring.rollout", "sparring.scoreboard.store"])
+@pytest.mark.parametrize("package", ["sparring", "sparring.envs", "sparring.rollout.loop", "sparring.store.store"])
 def test_light_packages_import_no_heavy_ones(package):
     heavy = "{'torch', 'transformers', 'pyspiel', 'vllm'}"
     code = f"import sys, {package}; found = {heavy} & set(sys.modules); sys.exit(', '.join(found) if found else 0)"

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sparring import registry, words
+from sparring import registry
+from sparring.cli import arguments
 from sparring.specs import Spec, options_of, parse_spec, typed_options
 
 
@@ -61,16 +62,16 @@ def test_a_wrong_agent_says_what_would_be_right(spec: str, said: str) -> None:
 )
 def test_a_wrong_environment_says_what_would_be_right(spec: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        words.env(spec)
+        arguments.env(spec)
 
 
 def test_options_come_with_the_types_that_are_wanted() -> None:
-    assert words.env("KuhnPoker:illegal=retry:retries=5:max_turns=none") == (
+    assert arguments.env("KuhnPoker:illegal=retry:retries=5:max_turns=none") == (
         "sparring/KuhnPoker-v0",
         {"illegal": "retry", "retries": 5, "max_turns": None},
     )
-    assert words.env("OpenSpiel:game=nim") == ("sparring/OpenSpiel-v0", {"game": "nim"})
-    assert words.env("CodeIO:show_code=true:split=held_out")[1] == {"show_code": True, "split": "held_out"}
+    assert arguments.env("OpenSpiel:game=nim") == ("sparring/OpenSpiel-v0", {"game": "nim"})
+    assert arguments.env("CodeIO:show_code=true:split=held_out")[1] == {"show_code": True, "split": "held_out"}
 
 
 def test_only_what_text_can_say_is_an_option() -> None:
@@ -81,11 +82,11 @@ def test_only_what_text_can_say_is_an_option() -> None:
 
 
 def test_agents_with_options_are_told_apart_by_name() -> None:
-    names = [player.name for player in words.agents("nano,nano:temperature=0.5,nano")]
+    names = [player.name for player in arguments.agents("nano,nano:temperature=0.5,nano")]
     assert names == ["nano", "nano:temperature=0.5", "nano"]
 
 
 def test_a_folder_that_is_no_run_is_named_as_such(tmp_path: Path) -> None:
     for spec in (str(tmp_path), str(tmp_path / "nothing")):
         with pytest.raises(ValueError, match="is neither an agent nor a run folder"):
-            words.agent(spec)
+            arguments.agent(spec)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sparring.__main__ import COMMANDS, main
+from sparring.cli.app import COMMANDS, main
+from sparring.cli.interrupts import saying_what_is_kept
+from sparring.cli.parsing import UsageError, in_one_line
 from sparring.faults import in_words
-from sparring.interrupts import saying_what_is_kept
-from sparring.parsing import UsageError, in_one_line
 from sparring.scoreboard.output import write_whole
 
 WRONG = [

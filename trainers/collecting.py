@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sparring.rollout import EnvPool, Match, play
-from sparring.scoreboard.store import Store
+from sparring.rollout.loop import EnvPool, Match, play
+from sparring.store.store import Store
 from sparring.types import Episode
 
 

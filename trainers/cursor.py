@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sparring.scoreboard.schema import EMPTY_ROOT, next_root
-from sparring.scoreboard.store import Store
+from sparring.store.schema import EMPTY_ROOT, next_root
+from sparring.store.store import Store
 from sparring.trainers.run_lock import RunError
 
 

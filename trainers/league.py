@@ -14,7 +14,7 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from sparring.sealing import DamagedFile, sha256
+from sparring.store.sealing import DamagedFile, sha256
 from sparring.trainers.whole_files import save_weights
 from sparring.types import derive_seed
 

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sparring.agents.models.laws import Choices, choice_logprobs, chosen_logprobs
-from sparring.agents.models.packing import Pack, pack
+from sparring.agents.models.engine.logprobs import Choices, choice_logprobs, chosen_logprobs
+from sparring.agents.models.engine.packing import Pack, pack
 from sparring.agents.models.transformers import TransformersModel
 from sparring.trainers import losses
 from sparring.trainers.batch import Batch, Merged, Signal, merge

@@ -12,13 +12,13 @@ from typing import Any
 
 from sparring.agents import named
 from sparring.protocols import Agent
-from sparring.rollout import EnvPool, Match, play
+from sparring.rollout.loop import EnvPool, Match, play
 from sparring.scoreboard.cross_table import mean_reward
 from sparring.scoreboard.matches import rotated_matches, seats_of
 from sparring.scoreboard.progress import probe_keys
-from sparring.scoreboard.store import Store
+from sparring.store.store import Store
 from sparring.trainers.collecting import collect
-from sparring.trainers.spiral_config import Config
+from sparring.trainers.methods.spiral_config import Config
 from sparring.types import Episode, derive_seed
 
 UNNAMED = "random"

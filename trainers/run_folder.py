@@ -23,8 +23,8 @@ from safetensors.torch import load_file
 
 from sparring.faults import make_folder
 from sparring.files import fsync, write_whole
-from sparring.scoreboard import runs
-from sparring.sealing import SUMS, DamagedFile, require_sealed, seal, sha256, share_equal_files
+from sparring.store import runs
+from sparring.store.sealing import SUMS, DamagedFile, require_sealed, seal, sha256, share_equal_files
 from sparring.trainers import run_lock
 from sparring.trainers.run_lock import RunError
 from sparring.trainers.whole_files import save_weights

@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from sparring.scoreboard.runs import LOCK
+from sparring.store.runs import LOCK
 
 _held: dict[Path, int] = {}
 """Lock file -> descriptor, of this process. Within one process the lock may be taken again."""

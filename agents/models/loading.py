@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparring.agents.models import nano, smollm2
 from sparring.agents.models.tokenizer import FastTokenizer, Tokenizer
-from sparring.agents.models.trained import best_of, is_run, run_around
+from sparring.agents.models.weights import nano, smollm2
+from sparring.agents.models.weights.trained import best_of, is_run, run_around
 from sparring.registry import UnknownName, require, unknown
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from typing import Any
 
 from sparring import registry
 from sparring.agents.models import Completion, Ids
+from sparring.agents.models.byte_tokens import END, TextModel, messages_of
 from sparring.agents.models.chat_answer import Answer, read_answer
-from sparring.agents.models.text import END, TextModel, messages_of
-from sparring.rollout import run_coroutine
+from sparring.rollout.loop import run_coroutine
 from sparring.types import Sampling
 
 AT_ONCE = 16

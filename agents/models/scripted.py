@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from sparring.agents.models import Completion, Ids
-from sparring.agents.models.text import END, NAMES, TextModel, text_of
+from sparring.agents.models.byte_tokens import END, NAMES, TextModel, text_of
 from sparring.types import Sampling
 
 

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from sparring.agents.models import Completion, Ids, Refused
-from sparring.agents.models.decode import Engine, generate
-from sparring.agents.models.forward import context_of
-from sparring.agents.models.laws import Head, chosen_logprobs
+from sparring.agents.models.engine.decode import Engine, generate
+from sparring.agents.models.engine.forward import context_of
+from sparring.agents.models.engine.logprobs import Head, chosen_logprobs
+from sparring.agents.models.engine.packing import Pack, pack
+from sparring.agents.models.engine.selftest import right_pass
 from sparring.agents.models.loading import Loaded, load
-from sparring.agents.models.packing import Pack, pack
-from sparring.agents.models.selftest import right_pass
 from sparring.types import Sampling
 
 _Question = tuple[tuple[int, ...], tuple[int, ...]]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparring.adapters import Step, View, adapt, takes_text, text_of_action
 from sparring.content import content_of, plain_or_none
+from sparring.rollout.adapters import Step, View, adapt, takes_text, text_of_action
 
 MOST_STEPS = 2_000
 """A longer episode counts as one that never ends."""

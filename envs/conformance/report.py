@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sparring import registry
-from sparring.adapters import takes_text
 from sparring.envs.conformance import rules, seeds
 from sparring.envs.conformance.subject import Check, NotHere, Subject
+from sparring.rollout.adapters import takes_text
 
 Verdict = Literal["holds", "fault", "advice", "not here"]
 FAULTS: tuple[Check, ...] = (

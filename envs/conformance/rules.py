@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from sparring import registry
-from sparring.adapters import action_of, adapt, takes_text
 from sparring.content import plain_or_none
 from sparring.envs.conformance.playing import MOST_STEPS, Record, played, replayed, views_of
 from sparring.envs.conformance.subject import MANY_SEEDS, SEEDS, NotHere, Subject, action_space, observation_space
+from sparring.rollout.adapters import action_of, adapt, takes_text
 
 BUDGET = 3
 SLOW_SECONDS = 10.0

@@ -7,7 +7,7 @@ from typing import Any
 from sparring import registry
 from sparring.envs.games.open_spiel import OpenSpielGame
 from sparring.envs.games.positions import FixedNames
-from sparring.envs.text_game import TextGame
+from sparring.envs.games.two_player import TextGame
 
 HEADS = ("You are x.\n 0 1 2 3 4 5 6\n", "You are o.\n 0 1 2 3 4 5 6\n")
 

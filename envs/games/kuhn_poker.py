@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sparring import registry
 from sparring.envs.games.open_spiel import OpenSpielGame
 from sparring.envs.games.positions import Rendering
-from sparring.envs.text_game import TextGame
+from sparring.envs.games.two_player import TextGame
 
 QUIRK = (
     'payoffs="textarena" is not Kuhn poker: as in TextArena and SPIRAL the pot never grows, so that every line is '

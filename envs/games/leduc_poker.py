@@ -8,7 +8,7 @@ from typing import Any
 from sparring import registry
 from sparring.envs.games.open_spiel import OpenSpielGame
 from sparring.envs.games.positions import Rendering
-from sparring.envs.text_game import TextGame
+from sparring.envs.games.two_player import TextGame
 
 FOLD, CALL, RAISE = 0, 1, 2
 PRIVATE = re.compile(r"\[Private: (\d+)\]")

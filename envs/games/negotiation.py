@@ -23,8 +23,8 @@ from sparring.envs.games.trades import (
     read_offer,
     split_message,
 )
+from sparring.envs.games.two_player import MAX_ACTION_LENGTH, OTHER, SEATS, TextGame
 from sparring.envs.rng import Rng
-from sparring.envs.text_game import MAX_ACTION_LENGTH, OTHER, SEATS, TextGame
 
 VALUE_RANGES = ((5, 6), (8, 12), (12, 18), (20, 30), (32, 40))
 """Of RESOURCES in their order: 5, 10, 15, 25, 40, each 20 % up or down, within 5 to 40."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from sparring import registry
 from sparring.envs.games.positions import ActionOrder, Position, Rendering, draw, positions_of
+from sparring.envs.games.two_player import CHARSET, SEATS, TextGame, match
 from sparring.envs.rng import Rng
-from sparring.envs.text_game import CHARSET, SEATS, TextGame, match
 from sparring.types import Observation
 
 WIDE_CHARSET = CHARSET | frozenset(map(chr, [*range(0xA1, 0x250), *range(0x2190, 0x2200), *range(0x2500, 0x2700)]))

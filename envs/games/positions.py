@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
-from sparring.envs.text_game import SEATS, fold
+from sparring.envs.games.two_player import SEATS, fold
 
 ActionOrder = Literal["given", "reversed"]
 CHANCE = -1

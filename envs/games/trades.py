@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from sparring.envs.text_game import BLANKS
+from sparring.envs.games.two_player import BLANKS
 
 RESOURCES = ("Wheat", "Wood", "Sheep", "Brick", "Ore")
 MENU_QUANTITIES = (1, 2, 3, 5)

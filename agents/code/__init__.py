@@ -1,0 +1,1 @@
+"""Agents that answer with programs: CodeAct and Tree-of-Code."""

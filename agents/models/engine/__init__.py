@@ -1,0 +1,1 @@
+"""How a model in this process scores and decodes: packing, fused layers, log-probabilities."""

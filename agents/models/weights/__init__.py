@@ -1,0 +1,1 @@
+"""Where weights come from: made in code, out of a package, out of a run folder."""

@@ -1,0 +1,309 @@
+"""A language model as a player.
+
+Where the legal actions are finite it can choose among them: at the place where the template lets an action begin, the
+model's own law is renormalised, token by token, over the tokens that still spell a legal action, and sampled. That law
+is exact: a policy can be written down in full (`action_law`) and trained on without a single illegal move. Elsewhere,
+or when asked to (`decoding="free"`), it writes freely and a parser looks for the action. A player that writes freely
+has no `action_law`: what it would have chosen among the legal actions is not what it plays.
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, TypedDict, Unpack, cast
+
+import numpy as np
+
+from sparring import registry
+from sparring.agents.models import LanguageModel, check_sampling, policy_of, policy_that_wrote
+from sparring.agents.models.batching import Batched
+from sparring.agents.models.openai import OpenAIModel
+from sparring.agents.models.weights.trained import is_run, settings_as_trained
+from sparring.agents.prompts import Template, template
+from sparring.protocols import Seat
+from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, Seen, Segment
+
+CLOSING = "]"
+CACHED_LAWS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """A legal action as tokens, with what each token was chosen among."""
+
+    action: str
+    token_ids: tuple[int, ...]
+    allowed: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Law:
+    """What the model answers to one observation: its legal actions, as recorded, and how likely each one is."""
+
+    actions: tuple[str, ...]
+    calls: tuple[Call, ...]
+    probabilities: tuple[float, ...]
+    cumulative: tuple[float, ...]
+    """Running sum of the probabilities, scaled to end at 1."""
+
+
+class WritingAgent:
+    """Plays with a language model that writes freely: a parser looks for the action in what it wrote."""
+
+    def __init__(
+        self,
+        model: LanguageModel | Batched,
+        *,
+        prompt: str = "bracket",
+        sampling: Sampling = Sampling(decoding="free"),  # noqa: B008  (frozen)
+        name: str | None = None,
+        trainable: bool = False,
+    ) -> None:
+        """`trainable=False` freezes it: its trajectories never enter a loss. Raises ValueError on such sampling as
+        the model cannot do.
+        """
+        self._batched = model if isinstance(model, Batched) else Batched(model)
+        self.model = self._batched.model
+        self.template: Template = template(prompt)
+        self.sampling = check_sampling(sampling, self.model)
+        self.name = name or self.model.name
+        self._trainable = trainable
+        self._prompt = lru_cache(maxsize=4096)(self._encode_prompt)
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Which weights act now."""
+        return (policy_of(self.model, self._trainable),)
+
+    def open(self, seat: Seat) -> ModelPlayer:
+        """Its player for a seat."""
+        return ModelPlayer(self, seat)
+
+    async def reply(self, observation: Observation, seed: int) -> Reply:
+        """Write, and take the action out of it."""
+        prompt = self._prompt(observation.text)
+        completion = await self._batched.generate(prompt, self.sampling, seed)
+        written = self.model.decode(completion.token_ids)
+        call = Call(
+            policy_that_wrote(completion, self.model, self._trainable),
+            self.sampling,
+            (Segment("prompt", prompt), Segment("generated", completion.token_ids, completion.logprobs)),
+            self._messages(observation.text, written),
+            stop_reason=completion.stop_reason,
+        )
+        return Reply(self.template.parse(written), (call,))
+
+    def _messages(self, text: str, written: str) -> tuple[Message, ...]:
+        asked = self.template.messages(text)
+        return (*(Message(one["role"], one["content"]) for one in asked), Message("assistant", written))
+
+    def _encode_prompt(self, text: str) -> tuple[int, ...]:
+        return tuple(self.model.chat(self.template.messages(text)))
+
+
+class ModelPlayer:
+    """A language model in one seat. Every observation shows all that it needs, so it remembers nothing."""
+
+    def __init__(self, agent: WritingAgent, seat: Seat) -> None:
+        self.agent, self.seat = agent, seat
+
+    async def act(self, observation: Observation) -> Reply:
+        """The agent's reply, with the turn's seed."""
+        return await self.agent.reply(observation, self.seat.turn_seed(observation.turn))
+
+    def close(self, last: Seen | None) -> None:
+        """Nothing is held open."""
+
+
+class ChoosingPlayer(ModelPlayer):
+    """One that chooses among the legal actions: its probabilities can be asked for."""
+
+    agent: LanguageModelAgent
+
+    async def action_law(self, observation: Observation) -> dict[str, float]:
+        """The exact probability of every legal action."""
+        return await self.agent.action_law(observation)
+
+
+class LanguageModelAgent(WritingAgent):
+    """Chooses among the legal actions by the model's own law, where they are finite, and writes elsewhere."""
+
+    def __init__(
+        self,
+        model: LanguageModel | Batched,
+        *,
+        prompt: str = "bracket",
+        sampling: Sampling = Sampling(),  # noqa: B008  (frozen)
+        name: str | None = None,
+        trainable: bool = False,
+    ) -> None:
+        """Raises ValueError for `sampling.decoding="free"`: what writes freely is a `WritingAgent`."""
+        if sampling.decoding != "legal":
+            raise ValueError(
+                f"a LanguageModelAgent chooses among the legal actions, so sampling.decoding must be 'legal', "
+                f"got {sampling.decoding!r}; `make_player` makes the WritingAgent that writes freely"
+            )
+        super().__init__(model, prompt=prompt, sampling=sampling, name=name, trainable=trainable)
+        self._opening = tuple(self.model.encode(self.template.opening))
+        self._options = lru_cache(maxsize=4096)(self._encode_options)
+        self._laws: dict[tuple[str, tuple[str, ...]], _Law] = {}
+        self._laws_version = self.model.weights_version
+
+    def open(self, seat: Seat) -> ChoosingPlayer:
+        """Its player for a seat."""
+        return ChoosingPlayer(self, seat)
+
+    async def reply(self, observation: Observation, seed: int) -> Reply:
+        """Choose among the legal actions where they are finite, else write freely."""
+        if observation.legal_actions:
+            return await self._choose(observation, seed)
+        return await super().reply(observation, seed)
+
+    async def action_law(self, observation: Observation) -> dict[str, float]:
+        """The exact probability of every legal action."""
+        law = await self._law(observation)
+        return dict(zip(law.actions, law.probabilities, strict=True))
+
+    async def _choose(self, observation: Observation, seed: int) -> Reply:
+        law = await self._law(observation)
+        uniform = random.Random(seed).random()
+        picked = min(bisect_left(law.cumulative, uniform), len(law.actions) - 1)
+        return Reply(law.actions[picked], (law.calls[picked],))
+
+    async def _law(self, observation: Observation) -> _Law:
+        """The law over the legal actions, asked of the model once per observation and weights."""
+        key = (observation.text, _required_actions(observation))
+        if self._laws_version != self.model.weights_version or len(self._laws) >= CACHED_LAWS:
+            self._laws.clear()
+            self._laws_version = self.model.weights_version
+        law = self._laws.get(key)
+        if law is None:
+            law = await self._ask(*key)
+            if self._laws_version == self.model.weights_version:  # else the weights changed while it was asked
+                self._laws[key] = law
+        return law
+
+    async def _ask(self, text: str, actions: tuple[str, ...]) -> _Law:
+        options, prompt = self._options(actions), self._prompt(text)
+        scores = await self._batched.score(prompt + self._opening, [list(option.token_ids) for option in options])
+        at: dict[tuple[int, ...], float] = {}
+        for option, logprobs in zip(options, scores, strict=True):
+            for depth, logprob in enumerate(logprobs):
+                at[option.token_ids[: depth + 1]] = float(logprob) / self.sampling.temperature
+        laws = [tuple(_renormalised(option, depth, at) for depth in range(len(option.token_ids))) for option in options]
+        weights = np.exp([np.sum(law) for law in laws])
+        shared = (Segment("prompt", prompt), Segment("scaffold", self._opening))
+        policy = policy_of(self.model, self._trainable)
+        return _Law(
+            tuple(option.action for option in options),
+            tuple(
+                Call(
+                    policy,
+                    self.sampling,
+                    (*shared, Segment("generated", option.token_ids, law, option.allowed)),
+                    self._messages(text, self.model.decode([*self._opening, *option.token_ids])),
+                )
+                for option, law in zip(options, laws, strict=True)
+            ),
+            tuple(map(float, weights)),
+            tuple(map(float, np.cumsum(weights / weights.sum()))),
+        )
+
+    def _encode_options(self, actions: tuple[str, ...]) -> tuple[_Option, ...]:
+        spelled = [tuple(self.model.encode(action)) for action in actions]
+        if any(a != b and b[: len(a)] == a for a in spelled for b in spelled):
+            spelled = [tuple(self.model.encode(action + CLOSING)) for action in actions]
+        if len(set(spelled)) < len(spelled):
+            raise ValueError(f"two legal actions have the same tokens: {actions}")
+        return tuple(
+            _Option(action, ids, tuple(_next_tokens(ids[:depth], spelled) for depth in range(len(ids))))
+            for action, ids in zip(actions, spelled, strict=True)
+        )
+
+
+def _next_tokens(prefix: tuple[int, ...], spelled: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The tokens that can follow a prefix of some legal action, in ascending order."""
+    depth = len(prefix)
+    return tuple(sorted({ids[depth] for ids in spelled if len(ids) > depth and ids[:depth] == prefix}))
+
+
+def _renormalised(option: _Option, depth: int, at: dict[tuple[int, ...], float]) -> float:
+    prefix = option.token_ids[:depth]
+    among = [at[(*prefix, token)] for token in option.allowed[depth]]
+    return at[option.token_ids[: depth + 1]] - float(np.logaddexp.reduce(among))
+
+
+def _required_actions(observation: Observation) -> tuple[str, ...]:
+    if not observation.legal_actions:
+        raise ValueError("the environment lists no legal actions here, so they have no probabilities")
+    return observation.legal_actions
+
+
+def make_player(
+    model: LanguageModel | Batched, *, prompt: str, sampling: Sampling, name: str | None = None, trainable: bool = False
+) -> WritingAgent:
+    """The player that decodes as `sampling.decoding` says: one with an exact law, or one that writes freely."""
+    kind = LanguageModelAgent if sampling.decoding == "legal" else WritingAgent
+    return kind(model, prompt=prompt, sampling=sampling, name=name, trainable=trainable)
+
+
+class PlayerOptions(TypedDict, total=False):
+    """How a model that is loaded by name plays."""
+
+    device: str
+    prompt: str
+    decoding: Literal["legal", "free"]
+    temperature: float
+    max_new_tokens: int
+
+
+def build(model: str, name: str | None = None, **options: Unpack[PlayerOptions]) -> WritingAgent:
+    """A frozen player from a model's name, path or hub id, for matches and evaluation.
+
+    Of a run folder its best checkpoint, which plays as it was trained where `options` do not say otherwise.
+    """
+    registry.require("torch", "train")
+    registry.require("transformers", "train")
+    from sparring.agents.models.transformers import TransformersModel
+
+    if is_run(Path(model)):
+        options = cast("PlayerOptions", settings_as_trained(Path(model)) | options)
+    decoding = options.get("decoding", "legal")
+    if decoding not in ("legal", "free"):
+        raise ValueError(f"decoding must be legal or free, got {decoding!r}")
+    sampling = Sampling(
+        options.get("temperature", 1.0), max_new_tokens=options.get("max_new_tokens", 64), decoding=decoding
+    )
+    loaded = TransformersModel(model, device=options.get("device", "auto"))
+    return make_player(loaded, prompt=options.get("prompt", "bracket"), sampling=sampling, name=name)
+
+
+@registry.agents.register("smollm2", family="language model", extra="train")
+def smollm2(**options: Unpack[PlayerOptions]) -> WritingAgent:
+    """SmolLM2-135M-Instruct, choosing among the legal actions."""
+    return build("smollm2", **options)
+
+
+@registry.agents.register("nano", family="language model", extra="train")
+def nano(**options: Unpack[PlayerOptions]) -> WritingAgent:
+    """A tiny transformer with random weights: for tests and quick runs."""
+    return build("nano", **options)
+
+
+@registry.agents.register("model", family="language model", extra="train")
+def model(argument: str, **options: Unpack[PlayerOptions]) -> WritingAgent:
+    """Any causal language model: `model:PATH` or `model:HUB-ID`."""
+    return build(argument, **options)
+
+
+@registry.agents.register("openai", family="language model", extra="openai")
+def served(argument: str, *, prompt: str = "boxed", max_new_tokens: int = 1024) -> WritingAgent:
+    """A model behind an OpenAI-compatible server, writing freely: `openai:NAME`, with OPENAI_BASE_URL set."""
+    return WritingAgent(
+        OpenAIModel(argument), prompt=prompt, sampling=Sampling(max_new_tokens=max_new_tokens, decoding="free")
+    )

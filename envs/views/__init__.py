@@ -1,0 +1,1 @@
+"""Environments seen in another way: one seat of several, discrete actions."""

@@ -1,0 +1,111 @@
+"""The discrete view: an environment of ours with `Discrete` actions, a vector to see and a mask of what is legal."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary
+from numpy.typing import NDArray
+from pettingzoo import AECEnv
+
+from sparring.envs.games.two_player import TextGame
+
+
+class DiscreteView(AECEnv[str, dict[str, NDArray[Any]], Any]):
+    """The same game, seed for seed, for classic RL code.
+
+    Observation: {"observation": float32 vector, "action_mask": int8, 1 where an action is legal now}. The mask of a
+    seat that is not to move is all zeros; when the game is over it is all ones, since whoever is asked then must not
+    find nothing to choose. An action that the mask forbids is an illegal action of the game. Infos hold the mask and no
+    text, so that libraries can stack them; the texts are those of `game`.
+    """
+
+    def __init__(self, game: TextGame) -> None:
+        if not isinstance(game, TextGame):
+            raise TypeError(f"the discrete view needs a TextGame, got {type(game).__name__}")
+        self.game = game
+        self.metadata = game.metadata
+        self.render_mode = game.render_mode
+        self.possible_agents = game.possible_agents
+        game.reset(seed=0)
+        low, high = game.tensor_range
+        shape = game.tensor(game.agent_selection).shape
+        self.observation_spaces = {seat: self._space(low, high, shape) for seat in self.possible_agents}
+        self.action_spaces = {seat: Discrete(game.num_actions) for seat in self.possible_agents}
+        self._nothing = np.zeros(game.num_actions, np.int8)
+        self._has_begun = False  # the reset above only told the shape
+
+    def _space(self, low: float, high: float, shape: tuple[int, ...]) -> Dict:
+        vector = Box(low, high, shape, np.float32)
+        return Dict({"observation": vector, "action_mask": MultiBinary(self.game.num_actions)})
+
+    def __getattr__(self, name: str) -> Any:
+        """Whose turn it is, rewards, terminations, infos ...: the game's own."""
+        if name == "game":
+            raise AttributeError(name)
+        return getattr(self.game, name)
+
+    def observation_space(self, agent: str) -> Dict:
+        """The same object at every call."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> Discrete:
+        """The same object at every call."""
+        return self.action_spaces[agent]
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
+        """Start a new game."""
+        self.game.reset(seed, options)
+        self._has_begun = True
+        self._tell()
+
+    def observe(self, agent: str) -> dict[str, NDArray[Any]]:
+        """What `agent` sees, and what it may do."""
+        return {"observation": self.game.tensor(agent), "action_mask": self.action_mask(agent)}
+
+    def action_mask(self, agent: str) -> NDArray[np.int8]:
+        """What `agent` may do, as a fresh array."""
+        game = self.game
+        if agent not in game.agents or game.terminations[agent] or game.truncations[agent]:
+            return np.ones_like(self._nothing)
+        return game.mask().copy() if agent == game.agent_selection else self._nothing.copy()
+
+    def step(self, action: int | None) -> None:
+        """Play a discrete action for `agent_selection`; a seat whose game is over steps with None.
+
+        Raises RuntimeError before `reset`, TypeError for what is no whole number.
+        """
+        if not self._has_begun:
+            raise RuntimeError(f"{self.game.env_id} has not begun: call reset first")
+        self.game.step(None if action is None else self.game.action_text(_whole_number(action)))
+        self._tell()
+
+    def last(self, observe: bool = True) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Observation, cumulative reward, terminated, truncated, info of `agent_selection`."""
+        _, reward, terminated, truncated, _ = self.game.last(observe=False)
+        seat = self.game.agent_selection
+        return self.observe(seat) if observe else None, reward, terminated, truncated, self.infos[seat]
+
+    def _tell(self) -> None:
+        """What `infos` hold: numbers of a fixed shape, by seat."""
+        self.infos = {seat: {"action_mask": self.action_mask(seat)} for seat in self.game.infos}
+
+    def render(self) -> str | None:
+        """The text view, with render_mode="ansi"."""
+        return self.game.render()
+
+    def close(self) -> None:
+        """Close the game."""
+        self.game.close()
+
+
+def _whole_number(action: Any) -> int:
+    """An action's number. Raises TypeError for a fraction, a text or a truth value."""
+    if isinstance(action, bool | np.bool_):
+        raise TypeError(f"a discrete action must be a whole number, got {action!r}")
+    try:
+        return operator.index(action)
+    except TypeError:
+        raise TypeError(f"a discrete action must be a whole number, got {action!r:.40}") from None

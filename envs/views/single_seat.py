@@ -1,0 +1,164 @@
+"""One seat of a game of several seats as a Gymnasium environment; agents play the other seats.
+
+gymnasium.make("sparring.envs:sparring/KuhnPoker-v0", opponent="constant:bet", seat="random", view="discrete")
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from sparring import envs, registry
+from sparring.protocols import Agent, Seat
+from sparring.rollout.adapters import Offered, Unreadable
+from sparring.rollout.loop import act_now
+from sparring.rollout.recording import observation_of
+from sparring.types import derive_seed
+
+RANDOM = "random"
+_episodes = itertools.count()
+
+
+class SingleSeat(gymnasium.Env[Any, Any]):
+    """A game seen from one seat.
+
+    opponent: an agent, or its spec, e.g. "random" or "constant:bet"; it plays all the other seats, in the text view.
+    seat: the seat that is ours, the first one where it is left out; "random" draws it anew every episode, from the
+        episode's seed.
+    view: "text" or "discrete".
+    kwargs: the environment's own.
+    An episode that the opponent ends before our first turn shows its end at `reset`; the first `step` ends it. An
+    opponent's answer that the action space cannot read ends it too, truncated.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}
+
+    def __init__(
+        self,
+        env_id: str,
+        opponent: str | Agent = RANDOM,
+        seat: str | None = None,
+        view: envs.View = "text",
+        render_mode: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        mode = {} if render_mode is None else {"render_mode": render_mode}
+        self._env = envs.make(env_id, view=view, **mode, **kwargs)
+        if not hasattr(self._env, "agent_iter"):
+            raise ValueError(
+                f"{env_id} is no game in which one seat moves after another, so it has no single-seat view"
+            )
+        seats = list(self._env.possible_agents)
+        if seat not in (None, RANDOM, *seats):
+            raise ValueError(f"seat must be {', '.join(map(repr, seats))} or 'random', got {seat!r}")
+        self._kwargs = kwargs
+        self._game = self._env.game if view == "discrete" else self._env
+        self._opponent: Agent = registry.make_agent(opponent) if isinstance(opponent, str) else opponent
+        self._env_id, self._asked_seat, self.render_mode = env_id, seat or seats[0], render_mode
+        self._seat = seats[0] if self._asked_seat == RANDOM else self._asked_seat
+        self._offered = {other: Offered(self._game.action_space(other)) for other in seats}
+        self.observation_space = self._env.observation_space(self._seat)
+        self.action_space = self._env.action_space(self._seat)
+
+    @property
+    def seat(self) -> str:
+        """The seat that is ours in this episode."""
+        return self._seat
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Start an episode and play the opponent until it is our turn."""
+        super().reset(seed=seed)
+        self._seed = int(self.np_random.integers(2**63)) if seed is None else seed
+        if self._asked_seat == RANDOM:
+            self._seat = self._drawn_seat()
+        self._env.reset(seed=self._seed, options=options)
+        self._turns = dict.fromkeys(self._env.possible_agents, 0)
+        self._players = {other: self._opponent.open(self._place(other)) for other in self._turns if other != self._seat}
+        self._is_paid = self._is_broken_off = False
+        self._play_opponent()
+        return self._observation(), self._info()
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Play our action, then the opponent until it is our turn again or the game is over. Afterwards it pays 0."""
+        if self._is_paid:
+            return self._observation(), 0.0, *self._end(), self._info()
+        reward, illegal = 0.0, False
+        if self._is_over():
+            reward = float(self._game.rewards[self._seat])
+        else:
+            self._env.step(action)
+            reward += float(self._game.rewards[self._seat])
+            illegal = self._game.infos[self._seat].get("illegal", False)
+            reward += self._play_opponent()
+        self._is_paid = self._is_over()
+        return self._observation(), reward, *self._end(), {**self._info(), "illegal": illegal}
+
+    def render(self) -> str | None:
+        """What our seat sees as text, with render_mode="ansi"."""
+        return str(self._game.observe(self.seat)) if self.render_mode == "ansi" else None
+
+    def close(self) -> None:
+        """Close the game."""
+        self._env.close()
+
+    def action_masks(self) -> Any:
+        """The legal actions as booleans: the name that masking RL libraries look for (sb3-contrib).
+
+        All are True where the game is over: whoever is asked then must not find nothing to choose.
+        """
+        seen = self._env.observe(self.seat)
+        mask = seen.get("action_mask") if isinstance(seen, dict) else None
+        if mask is None or self._is_over():
+            return np.ones(int(getattr(self.action_space, "n", 1)), bool)
+        return np.asarray(mask).astype(bool)
+
+    def _drawn_seat(self) -> str:
+        seats = self._env.possible_agents
+        drawn = derive_seed(self._seed, "seat") % len(seats)
+        return str(seats[(len(seats) - drawn) % len(seats)] if len(seats) > 2 else seats[1 - drawn])
+
+    def _place(self, seat: str) -> Seat:
+        return Seat(self._env_id, seat, f"single-seat-{next(_episodes)}", self._seed, env_kwargs=self._kwargs)
+
+    def _is_over(self) -> bool:
+        game, seat = self._game, self._seat
+        return bool(self._is_broken_off or seat not in game.agents or game.terminations[seat] or game.truncations[seat])
+
+    def _end(self) -> tuple[bool, bool]:
+        """Whether our seat's game has ended by its rules, and by a budget."""
+        terminated = bool(self._game.terminations.get(self._seat, True)) and not self._is_broken_off
+        return terminated, bool(self._is_broken_off or self._game.truncations.get(self._seat, False))
+
+    def _play_opponent(self) -> float:
+        """Let the others act until it is our turn; what our seat was paid meanwhile."""
+        game, paid = self._game, 0.0
+        while not self._is_over() and game.agent_selection != self._seat:
+            seat = game.agent_selection
+            if game.terminations[seat] or game.truncations[seat]:
+                game.step(None)
+                continue
+            try:
+                game.step(self._offered[seat].read(self._answer(seat)))
+            except Unreadable:
+                self._is_broken_off = True
+                break
+            paid += float(game.rewards[self._seat])
+        return paid
+
+    def _answer(self, seat: str) -> str:
+        turn = self._turns[seat]
+        self._turns[seat] += 1
+        seen = self._game.observe(seat)
+        info = self._offered[seat].beside(seen, self._game.infos[seat])
+        return act_now(self._players[seat], observation_of(seen, info, turn)).action
+
+    def _observation(self) -> Any:
+        return self._env.observe(self._seat)
+
+    def _info(self) -> dict[str, Any]:
+        """A copy that is the caller's: arrays and dicts included."""
+        info = self._env.infos[self._seat]
+        return {name: value.copy() if hasattr(value, "copy") else value for name, value in info.items()}

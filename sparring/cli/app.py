@@ -1,0 +1,123 @@
+"""The command line: `sparring COMMAND`; `COMMANDS` has their names.
+
+Exit codes: 0 done, 1 a check failed (verification, faulty episodes, no rows), 2 the request cannot be carried out as
+given, 130 interrupted (what was done is saved).
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import sys
+from collections.abc import Callable
+
+import tyro
+
+from sparring import __version__, registry
+from sparring.cli import parsing, terminal
+from sparring.cli.doctor import show_doctor
+from sparring.cli.envs import check_environment, list_envs
+from sparring.cli.interrupts import sigterm_as_ctrl_c
+from sparring.cli.notes import say_what_takes_long
+from sparring.cli.play import evaluate, play
+from sparring.cli.records import data, replay, report, verify
+from sparring.cli.runs import compare_runs, list_runs
+from sparring.cli.train import train
+from sparring.cli.watch import watch_run
+from sparring.faults import in_words
+from sparring.start import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, handle_ctrl_c_as_usual
+from sparring.store.marker import StoreVersionError
+from sparring.store.rows import DamagedStore
+
+REFUSED = (ValueError, OSError, ImportError, registry.UnknownName, DamagedStore, StoreVersionError)
+
+app = parsing.Commands()
+app.command(name="envs")(list_envs)
+app.command(name="check")(check_environment)
+app.command(name="play")(play)
+app.command(name="train")(train)
+app.command(name="eval")(evaluate)
+app.command(name="report")(report)
+app.command(name="runs")(list_runs)
+app.command(name="compare")(compare_runs)
+app.command(name="watch")(watch_run)
+app.command(name="replay")(replay)
+app.command(name="verify")(verify)
+app.command(name="data")(data)
+
+
+@app.command
+def store(argv: tyro.conf.Positional[list[str]]) -> int:
+    """Repair a store: `sparring store reindex FOLDER` builds a lost or damaged index again from the segments."""
+    return _nested("store", argv)
+
+
+@app.command
+def sandbox(argv: tyro.conf.Positional[list[str]]) -> int:
+    """Run a program in the sandbox, or attack the sandbox: `sparring sandbox run FILE`, `sparring sandbox selftest`."""
+    return _nested("sandbox", argv)
+
+
+app.command(name="doctor")(show_doctor)
+COMMANDS = tuple(app.helps)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    handle_ctrl_c_as_usual()
+    say_what_takes_long()
+    _write_what_cannot_be_encoded_as_escapes()
+    try:
+        with sigterm_as_ctrl_c():
+            code = _command(argv)
+        sys.stdout.flush()
+        return int(code)
+    except SystemExit as end:
+        return int(end.code or 0)
+    except KeyboardInterrupt:
+        terminal.complain("interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except REFUSED as error:
+        terminal.complain(in_words(error, "standard output"))
+        return EXIT_USAGE
+
+
+def _write_what_cannot_be_encoded_as_escapes() -> None:
+    """A terminal of another alphabet shows an escape where it has no letter, and nothing fails."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _nested(name: str, argv: list[str]) -> int:
+    """Run a command that has commands of its own, which `sparring/cli/NAME.py` holds."""
+    module = importlib.import_module(f"sparring.cli.{name}")
+    prepare: Callable[[list[str]], list[str]] = getattr(module, "prepare", list)
+    return int(module.app.cli(prog=f"sparring {name}", args=prepare(argv) or ["--help"]) or 0)
+
+
+def _command(argv: list[str]) -> int:
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:2], "--help"]
+    if argv in (["--version"], ["version"]):
+        terminal.say(f"sparring {__version__}")
+        return 0
+    if argv[:1] in (["--completion"], ["--tyro-print-completion"]):
+        if len(argv) != 2 or argv[1] not in terminal.SHELLS:
+            raise ValueError(f"--completion takes a shell, {', '.join(terminal.SHELLS)}, got {' '.join(argv[1:])!r}")
+        argv = ["--tyro-print-completion", argv[1]]
+    if argv[:1] == ["train"]:
+        return train(argv[1:])
+    if argv[:1] in (["sandbox"], ["store"]):
+        return _nested(argv[0], argv[1:])
+    if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
+        raise registry.UnknownName(registry.unknown("command", argv[0], COMMANDS))
+    if not argv or argv[0] in ("-h", "--help"):
+        terminal.show_commands({name: app.helps[name] for name in COMMANDS})
+        return 0
+    return int(app.cli(prog="sparring", description=terminal.DESCRIPTION, args=argv) or 0)

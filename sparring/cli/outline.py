@@ -1,0 +1,77 @@
+"""What is registered, read from the sources: names and their help without importing torch.
+
+A decorator `@registry.trainers.register("spiral", family=..., config="module:Class")` with plain literals is enough.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from sparring.registry import Registry, Row, UnknownName, unknown
+
+
+def outline(registry: Registry) -> list[Row]:
+    """The rows of a registry by name; `build` gives the thing itself, which imports its module.
+
+    Where plug-ins or the caller register things of this kind, everything is imported: their sources may do anything.
+    """
+    if not registry.is_empty or entry_points(group=registry.group):
+        return list(registry)
+    package = importlib.util.find_spec(registry.package)  # found, not imported
+    folders = (package and package.submodule_search_locations) or ()
+    rows = [row for folder in folders for source in _sources(Path(folder)) for row in _rows_of(source)]
+    return sorted(rows, key=lambda row: row.name)
+
+
+def find_row(registry: Registry, name: str) -> Row:
+    """The row of a name, from the outline. Raises UnknownName with the nearest names."""
+    rows = {row.name: row for row in outline(registry)}
+    if name not in rows:
+        raise UnknownName(unknown(registry.kind, name, rows))
+    return rows[name]
+
+
+def config_of(registry: Registry, row: Row) -> Any:
+    """The class of a method's settings: from the module that `config` names, else the method's own `config_type`."""
+    if not row.config:
+        method: Any = registry.row(row.name).build
+        return method.config_type
+    module, _, name = row.config.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _sources(folder: Path) -> Iterator[str]:
+    """The text of every module that `registry.import_submodules` would import."""
+    for module in pkgutil.iter_modules([str(folder)]):
+        if not module.ispkg and not module.name.startswith("_"):
+            yield (folder / f"{module.name}.py").read_text(encoding="utf-8")
+        elif module.ispkg and "\nREGISTERS = False\n" not in (folder / module.name / "__init__.py").read_text("utf-8"):
+            yield from _sources(folder / module.name)
+
+
+def _rows_of(source: str) -> Iterator[Row]:
+    if ".register(" not in source:
+        return
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            calls = (call for call in node.decorator_list if isinstance(call, ast.Call))
+            for call in calls:
+                if isinstance(call.func, ast.Attribute) and call.func.attr == "register":
+                    yield _row(call, ast.get_docstring(node) or "")
+
+
+def _row(decorator: ast.Call, doc: str) -> Row:
+    given = {word.arg: ast.literal_eval(word.value) for word in decorator.keywords if word.arg}
+    name = ast.literal_eval(decorator.args[0])
+    return Row(name=name, build=_not_imported, **{"summary": doc.partition("\n")[0], **given})
+
+
+def _not_imported(*args: Any, **kwargs: Any) -> Any:
+    raise RuntimeError("a row of the outline builds nothing: ask the registry for the name")

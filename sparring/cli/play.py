@@ -1,0 +1,128 @@
+"""`sparring play | eval`: episodes between agents, and how strong one agent is."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import tyro
+
+from sparring.cli import arguments, person, terminal
+from sparring.cli.interrupts import saying_what_is_kept
+from sparring.start import EXIT_FAILED
+from sparring.types import Episode
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+Words = tyro.conf.Positional[str]
+
+
+def play(
+    env: Words,
+    /,
+    agents: str = "random,random",
+    episodes: int = 100,
+    seed: int = 0,
+    store: Path | None = None,
+    json: Flag = False,
+) -> int:
+    """Play episodes between agents and show who won. More agents than seats play a round robin.
+
+    Seats rotate: in every second episode the agents change places on the same deal.
+
+    Args:
+        env: An environment, e.g. KuhnPoker, KuhnPoker:illegal=spiral, OpenSpiel:game=nim.
+        agents: Agents by commas: random, constant:bet, minimax, cfr, human, smollm2, nano:temperature=0.5, model:PATH,
+            or a run folder.
+        episodes: How many episodes of every pairing.
+        seed: Decides deals and actions.
+        store: Also record the episodes in this folder; what it holds already is not played again.
+        json: Print JSON instead of a table.
+    """
+    arguments.require_known(env, arguments.split_agents(agents))
+    if episodes < 1:
+        raise ValueError(f"episodes must be >= 1, got {episodes}")
+    from sparring.scoreboard.cross_table import cross_tables
+    from sparring.scoreboard.matches import play_matches, round_robin, standing_by_place, standings_by_agent
+    from sparring.store.rows import row_of
+    from sparring.store.store import Store
+
+    env_id, options = arguments.env(env)
+    players = arguments.agents(agents)
+    matches = round_robin(env_id, players, episodes, seed, options)
+
+    def note(episode: Episode) -> None:
+        advance()
+        person.show_end(episode)
+
+    opened = nullcontext() if store is None else Store(store, "a")
+    quiet = json or person.plays(players)
+    with saying_what_is_kept(store), opened as kept:
+        known = 0 if kept is None else len(kept.known(match.id for match in matches))
+        with terminal.progress("playing", len(matches) - known, quiet) as advance:
+            played = play_matches(matches, kept, note)
+    if known:
+        terminal.say(f"{known} of these games were in {store} already; --seed plays others", quiet=json)
+    is_round_robin = len(players) > len(played[0].trajectories)
+    standings = standings_by_agent(played, players) if is_round_robin else standing_by_place(played, players)
+    terminal.show_matches(played, standings, json)
+    if is_round_robin and len(played[0].trajectories) == 2 and not json:
+        terminal.show_cross_table(cross_tables(map(row_of, played))[0])
+    return EXIT_FAILED if any(episode.error for episode in played) else 0
+
+
+def evaluate(
+    what: Words,
+    /,
+    env: str | None = None,
+    orders: Flag = False,
+    games: int = 200,
+    seed: int = 0,
+    suite: str | None = None,
+    store: Path | None = None,
+    json: Flag = False,
+) -> int:
+    """Measure a run's best checkpoint, or a model: exactly where the game can be solved, by play elsewhere.
+
+    A run plays as it was trained: its prompt, decoding, temperature, longest answer and illegal rule. Exit code 1 if an
+    episode broke off.
+
+    Args:
+        what: A run folder, or an agent (smollm2, cfr, random, model:PATH; code-act:MODEL or tree-of-code:MODEL).
+        env: The environment. None: the run's first game; KuhnPoker for an agent.
+        orders: Average the policy over both orders of the legal actions.
+        games: Games against uniform play, seats rotating; 0 for none. In a suite: tasks of every part.
+        seed: Decides deals, tasks and actions.
+        suite: Play a whole suite instead (code).
+        store: Keep the suite's episodes here.
+        json: Print JSON instead of tables.
+    """
+    if games < 0:
+        raise ValueError(f"games must be >= 0, got {games}")
+    arguments.require_known(env or "KuhnPoker", [what])
+    from sparring.scoreboard.evaluate import evaluate as measure
+
+    if suite is not None:
+        return _evaluate_suite(suite, what, games, seed, store, json)
+    agent, env_id, env_kwargs = arguments.measured(what, env)
+    with terminal.progress("playing", games, quiet=json) as advance:
+        measured = measure(agent, env_id, games, seed, orders, advance, env_kwargs)
+    terminal.show_evaluation(what, measured, json)
+    return EXIT_FAILED if measured.faults else 0
+
+
+def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path | None, json: bool) -> int:
+    from sparring.scoreboard.suites import parts_of, run_suite
+    from sparring.store.store import Store
+
+    parts = [part.name for part in parts_of(suite)]
+    total, quiet = tasks * len(parts), json or terminal.err.is_terminal
+
+    def note(part: str) -> None:
+        if not quiet:
+            terminal.note(f"suite {suite}, part {parts.index(part) + 1} of {len(parts)}: {part}")
+
+    opened = nullcontext() if store is None else Store(store, "a")
+    with saying_what_is_kept(store), opened as kept, terminal.progress(f"suite {suite}", total, quiet=json) as advance:
+        scores = run_suite(suite, agent, tasks, seed, kept, advance, note)
+    terminal.show_scores(suite, agent, scores, json)
+    return EXIT_FAILED if any(score.faults for score in scores) else 0

@@ -1,0 +1,125 @@
+"""`sparring replay | verify | report | data`: what is made of recorded episodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from sparring.cli import arguments, terminal
+from sparring.cli.runs import complain_of_damage, show_episode_list
+from sparring.cli.tables import plural
+from sparring.start import EXIT_FAILED
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+Words = tyro.conf.Positional[str]
+
+
+def replay(
+    run: tyro.conf.Positional[Path],
+    episode: Words | None = None,
+    /,
+    agent: str | None = None,
+    lost: Flag = False,
+    illegal: Flag = False,
+    last: int = 20,
+    json: Flag = False,
+) -> None:
+    """Show one recorded episode, turn by turn; without an id, list the episodes that can be shown.
+
+    Args:
+        run: A run folder, or a store.
+        episode: The episode's id, e.g. update-3/17, or its number in the list. None: the list.
+        agent: List only what this agent played; smollm2 stands for "smollm2 (update 60)" too.
+        lost: List only what that agent (without --agent: a model) lost to somebody else.
+        illegal: List only episodes with an illegal action.
+        last: How many to list, the latest ones.
+        json: Print the whole record, or the list, as JSON.
+    """
+    from sparring.scoreboard.episode_list import select_episodes
+    from sparring.store.store import Store
+
+    if last < 1:
+        raise ValueError(f"last must be >= 1, got {last}")
+    with Store(arguments.store_of(run)) as store:
+        if episode is None:
+            rows = list(store.rows())
+            numbers = {row.id: number for number, row in enumerate(rows, start=1)}
+            show_episode_list(select_episodes(rows, agent, lost, illegal), numbers, last, json)
+            return
+        if episode not in store:
+            episode = arguments.numbered_episode(episode, [row.id for row in store.rows()])
+        terminal.show_episode(store.get(episode), json)
+
+
+def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
+    """Play every recorded episode again and compare every observation and reward.
+
+    Exit code 1 if one differs, or if none had come to its end: what a fault broke off is checked only up to the fault;
+    also if a run's config.json is damaged.
+
+    Args:
+        run: A run folder, or a store.
+        json: Print JSON.
+    """
+    from sparring.scoreboard.verify import verify as check
+    from sparring.store.store import Store
+
+    with Store(arguments.store_of(run)) as store, terminal.progress("verifying", store.count, quiet=json) as advance:
+        result = check(store, lambda done, total: advance(to=done))
+    terminal.show_verification(result, json)
+    damage = arguments.damage_of_settings(run)
+    if damage:
+        terminal.complain(damage)
+    return 0 if result.ok and not damage else EXIT_FAILED
+
+
+def report(
+    runs: tyro.conf.Positional[tuple[Path, ...]], /, output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+) -> None:
+    """Write one self-contained HTML page about runs and stores: verdict, curves, cross-tables, policies, transcripts.
+
+    Args:
+        runs: Run folders, or stores (`sparring play --store`).
+        output: The HTML file; new, or an earlier report.
+    """
+    from sparring.scoreboard.evaluate import load_for_report
+    from sparring.scoreboard.report.build import build_report, require_report
+
+    if not runs:
+        raise ValueError("name at least one run folder or store")
+    require_report(output)
+    with terminal.progress("reading runs", len(runs)) as advance:
+        loaded = []
+        for run in runs:
+            loaded.append(load_for_report(run))
+            advance()
+    build_report(loaded, output)
+    complain_of_damage({run.label: run.damaged for run in loaded})
+    terminal.say(f"wrote {output}")
+
+
+def data(
+    run: tyro.conf.Positional[Path],
+    /,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    kind: Literal["sft", "repairs"] = "sft",
+) -> int:
+    """Write training rows out of recorded programs: token ids, log-probabilities, and where each row comes from.
+
+    Exit code 1, and no file, where there is no row to write.
+
+    Args:
+        run: A run folder, or a store.
+        output: The file, one JSON object a line; new, or rows of an earlier call.
+        kind: sft: what solved its task. repairs: a program that failed, what came of it, and the one that mended it.
+    """
+    from sparring.trainers.data.programs import why_no_rows, write_rows
+
+    written = write_rows(arguments.store_of(run), kind, output)
+    if not written:
+        terminal.complain(why_no_rows(arguments.store_of(run), kind))
+        return EXIT_FAILED
+    terminal.say(f"wrote {written} {plural(written, 'row')} to {output}")
+    return 0

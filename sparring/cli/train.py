@@ -1,0 +1,81 @@
+"""`sparring train METHOD`: a run of a training method, from its settings to the folder that it leaves."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from sparring import registry
+from sparring.cli import arguments, outline, parsing, terminal, training_view
+from sparring.cli.interrupts import stop_after_update
+from sparring.cli.runs import what_is_kept
+from sparring.faults import in_words
+from sparring.start import EXIT_INTERRUPTED, EXIT_USAGE, loading
+from sparring.store.rows import DamagedStore
+from sparring.store.runs import metrics_of
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+EXAMPLES = """Examples:
+  {0} --run runs/first
+  {0} --run runs/kuhn --model smollm2 --steps 60
+  {0} --run runs/poker --games KuhnPoker,LeducPoker
+  {0} --run runs/three --games TicTacToe --probe minimax
+  {0} --run runs/first --resume --steps 200"""
+
+
+def train(argv: tyro.conf.Positional[list[str]]) -> int:
+    """Train by a method: `sparring train spiral --model smollm2 --games KuhnPoker --steps 60 --run runs/kuhn`."""
+    if not argv or argv[0] in ("-h", "--help", "--json"):
+        terminal.show_methods(outline.outline(registry.trainers), argv == ["--json"])
+        return 0 if argv else EXIT_USAGE
+    config_type = outline.config_of(registry.trainers, outline.find_row(registry.trainers, argv[0]))
+
+    def start(config: tyro.conf.OmitArgPrefixes[Any], run: Path, resume: Flag = False, json: Flag = False) -> int:
+        """Train, and record everything in a run folder: games, figures, checkpoints.
+
+        Args:
+            config: Settings; each may be left out.
+            run: The run folder, e.g. runs/first; a new one, unless --resume.
+            resume: Go on with the run in that folder and its settings; only --steps may be raised.
+            json: Print one JSON line per update instead of a progress bar.
+        """
+        config = replace(config, games=tuple(arguments.env_id(game) for game in config.games))
+        steps = config.steps if any(word.partition("=")[0] == "--steps" for word in argv) else None
+        if resume:
+            arguments.require_resumable(config, run, steps, argv)
+        with loading():
+            method: Any = registry.trainers.row(argv[0]).build
+        training = method.resume(run, steps=steps) if resume else method.start(config, run)
+        rows = metrics_of(run)
+        again = f"go on with: sparring train {argv[0]} --run {shlex.quote(str(run))} --resume"
+        again += f" --steps {steps}" if steps else ""
+        try:
+            with stop_after_update() as stop, training_view.training(training.config.steps, rows, json) as watch:
+                finished = training.run(watch, stop)
+        except KeyboardInterrupt:
+            terminal.complain(f"interrupted; {again}")
+            return EXIT_INTERRUPTED
+        except _disk_or_device_errors() as error:
+            terminal.complain(f"stopped: {in_words(error, run)}; {again}")
+            return EXIT_USAGE
+        if not finished:
+            terminal.complain(f"stopped and saved; {again}")
+            return EXIT_INTERRUPTED
+        terminal.say(
+            f"done: {run}\nkept: {what_is_kept(run)}\nNext: sparring report {shlex.quote(str(run))} -o report.html",
+            quiet=json,
+        )
+        return 0
+
+    start.__annotations__["config"] = Annotated[config_type, tyro.conf.OmitArgPrefixes]
+    prog = f"sparring train {argv[0]}"
+    return int(parsing.run(start, prog, arguments.split_lists(argv[1:]), EXAMPLES.format(prog)))
+
+
+def _disk_or_device_errors() -> tuple[type[Exception], ...]:
+    """What training raises where the disk or the device is full, or most episodes fail."""
+    return (OSError, RuntimeError, DamagedStore, registry.require("safetensors", "train").SafetensorError)

@@ -1,0 +1,194 @@
+"""Training as a person watches it: lines that are redrawn, and lines that stay; or one JSON line an update."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.text import Text
+
+from sparring.cli import terminal
+from sparring.cli.tables import plural
+from sparring.scoreboard.progress import (
+    ASCII_BARS,
+    BARS,
+    Figure,
+    figures,
+    short_name,
+    shown,
+    shown_interval,
+    sparkline,
+)
+
+Metrics = Mapping[str, Any]
+STAYING = 20
+"""About how many lines of a run stay in the terminal."""
+RECENT = 10
+"""Updates that the time left is reckoned from."""
+MOST_FIGURES = 4
+
+
+class TrainingView:
+    """What is known of a run that is under way."""
+
+    def __init__(self, steps: int, rows: Sequence[Metrics] = (), clock: Callable[[], float] = time.monotonic) -> None:
+        self.steps, self.rows, self._clock = steps, list(rows), clock
+        self._since = clock()
+
+    def add(self, row: Metrics) -> None:
+        """Another update is done."""
+        self.rows.append(row)
+        self._since = self._clock()
+
+    @property
+    def done(self) -> int:
+        """Updates."""
+        return min(self.steps, int(self.rows[-1]["update"]) + 1) if self.rows else 0
+
+    def gone(self) -> float:
+        """Seconds of work."""
+        return sum(map(_seconds, self.rows)) + self._clock() - self._since
+
+    def left(self) -> float | None:
+        """Seconds, by the pace of the last updates; None before the first."""
+        recent = [_seconds(row) for row in self.rows[-RECENT:] if row["update"] < self.steps]
+        if not recent:
+            return None
+        return max(0.0, sum(recent) / len(recent) * (self.steps - self.done) - (self._clock() - self._since))
+
+    def lines(self, width: int, ascii_only: bool = False) -> list[str]:
+        """The block that is redrawn; no line is wider than `width`."""
+        found = figures(self.rows)
+        lines = [_progress_line(self.done, self.steps, self.gone(), self.left(), width, ascii_only)]
+        lines += [_figure_line(figure, width, ASCII_BARS if ascii_only else BARS) for figure in found[:MOST_FIGURES]]
+        if len(found) > MOST_FIGURES:
+            more = len(found) - MOST_FIGURES
+            lines.append(_fitting([f"and {more} {plural(more, 'figure')} more"], width))
+        if self.rows:
+            lines.append(_fitting(_playing(self.rows), width))
+        return [line for line in lines if line]
+
+    def line(self, width: int | None = None) -> str:
+        """The last update as one line that stays; what does not fit into `width` is left out from the end."""
+        last = self.rows[-1]
+        several = len({figure.env_id for figure in figures(self.rows)}) > 1
+        parts = [f"update {last['update']}/{self.steps}"]
+        for figure in figures(self.rows):
+            if figure.values[-1][0] == last["update"]:
+                named = f"{figure.game} {figure.name}" if several else figure.name
+                value = f"{named} {shown(figure, figure.last)}"
+                beside = shown_interval(figure) or f"(best {shown(figure, figure.best[1])})"
+                parts.append(f"{value} {beside}")
+        return _fitting(parts + _playing([last]), width)
+
+    def log_line(self) -> str:
+        """The last update as one line of a log, where no block stands below it: with the time gone and left."""
+        left = self.left() if self.done < self.steps else None
+        return f"{self.line()}  {_time_words(self.gone(), left)}"
+
+    def stays(self) -> bool:
+        """Whether the last update's line is one of those that stay in a terminal."""
+        update = int(self.rows[-1]["update"])
+        return update in (0, self.steps) or update % max(1, math.ceil(self.steps / STAYING)) == 0
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The block as rich draws it."""
+        for line in self.lines(options.max_width, options.ascii_only):
+            yield Text(line, no_wrap=True, overflow="crop")
+
+
+@contextmanager
+def training(steps: int, rows: Sequence[Metrics] = (), quiet: bool = False) -> Iterator[Callable[[Metrics], None]]:
+    """Shows every update that the function given is told of. `rows`: those of an earlier part of the run."""
+    view = TrainingView(steps, rows)
+    if quiet:
+        yield terminal.dump
+    elif terminal.err.is_terminal:
+        with Live(view, console=terminal.err, refresh_per_second=4) as live:
+
+            def draw(row: Metrics) -> None:
+                view.add(row)
+                if view.stays():
+                    live.console.print(view.line(terminal.err.width), markup=False, highlight=False)
+
+            yield draw
+    else:
+
+        def write(row: Metrics) -> None:
+            view.add(row)
+            terminal.err.print(view.log_line(), markup=False, highlight=False, soft_wrap=True)
+
+        yield write
+
+
+def _progress_line(done: int, steps: int, gone: float, left: float | None, width: int, ascii_only: bool) -> str:
+    before = f"update {done}/{steps}"
+    after = _time_words(gone, left)
+    room = min(30, width - len(before) - len(after) - 4)
+    if room < 4:
+        return _fitting([before, after], width)
+    full = round(room * done / max(1, steps))
+    drawn = "#" * full + "." * (room - full) if ascii_only else "━" * full + "╌" * (room - full)
+    return f"{before}  {drawn}  {after}"
+
+
+def _figure_line(figure: Figure, width: int, bars: str) -> str:
+    update, best = figure.best
+    parts = [
+        f"{figure.game} {figure.name} {shown(figure, figure.last)}",
+        *filter(None, [shown_interval(figure)]),
+        f"best {shown(figure, best)} at {update}",
+    ]
+    text = _fitting(parts, width)
+    curve = sparkline([value for _, value in figure.values], min(30, width - cell_len(text) - 2), bars)
+    return f"{text}  {curve}" if len(curve) > 1 else text
+
+
+def _playing(rows: Sequence[Metrics]) -> list[str]:
+    """How the last games went, where there were any: reward of the first seat by game, illegal actions, pace."""
+    last = next((row for row in reversed(rows) if "illegal_share" in row), None)
+    if last is None:
+        return []
+    seats = {key.split("/", 1)[1].rpartition("/")[0]: value for key, value in last.items() if _is_first_seat(key)}
+    named = [f"{short_name(game)} first seat" if len(seats) > 1 else "first seat" for game in seats]
+    parts = [f"{name} {value:+.2f}" for name, value in zip(named, seats.values(), strict=True)]
+    parts.append(f"illegal {100 * last['illegal_share']:.1f} %" if last.get("turns", 1) else "no turns")
+    parts.append(f"{last['tokens_per_second']:.0f} tok/s")
+    if last.get("faults"):
+        parts.append(f"{last['faults']} {plural(last['faults'], 'episode')} broke off")
+    return parts
+
+
+def _is_first_seat(key: str) -> bool:
+    return key.startswith("reward/") and key.endswith("/player_0")
+
+
+def _fitting(parts: Sequence[str], width: int | None) -> str:
+    """The parts with two blanks between them; what does not fit any more is left out, the first one cut."""
+    line = ""
+    for part in parts:
+        longer = f"{line}  {part}" if line else part
+        if width is not None and cell_len(longer) > width:
+            return line or part[:width]
+        line = longer
+    return line
+
+
+def _seconds(row: Metrics) -> float:
+    return float(row.get("seconds") or 0.0)
+
+
+def _time_words(gone: float, left: float | None) -> str:
+    return f"{_clock_time(gone)} gone" + ("" if left is None else f", {_clock_time(left)} left")
+
+
+def _clock_time(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,268 @@
+"""Where an environment runs, and what happens when it does not come back.
+
+    here      in the thread of the event loop: environments that only compute
+    a thread  environments that wait (`metadata["slow"] = True`): many steps at a time, the others go on meanwhile
+    a process environments that may crash or never come back (`host="process"` of the row)
+
+A call that takes longer than `STEP_TIMEOUT_SECONDS` costs its own episode. Here it is interrupted where it stands, also
+while it sleeps or waits for a lock or a socket, where this is the main thread (elsewhere Python code only); after the
+first such call everything runs in threads. A thread that hangs is interrupted too, left behind, and never waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from sparring import registry
+from sparring.content import canonical_json
+from sparring.rollout.processes import ProcessGame
+from sparring.rollout.recording import Match
+
+T = TypeVar("T")
+STEP_TIMEOUT_SECONDS = 60.0
+WAKE = signal.SIGURG
+"""A signal that nothing else uses and that does nothing by itself."""
+Host = Callable[..., Coroutine[Any, Any, Any]]
+"""`await host(function, *args)` calls a function of an environment where that environment runs."""
+THREADS = min(32, (os.cpu_count() or 1) + 4)
+
+
+class StepTimeout(TimeoutError):
+    """An environment did not come back in time."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(args or (f"the environment did not answer within {STEP_TIMEOUT_SECONDS:g} s",)))
+
+
+class Hosts:
+    """The hosts of one run of matches, on one event loop."""
+
+    def __init__(self) -> None:
+        self._here, self._threads = _Here(), _Threads()
+
+    def of(self, env: Any) -> Host:
+        """How to call an environment: the answer, what it raises, or StepTimeout."""
+        if (getattr(env, "metadata", None) or {}).get("slow"):
+            return partial(self._threads.call, env)
+        return partial(self._call_here, env)
+
+    def build(self, make: Callable[..., T], *args: Any) -> T:
+        """An environment, built here: nobody knows yet whether it is slow."""
+        return self._here.call(make, *args)
+
+    def close(self) -> None:
+        """Let the threads end; those that hang are left behind."""
+        self._here.close()
+        self._threads.close()
+
+    async def _call_here(self, env: Any, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        if self._here.has_hung:
+            return await self._threads.call(env, function, *args, **kwargs)
+        return self._here.call(function, *args, **kwargs)
+
+
+class EnvPool:
+    """Environments between episodes: `reset` leaves nothing of the last one, so one instance serves many matches."""
+
+    def __init__(self) -> None:
+        self._idle: dict[str, list[Any]] = {}
+
+    def borrow(self, match: Match) -> Any:
+        idle = self._idle.get(self._key(match))
+        if idle:
+            return idle.pop()
+        if registry.envs.row(match.env_id).host == "process":
+            return ProcessGame(match.env_id, match.env_kwargs, STEP_TIMEOUT_SECONDS)
+        return registry.envs.make(match.env_id, **match.env_kwargs)
+
+    def give_back(self, match: Match, env: Any) -> None:
+        self._idle.setdefault(self._key(match), []).append(env)
+
+    async def close(self, hosts: Hosts) -> None:
+        """Close what is idle. What fails at that is left; where one hangs, its kind is left."""
+        for idle in self._idle.values():
+            for env in idle:
+                if not await close_env(env, hosts):
+                    break
+        self._idle.clear()
+
+    @staticmethod
+    def _key(match: Match) -> str:
+        return match.env_id + canonical_json(dict(match.env_kwargs)) if match.env_kwargs else match.env_id
+
+
+async def close_env(env: Any, hosts: Hosts) -> bool:
+    """Close an environment where it runs, whatever it raises; False where it hangs."""
+    try:
+        await hosts.of(env)(env.close)
+    except StepTimeout:
+        return False
+    except (Exception, SystemExit, GeneratorExit):  # noqa: BLE001  (its matches are over)
+        return True
+    return True
+
+
+class _Here:
+    """Calls in this thread, watched from another one.
+
+    In the main thread a call that hangs is interrupted by a signal, whose handler sees whether the call is still
+    running. While a call runs, Ctrl-C ends it at once; between calls it is the event loop's.
+    """
+
+    def __init__(self) -> None:
+        self.has_hung = False
+        self._thread, self._started, self._closed = threading.get_ident(), 0.0, threading.Event()
+        self._before: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            self._before = {WAKE: signal.signal(WAKE, self._on_wake)}
+            if callable(ctrl_c := signal.getsignal(signal.SIGINT)):
+                self._before[signal.SIGINT] = signal.signal(signal.SIGINT, partial(self._on_ctrl_c, ctrl_c))
+        threading.Thread(target=self._watch, name="sparring-watch", daemon=True).start()
+
+    def call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        self._started = time.monotonic()
+        try:
+            return function(*args, **kwargs)
+        except StepTimeout:
+            self.has_hung = True
+            raise
+        except GeneratorExit as error:
+            raise _as_an_error(error) from error
+        finally:
+            self._started = 0.0
+
+    def close(self) -> None:
+        self._closed.set()
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _on_wake(self, number: int, frame: object) -> None:
+        if self._is_late():
+            raise StepTimeout
+
+    def _on_ctrl_c(self, before: Callable[[int, Any], Any], number: int, frame: object) -> None:
+        if self._started:
+            raise KeyboardInterrupt
+        before(number, frame)
+
+    def _is_late(self) -> bool:
+        started = self._started
+        return started > 0.0 and time.monotonic() - started > STEP_TIMEOUT_SECONDS
+
+    def _watch(self) -> None:
+        while not self._closed.wait(min(1.0, STEP_TIMEOUT_SECONDS / 4)):
+            if self._is_late():
+                if WAKE in self._before:
+                    signal.pthread_kill(self._thread, WAKE)
+                else:
+                    _interrupt(self._thread, StepTimeout)
+
+
+class _Threads:
+    """At most `THREADS` calls at a time. The clock of a call starts when the call starts, not when it is asked for."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(THREADS)
+        self._idle: list[_Worker] = []
+
+    async def call(self, env: Any, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        async with self._turns:
+            worker = self._idle.pop() if self._idle else _Worker()
+            answer = asyncio.wrap_future(worker.submit(partial(function, *args, **kwargs)))
+            try:
+                await asyncio.wait([answer], timeout=STEP_TIMEOUT_SECONDS)
+            finally:
+                if answer.done():
+                    self._idle.append(worker)
+                else:  # its time is up, or nobody waits for it any more
+                    answer.cancel()
+                    worker.abandon(env)
+            if answer.cancelled():
+                raise StepTimeout
+            return answer.result().given()
+
+    def close(self) -> None:
+        for worker in self._idle:
+            worker.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome(Generic[T]):
+    """What a call came to."""
+
+    value: T | None = None
+    error: BaseException | None = None
+
+    def given(self) -> T:
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value]
+
+
+class _Worker:
+    """A thread that answers one call after another. It is a daemon: a program that ends does not wait for it."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._abandoned: Any = None
+        self._thread = threading.Thread(target=self._work, name="sparring-step", daemon=True)
+        self._thread.start()
+
+    def submit(self, function: Callable[[], T]) -> Future[_Outcome[T]]:
+        """The answer to come."""
+        answer: Future[_Outcome[T]] = Future()
+        self._calls.put((function, answer))
+        return answer
+
+    def stop(self) -> None:
+        self._calls.put(None)
+
+    def abandon(self, env: Any) -> None:
+        """Interrupt it; when it comes back it closes the environment, and ends."""
+        self._abandoned = env
+        self.stop()
+        if self._thread.ident is not None:
+            _interrupt(self._thread.ident, StepTimeout)
+
+    def _work(self) -> None:
+        with suppress(StepTimeout):
+            while (call := self._calls.get()) is not None:
+                function, answer = call
+                outcome = _outcome(function)
+                with suppress(Exception):  # the event loop may be gone
+                    answer.set_result(outcome)
+        if self._abandoned is not None:
+            with suppress(Exception):
+                self._abandoned.close()
+
+
+def _outcome(function: Callable[[], T]) -> _Outcome[T]:
+    """As data: not every exception can be handed to a future."""
+    try:
+        return _Outcome(function())
+    except GeneratorExit as error:
+        return _Outcome(error=_as_an_error(error))
+    except BaseException as error:  # noqa: BLE001  (raised again in the thread of the event loop)
+        return _Outcome(error=error)
+
+
+def _as_an_error(error: GeneratorExit) -> RuntimeError:
+    """What would end the coroutine that waits for the environment, as an error of the environment."""
+    return RuntimeError(f"the environment raised GeneratorExit {error}".rstrip())
+
+
+def _interrupt(thread: int, error: type[BaseException]) -> None:
+    """Raise an error in another thread, at its next Python instruction."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))

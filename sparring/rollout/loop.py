@@ -1,0 +1,269 @@
+"""Plays environments with agents and records every episode, token for token.
+
+    Match (environment, agents by seat, seed) ─► run_matches ─► Episode
+
+Many matches run at once on one event loop, so that the turns of all of them meet in one batch of the language model.
+`hosts` says where an environment runs. A crashed or hung environment, or agent, costs its own episode: the error
+becomes the episode's status and everything played until then is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, Literal, TypeVar
+
+from sparring import registry
+from sparring.protocols import Agent, Player
+from sparring.rollout.adapters import adapt
+from sparring.rollout.hosts import EnvPool, Host, Hosts, StepTimeout, close_env
+from sparring.rollout.recording import Answered, Match, Recording
+from sparring.types import Episode, FaultKind, Observation, Reply
+
+__all__ = [
+    "EnvPool",
+    "Match",
+    "act_now",
+    "play",
+    "play_match",
+    "rollout",
+    "run_batches",
+    "run_coroutine",
+    "run_matches",
+]
+
+T = TypeVar("T")
+
+
+async def rollout(
+    env_id: str,
+    agents: Mapping[str, Agent],
+    seeds: Iterable[int],
+    concurrency: int = 256,
+    env_kwargs: Mapping[str, Any] | None = None,
+) -> AsyncIterator[Episode]:
+    """Stream the finished episodes of one environment and fixed seats, one episode a seed."""
+    kwargs = dict(env_kwargs or {})
+    matches = (Match(f"{env_id}/{seed}", env_id, agents, seed, kwargs, task=f"{env_id}/{seed}") for seed in seeds)
+    async for episode in run_matches(matches, concurrency):
+        yield episode
+
+
+async def run_matches(
+    matches: Iterable[Match], concurrency: int = 256, pool: EnvPool | None = None
+) -> AsyncIterator[Episode]:
+    """Stream episodes as they finish, at most `concurrency` in play. A `pool` keeps its environments for the next."""
+    async for batch in run_batches(matches, concurrency, pool):
+        for episode in batch:
+            yield episode
+
+
+async def run_batches(
+    matches: Iterable[Match], concurrency: int = 256, pool: EnvPool | None = None
+) -> AsyncIterator[list[Episode]]:
+    """Like `run_matches`, everything that has finished since the last time at once: what is worth one write to disk."""
+    if concurrency < 1:
+        raise ValueError(f"concurrency must be >= 1, got {concurrency}")
+    waiting, lent, hosts = iter(matches), pool or EnvPool(), Hosts()
+    finished: asyncio.Queue[Episode | BaseException | None] = asyncio.Queue(2 * concurrency)
+
+    async def work() -> None:
+        try:
+            for match in waiting:
+                await finished.put(await play_match(match, lent, hosts))  # waits where nobody takes them
+                await asyncio.sleep(0)  # let the consumer have it, even if no agent ever waits
+            await finished.put(None)
+        except Exception as error:  # noqa: BLE001  (handed to the consumer, who raises it)
+            await finished.put(error)
+
+    workers = [asyncio.create_task(work()) for _ in range(concurrency)]
+    try:
+        busy = concurrency
+        while busy:
+            items = [await finished.get(), *(finished.get_nowait() for _ in range(finished.qsize()))]
+            if batch := [item for item in items if isinstance(item, Episode)]:
+                yield batch
+            for item in items:
+                if isinstance(item, BaseException):
+                    raise item
+            busy -= items.count(None)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        if pool is None:
+            await lent.close(hosts)
+        hosts.close()
+
+
+def play(
+    matches: Iterable[Match],
+    concurrency: int = 256,
+    on_episode: Callable[[Episode], None] | None = None,
+    pool: EnvPool | None = None,
+) -> list[Episode]:
+    """Play all matches from synchronous code; episodes come back in the order of the matches."""
+    matches = list(matches)
+
+    async def collect() -> list[Episode]:
+        episodes = []
+        async for episode in run_matches(matches, max(1, min(concurrency, len(matches))), pool):
+            episodes.append(episode)
+            if on_episode is not None:
+                on_episode(episode)
+        return episodes
+
+    order = {match.id: position for position, match in enumerate(matches)}
+    return sorted(run_coroutine(collect()), key=lambda episode: order[episode.id])
+
+
+def act_now(player: Player, observation: Observation) -> Reply:
+    """A player's reply from synchronous code; it is asked once. Those that never wait need no event loop."""
+    asked = player.act(observation)
+    if getattr(player, "waits", True):
+        return run_coroutine(asked)
+    try:
+        asked.send(None)
+    except StopIteration as done:
+        reply: Reply = done.value
+        return reply
+    asked.close()
+    raise RuntimeError(f"{type(player).__name__} says that it never waits (waits = False), and it does")
+
+
+def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run`, also where an event loop is already running (a notebook): then in a thread of its own.
+
+    Ctrl-C here ends the coroutine in that thread too.
+    """
+    if _running_loop() is None:
+        return asyncio.run(coroutine)
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]] = Future()
+
+    async def run() -> T:
+        task = asyncio.ensure_future(coroutine)
+        started.set_result((asyncio.get_running_loop(), task))
+        return await task
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        answer = thread.submit(asyncio.run, run())
+        try:
+            return answer.result()
+        except KeyboardInterrupt:
+            loop, task = started.result()
+            with suppress(RuntimeError):  # it has just ended, and its loop is closed
+                loop.call_soon_threadsafe(task.cancel)
+            raise
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    return asyncio._get_running_loop()
+
+
+async def play_match(match: Match, pool: EnvPool | None = None, hosts: Hosts | None = None) -> Episode:
+    """Play one match to its end. Never raises for what an environment or an agent does."""
+    lent, host = pool or EnvPool(), hosts or Hosts()
+    recording = Recording(match)
+    env: Any = None
+    try:
+        with _ENV:
+            env = host.build(lent.borrow, match)
+        await _play(env, recording, host.of(env))
+        lent.give_back(match, env)
+    except _Fault as fault:
+        recording.status, recording.fault, recording.error = fault.status, fault.kind, fault.text
+        if env is not None and not isinstance(fault.__cause__, StepTimeout):  # whose thread closes it, if it comes back
+            await close_env(env, host)
+    finally:
+        if pool is None:
+            await lent.close(host)
+        if hosts is None:
+            host.close()
+    return recording.episode()
+
+
+async def _play(env: Any, recording: Recording, call: Host) -> None:
+    """Play an environment to its end: all who are to move answer, then it steps."""
+    match, taken, players = recording.match, 0, dict[str, Player]()
+    try:
+        with _ENV:
+            game = adapt(env)
+            recording.require_seats(game.seats)
+            observations = recording.observe(await call(game.reset, match.seed))
+        with _AGENT:
+            players |= {seat: agent.open(match.seat(seat)) for seat, agent in match.agents.items()}
+        while observations and recording.may_step(taken):
+            taken += 1
+            answered = await _replies(players, observations)
+            with _ENV:
+                started = time.perf_counter()
+                step = await call(game.step, {seat: reply.action for seat, _, reply, _ in answered})
+                recording.stepped(answered, step, time.perf_counter() - started)
+                observations = recording.observe(step)
+    finally:
+        for seat, player in players.items():
+            with suppress(Exception):  # the episode is over, and its record stands
+                player.close(recording.last(seat))
+
+
+async def _replies(players: Mapping[str, Player], observations: list[tuple[str, Observation]]) -> list[Answered]:
+    """What everybody who is to move answers, and how long it took."""
+    if len(observations) == 1:
+        ((seat, seen),) = observations
+        return [await _reply(seat, players[seat], seen)]
+    return list(await asyncio.gather(*(_reply(seat, players[seat], seen) for seat, seen in observations)))
+
+
+async def _reply(seat: str, player: Player, observation: Observation) -> Answered:
+    started = time.perf_counter()
+    with _AGENT:
+        reply = await player.act(observation)
+        if not isinstance(reply.action, str):
+            raise TypeError(f"an action must be text, got {type(reply.action).__name__}")
+    return seat, observation, reply, time.perf_counter() - started
+
+
+class _Fault(Exception):
+    """Whose fault it was that an episode broke off: the one place where errors become data."""
+
+    def __init__(self, status: Literal["env_error", "agent_error"], kind: FaultKind, text: str) -> None:
+        super().__init__(text)
+        self.status, self.kind, self.text = status, kind, text
+
+
+class _Boundary:
+    """Turns any error inside it into a `_Fault`, `sys.exit` included; interrupts pass through."""
+
+    __slots__ = ("status",)
+
+    def __init__(self, status: Literal["env_error", "agent_error"]) -> None:
+        self.status = status
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, Exception | SystemExit) and not isinstance(
+            error, (_Fault, registry.MissingExtra, registry.UnknownName)
+        ):
+            text = "".join(traceback.format_exception_only(error)).strip() or type(error).__name__
+            raise _Fault(self.status, _kind_of(error, self.status), text) from error
+
+
+_ENV, _AGENT = _Boundary("env_error"), _Boundary("agent_error")
+
+
+def _kind_of(error: BaseException, status: Literal["env_error", "agent_error"]) -> FaultKind:
+    """Whose fault an error is: what it says itself, or what its kind says, else that of whom it came from."""
+    said: FaultKind | None = getattr(error, "fault_kind", None)
+    if said is not None:
+        return said
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, MemoryError):
+        return "capacity"
+    return "environment" if status == "env_error" else "agent"

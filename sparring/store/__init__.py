@@ -1,0 +1,1 @@
+"""The episode store, which only grows, and the folder of a run."""

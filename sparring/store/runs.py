@@ -1,0 +1,141 @@
+"""What can be said of a run folder without opening its episodes: its state, settings, metrics and size."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sparring.store.run_parts import lost_parts, lost_updates
+from sparring.store.run_settings import require_settings
+
+LOCK = ".lock"
+"""The file that a working process has locked."""
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """Every run folder below a folder, itself included, by name; links and hidden folders are not followed.
+
+    Raises FileNotFoundError where there is no such folder.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
+    return sorted(_walk(folder))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    if is_run(folder):
+        yield folder
+        return
+    try:
+        children = [Path(entry.path) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+    except PermissionError:
+        return
+    for child in children:
+        if not child.name.startswith("."):
+            yield from _walk(child)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a run: a `config.json` (or the metrics of a run that lost it), and what stands beside."""
+    beside = (LOCK, "episodes", "checkpoints")
+    if (folder / "config.json").is_file():
+        return any((folder / name).exists() for name in ("metrics.jsonl", *beside))
+    return (folder / "metrics.jsonl").is_file() and any((folder / name).exists() for name in beside)
+
+
+def losses_of(run: Path, rows: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[str]:
+    """What a run has lost, in words; a run under way is not judged."""
+    if is_live(run):
+        return []
+    return [*filter(None, [lost_updates(run, rows)]), *lost_parts(run, rows, settings)]
+
+
+def read_settings(run: Path) -> tuple[str, dict[str, Any]]:
+    """The method and the settings of a run. Raises ValueError where the folder is no run, or damaged."""
+    file = run / "config.json"
+    if not file.is_file():
+        raise ValueError(f"{run} is not a run folder: it has no config.json")
+    try:
+        written = json.loads(file.read_bytes())
+        method, settings = str(written["method"]), written["config"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{file} is damaged: it must hold method and config ({error!r})") from error
+    return method, require_settings(file, settings)
+
+
+def metrics_of(run: Path) -> list[dict[str, Any]]:
+    """The lines of a run's metrics so far; none before the first. Raises ValueError naming a damaged line."""
+    file = run / "metrics.jsonl"
+    return read_metrics(file) if file.exists() else []
+
+
+def read_metrics(file: Path) -> list[dict[str, Any]]:
+    """The lines of a `metrics.jsonl`, without a torn last one. Raises ValueError naming a line damaged before it."""
+    *lines, tail = file.read_bytes().split(b"\n")
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        row = _metrics_row(line)
+        if row is not None:
+            rows.append(row)
+        elif tail or number < len(lines):
+            raise ValueError(f"{file} line {number} is damaged: it is no JSON object of an update")
+    return rows
+
+
+def _metrics_row(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and type(row.get("update")) is int else None
+
+
+def updates_done(rows: list[dict[str, Any]], steps: int) -> int:
+    """Updates in a run's metrics; the line after the last update has the final evaluation only."""
+    return min(steps, int(rows[-1]["update"]) + 1) if rows else 0
+
+
+def state_of(run: Path, rows: list[dict[str, Any]], steps: int) -> str:
+    """running while a process works in the folder; finished after the final evaluation; else interrupted.
+
+    damaged where lines of the metrics are lost, so that nobody can tell.
+    """
+    if is_live(run):
+        return "running"
+    if lost_updates(run, rows):
+        return "damaged"
+    return "finished" if rows and int(rows[-1]["update"]) >= steps else "interrupted"
+
+
+def is_live(run: Path) -> bool:
+    """Whether a process, this one or another, works in a run folder. Nothing is changed."""
+    try:
+        descriptor = os.open(run / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        if not os.fstat(descriptor).st_size:  # the owner's id stands in it until the owner gives the folder free
+            return False
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files below a folder; a file with several names counts once, links are not followed."""
+    sizes: dict[tuple[int, int], int] = {}
+    for where, _, names in os.walk(folder):
+        for name in names:
+            try:
+                found = os.lstat(os.path.join(where, name))
+            except OSError:  # gone since: a running run tidies up
+                continue
+            sizes[found.st_dev, found.st_ino] = found.st_size
+    return sum(sizes.values())

@@ -1,0 +1,281 @@
+"""The episode store: a folder that only grows, and never gives back anything but what was put in.
+
+    store.json          format and version
+    index.sqlite        one row per episode: what can be asked without decoding it, and where it lies
+    segments/*.zst      the episodes, one JSON line each, one checksummed frame per appended batch; the columns
+    blobs/*/*.zst       images and long arrays, named by the SHA-256 of their bytes
+
+`append` returns when the batch is on disk (frame fsynced, then index committed). A reader checks the frame's checksum
+and the episode's own SHA-256, so damage is an error that names the episode, never a wrong value. The segments hold
+everything: `reindex` builds a lost index from them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from sparring.store.blobs import Blobs
+from sparring.store.index import Index, Link
+from sparring.store.marker import (
+    StoreVersionError,
+    create_store,
+    lock_store,
+    marker_of,
+    no_store,
+    require_version,
+    write_marker,
+)
+from sparring.store.recovery import Rebuilt, column_lines, has_unindexed, recover
+from sparring.store.recovery import reindex as rebuild
+from sparring.store.rows import DamagedEpisode, DamagedStore, EpisodeRow, Record, decode, encode
+from sparring.store.schema import Entry
+from sparring.store.segments import Frame, Header, Kind, SegmentWriter, read_frame
+from sparring.types import Episode
+
+__all__ = ["DamagedEpisode", "DamagedStore", "EpisodeRow", "Link", "Store", "StoreVersionError", "reindex"]
+
+
+class Store:
+    """Episodes in a folder. Many processes may read and append at once; use as a context manager."""
+
+    def __init__(self, path: str | os.PathLike[str], mode: Literal["r", "a"] = "r") -> None:
+        """Raises FileNotFoundError (mode r), StoreVersionError, DamagedStore, OSError."""
+        if mode not in ("r", "a"):
+            raise ValueError(f"mode must be 'r' or 'a', got {mode!r}")
+        self.path, self.mode = Path(path), mode
+        self._segments = self.path.absolute() / "segments"  # an environment may change the current folder
+        if mode == "a":
+            create_store(self.path)
+        require_version(self.path)
+        self._blobs = Blobs(self.path.absolute() / "blobs")
+        self._unacknowledged: Frame | None = None
+        self._last: tuple[object, list[bytes]] = (None, [])
+        with ExitStack() as opened:
+            if mode == "a":
+                opened.callback(os.close, lock_store(self.path))
+            self._index = Index(self.path / "index.sqlite", mode)
+            opened.callback(self._index.close)
+            self._writer = SegmentWriter(self._segments)
+            opened.callback(self._writer.close)
+            self._recover()
+            self._opened = opened.pop_all()
+
+    def append(self, episodes: Sequence[Episode]) -> None:
+        """Store a batch, durably and all or nothing.
+
+        An id that is stored already is skipped if the hash is equal; otherwise ValueError. TypeError for content that
+        JSON would not give back; OSError if the disk refuses, with everything recorded so far untouched.
+        """
+        self._require_append()
+        records = _distinct([encode(episode) for episode in episodes])
+        with self._taking_back(), self._index.transaction():
+            known = {entry.row.id: entry.row.hash for entry in self._index.lookup(records)}
+            fresh = [record for id, record in records.items() if not _is_known(record, known.get(id))]
+            if fresh:
+                self._blobs.add(blob for record in fresh for blob in record.episode.blobs)
+                self._index.add(fresh, self._write("episodes", [record.line for record in fresh]))
+
+    def get(self, id: str) -> Episode:
+        """One episode. Raises KeyError, DamagedEpisode."""
+        return self.get_many([id])[id]
+
+    def get_many(self, ids: Iterable[str]) -> dict[str, Episode]:
+        """Episodes by id, in the order asked. Raises KeyError for an id that is not stored, DamagedEpisode."""
+        wanted = list(dict.fromkeys(ids))
+        entries = sorted(self._index.lookup(wanted), key=lambda entry: entry.row.position)
+        found = dict(self._decoded(entries))
+        for id in wanted:
+            if id not in found:
+                raise KeyError(f"no episode {id!r} in {self.path}")
+        return {id: _or_raise(found[id]) for id in wanted}
+
+    def known(self, ids: Iterable[str]) -> set[str]:
+        """Those of the ids that are stored."""
+        return {entry.row.id for entry in self._index.lookup(ids)}
+
+    def blob(self, sha256: str) -> bytes:
+        """The bytes of an image or array that an episode names. Raises KeyError, DamagedStore."""
+        return self._blobs.read(sha256)
+
+    def links(self, relation: str | None = None, parent: str | None = None) -> list[Link]:
+        """Which trajectory comes from which, in append order; of one relation, or from one parent's id."""
+        return self._index.links(relation, parent)
+
+    def scan(self) -> Iterator[tuple[EpisodeRow, Episode | DamagedEpisode]]:
+        """Every row with its episode, in append order; damage is handed over instead of raised."""
+        for entry in self._index.select():
+            yield entry.row, self._decode(entry)
+
+    def find(
+        self,
+        env_id: str | None = None,
+        agent: str | None = None,
+        status: str | None = None,
+        group: str | None = None,
+        limit: int | None = None,
+    ) -> list[Episode]:
+        """The first `limit` episodes that match everything given; `agent` may sit at any seat."""
+        entries = self._index.select(agent, limit, env_id=env_id, status=status, grp=group)
+        return [_or_raise(self._decode(entry)) for entry in entries]
+
+    def rows(
+        self,
+        env_id: str | None = None,
+        agent: str | None = None,
+        status: str | None = None,
+        group: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[EpisodeRow]:
+        """Like `find`, from the index alone."""
+        for entry in self._index.select(agent, limit, env_id=env_id, status=status, grp=group):
+            yield entry.row
+
+    def put_columns(self, method: str, name: str, values: Mapping[str, float]) -> None:
+        """Attach a number to trajectories or calls (an advantage, a weight), durably, by their ids.
+
+        A call's id is its trajectory's and its own: `ID/SEAT/3.0`. Raises ValueError for other values than stored.
+        """
+        self._require_append()
+        with self._taking_back(), self._index.transaction():
+            fresh = self._index.new_columns(method, name, values)
+            if fresh:
+                self._index.add_columns(fresh, self._write("columns", column_lines(fresh)))
+
+    def columns(self, method: str, name: str) -> dict[str, float]:
+        """Id of trajectory or call -> value, of one method."""
+        return self._index.columns(method, name)
+
+    def damage(self) -> list[str]:
+        """What is wrong with the store and with no single episode of it, in words: lost frames, damaged columns."""
+        try:
+            self._index.check()
+        except DamagedStore as error:
+            return [str(error)]
+        lost = self._index.lost_frames()
+        found = [f"{lost} frames of this store are lost: `sparring store reindex` found them damaged"] if lost else []
+        for frame in self._index.column_frames():
+            try:
+                read_frame(self._segments, frame)
+            except (ValueError, OSError) as error:
+                found.append(f"columns in {self._segments / frame.segment} at byte {frame.offset}: {error}")
+        return found
+
+    def root(self) -> str:
+        """SHA-256 chained over all episode hashes in append order: equal roots, equal contents."""
+        return self._index.head.root
+
+    @property
+    def count(self) -> int:
+        """How many episodes are stored: the cursor that a checkpoint keeps."""
+        return self._index.head.count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __contains__(self, id: object) -> bool:
+        return isinstance(id, str) and any(True for _ in self._index.lookup([id]))
+
+    def __iter__(self) -> Iterator[Episode]:
+        return (_or_raise(found) for _, found in self.scan())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the files; what was appended is on disk already."""
+        self._opened.close()
+
+    def _recover(self) -> None:
+        """Take in what a writer that died had written whole. Raises DamagedStore where the index has lost something."""
+        if self.mode == "a":
+            recover(self._segments, self._index)
+        elif has_unindexed(self._segments, self._index):
+            Store(self.path, "a").close()
+
+    def _write(self, kind: Kind, lines: Sequence[bytes]) -> Frame:
+        head = self._index.head
+        frame = self._writer.append(Header(kind, head.frames + 1, head.count, head.root), lines)
+        self._unacknowledged = frame
+        return frame
+
+    @contextmanager
+    def _taking_back(self) -> Iterator[None]:
+        """Where the index does not come to know a frame, the frame goes; the caller hears of the error."""
+        self._unacknowledged = None
+        try:
+            yield
+        except BaseException:
+            frame = self._unacknowledged
+            if frame is not None and self._index.committed_end(frame.segment) <= frame.offset:
+                self._writer.take_back(frame)
+            raise
+
+    def _decoded(self, entries: Iterable[Entry]) -> Iterator[tuple[str, Episode | DamagedEpisode]]:
+        return ((entry.row.id, self._decode(entry)) for entry in entries)
+
+    def _decode(self, entry: Entry) -> Episode | DamagedEpisode:
+        try:
+            return decode(self._lines(entry)[entry.line], entry.row.hash)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
+            file = self._segments / entry.frame.segment
+            return DamagedEpisode(entry.row.id, file, entry.frame.offset, str(error))
+
+    def _lines(self, entry: Entry) -> list[bytes]:
+        if self._last[0] != entry.frame:
+            self._last = (entry.frame, read_frame(self._segments, entry.frame))
+        return self._last[1]
+
+    def _require_append(self) -> None:
+        if self.mode != "a":
+            raise PermissionError(f"{self.path} is open for reading; open it with mode='a' to append")
+
+
+def reindex(path: str | os.PathLike[str]) -> Rebuilt:
+    """Build a store's index anew from its segments. Raises FileNotFoundError, StoreVersionError, TimeoutError."""
+    folder = Path(path)
+    if not (folder / "segments").is_dir():
+        raise no_store(folder)
+    if marker_of(folder) is None:
+        write_marker(folder)
+    require_version(folder)
+    lock = lock_store(folder, fcntl.LOCK_EX)
+    try:
+        return rebuild(folder)
+    finally:
+        os.close(lock)
+
+
+def _distinct(records: Iterable[Record]) -> dict[str, Record]:
+    distinct: dict[str, Record] = {}
+    for record in records:
+        first = distinct.setdefault(record.episode.id, record)
+        _is_known(record, first.hash)
+    return distinct
+
+
+def _is_known(record: Record, stored_hash: str | None) -> bool:
+    """Whether the same episode is stored. Raises ValueError if another one has its id."""
+    if stored_hash is None:
+        return False
+    if stored_hash != record.hash:
+        raise ValueError(
+            f"episode id {record.episode.id!r} is taken: stored hash {stored_hash}, got another episode {record.hash}"
+        )
+    return True
+
+
+def _or_raise(found: Episode | DamagedEpisode) -> Episode:
+    if isinstance(found, DamagedEpisode):
+        raise found
+    return found

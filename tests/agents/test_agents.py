@@ -1,0 +1,92 @@
+import asyncio
+
+import pytest
+
+from sparring import registry
+from sparring.agents.solvers import best_actions
+from sparring.protocols import Seat
+from sparring.registry import UnknownName
+from sparring.rollout.loop import Match, act_now, play
+from sparring.types import Observation
+
+TTT, KUHN = "sparring/TicTacToe-v0", "sparring/KuhnPoker-v0"
+SEEN = Observation(("text",), ("check", "bet"))
+
+
+def picked(agent, seen=SEEN, seed=3):
+    """The action of an agent that plays with a seed."""
+    return act_now(agent.open(Seat(KUHN, "player_0", seed=seed)), seen).action
+
+
+def results(first, second, env_id, count):
+    seats = {"player_0": registry.make_agent(first), "player_1": registry.make_agent(second)}
+    episodes = play([Match(str(i), env_id, seats, i) for i in range(count)])
+    assert not any(episode.error for episode in episodes)
+    return [episode.trajectories["player_0"].reward for episode in episodes]
+
+
+def test_minimax_against_itself_always_draws():
+    assert set(results("minimax", "minimax", TTT, 100)) == {0.0}
+
+
+@pytest.mark.parametrize("seats", [("minimax", "random"), ("random", "minimax")])
+def test_minimax_never_loses(seats):
+    sign = 1 if seats[0] == "minimax" else -1
+    rewards = [sign * reward for reward in results(*seats, TTT, 300)]
+    assert min(rewards) >= 0
+    assert sum(rewards) > 200
+
+
+def test_minimax_knows_every_position_of_tic_tac_toe():
+    assert len(best_actions(TTT)) == 4520, "the 5,478 reachable positions less the 958 final ones"
+
+
+def test_random_play_is_a_function_of_the_seed_and_uniform():
+    agent = registry.make_agent("random")
+    assert picked(agent) == picked(agent)
+    picks = [picked(agent, Observation(("",), ("a", "b")), seed) for seed in range(2000)]
+    assert 900 < picks.count("a") < 1100
+
+
+def test_constant_plays_its_first_legal_habit():
+    agent = registry.make_agent("constant:call/ bet")
+    assert picked(agent) == "bet"
+    assert picked(agent, Observation(("",), ("x", "y"))) == "x"
+    assert asyncio.run(agent.action_law(SEEN)) == {"check": 0.0, "bet": 1.0}
+
+
+@pytest.mark.parametrize(("agent", "env_id", "advice"), [("minimax", KUHN, "use cfr"), ("cfr", TTT, "use minimax")])
+def test_solvers_refuse_the_other_kind_of_game(agent, env_id, advice):
+    (episode,) = play([Match("m", env_id, dict.fromkeys(("player_0", "player_1"), registry.make_agent(agent)), 1)])
+    assert episode.status == "agent_error"
+    assert advice in episode.error
+
+
+def test_minimax_refuses_games_that_are_too_large(monkeypatch):
+    monkeypatch.setattr("sparring.agents.solvers.MOST_POSITIONS", 1000)
+    best_actions.cache_clear()
+    with pytest.raises(ValueError, match="more than 1000 positions"):
+        best_actions(TTT)
+    best_actions.cache_clear()
+
+
+def test_a_person_is_asked_again_until_the_action_is_legal(monkeypatch, capsys):
+    answers = iter(["raise", " bet "])
+    monkeypatch.setattr("builtins.input", lambda prompt: next(answers))
+    assert picked(registry.make_agent("human")) == "bet"
+    assert "'raise' is not legal here; legal: check, bet" in capsys.readouterr().err
+
+
+def test_a_person_who_leaves_is_a_fault_of_the_agent_and_no_illegal_action(monkeypatch):
+    def leave(prompt):
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", leave)
+    (episode,) = play([Match("m", KUHN, dict.fromkeys(("player_0", "player_1"), registry.make_agent("human")), 1)])
+    assert (episode.status, episode.turns) == ("agent_error", [])
+    assert "nobody answers: the input has ended" in episode.error
+
+
+def test_an_unknown_agent_names_the_nearest():
+    with pytest.raises(UnknownName, match="did you mean 'minimax'"):
+        registry.make_agent("minmax")

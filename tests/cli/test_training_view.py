@@ -1,0 +1,145 @@
+"""Training as it is watched: what is drawn at 60, 80 and 100 columns, what stays, and what a file gets."""
+
+import json
+import re
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from sparring.cli import terminal
+from sparring.cli.training_view import TrainingView, training
+
+KUHN, LEDUC, FOUR = (f"sparring/{name}-v0" for name in ("KuhnPoker", "LeducPoker", "ConnectFour"))
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def row(update, **figures):
+    """A line of metrics, of two seconds."""
+    playing = {f"reward/{KUHN}/player_0": -0.31, f"reward/{KUHN}/player_1": 0.31, "illegal_share": 0.015, "turns": 9}
+    return {"update": update, **playing, "tokens_per_second": 5772.4, "seconds": 2.0, **figures}
+
+
+def view_of(*rows, steps=60, clock=None):
+    return TrainingView(steps, rows, clock or Clock())
+
+
+def exact(game, *values):
+    return [row(update, **{f"nash_conv/{game}": value}) for update, value in enumerate(values)]
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 100])
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_no_line_is_wider_than_the_terminal(width, ascii_only):
+    games = {f"nash_conv/{KUHN}": 0.5, f"nash_conv/{LEDUC}": 3.25, f"against_uniform/{FOUR}": -0.25}
+    rewards = {f"reward/{game}/player_0": 0.5 for game in (LEDUC, FOUR)}
+    view = view_of(*(row(update, **games, **rewards) for update in range(40)))
+    lines = view.lines(width, ascii_only)
+    assert len(lines) == 5
+    assert max(map(cell_len, [*lines, view.line(width)])) <= width
+    assert not ascii_only or all(line.isascii() for line in lines)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_update_time_gone_and_left_and_the_figure_with_its_best_are_there_at_any_usual_width(width):
+    first, second, *_ = view_of(*exact(KUHN, 0.9, 0.4, 0.7)).lines(width)
+    assert first.startswith("update 3/60")
+    assert first.endswith("0:06 gone, 1:54 left")
+    assert second.startswith("KuhnPoker NashConv 0.700  best 0.400 at 1  █▁")
+
+
+def test_time_goes_on_between_updates_and_what_is_left_is_unknown_before_the_first():
+    clock = Clock()
+    view = view_of(steps=3, clock=clock)
+    clock.now = 65.0
+    assert view.lines(80)[0].endswith("1:05 gone")
+    view.add(row(0))
+    assert view.left() == 4.0
+    clock.now = 66.0
+    assert (view.gone(), view.left()) == (3.0, 3.0)
+
+
+def test_a_game_that_cannot_be_solved_shows_its_reward_against_uniform_play():
+    view = view_of(row(0, **{f"against_uniform/{FOUR}": -0.1}), row(10, **{f"against_uniform/{FOUR}": 0.4}), row(11))
+    assert view.lines(80)[1].startswith("ConnectFour vs uniform +0.400  best +0.400 at 10")
+
+
+def test_the_names_of_games_stand_where_there_are_several():
+    both = {f"nash_conv/{KUHN}": 0.5, f"nash_conv/{LEDUC}": 3.0}
+    view = view_of(row(0, **both, **{f"reward/{LEDUC}/player_0": 0.5}))
+    for text in ("KuhnPoker NashConv 0.500", "LeducPoker NashConv 3.000", "KuhnPoker first seat -0.31"):
+        assert text in view.line()
+    assert "KuhnPoker" not in view_of(*exact(KUHN, 0.5)).line()
+
+
+def test_about_twenty_lines_of_a_run_stay_the_first_and_the_last_among_them():
+    view, stayed = view_of(steps=70), []
+    for update in range(71):
+        view.add(row(update))
+        stayed += [update] if view.stays() else []
+    assert (stayed[0], stayed[-1]) == (0, 70)
+    assert 15 <= len(stayed) <= 22
+    short = view_of(steps=3)
+    for update in range(4):
+        short.add(row(update))
+        assert short.stays()
+
+
+def test_what_is_not_finite_or_not_measured_leaves_no_gap():
+    view = view_of({"update": 0, f"nash_conv/{KUHN}": None, "seconds": None})
+    assert [line.split()[0] for line in view.lines(80)] == ["update"]
+    assert view.line() == "update 0/60"
+
+
+def test_a_terminal_keeps_the_lines_that_stay_above_those_that_are_redrawn(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "err", Console(stderr=True, width=60, force_terminal=True, color_system=None))
+    with training(100) as show:
+        for line in exact(KUHN, *[1.0] * 7):
+            show(line)
+    shown = capsys.readouterr().err
+    assert "update 0/100  NashConv 1.000" in shown
+    assert "update 5/100  NashConv 1.000" in shown
+    assert "update 4/100  NashConv" not in shown
+    assert "update 7/100" in shown
+
+
+def test_a_file_gets_every_update_as_one_line_and_a_script_gets_json(capsys):
+    rows = exact(KUHN, *[1.0] * 7)
+    with training(100) as show:
+        for line in rows:
+            show(line)
+    assert [line.split("  ")[0] for line in capsys.readouterr().err.splitlines()] == [
+        f"update {n}/100" for n in range(7)
+    ]
+    with training(100, quiet=True) as show:
+        show(rows[0])
+    assert json.loads(capsys.readouterr().out) == rows[0]
+
+
+def test_a_line_of_a_log_says_how_much_time_is_gone_and_left():
+    clock = Clock()
+    view = view_of(*exact(KUHN, 0.9, 0.4), steps=32, clock=clock)
+    assert view.log_line().endswith("tok/s  0:04 gone, 1:00 left")
+    clock.now = 61.0
+    view.add({"update": 32, "seconds": 70.0})
+    assert view.log_line() == "update 32/32  1:14 gone"
+
+
+def test_what_is_written_into_a_log_has_the_time(capsys):
+    with training(100) as show:
+        show(exact(KUHN, 1.0)[0])
+    assert re.search(r"tok/s  0:02 gone, 3:1[78] left$", capsys.readouterr().err.rstrip())
+
+
+def test_a_resumed_run_goes_on_with_its_earlier_best():
+    view = TrainingView(9, exact(KUHN, 0.9, 0.2), Clock())
+    view.add(row(2, **{f"nash_conv/{KUHN}": 0.5}))
+    assert "NashConv 0.500 (best 0.200)" in view.line()

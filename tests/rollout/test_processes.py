@@ -1,0 +1,122 @@
+"""Environments in processes of their own: the same episodes, and what crashes or hangs costs its own one only."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+MODULE = """
+import os, time
+import gymnasium
+from gymnasium import spaces
+from sparring import registry
+
+class Odd(gymnasium.Env):
+    def __init__(self, fault=""):
+        self.observation_space = self.action_space = spaces.Text(100)
+        self.fault = fault
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.seed, self.turns = seed, 0
+        return f"{self.np_random.integers(100)}", {"suggested_actions": ("a", "b"), "hidden": {"pid": 0}}
+
+    def step(self, action):
+        self.turns += 1
+        if self.fault and self.seed % 5 == 0:
+            if self.fault == "exit":
+                os._exit(3)
+            if self.fault == "hang":
+                time.sleep(10_000)
+            raise ValueError("odd")
+        seen = f"{action} {self.np_random.integers(100)}"
+        return seen, 1.0, self.turns == 3, False, {"suggested_actions": ("a", "b")}
+
+registry.envs.register("test/Inline-v0")(Odd)
+registry.envs.register("test/Process-v0", host="process")(Odd)
+"""
+PLAY = """
+import json, sys, time
+from sparring.rollout.loop import hosts
+from sparring.agents import make
+from sparring.rollout.loop import Match, play
+
+if __name__ == "__main__":
+    hosts.STEP_TIMEOUT_SECONDS = 3.0
+    env_id, fault = sys.argv[1:3]
+    started = time.time()
+    kwargs = {"fault": fault} if fault else {}
+    matches = [Match(f"e{s}", env_id, {"player_0": make("random")}, s, kwargs) for s in range(1, 11)]
+    episodes = play(matches, concurrency=2)
+    texts = [[turn.observation.text for _, turn in e.turns] for e in episodes]
+    rows = [(e.status, e.fault, e.error, e.trajectories["player_0"].reward, t) for e, t in zip(episodes, texts)]
+    print(json.dumps({"rows": rows, "seconds": time.time() - started}))
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("odd")
+    (folder / "odd_envs.py").write_text(textwrap.dedent(MODULE))
+    (folder / "played.py").write_text(textwrap.dedent(PLAY))
+    info = folder / "odd-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[sparring.envs]\nodd = odd_envs\n")
+    return folder
+
+
+def played(place: Path, env_id: str, fault: str = "") -> dict:
+    import json
+
+    paths = os.pathsep.join([str(place), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, str(place / "played.py"), env_id, fault]
+    environment = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def left_over(place: Path) -> list[str]:
+    """Command lines of processes that still run from that folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if str(place).encode() in entry.read_bytes():
+                found.append((entry.parent / "cmdline").read_bytes().decode(errors="replace"))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.slow
+def test_another_process_plays_the_same_episodes(place: Path) -> None:
+    assert played(place, "test/Process-v0")["rows"] == played(place, "test/Inline-v0")["rows"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "said", "kind"),
+    [
+        ("exit", "process ended by itself, with exit code 3", "environment"),
+        ("hang", "did not answer within 3 s", "timeout"),
+        ("raise", "ValueError: odd", "environment"),
+    ],
+)
+def test_what_crashes_or_hangs_costs_its_own_episode_and_leaves_no_process(
+    place: Path, fault: str, said: str, kind: str
+) -> None:
+    rows = played(place, "test/Process-v0", fault)["rows"]
+    broken = [row for row in rows if row[0] != "ok"]
+    assert [row[:2] for row in broken] == [["env_error", kind]] * 2
+    assert all(said in row[2] for row in broken)
+    deadline = time.monotonic() + 10
+    while left_over(place) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left_over(place) == []

@@ -1,0 +1,311 @@
+"""The learner against plain formulas, and against TRL's GRPO on identical token ids."""
+
+import copy
+from dataclasses import replace
+from functools import partial
+
+import datasets
+import numpy as np
+import pytest
+import torch
+import transformers
+import trl
+
+from sparring.agents.models.engine.packing import pack
+from sparring.agents.models.loading import load
+from sparring.agents.models.transformers import TransformersModel
+from sparring.trainers.batch import Signal, merge, signals_of
+from sparring.trainers.learner import MOST_SKIPPED, Learner, LearnerConfig
+from sparring.types import Call, Policy, Sampling, Seen, Segment, Trajectory, Turn, call_id
+
+torch.set_num_threads(1)
+PROMPTS = ((11, 12, 13, 14), (11, 12, 20))
+COMPLETIONS = ((30, 31, 32), (30, 40, 41), (50, 51, 52))
+BETA, LENGTH = 0.05, 7
+
+
+@pytest.fixture
+def model():
+    return TransformersModel.from_loaded(load("nano", device="cpu", seed=3), "fp32")
+
+
+def plain_logprobs(module, prompt, completion):
+    ids = torch.tensor([prompt + completion])
+    laws = module(ids).logits[0].log_softmax(-1)
+    return torch.stack([laws[len(prompt) - 1 + i, token] for i, token in enumerate(completion)])
+
+
+def signal(prompt, completion, sampling, advantage, reference=(), allowed=None):
+    positions = tuple(range(len(prompt), len(prompt) + len(completion)))
+    return Signal(
+        prompt + completion, positions, tuple(sampling), allowed or (None,) * len(completion), 1.0, advantage, 0.0,
+        tuple(reference),
+    )  # fmt: skip
+
+
+def gradients(learner, signals, old=None):
+    """Loss and gradient of one batch; `old` overrides the learner's own log-probabilities before the update."""
+    passes = learner._passes(merge(signals))
+    total = torch.zeros(())
+    learner.model.module.zero_grad()
+    for packed, found in passes:
+        hidden = learner.model.hidden(packed)
+        for targets in found:
+            if old is not None:
+                targets.old_M = targets.sampling_M
+            total = total + learner._loss(hidden, targets, len(signals), 0.0, 1.0)[0]
+    total.backward()
+    return total.detach(), {name: p.grad.clone() for name, p in learner.model.module.named_parameters()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clipped", [False, True])
+def test_loss_and_gradient_equal_trls_grpo_on_the_same_tokens(model, tmp_path, clipped):
+    rng = np.random.default_rng(0)
+    pairs = [(prompt, completion) for prompt in PROMPTS for completion in COMPLETIONS]
+    advantages = rng.normal(size=len(pairs))
+    with torch.no_grad():
+        now = [plain_logprobs(model.module, *pair).numpy() for pair in pairs]
+    old = [logp + (rng.normal(scale=0.4, size=logp.shape) if clipped else 0.0) for logp in now]
+    reference = [logp + rng.normal(scale=0.3, size=logp.shape) for logp in now]
+
+    model.save(tmp_path / "nano")
+    twin = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "nano", dtype="float32")
+    arguments = trl.GRPOConfig(
+        output_dir=str(tmp_path), use_cpu=True, report_to=[], loss_type="dr_grpo", beta=BETA, bf16=False,
+        max_completion_length=LENGTH, per_device_train_batch_size=len(pairs), num_generations=len(pairs),
+        gradient_checkpointing=False, use_bias_correction_kl=False,
+    )  # fmt: skip
+    trainer = trl.GRPOTrainer(
+        model=twin, args=arguments, reward_funcs=lambda completions, **_: [0.0] * len(completions),
+        train_dataset=datasets.Dataset.from_dict({"prompt": ["a"]}),
+        processing_class=transformers.AutoTokenizer.from_pretrained(tmp_path / "nano"),
+    )  # fmt: skip
+    trainer.current_gradient_accumulation_steps = 1
+    width = max(map(len, PROMPTS))
+    padded = [[0] * (width - len(p)) + list(p) for p, _ in pairs]
+    inputs = {
+        "prompt_ids": torch.tensor(padded),
+        "prompt_mask": torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p, _ in pairs]),
+        "completion_ids": torch.tensor([list(c) for _, c in pairs]),
+        "completion_mask": torch.ones(len(pairs), 3, dtype=torch.long),
+        "advantages": torch.tensor(advantages, dtype=torch.float32),
+        "old_per_token_logps": torch.tensor(np.array(old), dtype=torch.float32),
+        "ref_per_token_logps": torch.tensor(np.array(reference), dtype=torch.float32),
+    }
+    twin.train()
+    theirs = trainer._compute_loss(twin, inputs)
+    theirs.backward()
+
+    learner = Learner(model, LearnerConfig(reference_kl=BETA, length=LENGTH))
+    signals = [signal(p, c, o, a, r) for (p, c), o, a, r in zip(pairs, old, advantages, reference, strict=True)]
+    ours, grads = gradients(learner, signals, old=True)
+    assert float(ours) == pytest.approx(float(theirs.detach()), rel=1e-5)
+    difference = sum(((grads[name] - p.grad) ** 2).sum() for name, p in twin.named_parameters()) ** 0.5
+    size = sum((p.grad**2).sum() for p in twin.parameters()) ** 0.5
+    assert float(difference / size) < 1e-5
+
+
+def test_merging_equal_samples_leaves_the_gradient_as_it_is(model):
+    prompt, choices = PROMPTS[0], ((30, 40),)
+    with torch.no_grad():
+        law = plain_logprobs(model.module, prompt, (30,)), plain_logprobs(model.module, prompt, (40,))
+    norm = torch.logaddexp(*law)
+    logp = [float(value - norm) for value in law]
+    many = [signal(prompt, (30,), logp[:1], a, allowed=choices) for a in (1.0, -0.5, 2.0)]
+    many += [signal(prompt, (40,), logp[1:], a, allowed=choices) for a in (-1.0, 0.25)]
+    assert len(merge(many).merged) == 2
+    _, merged = gradients(Learner(model, LearnerConfig()), many)
+
+    model.module.zero_grad()
+    first = plain_logprobs(model.module, prompt, (30,))
+    second = plain_logprobs(model.module, prompt, (40,))
+    both = torch.logaddexp(first, second)
+    (-(2.5 * (first - both) - 0.75 * (second - both)) / 5).sum().backward()
+    for name, parameter in model.module.named_parameters():
+        torch.testing.assert_close(merged[name], parameter.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_score_equals_a_plain_forward_pass(model):
+    scores = model.score(PROMPTS, [COMPLETIONS] * 2)
+    for prompt, row in zip(PROMPTS, scores, strict=True):
+        for completion, logprobs in zip(COMPLETIONS, row, strict=True):
+            with torch.no_grad():
+                plain = plain_logprobs(model.module, prompt, completion)
+            np.testing.assert_allclose(logprobs, plain.numpy(), rtol=0, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_score_equals_a_plain_forward_pass_on_smollm2():
+    smollm2 = TransformersModel("smollm2", device="cpu", precision="fp32")
+    chats = [smollm2.chat([{"role": "user", "content": text}]) for text in ("Card: K. Act.", "Card: Q. You act.")]
+    answers = [smollm2.encode("bet"), smollm2.encode("check and then call")]
+    for prompt, row in zip(chats, smollm2.score(chats, [answers] * 2), strict=True):
+        for answer, logprobs in zip(answers, row, strict=True):
+            with torch.no_grad():
+                plain = plain_logprobs(smollm2.module, tuple(prompt), tuple(answer))
+            np.testing.assert_allclose(logprobs, plain.numpy(), rtol=0, atol=1e-4)
+
+
+def test_a_step_makes_what_paid_more_likely(model):
+    learner = Learner(model, LearnerConfig(learning_rate=1e-3))
+    with torch.no_grad():
+        before = plain_logprobs(model.module, PROMPTS[0], COMPLETIONS[0])
+    learner.step([signal(PROMPTS[0], COMPLETIONS[0], before.tolist(), advantage=1.0)])
+    with torch.no_grad():
+        after = plain_logprobs(model.module, PROMPTS[0], COMPLETIONS[0])
+    assert after.sum() > before.sum()
+    assert model.weights_version == "update-1"
+
+
+def test_the_magnet_pulls_towards_the_uniform_law(model):
+    choices = ((30, 40),)
+    learner = Learner(model, LearnerConfig(learning_rate=1e-6))
+    prompt = PROMPTS[0]
+
+    def spread():
+        with torch.no_grad():
+            return abs(float(plain_logprobs(model.module, prompt, (30,)) - plain_logprobs(model.module, prompt, (40,))))
+
+    before = spread()
+    for _ in range(5):
+        learner.step([signal(prompt, (30,), (-0.7,), advantage=0.0, allowed=choices)], magnet=1.0)
+        before, earlier = spread(), before
+        assert before < earlier
+
+
+def test_an_empty_batch_changes_nothing(model):
+    before = copy.deepcopy(model.module.state_dict())
+    assert Learner(model, LearnerConfig()).step([]) == {"samples": 0.0}
+    assert all(torch.equal(before[name], value) for name, value in model.module.state_dict().items())
+
+
+@pytest.mark.parametrize(("momentum", "has_first_moment"), [(0.0, False), (0.9, True)])
+def test_a_checkpoint_holds_no_moment_that_the_next_step_overwrites_and_goes_on_bit_for_bit(
+    model, momentum, has_first_moment
+):
+    config = LearnerConfig(learning_rate=1e-3, betas=(momentum, 0.95))
+    learner = Learner(model, config)
+    learner.step([signal(PROMPTS[0], COMPLETIONS[0], (-1.0,) * 3, 1.0)])
+    state, weights = copy.deepcopy(learner.state_dict()), copy.deepcopy(model.module.state_dict())
+    assert all(("exp_avg" in kept) == has_first_moment for kept in state["optimizer"]["state"].values())
+    last = [signal(PROMPTS[1], COMPLETIONS[1], (-1.0,) * 3, -1.0)]
+    learner.step(last)
+    gone_on = copy.deepcopy(model.module.state_dict())
+    model.module.load_state_dict(weights)
+    again = Learner(model, config)
+    again.load_state_dict(state)
+    again.step(last)
+    assert all(torch.equal(gone_on[name], value) for name, value in model.module.state_dict().items())
+
+
+def test_samples_of_two_temperatures_are_refused(model):
+    one = signal(PROMPTS[0], COMPLETIONS[0], (-1.0,) * 3, 1.0)
+    other = Signal(one.tokens, one.targets, one.sampling_logprobs, one.allowed, temperature=0.5)
+    with pytest.raises(ValueError, match=r"one temperature, got \[0.5, 1.0\]"):
+        Learner(model, LearnerConfig()).step([one, other])
+
+
+@pytest.mark.parametrize("advantage", [float("nan"), float("inf"), 1e39])
+def test_a_step_that_is_not_finite_is_skipped_and_counted(model, advantage):
+    learner = Learner(model, LearnerConfig(learning_rate=1e-3))
+    good = signal(PROMPTS[0], COMPLETIONS[0], (-1.0,) * 3, 1.0)
+    assert learner.step([good])["skipped_steps"] == 0.0
+    weights, optimizer = (copy.deepcopy(part.state_dict()) for part in (model.module, learner.optimizer))
+    spoilt = signal(PROMPTS[1], COMPLETIONS[1], (-1.0,) * 3, advantage)
+    assert learner.step([good, spoilt])["skipped_steps"] == 1.0
+    assert all(torch.equal(weights[name], value) for name, value in model.module.state_dict().items())
+    assert repr(learner.optimizer.state_dict()) == repr(optimizer)
+    learner.step([good])
+    assert all(torch.isfinite(value).all() for value in model.module.state_dict().values())
+    assert learner.skipped == 0
+
+
+def test_training_ends_where_no_step_can_be_taken_for_long(model):
+    learner = Learner(model, LearnerConfig(epochs=2))
+    spoilt = signal(PROMPTS[0], COMPLETIONS[0], (-1.0,) * 3, float("nan"))
+    for _ in range(MOST_SKIPPED):
+        assert learner.step([spoilt])["skipped_steps"] == 2.0
+    with pytest.raises(ValueError, match=r"not finite in 11 updates in a row.*smaller learning_rate"):
+        learner.step([spoilt])
+
+
+def test_an_advantage_that_is_not_finite_names_its_trajectory():
+    with pytest.raises(ValueError, match="advantage of trajectory t must be a finite number, got nan"):
+        signals_of(trajectory(), advantage=float("nan"))
+
+
+def test_sampler_mismatch_is_the_largest_difference_over_all_packs(model, monkeypatch):
+    monkeypatch.setattr("sparring.trainers.learner.pack", partial(pack, max_nodes=5))
+    with torch.no_grad():
+        true = [plain_logprobs(model.module, prompt, COMPLETIONS[0]) for prompt in PROMPTS]
+    put_in = (0.05, 0.1)
+    signals = [
+        signal(prompt, COMPLETIONS[0], (logp + error).tolist(), 1.0)
+        for prompt, logp, error in zip(PROMPTS, true, put_in, strict=True)
+    ]
+    assert len(Learner(model, LearnerConfig())._passes(merge(signals))) == 2
+    measured = Learner(model, LearnerConfig()).step(signals)
+    assert measured["sampler_mismatch"] == pytest.approx(0.1, abs=1e-5)
+
+
+def test_the_magnet_holds_a_decision_equally_however_it_is_packed(model, monkeypatch):
+    """One decision whose two actions lie in two packs, beside another one."""
+    first, second = ((30, 31), (30,)), ((40, 41), (40,))
+    signals = [
+        signal(PROMPTS[0], tokens, (-0.7,) * len(tokens), 0.0, allowed=((30, 40), (31, 41))[: len(tokens)])
+        for pair in (first, second)
+        for tokens in pair
+    ]
+    signals.append(signal(PROMPTS[1], (50,), (-0.7,), 0.0, allowed=((50, 60),)))
+
+    def gradient(max_nodes):
+        monkeypatch.setattr("sparring.trainers.learner.pack", partial(pack, max_nodes=max_nodes))
+        learner = Learner(model, LearnerConfig(learning_rate=0.0, max_grad_norm=1e9))
+        found = {}
+        step = learner.optimizer.step
+        learner.optimizer.step = lambda: (
+            found.update((name, p.grad.clone()) for name, p in model.module.named_parameters()),
+            step(),
+        )
+        measured = learner.step(signals, magnet=1.0)
+        return found, measured["entropy"]
+
+    (one, entropy), (many, entropy_of_many) = gradient(2048), gradient(5)
+    assert entropy == pytest.approx(entropy_of_many, rel=1e-5)
+    size = sum(value.square().sum() for value in one.values()) ** 0.5
+    assert sum((one[name] - many[name]).square().sum() for name in one) ** 0.5 < 1e-5 * size
+
+
+def trajectory(trainable=True, top_p=1.0, turns=1, extends=False):
+    segments = (
+        Segment("prompt", (1, 2)),
+        Segment("scaffold", (3,)),
+        Segment("generated", (4, 5), (-0.1, 0.0), ((4, 9), (5,))),
+    )
+    call = Call(Policy("m", trainable=trainable), Sampling(top_p=top_p), segments)
+    calls = [replace(call, continues=call_id(i - 1, 0) if extends and i else None) for i in range(turns)]
+    played = tuple(Turn(i, Seen(("o",), ("a",)), "a", True, 0.0, calls=(one,)) for i, one in enumerate(calls))
+    return Trajectory("t", "player_0", "m", played, 1.0)
+
+
+def test_prompts_scaffolds_and_forced_tokens_are_never_trained_on():
+    (found,) = signals_of(trajectory(), advantage=2.0)
+    assert (found.tokens, found.targets, found.allowed) == ((1, 2, 3, 4), (3,), ((4, 9),))
+
+
+def test_turns_that_extend_each_other_are_one_sample():
+    (found,) = signals_of(trajectory(turns=2, extends=True))
+    assert found.tokens == (1, 2, 3, 4, 5, 1, 2, 3, 4)
+    assert found.targets == (3, 8)
+    assert len(signals_of(trajectory(turns=2))) == 2
+
+
+def test_frozen_trajectories_are_refused():
+    with pytest.raises(ValueError, match="played by a frozen agent"):
+        signals_of(trajectory(trainable=False))
+
+
+def test_truncated_sampling_laws_are_refused():
+    with pytest.raises(ValueError, match=r"top_p 0\.9; training needs 1\.0"):
+        signals_of(trajectory(top_p=0.9))
