@@ -61,11 +61,11 @@ async def expert_advice(observation: Observation, seat: Seat) -> str:
     reasons = []
     for name in EXPERTS:
         try:
-            law = await registry.agents.make(name).open(seat).action_law(observation)
+            distribution = await registry.agents.make(name).open(seat).action_distribution(observation)
         except (ValueError, ImportError) as error:
             reasons.append(str(error))
             continue
-        likely = sorted(law.items(), key=lambda pair: -pair[1])
+        likely = sorted(distribution.items(), key=lambda pair: -pair[1])
         return f"{name} plays: " + ", ".join(f"{action} ({100 * p:.0f} %)" for action, p in likely if p >= 0.005)
     return "no expert knows this game: " + "; ".join(dict.fromkeys(reasons))
 

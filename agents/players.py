@@ -1,10 +1,11 @@
 """A language model as a player.
 
 Where the legal actions are finite it can choose among them: at the place where the template lets an action begin, the
-model's own law is renormalised, token by token, over the tokens that still spell a legal action, and sampled. That law
-is exact: a policy can be written down in full (`action_law`) and trained on without a single illegal move. Elsewhere,
-or when asked to (`decoding="free"`), it writes freely and a parser looks for the action. A player that writes freely
-has no `action_law`: what it would have chosen among the legal actions is not what it plays.
+model's own distribution is renormalised, token by token, over the tokens that still spell a legal action, and
+sampled. That distribution is exact: a policy can be written down in full (`action_distribution`) and trained on
+without a single illegal move. Elsewhere, or when asked to (`decoding="free"`), it writes freely and a parser looks
+for the action. A player that writes freely has no `action_distribution`: what it would have chosen among the legal
+actions is not what it plays.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from sparring.protocols import Seat
 from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, Seen, Segment
 
 CLOSING = "]"
-CACHED_LAWS = 4096
+CACHED_DISTRIBUTIONS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class _Option:
 
 
 @dataclass(frozen=True, slots=True)
-class _Law:
+class _Distribution:
     """What the model answers to one observation: its legal actions, as recorded, and how likely each one is."""
 
     actions: tuple[str, ...]
@@ -125,13 +126,13 @@ class ChoosingPlayer(ModelPlayer):
 
     agent: LanguageModelAgent
 
-    async def action_law(self, observation: Observation) -> dict[str, float]:
+    async def action_distribution(self, observation: Observation) -> dict[str, float]:
         """The exact probability of every legal action."""
-        return await self.agent.action_law(observation)
+        return await self.agent.action_distribution(observation)
 
 
 class LanguageModelAgent(WritingAgent):
-    """Chooses among the legal actions by the model's own law, where they are finite, and writes elsewhere."""
+    """Chooses among the legal actions by the model's own distribution, where they are finite, and writes elsewhere."""
 
     def __init__(
         self,
@@ -151,8 +152,8 @@ class LanguageModelAgent(WritingAgent):
         super().__init__(model, prompt=prompt, sampling=sampling, name=name, trainable=trainable)
         self._opening = tuple(self.model.encode(self.template.opening))
         self._options = lru_cache(maxsize=4096)(self._encode_options)
-        self._laws: dict[tuple[str, tuple[str, ...]], _Law] = {}
-        self._laws_version = self.model.weights_version
+        self._distributions: dict[tuple[str, tuple[str, ...]], _Distribution] = {}
+        self._distributions_version = self.model.weights_version
 
     def open(self, seat: Seat) -> ChoosingPlayer:
         """Its player for a seat."""
@@ -164,51 +165,56 @@ class LanguageModelAgent(WritingAgent):
             return await self._choose(observation, seed)
         return await super().reply(observation, seed)
 
-    async def action_law(self, observation: Observation) -> dict[str, float]:
+    async def action_distribution(self, observation: Observation) -> dict[str, float]:
         """The exact probability of every legal action."""
-        law = await self._law(observation)
-        return dict(zip(law.actions, law.probabilities, strict=True))
+        distribution = await self._distribution(observation)
+        return dict(zip(distribution.actions, distribution.probabilities, strict=True))
 
     async def _choose(self, observation: Observation, seed: int) -> Reply:
-        law = await self._law(observation)
+        distribution = await self._distribution(observation)
         uniform = random.Random(seed).random()
-        picked = min(bisect_left(law.cumulative, uniform), len(law.actions) - 1)
-        return Reply(law.actions[picked], (law.calls[picked],))
+        picked = min(bisect_left(distribution.cumulative, uniform), len(distribution.actions) - 1)
+        return Reply(distribution.actions[picked], (distribution.calls[picked],))
 
-    async def _law(self, observation: Observation) -> _Law:
-        """The law over the legal actions, asked of the model once per observation and weights."""
+    async def _distribution(self, observation: Observation) -> _Distribution:
+        """The distribution over the legal actions, asked of the model once per observation and weights."""
         key = (observation.text, _required_actions(observation))
-        if self._laws_version != self.model.weights_version or len(self._laws) >= CACHED_LAWS:
-            self._laws.clear()
-            self._laws_version = self.model.weights_version
-        law = self._laws.get(key)
-        if law is None:
-            law = await self._ask(*key)
-            if self._laws_version == self.model.weights_version:  # else the weights changed while it was asked
-                self._laws[key] = law
-        return law
+        if (
+            self._distributions_version != self.model.weights_version
+            or len(self._distributions) >= CACHED_DISTRIBUTIONS
+        ):
+            self._distributions.clear()
+            self._distributions_version = self.model.weights_version
+        distribution = self._distributions.get(key)
+        if distribution is None:
+            distribution = await self._ask(*key)
+            if self._distributions_version == self.model.weights_version:  # else the weights changed while it was asked
+                self._distributions[key] = distribution
+        return distribution
 
-    async def _ask(self, text: str, actions: tuple[str, ...]) -> _Law:
+    async def _ask(self, text: str, actions: tuple[str, ...]) -> _Distribution:
         options, prompt = self._options(actions), self._prompt(text)
         scores = await self._batched.score(prompt + self._opening, [list(option.token_ids) for option in options])
         at: dict[tuple[int, ...], float] = {}
         for option, logprobs in zip(options, scores, strict=True):
             for depth, logprob in enumerate(logprobs):
                 at[option.token_ids[: depth + 1]] = float(logprob) / self.sampling.temperature
-        laws = [tuple(_renormalised(option, depth, at) for depth in range(len(option.token_ids))) for option in options]
-        weights = np.exp([np.sum(law) for law in laws])
+        distributions = [
+            tuple(_renormalised(option, depth, at) for depth in range(len(option.token_ids))) for option in options
+        ]
+        weights = np.exp([np.sum(distribution) for distribution in distributions])
         shared = (Segment("prompt", prompt), Segment("scaffold", self._opening))
         policy = policy_of(self.model, self._trainable)
-        return _Law(
+        return _Distribution(
             tuple(option.action for option in options),
             tuple(
                 Call(
                     policy,
                     self.sampling,
-                    (*shared, Segment("generated", option.token_ids, law, option.allowed)),
+                    (*shared, Segment("generated", option.token_ids, distribution, option.allowed)),
                     self._messages(text, self.model.decode([*self._opening, *option.token_ids])),
                 )
-                for option, law in zip(options, laws, strict=True)
+                for option, distribution in zip(options, distributions, strict=True)
             ),
             tuple(map(float, weights)),
             tuple(map(float, np.cumsum(weights / weights.sum()))),
@@ -247,7 +253,7 @@ def _required_actions(observation: Observation) -> tuple[str, ...]:
 def make_player(
     model: LanguageModel | Batched, *, prompt: str, sampling: Sampling, name: str | None = None, trainable: bool = False
 ) -> WritingAgent:
-    """The player that decodes as `sampling.decoding` says: one with an exact law, or one that writes freely."""
+    """The player that decodes as `sampling.decoding` says: by an exact distribution, or writing freely."""
     kind = LanguageModelAgent if sampling.decoding == "legal" else WritingAgent
     return kind(model, prompt=prompt, sampling=sampling, name=name, trainable=trainable)
 

@@ -2,7 +2,7 @@ r"""Prompt templates, and the parsers that read the model's answer. A parser nev
 
 `boxed` is SPIRAL's (arXiv 2506.24119, Figure 7): reasoning, then the action in `\boxed{}`. `bracket` is short, for
 small models and for decoding among the legal actions. Each says where in the answer an action would begin (`opening`),
-so that a model can be asked for its law over the legal actions at that very place.
+so that a model can be asked for its distribution over the legal actions at that very place.
 """
 
 from __future__ import annotations

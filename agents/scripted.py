@@ -49,8 +49,8 @@ class RandomAgent(ScriptedAgent):
         """Draw one action with the turn's seed."""
         return Reply(random.Random(self.seat.turn_seed(observation.turn)).choice(_options(observation)))
 
-    async def action_law(self, observation: Observation) -> dict[str, float]:
-        """The uniform law."""
+    async def action_distribution(self, observation: Observation) -> dict[str, float]:
+        """The uniform distribution."""
         options = _options(observation)
         return dict.fromkeys(options, 1.0 / len(options))
 
@@ -68,7 +68,7 @@ class ConstantAgent(ScriptedAgent):
         options = _options(observation)
         return Reply(next((habit for habit in self.habits if habit in options), options[0]))
 
-    async def action_law(self, observation: Observation) -> dict[str, float]:
+    async def action_distribution(self, observation: Observation) -> dict[str, float]:
         """All on the habit."""
         chosen = (await self.act(observation)).action
         return {option: float(option == chosen) for option in _options(observation)}

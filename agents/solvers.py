@@ -35,10 +35,10 @@ class MinimaxAgent(ScriptedAgent):
 
     async def act(self, observation: Observation) -> Reply:
         """Any action that keeps the value of the position."""
-        best = list(await self.action_law(observation))
+        best = list(await self.action_distribution(observation))
         return Reply(random.Random(self.seat.turn_seed(observation.turn)).choice(best))
 
-    async def action_law(self, observation: Observation) -> dict[str, float]:
+    async def action_distribution(self, observation: Observation) -> dict[str, float]:
         """Uniform over the best actions."""
         best = best_actions(self.seat.env_id)[_key(observation, self.seat)]
         return dict.fromkeys(best, 1.0 / len(best))
@@ -53,12 +53,14 @@ class EquilibriumAgent(ScriptedAgent):
 
     async def act(self, observation: Observation) -> Reply:
         """Draw from the equilibrium's probabilities with the turn's seed."""
-        law = await self.action_law(observation)
-        drawn = random.Random(self.seat.turn_seed(observation.turn)).choices(list(law), list(law.values()))
+        distribution = await self.action_distribution(observation)
+        drawn = random.Random(self.seat.turn_seed(observation.turn)).choices(
+            list(distribution), list(distribution.values())
+        )
         return Reply(drawn[0])
 
-    async def action_law(self, observation: Observation) -> dict[str, float]:
-        """The equilibrium's law."""
+    async def action_distribution(self, observation: Observation) -> dict[str, float]:
+        """The equilibrium's distribution."""
         return equilibrium(self.seat.env_id)[_key(observation, self.seat)]
 
 
@@ -108,9 +110,11 @@ def equilibrium(env_id: str, iterations: int = CFR_ITERATIONS) -> Table:
     solver = pyspiel.CFRPlusSolver(game)
     with ctrl_c_at_once():
         _iterate(solver, iterations, env_id)
-        laws = solver.tabular_average_policy().policy_table()
+        distributions = solver.tabular_average_policy().policy_table()
         names = action_names(env, game)
-    return {key: {names[key][action]: float(p) for action, p in law} for key, law in laws.items()}
+    return {
+        key: {names[key][action]: float(p) for action, p in distribution} for key, distribution in distributions.items()
+    }
 
 
 def _iterate(solver: Any, iterations: int, env_id: str) -> None:

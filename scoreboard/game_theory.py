@@ -32,7 +32,7 @@ MOST_STATES = 20_000
 class Scorable(Protocol):
     """A player whose probabilities over the legal actions can be asked for."""
 
-    async def action_law(self, observation: Observation) -> dict[str, float]:
+    async def action_distribution(self, observation: Observation) -> dict[str, float]:
         """The exact probability of every legal action."""
         ...
 
@@ -90,18 +90,18 @@ def tabular_policy(agent: Agent, env_id: str, action_orders: Sequence[str] = ("g
     if not isinstance(player, Scorable):
         raise TypeError(f"{agent.name} shows no probabilities over the legal actions")
 
-    async def laws() -> list[dict[str, dict[str, float]]]:
+    async def distributions() -> list[dict[str, dict[str, float]]]:
         tables = []
         for order in action_orders:
             states = solved_game(env_id, order).states
-            answers = await asyncio.gather(*(player.action_law(state) for state in states.values()))
+            answers = await asyncio.gather(*(player.action_distribution(state) for state in states.values()))
             tables.append(dict(zip(states, answers, strict=True)))
         return tables
 
-    tables = run_coroutine(laws())
+    tables = run_coroutine(distributions())
     return {
-        key: {action: float(np.mean([table[key][action] for table in tables])) for action in law}
-        for key, law in tables[0].items()
+        key: {action: float(np.mean([table[key][action] for table in tables])) for action in distribution}
+        for key, distribution in tables[0].items()
     }
 
 
@@ -207,26 +207,28 @@ def _expected(state: Any, tables: list[dict[str, dict[int, float]]]) -> np.ndarr
     if state.is_chance_node():
         return sum((p * _expected(state.child(a), tables) for a, p in state.chance_outcomes()), np.zeros(2))
     player = state.current_player()
-    law = tables[player][state.information_state_string(player)]
-    return sum((p * _expected(state.child(a), tables) for a, p in law.items() if p > 0.0), np.zeros(2))
+    distribution = tables[player][state.information_state_string(player)]
+    return sum((p * _expected(state.child(a), tables) for a, p in distribution.items() if p > 0.0), np.zeros(2))
 
 
 def _by_action(solved: SolvedGame, policy: TabularPolicy) -> dict[str, dict[int, float]]:
-    """The policy with OpenSpiel's action numbers. Raises ValueError where a state is missing or is not a law."""
+    """The policy with OpenSpiel's action numbers. Raises ValueError where a state is missing or does not sum to 1."""
     table = {}
     for key, names in solved.actions.items():
         if key not in policy:
             raise ValueError(f"the policy has no entry for information state {key!r} of {solved.env_id}")
-        law = {action: float(policy[key].get(name, 0.0)) for action, name in names.items()}
-        if abs(sum(law.values()) - 1.0) > 1e-6 or min(law.values()) < 0.0:
+        distribution = {action: float(policy[key].get(name, 0.0)) for action, name in names.items()}
+        if abs(sum(distribution.values()) - 1.0) > 1e-6 or min(distribution.values()) < 0.0:
             raise ValueError(
                 f"the policy at information state {key!r} is no probability distribution: {dict(policy[key])}"
             )
-        table[key] = law
+        table[key] = distribution
     return table
 
 
 def _to_spiel(solved: SolvedGame, policy: TabularPolicy) -> Any:
     import pyspiel
 
-    return pyspiel.TabularPolicy({key: list(law.items()) for key, law in _by_action(solved, policy).items()})
+    return pyspiel.TabularPolicy(
+        {key: list(distribution.items()) for key, distribution in _by_action(solved, policy).items()}
+    )

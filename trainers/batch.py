@@ -46,8 +46,8 @@ class Merged:
     """Equal samples as one."""
 
     signal: Signal
-    gain: float = 0.0
-    pain: float = 0.0
+    positive_advantage: float = 0.0
+    negative_advantage: float = 0.0
     imitation: float = 0.0
     count: int = 0
 
@@ -144,8 +144,8 @@ def merge(signals: Iterable[Signal]) -> Batch:
             found[key] = Merged(signal)
             batch.merged.append(found[key])
         entry = found[key]
-        entry.gain += max(signal.advantage, 0.0)
-        entry.pain += min(signal.advantage, 0.0)
+        entry.positive_advantage += max(signal.advantage, 0.0)
+        entry.negative_advantage += min(signal.advantage, 0.0)
         entry.imitation += signal.imitation
         entry.count += 1
         batch.size += 1

@@ -19,7 +19,7 @@ Table = dict[str, dict[str, float]]
 class Evaluator:
     """Exact policies over time, per game that can be solved: NashConv of the last policy and of the average.
 
-    There are none for a player without an `action_law` (one that writes freely): `games` is then empty.
+    There are none for a player without an `action_distribution` (one that writes freely): `games` is then empty.
     The average plays like one of the policies so far, drawn at random; weights grow linearly, as in CFR+.
     """
 

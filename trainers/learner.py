@@ -65,8 +65,8 @@ class _Targets:
     nodes_M: Tensor
     tokens_M: Tensor
     sampling_M: Tensor
-    gain_M: Tensor
-    pain_M: Tensor
+    positive_advantage_M: Tensor
+    negative_advantage_M: Tensor
     imitation_M: Tensor
     reference_M: Tensor
     has_reference_M: Tensor
@@ -162,7 +162,7 @@ class Learner:
             targets.old_M = logp_M.detach()
         weight_M = losses.importance_weight(targets.old_M, targets.sampling_M, config.importance_cap)
         surrogate_M = losses.policy_gradient(
-            logp_M, targets.old_M, targets.gain_M, targets.pain_M, config.clip, config.clip
+            logp_M, targets.old_M, targets.positive_advantage_M, targets.negative_advantage_M, config.clip, config.clip
         )
         token_M = weight_M * surrogate_M - targets.imitation_M * logp_M
         if config.reference_kl:
@@ -263,8 +263,8 @@ def _targets(
                     path[position - 1],
                     signal.tokens[position],
                     sampled,
-                    entry.gain,
-                    entry.pain,
+                    entry.positive_advantage,
+                    entry.negative_advantage,
                     entry.imitation,
                     sampled if reference is None else reference,
                     0.0 if reference is None else float(entry.count),
@@ -274,15 +274,15 @@ def _targets(
     if not columns:
         return None
     nodes, tokens, *floats = (np.asarray(column) for column in zip(*columns, strict=True))
-    sampling, gain, pain, imitation, reference_M, referenced, decision = (
+    sampling, positive_advantage, negative_advantage, imitation, reference_M, referenced, decision = (
         torch.as_tensor(column, dtype=torch.float32, device=device) for column in floats
     )
     return _Targets(
         nodes_M=torch.as_tensor(nodes, device=device),
         tokens_M=torch.as_tensor(tokens, device=device),
         sampling_M=sampling,
-        gain_M=gain,
-        pain_M=pain,
+        positive_advantage_M=positive_advantage,
+        negative_advantage_M=negative_advantage,
         imitation_M=imitation,
         reference_M=reference_M,
         has_reference_M=referenced,

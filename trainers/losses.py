@@ -13,16 +13,24 @@ STEEPEST = 20.0
 
 
 def policy_gradient(
-    logp_M: Tensor, old_logp_M: Tensor, gain_M: Tensor, pain_M: Tensor, clip_low: float = 0.2, clip_high: float = 0.2
+    logp_M: Tensor,
+    old_logp_M: Tensor,
+    positive_advantage_M: Tensor,
+    negative_advantage_M: Tensor,
+    clip_low: float = 0.2,
+    clip_high: float = 0.2,
 ) -> Tensor:
     """The clipped surrogate of PPO (arXiv 1707.06347, equation 7) per token, negated: a loss [M].
 
     With r = exp(logp - old): -(A min(r, 1 + high)) for A > 0 and -(A max(r, 1 - low)) for A < 0. Equal tokens with
-    different advantages can be one token: `gain_M` >= 0 is the sum of the positive ones, `pain_M` <= 0 of the
-    negative ones. At r = 1 the gradient is REINFORCE's.
+    different advantages can be one token: `positive_advantage_M` >= 0 is the sum of the positive ones,
+    `negative_advantage_M` <= 0 of the negative ones. At r = 1 the gradient is REINFORCE's.
     """
     ratio_M = torch.exp(logp_M - old_logp_M)
-    return -(gain_M * ratio_M.clamp(max=1.0 + clip_high) + pain_M * ratio_M.clamp(min=1.0 - clip_low))
+    return -(
+        positive_advantage_M * ratio_M.clamp(max=1.0 + clip_high)
+        + negative_advantage_M * ratio_M.clamp(min=1.0 - clip_low)
+    )
 
 
 def importance_weight(old_logp_M: Tensor, sampling_logp_M: Tensor, cap: float = 2.0) -> Tensor:

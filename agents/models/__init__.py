@@ -22,7 +22,7 @@ class Completion:
 
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...] | None
-    """[len(token_ids)], nats, under the sampling law (after temperature and top-p); None where the model hides them."""
+    """[len(token_ids)], nats, after temperature and top-p; None where the model hides them."""
     stop_reason: str
     """eos, or length."""
     weights_version: str
@@ -100,8 +100,8 @@ def policy_that_wrote(completion: Completion, model: LanguageModel, trainable: b
 
 
 def check_sampling(sampling: Sampling, model: LanguageModel) -> Sampling:
-    """The sampling, where this model can sample so. Raises ValueError. Temperature 0 is for servers only: the law that
-    it draws from has no log-probabilities to renormalise or to learn from.
+    """The sampling, where this model can sample so. Raises ValueError. Temperature 0 is for servers only: its
+    distribution has no log-probabilities to renormalise or to learn from.
     """
     served = isinstance(model, ServedModel)
     if not (0 < sampling.temperature < math.inf or (served and sampling.temperature == 0)):

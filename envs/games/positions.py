@@ -205,7 +205,7 @@ class Positions:
 
 
 def draw(chance: tuple[list[int], list[float]], uniform: float) -> int:
-    """The chance outcome at `uniform` in [0, 1) of the cumulative law."""
+    """The chance outcome at `uniform` in [0, 1) of the cumulative distribution."""
     outcomes, cumulative = chance
     return outcomes[min(bisect(cumulative, uniform), len(outcomes) - 1)]
 

@@ -52,7 +52,7 @@ function chosenStates(table, text, order) {
   const last = table.labels.includes("equilibrium") ? table.labels.indexOf("equilibrium") - 1 : table.labels.length - 1;
   const played = table.labels.indexOf("last") >= 0 ? table.labels.indexOf("last") : last;
   const other = order === "equilibrium" ? table.labels.indexOf("equilibrium") : 0;
-  const distance = (row) => row.actions.reduce((sum, _, place) => sum + Math.abs((row.laws[played][place] || 0) - (row.laws[other][place] || 0)), 0);
+  const distance = (row) => row.actions.reduce((sum, _, place) => sum + Math.abs((row.distributions[played][place] || 0) - (row.distributions[other][place] || 0)), 0);
   return [...found].sort((one, two) => distance(two) - distance(one));
 }
 
@@ -61,5 +61,5 @@ function stateRow(row) {
   name.scope = "row";
   const lines = (content) => element("td", "p", ...content.map((part) => element("div", "", ...part)));
   return element("tr", "first", name, lines(row.actions.map((action) => [visible(action)])),
-    ...row.laws.map((law) => lines(law.map((share) => (share === null ? ["–"] : [bar(share), share.toFixed(3)])))));
+    ...row.distributions.map((distribution) => lines(distribution.map((share) => (share === null ? ["–"] : [bar(share), share.toFixed(3)])))));
 }

@@ -17,7 +17,7 @@ class StateRow:
 
     words: str
     actions: tuple[str, ...]
-    laws: tuple[tuple[float | None, ...], ...]
+    distributions: tuple[tuple[float | None, ...], ...]
     """[policy][action]; None where a policy does not know the state or the action."""
     states: int = 1
 
@@ -59,14 +59,14 @@ def _rows(policies: Mapping[str, Policy], words: Mapping[str, str]) -> list[Stat
             places.append(len(rows))
             rows.append(row)
         else:
-            rows[same] = StateRow(row.words, row.actions, rows[same].laws, rows[same].states + 1)
+            rows[same] = StateRow(row.words, row.actions, rows[same].distributions, rows[same].states + 1)
     return rows
 
 
 def _row(state: str, words: str, policies: Mapping[str, Policy]) -> StateRow:
-    laws = [policy.get(state, {}) for policy in policies.values()]
-    actions = tuple(dict.fromkeys(action for law in laws for action in law))
-    found = tuple(tuple(_rounded(law.get(action)) for action in actions) for law in laws)
+    distributions = [policy.get(state, {}) for policy in policies.values()]
+    actions = tuple(dict.fromkeys(action for distribution in distributions for action in distribution))
+    found = tuple(tuple(_rounded(distribution.get(action)) for action in actions) for distribution in distributions)
     return StateRow(words, actions, found)
 
 
@@ -78,5 +78,9 @@ def _look_alike(one: StateRow, other: StateRow) -> bool:
     """Two cards of one rank are two states of the same words."""
     if one.actions != other.actions:
         return False
-    pairs = [pair for laws in zip(one.laws, other.laws, strict=True) for pair in zip(*laws, strict=True)]
+    pairs = [
+        pair
+        for distributions in zip(one.distributions, other.distributions, strict=True)
+        for pair in zip(*distributions, strict=True)
+    ]
     return all(a == b if a is None or b is None else abs(a - b) <= EQUAL for a, b in pairs)

@@ -186,7 +186,7 @@ function answer(turn) {
 /** A legal action, and how likely it was where the record tells. */
 function option(turn, action) {
   const item = element("li", action === turn.action ? "taken" : "", visible(action));
-  if (turn.law && action in turn.law) item.append(" ", element("span", "share", percent(turn.law[action])));
+  if (turn.distribution && action in turn.distribution) item.append(" ", element("span", "share", percent(turn.distribution[action])));
   return item;
 }
 

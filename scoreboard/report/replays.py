@@ -13,8 +13,8 @@ from sparring.content import Blob, Content
 from sparring.scoreboard.report.code_tree import code_tree
 from sparring.types import Call, Episode, Message, Segment, Turn
 
-LawKey = tuple[object, ...]
-Laws = Mapping[LawKey, Mapping[str, float]]
+DistributionKey = tuple[object, ...]
+Distributions = Mapping[DistributionKey, Mapping[str, float]]
 MOST_CHARACTERS = 20_000
 """Of one message."""
 MOST_TOKENS = 2_000
@@ -23,34 +23,35 @@ MOST_TOKENS = 2_000
 
 def replays(label: str, episodes: Sequence[Episode]) -> list[dict[str, Any]]:
     """One a episode."""
-    laws = known_laws(episodes)
-    return [_replay(label, episode, laws) for episode in episodes]
+    distributions = known_distributions(episodes)
+    return [_replay(label, episode, distributions) for episode in episodes]
 
 
-def known_laws(episodes: Sequence[Episode]) -> dict[LawKey, dict[str, float]]:
-    """What the record tells of each law over legal actions: action -> probability, by weights and prompt.
+def known_distributions(episodes: Sequence[Episode]) -> dict[DistributionKey, dict[str, float]]:
+    """What the record tells of each distribution over legal actions: action -> probability, by weights and prompt.
 
     An agent that chooses among the legal actions records the exact probability of the one it took. Equal weights and an
-    equal prompt have an equal law, so that other episodes may know the other actions. One that is left gets the rest.
+    equal prompt have an equal distribution, so that other episodes may know the other actions. One that is left gets
+    the rest.
     """
-    laws: dict[LawKey, dict[str, float]] = {}
+    distributions: dict[DistributionKey, dict[str, float]] = {}
     for episode in episodes:
         for trajectory in episode.trajectories.values():
             for turn in trajectory.turns:
-                key, logprob = _law_key(turn), _action_logprob(turn)
+                key, logprob = _distribution_key(turn), _action_logprob(turn)
                 if key is not None and logprob is not None:
-                    laws.setdefault(key, {})[turn.action] = math.exp(logprob)
-    for key, law in laws.items():
+                    distributions.setdefault(key, {})[turn.action] = math.exp(logprob)
+    for key, distribution in distributions.items():
         legal = key[-1]
         assert isinstance(legal, tuple)
-        missing = [action for action in legal if action not in law]
+        missing = [action for action in legal if action not in distribution]
         if len(missing) == 1:
-            law[missing[0]] = max(0.0, 1.0 - math.fsum(law.values()))
-    return laws
+            distribution[missing[0]] = max(0.0, 1.0 - math.fsum(distribution.values()))
+    return distributions
 
 
-def _law_key(turn: Turn) -> LawKey | None:
-    """What decides a law over the legal actions; None where there is none, or it is not recorded."""
+def _distribution_key(turn: Turn) -> DistributionKey | None:
+    """What decides a distribution over the legal actions; None where there is none, or it is not recorded."""
     legal = turn.observation.legal_actions
     if legal is None or turn.action not in legal or len(turn.calls) != 1:
         return None
@@ -69,7 +70,7 @@ def _action_logprob(turn: Turn) -> float | None:
     return math.fsum(logprob for one in logprobs for logprob in one or ())
 
 
-def _replay(run: str, episode: Episode, laws: Laws) -> dict[str, Any]:
+def _replay(run: str, episode: Episode, distributions: Distributions) -> dict[str, Any]:
     seats, tree = episode.trajectories, code_tree(episode)
     return {
         "run": run,
@@ -96,12 +97,14 @@ def _replay(run: str, episode: Episode, laws: Laws) -> dict[str, Any]:
         },
         "last": {seat: one.last.text for seat, one in seats.items() if one.last is not None},
         "last_blobs": {seat: _blobs_in_words(one.last.content) for seat, one in seats.items() if one.last is not None},
-        "turns": [_replayed_turn(seat, turn, laws.get(_law_key(turn) or ())) for seat, turn in episode.turns],
+        "turns": [
+            _replayed_turn(seat, turn, distributions.get(_distribution_key(turn) or ())) for seat, turn in episode.turns
+        ],
         "tree": tree and asdict(tree),
     }
 
 
-def _replayed_turn(seat: str, turn: Turn, law: Mapping[str, float] | None) -> dict[str, Any]:
+def _replayed_turn(seat: str, turn: Turn, distribution: Mapping[str, float] | None) -> dict[str, Any]:
     generated = [segment for segment in turn.segments if segment.kind == "generated"]
     legal = turn.observation.legal_actions
     return {
@@ -116,7 +119,8 @@ def _replayed_turn(seat: str, turn: Turn, law: Mapping[str, float] | None) -> di
         "prompt": sum(len(segment.token_ids) for segment in turn.segments if segment.kind != "generated"),
         "tokens": sum(len(segment.token_ids) for segment in generated),
         "written": _tokens(turn.action, generated)[:MOST_TOKENS],
-        "law": law and {action: round(law[action], 5) for action in legal or () if action in law},
+        "distribution": distribution
+        and {action: round(distribution[action], 5) for action in legal or () if action in distribution},
     }
 
 

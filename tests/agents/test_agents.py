@@ -52,7 +52,7 @@ def test_constant_plays_its_first_legal_habit():
     agent = registry.make_agent("constant:call/ bet")
     assert picked(agent) == "bet"
     assert picked(agent, Observation(("",), ("x", "y"))) == "x"
-    assert asyncio.run(agent.action_law(SEEN)) == {"check": 0.0, "bet": 1.0}
+    assert asyncio.run(agent.action_distribution(SEEN)) == {"check": 0.0, "bet": 1.0}
 
 
 @pytest.mark.parametrize(("agent", "env_id", "advice"), [("minimax", KUHN, "use cfr"), ("cfr", TTT, "use minimax")])

@@ -162,8 +162,8 @@ def test_scores_are_those_of_the_plain_forward_pass(name: str) -> None:
     for prompt, scores in zip(PROMPTS, model.score(PROMPTS, [CONTINUATIONS] * len(PROMPTS)), strict=True):
         for continuation, logprobs in zip(CONTINUATIONS, scores, strict=True):
             with torch.no_grad():
-                law = plain_logprobs(model.module, prompt, continuation)
-            expected = law[torch.arange(len(continuation)), torch.tensor(continuation)]
+                distribution = plain_logprobs(model.module, prompt, continuation)
+            expected = distribution[torch.arange(len(continuation)), torch.tensor(continuation)]
             np.testing.assert_allclose(logprobs, expected.numpy(), rtol=0, atol=1e-4)
 
 
@@ -173,8 +173,8 @@ def test_generated_log_probabilities_are_those_of_the_plain_forward_pass(name: s
     prompts = [PROMPTS[row % len(PROMPTS)] for row in range(7)]
     for prompt, row in zip(prompts, model.generate(prompts, Sampling(max_new_tokens=12), range(7)), strict=True):
         with torch.no_grad():
-            law = plain_logprobs(model.module, prompt, list(row.token_ids))
-        expected = law[torch.arange(12), torch.tensor(row.token_ids)]
+            distribution = plain_logprobs(model.module, prompt, list(row.token_ids))
+        expected = distribution[torch.arange(12), torch.tensor(row.token_ids)]
         assert row.logprobs is not None
         np.testing.assert_allclose(row.logprobs, expected.numpy(), rtol=0, atol=1e-4)
 
@@ -189,10 +189,10 @@ def test_the_learners_gradient_is_that_of_the_plain_forward_pass(name: str) -> N
     signals, expected = [], torch.zeros(())
     model.module.zero_grad()
     for prompt, written, advantage in cases:
-        law = plain_logprobs(model.module, prompt, written)
-        chosen = law[torch.arange(len(written)), torch.tensor(written)]
+        distribution = plain_logprobs(model.module, prompt, written)
+        chosen = distribution[torch.arange(len(written)), torch.tensor(written)]
         if len(written) == 1:
-            chosen = chosen - law[0, list(among)].logsumexp(-1)
+            chosen = chosen - distribution[0, list(among)].logsumexp(-1)
         expected = expected - advantage * chosen.sum() / len(cases)
         targets = tuple(range(len(prompt), len(prompt) + len(written)))
         allowed = (among,) if len(written) == 1 else (None,) * len(written)

@@ -1,4 +1,4 @@
-"""Our decode loop against `transformers`, and the laws it promises."""
+"""Our decode loop against `transformers`, and the distributions it promises."""
 
 from __future__ import annotations
 
@@ -58,8 +58,10 @@ def engine() -> Engine:
     return Engine(MODELS["nano"])
 
 
-def _sample(engine: Engine, prompts: Sequence[Sequence[int]], seeds: Sequence[int], **law: Any) -> list[Generated]:
-    settings = {"max_new_tokens": 12, "temperature": 1.0, "top_p": 1.0, "eos_ids": (), **law}
+def _sample(
+    engine: Engine, prompts: Sequence[Sequence[int]], seeds: Sequence[int], **distribution: Any
+) -> list[Generated]:
+    settings = {"max_new_tokens": 12, "temperature": 1.0, "top_p": 1.0, "eos_ids": (), **distribution}
     return generate(engine, [list(prompt) for prompt in prompts], seeds=seeds, **settings)
 
 
@@ -75,9 +77,9 @@ def test_which_architectures_are_fused() -> None:
     assert fused == set(MODELS) - {"gpt2, not fused"}
 
 
-@pytest.mark.parametrize("law", [{"temperature": 0.0}, {"temperature": 1e-6}, {"top_p": 1e-9}])
-def test_greedy_decoding_equals_transformers(model: Any, law: dict[str, float]) -> None:
-    ours = _sample(Engine(model), PROMPTS, range(4), **law)
+@pytest.mark.parametrize("distribution", [{"temperature": 0.0}, {"temperature": 1e-6}, {"top_p": 1e-9}])
+def test_greedy_decoding_equals_transformers(model: Any, distribution: dict[str, float]) -> None:
+    ours = _sample(Engine(model), PROMPTS, range(4), **distribution)
     for prompt, row in zip(PROMPTS, ours, strict=True):
         ids = torch.tensor([[*prompt]])
         theirs = model.generate(
@@ -90,31 +92,31 @@ def test_greedy_decoding_equals_transformers(model: Any, law: dict[str, float]) 
 def test_recorded_logprobs_equal_a_plain_forward_pass(model: Any, temperature: float) -> None:
     prompts = [PROMPTS[row % 4] for row in range(11)]
     for prompt, row in zip(prompts, _sample(Engine(model), prompts, range(11), temperature=temperature), strict=True):
-        law = _logprobs(model, prompt, row.token_ids, temperature)
-        chosen = law.gather(1, torch.tensor(row.token_ids)[:, None])[:, 0]
+        distribution = _logprobs(model, prompt, row.token_ids, temperature)
+        chosen = distribution.gather(1, torch.tensor(row.token_ids)[:, None])[:, 0]
         assert torch.allclose(chosen, torch.tensor(row.logprobs, dtype=torch.float64), atol=1e-4)
 
 
 def test_recorded_logprobs_are_renormalised_over_the_nucleus(engine: Engine) -> None:
     (row,) = _sample(engine, PROMPTS[:1], [5], top_p=0.6)
-    for law, token, logprob in zip(
+    for distribution, token, logprob in zip(
         _logprobs(MODELS["nano"], PROMPTS[0], row.token_ids).exp(), row.token_ids, row.logprobs, strict=True
     ):
-        heaviest, order = law.sort(descending=True)
+        heaviest, order = distribution.sort(descending=True)
         size = int((heaviest.cumsum(0) < 0.6).sum()) + 1
         assert token in order[:size].tolist()
-        assert float((law[token] / heaviest[:size].sum()).log()) == pytest.approx(logprob, abs=1e-4)
+        assert float((distribution[token] / heaviest[:size].sum()).log()) == pytest.approx(logprob, abs=1e-4)
 
 
 def test_first_tokens_are_drawn_with_the_models_frequencies(engine: Engine) -> None:
     count = 4000
     rows = _sample(engine, [PROMPTS[0]] * count, range(count), max_new_tokens=1, temperature=0.5)
     drawn = torch.bincount(torch.tensor([row.token_ids[0] for row in rows]), minlength=260)
-    law = _logprobs(MODELS["nano"], PROMPTS[0], [0], 0.5)[0].exp()
-    deviation = (drawn / count - law) / (law * (1 - law) / count).sqrt()
+    distribution = _logprobs(MODELS["nano"], PROMPTS[0], [0], 0.5)[0].exp()
+    deviation = (drawn / count - distribution) / (distribution * (1 - distribution) / count).sqrt()
     assert deviation.abs().max() < 4.5
-    likely = law * count >= 5
-    chi_squared = float(((drawn - law * count) ** 2 / (law * count))[likely].sum())
+    likely = distribution * count >= 5
+    chi_squared = float(((drawn - distribution * count) ** 2 / (distribution * count))[likely].sum())
     assert abs(chi_squared - int(likely.sum())) < 5 * (2 * int(likely.sum())) ** 0.5
 
 
@@ -148,15 +150,17 @@ def test_rows_end_at_eos_and_the_others_go_on_as_if_nothing_happened(model: Any)
     assert len({len(row.token_ids) for row in ended}) > 3
 
 
-def test_allowed_tokens_bound_the_law(engine: Engine) -> None:
+def test_allowed_tokens_bound_the_distribution(engine: Engine) -> None:
     def allowed(row: int, so_far: Sequence[int]) -> list[int] | None:
         return [ord("b"), ord("c"), ord("f")] if row == 1 and not so_far else None
 
     rows = _sample(engine, PROMPTS, range(4), allowed=allowed)
     free = _sample(engine, PROMPTS, range(4))
     assert [rows[row] == free[row] for row in (0, 2, 3)] == [True] * 3
-    law = _logprobs(MODELS["nano"], PROMPTS[1], [0])[0][[98, 99, 102]].log_softmax(-1)
-    assert rows[1].logprobs[0] == pytest.approx(float(law[[98, 99, 102].index(rows[1].token_ids[0])]), abs=1e-4)
+    distribution = _logprobs(MODELS["nano"], PROMPTS[1], [0])[0][[98, 99, 102]].log_softmax(-1)
+    assert rows[1].logprobs[0] == pytest.approx(
+        float(distribution[[98, 99, 102].index(rows[1].token_ids[0])]), abs=1e-4
+    )
 
 
 def test_sync_changes_what_is_sampled_and_nothing_else_does(model: Any) -> None:
@@ -201,7 +205,7 @@ def test_no_prompts_and_no_new_tokens_are_fine(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prompts", "law", "message"),
+    ("prompts", "distribution", "message"),
     [
         ([b"x" * 2040], {}, "prompt 0 has 2040 tokens; with max_new_tokens 12 .* context window of 2048"),
         ([b""], {}, "prompt 0 is empty"),
@@ -212,10 +216,10 @@ def test_no_prompts_and_no_new_tokens_are_fine(engine: Engine) -> None:
     ],
 )
 def test_what_cannot_be_decoded_is_refused(
-    engine: Engine, prompts: list[bytes], law: dict[str, Any], message: str
+    engine: Engine, prompts: list[bytes], distribution: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        _sample(engine, prompts, [0], **law)
+        _sample(engine, prompts, [0], **distribution)
 
 
 @pytest.mark.parametrize("prompt_of", [[0], [0, 0, 1, 1], [0, 1, 2, 0, 0, 0, 0], [0] * 32 + list(range(1, 33))])

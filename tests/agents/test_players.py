@@ -58,11 +58,11 @@ def replied(agent, seed=4):
     return act_now(agent.open(Seat("sparring/KuhnPoker-v0", "player_0", seed=seed)), SEEN)
 
 
-def law(agent, seen=SEEN):
-    return asyncio.run(agent.action_law(seen))
+def distribution(agent, seen=SEEN):
+    return asyncio.run(agent.action_distribution(seen))
 
 
-def test_the_action_law_is_the_models_own_renormalised_token_by_token():
+def test_the_action_distribution_is_the_models_own_renormalised_token_by_token():
     agent = LanguageModelAgent(MODEL)
     prompt = [*MODEL.chat(agent.template.messages(SEEN.text)), *MODEL.encode("[")]
 
@@ -75,12 +75,12 @@ def test_the_action_law_is_the_models_own_renormalised_token_by_token():
     bet = torch.softmax(first[[c, b]], 0)[1]
     more = torch.softmax(second[[space, end]], 0)[0]
     expected = {"check": 1 - bet, "bet": bet * (1 - more), "bet more": bet * more}
-    assert law(agent) == pytest.approx({action: float(p) for action, p in expected.items()}, abs=1e-6)
+    assert distribution(agent) == pytest.approx({action: float(p) for action, p in expected.items()}, abs=1e-6)
 
 
-def test_sampled_actions_follow_the_law():
+def test_sampled_actions_follow_the_distribution():
     agent = LanguageModelAgent(MODEL)
-    expected = law(agent)
+    expected = distribution(agent)
     drawn = [replied(agent, seed).action for seed in range(300)]
     for action, probability in expected.items():
         spread = math.sqrt(probability * (1 - probability) / len(drawn))
@@ -92,7 +92,7 @@ def test_the_recorded_log_probabilities_are_those_of_the_action():
     reply = replied(agent)
     generated = reply.calls[0].segments[-1]
     assert MODEL.decode(generated.token_ids) == reply.action + "]"
-    assert sum(generated.logprobs) == pytest.approx(math.log(law(agent)[reply.action]), abs=1e-9)
+    assert sum(generated.logprobs) == pytest.approx(math.log(distribution(agent)[reply.action]), abs=1e-9)
     assert all(token in allowed for token, allowed in zip(generated.token_ids, generated.allowed, strict=True))
 
 
@@ -114,10 +114,10 @@ def test_equal_seeds_give_equal_replies_whatever_the_batch():
     assert asyncio.run(together())[4] == replied(agent)
 
 
-def test_a_lower_temperature_sharpens_the_law():
+def test_a_lower_temperature_sharpens_the_distribution():
     two = replace(SEEN, legal_actions=("check", "bet"))
-    warm = law(LanguageModelAgent(MODEL), two)
-    cold = law(LanguageModelAgent(MODEL, sampling=Sampling(temperature=0.1)), two)
+    warm = distribution(LanguageModelAgent(MODEL), two)
+    cold = distribution(LanguageModelAgent(MODEL, sampling=Sampling(temperature=0.1)), two)
     best = max(warm, key=warm.get)
     assert cold[best] > warm[best]
     assert sum(cold.values()) == pytest.approx(1.0)
@@ -152,9 +152,9 @@ def play_free(text):
     return play([Match("m", "sparring/KuhnPoker-v0", {"player_0": agent, "player_1": agent}, 1)])
 
 
-def test_a_law_needs_legal_actions():
+def test_a_distribution_needs_legal_actions():
     with pytest.raises(ValueError, match="lists no legal actions"):
-        law(LanguageModelAgent(MODEL), Observation(("Offer.",)))
+        distribution(LanguageModelAgent(MODEL), Observation(("Offer.",)))
 
 
 def test_a_prompt_that_does_not_fit_costs_its_own_question():
@@ -232,11 +232,11 @@ def test_sampling_that_cannot_work_is_refused_when_an_agent_is_made(agent, sampl
         agent(MODEL, sampling=sampling)
 
 
-def test_a_player_that_writes_freely_shows_no_law_over_legal_actions():
+def test_a_player_that_writes_freely_shows_no_distribution_over_legal_actions():
     writer = make_player(MODEL, prompt="bracket", sampling=Sampling(decoding="free"))
     chooser = make_player(MODEL, prompt="bracket", sampling=Sampling(decoding="legal"))
-    assert not hasattr(writer, "action_law")
-    assert law(chooser) == law(LanguageModelAgent(MODEL))
+    assert not hasattr(writer, "action_distribution")
+    assert distribution(chooser) == distribution(LanguageModelAgent(MODEL))
     with pytest.raises(ValueError, match=r"sampling\.decoding must be 'legal', got 'free'"):
         LanguageModelAgent(MODEL, sampling=Sampling(decoding="free"))
 
@@ -244,7 +244,7 @@ def test_a_player_that_writes_freely_shows_no_law_over_legal_actions():
 def test_a_registered_model_takes_the_sampling_it_is_to_play_with():
     warm = registry.agents.make("nano", device="cpu", temperature=0.2, max_new_tokens=7)
     assert warm.sampling == Sampling(temperature=0.2, max_new_tokens=7)
-    assert not hasattr(registry.agents.make("nano", device="cpu", decoding="free"), "action_law")
+    assert not hasattr(registry.agents.make("nano", device="cpu", decoding="free"), "action_distribution")
 
 
 def finished_within(seconds, ask):
@@ -279,9 +279,9 @@ def test_two_event_loops_ask_one_model_and_neither_waits_for_the_other():
     agent, other = LanguageModelAgent(MODEL), replace(SEEN, content=("Your card is Q.",))
 
     async def notebook_cell():
-        in_the_background = asyncio.ensure_future(agent.action_law(other))
+        in_the_background = asyncio.ensure_future(agent.action_distribution(other))
         await asyncio.sleep(0)  # it has asked, and this loop stands still before it is answered
-        return run_coroutine(agent.action_law(SEEN)), await in_the_background
+        return run_coroutine(agent.action_distribution(SEEN)), await in_the_background
 
     answers = finished_within(20, lambda: asyncio.run(notebook_cell()))
-    assert answers == (law(LanguageModelAgent(MODEL)), law(LanguageModelAgent(MODEL), other))
+    assert answers == (distribution(LanguageModelAgent(MODEL)), distribution(LanguageModelAgent(MODEL), other))

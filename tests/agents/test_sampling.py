@@ -16,7 +16,7 @@ torch.set_num_threads(1)
 
 
 def _even(count: int) -> torch.Tensor:
-    """Uniforms spread evenly over [0, 1): frequencies under them are the law up to 1/count."""
+    """Uniforms spread evenly over [0, 1): frequencies under them are the distribution up to 1/count."""
     return (torch.arange(count, dtype=torch.float64) + 0.5) / count
 
 
@@ -33,19 +33,19 @@ def test_frequencies_are_the_softmax(vocabulary: int, temperature: float) -> Non
     logits = torch.randn(vocabulary, generator=torch.Generator().manual_seed(0)) * 2
     count = 20_000
     tokens, logprobs = draw(logits.repeat(count, 1), _even(count), temperature, 1.0)
-    law = (logits.double() / temperature).softmax(-1)
+    distribution = (logits.double() / temperature).softmax(-1)
     frequencies = torch.bincount(tokens, minlength=vocabulary) / count
-    assert (frequencies - law).abs().max() < 2 / count
-    assert torch.allclose(logprobs, law.log()[tokens], atol=1e-6)
+    assert (frequencies - distribution).abs().max() < 2 / count
+    assert torch.allclose(logprobs, distribution.log()[tokens], atol=1e-6)
 
 
 def test_top_p_keeps_the_fewest_tokens_that_reach_it_and_renormalises() -> None:
     logits = torch.tensor([0.1, 0.5, 0.15, 0.25]).log()
     tokens, logprobs = draw(logits.repeat(9000, 1), _even(9000), 1.0, 0.8)
     frequencies = torch.bincount(tokens, minlength=4) / 9000
-    law = torch.tensor([0, 0.5, 0.15, 0.25]) / 0.9
-    assert torch.allclose(frequencies, law, atol=1e-3)
-    assert torch.allclose(logprobs.exp().float(), law[tokens], atol=1e-6)
+    distribution = torch.tensor([0, 0.5, 0.15, 0.25]) / 0.9
+    assert torch.allclose(frequencies, distribution, atol=1e-3)
+    assert torch.allclose(logprobs.exp().float(), distribution[tokens], atol=1e-6)
 
 
 @given(st.integers(1, 700), st.floats(0.01, 0.99), st.integers(0, 2**32 - 1))

@@ -49,8 +49,8 @@ def test_nash_conv_of_constant_play_in_kuhn():
 
 
 def test_the_equilibrium_has_kuhns_value():
-    law = equilibrium(KUHN)
-    first, second = gt.values(KUHN, law, law)
+    distribution = equilibrium(KUHN)
+    first, second = gt.values(KUHN, distribution, distribution)
     assert first == pytest.approx(-1 / 18, abs=1e-3)
     assert second == pytest.approx(1 / 18, abs=1e-3)
 
@@ -96,11 +96,11 @@ def test_the_policy_of_an_agent_is_how_it_plays(spec):
 
 def test_action_orders_are_averaged():
     class First(ScriptedAgent):
-        async def action_law(self, observation):
+        async def action_distribution(self, observation):
             return {action: float(action == observation.legal_actions[0]) for action in observation.legal_actions}
 
     policy = gt.tabular_policy(First("first"), KUHN, ("given", "reversed"))
-    assert all(law == pytest.approx(dict.fromkeys(law, 0.5)) for law in policy.values())
+    assert all(distribution == pytest.approx(dict.fromkeys(distribution, 0.5)) for distribution in policy.values())
 
 
 def test_a_game_that_cannot_be_solved_says_so():

@@ -199,7 +199,7 @@ def test_replays_hold_what_is_stored(tmp_path: Path) -> None:
                 "prompt": 2,
                 "tokens": 3,
                 "written": [["#1", -0.5, None], ["#2", -0.25, None], ["#3", 0.0, None]],
-                "law": None,
+                "distribution": None,
             }
             for seat, turn in episode.turns
         ]

@@ -32,8 +32,8 @@ def test_a_run_shows_its_policies_beside_the_equilibrium(tmp_path: Path) -> None
     by_words = {row.words: row for row in table.rows}
     king = by_words["You act second. Betting so far: opponent bet. Your card is K."]
     assert king.actions == ("fold", "call")
-    assert king.laws[:2] == ((0.5, 0.5), (0.5, 0.5))
-    assert king.laws[2][1] == 1.0
+    assert king.distributions[:2] == ((0.5, 0.5), (0.5, 0.5))
+    assert king.distributions[2][1] == 1.0
 
 
 def test_every_game_of_a_run_has_its_table(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_states_that_differ_in_nothing_that_is_shown_share_a_row() -> None:
     words = dict.fromkeys(("one", "two", "three"), "Your card is K.")
     run = RunData("run", Path("run"), {}, [], policies={"game": policies}, states={"game": words})
     (table,) = policy_tables([run])
-    assert [(row.words, row.laws, row.states) for row in table.rows] == [
+    assert [(row.words, row.distributions, row.states) for row in table.rows] == [
         ("Your card is K.", ((0.5, 0.5),), 2),
         ("Your card is K.", ((0.9, 0.1),), 1),
     ]

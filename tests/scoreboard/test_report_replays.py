@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from sparring.scoreboard.report.replays import known_laws, replays
+from sparring.scoreboard.report.replays import known_distributions, replays
 from sparring.types import Call, Episode, Policy, Sampling, Seen, Segment, Trajectory, Turn
 
 LEGAL = ("fold", "call", "raise")
@@ -31,33 +31,35 @@ def episode(id: str, *turns: Turn, policy: Policy = POLICY) -> Episode:
     return Episode(id, "their/Game-v0", "0", {}, 1, "ok", {"player_0": seat})
 
 
-def laws(*episodes: Episode) -> list[dict[str, float] | None]:
-    """The law that is shown at the first turn of each."""
-    return [one["turns"][0]["law"] for one in replays("run", episodes)]
+def distributions(*episodes: Episode) -> list[dict[str, float] | None]:
+    """The distribution that is shown at the first turn of each."""
+    return [one["turns"][0]["distribution"] for one in replays("run", episodes)]
 
 
 def test_other_episodes_of_the_same_weights_and_prompt_tell_the_other_actions() -> None:
-    shown = laws(episode("a", turn("fold", 0.2)), episode("b", turn("call", 0.5)))
+    shown = distributions(episode("a", turn("fold", 0.2)), episode("b", turn("call", 0.5)))
     assert shown[0] == shown[1] == pytest.approx({"fold": 0.2, "call": 0.5, "raise": 0.3})
 
 
 def test_what_nobody_recorded_is_not_made_up() -> None:
-    assert laws(episode("a", turn("fold", 0.2))) == [{"fold": 0.2}]
-    assert laws(episode("a", turn("fold", 0.2, ("fold", "call")))) == [pytest.approx({"fold": 0.2, "call": 0.8})]
+    assert distributions(episode("a", turn("fold", 0.2))) == [{"fold": 0.2}]
+    assert distributions(episode("a", turn("fold", 0.2, ("fold", "call")))) == [
+        pytest.approx({"fold": 0.2, "call": 0.8})
+    ]
 
 
 def test_other_weights_and_other_prompts_tell_nothing() -> None:
     first, other = episode("a", turn("fold", 0.2)), Policy("model", "update-2")
-    assert laws(first, episode("b", turn("call", 0.5), policy=other)) == [{"fold": 0.2}, {"call": 0.5}]
-    assert laws(first, episode("b", turn("call", 0.5, prompt=2))) == [{"fold": 0.2}, {"call": 0.5}]
+    assert distributions(first, episode("b", turn("call", 0.5), policy=other)) == [{"fold": 0.2}, {"call": 0.5}]
+    assert distributions(first, episode("b", turn("call", 0.5, prompt=2))) == [{"fold": 0.2}, {"call": 0.5}]
 
 
-def test_who_wrote_freely_has_no_law_over_the_legal_actions() -> None:
+def test_who_wrote_freely_has_no_distribution_over_the_legal_actions() -> None:
     written = turn("fold", 0.2)
     freely = tuple(replace(segment, allowed=None) for segment in written.segments)
     illegal = turn("bet a lot", 0.9)
-    assert known_laws([episode("a", with_segments(written, *freely)), episode("b", illegal)]) == {}
-    assert known_laws([episode("c", with_segments(written))]) == {}
+    assert known_distributions([episode("a", with_segments(written, *freely)), episode("b", illegal)]) == {}
+    assert known_distributions([episode("c", with_segments(written))]) == {}
 
 
 def test_a_token_shows_its_text_where_that_is_certain_and_its_id_elsewhere() -> None:

@@ -44,10 +44,10 @@ def test_wilson_gives_newcombes_published_values() -> None:
 def test_wilson_keeps_its_promise_where_the_wald_interval_fails() -> None:
     """Exact coverage at n=20, p=0.98, summed over all outcomes: Wilson 0.94, Wald 0.33."""
     n, p = 20, 0.98
-    law = [math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)]
-    covered = sum(law[k] for k in range(n + 1) if wilson(k, n).low <= p <= wilson(k, n).high)
+    distribution = [math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)]
+    covered = sum(distribution[k] for k in range(n + 1) if wilson(k, n).low <= p <= wilson(k, n).high)
     wald = [1.959964 * math.sqrt(k / n * (1 - k / n) / n) for k in range(n + 1)]
-    covered_by_wald = sum(law[k] for k in range(n + 1) if abs(k / n - p) <= wald[k])
+    covered_by_wald = sum(distribution[k] for k in range(n + 1) if abs(k / n - p) <= wald[k])
     assert covered == pytest.approx(0.9401, abs=1e-4)
     assert covered_by_wald < 0.34
 
@@ -133,20 +133,24 @@ def test_a_rate_of_nothing_in_repeated_tasks_still_has_an_interval() -> None:
     assert (none.n, none.clusters) == (20, 10)
 
 
-def pair_laws() -> list[tuple[float, float, float]]:
+def pair_distributions() -> list[tuple[float, float, float]]:
     """Probabilities that a pair of mirrored games is lost twice, split, or won twice: a grid, and the rare events."""
     grid = [(a / 10, b / 10, (10 - a - b) / 10) for a in range(11) for b in range(11 - a)]
-    rare = [law for q in (0.01, 0.03, 0.06) for law in ((q, 1 - q, 0), (q / 2, 1 - q, q / 2), (0, q, 1 - q))]
-    return [law for law in grid + rare if 0 < law[1] / 2 + law[2] < 1]
+    rare = [
+        distribution
+        for q in (0.01, 0.03, 0.06)
+        for distribution in ((q, 1 - q, 0), (q / 2, 1 - q, q / 2), (0, q, 1 - q))
+    ]
+    return [distribution for distribution in grid + rare if 0 < distribution[1] / 2 + distribution[2] < 1]
 
 
-def exact_coverage(deals: int, law: tuple[float, float, float], interval: Callable[..., Estimate]) -> float:
+def exact_coverage(deals: int, distribution: tuple[float, float, float], interval: Callable[..., Estimate]) -> float:
     """The chance that the interval over so many pairs holds the true share of wins, summed over all outcomes."""
-    truth, covered = law[1] / 2 + law[2], 0.0
+    truth, covered = distribution[1] / 2 + distribution[2], 0.0
     for lost, split in ((i, j) for i in range(deals + 1) for j in range(deals + 1 - i)):
         won = deals - lost - split
         ways = math.comb(deals, lost) * math.comb(deals - lost, split)
-        chance = ways * law[0] ** lost * law[1] ** split * law[2] ** won
+        chance = ways * distribution[0] ** lost * distribution[1] ** split * distribution[2] ** won
         wins = [0, 0] * lost + [1, 0] * split + [1, 1] * won
         found = interval(wins, [at // 2 for at in range(2 * deals)])
         covered += chance * (found.low - 1e-12 <= truth <= found.high + 1e-12)
@@ -155,7 +159,7 @@ def exact_coverage(deals: int, law: tuple[float, float, float], interval: Callab
 
 @pytest.mark.parametrize(("deals", "worst"), [(2, 0.80), (4, 0.87), (8, 0.90), (16, 0.90)])
 def test_a_share_over_mirrored_games_covers_also_with_few_deals(deals: int, worst: float) -> None:
-    coverage = [exact_coverage(deals, law, rate) for law in pair_laws()]
+    coverage = [exact_coverage(deals, distribution, rate) for distribution in pair_distributions()]
     assert min(coverage) > worst
     assert sum(coverage) / len(coverage) > 0.95
 

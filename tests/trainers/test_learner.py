@@ -31,8 +31,8 @@ def model():
 
 def plain_logprobs(module, prompt, completion):
     ids = torch.tensor([prompt + completion])
-    laws = module(ids).logits[0].log_softmax(-1)
-    return torch.stack([laws[len(prompt) - 1 + i, token] for i, token in enumerate(completion)])
+    distributions = module(ids).logits[0].log_softmax(-1)
+    return torch.stack([distributions[len(prompt) - 1 + i, token] for i, token in enumerate(completion)])
 
 
 def signal(prompt, completion, sampling, advantage, reference=(), allowed=None):
@@ -109,9 +109,9 @@ def test_loss_and_gradient_equal_trls_grpo_on_the_same_tokens(model, tmp_path, c
 def test_merging_equal_samples_leaves_the_gradient_as_it_is(model):
     prompt, choices = PROMPTS[0], ((30, 40),)
     with torch.no_grad():
-        law = plain_logprobs(model.module, prompt, (30,)), plain_logprobs(model.module, prompt, (40,))
-    norm = torch.logaddexp(*law)
-    logp = [float(value - norm) for value in law]
+        distribution = plain_logprobs(model.module, prompt, (30,)), plain_logprobs(model.module, prompt, (40,))
+    norm = torch.logaddexp(*distribution)
+    logp = [float(value - norm) for value in distribution]
     many = [signal(prompt, (30,), logp[:1], a, allowed=choices) for a in (1.0, -0.5, 2.0)]
     many += [signal(prompt, (40,), logp[1:], a, allowed=choices) for a in (-1.0, 0.25)]
     assert len(merge(many).merged) == 2
@@ -158,7 +158,7 @@ def test_a_step_makes_what_paid_more_likely(model):
     assert model.weights_version == "update-1"
 
 
-def test_the_magnet_pulls_towards_the_uniform_law(model):
+def test_the_magnet_pulls_towards_the_uniform_distribution(model):
     choices = ((30, 40),)
     learner = Learner(model, LearnerConfig(learning_rate=1e-6))
     prompt = PROMPTS[0]
@@ -306,6 +306,6 @@ def test_frozen_trajectories_are_refused():
         signals_of(trajectory(trainable=False))
 
 
-def test_truncated_sampling_laws_are_refused():
+def test_truncated_sampling_distributions_are_refused():
     with pytest.raises(ValueError, match=r"top_p 0\.9; training needs 1\.0"):
         signals_of(trajectory(top_p=0.9))

@@ -9,9 +9,9 @@ torch.set_num_threads(1)
 def test_the_clip_stops_the_gradient_of_gains_above_and_pains_below():
     old = torch.zeros(4)
     logp = torch.tensor([0.5, -0.5, 0.5, -0.5], requires_grad=True)
-    gain = torch.tensor([1.0, 1.0, 0.0, 0.0])
-    pain = torch.tensor([0.0, 0.0, -1.0, -1.0])
-    losses.policy_gradient(logp, old, gain, pain).sum().backward()
+    positive_advantage = torch.tensor([1.0, 1.0, 0.0, 0.0])
+    negative_advantage = torch.tensor([0.0, 0.0, -1.0, -1.0])
+    losses.policy_gradient(logp, old, positive_advantage, negative_advantage).sum().backward()
     ratio = torch.exp(logp.detach())
     torch.testing.assert_close(logp.grad, torch.tensor([0.0, -ratio[1], ratio[2], 0.0]))
 
@@ -74,7 +74,7 @@ def test_k3_of_a_large_difference_is_finite_and_so_is_its_gradient():
     torch.testing.assert_close(k3[2], torch.exp(torch.tensor(19.0)) - 20.0)
 
 
-def test_kl_to_uniform_is_zero_for_the_uniform_law_and_log_n_for_a_certain_one():
+def test_kl_to_uniform_is_zero_for_the_uniform_distribution_and_log_n_for_a_certain_one():
     padded = torch.tensor([[0.5, 0.5, 0.0], [1.0, 1e-30, 0.0], [0.2, 0.3, 0.5]]).log()
     expected = torch.tensor([0.0, 0.6931472, 1.0986123 + 0.2 * -1.6094379 + 0.3 * -1.2039728 + 0.5 * -0.6931472])
     torch.testing.assert_close(losses.kl_to_uniform(padded), expected)

@@ -4,11 +4,12 @@ What the paper does: one shared policy plays every seat of a zero-sum game; each
 minus a moving average per (game, role) (equation 2); REINFORCE on the whole answer, no length normalisation.
 
 What we do otherwise, and why:
-1. The policy may choose among the legal actions by its own renormalised law (`decoding="legal"`): no illegal moves to
-   learn first, an exact policy at every step, and equal samples that merge. `decoding="free"` is the paper's.
-2. A magnet: KL to the uniform law over legal actions, averaged over the distinct decisions of a batch, its weight
-   falling geometrically (annealed magnetic mirror descent, arXiv 2206.05825). Without it self-play settles on a
-   pure strategy; with it the last iterate comes close to equilibrium.
+1. The policy may choose among the legal actions by its own renormalised distribution (`decoding="legal"`): no illegal
+   moves to learn first, an exact policy at every step, and equal samples that merge. `decoding="free"` is the
+   paper's.
+2. A magnet: KL to the uniform distribution over legal actions, averaged over the distinct decisions of a batch, its
+   weight falling geometrically (annealed magnetic mirror descent, arXiv 2206.05825). Without it self-play settles on
+   a pure strategy; with it the last iterate comes close to equilibrium.
 3. A league of frozen past checkpoints takes a seat in some matches. Frozen seats never train.
 4. Forfeits are a zero-sum, separate part of the reward (the paper's -1.5 / +0.5 is `illegal="spiral"`).
 """

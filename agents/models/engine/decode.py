@@ -2,7 +2,7 @@
 
 Llama-architecture models decode through fused copies of their weights (`fused`), other models through their own
 `transformers` forward pass and cache, or without the cache where `selftest` finds that it goes wrong. The same
-function, the same law, the same seeds.
+function, the same distribution, the same seeds.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Generated:
     token_ids: list[int]
     """The end-of-sequence token included where it was drawn."""
     logprobs: list[float]
-    """[len(token_ids)], nats, under the sampling law: after temperature, top-p and `allowed`, renormalised."""
+    """[len(token_ids)], nats, under the sampling distribution: after temperature, top-p and `allowed`, renormalised."""
     stop_reason: Literal["eos", "length"]
 
 
@@ -109,15 +109,22 @@ def generate(
         return [Generated([], [], "length") for _ in prompts]
     written = [Generated([], [], "length") for _ in prompts]
     order = sorted(range(len(prompts)), key=lambda row: tuple(prompts[row]))
-    law = _Law(temperature, top_p, frozenset(eos_ids), allowed)
+    distribution = _Distribution(temperature, top_p, frozenset(eos_ids), allowed)
     for start in range(0, len(order), ROWS):
         rows = order[start : start + ROWS]
-        _decode(engine, law, {row: prompts[row] for row in rows}, [seeds[row] for row in rows], max_new_tokens, written)
+        _decode(
+            engine,
+            distribution,
+            {row: prompts[row] for row in rows},
+            [seeds[row] for row in rows],
+            max_new_tokens,
+            written,
+        )
     return written
 
 
 @dataclass(frozen=True, slots=True)
-class _Law:
+class _Distribution:
     temperature: float
     top_p: float
     eos_ids: frozenset[int]
@@ -136,7 +143,7 @@ class _Law:
 @torch.inference_mode()
 def _decode(
     engine: Engine,
-    law: _Law,
+    distribution: _Distribution,
     prompts: Mapping[int, Sequence[int]],
     seeds: Sequence[int],
     steps: int,
@@ -148,8 +155,8 @@ def _decode(
     uniform_BT = torch.from_numpy(uniforms(seeds, steps)).to(engine.device)
     rows, logits_BV = list(prompts), state.first()
     for step in range(steps):
-        tokens_B, logprobs_B = law.draw(logits_BV, uniform_BT[:, step], rows, written)
-        _write(written, rows, tokens_B.tolist(), logprobs_B.tolist(), law.eos_ids)
+        tokens_B, logprobs_B = distribution.draw(logits_BV, uniform_BT[:, step], rows, written)
+        _write(written, rows, tokens_B.tolist(), logprobs_B.tolist(), distribution.eos_ids)
         going = [slot for slot, row in enumerate(rows) if written[row].stop_reason != "eos"]
         if not going or step == steps - 1:
             return

@@ -218,10 +218,12 @@ class FusedRows:
         if self._hidden_B11P is not None:
             to_prompt_BKGP = to_prompt_BKGP.masked_fill(self._hidden_B11P, -torch.inf)
         to_own_BKGT = torch.bmm(q_BKGE.flatten(0, 1), own_K.transpose(1, 2)).view(rows, kv, -1, end)
-        law = torch.cat((to_prompt_BKGP, to_own_BKGT), -1).softmax(-1, dtype=torch.float32).to(self._model.dtype)
-        prompt_law, own_law = law.split((shared_K.shape[1], end), -1)
-        out = self._to_rows(torch.bmm(self._to_chunks(prompt_law), shared_V), q_BKGE)
-        out = out + torch.bmm(own_law.flatten(0, 1), own_V).view_as(out)
+        distribution = (
+            torch.cat((to_prompt_BKGP, to_own_BKGT), -1).softmax(-1, dtype=torch.float32).to(self._model.dtype)
+        )
+        prompt_distribution, own_distribution = distribution.split((shared_K.shape[1], end), -1)
+        out = self._to_rows(torch.bmm(self._to_chunks(prompt_distribution), shared_V), q_BKGE)
+        out = out + torch.bmm(own_distribution.flatten(0, 1), own_V).view_as(out)
         return out.reshape(rows, -1)
 
     def _to_chunks(self, x_BKGX: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""From hidden states to log-probabilities under the law that sampled: temperature, and the tokens it chose among.
+"""From hidden states to log-probabilities as they were sampled: at a temperature, among the allowed tokens.
 
 Used by scoring and by the learner, so that both mean the same thing. M targets, D hidden units, V vocabulary, A the
 most tokens any target was chosen among, C rows of logits at a time.

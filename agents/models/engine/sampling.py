@@ -1,7 +1,8 @@
-"""Draws tokens from logits: one uniform a row and step, turned into a token by the inverse of the cumulative law.
+"""Draws tokens from logits: one uniform a row and step becomes a token by the inverse of the cumulative distribution.
 
 B rows, V vocabulary. A row's uniforms come from that row's seed alone, so what it samples does not depend on which rows
-stand beside it. The log-probability of the drawn token under that same law falls out of the sum that is needed anyway.
+stand beside it. The log-probability of the drawn token under that same distribution falls out of the sum that is
+needed anyway.
 """
 
 from __future__ import annotations

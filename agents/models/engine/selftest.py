@@ -43,7 +43,7 @@ class Trial:
     logprobs_2TV: Tensor
 
     def difference(self, logits_V: Tensor, sequence: int, position: int) -> float:
-        """The largest difference, nats, from the plain law that follows the token at `position`; infinite where nan."""
+        """The largest difference, nats, from the plain one after the token at `position`; infinite where nan."""
         difference = (logits_V.float().log_softmax(-1) - self.logprobs_2TV[sequence, position]).abs().max()
         return float(difference.nan_to_num(nan=torch.inf))
 
@@ -71,7 +71,7 @@ def right_pass(module: Any) -> Forward:
 
 @torch.no_grad()
 def decodes_right(module: Any, start: Start) -> bool:
-    """Whether rows, fed with known tokens, show the plain forward pass's law at every step."""
+    """Whether rows, fed with known tokens, show the plain forward pass's distribution at every step."""
     with _short_spans(module) as spans:
         try:
             trial = _trial(module)
@@ -142,7 +142,7 @@ def _shortened(span: int) -> int:
 
 
 def _spans_matter(module: Any, spans: dict[str, int], trial: Trial) -> bool:
-    """Whether each span, given back its length, changes the plain law: else the trial has not crossed it."""
+    """Whether each span, given back its length, changes the plain distribution: else the trial has not crossed it."""
     config = module.config.get_text_config()
     for name, value in spans.items():
         setattr(config, name, value)
