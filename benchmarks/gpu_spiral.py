@@ -19,6 +19,7 @@ from rich.console import Console
 
 from sparring.agents.models.loading import pick_device
 from sparring.trainers.methods.spiral import Config, Spiral
+from sparring.trainers.run import Run
 
 GAMES = ("sparring/KuhnPoker-v0", "sparring/TicTacToe-v0", "sparring/SimpleNegotiation-v0")
 
@@ -42,7 +43,7 @@ def train(config: Config, path: Path, minutes: float) -> list[dict[str, Any]]:
         }
         console.print(f"update {metrics['update']}: {shown}", highlight=False, soft_wrap=True)
 
-    Spiral.start(config, path).run(watch, should_stop=lambda: time.monotonic() > end)
+    Run.start(Spiral, config, path).run(watch, should_stop=lambda: time.monotonic() > end)
     return rows
 
 

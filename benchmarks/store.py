@@ -24,7 +24,7 @@ from rich.table import Table
 from sparring.agents.scripted import RandomAgent
 from sparring.encoding import episode_from_dict, episode_to_json
 from sparring.rollout.loop import play
-from sparring.scoreboard.matches import rotated_matches
+from sparring.scoreboard.matches import by_name, rotated_matches
 from sparring.store.store import Store
 from sparring.types import Episode
 
@@ -123,7 +123,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    episodes = play(rotated_matches(KUHN, [RandomAgent(), RandomAgent()], given.episodes, 0))
+    agents = by_name([RandomAgent(), RandomAgent()])
+    episodes = play(rotated_matches(KUHN, list(agents), given.episodes, 0), agents)
     found = {}
     for kind in (Ours(), Plain()):
         with tempfile.TemporaryDirectory() as place:

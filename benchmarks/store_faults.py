@@ -34,7 +34,7 @@ from rich.table import Table
 
 from sparring.agents.scripted import RandomAgent
 from sparring.rollout.loop import play
-from sparring.scoreboard.matches import rotated_matches
+from sparring.scoreboard.matches import by_name, rotated_matches
 from sparring.store.store import DamagedStore, Store, StoreVersionError, reindex
 
 KUHN = "sparring/KuhnPoker-v0"
@@ -57,7 +57,8 @@ with Store(sys.argv[1], "a") as store:
 def new_episodes(first: int, count: int) -> list:
     """Played games whose ids go on from `first`."""
     players = [RandomAgent(), RandomAgent()]
-    return play(rotated_matches(KUHN, players, first + count, 0)[first:])
+    agents = by_name(players)
+    return play(rotated_matches(KUHN, list(agents), first + count, 0)[first:], agents)
 
 
 def write_until_killed(path: Path, batches: int) -> dict[str, str]:

@@ -94,10 +94,10 @@ def measure(
     sampling = Sampling(temperature=0.1, max_new_tokens=options.max_new_tokens, decoding="free")
     agent, kwargs = method.make(model, sampling), {"split": options.split, "max_turns": method.turns}
     matches = [
-        Match(f"{method.name}/{seed}", ENV, {"player_0": agent}, seed, kwargs, task=str(seed))
+        Match(f"{method.name}/{seed}", ENV, {"player_0": method.name}, seed, kwargs, task=str(seed))
         for seed in range(options.tasks)
     ]
-    return play(matches, options.concurrency, lambda episode: done())
+    return play(matches, {method.name: agent}, options.concurrency, lambda event: event.kind == "done" and done())
 
 
 def summary(name: str, episodes: Sequence[Episode], baseline: Sequence[Episode]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sparring.trainers.batch import merge, signals_of
 from sparring.trainers.evaluation import trained
 from sparring.trainers.learner import Learner, LearnerConfig
 
-KUHN = "sparring/KuhnPoker-v0"
+KUHN, SEATS = "sparring/KuhnPoker-v0", {"player_0": "learner", "player_1": "learner"}
 
 
 def main() -> None:
@@ -29,8 +29,8 @@ def main() -> None:
     agent = LanguageModelAgent(model, trainable=True)
     learner, baselines = Learner(model, LearnerConfig(learning_rate=5e-4, betas=(0.0, 0.95))), RoleBaselines(decay=0.95)
     for update in range(updates):
-        seats = {"player_0": agent, "player_1": agent}
-        episodes = play([Match(f"{update}/{index}", KUHN, seats, seed=256 * update + index) for index in range(256)])
+        matches = [Match(f"{update}/{index}", KUHN, SEATS, seed=256 * update + index) for index in range(256)]
+        episodes = play(matches, {"learner": agent})
         pairs = list(trained(episodes))
         advantages = baselines.advantages([t.reward for _, t in pairs], [(game, t.seat) for game, t in pairs])
         signals = [s for (_, t), a in zip(pairs, advantages, strict=True) for s in signals_of(t, advantage=float(a))]

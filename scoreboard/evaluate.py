@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ from typing import Any
 from sparring import registry
 from sparring.agents.prompts import Template
 from sparring.agents.solvers import equilibrium
-from sparring.rollout.loop import play
+from sparring.rollout.loop import Listener, play
 from sparring.scoreboard import game_theory
-from sparring.scoreboard.matches import rotated_matches, seats_of, standing_by_place
+from sparring.scoreboard.matches import by_name, rotated_matches, seats_of, standing_by_place
 from sparring.scoreboard.standings import RunData, Standing, faults_of, load_run
 
 
@@ -46,7 +46,7 @@ def evaluate(
     games: int,
     seed: int,
     both_orders: bool = False,
-    on_episode: Callable[[], None] | None = None,
+    on_event: Listener | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Measure an agent. `both_orders` averages its exact policy over both orders of the legal actions.
@@ -61,8 +61,9 @@ def evaluate(
     if not games:
         return measured
     players = [agent, *(registry.make_agent("random") for _ in seats_of(env_id)[1:])]
-    matches = rotated_matches(env_id, players, games, seed, env_kwargs=dict(env_kwargs or {}))
-    episodes = play(matches, on_episode=lambda episode: on_episode() if on_episode else None)
+    agents = by_name(players)
+    matches = rotated_matches(env_id, list(agents), games, seed, env_kwargs=dict(env_kwargs or {}))
+    episodes = play(matches, agents, on_event=on_event)
     return replace(measured, standing=standing_by_place(episodes, players)[0], faults=faults_of(episodes))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol, runtime_checkable
 
@@ -157,47 +157,82 @@ def references(env_id: str) -> dict[str, float]:
 def average_policy(
     env_id: str, policies: Sequence[TabularPolicy], weights: Sequence[float] | None = None
 ) -> dict[str, dict[str, float]]:
-    """The policy that plays like drawing one of K policies before the game and keeping to it.
+    """The policy that plays like drawing one of several policies before the game and keeping to it."""
+    if len(policies) == 0 or (weights is not None and len(weights) != len(policies)):
+        counts = f"got {len(policies if weights is None else weights)} for {len(policies)} policies"
+        raise ValueError(f"there must be one weight per policy, {counts}")
+    average = Average(env_id)
+    for policy, weight in zip(policies, [1.0] * len(policies) if weights is None else weights, strict=True):
+        average = average.plus(policy, weight)
+    return average.policy()
 
-    At an information state it averages with the weights w_k times the probability that policy k plays towards it
-    (Kuhn's theorem; the average strategy of fictitious play). Where none plays towards it, with w_k alone.
+
+Sums = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """The average of policies so far, to which one more is added at the cost of that one.
+
+    It plays like drawing one of the policies before the game, by their weights, and keeping to it. So at an information
+    state each counts with its weight times the probability that it plays towards the state (Kuhn's theorem; the average
+    strategy of fictitious play). Where none plays towards it, with its weight alone.
     """
-    solved = solved_game(env_id)
-    weights_K = np.ones(len(policies)) if weights is None else np.asarray(weights, float)
-    if len(policies) == 0 or len(weights_K) != len(policies):
-        raise ValueError(f"there must be one weight per policy, got {len(weights_K)} for {len(policies)} policies")
-    tables = [_by_action(solved, policy) for policy in policies]
-    reaches: dict[str, np.ndarray] = {}
-    _own_reach(solved.game.new_initial_state(), tables, [weights_K, weights_K], reaches)
-    result = {}
-    for key, names in solved.actions.items():
-        reach_K = reaches[key] if reaches[key].sum() > 0 else weights_K
-        share_K = reach_K / reach_K.sum()
-        mixed = {
-            action: float(sum(s * table[key][action] for s, table in zip(share_K, tables, strict=True)))
-            for action in names
+
+    env_id: str
+    reached: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """State key -> action -> sum of weight, probability of playing towards the state, probability of the action."""
+    anywhere: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """State key -> action -> sum of weight and probability of the action."""
+
+    def plus(self, policy: TabularPolicy, weight: float) -> Average:
+        """The average with one more policy."""
+        solved = solved_game(self.env_id)
+        table = _by_action(solved, policy)
+        reaches: dict[str, float] = {}
+        _own_reach(solved.game.new_initial_state(), table, [weight, weight], reaches)
+        reached, anywhere = dict[str, Mapping[str, float]](), dict[str, Mapping[str, float]]()
+        for key, names in solved.actions.items():
+            played = {names[action]: probability for action, probability in table[key].items()}
+            reached[key] = _added(self.reached.get(key, {}), played, reaches[key])
+            anywhere[key] = _added(self.anywhere.get(key, {}), played, weight)
+        return Average(self.env_id, reached, anywhere)
+
+    def policy(self) -> dict[str, dict[str, float]]:
+        """State key -> action -> probability."""
+        found = {}
+        for key, sums in self.reached.items():
+            total = sum(sums.values())
+            sums, total = (sums, total) if total > 0 else (self.anywhere[key], sum(self.anywhere[key].values()))
+            found[key] = {action: value / total for action, value in sums.items()}
+        return found
+
+    def state_dict(self) -> dict[str, Sums]:
+        """The sums, as plain data."""
+        return {
+            name: {key: dict(sums) for key, sums in getattr(self, name).items()} for name in ("reached", "anywhere")
         }
-        result[key] = {names[action]: probability for action, probability in mixed.items()}
-    return result
 
 
-def _own_reach(
-    state: Any, tables: list[dict[str, dict[int, float]]], reach: list[np.ndarray], found: dict[str, np.ndarray]
-) -> None:
-    """Per information state, each policy's own contribution to reaching it (perfect recall: any history will do)."""
+def _added(sums: Mapping[str, float], played: Mapping[str, float], weight: float) -> dict[str, float]:
+    return {action: sums.get(action, 0.0) + weight * probability for action, probability in played.items()}
+
+
+def _own_reach(state: Any, table: dict[str, dict[int, float]], reach: list[float], found: dict[str, float]) -> None:
+    """Per information state, a policy's own contribution to reaching it (perfect recall: any history will do)."""
     if state.is_terminal():
         return
     if state.is_chance_node():
         for action in state.legal_actions():
-            _own_reach(state.child(action), tables, reach, found)
+            _own_reach(state.child(action), table, reach, found)
         return
     player = state.current_player()
     key = state.information_state_string(player)
     found[key] = reach[player]
     for action in state.legal_actions():
         after = list(reach)
-        after[player] = reach[player] * np.array([table[key][action] for table in tables])
-        _own_reach(state.child(action), tables, after, found)
+        after[player] = reach[player] * table[key][action]
+        _own_reach(state.child(action), table, after, found)
 
 
 def _expected(state: Any, tables: list[dict[str, dict[int, float]]]) -> np.ndarray:

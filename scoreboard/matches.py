@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 from sparring import registry
 from sparring.protocols import Agent
-from sparring.rollout.loop import Match, play, run_batches, run_coroutine
+from sparring.rollout.loop import Listener, Match, play, run_batches, run_coroutine
+from sparring.rollout.match import agents_by_seat
 from sparring.scoreboard.standings import Standing, standing
 from sparring.store.rows import row_of
 from sparring.store.store import Store
@@ -26,42 +27,50 @@ def seats_of(env_id: str) -> list[str]:
     return list(row.seat_names) or [f"player_{index}" for index in range(row.seats)]
 
 
+def by_name(players: Sequence[Agent]) -> dict[str, Agent]:
+    """Players under their names, in order; where several have one name, the later ones are `NAME (2)` and so on."""
+    agents: dict[str, Agent] = {}
+    for player in players:
+        names = [player.name, *(f"{player.name} ({number})" for number in range(2, len(agents) + 2))]
+        agents[next(name for name in names if name not in agents)] = player
+    return agents
+
+
 def rotated_matches(
     env_id: str,
-    players: Sequence[Agent],
+    agents: Sequence[str],
     episodes: int,
     seed: int,
     prefix: str = "match",
     group: str | None = None,
     env_kwargs: dict[str, Any] | None = None,
 ) -> list[Match]:
-    """Matches in which the players move on by one seat from game to game and meet every deal in every seat."""
+    """Matches in which agents, by name, move on by one seat from game to game and meet every deal in every seat."""
     seats = seats_of(env_id)
-    if len(players) != len(seats):
-        raise ValueError(_wrong_number(env_id, seats, players))
+    if len(agents) != len(seats):
+        raise ValueError(_wrong_number(env_id, seats, agents))
     matches = []
     for index in range(episodes):
-        turned = [players[(place + index) % len(seats)] for place in range(len(seats))]
+        turned = [agents[(place + index) % len(seats)] for place in range(len(seats))]
         deal = derive_seed(seed, env_id, "deal", index // len(seats))
-        agents = dict(zip(seats, turned, strict=True))
-        name = f"{prefix}/{env_id}/{index}"
-        matches.append(Match(name, env_id, agents, deal, env_kwargs or {}, task=f"{env_id}/{deal}", group=group))
+        name, seated = f"{prefix}/{env_id}/{index}", dict(zip(seats, turned, strict=True))
+        matches.append(Match(name, env_id, seated, deal, env_kwargs or {}, task=f"{env_id}/{deal}", group=group))
     return matches
 
 
 def round_robin(
-    env_id: str, players: Sequence[Agent], episodes: int, seed: int, env_kwargs: dict[str, Any] | None = None
+    env_id: str, agents: Mapping[str, Agent], episodes: int, seed: int, env_kwargs: dict[str, Any] | None = None
 ) -> list[Match]:
-    """As many games of every group of players as there are seats, on the same deals.
+    """As many games of every group of agents as there are seats, on the same deals.
 
-    Episode ids hold the players (with the weights of models), the settings and the seed, so that what a store holds
-    already is not played again. Raises ValueError for too few players, and for one that is named twice among many.
+    Episode ids hold the agents (with the weights of models), the settings and the seed, so that what a store holds
+    already is not played again. Raises ValueError for too few agents, and for one that is named twice among many.
     """
     seats = seats_of(env_id)
-    if len(players) < len(seats):
-        raise ValueError(_wrong_number(env_id, seats, players))
-    names = [identity(player) for player in players]
-    if len(players) > len(seats) and len(set(names)) < len(names):
+    if len(agents) < len(seats):
+        raise ValueError(_wrong_number(env_id, seats, list(agents)))
+    names = [identity(agent) for agent in agents.values()]
+    if len(agents) > len(seats) and len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         how = f"{env_id} has one seat, in which every agent plays alone"
         if len(seats) > 1:
@@ -69,29 +78,30 @@ def round_robin(
         raise ValueError(f"{how}: {twice!r} is named twice; name each agent once")
     settings = "".join(f":{name}={value}" for name, value in sorted((env_kwargs or {}).items()))
     matches = []
-    for group in combinations(players, len(seats)):
-        prefix = f"{','.join(map(identity, group))}/{seed}{settings}"
+    for group in combinations(agents, len(seats)):
+        prefix = f"{','.join(identity(agents[name]) for name in group)}/{seed}{settings}"
         matches += rotated_matches(env_id, group, episodes, seed, prefix, env_kwargs=env_kwargs)
     return matches
 
 
-def _wrong_number(env_id: str, seats: Sequence[str], players: Sequence[Agent]) -> str:
+def _wrong_number(env_id: str, seats: Sequence[str], agents: Sequence[str]) -> str:
     """`G has 2 seats (a, b), got 1 agent`."""
     has = f"{len(seats)} seat{'s' * (len(seats) != 1)}"
-    return f"{env_id} has {has} ({', '.join(seats)}), got {len(players)} agent{'s' * (len(players) != 1)}"
+    return f"{env_id} has {has} ({', '.join(seats)}), got {len(agents)} agent{'s' * (len(agents) != 1)}"
 
 
 def play_matches(
     matches: Sequence[Match],
+    agents: Mapping[str, Agent],
     store: Store | None = None,
-    on_episode: Callable[[Episode], None] | None = None,
+    on_event: Listener | None = None,
 ) -> list[Episode]:
     """The episodes of all matches, in order, stored as they come where there is a store. People play one at a time."""
-    people = any(agent.name == "human" for match in matches for agent in match.agents.values())
+    people = any(agent.name == "human" for agent in agents.values())
     concurrency = 1 if people else 256
     if store is None:
-        return play(matches, concurrency, on_episode)
-    return play_missing(matches, store, concurrency, on_episode)
+        return play(matches, agents, concurrency, on_event)
+    return play_missing(matches, agents, store, concurrency, on_event)
 
 
 def head_to_head(
@@ -99,11 +109,12 @@ def head_to_head(
     players: Sequence[Agent],
     episodes: int,
     seed: int,
-    on_episode: Callable[[Episode], None] | None = None,
+    on_event: Listener | None = None,
     store: Store | None = None,
 ) -> list[Episode]:
     """Play players against each other: a round robin where there are more of them than seats."""
-    return play_matches(round_robin(env_id, players, episodes, seed), store, on_episode)
+    agents = by_name(players)
+    return play_matches(round_robin(env_id, agents, episodes, seed), agents, store, on_event)
 
 
 def identity(player: Agent) -> str:
@@ -114,27 +125,25 @@ def identity(player: Agent) -> str:
 
 def play_missing(
     matches: Sequence[Match],
+    agents: Mapping[str, Agent],
     store: Store,
     concurrency: int = 256,
-    on_episode: Callable[[Episode], None] | None = None,
+    on_event: Listener | None = None,
 ) -> list[Episode]:
     """The episodes of all matches, in order; those that the store does not hold are played, and stored as they finish.
 
     An interruption loses only what was still being played. Raises ValueError, before the first game, where the store
     holds the episode of another match under an id.
     """
-    episodes = stored_episodes(matches, store)
+    episodes = stored_episodes(matches, agents, store)
     missing = [match for match in matches if match.id not in episodes]
 
     async def run() -> None:
         writer = _Writer(store)
         try:
-            async for batch in run_batches(missing, max(1, min(concurrency, len(missing)))):
+            async for batch in run_batches(missing, agents, max(1, min(concurrency, len(missing))), on_event):
                 writer.add(batch)
-                for episode in batch:
-                    episodes[episode.id] = episode
-                    if on_episode is not None:
-                        on_episode(episode)
+                episodes.update((episode.id, episode) for episode in batch)
         finally:
             writer.flush()
 
@@ -143,13 +152,13 @@ def play_missing(
     return [episodes[match.id] for match in matches]
 
 
-def stored_episodes(matches: Iterable[Match], store: Store) -> dict[str, Episode]:
+def stored_episodes(matches: Iterable[Match], agents: Mapping[str, Agent], store: Store) -> dict[str, Episode]:
     """What the store holds of these matches, by id. Raises ValueError where it is the episode of another match."""
-    wanted = {match.id: match for match in matches}
+    wanted, named = {match.id: match for match in matches}, dict(agents)
     known = store.known(wanted)
     stored = store.get_many(id for id in wanted if id in known)
     for id, episode in stored.items():
-        difference = _difference(wanted[id], episode)
+        difference = _difference(wanted[id], agents_by_seat(wanted[id], named), episode)
         if difference is not None:
             raise ValueError(f"{store.path} holds another episode under the id {id!r}: {difference}; use another store")
     return stored
@@ -175,8 +184,8 @@ class _Writer:
         self._not_before = time.perf_counter() + 4 * (time.perf_counter() - started)
 
 
-def _difference(match: Match, episode: Episode) -> str | None:
-    """Why an episode is not one of this match, in words."""
+def _difference(match: Match, agents: Mapping[str, Agent], episode: Episode) -> str | None:
+    """Why an episode is not one of this match, in words; `agents`: by seat."""
     pairs: list[tuple[str, object, object]] = [
         ("environment", episode.env_id, match.env_id),
         ("version", episode.env_version, registry.envs.row(match.env_id).version),
@@ -185,7 +194,7 @@ def _difference(match: Match, episode: Episode) -> str | None:
         ("sample", episode.sample, match.sample),
         ("seats", sorted(episode.trajectories), sorted(match.agents)),
     ]
-    for seat, agent in match.agents.items():
+    for seat, agent in agents.items():
         if seat in episode.trajectories:
             trajectory = episode.trajectories[seat]
             pairs.append((f"agent of {seat}", trajectory.agent, agent.name))

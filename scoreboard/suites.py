@@ -16,7 +16,8 @@ import numpy as np
 from sparring import registry
 from sparring.agents import named
 from sparring.agents.scripted import ScriptedAgent
-from sparring.rollout.loop import Match, play
+from sparring.protocols import Agent
+from sparring.rollout.loop import Event, Listener, Match, play
 from sparring.samples import generated_tokens
 from sparring.scoreboard.matches import identity, play_missing
 from sparring.scoreboard.standings import faults_of
@@ -82,7 +83,7 @@ def run_suite(
     tasks: int,
     seed: int,
     store: Store | None = None,
-    on_episode: Callable[[], None] = lambda: None,
+    on_event: Listener | None = None,
     on_part: Callable[[str], None] = lambda part: None,
 ) -> list[Score]:
     """Play every part of a suite, `tasks` different tasks of each, or all there are; `on_part` hears when one starts.
@@ -95,10 +96,12 @@ def run_suite(
     for part in parts_of(name):
         player = _agent(agent, part.agent_kwargs)
         on_part(part.name)
-        scored = score(part.name, _played(matches_of(name, part, player, tasks, seed), store, on_episode))
+        matches = matches_of(name, part, player, tasks, seed)
+        scored = score(part.name, _played(matches, player, store, on_event))
         answer = likely_answer(part)
         if answer is not None:
-            constant = score(part.name, play(matches_of(name, part, ConstantAnswer(answer), tasks, seed)))
+            scripted = ConstantAnswer(answer)
+            constant = score(part.name, _played(matches_of(name, part, scripted, tasks, seed), scripted))
             scored = replace(scored, constant=constant.accuracy, constant_answer=answer)
         scores.append(scored)
     return scores
@@ -111,7 +114,7 @@ def parts_of(name: str) -> Sequence[Part]:
     return SUITES[name]
 
 
-def matches_of(suite: str, part: Part, player: Any, tasks: int, seed: int) -> list[Match]:
+def matches_of(suite: str, part: Part, player: Agent, tasks: int, seed: int) -> list[Match]:
     """Matches on different tasks: where a part has only so many, they are drawn without replacement."""
     count = _task_count(part)
     if count is None:
@@ -143,15 +146,17 @@ class ConstantAnswer(ScriptedAgent):
         return Reply(f"<answer>{self.answer}</answer>")
 
 
-def _played(matches: list[Match], store: Store | None, on_episode: Callable[[], None]) -> list[Episode]:
-    def note(episode: Episode) -> None:
-        on_episode()
-
+def _played(
+    matches: list[Match], player: Agent, store: Store | None = None, on_event: Listener | None = None
+) -> list[Episode]:
+    agents = {player.name: player}
     if store is None:
-        return play(matches, on_episode=note)
-    for _ in store.known(match.id for match in matches):
-        on_episode()
-    return play_missing(matches, store, on_episode=note)
+        return play(matches, agents, on_event=on_event)
+    if on_event is not None:
+        for match in matches:
+            if match.id in store:
+                on_event(Event("done", match))
+    return play_missing(matches, agents, store, on_event=on_event)
 
 
 def score(part: str, episodes: list[Episode]) -> Score:
@@ -180,8 +185,8 @@ def _task_count(part: Part) -> int | None:
     return count
 
 
-def _match(suite: str, part: Part, player: Any, index: int, seed: int, number: int | None = None) -> Match:
+def _match(suite: str, part: Part, player: Agent, index: int, seed: int, number: int | None = None) -> Match:
     task = f"{suite}/{part.name}/{index}" if number is None else f"{suite}/{part.name}/task-{number}"
     drawn = derive_seed(seed, task) if number is None else number
     id = f"{identity(player)}/{seed}/{task}"
-    return Match(id, part.env_id, {"player_0": player}, drawn, part.env_kwargs, task=task, group=suite)
+    return Match(id, part.env_id, {"player_0": player.name}, drawn, part.env_kwargs, task=task, group=suite)

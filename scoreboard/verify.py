@@ -8,7 +8,7 @@ log-probabilities are the agents' word, the scores are not.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Self
@@ -17,7 +17,8 @@ from sparring import registry
 from sparring.content import canonical_json
 from sparring.protocols import Seat
 from sparring.rollout.loop import Match, play
-from sparring.rollout.recording import MOST_STEPS, STEP_CAP
+from sparring.rollout.match import MOST_STEPS
+from sparring.rollout.recording import STEP_CAP
 from sparring.store.rows import DamagedEpisode, DamagedStore, EpisodeRow, summary
 from sparring.store.store import Store
 from sparring.types import Episode, Observation, Policy, Reply, Sampling, Seen, Turn
@@ -122,7 +123,7 @@ def verify_episodes(found: Iterable[tuple[EpisodeRow, Episode | DamagedEpisode]]
         faults[row.id] = _index_fault(row, episode) or _environment_fault(episode, problems)
         if faults[row.id] is None and not _never_started(episode):
             playable[row.id] = episode
-    for again in play(map(_rematch, playable.values()), CONCURRENCY):
+    for again in _played_again(list(playable.values())):
         faults[again.id] = _first_difference(playable[again.id], again)
     return [fault for fault in faults.values() if fault is not None]
 
@@ -149,8 +150,17 @@ class _Recorded:
         return Reply(turn.action, turn.calls)
 
 
+def _played_again(episodes: Sequence[Episode]) -> list[Episode]:
+    agents = {
+        f"{episode.id}/{seat}": _Recorded(trajectory.agent, trajectory.turns)
+        for episode in episodes
+        for seat, trajectory in episode.trajectories.items()
+    }
+    return play(map(_rematch, episodes), agents, CONCURRENCY)
+
+
 def _rematch(episode: Episode) -> Match:
-    agents = {seat: _Recorded(trajectory.agent, trajectory.turns) for seat, trajectory in episode.trajectories.items()}
+    agents = {seat: f"{episode.id}/{seat}" for seat in episode.trajectories}
     capped = any(trajectory.stop_reason == STEP_CAP for trajectory in episode.trajectories.values())
     most = len(episode.turns) if capped else MOST_STEPS
     return Match(episode.id, episode.env_id, agents, episode.seed, episode.env_kwargs, max_steps=most)

@@ -119,7 +119,7 @@ def rows() -> Iterator[None]:
 
 
 def one(env_id: str, agents: dict[str, Agent], seed: int = 1, **match: Any) -> Episode:
-    (episode,) = play([Match(match.pop("id", "e"), env_id, agents, seed, **match)])
+    (episode,) = play([Match(match.pop("id", "e"), env_id, {seat: seat for seat in agents}, seed, **match)], agents)
     return episode
 
 
@@ -220,11 +220,11 @@ def test_parts_of_the_reward_are_summed_and_the_latest_metrics_kept() -> None:
 
 def test_samples_of_one_seed_are_attempts_at_one_task() -> None:
     agents: dict[str, Agent] = {"player_0": RandomAgent(), "player_1": RandomAgent()}
-    episodes = play([Match(f"e{n}", KUHN, agents, 5, sample=n) for n in range(8)])
+    episodes = play([Match(f"e{n}", KUHN, {seat: seat for seat in agents}, 5, sample=n) for n in range(8)], agents)
     assert len({episode.turns[0][1].observation.text for episode in episodes}) == 1
     assert len({tuple(turn.action for _, turn in episode.turns) for episode in episodes}) > 2
     assert [episode.sample for episode in episodes] == list(range(8))
-    again = play([Match(f"e{n}", KUHN, agents, 5, sample=n) for n in range(8)])
+    again = play([Match(f"e{n}", KUHN, {seat: seat for seat in agents}, 5, sample=n) for n in range(8)], agents)
     assert [episode.hash for episode in again] == [episode.hash for episode in episodes]
 
 
@@ -283,16 +283,16 @@ def test_weights_that_change_within_an_episode_are_both_recorded() -> None:
 
 def test_a_reflection_finds_its_pairs_by_a_query(tmp_path: Path) -> None:
     """Ten lines of a method: whatever went badly is tried again, and says what it comes from."""
-    agent: dict[str, Agent] = {"player_0": RandomAgent()}
+    agents = {"player_0": "random"}
     with Store(tmp_path / "s", "a") as store:
-        first = play([Match(f"first/{seed}", "test/Reach-v0", agent, seed) for seed in range(8)])
+        first = play([Match(f"first/{seed}", "test/Reach-v0", agents, seed) for seed in range(8)])
         store.append(first)
         failed = [t for episode in first for t in episode.trajectories.values() if t.reward < 0]
         again = []
         for trajectory in failed:
             id = trajectory.id.split("/")[1]
             parents = {"player_0": (("reflection_of", trajectory.id),)}
-            again.append(Match(f"second/{id}", "test/Reach-v0", agent, int(id), sample=1, parents=parents))
+            again.append(Match(f"second/{id}", "test/Reach-v0", agents, int(id), sample=1, parents=parents))
         store.append(play(again))
         links = store.links("reflection_of")
         wanted = [(f"{match.id}/player_0", before.id) for match, before in zip(again, failed, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,33 @@ import numpy as np
 from sparring.protocols import Agent
 from sparring.samples import generated_tokens
 from sparring.scoreboard import game_theory
+from sparring.scoreboard.game_theory import Average
 from sparring.trainers.batch import count_broken_prefixes
 from sparring.types import Episode, Trajectory
 
 Table = dict[str, dict[str, float]]
+KEPT = ("first", "last", "update", "best", "best_update", "best_value")
+"""What a checkpoint holds of a game's policies, beside the sums of the average."""
+
+
+@dataclass(slots=True)
+class _Played:
+    """What is kept of a game's policies over time: as much after a thousand evaluations as after two."""
+
+    first: Table
+    last: Table
+    update: int
+    """Of the last policy."""
+    best: Table
+    best_update: int
+    best_value: float
+    """NashConv."""
+    earlier: Average
+    """Of all policies before the last one."""
+
+    def average(self) -> dict[str, dict[str, float]]:
+        """Weights grow linearly, as in CFR+."""
+        return self.earlier.plus(self.last, self.update + 1.0).policy()
 
 
 class Evaluator:
@@ -27,8 +51,7 @@ class Evaluator:
         self.player = player
         solvable = [game for game in games if game_theory.is_solvable(game)]
         self.games = [game for game in solvable if game_theory.is_scorable(player, game)]
-        self.history: dict[str, list[tuple[int, Table]]] = {game: [] for game in self.games}
-        self.best: dict[str, float] = {}
+        self.played: dict[str, _Played] = {}
         self.improved = False
         """Whether the last evaluation was the best so far on the first solvable game."""
 
@@ -38,42 +61,56 @@ class Evaluator:
         self.improved = False
         for game in self.games:
             policy = game_theory.tabular_policy(self.player, game)
-            earlier = [entry for entry in self.history[game] if entry[0] != update]
-            self.history[game] = [*earlier, (update, policy)]
             value = metrics[f"nash_conv/{game}"] = game_theory.nash_conv(game, policy)
-            metrics[f"nash_conv_average/{game}"] = game_theory.nash_conv(game, self.average(game))
-            if value < self.best.get(game, np.inf):
-                self.best[game] = value
+            played = self.played.get(game)
+            if played is None or value < played.best_value:
                 self.improved |= game == self.games[0]
+            self.played[game] = _with(played, game, update, policy, value)
+            metrics[f"nash_conv_average/{game}"] = game_theory.nash_conv(game, self.played[game].average())
         return metrics
-
-    def average(self, game: str) -> Table:
-        """The average of a game's policies so far."""
-        policies = [policy for _, policy in self.history[game]]
-        return game_theory.average_policy(game, policies, [update + 1.0 for update, _ in self.history[game]])
 
     def policies(self) -> dict[str, dict[str, Table]]:
         """Per game: the first, the best and the last policy, and the average."""
-        found = {}
-        for game, history in self.history.items():
-            scored = [(game_theory.nash_conv(game, policy), update, policy) for update, policy in history]
-            _, update, best = min(scored, key=lambda entry: entry[:2])
-            found[game] = {
-                "first": history[0][1],
-                f"best (update {update})": best,
-                "last": history[-1][1],
-                "average": self.average(game),
+        return {
+            game: {
+                "first": played.first,
+                f"best (update {played.best_update})": played.best,
+                "last": played.last,
+                "average": played.average(),
             }
-        return found
+            for game, played in self.played.items()
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold."""
-        return {"history": self.history, "best": self.best}
+        return {
+            game: {
+                **{name: getattr(played, name) for name in KEPT},
+                "earlier": played.earlier.state_dict(),
+            }
+            for game, played in self.played.items()
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` gave."""
-        self.history = {game: state["history"][game] for game in self.games}
-        self.best = {game: value for game, value in state["best"].items() if game in self.games}
+        self.played = {
+            game: _Played(**{name: kept[name] for name in KEPT}, earlier=Average(game, **kept["earlier"]))
+            for game, kept in state.items()
+            if game in self.games
+        }
+
+
+def _with(played: _Played | None, game: str, update: int, policy: Table, value: float) -> _Played:
+    """A game's policies with that of an update, which takes the place of one of the same update."""
+    if played is None:
+        return _Played(policy, policy, update, policy, update, value, Average(game))
+    best = (policy, update, value)
+    if value >= played.best_value:
+        best = (played.best, played.best_update, played.best_value)
+    earlier = played.earlier
+    if played.update != update:
+        earlier = earlier.plus(played.last, played.update + 1.0)
+    return _Played(played.first, policy, update, *best, earlier)
 
 
 def trained(episodes: Sequence[Episode]) -> Iterator[tuple[str, Trajectory]]:

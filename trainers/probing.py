@@ -14,11 +14,11 @@ from sparring.agents import named
 from sparring.protocols import Agent
 from sparring.rollout.loop import EnvPool, Match, play
 from sparring.scoreboard.cross_table import mean_reward
-from sparring.scoreboard.matches import rotated_matches, seats_of
+from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
 from sparring.scoreboard.progress import probe_keys
 from sparring.store.store import Store
 from sparring.trainers.collecting import collect
-from sparring.trainers.methods.spiral_config import Config
+from sparring.trainers.config import RunConfig
 from sparring.types import Episode, derive_seed
 
 UNNAMED = "random"
@@ -38,7 +38,7 @@ class Probe:
 class Probes:
     """The probes of a run, over all its games and all agents that its settings name."""
 
-    def __init__(self, config: Config, solvable: Collection[str]) -> None:
+    def __init__(self, config: RunConfig, solvable: Collection[str]) -> None:
         """`solvable`: the games that are measured exactly anyway.
 
         Raises UnknownName, and ValueError where an agent cannot play one of the games.
@@ -56,19 +56,23 @@ class Probes:
             return {}
         metrics: dict[str, float] = {}
         for probe in self.all:
-            metrics |= _measured(probe, player.name, collect(self._matches(probe, update, player), store, pool))
+            agents = self._agents(probe, player)
+            episodes = collect(self._matches(probe, update, list(agents)), agents, store, pool)
+            metrics |= _measured(probe, player.name, episodes)
         return metrics
 
     def ids(self, update: int) -> Iterator[str]:
         """The ids of all episodes that the weights of an update may have played."""
         for probe in self.all:
-            yield from (match.id for match in self._matches(probe, update, probe.agent))
+            yield from (match.id for match in self._matches(probe, update, seats_of(probe.game)))
 
-    def _matches(self, probe: Probe, update: int, player: Agent) -> Sequence[Match]:
-        players = [player, *(probe.agent for _ in seats_of(probe.game)[1:])]
+    def _agents(self, probe: Probe, player: Agent) -> dict[str, Agent]:
+        return by_name([player, *(probe.agent for _ in seats_of(probe.game)[1:])])
+
+    def _matches(self, probe: Probe, update: int, agents: Sequence[str]) -> Sequence[Match]:
         seed, prefix = derive_seed(self.config.seed, "probe"), f"probe-{update}/{probe.spec}"
         count, group = self.config.probe_games, f"probe/update {update}"
-        return rotated_matches(probe.game, players, count, seed, prefix, group, self.config.env_kwargs())
+        return rotated_matches(probe.game, agents, count, seed, prefix, group, self.config.env_kwargs())
 
 
 def _measured(probe: Probe, player: str, episodes: Sequence[Episode]) -> dict[str, float]:
@@ -85,7 +89,7 @@ def _require_playable(probe: Probe, env_kwargs: dict[str, Any]) -> None:
     """Raises ValueError where the agent breaks off a game that it plays against itself."""
     if probe.agent.name == "human":
         raise ValueError("probe: a person cannot be asked for games while a run goes on")
-    match = Match("probe", probe.game, dict.fromkeys(seats_of(probe.game), probe.agent), 0, env_kwargs)
-    (episode,) = play([match])
+    match = Match("probe", probe.game, dict.fromkeys(seats_of(probe.game), probe.spec), 0, env_kwargs)
+    (episode,) = play([match], {probe.spec: probe.agent})
     if episode.error is not None:
         raise ValueError(f"probe: agent {probe.spec!r} cannot play {probe.game}: {episode.error}")

@@ -31,8 +31,8 @@ from sparring.trainers.whole_files import save_weights
 
 __all__ = ["RunError", "RunFolder", "read_metrics"]
 
-FORMAT = 2
-READABLE = (1, 2)
+FORMAT = 3
+READABLE = (1, 2, 3)
 """Formats whose settings can be read; only runs of the last one can go on."""
 KEPT = 2
 """Checkpoints, while nothing else is said: where the last one is damaged, a run goes on from the one before."""

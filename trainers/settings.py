@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from types import UnionType
@@ -27,13 +27,12 @@ def require_types(config_type: type, values: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} must be {_described(kind)}, got {values[name]!r}")
 
 
-def require_ranges(config: Any, ranges: Mapping[str, Iterable[str]]) -> None:
-    """Raises ValueError for the first setting that breaks its rule: rule (a key of RULES) -> names. None is free."""
-    for rule, names in ranges.items():
-        for name in names:
-            value = getattr(config, name)
-            if value is not None and not RULES[rule](value):
-                raise ValueError(f"{name} must be {rule}, got {value}")
+def require_ranges(config: object, ranges: Mapping[str, str]) -> None:
+    """Raises ValueError for the first setting that breaks its rule: name -> rule, a key of RULES. None is free."""
+    for name, rule in ranges.items():
+        value = getattr(config, name)
+        if value is not None and not RULES[rule](value):
+            raise ValueError(f"{name} must be {rule}, got {value}")
 
 
 def restore(config_type: type, values: Any, run: Path) -> Any:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 
 from sparring.cli import arguments, person, terminal
 from sparring.cli.interrupts import saying_what_is_kept
 from sparring.start import EXIT_FAILED
-from sparring.types import Episode
+
+if TYPE_CHECKING:
+    from sparring.rollout.match import Event
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Words = tyro.conf.Positional[str]
@@ -42,24 +46,21 @@ def play(
     if episodes < 1:
         raise ValueError(f"episodes must be >= 1, got {episodes}")
     from sparring.scoreboard.cross_table import cross_tables
-    from sparring.scoreboard.matches import play_matches, round_robin, standing_by_place, standings_by_agent
+    from sparring.scoreboard.matches import by_name, play_matches, round_robin, standing_by_place, standings_by_agent
     from sparring.store.rows import row_of
     from sparring.store.store import Store
 
     env_id, options = arguments.env(env)
     players = arguments.agents(agents)
-    matches = round_robin(env_id, players, episodes, seed, options)
-
-    def note(episode: Episode) -> None:
-        advance()
-        person.show_end(episode)
+    by_their_names = by_name(players)
+    matches = round_robin(env_id, by_their_names, episodes, seed, options)
 
     opened = nullcontext() if store is None else Store(store, "a")
     quiet = json or person.plays(players)
     with saying_what_is_kept(store), opened as kept:
         known = 0 if kept is None else len(kept.known(match.id for match in matches))
         with terminal.progress("playing", len(matches) - known, quiet) as advance:
-            played = play_matches(matches, kept, note)
+            played = play_matches(matches, by_their_names, kept, _when_done(advance))
     if known:
         terminal.say(f"{known} of these games were in {store} already; --seed plays others", quiet=json)
     is_round_robin = len(players) > len(played[0].trajectories)
@@ -105,7 +106,7 @@ def evaluate(
         return _evaluate_suite(suite, what, games, seed, store, json)
     agent, env_id, env_kwargs = arguments.measured(what, env)
     with terminal.progress("playing", games, quiet=json) as advance:
-        measured = measure(agent, env_id, games, seed, orders, advance, env_kwargs)
+        measured = measure(agent, env_id, games, seed, orders, _when_done(advance), env_kwargs)
     terminal.show_evaluation(what, measured, json)
     return EXIT_FAILED if measured.faults else 0
 
@@ -123,6 +124,18 @@ def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path |
 
     opened = nullcontext() if store is None else Store(store, "a")
     with saying_what_is_kept(store), opened as kept, terminal.progress(f"suite {suite}", total, quiet=json) as advance:
-        scores = run_suite(suite, agent, tasks, seed, kept, advance, note)
+        scores = run_suite(suite, agent, tasks, seed, kept, _when_done(advance), note)
     terminal.show_scores(suite, agent, scores, json)
     return EXIT_FAILED if any(score.faults for score in scores) else 0
+
+
+def _when_done(advance: Callable[[], None]) -> Callable[[Event], None]:
+    """Moves a progress bar on for every episode that is done, and tells a person how a game ended."""
+
+    def note(event: Event) -> None:
+        if event.kind == "done":
+            advance()
+            if event.episode is not None:
+                person.show_end(event.episode)
+
+    return note

@@ -49,7 +49,8 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
             arguments.require_resumable(config, run, steps, argv)
         with loading():
             method: Any = registry.trainers.row(argv[0]).build
-        training = method.resume(run, steps=steps) if resume else method.start(config, run)
+            from sparring.trainers.run import Run
+        training = Run.resume(method, run, steps=steps) if resume else Run.start(method, config, run)
         rows = metrics_of(run)
         again = f"go on with: sparring train {argv[0]} --run {shlex.quote(str(run))} --resume"
         again += f" --steps {steps}" if steps else ""

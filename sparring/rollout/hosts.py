@@ -27,8 +27,8 @@ from typing import Any, Generic, TypeVar
 
 from sparring import registry
 from sparring.content import canonical_json
+from sparring.rollout.match import Match
 from sparring.rollout.processes import ProcessGame
-from sparring.rollout.recording import Match
 
 T = TypeVar("T")
 STEP_TIMEOUT_SECONDS = 60.0

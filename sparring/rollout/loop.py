@@ -1,6 +1,6 @@
 """Plays environments with agents and records every episode, token for token.
 
-    Match (environment, agents by seat, seed) ─► run_matches ─► Episode
+    Match (environment, names of agents by seat, seed) ─► run_matches ─► Episode
 
 Many matches run at once on one event loop, so that the turns of all of them meet in one batch of the language model.
 `hosts` says where an environment runs. A crashed or hung environment, or agent, costs its own episode: the error
@@ -21,15 +21,16 @@ from sparring import registry
 from sparring.protocols import Agent, Player
 from sparring.rollout.adapters import adapt
 from sparring.rollout.hosts import EnvPool, Host, Hosts, StepTimeout, close_env
-from sparring.rollout.recording import Answered, Match, Recording
+from sparring.rollout.match import Event, Match, agents_by_seat
+from sparring.rollout.recording import Answered, Recording
 from sparring.types import Episode, FaultKind, Observation, Reply
 
 __all__ = [
     "EnvPool",
+    "Event",
     "Match",
     "act_now",
     "play",
-    "play_match",
     "rollout",
     "run_batches",
     "run_coroutine",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+Listener = Callable[[Event], None]
 
 
 async def rollout(
@@ -48,33 +50,46 @@ async def rollout(
 ) -> AsyncIterator[Episode]:
     """Stream the finished episodes of one environment and fixed seats, one episode a seed."""
     kwargs = dict(env_kwargs or {})
-    matches = (Match(f"{env_id}/{seed}", env_id, agents, seed, kwargs, task=f"{env_id}/{seed}") for seed in seeds)
-    async for episode in run_matches(matches, concurrency):
+    names = {seat: seat for seat in agents}
+    matches = (Match(f"{env_id}/{seed}", env_id, names, seed, kwargs, task=f"{env_id}/{seed}") for seed in seeds)
+    async for episode in run_matches(matches, agents, concurrency):
         yield episode
 
 
 async def run_matches(
-    matches: Iterable[Match], concurrency: int = 256, pool: EnvPool | None = None
+    matches: Iterable[Match],
+    agents: Mapping[str, Agent] | None = None,
+    concurrency: int = 256,
+    on_event: Listener | None = None,
+    pool: EnvPool | None = None,
 ) -> AsyncIterator[Episode]:
-    """Stream episodes as they finish, at most `concurrency` in play. A `pool` keeps its environments for the next."""
-    async for batch in run_batches(matches, concurrency, pool):
+    """Stream episodes as they finish, at most `concurrency` in play. A `pool` keeps its environments for the next.
+
+    `agents`: by the names that the matches use; other names are specs. Raises UnknownName, ValueError for these.
+    """
+    async for batch in run_batches(matches, agents, concurrency, on_event, pool):
         for episode in batch:
             yield episode
 
 
 async def run_batches(
-    matches: Iterable[Match], concurrency: int = 256, pool: EnvPool | None = None
+    matches: Iterable[Match],
+    agents: Mapping[str, Agent] | None = None,
+    concurrency: int = 256,
+    on_event: Listener | None = None,
+    pool: EnvPool | None = None,
 ) -> AsyncIterator[list[Episode]]:
     """Like `run_matches`, everything that has finished since the last time at once: what is worth one write to disk."""
     if concurrency < 1:
         raise ValueError(f"concurrency must be >= 1, got {concurrency}")
-    waiting, lent, hosts = iter(matches), pool or EnvPool(), Hosts()
-    finished: asyncio.Queue[Episode | BaseException | None] = asyncio.Queue(2 * concurrency)
+    waiting, known, lent, hosts = iter(matches), dict(agents or {}), pool or EnvPool(), Hosts()
+    finished: asyncio.Queue[tuple[Match, Episode] | BaseException | None] = asyncio.Queue(2 * concurrency)
 
     async def work() -> None:
         try:
             for match in waiting:
-                await finished.put(await play_match(match, lent, hosts))  # waits where nobody takes them
+                episode = await _episode(match, agents_by_seat(match, known), on_event, lent, hosts)
+                await finished.put((match, episode))  # waits where nobody takes them
                 await asyncio.sleep(0)  # let the consumer have it, even if no agent ever waits
             await finished.put(None)
         except Exception as error:  # noqa: BLE001  (handed to the consumer, who raises it)
@@ -85,8 +100,11 @@ async def run_batches(
         busy = concurrency
         while busy:
             items = [await finished.get(), *(finished.get_nowait() for _ in range(finished.qsize()))]
-            if batch := [item for item in items if isinstance(item, Episode)]:
-                yield batch
+            if played := [item for item in items if isinstance(item, tuple)]:
+                yield [episode for _, episode in played]
+                if on_event is not None:
+                    for match, episode in played:
+                        on_event(Event("done", match, episode=episode))
             for item in items:
                 if isinstance(item, BaseException):
                     raise item
@@ -102,19 +120,21 @@ async def run_batches(
 
 def play(
     matches: Iterable[Match],
+    agents: Mapping[str, Agent] | None = None,
     concurrency: int = 256,
-    on_episode: Callable[[Episode], None] | None = None,
+    on_event: Listener | None = None,
     pool: EnvPool | None = None,
 ) -> list[Episode]:
-    """Play all matches from synchronous code; episodes come back in the order of the matches."""
+    """Play all matches from synchronous code; episodes come back in the order of the matches.
+
+    `agents`: by the names that the matches use; other names are specs. Raises UnknownName, ValueError for these.
+    """
     matches = list(matches)
 
     async def collect() -> list[Episode]:
-        episodes = []
-        async for episode in run_matches(matches, max(1, min(concurrency, len(matches))), pool):
-            episodes.append(episode)
-            if on_episode is not None:
-                on_episode(episode)
+        episodes: list[Episode] = []
+        async for batch in run_batches(matches, agents, max(1, min(concurrency, len(matches))), on_event, pool):
+            episodes += batch
         return episodes
 
     order = {match.id: position for position, match in enumerate(matches)}
@@ -164,29 +184,27 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
     return asyncio._get_running_loop()
 
 
-async def play_match(match: Match, pool: EnvPool | None = None, hosts: Hosts | None = None) -> Episode:
+async def _episode(
+    match: Match, agents: Mapping[str, Agent], on_event: Listener | None, pool: EnvPool, hosts: Hosts
+) -> Episode:
     """Play one match to its end. Never raises for what an environment or an agent does."""
-    lent, host = pool or EnvPool(), hosts or Hosts()
-    recording = Recording(match)
+    recording = Recording(match, agents)
     env: Any = None
+    if on_event is not None:
+        on_event(Event("begun", match))
     try:
         with _ENV:
-            env = host.build(lent.borrow, match)
-        await _play(env, recording, host.of(env))
-        lent.give_back(match, env)
+            env = hosts.build(pool.borrow, match)
+        await _play(env, recording, hosts.of(env), on_event)
+        pool.give_back(match, env)
     except _Fault as fault:
         recording.status, recording.fault, recording.error = fault.status, fault.kind, fault.text
         if env is not None and not isinstance(fault.__cause__, StepTimeout):  # whose thread closes it, if it comes back
-            await close_env(env, host)
-    finally:
-        if pool is None:
-            await lent.close(host)
-        if hosts is None:
-            host.close()
+            await close_env(env, hosts)
     return recording.episode()
 
 
-async def _play(env: Any, recording: Recording, call: Host) -> None:
+async def _play(env: Any, recording: Recording, call: Host, on_event: Listener | None) -> None:
     """Play an environment to its end: all who are to move answer, then it steps."""
     match, taken, players = recording.match, 0, dict[str, Player]()
     try:
@@ -195,10 +213,13 @@ async def _play(env: Any, recording: Recording, call: Host) -> None:
             recording.require_seats(game.seats)
             observations = recording.observe(await call(game.reset, match.seed))
         with _AGENT:
-            players |= {seat: agent.open(match.seat(seat)) for seat, agent in match.agents.items()}
+            players |= {seat: agent.open(match.seat(seat)) for seat, agent in recording.agents.items()}
         while observations and recording.may_step(taken):
             taken += 1
             answered = await _replies(players, observations)
+            if on_event is not None:
+                for seat, seen, reply, _ in answered:
+                    on_event(Event("turn", match, seat, seen, reply))
             with _ENV:
                 started = time.perf_counter()
                 step = await call(game.step, {seat: reply.action for seat, _, reply, _ in answered})

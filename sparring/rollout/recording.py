@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from sparring import registry
 from sparring.content import Content, content_of, plain, plain_or_none
-from sparring.protocols import Agent, Seat
+from sparring.protocols import Agent
 from sparring.rollout.adapters import UNREADABLE, Step, View
+from sparring.rollout.match import Match
 from sparring.types import (
     Episode,
     FaultKind,
     Observation,
-    Parents,
     Reply,
     Seen,
     Status,
@@ -25,7 +24,6 @@ from sparring.types import (
     Turn,
 )
 
-MOST_STEPS = 10_000
 STEP_CAP = "step_cap"
 """The stop reason of an episode that its match ended."""
 PAID = frozenset(("reward_parts", "metrics"))
@@ -35,31 +33,6 @@ READ = frozenset(
 """What this module reads of an environment's info; everything else in it is kept as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One episode to be played."""
-
-    id: str
-    env_id: str
-    agents: Mapping[str, Agent]
-    """The agent of every seat."""
-    seed: int
-    """Decides the task."""
-    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
-    sample: int = 0
-    """Which attempt at the task: equal seeds and other samples are one task played with other randomness."""
-    task: str | None = None
-    group: str | None = None
-    parents: Mapping[str, Parents] = field(default_factory=dict)
-    """By seat, the trajectories that this attempt comes from."""
-    max_steps: int = MOST_STEPS
-    """After so many steps of the environment the episode is truncated, whatever the environment says."""
-
-    def seat(self, seat: str) -> Seat:
-        """What the agent in a seat is told."""
-        return Seat(self.env_id, seat, self.id, self.seed, self.sample, self.task, self.env_kwargs)
-
-
 Answered = tuple[str, Observation, Reply, float]
 """A seat, what it saw, its reply, and how many seconds that took."""
 
@@ -67,14 +40,15 @@ Answered = tuple[str, Observation, Reply, float]
 class Recording:
     """An episode in the making."""
 
-    def __init__(self, match: Match) -> None:
-        self.match = match
+    def __init__(self, match: Match, agents: Mapping[str, Agent]) -> None:
+        """`agents`: by seat."""
+        self.match, self.agents = match, agents
         self.status: Status = "ok"
         self.fault: FaultKind | None = None
         self.error: str | None = None
-        self.turns: dict[str, list[dict[str, Any]]] = {seat: [] for seat in match.agents}
-        self.rewards = dict.fromkeys(match.agents, 0.0)
-        self.parts: dict[str, dict[str, float]] = {seat: {} for seat in match.agents}
+        self.turns: dict[str, list[dict[str, Any]]] = {seat: [] for seat in agents}
+        self.rewards = dict.fromkeys(agents, 0.0)
+        self.parts: dict[str, dict[str, float]] = {seat: {} for seat in agents}
         self.metrics: dict[str, dict[str, float]] = {}
         self.count = 0
         self.stop_reason: str | None = None
@@ -84,8 +58,8 @@ class Recording:
     def require_seats(self, seats: Sequence[str]) -> None:
         """Raises KeyError unless every seat has its agent."""
         for seat in seats:
-            if seat not in self.match.agents:
-                raise KeyError(f"no agent for seat {seat!r}; agents are given for {sorted(self.match.agents)}")
+            if seat not in self.agents:
+                raise KeyError(f"no agent for seat {seat!r}; agents are given for {sorted(self.agents)}")
 
     def observe(self, step: Step) -> list[tuple[str, Observation]]:
         """What the seats see that are to move. Raises TypeError for what is no observation."""
@@ -171,7 +145,7 @@ class Recording:
             seed=match.seed,
             sample=match.sample,
             status=self.status,
-            trajectories={seat: self._trajectory(seat) for seat in match.agents},
+            trajectories={seat: self._trajectory(seat) for seat in self.agents},
             task=match.task,
             group=match.group,
             fault=self.fault,
@@ -183,7 +157,7 @@ class Recording:
         return Trajectory(
             id=f"{self.match.id}/{seat}",
             seat=seat,
-            agent=self.match.agents[seat].name,
+            agent=self.agents[seat].name,
             turns=tuple(Turn(**turn) for turn in self.turns[seat]),
             reward=self.rewards[seat],
             last=last,

@@ -20,7 +20,7 @@ def picked(agent, seen=SEEN, seed=3):
 
 def results(first, second, env_id, count):
     seats = {"player_0": registry.make_agent(first), "player_1": registry.make_agent(second)}
-    episodes = play([Match(str(i), env_id, seats, i) for i in range(count)])
+    episodes = play([Match(str(i), env_id, {seat: seat for seat in seats}, i) for i in range(count)], seats)
     assert not any(episode.error for episode in episodes)
     return [episode.trajectories["player_0"].reward for episode in episodes]
 
@@ -57,7 +57,10 @@ def test_constant_plays_its_first_legal_habit():
 
 @pytest.mark.parametrize(("agent", "env_id", "advice"), [("minimax", KUHN, "use cfr"), ("cfr", TTT, "use minimax")])
 def test_solvers_refuse_the_other_kind_of_game(agent, env_id, advice):
-    (episode,) = play([Match("m", env_id, dict.fromkeys(("player_0", "player_1"), registry.make_agent(agent)), 1)])
+    (episode,) = play(
+        [Match("m", env_id, {"player_0": "player_0", "player_1": "player_1"}, 1)],
+        dict.fromkeys(("player_0", "player_1"), registry.make_agent(agent)),
+    )
     assert episode.status == "agent_error"
     assert advice in episode.error
 
@@ -82,7 +85,10 @@ def test_a_person_who_leaves_is_a_fault_of_the_agent_and_no_illegal_action(monke
         raise EOFError
 
     monkeypatch.setattr("builtins.input", leave)
-    (episode,) = play([Match("m", KUHN, dict.fromkeys(("player_0", "player_1"), registry.make_agent("human")), 1)])
+    (episode,) = play(
+        [Match("m", KUHN, {"player_0": "player_0", "player_1": "player_1"}, 1)],
+        dict.fromkeys(("player_0", "player_1"), registry.make_agent("human")),
+    )
     assert (episode.status, episode.turns) == ("agent_error", [])
     assert "nobody answers: the input has ended" in episode.error
 

@@ -127,7 +127,7 @@ def test_a_served_model_solves_a_task_and_cannot_be_trained_on(serve):
     server = serve(write)
     (model,) = load_models(["openai:some-model"])
     agent = CodeAct(model, sampling=Sampling(max_new_tokens=300, decoding="free"), trainable=True)
-    (episode,) = play([Match("e", "sparring/ToolTasks-v0", {"player_0": agent}, seed=3)])
+    (episode,) = play([Match("e", "sparring/ToolTasks-v0", {"player_0": "player_0"}, seed=3)], {"player_0": agent})
     (_, ran), (_, answered) = episode.turns
     assert "\n42" in answered.observation.text
     assert answered.action == "<answer>42</answer>"
@@ -140,7 +140,7 @@ def test_a_served_model_solves_a_task_and_cannot_be_trained_on(serve):
 def test_a_served_model_plays_games(serve):
     serve(lambda _: (r"I bet. \boxed{bet}", "stop"))
     agents = {"player_0": registry.make_agent("openai:m"), "player_1": registry.make_agent("constant:bet")}
-    (episode,) = play([Match("e", "sparring/KuhnPoker-v0", agents, seed=1)])
+    (episode,) = play([Match("e", "sparring/KuhnPoker-v0", {seat: seat for seat in agents}, seed=1)], agents)
     assert [turn.action for seat, turn in episode.turns if seat == "player_0"] == ["bet"]
 
 
@@ -250,7 +250,7 @@ def test_the_key_is_nowhere_in_what_a_server_echoes(serve, monkeypatch, status):
     serve(raw=raw)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     agents = {"player_0": WritingAgent(OpenAIModel("m"), sampling=FREE), "player_1": registry.make_agent("random")}
-    (episode,) = play([Match("e", "sparring/KuhnPoker-v0", agents, seed=1)])
+    (episode,) = play([Match("e", "sparring/KuhnPoker-v0", {seat: seat for seat in agents}, seed=1)], agents)
     model = OpenAIModel("m")
     written = [model.decode(segment.token_ids) for _, turn in episode.turns for segment in turn.segments]
     assert "bad key Bearer [key]" in (written[1] if status == 200 else episode.error)
@@ -352,7 +352,7 @@ from sparring.agents.models.openai import OpenAIModel
 from sparring.types import Sampling
 if sys.argv[1] == "play":
     agents = {"player_0": registry.make_agent("openai:m"), "player_1": registry.make_agent("random")}
-    play([Match(str(i), "sparring/KuhnPoker-v0", agents, seed=i) for i in range(20)])
+    play([Match(str(i), "sparring/KuhnPoker-v0", {seat: seat for seat in agents}, seed=i) for i in range(20)], agents)
 else:
     model = OpenAIModel("m")
     model.generate([model.chat([{"role": "user", "content": "?"}])] * 20, Sampling(decoding="free"), range(20))
@@ -385,5 +385,8 @@ def test_one_interrupt_ends_everything_at_once(serve, how):
 def test_a_server_may_be_asked_for_its_likeliest_words(serve):
     server = serve(lambda _: ("ok", "stop"))
     agent = WritingAgent(OpenAIModel("m"), sampling=Sampling(temperature=0, decoding="free"))
-    play([Match("e", "sparring/KuhnPoker-v0", {"player_0": agent, "player_1": agent}, seed=1)])
+    play(
+        [Match("e", "sparring/KuhnPoker-v0", {"player_0": "player_0", "player_1": "player_1"}, seed=1)],
+        {"player_0": agent, "player_1": agent},
+    )
     assert server.asked[0][1]["temperature"] == 0

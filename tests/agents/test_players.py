@@ -149,7 +149,10 @@ def test_garbage_is_an_illegal_action_counted_apart_from_skill(text):
 
 def play_free(text):
     agent = WritingAgent(Writer(text))
-    return play([Match("m", "sparring/KuhnPoker-v0", {"player_0": agent, "player_1": agent}, 1)])
+    return play(
+        [Match("m", "sparring/KuhnPoker-v0", {"player_0": "player_0", "player_1": "player_1"}, 1)],
+        {"player_0": agent, "player_1": agent},
+    )
 
 
 def test_a_distribution_needs_legal_actions():
@@ -184,10 +187,10 @@ def test_an_episode_whose_prompt_does_not_fit_fails_alone(decoding):
     long = make_player(shared, prompt="bracket", sampling=sampling)
     long.template = replace(long.template, instruction="{observation}" + "x" * 2400)
     matches = [
-        Match(str(i), "sparring/KuhnPoker-v0", {"player_0": long if i == 3 else short, "player_1": short}, seed=i)
+        Match(str(i), "sparring/KuhnPoker-v0", {"player_0": "long" if i == 3 else "short", "player_1": "short"}, seed=i)
         for i in range(6)
     ]
-    episodes = play(matches)
+    episodes = play(matches, {"long": long, "short": short})
     assert [episode.status for episode in episodes] == ["ok"] * 3 + ["agent_error"] + ["ok"] * 2
     assert "the context of nano is 2048" in episodes[3].error
 

@@ -54,7 +54,9 @@ def writer(programs):
 
 def episode_of(model, max_turns=40, seed=0, **kwargs):
     agent = TreeOfCode(model, sampling=FREE, **kwargs)
-    (episode,) = play([Match("m", "test/Bench-v0", {"player_0": agent}, seed, {"max_turns": max_turns})])
+    (episode,) = play(
+        [Match("m", "test/Bench-v0", {"player_0": "player_0"}, seed, {"max_turns": max_turns})], {"player_0": agent}
+    )
     assert episode.error is None
     return episode
 
@@ -200,9 +202,9 @@ def test_many_trees_grow_at_once_without_touching_each_other():
     agent = TreeOfCode(
         ScriptedModel(lambda prompt, seed: f"<execute>{'ok' if seed % 3 else 'nonzero'} {seed % 2}</execute>")
     )
-    matches = [Match(f"m{seed}", "test/Bench-v0", {"player_0": agent}, seed) for seed in range(20)]
-    together = [episode.hash for episode in play(matches)]
-    assert together == [play([match])[0].hash for match in matches]
+    matches = [Match(f"m{seed}", "test/Bench-v0", {"player_0": "tree"}, seed) for seed in range(20)]
+    together = [episode.hash for episode in play(matches, {"tree": agent})]
+    assert together == [play([match], {"tree": agent})[0].hash for match in matches]
 
 
 def test_an_answer_in_place_of_a_program_does_not_end_the_episode():
@@ -239,7 +241,9 @@ def test_programs_can_be_handed_in_instead_of_outputs():
 )
 def test_whatever_the_model_writes_the_tree_comes_to_an_answer(texts):
     model = ScriptedModel(lambda prompt, seed: texts[seed % len(texts)] * (1 + 2000 * (seed % 5 == 0)))
-    (episode,) = play([Match("m", "test/Bench-v0", {"player_0": TreeOfCode(model, shape=Shape(2, 2))}, 3)])
+    (episode,) = play(
+        [Match("m", "test/Bench-v0", {"player_0": "player_0"}, 3)], {"player_0": TreeOfCode(model, shape=Shape(2, 2))}
+    )
     assert (episode.error, episode.status) == (None, "ok")
     assert answer_of(episode).action.startswith("<answer>")
 

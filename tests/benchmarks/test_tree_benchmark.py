@@ -41,7 +41,10 @@ def model(habits):
 
 
 def played(agent):
-    return play([Match(f"m{s}", "sparring/ToolTasks-v0", {"player_0": agent}, s, {"max_turns": 40}) for s in TASKS])
+    return play(
+        [Match(f"m{s}", "sparring/ToolTasks-v0", {"player_0": "player_0"}, s, {"max_turns": 40}) for s in TASKS],
+        {"player_0": agent},
+    )
 
 
 @pytest.mark.parametrize("mistake", ["misspelt", "swapped", "wrong_key", "slip"])

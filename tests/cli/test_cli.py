@@ -352,7 +352,7 @@ def test_a_second_interrupt_says_how_to_go_on(refused, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sparring.trainers.methods.spiral.Spiral.run", interrupted)
+    monkeypatch.setattr("sparring.trainers.run.Run.run", interrupted)
     said = refused("train", "spiral", "--run", tmp_path / "run", *TINY, code=130)
     assert f"go on with: sparring train spiral --run {tmp_path / 'run'} --resume" in said
 
@@ -361,7 +361,7 @@ def test_an_error_of_the_device_ends_the_command_without_a_traceback(refused, tm
     def fails(*_):
         raise RuntimeError("CUDA out of memory")
 
-    monkeypatch.setattr("sparring.trainers.methods.spiral.Spiral.run", fails)
+    monkeypatch.setattr("sparring.trainers.run.Run.run", fails)
     said = refused("train", "spiral", "--run", tmp_path / "run", *TINY)
     assert "stopped: CUDA out of memory; go on with:" in said
 
@@ -502,7 +502,7 @@ def test_replay_of_an_unknown_episode_names_the_nearest_and_never_all(refused, r
 
 def test_replay_cannot_steer_the_terminal(tmp_path, capsys):
     agents = {seat: registry.make_agent("random") for seat in ("player_0", "player_1")}
-    (episode,) = play([Match("e", KUHN, agents, 1)])
+    (episode,) = play([Match("e", KUHN, {seat: seat for seat in agents}, 1)], agents)
     seat, trajectory = next(iter(episode.trajectories.items()))
     hostile = replace(trajectory.turns[0], observation=Seen(("\x1b]0;pwned\x07 \ud800 [bold]plain[/bold]",)))
     changed = replace(trajectory, turns=(hostile, *trajectory.turns[1:]))
@@ -540,7 +540,9 @@ def test_verify_counts_what_broke_off_beside_what_did_not(answer, tmp_path, caps
     for agents in ("minimax,random", "random,constant:bet"):
         with Store(tmp_path / "games", "a") as store:
             seats = dict(zip(("player_0", "player_1"), map(registry.make_agent, agents.split(",")), strict=True))
-            store.append(play([Match(f"{agents}/{n}", KUHN, seats, n) for n in range(4)]))
+            store.append(
+                play([Match(f"{agents}/{n}", KUHN, {seat: seat for seat in seats}, n) for n in range(4)], seats)
+            )
     assert answer("verify", tmp_path / "games")["broken_off"] == 4
     assert main(["verify", str(tmp_path / "games")]) == 0
     shown = " ".join(capsys.readouterr().out.split())
@@ -657,7 +659,7 @@ def test_a_folder_that_cannot_be_written_is_named(refused):
 
 
 def config_of(settings):
-    return json.dumps({"format": 2, "method": "spiral", "config": settings})
+    return json.dumps({"format": 3, "method": "spiral", "config": settings})
 
 
 DAMAGED_CONFIGS = [

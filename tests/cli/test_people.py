@@ -99,7 +99,7 @@ def test_where_there_is_no_expert_the_reason_is_said():
 
 def played(env_id, *agents, seed=1):
     seats = {f"player_{place}": registry.make_agent(spec) for place, spec in enumerate(agents)}
-    (episode,) = play([Match("m", env_id, seats, seed)])
+    (episode,) = play([Match("m", env_id, {seat: seat for seat in seats}, seed)], seats)
     return episode
 
 

@@ -9,15 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sparring.agents.scripted import RandomAgent, ScriptedAgent
-from sparring.rollout.loop import play
+from sparring.rollout.loop import Event, play
 from sparring.scoreboard import suites
 from sparring.scoreboard.matches import head_to_head, play_missing, rotated_matches
 from sparring.store.store import Store
@@ -44,10 +43,15 @@ class Counting(RandomAgent):
         return await super().act(observation)
 
 
+def count_when_done(counts: list[int], store: Store) -> Callable[[Event], None]:
+    """Notes how many episodes a store holds whenever one is done."""
+    return lambda event: counts.append(store.count) if event.kind == "done" else None
+
+
 def test_games_are_stored_while_others_are_played(tmp_path: Path) -> None:
     seen = []
     with Store(tmp_path / "store", "a") as store:
-        head_to_head(KUHN, [RandomAgent(), RandomAgent()], 3000, 0, lambda episode: seen.append(store.count), store)
+        head_to_head(KUHN, [RandomAgent(), RandomAgent()], 3000, 0, count_when_done(seen, store), store)
         assert store.count == 3000
     assert seen[0] > 0
     assert seen[2999] >= 1500
@@ -81,28 +85,29 @@ def test_other_weights_under_the_same_name_play_their_own_games(tmp_path: Path) 
 def test_another_policy_under_the_same_id_is_refused_before_the_first_game(tmp_path: Path) -> None:
     trained = Counting(weights_version="update-9")
     with Store(tmp_path / "store", "a") as store:
-        play_missing(rotated_matches(KUHN, [Counting(), RandomAgent()], 10, 0), store)
+        names = ["one", "random"]
+        play_missing(rotated_matches(KUHN, names, 10, 0), {"one": Counting()}, store)
         with pytest.raises(ValueError, match=r"holds another episode under the id .*policy of player_\d.*update-9"):
-            play_missing(rotated_matches(KUHN, [trained, RandomAgent()], 20, 0), store)
+            play_missing(rotated_matches(KUHN, names, 20, 0), {"one": trained}, store)
         assert (trained.asked, store.count) == (0, 10)
 
 
 def test_a_match_with_other_settings_is_refused_before_the_first_game(tmp_path: Path) -> None:
-    players = [Counting(), Counting()]
-    matches = rotated_matches(KUHN, players, 4, 0)
+    agents = {"one": Counting(), "other": Counting()}
+    matches = rotated_matches(KUHN, list(agents), 4, 0)
     with Store(tmp_path / "store", "a") as store:
-        store.append(play(matches[:1]))
+        store.append(play(matches[:1], agents))
         changed = [replace(match, seed=match.seed + 1) for match in matches]
         with pytest.raises(ValueError, match=r"another episode under the id .*: seed"):
-            play_missing(changed, store)
+            play_missing(changed, agents, store)
         with pytest.raises(ValueError, match=r"another episode under the id .*: settings"):
-            play_missing([replace(match, env_kwargs={"illegal": "retry"}) for match in matches], store)
+            play_missing([replace(match, env_kwargs={"illegal": "retry"}) for match in matches], agents, store)
         assert store.count == 1
 
 
 def test_an_error_in_play_keeps_what_was_over(tmp_path: Path) -> None:
-    def break_off(episode: Any) -> None:
-        if episode.id.endswith("/500"):
+    def break_off(event: Event) -> None:
+        if event.kind == "done" and event.match.id.endswith("/500"):
             raise RuntimeError("the watcher broke")
 
     with Store(tmp_path / "store", "a") as store:

@@ -184,5 +184,12 @@ def test_a_suite_counts_what_is_stored_as_done(tmp_path):
     seen = []
     for played in (1, 2):
         with Store(tmp_path / "suite", "a") as store:
-            suites.run_suite("code", "constant:x", 1, seed=0, store=store, on_episode=lambda: seen.append(1))
+            suites.run_suite(
+                "code",
+                "constant:x",
+                1,
+                seed=0,
+                store=store,
+                on_event=lambda event: event.kind == "done" and seen.append(1),
+            )
         assert len(seen) == played * len(suites.SUITES["code"])

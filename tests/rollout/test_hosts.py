@@ -45,7 +45,7 @@ registry.envs.add(registry.Row("test/Hung-v0", Hung))
 registry.envs.load()
 hosts.STEP_TIMEOUT_SECONDS = 1.0
 started = time.monotonic()
-episodes = play(Match(str(seed), "test/Hung-v0", {"player_0": RandomAgent()}, seed) for seed in range(60))
+episodes = play(Match(str(seed), "test/Hung-v0", {"player_0": "random"}, seed) for seed in range(60))
 print(sum(episode.status == "ok" for episode in episodes), time.monotonic() - started)
 """
 
@@ -116,7 +116,13 @@ def odd(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def played(count: int = 20, agent: Any = None, max_steps: int = 10_000, **kwargs: Any) -> list[Episode]:
     seats = {"player_0": agent or RandomAgent()}
-    return play([Match(str(seed), ID, seats, seed, kwargs, max_steps=max_steps) for seed in range(count)])
+    return play(
+        [
+            Match(str(seed), ID, {seat: seat for seat in seats}, seed, kwargs, max_steps=max_steps)
+            for seed in range(count)
+        ],
+        seats,
+    )
 
 
 def statuses(episodes: list[Episode]) -> list[str]:
@@ -228,7 +234,11 @@ def test_legal_actions_must_be_a_sequence_of_texts() -> None:
 
 def test_an_environment_that_failed_is_closed_and_plays_no_further_match() -> None:
     seats = {"player_0": RandomAgent()}
-    play([Match(str(seed), ID, seats, seed, {"fault": "exit"}) for seed in (10, 11, 12)], concurrency=1)
+    play(
+        [Match(str(seed), ID, {seat: seat for seat in seats}, seed, {"fault": "exit"}) for seed in (10, 11, 12)],
+        seats,
+        concurrency=1,
+    )
     assert Odd.closed == [10, 12]
 
 

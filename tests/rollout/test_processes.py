@@ -52,7 +52,7 @@ if __name__ == "__main__":
     env_id, fault = sys.argv[1:3]
     started = time.time()
     kwargs = {"fault": fault} if fault else {}
-    matches = [Match(f"e{s}", env_id, {"player_0": make("random")}, s, kwargs) for s in range(1, 11)]
+    matches = [Match(f"e{s}", env_id, {"player_0": "random"}, s, kwargs) for s in range(1, 11)]
     episodes = play(matches, concurrency=2)
     texts = [[turn.observation.text for _, turn in e.turns] for e in episodes]
     rows = [(e.status, e.fault, e.error, e.trajectories["player_0"].reward, t) for e, t in zip(episodes, texts)]

@@ -52,7 +52,7 @@ def echo(monkeypatch):
 
 
 def played(agent, **kwargs):
-    (episode,) = play([Match("some match", "test/Echo-v0", {"player_0": agent}, 1, kwargs)])
+    (episode,) = play([Match("some match", "test/Echo-v0", {"player_0": "player_0"}, 1, kwargs)], {"player_0": agent})
     return episode
 
 

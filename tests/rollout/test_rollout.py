@@ -65,8 +65,8 @@ def fragile(monkeypatch):
     return "test/Fragile-v0"
 
 
-def matches(env_id, count, agent=None, **kwargs):
-    seats = {"player_0": agent or RandomAgent(), "player_1": RandomAgent()}
+def matches(env_id, count, **kwargs):
+    seats = {"player_0": "random", "player_1": "random"}
     return [Match(f"m{seed}", env_id, seats, seed, kwargs) for seed in range(count)]
 
 
@@ -90,7 +90,7 @@ def test_an_agents_error_is_its_own_and_what_was_played_is_kept(fragile):
             raise ValueError("forgot the rules")
 
     seats = {"player_0": RandomAgent(), "player_1": Forgetful("forgetful")}
-    (episode,) = play([Match("m", fragile, seats, 1)])
+    (episode,) = play([Match("m", fragile, {seat: seat for seat in seats}, 1)], seats)
     assert (episode.status, len(episode.turns)) == ("agent_error", 1)
     assert "forgot the rules" in episode.error
 
@@ -150,7 +150,7 @@ def test_gymnasium_environments_are_hosted_as_they_are(monkeypatch):
     monkeypatch.setitem(
         registry.envs._rows, "test/Taxi", registry.Row("test/Taxi", lambda: gymnasium.make("Taxi-v4"), seats=1)
     )
-    (episode,) = play([Match("m", "test/Taxi", {"player_0": RandomAgent()}, 3)])
+    (episode,) = play([Match("m", "test/Taxi", {"player_0": "player_0"}, 3)], {"player_0": RandomAgent()})
     env = gymnasium.make("Taxi-v4")
     env.reset(seed=3)
     rewards = [env.step(int(turn.action))[1] for _, turn in episode.turns]
@@ -180,7 +180,7 @@ def test_an_agent_can_be_asked_from_inside_a_running_loop():
 
 
 def test_a_missing_agent_is_named():
-    (episode,) = play([Match("m", KUHN, {"player_0": RandomAgent()}, 1)])
+    (episode,) = play([Match("m", KUHN, {"player_0": "player_0"}, 1)], {"player_0": RandomAgent()})
     assert episode.status == "env_error"
     assert "no agent for seat 'player_1'" in episode.error
 
@@ -201,7 +201,10 @@ def test_samples_join_turns_that_extend_each_other():
                 "check", (Call(Policy("m"), None, (Segment("prompt", (observation.turn,)),), continues=before),)
             )
 
-    (episode,) = play([Match("m", KUHN, {"player_0": Talker("t"), "player_1": RandomAgent()}, 11)])
+    (episode,) = play(
+        [Match("m", KUHN, {"player_0": "player_0", "player_1": "player_1"}, 11)],
+        {"player_0": Talker("t"), "player_1": RandomAgent()},
+    )
     turns = episode.trajectories["player_0"].turns
     (joined,) = samples(episode.trajectories["player_0"])
     assert [segment.token_ids for segment in joined.segments] == [(turn,) for turn in range(len(turns))]
@@ -216,7 +219,10 @@ def test_ctrl_c_ends_play_that_was_started_in_a_notebook():
             return await super().act(observation)
 
     async def notebook_cell():
-        return play([Match("m", KUHN, {"player_0": Slow(), "player_1": Slow()}, 1)])
+        return play(
+            [Match("m", KUHN, {"player_0": "player_0", "player_1": "player_1"}, 1)],
+            {"player_0": Slow(), "player_1": Slow()},
+        )
 
     main = threading.main_thread().ident
     threading.Timer(0.3, signal.pthread_kill, [main, signal.SIGINT]).start()

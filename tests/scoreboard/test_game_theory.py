@@ -89,7 +89,7 @@ def test_the_policy_of_an_agent_is_how_it_plays(spec):
     exact = gt.values(KUHN, gt.tabular_policy(agent, KUHN), gt.uniform_policy(KUHN))
     for seat in (0, 1):
         seats = {f"player_{seat}": agent, f"player_{1 - seat}": opponent}
-        episodes = play([Match(str(i), KUHN, seats, i) for i in range(4000)])
+        episodes = play([Match(str(i), KUHN, {seat: seat for seat in seats}, i) for i in range(4000)], seats)
         mean = sum(episode.trajectories[f"player_{seat}"].reward for episode in episodes) / len(episodes)
         assert mean == pytest.approx(exact[seat], abs=5 * 1.6 / 4000**0.5)
 

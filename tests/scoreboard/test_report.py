@@ -59,10 +59,11 @@ def write_run(folder: Path) -> RunData:
     """Ten games, the last of them lost by hostile text, and three updates."""
     honest, attacker = Scripted("honest"), Scripted(f"attacker {HOSTILE}", attacks=True)
     matches = [
-        Match(f"game-{n}", KUHN, {"player_0": honest, "player_1": attacker if n == 9 else honest}, n) for n in range(10)
+        Match(f"game-{n}", KUHN, {"player_0": "honest", "player_1": "attacker" if n == 9 else "honest"}, n)
+        for n in range(10)
     ]
     with Store(folder / "episodes", "a") as store:
-        store.append(play(matches))
+        store.append(play(matches, {"honest": honest, "attacker": attacker}))
     lines = [
         {
             "update": update,

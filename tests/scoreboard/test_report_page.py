@@ -18,7 +18,7 @@ from sparring.agents.scripted import ScriptedAgent
 from sparring.content import Blob
 from sparring.rollout.loop import Match, play
 from sparring.scoreboard.game_theory import uniform_policy
-from sparring.scoreboard.matches import play_matches, round_robin
+from sparring.scoreboard.matches import head_to_head
 from sparring.scoreboard.report.build import build_report
 from sparring.scoreboard.standings import RunData, load_run
 from sparring.store.store import Store
@@ -47,11 +47,11 @@ def write_run(folder: Path, seed: int = 0, under_pressure: str = "fold") -> RunD
     """Eight games of one that learns against one that always bets and calls."""
     learner, bold = Scripted("learner", "check", under_pressure, learns=True), Scripted("bold", "bet", "call")
     matches = [
-        Match(f"game-{n}", KUHN, {"player_0": (learner, bold)[n % 2], "player_1": (bold, learner)[n % 2]}, n)
+        Match(f"game-{n}", KUHN, {"player_0": ("learner", "bold")[n % 2], "player_1": ("bold", "learner")[n % 2]}, n)
         for n in range(8)
     ]
     with Store(folder / "episodes", "a") as store:
-        store.append(play(matches))
+        store.append(play(matches, {"learner": learner, "bold": bold}))
     lines = [{"update": n, f"nash_conv/{KUHN}": 0.9 - 0.1 * n, "illegal_share": 0.0} for n in range(4)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (folder / "config.json").write_text(json.dumps({"config": {"seed": seed, "steps": 3}, "method": "spiral"}))
@@ -162,7 +162,10 @@ class Writer(ScriptedAgent):
 
 @pytest.mark.slow
 def test_what_a_model_was_asked_is_folded_and_what_it_wrote_stands_there_as_text(page: Page, tmp_path: Path) -> None:
-    episodes = play([Match("game", KUHN, {"player_0": Writer(), "player_1": Writer()}, 0)])
+    episodes = play(
+        [Match("game", KUHN, {"player_0": "player_0", "player_1": "player_1"}, 0)],
+        {"player_0": Writer(), "player_1": Writer()},
+    )
     image = Blob.of(np.zeros((84, 96, 3), np.uint8), "camera/0")
     (first, *_) = [trajectory for trajectory in episodes[0].trajectories.values() if trajectory.turns]
     seen = replace(first.turns[0].observation, content=("What you see:", image, Blob.of(np.zeros(2000))))
@@ -272,7 +275,7 @@ def test_print_is_light_and_leaves_out_what_is_to_be_pressed(page: Page, one: st
 def test_no_table_is_wider_than_the_paper(page: Page, tmp_path: Path) -> None:
     agents = [Scripted(f"agent number {n}", "bet", "call") for n in range(6)]
     with Store(tmp_path / "ladder", "a") as store:
-        play_matches(round_robin(KUHN, agents, 4, 0), store)
+        head_to_head(KUHN, agents, 4, 0, store=store)
     names = ("first", "best (update 60)", "last", "average", "equilibrium")
     run = replace(write_run(tmp_path / "run"), policies={KUHN: dict.fromkeys(names, uniform_policy(KUHN))})
     build_report([run, load_run(tmp_path / "ladder")], tmp_path / "report.html")
@@ -289,7 +292,7 @@ def ladder_of_six(folder: Path) -> str:
     """A page of six agents, one of a long name."""
     names = ("cfr", "random", "constant:bet/call", "constant:check/fold", "nano", "nano:temperature=0.25:top_p=0.9125")
     with Store(folder / "ladder", "a") as store:
-        play_matches(round_robin(KUHN, [Scripted(name, "bet", "call") for name in names], 4, 0), store)
+        head_to_head(KUHN, [Scripted(name, "bet", "call") for name in names], 4, 0, store=store)
     build_report([load_run(folder / "ladder")], folder / "report.html")
     return (folder / "report.html").as_uri()
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from sparring import registry
 from sparring.agents.scripted import ScriptedAgent
 from sparring.cli.app import main
 from sparring.rollout.loop import Match, play
@@ -115,19 +114,19 @@ class Alone(ScriptedAgent):
 
 def test_agents_of_one_seat_stand_by_their_mean_reward(tmp_path: Path) -> None:
     matches = [
-        Match(f"{name}/{n}", "sparring/ToolTasks-v0", {"player_0": Alone(name)}, n, {"family": "sequences"})
+        Match(f"{name}/{n}", "sparring/ToolTasks-v0", {"player_0": name}, n, {"family": "sequences"})
         for n in range(2)
         for name in ("one", "two")
     ]
     with Store(tmp_path / "store", "a") as store:
-        store.append(play(matches))
+        store.append(play(matches, {name: Alone(name) for name in ("one", "two")}))
     page = render([load_for_report(tmp_path / "store")])
     assert tables(page) == ["Tool tasks"]
     assert "Mean reward an episode." in page
 
 
 def test_games_of_other_settings_have_a_table_of_their_own(tmp_path: Path) -> None:
-    players = {"player_0": registry.make_agent("random"), "player_1": registry.make_agent("random")}
+    players = {"player_0": "random", "player_1": "random"}
     options = [{"game": "nim"}, {"game": "tic_tac_toe"}, {"game": "nim"}]
     matches = [Match(f"{n}", "sparring/OpenSpiel-v0", players, n, kwargs) for n, kwargs in enumerate(options)]
     with Store(tmp_path / "store", "a") as store:

@@ -78,7 +78,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def played(player: Player, id: str = "m") -> Episode:
-    (episode,) = play([Match(id, "test/Scene-v0", {"player_0": player}, 1)])
+    (episode,) = play([Match(id, "test/Scene-v0", {"player_0": "player_0"}, 1)], {"player_0": player})
     assert episode.error is None
     return episode
 

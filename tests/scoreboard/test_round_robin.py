@@ -12,9 +12,8 @@ from sparring.agents.scripted import ConstantAgent, RandomAgent
 from sparring.agents.solvers import EquilibriumAgent
 from sparring.cli import terminal
 from sparring.cli.app import main
-from sparring.rollout.loop import play
 from sparring.scoreboard.cross_table import cross_tables
-from sparring.scoreboard.matches import round_robin, standings_by_agent
+from sparring.scoreboard.matches import by_name, head_to_head, round_robin, standings_by_agent
 from sparring.store.rows import row_of
 from sparring.store.store import Store
 
@@ -26,12 +25,12 @@ def players() -> list[Any]:
 
 
 def test_every_pair_meets_as_often_on_the_same_deals_in_both_seats() -> None:
-    matches = round_robin(KUHN, players(), 10, seed=0)
+    matches = round_robin(KUHN, by_name(players()), 10, seed=0)
     assert len(matches) == 60
     pairs: dict[frozenset[str], list[tuple[int, str]]] = {}
     for match in matches:
-        names = frozenset(agent.name for agent in match.agents.values())
-        pairs.setdefault(names, []).append((match.seed, match.agents["player_0"].name))
+        names = frozenset(match.agents.values())
+        pairs.setdefault(names, []).append((match.seed, match.agents["player_0"]))
     assert len(pairs) == 6
     assert len({tuple(seed for seed, _ in games) for games in pairs.values()}) == 1
     for names, games in pairs.items():
@@ -41,7 +40,7 @@ def test_every_pair_meets_as_often_on_the_same_deals_in_both_seats() -> None:
 
 def test_standings_count_all_games_of_an_agent_the_best_first() -> None:
     agents = players()
-    rows = standings_by_agent(play(round_robin(KUHN, agents, 200, seed=0)), agents)
+    rows = standings_by_agent(head_to_head(KUHN, agents, 200, seed=0), agents)
     assert [row.reward.n for row in rows] == [600] * 4
     assert sum(row.reward.value for row in rows) == pytest.approx(0)
     assert rows[-1].agent == "constant:check/fold"
@@ -62,7 +61,7 @@ def test_the_cross_table_stands_below_and_fits_80_columns(capsys: pytest.Capture
 
 
 def test_a_cross_table_with_pairs_that_never_met_says_how_many_have(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [row_of(episode) for episode in play(round_robin(KUHN, players()[:3], 4, seed=0))]
+    rows = [row_of(episode) for episode in head_to_head(KUHN, players()[:3], 4, seed=0)]
     terminal.show_cross_table(cross_tables(rows)[0])
     assert "pairs have met" not in capsys.readouterr().out
     apart = [row for row in rows if {*row.agents.values()} != {"random", "cfr"}]
@@ -92,8 +91,8 @@ def test_a_ladder_played_twice_plays_only_what_is_missing(tmp_path: Path, capsys
 
 
 def test_one_seat_is_played_by_every_agent_alone() -> None:
-    matches = round_robin("sparring/CodeIO-v0", [RandomAgent(), ConstantAgent("x")], 3, seed=0)
-    assert [match.agents["player_0"].name for match in matches] == ["random"] * 3 + ["constant:x"] * 3
+    matches = round_robin("sparring/CodeIO-v0", by_name([RandomAgent(), ConstantAgent("x")]), 3, seed=0)
+    assert [match.agents["player_0"] for match in matches] == ["random"] * 3 + ["constant:x"] * 3
     assert [match.seed for match in matches[:3]] == [match.seed for match in matches[3:]]
 
 

@@ -39,7 +39,9 @@ def constant(monkeypatch):
 def test_a_suite_has_a_line_for_every_part_and_keeps_its_episodes(constant, tmp_path):
     seen = []
     with Store(tmp_path / "store", "a") as store:
-        scores = suites.run_suite("code", "any", 2, seed=0, store=store, on_episode=lambda: seen.append(1))
+        scores = suites.run_suite(
+            "code", "any", 2, seed=0, store=store, on_event=lambda event: event.kind == "done" and seen.append(1)
+        )
         assert store.count == len(seen) == 16
     assert [score.part for score in scores[-2:]] == ["HumanEval", "CodeI/O"]
     assert all(score.accuracy.n == 2 and score.turns == 1.0 and score.faults == 0 for score in scores)

@@ -46,7 +46,13 @@ class Scripted(ScriptedAgent):
 
 def played(count: int = 40, env_id: str = KUHN, agent: Scripted | None = None, **env_kwargs: Any) -> list[Episode]:
     seats = dict.fromkeys(("player_0", "player_1"), agent or Scripted())
-    return play([Match(f"e{seed}", env_id, seats, seed, env_kwargs, task=f"t{seed}") for seed in range(count)])
+    return play(
+        [
+            Match(f"e{seed}", env_id, {seat: seat for seat in seats}, seed, env_kwargs, task=f"t{seed}")
+            for seed in range(count)
+        ],
+        seats,
+    )
 
 
 def verified(path: Path, episodes: list[Episode]) -> VerifyResult:

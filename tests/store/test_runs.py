@@ -62,7 +62,7 @@ def write_run(path, steps, rows, games=(KUHN,)):
     """A run folder of settings and metrics alone."""
     path.mkdir(parents=True)
     config = {"model": "nano", "games": list(games), "steps": steps}
-    (path / "config.json").write_text(json.dumps({"format": 2, "method": "spiral", "config": config}))
+    (path / "config.json").write_text(json.dumps({"format": 3, "method": "spiral", "config": config}))
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 

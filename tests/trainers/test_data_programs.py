@@ -56,7 +56,7 @@ def programs(*bodies):
 
 
 def played(agent, id="m"):
-    (episode,) = play([Match(id, "test/Bench-v0", {"player_0": agent}, 1, task="some task")])
+    (episode,) = play([Match(id, "test/Bench-v0", {"player_0": "player_0"}, 1, task="some task")], {"player_0": agent})
     assert episode.error is None
     return episode
 

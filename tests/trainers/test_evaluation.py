@@ -16,6 +16,7 @@ from sparring.scoreboard.suites import SUITES
 from sparring.store.store import Store
 from sparring.trainers.evaluation import Evaluator
 from sparring.trainers.methods.spiral import Config, Spiral
+from sparring.trainers.run import Run
 from sparring.trainers.run_folder import RunFolder, read_metrics
 
 torch.set_num_threads(1)
@@ -27,14 +28,14 @@ SMALL = {"games_per_update": 8, "evaluation_games": 4, "checkpoint_every": 1, "d
 def free(tmp_path_factory) -> Path:
     """A run that writes freely, so badly that every game is forfeited; SPIRAL's price for that."""
     path = tmp_path_factory.mktemp("runs") / "free"
-    Spiral.start(Config(**SMALL, steps=2, decoding="free", max_new_tokens=6, illegal="spiral"), path).run()
+    Run.start(Spiral, Config(**SMALL, steps=2, decoding="free", max_new_tokens=6, illegal="spiral"), path).run()
     return path
 
 
 @pytest.fixture(scope="module")
 def cold(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "cold"
-    Spiral.start(Config(**SMALL, steps=2, temperature=0.2, prompt="boxed"), path).run()
+    Run.start(Spiral, Config(**SMALL, steps=2, temperature=0.2, prompt="boxed"), path).run()
     return path
 
 
@@ -57,7 +58,7 @@ def test_without_exact_figures_the_best_checkpoint_is_the_last_weights(free):
 
 
 def test_an_unfinished_run_without_exact_figures_can_be_measured(tmp_path):
-    run, updates = Spiral.start(Config(**SMALL, steps=9, decoding="free", max_new_tokens=4), tmp_path / "run"), []
+    run, updates = Run.start(Spiral, Config(**SMALL, steps=9, decoding="free", max_new_tokens=4), tmp_path / "run"), []
     assert not run.run(updates.append, should_stop=lambda: len(updates) == 1)
     agent, _, _ = arguments.measured(str(tmp_path / "run"), None)
     assert agent.sampling.decoding == "free"
@@ -110,7 +111,7 @@ def test_options_beside_a_run_folder_come_before_its_settings(cold):
 
 
 def test_training_starts_from_the_best_weights_of_another_run(cold, tmp_path):
-    run = Spiral.start(Config(**SMALL, model=str(cold), steps=1, prompt="boxed"), tmp_path / "second")
+    run = Run.start(Spiral, Config(**SMALL, model=str(cold), steps=1, prompt="boxed"), tmp_path / "second")
     best = load_file(cold / "checkpoints" / "best" / "model.safetensors")
     assert all(torch.equal(value, best[name]) for name, value in run.model.weights().items())
 

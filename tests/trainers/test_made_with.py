@@ -13,6 +13,7 @@ import sparring
 from sparring.scoreboard.report.build import load_run, render
 from sparring.trainers.made_with import made_with
 from sparring.trainers.methods.spiral import Config, Spiral
+from sparring.trainers.run import Run
 
 torch.set_num_threads(1)
 SMALL = Config(steps=1, games_per_update=4, evaluation_games=2, checkpoint_every=1, device="cpu")
@@ -32,10 +33,10 @@ def test_a_run_keeps_its_time_versions_and_hardware() -> None:
 
 def test_a_resumed_run_says_when_it_was_started_first(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    Spiral.start(SMALL, run).run()
+    Run.start(Spiral, SMALL, run).run()
     before = config_of(run)
     assert before["made_with"]["sparring"] == sparring.__version__
-    assert Spiral.resume(run, steps=2).run()
+    assert Run.resume(Spiral, run, steps=2).run()
     after = config_of(run)
     assert after["config"]["steps"] == 2
     assert after["made_with"] == before["made_with"]
@@ -46,10 +47,10 @@ def test_a_resumed_run_says_when_it_was_started_first(tmp_path: Path) -> None:
 
 def test_a_run_from_before_this_was_kept_goes_on_and_is_shown(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    Spiral.start(SMALL, run).run()
+    Run.start(Spiral, SMALL, run).run()
     old = {name: value for name, value in config_of(run).items() if name != "made_with"}
     (run / "config.json").write_text(json.dumps(old))
-    assert Spiral.resume(run, steps=2).run()
+    assert Run.resume(Spiral, run, steps=2).run()
     assert "made_with" not in config_of(run)
     page = render([load_run(run)])
     assert "<dt>Method</dt><dd>spiral</dd>" in page

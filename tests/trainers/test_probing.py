@@ -18,6 +18,7 @@ from sparring.scoreboard.standings import load_run
 from sparring.scoreboard.verify import verify
 from sparring.store.store import Store
 from sparring.trainers.methods.spiral import Config, Spiral
+from sparring.trainers.run import Run
 from sparring.trainers.run_folder import read_metrics
 
 torch.set_num_threads(1)
@@ -40,7 +41,7 @@ TIMES = {"seconds", "tokens_per_second", "turns_per_second"}
 @pytest.fixture(scope="module")
 def probed(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "probed"
-    assert Spiral.start(PROBED, path).run()
+    assert Run.start(Spiral, PROBED, path).run()
     return path
 
 
@@ -66,7 +67,7 @@ def measured(run):
 
 
 def test_a_run_with_probes_has_the_weights_of_the_run_without_them_to_the_bit(probed, tmp_path):
-    Spiral.start(PLAIN, tmp_path / "plain").run()
+    Run.start(Spiral, PLAIN, tmp_path / "plain").run()
     plain, with_probes = weights_of(tmp_path / "plain"), weights_of(probed)
     assert all(torch.equal(plain[name], with_probes[name]) for name in plain)
     trained = [
@@ -128,8 +129,8 @@ def power_cut(now):
 def test_an_interrupted_run_neither_repeats_nor_loses_a_probe(probed, tmp_path, done):
     rows, path = [], tmp_path / "run"
     with suppress(PowerCut):  # after the last update nothing asks any more
-        Spiral.start(PROBED, path).run(rows.append, should_stop=lambda: power_cut(len(rows) == done))
-    assert Spiral.resume(path).run()
+        Run.start(Spiral, PROBED, path).run(rows.append, should_stop=lambda: power_cut(len(rows) == done))
+    assert Run.resume(Spiral, path).run()
     assert measured(path) == measured(probed)
     assert hashes(path) == hashes(probed)
 
@@ -137,7 +138,7 @@ def test_an_interrupted_run_neither_repeats_nor_loses_a_probe(probed, tmp_path, 
 def test_without_a_name_only_what_cannot_be_solved_is_probed_and_against_random(tmp_path):
     rows = []
     config = replace(PLAIN, steps=1, probe_every=1, probe_games=2)
-    Spiral.start(config, tmp_path / "run").run(rows.append)
+    Run.start(Spiral, config, tmp_path / "run").run(rows.append)
     found = {key for row in rows for key in row if key.startswith("probe/")}
     assert found == {f"probe/{TICTACTOE} vs random"}
 
@@ -210,7 +211,7 @@ def test_runs_say_against_whom_the_figure_is(tmp_path, capsys):
     run = tmp_path / "run"
     run.mkdir()
     settings = {"model": "nano", "games": [TICTACTOE], "steps": 9}
-    (run / "config.json").write_text(json.dumps({"format": 2, "method": "spiral", "config": settings}))
+    (run / "config.json").write_text(json.dumps({"format": 3, "method": "spiral", "config": settings}))
     (run / "metrics.jsonl").write_text(json.dumps(line(0, -0.5)) + "\n" + json.dumps(line(5, -0.75)) + "\n")
     assert main(["runs", str(run)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
@@ -221,7 +222,7 @@ def test_runs_say_against_whom_the_figure_is(tmp_path, capsys):
 
 
 def test_compare_pairs_the_last_probes_of_two_runs_deal_by_deal(probed, tmp_path):
-    Spiral.start(replace(PROBED, magnet=2.0), tmp_path / "other").run()
+    Run.start(Spiral, replace(PROBED, magnet=2.0), tmp_path / "other").run()
     runs = [load_measured(probed), load_measured(tmp_path / "other")]
     found = {figure.name: figure for figure in compare_figures(runs)}
     last = found["TicTacToe vs random"]

@@ -23,6 +23,7 @@ from sparring.cli.runs import in_bytes
 from sparring.store.runs import size_of
 from sparring.store.store import Store
 from sparring.trainers.methods.spiral import Config, Spiral
+from sparring.trainers.run import Run
 from sparring.trainers.run_folder import RunError, RunFolder, read_metrics
 from sparring.trainers.whole_files import save_weights
 
@@ -43,7 +44,7 @@ TIMES = {"seconds", "tokens_per_second", "turns_per_second"}
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "finished"
-    assert Spiral.start(CONFIG, path).run()
+    assert Run.start(Spiral, CONFIG, path).run()
     return path
 
 
@@ -204,7 +205,7 @@ def test_a_run_without_a_whole_checkpoint_is_refused_and_nothing_is_changed(refu
 def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one_as_if_nothing_had_happened(finished, run, caplog):
     flip_bit(checkpoints(run)[-1] / "weights.safetensors", 5000)
     with caplog.at_level(logging.WARNING):
-        resumed = Spiral.resume(run)
+        resumed = Run.resume(Spiral, run)
     assert "trying the one before it" in caplog.text
     assert resumed.done == 3
     assert resumed.run()
@@ -216,7 +217,7 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one_as_if_nothing_ha
 def test_a_damaged_snapshot_of_the_league_is_never_played_against(finished, run):
     newest = torch.load(checkpoints(run)[-1] / "state.pt", weights_only=True)["league"]["members"][-1]
     flip_bit(run / "checkpoints" / "league" / f"{newest}.safetensors", 9000)
-    resumed = Spiral.resume(run)
+    resumed = Run.resume(Spiral, run)
     assert resumed.done == 3, "the checkpoint before does not rest on it"
     assert resumed.run()
     assert measured(run) == measured(finished)
@@ -316,7 +317,7 @@ def test_weights_that_the_league_holds_take_no_second_room_in_the_checkpoint(fin
 
 def test_the_last_weights_and_best_are_one_file_where_they_are_equal(tmp_path):
     games = ("sparring/TicTacToe-v0",)
-    Spiral.start(replace(CONFIG, games=games, steps=1, league_every=9), tmp_path / "run").run()
+    Run.start(Spiral, replace(CONFIG, games=games, steps=1, league_every=9), tmp_path / "run").run()
     (checkpoint,) = checkpoints(tmp_path / "run")
     best = tmp_path / "run" / "checkpoints" / "best" / "model.safetensors"
     assert best.samefile(checkpoint / "weights.safetensors")
@@ -328,7 +329,7 @@ def test_a_copy_of_a_run_in_which_every_name_is_a_file_of_its_own_goes_on_as_the
     )
     original = Path(subprocess_copy(finished, tmp_path / "original"))
     for path in (run, original):
-        Spiral.resume(path, steps=6).run()
+        Run.resume(Spiral, path, steps=6).run()
     assert measured(run) == measured(original)
     assert contents(run / "checkpoints") == contents(original / "checkpoints")
 
@@ -344,7 +345,7 @@ def test_a_disk_without_hard_links_holds_copies(finished, tmp_path, monkeypatch)
         raise PermissionError("no hard links here")
 
     monkeypatch.setattr(os, "link", refuse)
-    Spiral.start(CONFIG, tmp_path / "run").run()
+    Run.start(Spiral, CONFIG, tmp_path / "run").run()
     assert contents(tmp_path / "run" / "checkpoints", ("state.pt", "SHA256SUMS")) == contents(
         finished / "checkpoints", ("state.pt", "SHA256SUMS")
     )
@@ -353,9 +354,9 @@ def test_a_disk_without_hard_links_holds_copies(finished, tmp_path, monkeypatch)
 def test_a_run_that_has_ended_keeps_its_last_checkpoint_alone_and_what_that_one_rests_on(tmp_path):
     rows, path = [], tmp_path / "run"
     config = replace(CONFIG, keep_checkpoints=None)
-    assert not Spiral.start(config, path).run(rows.append, should_stop=lambda: len(rows) == 3)
+    assert not Run.start(Spiral, config, path).run(rows.append, should_stop=lambda: len(rows) == 3)
     assert [folder.name for folder in checkpoints(path)] == ["update-000002", "update-000003"]
-    assert Spiral.resume(path).run()
+    assert Run.resume(Spiral, path).run()
     assert [folder.name for folder in checkpoints(path)] == ["update-000004"]
     state = torch.load(path / "checkpoints" / "update-000004" / "state.pt", weights_only=True)
     on_disk = sorted(file.stem for file in (path / "checkpoints" / "league").iterdir())
@@ -365,12 +366,12 @@ def test_a_run_that_has_ended_keeps_its_last_checkpoint_alone_and_what_that_one_
 @pytest.mark.parametrize("lost", [1, 2])
 def test_every_checkpoint_that_is_kept_can_be_gone_on_from(tmp_path, lost):
     path = tmp_path / "run"
-    Spiral.start(replace(CONFIG, keep_checkpoints=3, league_size=1, steps=5), path).run()
+    Run.start(Spiral, replace(CONFIG, keep_checkpoints=3, league_size=1, steps=5), path).run()
     before = measured(path)
     assert [folder.name for folder in checkpoints(path)] == ["update-000003", "update-000004", "update-000005"]
     for checkpoint in checkpoints(path)[-lost:]:
         shutil.rmtree(checkpoint)
-    resumed = Spiral.resume(path)
+    resumed = Run.resume(Spiral, path)
     assert resumed.done == 5 - lost
     assert resumed.run()
     assert measured(path) == before
@@ -394,7 +395,7 @@ def test_a_copy_in_which_best_is_a_folder_goes_on(finished, tmp_path):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_are_not_finite_are_never_written(finished, run, value):
-    resumed = Spiral.resume(run, steps=6)
+    resumed = Run.resume(Spiral, run, steps=6)
     before = contents(run / "checkpoints")
     with torch.no_grad():
         next(resumed.model.module.parameters()).view(-1)[3] = value
@@ -406,7 +407,7 @@ def test_weights_that_are_not_finite_are_never_written(finished, run, value):
     with pytest.raises(RuntimeError, match="not finite"):
         resumed._save_best()
     assert {name: content for name, content in contents(run / "checkpoints").items() if "partial" not in name} == before
-    assert Spiral.resume(run).done == 4
+    assert Run.resume(Spiral, run).done == 4
 
 
 # What a checkpoint rests on
@@ -460,7 +461,7 @@ def config_with(**changes):
 
 
 def config_without_settings(run):
-    (run / "config.json").write_text(json.dumps({"format": 2, "method": "spiral", "config": [1]}))
+    (run / "config.json").write_text(json.dumps({"format": 3, "method": "spiral", "config": [1]}))
 
 
 def another_model(run):
@@ -509,7 +510,7 @@ def test_a_torn_last_line_of_metrics_is_done_again(finished, run):
     shutil.rmtree(last)
     content = (run / "metrics.jsonl").read_bytes()
     (run / "metrics.jsonl").write_bytes(content[:-30])
-    assert Spiral.resume(run).run()
+    assert Run.resume(Spiral, run).run()
     assert checkpoint.exists()
     assert measured(run) == measured(finished)
 
@@ -524,7 +525,7 @@ def test_a_number_that_is_not_finite_is_null_in_metrics(tmp_path):
 
 
 def test_a_reward_that_is_not_finite_is_named_and_nothing_is_learnt_from_it(finished, run):
-    resumed = Spiral.resume(run, steps=6)
+    resumed = Run.resume(Spiral, run, steps=6)
     with Store(run / "episodes", "a") as store:
         (episode,) = store.get_many(["update-0/0"]).values()
         seat, trajectory = next(iter(episode.trajectories.items()))
@@ -537,7 +538,7 @@ def test_a_reward_that_is_not_finite_is_named_and_nothing_is_learnt_from_it(fini
 
 
 def test_a_step_that_cannot_be_taken_is_counted_in_metrics(run, monkeypatch):
-    resumed, rows = Spiral.resume(run, steps=6), []
+    resumed, rows = Run.resume(Spiral, run, steps=6), []
     signals = resumed.signals
 
     def too_large(episodes, store):
@@ -603,7 +604,7 @@ def test_what_a_run_prints_to_go_on_with_works_as_printed(tmp_path, monkeypatch,
     path = tmp_path / "my runs" / "kuhn's"
     words = ["--games-per-update", "4", "--evaluation-games", "2", "--device", "cpu", "--steps", "1", "--json"]
     with monkeypatch.context() as patch:
-        patch.setattr(Spiral, "run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(Run, "run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         assert main(["train", "spiral", "--run", str(path), *words]) == 130
     said = capsys.readouterr().err.replace("\n", " ")
     command = shlex.split(said.partition("go on with: ")[2])
@@ -622,11 +623,11 @@ def test_a_run_of_the_format_before_can_be_measured_and_is_not_resumed(refused, 
     (run / "config.json").write_text(json.dumps({**found, "format": 1}))
     assert main(["eval", str(run), "--games", "0", "--json"]) == 0
     said = refused("train", "spiral", "--run", run, "--resume")
-    assert "was written in run format 1, this version resumes format 2" in said
+    assert "was written in run format 1, this version resumes format 3" in said
 
 
 def test_a_run_without_checkpoints_says_that_it_starts_again(run, caplog):
     shutil.rmtree(run / "checkpoints")
-    assert Spiral.resume(run).done == 0
+    assert Run.resume(Spiral, run).done == 0
     (record,) = caplog.records
     assert record.getMessage() == f"{run / 'checkpoints'} holds no checkpoint: the run starts again at update 0"

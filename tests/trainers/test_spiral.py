@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from sparring.scoreboard.standings import load_run
 from sparring.scoreboard.verify import verify
 from sparring.store.store import Store
 from sparring.trainers.methods.spiral import Config, Spiral
+from sparring.trainers.run import Run
 from sparring.trainers.run_folder import RunError, RunFolder, read_metrics
 
 torch.set_num_threads(1)
@@ -64,31 +65,31 @@ def power_cut(now: bool) -> bool:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "undisturbed"
-    assert Spiral.start(SMALL, path).run()
+    assert Run.start(Spiral, SMALL, path).run()
     return fingerprint(path)
 
 
 def test_one_seed_gives_one_run(undisturbed, tmp_path):
-    Spiral.start(SMALL, tmp_path / "again").run()
+    Run.start(Spiral, SMALL, tmp_path / "again").run()
     assert fingerprint(tmp_path / "again") == undisturbed
 
 
 def test_another_seed_gives_another_run(undisturbed, tmp_path):
-    Spiral.start(Config(**{**settings(), "seed": 12}), tmp_path / "other").run()
+    Run.start(Spiral, Config(**{**settings(), "seed": 12}), tmp_path / "other").run()
     other = fingerprint(tmp_path / "other")
     assert other["tokens"] != undisturbed["tokens"]
     assert other["weights"] != undisturbed["weights"]
 
 
 def settings():
-    return {name: getattr(SMALL, name) for name in Config.__dataclass_fields__}
+    return {field.name: getattr(SMALL, field.name) for field in fields(Config)}
 
 
 def test_a_run_stopped_between_updates_resumes_as_if_left_alone(undisturbed, tmp_path):
     path, updates = tmp_path / "run", []
-    finished = Spiral.start(SMALL, path).run(updates.append, should_stop=lambda: len(updates) == 3)
+    finished = Run.start(Spiral, SMALL, path).run(updates.append, should_stop=lambda: len(updates) == 3)
     assert not finished
-    assert Spiral.resume(path).run()
+    assert Run.resume(Spiral, path).run()
     assert fingerprint(path) == undisturbed
 
 
@@ -97,8 +98,9 @@ import sys, torch
 from pathlib import Path
 torch.set_num_threads(1)
 from sparring.trainers.methods.spiral import Config, Spiral
+from sparring.trainers.run import Run
 path = Path(sys.argv[1])
-run = Spiral.resume(path) if path.exists() else Spiral.start(Config(**eval(sys.argv[2])), path)
+run = Run.resume(Spiral, path) if path.exists() else Run.start(Spiral, Config(**eval(sys.argv[2])), path)
 print("ready", flush=True)
 run.run()
 """
@@ -135,8 +137,8 @@ def test_raised_steps_train_on_games_of_the_very_weights_that_played_them(tmp_pa
     path, rows = tmp_path / "run", []
     config = replace(SMALL, steps=6, checkpoint_every=done or 50, learning_rate=3e-2, magnet=0.0)
     with pytest.raises(PowerCut):
-        Spiral.start(config, path).run(rows.append, should_stop=lambda: power_cut(len(rows) == 5))
-    resumed = Spiral.resume(path, steps=20)
+        Run.start(Spiral, config, path).run(rows.append, should_stop=lambda: power_cut(len(rows) == 5))
+    resumed = Run.resume(Spiral, path, steps=20)
     assert resumed.done == done
     again = []
     resumed.run(again.append)
@@ -149,18 +151,18 @@ def test_raised_steps_train_on_games_of_the_very_weights_that_played_them(tmp_pa
 def test_the_stretched_schedule_is_that_of_every_later_resume_too(tmp_path):
     config = replace(SMALL, steps=2, checkpoint_every=1, evaluation_games=2)
     for path in (tmp_path / "once", tmp_path / "twice"):
-        Spiral.start(config, path).run()
+        Run.start(Spiral, config, path).run()
     rows = []
-    Spiral.resume(tmp_path / "once", steps=5).run()
-    assert not Spiral.resume(tmp_path / "twice", steps=5).run(rows.append, should_stop=lambda: len(rows) == 1)
-    Spiral.resume(tmp_path / "twice").run()
+    Run.resume(Spiral, tmp_path / "once", steps=5).run()
+    assert not Run.resume(Spiral, tmp_path / "twice", steps=5).run(rows.append, should_stop=lambda: len(rows) == 1)
+    Run.resume(Spiral, tmp_path / "twice").run()
     assert fingerprint(tmp_path / "once") == fingerprint(tmp_path / "twice")
 
 
 def test_evaluation_games_of_different_weights_are_never_pooled(tmp_path):
     path = tmp_path / "run"
-    Spiral.start(replace(SMALL, steps=1), path).run()
-    Spiral.resume(path, steps=2).run()
+    Run.start(Spiral, replace(SMALL, steps=1), path).run()
+    Run.resume(Spiral, path, steps=2).run()
     played = {s.agent: s.episodes for s in load_run(path).standings if s.opponent == "random"}
     assert played == {"nano (before)": 4, "nano (update 1)": 4, "nano (update 2)": 4}
 
@@ -171,7 +173,7 @@ def test_the_league_sits_in_its_share_of_few_games_and_in_both_seats(tmp_path, g
     envs = ("sparring/KuhnPoker-v0", "sparring/TicTacToe-v0")
     config = replace(SMALL, games=envs, games_per_update=games, league_share=share, steps=5, evaluation_games=0)
     config = replace(config, probe_every=0)
-    Spiral.start(config, path).run()
+    Run.start(Spiral, config, path).run()
     with Store(path / "episodes") as store:
         for env in envs:
             rows = [row for row in store.rows(env_id=env) if row.group != "update-0"]
@@ -182,13 +184,15 @@ def test_the_league_sits_in_its_share_of_few_games_and_in_both_seats(tmp_path, g
 
 def test_an_end_of_zero_is_what_the_last_update_has(tmp_path):
     rows = []
-    Spiral.start(replace(SMALL, steps=3, magnet_final=0.0, learning_rate_decay=0.0), tmp_path / "run").run(rows.append)
+    Run.start(Spiral, replace(SMALL, steps=3, magnet_final=0.0, learning_rate_decay=0.0), tmp_path / "run").run(
+        rows.append
+    )
     assert [row["magnet"] for row in rows[:-1]] == pytest.approx([0.5, 0.25, 0.0])
     assert [row["learning_rate"] for row in rows[:-1]] == pytest.approx([5e-4, 2.5e-4, 0.0])
 
 
 def test_every_episode_of_a_run_verifies_and_frozen_seats_never_train(tmp_path):
-    Spiral.start(SMALL, tmp_path / "run").run()
+    Run.start(Spiral, SMALL, tmp_path / "run").run()
     with Store(tmp_path / "run" / "episodes") as store:
         assert verify(store).ok
         league = [e for e in store if any(t.agent == "nano (league)" for t in e.trajectories.values())]
@@ -205,20 +209,20 @@ def test_every_episode_of_a_run_verifies_and_frozen_seats_never_train(tmp_path):
 def test_several_games_train_in_turn(tmp_path):
     games = ("sparring/KuhnPoker-v0", "sparring/TicTacToe-v0")
     rows = []
-    Spiral.start(Config(**{**settings(), "games": games, "steps": 1}), tmp_path / "run").run(rows.append)
+    Run.start(Spiral, Config(**{**settings(), "games": games, "steps": 1}), tmp_path / "run").run(rows.append)
     assert {f"reward/{game}/player_{seat}" for game in games for seat in (0, 1)} <= set(rows[0])
     assert rows[0]["nash_conv/sparring/KuhnPoker-v0"] > 0
 
 
 def test_a_game_that_cannot_be_solved_leaves_its_last_model(tmp_path):
     games = ("sparring/TicTacToe-v0",)
-    Spiral.start(Config(**{**settings(), "games": games, "steps": 1}), tmp_path / "run").run()
+    Run.start(Spiral, Config(**{**settings(), "games": games, "steps": 1}), tmp_path / "run").run()
     assert (tmp_path / "run" / "checkpoints" / "best" / "model.safetensors").is_file()
 
 
 def test_the_papers_rule_for_illegal_actions_can_be_asked_for(tmp_path):
     config = Config(**{**settings(), "decoding": "free", "max_new_tokens": 2, "steps": 1, "illegal": "spiral"})
-    Spiral.start(config, tmp_path / "run").run()
+    Run.start(Spiral, config, tmp_path / "run").run()
     with Store(tmp_path / "run" / "episodes") as store:
         parts = [t.reward_parts for e in store for t in e.trajectories.values()]
     assert {"payoff": 0.0, "forfeit": -1.5} in parts
@@ -227,14 +231,14 @@ def test_the_papers_rule_for_illegal_actions_can_be_asked_for(tmp_path):
 def test_writing_freely_trains_too(tmp_path):
     rows = []
     config = Config(**{**settings(), "decoding": "free", "max_new_tokens": 6, "steps": 2})
-    Spiral.start(config, tmp_path / "run").run(rows.append)
+    Run.start(Spiral, config, tmp_path / "run").run(rows.append)
     assert rows[0]["illegal_share"] > 0.9, "random bytes are hardly ever an action"
     assert rows[0]["tokens"] > 24
     assert rows[0]["grad_norm"] > 0
 
 
 def test_a_run_in_which_everything_fails_stops_and_says_why(tmp_path, monkeypatch):
-    run = Spiral.start(SMALL, tmp_path / "run")
+    run = Run.start(Spiral, SMALL, tmp_path / "run")
 
     def broken(*_):
         raise RuntimeError("no more memory")
@@ -248,7 +252,7 @@ def test_an_existing_folder_is_never_overwritten(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("years of work")
     with pytest.raises(RunError, match="already exists and is no run of ours; choose another --run folder"):
-        Spiral.start(SMALL, tmp_path / "run")
+        Run.start(Spiral, SMALL, tmp_path / "run")
     assert (tmp_path / "run" / "thesis.txt").read_text() == "years of work"
 
 
@@ -258,8 +262,8 @@ def test_an_existing_folder_is_never_overwritten(tmp_path):
         (None, "has no config.json"),
         ("{", "is damaged"),
         ("[]", "is damaged"),
-        (json.dumps({"format": 99, "method": "spiral", "config": {}}), "run format 99, this version reads format 2"),
-        (json.dumps({"format": 2, "method": "other", "config": {}}), "is a run of other, not of spiral"),
+        (json.dumps({"format": 99, "method": "spiral", "config": {}}), "run format 99, this version reads format 3"),
+        (json.dumps({"format": 3, "method": "other", "config": {}}), "is a run of other, not of spiral"),
     ],
 )
 def test_a_folder_that_is_no_run_of_ours_is_named(tmp_path, content, message):
@@ -270,11 +274,11 @@ def test_a_folder_that_is_no_run_of_ours_is_named(tmp_path, content, message):
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path):
-    Spiral.start(Config(**{**settings(), "steps": 1}), tmp_path / "run").run()
+    Run.start(Spiral, Config(**{**settings(), "steps": 1}), tmp_path / "run").run()
     (checkpoint,) = (tmp_path / "run" / "checkpoints").glob("update-*")
     (checkpoint / "state.pt").write_bytes(b"garbage")
     with pytest.raises(RunError, match="is damaged"):
-        Spiral.resume(tmp_path / "run")
+        Run.resume(Spiral, tmp_path / "run")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,77 @@
+"""What is to be played, as plain data: a match prints, pickles and travels to other processes and machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sparring import registry
+from sparring.protocols import Agent, Seat
+from sparring.types import Episode, Observation, Parents, Reply
+
+MOST_STEPS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One episode to be played."""
+
+    id: str
+    env_id: str
+    agents: Mapping[str, str]
+    """Seat -> name of its agent: one that is given beside the matches, else a spec such as "random"."""
+    seed: int
+    """Decides the task."""
+    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    sample: int = 0
+    """Which attempt at the task: equal seeds and other samples are one task played with other randomness."""
+    task: str | None = None
+    group: str | None = None
+    parents: Mapping[str, Parents] = field(default_factory=dict)
+    """By seat, the trajectories that this attempt comes from."""
+    max_steps: int = MOST_STEPS
+    """After so many steps of the environment the episode is truncated, whatever the environment says."""
+
+    def __post_init__(self) -> None:
+        """Raises TypeError where a seat is not given the name of an agent."""
+        for seat, agent in self.agents.items():
+            if not isinstance(agent, str):
+                raise TypeError(f"match {self.id!r}: the agent of {seat} must be a name, got {agent!r:.80}")
+
+    def seat(self, seat: str) -> Seat:
+        """What the agent in a seat is told."""
+        return Seat(self.env_id, seat, self.id, self.seed, self.sample, self.task, self.env_kwargs)
+
+
+def agents_by_seat(match: Match, known: MutableMapping[str, Agent]) -> dict[str, Agent]:
+    """Who plays; agents that a spec names are made once, and are known from then on. Raises UnknownName, ValueError."""
+    for name in match.agents.values():
+        if name not in known:
+            known[name] = _made(name, known)
+    return {seat: known[name] for seat, name in match.agents.items()}
+
+
+def _made(name: str, known: Mapping[str, Agent]) -> Agent:
+    try:
+        agent: Agent = registry.make_agent(name)
+    except registry.UnknownName as error:
+        names = [*known, *(row.name for row in registry.agents)]
+        raise registry.UnknownName(registry.unknown("agent", name, names)) from error
+    return agent
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happens while matches are played: an episode begins, a seat has answered, an episode is done."""
+
+    kind: Literal["begun", "turn", "done"]
+    match: Match
+    seat: str = ""
+    """Of a turn."""
+    observation: Observation | None = None
+    """Of a turn: what the seat saw."""
+    reply: Reply | None = None
+    """Of a turn: what it answered."""
+    episode: Episode | None = None
+    """Of an episode that is done."""

@@ -1,0 +1,159 @@
+"""The settings that every run has, whatever its method, and what of them cannot work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import tyro
+
+from sparring import registry
+from sparring.agents.models.weights.trained import is_run, settings_as_trained
+from sparring.agents.prompts import template
+from sparring.trainers.settings import require_ranges, require_types
+
+if TYPE_CHECKING:
+    from sparring.agents.models.transformers import TransformersModel
+    from sparring.trainers.learner import LearnerConfig
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """A run. A method's own settings are a subclass; the docstring under each field is its help."""
+
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "steps": ">= 1",
+        "games_per_update": ">= 1",
+        "checkpoint_every": ">= 1",
+        "epochs": ">= 1",
+        "max_new_tokens": ">= 1",
+        "keep_checkpoints": ">= 1",
+        "probe_games": ">= 1",
+        "learning_rate": ">= 0",
+        "learning_rate_decay": ">= 0",
+        "evaluate_every": ">= 0",
+        "evaluation_games": ">= 0",
+        "probe_every": ">= 0",
+        "temperature": "> 0",
+        "momentum": "in [0, 1)",
+    }
+    """Name -> rule, a key of `settings.RULES`."""
+
+    model: str = "nano"
+    """Model to train: nano (tiny, to try things out), smollm2, a model's folder, a run folder, or a hub id."""
+    games: Annotated[tuple[str, ...], tyro.conf.arg(metavar="GAME,GAME", help_behavior_hint="(default: KuhnPoker)")] = (
+        "sparring/KuhnPoker-v0",
+    )
+    """Games to train on, by commas, e.g. KuhnPoker,LeducPoker; `sparring envs` lists them. They take turns."""
+    steps: int = 100
+    """Updates: how often games are played and then learnt from."""
+    games_per_update: int = 512
+    """Games played before each update, over all of --games."""
+    seed: int = 0
+    """Decides everything: deals, actions, initial weights of nano."""
+    learning_rate: Annotated[
+        float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: by the model's size)")
+    ] = None
+    """AdamW's step size at the first update. Left out: 5e-4 for models under 10 million parameters, else 3e-5."""
+    learning_rate_decay: float = 0.05
+    """Share of the step size that is left at the last update; in between it falls geometrically (to 0: linearly)."""
+    momentum: float = 0.0
+    """AdamW's first moment. In self-play the opponent changes, and momentum still follows the old one."""
+    epochs: int = 1
+    """Optimizer steps on the games of one update."""
+    illegal: Literal["forfeit", "spiral", "retry", "noop"] = "forfeit"
+    """Illegal actions: forfeit, the game is lost; spiral, so too, at the paper's price; retry, asked again; noop."""
+    decoding: Literal["legal", "free"] = "legal"
+    """legal: the model chooses among the legal actions; free: it writes, and the action is read out of its text."""
+    prompt: str = "bracket"
+    """How the model is asked to answer: bracket, [bet]; boxed, \\boxed{bet}."""
+    max_new_tokens: int = 64
+    """Longest answer with --decoding free, in tokens."""
+    temperature: float = 1.0
+    """Sampling temperature, above 0; 1 is the model's own distribution."""
+    evaluate_every: int = 1
+    """Updates between exact evaluations (NashConv) where a game can be solved; 0: only at both ends of the run."""
+    evaluation_games: int = 200
+    """Games against random play for each of --games, before the first update and after the last; 0: none."""
+    probe: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="AGENT,AGENT", help_behavior_hint="(default: random, in games that cannot be solved)"),
+    ] = ()
+    """Agents to play now and then without learning, to see progress in any game, e.g. random,minimax or runs/first."""
+    probe_every: int = 10
+    """Updates between such games; they are also played before the first update and after the last; 0: never."""
+    probe_games: int = 100
+    """Games against each of these agents in each game, always on the same deals, from every seat."""
+    checkpoint_every: int = 20
+    """Updates between checkpoints, from which --resume goes on."""
+    keep_checkpoints: Annotated[
+        int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 2 while it trains, then 1)")
+    ] = None
+    """How many of the newest checkpoints stay on disk; where one is damaged, the one before it takes over."""
+    device: str = "auto"
+    """Where to compute: auto (CUDA if present), cpu, cuda, cuda:1, ..."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError naming the first setting that cannot work."""
+        require_types(type(self), {field.name: getattr(self, field.name) for field in fields(self)})
+        require_ranges(self, self.RANGES)
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed must be in [0, 2**63), got {self.seed}")
+        if not self.games:
+            raise ValueError("games must name at least one environment")
+
+    def env_kwargs(self) -> dict[str, Any]:
+        """What every environment is made with."""
+        return {} if self.illegal == "forfeit" else {"illegal": self.illegal}
+
+
+def require_usable(config: RunConfig) -> None:
+    """Raises ValueError, UnknownName, MissingExtra for settings that name what is not there, before a model is loaded.
+
+    Every environment is made once: it may need an engine that is not installed.
+    """
+    template(config.prompt)
+    _require_same_way_of_playing(config)
+    require_device(config.device)
+    for game in config.games:
+        try:
+            registry.envs.make(game, **config.env_kwargs()).close()
+        except TypeError as error:
+            raise ValueError(f"{game} cannot be made with {config.env_kwargs()}: {error}") from error
+
+
+def _require_same_way_of_playing(config: RunConfig) -> None:
+    """Raises ValueError where a run folder is the model, and its weights were trained to play in another way."""
+    run = Path(config.model)
+    trained = settings_as_trained(run) if is_run(run) else {}
+    for name in ("prompt", "decoding"):
+        if name in trained and trained[name] != getattr(config, name):
+            raise ValueError(
+                f"{name}: the model {run} was trained with {name} {trained[name]!r}, got {getattr(config, name)!r}; "
+                f"add --{name} {trained[name]}, or name its weights alone: --model {run / 'checkpoints' / 'best'}"
+            )
+
+
+def require_device(device: str) -> None:
+    """Raises ValueError where torch cannot compute on the device."""
+    import torch
+
+    try:
+        if device != "auto":
+            torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(f"device must be auto, cpu, or one that torch finds here, got {device!r}: {reason}") from error
+
+
+def learner_config(config: RunConfig, model: TransformersModel) -> LearnerConfig:
+    """What the learner needs of the settings; the step size depends on the model's."""
+    from sparring.agents.models.transformers import SMALL_MODEL
+    from sparring.trainers.learner import LearnerConfig
+
+    small = sum(parameter.numel() for parameter in model.module.parameters()) < SMALL_MODEL
+    rate = config.learning_rate if config.learning_rate is not None else (5e-4 if small else 3e-5)
+    betas = (config.momentum, 0.95)
+    return LearnerConfig(learning_rate=rate, betas=betas, epochs=config.epochs, length=config.max_new_tokens)

@@ -1,0 +1,81 @@
+"""A training method: which matches an update plays, and what their episodes teach. `run.py` does everything else."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from sparring.protocols import Agent
+from sparring.rollout.match import Match
+from sparring.scoreboard.matches import seats_of
+from sparring.trainers.batch import Signal
+from sparring.trainers.config import RunConfig
+from sparring.types import Episode, derive_seed
+
+if TYPE_CHECKING:
+    from sparring.trainers.run import Run
+
+LEARNER = "learner"
+"""What matches call the player under training."""
+ConfigT = TypeVar("ConfigT", bound=RunConfig)
+
+
+class Method(ABC, Generic[ConfigT]):
+    """What is new about a method. Only `signals` has to be written; by default an update is self-play of all games."""
+
+    name: ClassVar[str]
+    """As it is registered."""
+    config_type: ClassVar[type[RunConfig]]
+    """Its settings: a frozen dataclass, whose field docstrings are the help of the command line."""
+
+    def __init__(self, run: Run[ConfigT]) -> None:
+        self.run, self.config = run, run.config
+
+    @classmethod
+    def require_usable(cls, config: ConfigT) -> None:
+        """Raises ValueError for settings that this method cannot work with, before a model is loaded."""
+
+    @abstractmethod
+    def signals(self, episodes: Sequence[Episode]) -> Iterable[Signal]:
+        """What the episodes of an update teach. Faults among them are to be left out (`evaluation.trained`)."""
+
+    def matches(self, update: int) -> Iterable[Match]:
+        """The matches of an update, made by `match`. A function of the update and of what `state_dict` holds."""
+        return (self.match(update, index) for index in range(self.config.games_per_update))
+
+    def match(self, update: int, index: int, others: Mapping[str, str] | None = None) -> Match:
+        """The index-th match of an update, in the games by turns; `others`: seat -> agent that is not the learner."""
+        config, name = self.config, f"update-{update}/{index}"
+        env_id = config.games[index % len(config.games)]
+        agents = dict.fromkeys(seats_of(env_id), LEARNER) | dict(others or {})
+        seed = derive_seed(config.seed, name)
+        return Match(name, env_id, agents, seed, config.env_kwargs(), task=name, group=f"update-{update}")
+
+    def agents(self, update: int) -> Mapping[str, Agent]:
+        """The agents of an update's matches that neither are the learner nor have a spec for a name."""
+        return {}
+
+    def ids(self, update: int) -> Iterator[str]:
+        """The ids of all matches that an update may play."""
+        return (f"update-{update}/{index}" for index in range(self.config.games_per_update))
+
+    def loss_weights(self, update: int) -> Mapping[str, float]:
+        """Weights of the learner's regularisers in an update; they are written into the metrics."""
+        return {}
+
+    def after_update(self) -> None:
+        """The weights have changed, and `run.done` counts the update."""
+
+    def after_checkpoint(self, kept: int) -> None:
+        """A checkpoint was written; files that only checkpoints before the last `kept` rest on can go."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint must hold beside weights and optimizer, as plain data."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
+
+    def require_whole(self, state: Mapping[str, Any]) -> None:
+        """Raises DamagedFile where files that a state rests on are damaged."""

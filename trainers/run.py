@@ -1,0 +1,261 @@
+"""One run of a training method: folder, loop, schedules, evaluation, checkpoints, resume, metrics, interruption.
+
+    evaluate ─► play the method's matches ─► its signals ─► learner ─► checkpoint ─► again
+
+The method (`method.py`) says who plays whom and what is learnt from it; everything else is the same for all methods.
+A run that is killed at any moment and resumed is the run that would have been, bit for bit on a CPU.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Generic
+
+from sparring import registry
+from sparring.agents.models.transformers import TransformersModel
+from sparring.agents.players import WritingAgent, make_player
+from sparring.rollout.hosts import EnvPool
+from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
+from sparring.store.store import Store
+from sparring.trainers.batch import merge
+from sparring.trainers.collecting import collect
+from sparring.trainers.config import learner_config, require_usable
+from sparring.trainers.cursor import cursor_of, require_stored
+from sparring.trainers.evaluation import Evaluator, against_uniform, episode_metrics, trained
+from sparring.trainers.learner import Learner
+from sparring.trainers.made_with import made_with
+from sparring.trainers.method import LEARNER, ConfigT, Method
+from sparring.trainers.probing import Probes
+from sparring.trainers.run_folder import KEPT, RunError, RunFolder
+from sparring.trainers.schedule import Schedule
+from sparring.trainers.settings import restore
+from sparring.trainers.whole_files import require_finite
+from sparring.types import Episode, Sampling, derive_seed
+
+Metrics = dict[str, Any]
+
+
+def _ignore(metrics: Metrics) -> None:
+    """Nobody watches."""
+
+
+def _never() -> bool:
+    return False
+
+
+class Run(Generic[ConfigT]):
+    """One run, new (`start`) or taken up again (`resume`)."""
+
+    def __init__(self, method: type[Method[ConfigT]], config: ConfigT, folder: RunFolder) -> None:
+        require_usable(config)
+        method.require_usable(config)
+        self.config, self.folder, self.schedule = config, folder, Schedule.of(config.steps)
+        self.model = TransformersModel(config.model, device=config.device, seed=config.seed)
+        if config.decoding == "free" and config.max_new_tokens >= self.model.context:
+            raise ValueError(
+                f"max_new_tokens must be below the context of {config.model}, {self.model.context} tokens, "
+                f"got {config.max_new_tokens}"
+            )
+        self.learner = Learner(self.model, learner_config(config, self.model))
+        self.player = self.agent(self.model, config.model, trainable=True)
+        self.evaluator = Evaluator(config.games, self.player)
+        self.probes = Probes(config, self.evaluator.games)
+        self.pool = EnvPool()
+        self.done = 0
+        """Updates."""
+        self.method = method(self)
+
+    @classmethod
+    def start(cls, method: type[Method[ConfigT]], config: ConfigT, path: Path) -> Run[ConfigT]:
+        """A new run in a new folder, which is made only when everything that the settings name has been found."""
+        folder = RunFolder(path)
+        folder.require_free()
+        run = cls(method, config, folder)
+        folder.create(method.name, asdict(config), run.schedule.to_json(), made_with(config.device))
+        return run
+
+    @classmethod
+    def resume(cls, method: type[Method[ConfigT]], path: Path, steps: int | None = None) -> Run[ConfigT]:
+        """A run as its last checkpoint left it; `steps` may be raised. Nothing is changed if it is refused.
+
+        Raises RunError where the folder is in use, damaged, or has lost what the checkpoint rests on; DamagedStore.
+        """
+        folder = RunFolder.open(path, method.name)
+        try:
+            return cls._restored(method, folder, steps)
+        except BaseException:
+            folder.release()
+            raise
+
+    @classmethod
+    def _restored(cls, method: type[Method[ConfigT]], folder: RunFolder, steps: int | None) -> Run[ConfigT]:
+        found = folder.read_config()
+        started: ConfigT = restore(method.config_type, found["config"], folder.path)
+        run = cls(method, replace(started, steps=_raised(started.steps, steps)), folder)
+        run.schedule = Schedule.read(found.get("schedule"), folder.path)
+        checkpoint = folder.load_checkpoint(lambda state: run.method.require_whole(state["method"]))
+        if checkpoint is not None:
+            require_stored(folder.episodes, checkpoint[1]["store"])
+            run._load(*checkpoint)
+        if run.config.steps > started.steps:
+            run.schedule = run.schedule.stretched(run._last_played(), run.config.steps)
+        folder.cut_metrics(run.done)
+        folder.write_config(method.name, asdict(run.config), run.schedule.to_json(), found.get("made_with"))
+        return run
+
+    def _last_played(self) -> int:
+        """The last update whose weights have played stored games, or the next one: until there the past is fixed."""
+        if not (self.folder.episodes / "store.json").exists():
+            return self.done
+        with Store(self.folder.episodes) as store:
+            update = self.done
+            while store.known(self._ids(update + 1)):
+                update += 1
+        return update
+
+    def _ids(self, update: int) -> Iterator[str]:
+        """The ids of all episodes that the weights of an update may have played."""
+        yield from self.method.ids(update)
+        for game in self.config.games:
+            yield from (f"evaluation-{update}/{game}/{index}" for index in range(self.config.evaluation_games))
+        yield from self.probes.ids(update)
+
+    def run(self, on_update: Callable[[Metrics], None] = _ignore, should_stop: Callable[[], bool] = _never) -> bool:
+        """Train to the end; True if it got there. Between updates `should_stop` may ask for an end, which saves."""
+        self.folder.lock()
+        try:
+            with Store(self.folder.episodes, "a") as store:
+                return self._run(store, on_update, should_stop)
+        finally:
+            self.folder.release()
+
+    def _run(self, store: Store, on_update: Callable[[Metrics], None], should_stop: Callable[[], bool]) -> bool:
+        while self.done < self.config.steps:
+            if should_stop():
+                self.save(store)
+                return False
+            self._report(self.update(store), on_update)
+            if self.done % self.config.checkpoint_every == 0:
+                self.save(store)
+        self._report(self.finish(store), on_update)
+        self.save(store)
+        if self.config.keep_checkpoints is None:
+            self.folder.keep_last(1)
+            self.method.after_checkpoint(1)
+        return True
+
+    def update(self, store: Store) -> Metrics:
+        """Evaluate the current weights, play, learn."""
+        started = time.perf_counter()
+        metrics: Metrics = {"update": self.done, **self._play_others(store), **self._evaluate()}
+        playing = time.perf_counter()
+        agents = {**self.method.agents(self.done), LEARNER: self.player}
+        episodes = collect(self.method.matches(self.done), agents, store, self.pool)
+        metrics |= episode_metrics(episodes, time.perf_counter() - playing)
+        metrics |= self._learn(episodes, store)
+        self.done += 1
+        self.method.after_update()
+        return {**metrics, "seconds": time.perf_counter() - started}
+
+    def _learn(self, episodes: Sequence[Episode], store: Store) -> Metrics:
+        _require_finite_rewards(episodes)
+        weights, rate = self.method.loss_weights(self.done), self.learner.config.learning_rate
+        self.learner.learning_rate = self.schedule.value(self.done, rate, rate * self.config.learning_rate_decay)
+        self.store = store
+        measured = self.learner.step(merge(self.method.signals(episodes)), **weights)
+        return {**measured, **weights, "learning_rate": self.learner.learning_rate}
+
+    def keep(self, estimator: str, name: str, values: Mapping[str, float]) -> None:
+        """Keep a number a trajectory, by its id, as a column beside the episodes: what a method made of them."""
+        self.store.put_columns(f"{self.method.name}/{estimator}", name, values)
+
+    def finish(self, store: Store) -> Metrics:
+        """Evaluate the final weights."""
+        started = time.perf_counter()
+        metrics: Metrics = {"update": self.done, **self._play_others(store), **self._evaluate()}
+        self.folder.write_json("policies.json", self.evaluator.policies())
+        return {**metrics, "seconds": time.perf_counter() - started}
+
+    def _play_others(self, store: Store) -> Metrics:
+        """Games of the present weights against named agents, and at both ends against uniform play, seats rotating.
+
+        The player's name says when, so that games of different weights are never counted as those of one agent.
+        """
+        moment = f"update {self.done}" if self.done else "before"
+        player = self.agent(self.model, f"{self.config.model} ({moment})", trainable=False)
+        seed, group = derive_seed(self.config.seed, "evaluation"), f"evaluation/{moment}"
+        metrics: Metrics = dict(self.probes.play(self.done, player, store, self.pool))
+        for game in self.config.games if self.done in (0, self.config.steps) else ():
+            agents = by_name([player, *(registry.make_agent("random") for _ in seats_of(game)[1:])])
+            prefix, count = f"evaluation-{self.done}", self.config.evaluation_games
+            matches = rotated_matches(game, list(agents), count, seed, prefix, group, self.config.env_kwargs())
+            metrics |= against_uniform(game, player.name, collect(matches, agents, store, self.pool))
+        return metrics
+
+    def _evaluate(self) -> Metrics:
+        every = self.config.evaluate_every
+        if self.done not in (0, self.config.steps) and (every == 0 or self.done % every):
+            return {}
+        metrics = self.evaluator.evaluate(self.done)
+        if self.evaluator.improved:
+            self._save_best()
+        return metrics
+
+    def _save_best(self) -> None:
+        require_finite(self.model.weights())
+        self.folder.save_whole("best", self.model.save)
+
+    def agent(self, model: TransformersModel, name: str, trainable: bool) -> WritingAgent:
+        """A model as a player of this run: its prompt, its sampling."""
+        config = self.config
+        sampling = Sampling(config.temperature, max_new_tokens=config.max_new_tokens, decoding=config.decoding)
+        return make_player(model, prompt=config.prompt, sampling=sampling, name=name, trainable=trainable)
+
+    def save(self, store: Store) -> None:
+        """Write a checkpoint of everything that the next update depends on. Raises NotFinite."""
+        state = {
+            "done": self.done,
+            "learner": self.learner.state_dict(),
+            "method": self.method.state_dict(),
+            "evaluator": self.evaluator.state_dict(),
+            "store": cursor_of(store),
+        }
+        if not self.evaluator.games:  # no exact figure can say which weights were the best: then the last ones are
+            self._save_best()
+        keep = self.config.keep_checkpoints or KEPT
+        if self.folder.save_checkpoint(self.done, self.model.weights(), state, keep):
+            self.method.after_checkpoint(keep)
+
+    def _load(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
+        try:
+            self.model.sync(weights, f"update-{state['done']}")
+        except (ValueError, RuntimeError) as error:
+            raise RunError(
+                f"the weights of {self.folder.checkpoints} do not fit the model {self.config.model!r} that "
+                f"{self.folder.path / 'config.json'} names; nothing was changed"
+            ) from error
+        self.done = state["done"]
+        self.learner.load_state_dict(state["learner"])
+        self.method.load_state_dict(state["method"])
+        self.evaluator.load_state_dict(state["evaluator"])
+
+    def _report(self, metrics: Metrics, on_update: Callable[[Metrics], None]) -> None:
+        self.folder.log(metrics)
+        on_update(metrics)
+
+
+def _raised(started: int, steps: int | None) -> int:
+    if steps is not None and steps < started:
+        raise RunError(f"steps can only be raised: the run was started with {started}, got {steps}")
+    return steps or started
+
+
+def _require_finite_rewards(episodes: Sequence[Episode]) -> None:
+    """One reward that is not finite would spoil every advantage of the batch, and the baselines after it."""
+    for _, trajectory in trained(episodes):
+        if not math.isfinite(trajectory.reward):
+            raise ValueError(f"trajectory {trajectory.id} has a reward that is not finite: {trajectory.reward}")
