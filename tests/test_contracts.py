@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ from pettingzoo import ParallelEnv
 from sparring import registry
 from sparring.agents.scripted import ConstantAgent, RandomAgent, ScriptedAgent
 from sparring.protocols import Agent
-from sparring.rollout.loop import Match, play
+from sparring.rollout.loop import Event, Match, play
 from sparring.samples import samples
 from sparring.sandbox import SandboxError
 from sparring.scoreboard.verify import verify
@@ -342,3 +345,42 @@ def test_seats_that_move_at_once_are_asked_at_once() -> None:
             return Reply(str(1 + random.Random(self.seat.turn_seed(observation.turn)).randrange(3)))
 
     assert one("test/Bidding-v0", {seat: Meets(seat) for seat in ("left", "middle", "right")}).sound
+
+
+def test_a_match_is_plain_data_and_gives_the_same_episode_in_another_process(tmp_path: Path) -> None:
+    seats = {"player_0": "cfr", "player_1": "nano:temperature=0.5"}
+    match = Match("away", KUHN, seats, 7, {"illegal": "retry"}, sample=2, task="t", group="g")
+    (tmp_path / "match").write_bytes(pickle.dumps(match))
+    code = "import pickle, sys; from pathlib import Path; from sparring.rollout.loop import play; "
+    code += "print(play([pickle.loads(Path(sys.argv[1]).read_bytes())])[0].hash)"
+    command = [sys.executable, "-P", "-c", code, str(tmp_path / "match")]
+    away = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout.strip()
+    (here,) = play([match])
+    assert (here.error, here.hash) == (None, away)
+    assert eval(repr(match)) == match
+
+
+def test_an_agent_in_place_of_its_name_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"match 'm': the agent of player_0 must be a name, got <sparring"):
+        Match("m", KUHN, {"player_0": RandomAgent()}, 1)  # type: ignore[dict-item]
+
+
+def test_a_name_that_is_neither_given_nor_a_spec_is_answered_with_the_nearest() -> None:
+    with pytest.raises(registry.UnknownName, match="unknown agent 'lerner'; did you mean 'learner'"):
+        play([Match("m", KUHN, {"player_0": "lerner", "player_1": "random"}, 1)], {"learner": RandomAgent()})
+
+
+def test_everything_that_happens_is_told_in_one_shape() -> None:
+    told: list[Event] = []
+    matches = [Match(f"m{n}", KUHN, {"player_0": "random", "player_1": "cfr"}, n) for n in range(3)]
+    episodes = play(matches, concurrency=1, on_event=told.append)
+    for match, episode in zip(matches, episodes, strict=True):
+        own = [event for event in told if event.match is match]
+        assert [event.kind for event in own] == ["begun", *["turn"] * len(episode.turns), "done"]
+        assert own[-1].episode == episode
+        turns = [
+            (event.seat, event.observation.text, event.reply.action)
+            for event in own
+            if event.observation and event.reply
+        ]
+        assert turns == [(seat, turn.observation.text, turn.action) for seat, turn in episode.turns]

@@ -156,12 +156,13 @@ class Run(Generic[ConfigT]):
         agents = {**self.method.agents(self.done), LEARNER: self.player}
         episodes = collect(self.method.matches(self.done), agents, store, self.pool)
         metrics |= episode_metrics(episodes, time.perf_counter() - playing)
-        metrics |= self._learn(episodes, store)
+        metrics |= self.learn(episodes, store)
         self.done += 1
         self.method.after_update()
         return {**metrics, "seconds": time.perf_counter() - started}
 
-    def _learn(self, episodes: Sequence[Episode], store: Store) -> Metrics:
+    def learn(self, episodes: Sequence[Episode], store: Store) -> Metrics:
+        """One step of the learner on the method's signals. Raises ValueError for a reward that is not finite."""
         _require_finite_rewards(episodes)
         weights, rate = self.method.loss_weights(self.done), self.learner.config.learning_rate
         self.learner.learning_rate = self.schedule.value(self.done, rate, rate * self.config.learning_rate_decay)

@@ -118,3 +118,23 @@ def test_an_incomplete_or_improper_policy_is_refused():
     del policy[key]
     with pytest.raises(ValueError, match="no entry for information state"):
         gt.nash_conv(KUHN, policy)
+
+
+def test_an_average_that_grows_is_the_average_of_all_its_policies():
+    policies = [random_policy(KUHN, seed) for seed in range(6)]
+    weights = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    average = gt.Average(KUHN)
+    for count, (policy, weight) in enumerate(zip(policies, weights, strict=True), start=1):
+        average = average.plus(policy, weight)
+        mixture = gt.average_policy(KUHN, policies[:count], weights[:count])
+        assert average.policy() == mixture
+        # Drawing a policy by its weight and keeping to it pays what the average pays, against anybody (Kuhn's theorem).
+        shares = [w / sum(weights[:count]) for w in weights[:count]]
+        pure = [gt.values(KUHN, one, gt.uniform_policy(KUHN)) for one in policies[:count]]
+        expected = [sum(s * pair[seat] for s, pair in zip(shares, pure, strict=True)) for seat in (0, 1)]
+        assert gt.values(KUHN, mixture, gt.uniform_policy(KUHN)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_an_average_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="one weight per policy, got 0 for 0 policies"):
+        gt.average_policy(KUHN, [])

@@ -27,6 +27,8 @@ class Constant(ScriptedAgent):
 class Broken(Constant):
     """Never answers."""
 
+    name = "broken"
+
     async def act(self, observation):
         raise OSError("the model is gone")
 
@@ -52,13 +54,13 @@ def test_faults_of_ours_are_no_wrong_answers(constant, monkeypatch):
     part = suites.SUITES["code"][0]
     match = suites._match("code", part, Constant(), 0, 0)
     broken = suites._match("code", part, Broken(), 1, 0)
-    scored = suites.score("x", suites.play([match, broken]))
+    scored = suites.score("x", suites.play([match, broken], {"constant answer": Constant(), "broken": Broken()}))
     assert (scored.accuracy.n, scored.faults) == (1, 1)
 
 
 def test_a_part_without_a_sound_episode_has_no_figures_and_says_why(capsys):
     match = suites._match("code", suites.SUITES["code"][0], Broken(), 0, 0)
-    scored = suites.score("x", suites.play([match]))
+    scored = suites.score("x", suites.play([match], {"broken": Broken()}))
     assert (scored.accuracy.n, scored.turns, scored.tokens, scored.faults) == (0, None, None, 1)
     terminal.show_scores("code", "broken", [scored], json=False)
     printed = capsys.readouterr()
@@ -83,9 +85,8 @@ def test_the_answer_that_is_right_most_often_stands_beside_every_score(constant)
     part = next(part for part in suites.SUITES["code"] if part.name == "CodeI/O")
     answer = scores["CodeI/O"].constant_answer
     assert answer == suites.likely_answer(part)
-    right = suites.score(
-        "x", suites.play(suites.matches_of("code", part, Constant(f"<answer>{answer}</answer>"), 8, 0))
-    )
+    player = Constant(f"<answer>{answer}</answer>")
+    right = suites.score("x", suites.play(suites.matches_of("code", part, player, 8, 0), {player.name: player}))
     assert scores["CodeI/O"].constant == right.accuracy
     assert (scores["HumanEval"].constant, scores["HumanEval"].constant_answer) == (None, None)
     assert all(score.constant.n == 8 for name, score in scores.items() if name != "HumanEval")

@@ -215,7 +215,7 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one_as_if_nothing_ha
 
 
 def test_a_damaged_snapshot_of_the_league_is_never_played_against(finished, run):
-    newest = torch.load(checkpoints(run)[-1] / "state.pt", weights_only=True)["league"]["members"][-1]
+    newest = torch.load(checkpoints(run)[-1] / "state.pt", weights_only=True)["method"]["league"]["members"][-1]
     flip_bit(run / "checkpoints" / "league" / f"{newest}.safetensors", 9000)
     resumed = Run.resume(Spiral, run)
     assert resumed.done == 3, "the checkpoint before does not rest on it"
@@ -360,7 +360,7 @@ def test_a_run_that_has_ended_keeps_its_last_checkpoint_alone_and_what_that_one_
     assert [folder.name for folder in checkpoints(path)] == ["update-000004"]
     state = torch.load(path / "checkpoints" / "update-000004" / "state.pt", weights_only=True)
     on_disk = sorted(file.stem for file in (path / "checkpoints" / "league").iterdir())
-    assert on_disk == sorted(state["league"]["members"])
+    assert on_disk == sorted(state["method"]["league"]["members"])
 
 
 @pytest.mark.parametrize("lost", [1, 2])
@@ -403,7 +403,7 @@ def test_weights_that_are_not_finite_are_never_written(finished, run, value):
     with pytest.raises(RuntimeError, match=r"1 of \d+ values of \S+ are not finite"):
         resumed.folder.save_checkpoint(5, weights, {})
     with pytest.raises(RuntimeError, match="not finite"):
-        resumed.league.add("update-5", weights)
+        resumed.method.league.add("update-5", weights)
     with pytest.raises(RuntimeError, match="not finite"):
         resumed._save_best()
     assert {name: content for name, content in contents(run / "checkpoints").items() if "partial" not in name} == before
@@ -531,20 +531,20 @@ def test_a_reward_that_is_not_finite_is_named_and_nothing_is_learnt_from_it(fini
         seat, trajectory = next(iter(episode.trajectories.items()))
         spoilt = replace(trajectory, reward=float("nan"))
         episode = replace(episode, trajectories={**episode.trajectories, seat: spoilt})
-        before = resumed.baselines.state_dict()
+        before = resumed.method.baselines.state_dict()
         with pytest.raises(ValueError, match=f"trajectory {trajectory.id} has a reward that is not finite: nan"):
-            list(resumed.signals([episode], store))
-    assert resumed.baselines.state_dict() == before
+            resumed.learn([episode], store)
+    assert resumed.method.baselines.state_dict() == before
 
 
 def test_a_step_that_cannot_be_taken_is_counted_in_metrics(run, monkeypatch):
     resumed, rows = Run.resume(Spiral, run, steps=6), []
-    signals = resumed.signals
+    signals = resumed.method.signals
 
-    def too_large(episodes, store):
-        return (replace(signal, advantage=1e39) for signal in signals(episodes, store))
+    def too_large(episodes):
+        return (replace(signal, advantage=1e39) for signal in signals(episodes))
 
-    monkeypatch.setattr(resumed, "signals", too_large)
+    monkeypatch.setattr(resumed.method, "signals", too_large)
     before = {name: value.clone() for name, value in resumed.model.weights().items()}
     assert resumed.run(rows.append)
     assert [row["skipped_steps"] for row in rows[:-1]] == [1.0, 1.0]
