@@ -13,12 +13,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from sparring import envs
 from sparring.agents.solvers import action_names, equilibrium
+from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.protocols import Agent, Seat
 from sparring.rollout.loop import run_coroutine
 from sparring.types import Observation
@@ -42,8 +43,7 @@ class SolvedGame:
     """A game small enough to be solved, with both spellings of its actions."""
 
     env_id: str
-    game: Any
-    """The pyspiel game."""
+    game: SpielGame
     states: Mapping[str, Observation]
     """Every decision information state, by state key."""
     seats: Mapping[str, str]
@@ -182,7 +182,7 @@ def average_policy(
 
 
 def _own_reach(
-    state: Any, tables: list[dict[str, dict[int, float]]], reach: list[np.ndarray], found: dict[str, np.ndarray]
+    state: SpielState, tables: list[dict[str, dict[int, float]]], reach: list[np.ndarray], found: dict[str, np.ndarray]
 ) -> None:
     """Per information state, each policy's own contribution to reaching it (perfect recall: any history will do)."""
     if state.is_terminal():
@@ -200,7 +200,7 @@ def _own_reach(
         _own_reach(state.child(action), tables, after, found)
 
 
-def _expected(state: Any, tables: list[dict[str, dict[int, float]]]) -> np.ndarray:
+def _expected(state: SpielState, tables: list[dict[str, dict[int, float]]]) -> np.ndarray:
     """Expected returns [2]; `tables[p]` is the policy of player p."""
     if state.is_terminal():
         return np.array(state.returns())
@@ -226,7 +226,7 @@ def _by_action(solved: SolvedGame, policy: TabularPolicy) -> dict[str, dict[int,
     return table
 
 
-def _to_spiel(solved: SolvedGame, policy: TabularPolicy) -> Any:
+def _to_spiel(solved: SolvedGame, policy: TabularPolicy) -> object:
     import pyspiel
 
     return pyspiel.TabularPolicy(

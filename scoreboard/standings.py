@@ -13,7 +13,7 @@ from sparring.content import canonical_json
 from sparring.scoreboard.cross_table import CrossTable, cross_tables, mean_reward
 from sparring.scoreboard.stats import Estimate, Outcomes, count_outcomes, rate
 from sparring.store.rows import DamagedEpisode, EpisodeRow
-from sparring.store.run_parts import lost_parts, lost_updates
+from sparring.store.run_parts import MetricsRow, lost_parts, lost_updates
 from sparring.store.run_settings import require_settings
 from sparring.store.runs import is_live
 from sparring.store.store import Store
@@ -53,7 +53,7 @@ class RunData:
     label: str
     path: Path
     config: Mapping[str, Any]
-    metrics: Sequence[Mapping[str, Any]]
+    metrics: Sequence[MetricsRow]
     standings: Sequence[Standing] = ()
     tables: Sequence[CrossTable] = ()
     """Agent by agent, one an environment; only of a store without a run, where the agents do not learn."""

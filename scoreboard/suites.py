@@ -9,13 +9,13 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from sparring import registry
 from sparring.agents import named
 from sparring.agents.scripted import ScriptedAgent
+from sparring.protocols import Agent
 from sparring.rollout.loop import Match, play
 from sparring.samples import generated_tokens
 from sparring.scoreboard.matches import identity, play_missing
@@ -37,8 +37,8 @@ class Part:
 
     name: str
     env_id: str
-    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
-    agent_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    env_kwargs: Mapping[str, object] = field(default_factory=dict)
+    agent_kwargs: Mapping[str, object] = field(default_factory=dict)
     """What an agent that takes it is built with here: a tree hands in its program where the task is a program."""
 
 
@@ -111,7 +111,7 @@ def parts_of(name: str) -> Sequence[Part]:
     return SUITES[name]
 
 
-def matches_of(suite: str, part: Part, player: Any, tasks: int, seed: int) -> list[Match]:
+def matches_of(suite: str, part: Part, player: Agent, tasks: int, seed: int) -> list[Match]:
     """Matches on different tasks: where a part has only so many, they are drawn without replacement."""
     count = _task_count(part)
     if count is None:
@@ -169,8 +169,9 @@ def score(part: str, episodes: list[Episode]) -> Score:
     )
 
 
-def _agent(spec: str, kwargs: Mapping[str, Any]) -> Any:
-    return named.make(spec, **(kwargs if spec.partition(":")[0] == "tree-of-code" else {}))
+def _agent(spec: str, kwargs: Mapping[str, object]) -> Agent:
+    agent: Agent = named.make(spec, **(kwargs if spec.partition(":")[0] == "tree-of-code" else {}))
+    return agent
 
 
 def _task_count(part: Part) -> int | None:
@@ -180,7 +181,7 @@ def _task_count(part: Part) -> int | None:
     return count
 
 
-def _match(suite: str, part: Part, player: Any, index: int, seed: int, number: int | None = None) -> Match:
+def _match(suite: str, part: Part, player: Agent, index: int, seed: int, number: int | None = None) -> Match:
     task = f"{suite}/{part.name}/{index}" if number is None else f"{suite}/{part.name}/task-{number}"
     drawn = derive_seed(seed, task) if number is None else number
     id = f"{identity(player)}/{seed}/{task}"

@@ -7,13 +7,12 @@ import hashlib
 import importlib.util
 import json
 from pathlib import Path
-from typing import Any
 
 from sparring.registry import MissingExtra
 
 
-def read_rows(package: str, path: str, sha256: str) -> list[dict[str, Any]]:
-    """The rows of a gzipped file of JSON lines.
+def read_rows(package: str, path: str, sha256: str) -> list[dict[str, str]]:
+    """The rows of a gzipped file of JSON lines whose values are texts.
 
     Raises MissingExtra with the command that installs the package, ValueError where the file is not the one with
     that checksum: what we know of its rows, and that its tests may run here, holds for that one alone.

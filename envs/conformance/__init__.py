@@ -10,8 +10,6 @@ ours or not. `check_env` also holds our own games of two seats to what they prom
 
 from __future__ import annotations
 
-from typing import Any
-
 from sparring import registry
 from sparring.envs.conformance.report import Finding, Review, review
 from sparring.envs.conformance.text_games import check_text_game
@@ -20,7 +18,7 @@ __all__ = ["Finding", "Review", "check_env", "review"]
 REGISTERS = False
 
 
-def check_env(env_id: str, episodes: int = 3, **kwargs: Any) -> None:
+def check_env(env_id: str, episodes: int = 3, **kwargs: object) -> None:
     """Play an environment in every way the contract speaks of.
 
     episodes: how many seeds the random play covers. kwargs: the environment's own.

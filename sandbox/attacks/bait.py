@@ -87,7 +87,7 @@ class Bait:
             self._undo.callback(libc.shmctl, segment, IPC_RMID, None)
         return key
 
-    def _listen(self, family: int, address: Any) -> int:
+    def _listen(self, family: int, address: tuple[str, int] | str) -> int:
         """Tell the secret to whoever connects; the port, where there is one."""
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.bind(address)

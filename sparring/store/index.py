@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from sparring.store.rows import DamagedStore, Record
 from sparring.store.schema import (
@@ -270,7 +269,7 @@ class Index:
                 last = item.row.position
                 yield item
 
-    def _entries(self, where: str, values: Sequence[Any]) -> Iterator[Entry]:
+    def _entries(self, where: str, values: Sequence[object]) -> Iterator[Entry]:
         with self._faults():
             rows = self._db.execute(f"SELECT * FROM episodes {where}", values).fetchall()
         for row in rows:
@@ -284,14 +283,14 @@ class Index:
             places = ",".join("?" * len(part))
             yield from self._columns(f"AND trajectory IN ({places})", [plain(method), plain(name), *part])
 
-    def _columns(self, where: str, values: Sequence[Any]) -> Iterator[tuple[str, float]]:
+    def _columns(self, where: str, values: Sequence[object]) -> Iterator[tuple[str, float]]:
         with self._faults():
             rows = self._db.execute(f"SELECT * FROM columns WHERE method = ? AND name = ? {where}", values).fetchall()
         for row in rows:
             self._require_checksum(row)
             yield str(text(row[2])), float(row[3])
 
-    def _require_checksum(self, row: Sequence[Any]) -> None:
+    def _require_checksum(self, row: Sequence[object]) -> None:
         if checksum(row[:-1]) != row[-1]:
             raise self._damaged(f"the checksum of the row {row[:3]} does not hold")
 
