@@ -1,4 +1,4 @@
-"""The border of a sandbox, on the host's side: what may go in, and how what comes out is read."""
+"""Checks on the host's side of a sandbox: what may go in, and how what comes out is read."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The split grader: the candidate runs inside, the verdict is decided outside.
 
 Arguments go in, plain values of exact built-in types come out, and what they are compared with never enters. So there
-is nothing inside to steal, to patch or to print: an object that claims to be equal to everything is refused at the
-border, an exit code or a line on standard output decides nothing, and nothing that comes out is ever unpickled or run.
+is nothing inside to steal, to patch or to print: an object that claims to be equal to everything is no plain value and
+does not come out, an exit code or a line on standard output decides nothing, and nothing is ever unpickled or run.
 """
 
 from __future__ import annotations

@@ -41,8 +41,8 @@ class OutOfMemory(Exception):
 
 
 @contextlib.contextmanager
-def _deadly() -> Iterator[None]:
-    """Whatever goes wrong with the channel or the box is the death of the sandbox."""
+def _errors_as_died() -> Iterator[None]:
+    """Turn whatever goes wrong with the channel or the box into Died: the caller then kills the worker."""
     try:
         yield
     except (Closed, OSError, ValueError, KeyError) as error:
@@ -102,7 +102,7 @@ class Worker:
         self, header: Order, body: bytes, limits: Limits, host: Host, session: bool, deadline: float
     ) -> tuple[dict[str, Any], bytes]:
         most = 4 * limits.output_bytes + limits.file_bytes + MAX_ANSWER
-        with _deadly():
+        with _errors_as_died():
             if (limits, session) != self.limits:
                 self.box.limit(limits)
                 self.limits = limits, session
@@ -110,7 +110,7 @@ class Worker:
             ooms = self.box.oom_kills()
             send_order(self.channel, header, body)
         while True:
-            with _deadly():
+            with _errors_as_died():
                 self.channel.settimeout(max(0.001, deadline - time.monotonic()))
                 answer, data = receive_frame(self.channel, MAX_HEADER, most)
                 if answer["op"] == "done":
@@ -118,7 +118,7 @@ class Worker:
             asked = time.monotonic()
             order, reply = self._hear(data, header["op"], host, limits)
             deadline += time.monotonic() - asked
-            with _deadly():
+            with _errors_as_died():
                 send_order(self.channel, order, reply)
         answer["value"], self.value = self.value, None
         self.clean = bool(answer.get("clean", True))
