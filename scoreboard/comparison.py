@@ -116,12 +116,12 @@ def _games(run: Path, moments: Mapping[str, str]) -> dict[str, list[tuple[Deal, 
     """(deal, reward) of the run's own seat, by game and what `moments` calls an id's beginning."""
     if not (run / "episodes").is_dir():
         return {}
-    found: dict[str, list[tuple[Deal, float]]] = {}
+    rewards: dict[str, list[tuple[Deal, float]]] = {}
     with Store(run / "episodes") as store:
         for row in store.rows():
             what = next((what for prefix, what in moments.items() if row.id.startswith(prefix)), None)
             learner = next((seat for seat, agent in row.agents.items() if AT_A_MOMENT.search(agent)), None)
             if what and learner and row.sound and row.task:
-                deals = found.setdefault(f"{short_name(row.env_id)} {what}", [])
+                deals = rewards.setdefault(f"{short_name(row.env_id)} {what}", [])
                 deals.append(((row.env_id, row.task), row.rewards[learner]))
-    return found
+    return rewards

@@ -105,17 +105,17 @@ def load_for_report(path: Path) -> RunData:
     run = load_run(path)
     file = path / "policies.json"
     try:
-        kept: dict[str, dict[str, Policy]] = json.loads(file.read_text()) if file.is_file() else {}
+        written: dict[str, dict[str, Policy]] = json.loads(file.read_text()) if file.is_file() else {}
     except ValueError as error:
         raise ValueError(f"{file} is damaged: {error}") from error
     solved = {key.partition("/")[2] for line in run.metrics for key in line if key.startswith("nash_conv/")}
-    references, states, policies, left_out = {}, {}, dict(kept), []
-    for game in sorted(solved | set(kept)):
+    references, states, policies, left_out = {}, {}, dict(written), []
+    for game in sorted(solved | set(written)):
         try:
             references[game] = game_theory.references(game)
             states[game] = states_in_words(game)
-            if game in kept:
-                policies[game] = {**kept[game], "equilibrium": equilibrium(game)}
+            if game in written:
+                policies[game] = {**written[game], "equilibrium": equilibrium(game)}
         except (ValueError, registry.UnknownName, registry.MissingExtra) as error:
             left_out.append(f"the reference policies of {game} are left out: {error}")
     damaged = (*run.damaged, *left_out)

@@ -182,22 +182,25 @@ def average_policy(
 
 
 def _own_reach(
-    state: SpielState, tables: list[dict[str, dict[int, float]]], reach: list[np.ndarray], found: dict[str, np.ndarray]
+    state: SpielState,
+    tables: list[dict[str, dict[int, float]]],
+    reach: list[np.ndarray],
+    reaches: dict[str, np.ndarray],
 ) -> None:
     """Per information state, each policy's own contribution to reaching it (perfect recall: any history will do)."""
     if state.is_terminal():
         return
     if state.is_chance_node():
         for action in state.legal_actions():
-            _own_reach(state.child(action), tables, reach, found)
+            _own_reach(state.child(action), tables, reach, reaches)
         return
     player = state.current_player()
     key = state.information_state_string(player)
-    found[key] = reach[player]
+    reaches[key] = reach[player]
     for action in state.legal_actions():
         after = list(reach)
         after[player] = reach[player] * np.array([table[key][action] for table in tables])
-        _own_reach(state.child(action), tables, after, found)
+        _own_reach(state.child(action), tables, after, reaches)
 
 
 def _expected(state: SpielState, tables: list[dict[str, dict[int, float]]]) -> np.ndarray:

@@ -243,13 +243,13 @@ def _config(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_bytes())
+        config = json.loads(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(config, dict):
         raise ValueError(f"{path} is damaged: it must hold a JSON object")
-    require_settings(path, found.get("config", {}))
-    return found
+    require_settings(path, config.get("config", {}))
+    return config
 
 
 def _metrics(path: Path) -> list[dict[str, Any]]:
@@ -259,10 +259,10 @@ def _metrics(path: Path) -> list[dict[str, Any]]:
     lines = path.read_text().splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines.pop()
-    found = []
+    rows = []
     for number, line in enumerate(lines, start=1):
         try:
-            found.append(dict(json.loads(line)))
+            rows.append(dict(json.loads(line)))
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path} line {number} is not a JSON object: {error}") from error
-    return found
+    return rows

@@ -242,9 +242,9 @@ def _end_difference(recorded: Episode, again: Episode) -> Fault | None:
     return None
 
 
-def _differ(one: object, other: object) -> bool:
+def _differ(left: object, right: object) -> bool:
     """Exact, and NaN equals itself."""
-    return bool(one != other) and canonical_json(one) != canonical_json(other)
+    return bool(left != right) and canonical_json(left) != canonical_json(right)
 
 
 def _shown(value: object) -> str:

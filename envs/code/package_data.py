@@ -21,7 +21,7 @@ def read_rows(package: str, path: str, sha256: str) -> list[dict[str, str]]:
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtra(f'{package} is not installed: run `pip install "sparring[code]"`')
     data = (Path(next(iter(spec.submodule_search_locations))) / path).read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
-        raise ValueError(f"{package}/{path} must have the SHA-256 {sha256}, got {found}: another version is installed")
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sha256:
+        raise ValueError(f"{package}/{path} must have the SHA-256 {sha256}, got {digest}: another version is installed")
     return [json.loads(line) for line in gzip.decompress(data).splitlines()]

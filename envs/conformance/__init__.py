@@ -24,7 +24,7 @@ def check_env(env_id: str, episodes: int = 3, **kwargs: object) -> None:
     episodes: how many seeds the random play covers. kwargs: the environment's own.
     Raises AssertionError naming the environment and what was expected.
     """
-    found = review(env_id, **kwargs)
-    assert found.ok, f"{env_id}: " + "; ".join(f"{one.what}: {one.detail}" for one in found.faults)
+    verdict = review(env_id, **kwargs)
+    assert verdict.ok, f"{env_id}: " + "; ".join(f"{fault.what}: {fault.detail}" for fault in verdict.faults)
     if registry.envs.row(env_id).family == "games" and registry.envs.row(env_id).seats == 2:
         check_text_game(env_id, episodes, **kwargs)

@@ -121,8 +121,8 @@ def _places() -> Iterator[list[int]]:
     """The host's own folders, which no probe may fill, lock or move, whatever goes wrong."""
     for name in ("/", "/work", "/tmp", "/var/tmp", "/dev/shm", "/run", "/home", os.getcwd(), os.path.expanduser("~")):
         with contextlib.suppress(OSError):
-            found = os.stat(name)
-            yield [found.st_dev, found.st_ino]
+            status = os.stat(name)
+            yield [status.st_dev, status.st_ino]
 
 
 def _digests() -> Iterator[tuple[str, str]]:

@@ -104,10 +104,10 @@ class Index:
         """Entries in append order; `agent` sits at any seat, `equal` are columns that must match where not None."""
         if any(value is not None for value in equal.values()):
             self.check()
-        found = self._stream({name: plain(value) for name, value in equal.items() if value is not None})
+        entries = self._stream({name: plain(value) for name, value in equal.items() if value is not None})
         if agent is not None:
-            found = (item for item in found if agent in item.row.agents.values())
-        return islice(found, limit)
+            entries = (item for item in entries if agent in item.row.agents.values())
+        return islice(entries, limit)
 
     def links(self, relation: str | None, parent: str | None) -> list[Link]:
         """Who comes from whom, in append order; of one relation, or from one parent, where these are given."""
@@ -179,9 +179,9 @@ class Index:
             head = self.head
             row = self._db.execute("SELECT * FROM episodes ORDER BY position DESC LIMIT 1").fetchone()
             frame = self._db.execute("SELECT * FROM frames ORDER BY sequence DESC LIMIT 1").fetchone()
-        for found in (row, frame):
-            if found is not None:
-                self._db.require_checksum(found)
+        for last in (row, frame):
+            if last is not None:
+                self._db.require_checksum(last)
         count, root = (row[0], row[7]) if row else (0, EMPTY_ROOT)
         if head != Head(count, root, frame[0] if frame else 0):
             raise self._db.damaged(f"it ends with {count} episodes, which does not match its {head}")
