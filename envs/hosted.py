@@ -6,6 +6,7 @@ sparring play gym:FrozenLake-v1 --agents random          sparring check pettingz
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -50,11 +51,11 @@ def open_spiel_row(name: str) -> Row:
     return Row(name, partial(ours.build, game=name), "games", f"{name} of OpenSpiel", 2, version=ours.version)
 
 
-def _make_gymnasium(id: str, **kwargs: Any) -> Any:
+def _make_gymnasium(id: str, **kwargs: Any) -> gymnasium.Env[object, object]:
     return gymnasium.make(id, disable_env_checker=True, **kwargs)
 
 
-def _nearest(kind: str, name: str, known: Any, said: str) -> str:
+def _nearest(kind: str, name: str, known: Iterable[str], said: str) -> str:
     """One line, without the library's list of everything."""
     line = unknown(kind, name, known)
     return said.splitlines()[0] if "; known: " in line else line

@@ -1,4 +1,4 @@
-"""The border of a sandbox, on the host's side: what may go in, and how what comes out is read."""
+"""Checks on the host's side of a sandbox: what may go in, and how what comes out is read."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def require_seed(seed: int) -> int:
         raise ValueError(f"seed must be a whole number, got {_short(seed)}") from None
 
 
-def require_host(host: Mapping[str, Any]) -> None:
+def require_host(host: Mapping[str, object]) -> None:
     """Raises ValueError for functions that no program could call by their names."""
     if not isinstance(host, Mapping):
         raise ValueError(f"host must be a mapping of names to functions, got {_short(host)}")

@@ -1,14 +1,14 @@
 """The split grader: the candidate runs inside, the verdict is decided outside.
 
 Arguments go in, plain values of exact built-in types come out, and what they are compared with never enters. So there
-is nothing inside to steal, to patch or to print: an object that claims to be equal to everything is refused at the
-border, an exit code or a line on standard output decides nothing, and nothing that comes out is ever unpickled or run.
+is nothing inside to steal, to patch or to print: an object that claims to be equal to everything is no plain value and
+does not come out, an exit code or a line on standard output decides nothing, and nothing is ever unpickled or run.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ def grade_calls(
     sandbox: Sandbox,
     code: str,
     function: str,
-    cases: Sequence[tuple[Sequence[Any], Any]],
+    cases: Sequence[tuple[Sequence[object], object]],
     tolerance: float = 0.0,
     limits: Limits | None = None,
 ) -> list[Verdict]:
@@ -81,13 +81,13 @@ def load(sandbox: Sandbox, code: str, limits: Limits | None = None) -> tuple[Ses
     return session, loaded
 
 
-def remote(session: Session, function: str) -> Callable[..., Any]:
+def remote(session: Session, function: str) -> Callable[..., object]:
     """A function of the candidate's as a function here: for checks that are Python code and trusted.
 
     It raises CandidateFailed where the candidate raised, died or returned nothing plain.
     """
 
-    def call(*args: Any) -> Any:
+    def call(*args: object) -> object:
         answer = session.call(function, args)
         if answer.outcome.is_ours:
             raise SandboxError(answer.outcome.error)
@@ -123,12 +123,12 @@ def equal(value: Any, expected: Any, tolerance: float = 0.0) -> bool:
     return bool(value == expected)
 
 
-def _typed(keys: Any) -> set[tuple[type, Any]]:
+def _typed(keys: Iterable[object]) -> set[tuple[type, object]]:
     """With what is NaN written as text: no NaN equals another one."""
     return {(type(key), key if key == key else repr(key)) for key in keys}
 
 
-def _verdict(answer: Answer, expected: Any, tolerance: float) -> Verdict:
+def _verdict(answer: Answer, expected: object, tolerance: float) -> Verdict:
     if answer.outcome.is_ours:
         raise SandboxError(answer.outcome.error)
     if not answer.outcome.ok:

@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypedDict, Unpack
 
 from sparring.sandbox.backends import make_backend
 from sparring.sandbox.checks import (
@@ -27,12 +27,30 @@ from sparring.sandbox.checks import (
     source_bytes,
 )
 from sparring.sandbox.defences import Defences
+from sparring.sandbox.inside.messages import Order
 from sparring.sandbox.session import Session
 from sparring.sandbox.types import Limits, Outcome, SandboxUnavailable
 from sparring.sandbox.worker import Died, Host, OutOfMemory, Worker
 
 RUNS_PER_WORKER = 2000
 """A fork-server is replaced after so many programs, whatever it looks like."""
+
+
+class SessionOptions(TypedDict, total=False):
+    """What `Sandbox.session` takes."""
+
+    limits: Limits | None
+    seed: int
+    host: Host
+
+
+class RunOptions(SessionOptions, total=False):
+    """What `Sandbox.run` takes beside the program."""
+
+    args: Sequence[str]
+    files: Mapping[str, str | bytes]
+    collect: Sequence[str]
+    stdin: bytes
 
 
 class Sandbox:
@@ -98,7 +116,7 @@ class Sandbox:
         require_collectable(collect)
         require_host(host)
         seed = require_seed(seed)
-        header: dict[str, Any] = {"op": "run"}
+        header: Order = {"op": "run"}
         if stdin or contents or arguments:
             header |= {"sizes": [len(source), len(arguments), len(stdin), *map(len, contents)], "files": names}
         header |= {"collect": list(collect)} if collect else {}
@@ -231,13 +249,13 @@ class AsyncSandbox:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
 
-    async def run(self, code: str | bytes, **options: Any) -> Outcome:
+    async def run(self, code: str | bytes, **options: Unpack[RunOptions]) -> Outcome:
         """As `Sandbox.run`."""
-        return await asyncio.to_thread(self.sandbox.run, code, **options)
+        return await asyncio.to_thread(lambda: self.sandbox.run(code, **options))
 
-    async def session(self, **options: Any) -> Session:
+    async def session(self, **options: Unpack[SessionOptions]) -> Session:
         """As `Sandbox.session`; await the session's methods through `asyncio.to_thread`."""
-        return await asyncio.to_thread(self.sandbox.session, **options)
+        return await asyncio.to_thread(lambda: self.sandbox.session(**options))
 
     async def close(self) -> None:
         """As `Sandbox.close`."""
@@ -250,6 +268,6 @@ def _cause(death: BaseException, limits: Limits) -> str:
     return f"the sandbox died: {death}"
 
 
-def _run_once(worker: Worker, header: dict[str, Any], body: bytes, limits: Limits, host: Host) -> Outcome:
+def _run_once(worker: Worker, header: Order, body: bytes, limits: Limits, host: Host) -> Outcome:
     worker.calls = 0
     return outcome_of(*worker.request(header, body, limits, host))

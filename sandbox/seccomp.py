@@ -12,7 +12,6 @@ import errno
 import platform
 import struct
 from collections.abc import Iterator
-from typing import Any
 
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 ARCHITECTURES = ("x86_64", "aarch64")
@@ -99,7 +98,7 @@ def _guard(number: int, argument: int, checks: list[Instruction]) -> list[Instru
     return [(JUMP_EQUAL, 0, len(body), number), *body]
 
 
-def docker_profile() -> dict[str, Any]:
+def docker_profile() -> dict[str, object]:
     """The same policy in Docker's own format."""
     namespace_flags = [1 << bit for bit in range(32) if NEW_NAMESPACES >> bit & 1]
     families = [family for family in range(ALLOWED_FAMILIES[-1]) if family not in ALLOWED_FAMILIES]
@@ -117,8 +116,8 @@ def docker_profile() -> dict[str, Any]:
 
 def _docker_rule(
     names: list[str], argument: int | None = None, value: int = 0, operator: str = "", value_two: int = 0
-) -> dict[str, Any]:
-    rule: dict[str, Any] = {"names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": errno.EPERM}
+) -> dict[str, object]:
+    rule: dict[str, object] = {"names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": errno.EPERM}
     if argument is not None:
         rule["args"] = [{"index": argument, "value": value, "valueTwo": value_two, "op": operator}]
     return rule

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from sparring.sandbox.attacks import Breach, Probe, probes
 from sparring.sandbox.attacks.bait import EXECUTED, Bait
@@ -145,14 +145,14 @@ def _execute(sandbox: Sandbox, bait: Bait, seen: Seen) -> None:
         seen.next_outcome = sandbox.run(source(probe.then, facts), limits=limits)
 
 
-def _facts(bait: Mapping[str, Any], limits: Limits, mark: str) -> dict[str, Any]:
+def _facts(bait: Mapping[str, object], limits: Limits, mark: str) -> dict[str, object]:
     return {"BAIT": bait, "LIMITS": asdict(limits), "MARK": mark}
 
 
-def _counter(seen: Seen) -> Callable[[Any], Any]:
+def _counter(seen: Seen) -> Callable[[object], object]:
     """The host function of the probes: counts its calls and answers its argument."""
 
-    def ping(value: Any) -> Any:
+    def ping(value: object) -> object:
         seen.calls += 1
         return value
 

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sparring.sandbox.checks import file_parts, outcome_of, require_bytes, require_inside, source_bytes
+from sparring.sandbox.inside.messages import Order
 from sparring.sandbox.inside.wire import encode_value
 from sparring.sandbox.types import Answer, Limits, Outcome, SessionEnded
 from sparring.sandbox.worker import Died, Host, OutOfMemory, Worker
@@ -46,7 +47,7 @@ class _Tree:
         self._dropped = weakref.finalize(self, _give_back_elsewhere, weakref.WeakMethod(give_back))
         self._dropped.atexit = False
 
-    def ask(self, header: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
+    def ask(self, header: Order, body: bytes = b"") -> tuple[dict[str, Any], bytes]:
         """Raises Ruined where its programs have ended it, SessionEnded where it is over for another reason."""
         if self.over:
             raise SessionEnded(self.over)
@@ -117,7 +118,7 @@ class Session:
         if self._tree.fate is not None:
             return self._tree.fate
         held = self._tree.holders[self._interpreter]
-        header = {"op": "cell", "interpreter": self._interpreter, "branch": held > 1, "replace": held == 1}
+        header: Order = {"op": "cell", "interpreter": self._interpreter, "branch": held > 1, "replace": held == 1}
         try:
             answer, data = self._ask({**header, "cpu_seconds": self._tree.limits.cpu_seconds}, source)
         except Ruined as ruined:
@@ -128,7 +129,7 @@ class Session:
             self._move(answer["interpreter"])
         return outcome_of(answer, data)
 
-    def call(self, function: str, args: Sequence[Any] = ()) -> Answer:
+    def call(self, function: str, args: Sequence[object] = ()) -> Answer:
         """Call a function that the session's cells have defined, in place.
 
         args: plain values. A call that dies or hangs takes the branch with it: later calls answer as it did.
@@ -144,7 +145,7 @@ class Session:
         if refused is not None:
             return Answer(refused)
         cpu = self._tree.limits.cpu_seconds
-        header = {"op": "call", "interpreter": self._interpreter, "function": function, "cpu_seconds": cpu}
+        header: Order = {"op": "call", "interpreter": self._interpreter, "function": function, "cpu_seconds": cpu}
         try:
             answer, data = self._ask(header, arguments)
         except Ruined as ruined:
@@ -200,7 +201,7 @@ class Session:
     ) -> None:
         self.close()
 
-    def _ask(self, header: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
+    def _ask(self, header: Order, body: bytes = b"") -> tuple[dict[str, Any], bytes]:
         self._require_open()
         return self._tree.ask(header, body)
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from sparring.sandbox import rootfs
 from sparring.sandbox.defences import Defences
+from sparring.sandbox.inside.messages import Options, Order, ProgramLimits
 from sparring.sandbox.inside.wire import (
     MAX_ANSWER,
     MAX_HEADER,
@@ -28,7 +29,7 @@ from sparring.sandbox.types import Limits, SandboxUnavailable, ToolError
 
 GRACE_SECONDS = 5.0
 """How much later than the program's own limit an answer may come before the sandbox counts as dead."""
-Host = Mapping[str, Callable[..., Any]]
+Host = Mapping[str, Callable[..., object]]
 
 
 class Died(Exception):
@@ -40,8 +41,8 @@ class OutOfMemory(Exception):
 
 
 @contextlib.contextmanager
-def _deadly() -> Iterator[None]:
-    """Whatever goes wrong with the channel or the box is the death of the sandbox."""
+def _errors_as_died() -> Iterator[None]:
+    """Turn whatever goes wrong with the channel or the box into Died: the caller then kills the worker."""
     try:
         yield
     except (Closed, OSError, ValueError, KeyError) as error:
@@ -81,12 +82,12 @@ class Worker:
         self.channel, self.box, self.defences = channel, box, defences
         self._end = weakref.finalize(self, _end, box, os.getpid())
         self.runs = self.calls = 0
-        self.value: Any = None
+        self.value: object = None
         self.limits: tuple[Limits, bool] | None = None
         self.clean = True
 
     def request(
-        self, header: dict[str, Any], body: bytes, limits: Limits, host: Host, session: bool = False
+        self, header: Order, body: bytes, limits: Limits, host: Host, session: bool = False
     ) -> tuple[dict[str, Any], bytes]:
         """Ask for one thing and serve the host calls meanwhile. Raises Died; the worker must then be killed."""
         deadline = time.monotonic() + limits.wall_seconds + GRACE_SECONDS
@@ -98,10 +99,10 @@ class Worker:
             raise
 
     def _exchange(
-        self, header: dict[str, Any], body: bytes, limits: Limits, host: Host, session: bool, deadline: float
+        self, header: Order, body: bytes, limits: Limits, host: Host, session: bool, deadline: float
     ) -> tuple[dict[str, Any], bytes]:
         most = 4 * limits.output_bytes + limits.file_bytes + MAX_ANSWER
-        with _deadly():
+        with _errors_as_died():
             if (limits, session) != self.limits:
                 self.box.limit(limits)
                 self.limits = limits, session
@@ -109,7 +110,7 @@ class Worker:
             ooms = self.box.oom_kills()
             send_order(self.channel, header, body)
         while True:
-            with _deadly():
+            with _errors_as_died():
                 self.channel.settimeout(max(0.001, deadline - time.monotonic()))
                 answer, data = receive_frame(self.channel, MAX_HEADER, most)
                 if answer["op"] == "done":
@@ -117,7 +118,7 @@ class Worker:
             asked = time.monotonic()
             order, reply = self._hear(data, header["op"], host, limits)
             deadline += time.monotonic() - asked
-            with _deadly():
+            with _errors_as_died():
                 send_order(self.channel, order, reply)
         answer["value"], self.value = self.value, None
         self.clean = bool(answer.get("clean", True))
@@ -127,7 +128,7 @@ class Worker:
             answer["status"] = "memory"
         return answer, data
 
-    def _limits(self, limits: Limits, session: bool) -> dict[str, Any]:
+    def _limits(self, limits: Limits, session: bool) -> ProgramLimits:
         resources = limits.resources(session, self.box.has_cgroup)
         if not self.defences.pid_limit:
             resources.pop("RLIMIT_NPROC", None)
@@ -140,7 +141,7 @@ class Worker:
             "resources": [(getattr(resource, name), limit) for name, limit in resources.items()],
         }
 
-    def _hear(self, said: bytes, op: str, host: Host, limits: Limits) -> tuple[dict[str, Any], bytes]:
+    def _hear(self, said: bytes, op: str, host: Host, limits: Limits) -> tuple[Order, bytes]:
         """What a program said, which may be anything: a question for a function of the host or, where a session was
         asked to do something, that it is done. What to make of it, and the reply."""
         try:
@@ -155,7 +156,7 @@ class Worker:
             pass
         return {"op": "malformed"}, b""
 
-    def _serve(self, question: dict[str, Any], host: Host, limits: Limits) -> dict[str, Any]:
+    def _serve(self, question: dict[str, Any], host: Host, limits: Limits) -> dict[str, object]:
         """Call a function of the host for the program. What the function itself raises goes to the caller, except
         ToolError and what wrong arguments lead to (TypeError, ValueError)."""
         self.calls += 1
@@ -188,7 +189,7 @@ def start_worker(
     channel: socket.socket, box: Box, defences: Defences, seconds: float, path: Sequence[str] = rootfs.python_path()
 ) -> Worker:
     """Wait until the fork-server is ready. Raises SandboxUnavailable."""
-    options = {
+    options: Options = {
         "wipe": defences.wipe,
         "kill": defences.kill_stragglers,
         "signals_ignored": defences.signals_ignored,

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sparring.scoreboard.progress import PROBE, Figure, figures, short_name
 from sparring.scoreboard.stats import Estimate, paired_difference
@@ -25,7 +24,7 @@ class Measured:
     """What is compared of one run."""
 
     path: Path
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
     by_update: Mapping[str, Mapping[int, float]]
     """Name of a figure -> update -> value."""
     by_deal: Mapping[str, Sequence[tuple[Deal, float]]]
@@ -70,7 +69,7 @@ def _parted(found: Sequence[Figure]) -> tuple[list[Figure], list[Figure]]:
     return [figure for figure in found if figure.is_exact], probes
 
 
-def differing_settings(runs: Sequence[Measured]) -> dict[str, tuple[Any, ...]]:
+def differing_settings(runs: Sequence[Measured]) -> dict[str, tuple[object, ...]]:
     """The settings in which runs differ, one value a run; None where a run has no such setting."""
     names = dict.fromkeys(name for run in runs for name in run.settings if name not in NOT_COMPARED)
     held = {name: tuple(run.settings.get(name) for run in runs) for name in names}
@@ -108,7 +107,7 @@ def _by_deal(name: str, games: Sequence[Sequence[tuple[Deal, float]]]) -> Compar
     return Compared(name, means, differences, "deals")
 
 
-def _paired(ours: Iterable[tuple[Any, float]], theirs: Iterable[tuple[Any, float]]) -> Estimate | None:
+def _paired(ours: Iterable[tuple[object, float]], theirs: Iterable[tuple[object, float]]) -> Estimate | None:
     difference = paired_difference(ours, theirs)
     return difference if difference.n else None
 
@@ -117,12 +116,12 @@ def _games(run: Path, moments: Mapping[str, str]) -> dict[str, list[tuple[Deal, 
     """(deal, reward) of the run's own seat, by game and what `moments` calls an id's beginning."""
     if not (run / "episodes").is_dir():
         return {}
-    found: dict[str, list[tuple[Deal, float]]] = {}
+    rewards: dict[str, list[tuple[Deal, float]]] = {}
     with Store(run / "episodes") as store:
         for row in store.rows():
             what = next((what for prefix, what in moments.items() if row.id.startswith(prefix)), None)
             learner = next((seat for seat, agent in row.agents.items() if AT_A_MOMENT.search(agent)), None)
             if what and learner and row.sound and row.task:
-                deals = found.setdefault(f"{short_name(row.env_id)} {what}", [])
+                deals = rewards.setdefault(f"{short_name(row.env_id)} {what}", [])
                 deals.append(((row.env_id, row.task), row.rewards[learner]))
-    return found
+    return rewards

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from sparring import registry
 from sparring.scoreboard.stats import outcome
@@ -57,7 +56,7 @@ def _writes(row: EpisodeRow, seat: str) -> bool:
     return row.trainable[seat] or row.tokens[seat] > 0
 
 
-def plain(row: EpisodeRow) -> Mapping[str, Any]:
+def plain(row: EpisodeRow) -> Mapping[str, object]:
     """A row as JSON shows it."""
     return {
         "id": row.id,

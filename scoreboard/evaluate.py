@@ -6,15 +6,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from sparring import registry
 from sparring.agents.prompts import Template
 from sparring.agents.solvers import equilibrium
+from sparring.protocols import Agent
 from sparring.rollout.loop import Listener, play
 from sparring.scoreboard import game_theory
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of, standing_by_place
-from sparring.scoreboard.standings import RunData, Standing, faults_of, load_run
+from sparring.scoreboard.standings import Policy, RunData, Standing, faults_of, load_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Evaluation:
 
     env_id: str
     agent: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
     """How it played: prompt, decoding, temperature, longest answer, and the environment's settings."""
     nash_conv: float | None = None
     references: Mapping[str, float] = field(default_factory=dict)
@@ -41,13 +41,13 @@ class Evaluation:
 
 
 def evaluate(
-    agent: Any,
+    agent: Agent,
     env_id: str,
     games: int,
     seed: int,
     both_orders: bool = False,
     on_event: Listener | None = None,
-    env_kwargs: Mapping[str, Any] | None = None,
+    env_kwargs: Mapping[str, object] | None = None,
 ) -> Evaluation:
     """Measure an agent. `both_orders` averages its exact policy over both orders of the legal actions.
 
@@ -67,13 +67,13 @@ def evaluate(
     return replace(measured, standing=standing_by_place(episodes, players)[0], faults=faults_of(episodes))
 
 
-def _settings(agent: Any, env_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(agent: Agent, env_kwargs: Mapping[str, object]) -> dict[str, object]:
     template = getattr(agent, "template", None)
     prompt = {"prompt": template.name} if isinstance(template, Template) else {}
     return {**prompt, **({} if agent.sampling is None else asdict(agent.sampling)), **env_kwargs}
 
 
-def _no_exact(agent: Any, env_id: str) -> str:
+def _no_exact(agent: Agent, env_id: str) -> str:
     """Why there can be no exact figures; "" where there can."""
     try:
         game_theory.solved_game(env_id)
@@ -84,7 +84,7 @@ def _no_exact(agent: Any, env_id: str) -> str:
     return ""
 
 
-def _solved(measured: Evaluation, agent: Any, orders: Sequence[str]) -> Evaluation:
+def _solved(measured: Evaluation, agent: Agent, orders: Sequence[str]) -> Evaluation:
     env_id = measured.env_id
     policy = game_theory.tabular_policy(agent, env_id, orders)
     return replace(
@@ -101,22 +101,22 @@ def load_for_report(path: Path) -> RunData:
     """A run or a store; of a run also the NashConv of reference policies and its policies over time, where solvable.
 
     What cannot be worked out here (an environment that is not installed) is left out and named. Raises what
-    `run_data.load_run` raises.
+    `standings.load_run` raises.
     """
     run = load_run(path)
     file = path / "policies.json"
     try:
-        kept: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+        written: dict[str, dict[str, Policy]] = json.loads(file.read_text()) if file.is_file() else {}
     except ValueError as error:
         raise ValueError(f"{file} is damaged: {error}") from error
     solved = {key.partition("/")[2] for line in run.metrics for key in line if key.startswith("nash_conv/")}
-    references, states, policies, left_out = {}, {}, dict(kept), []
-    for game in sorted(solved | set(kept)):
+    references, states, policies, left_out = {}, {}, dict(written), []
+    for game in sorted(solved | set(written)):
         try:
             references[game] = game_theory.references(game)
             states[game] = states_in_words(game)
-            if game in kept:
-                policies[game] = {**kept[game], "equilibrium": equilibrium(game)}
+            if game in written:
+                policies[game] = {**written[game], "equilibrium": equilibrium(game)}
         except (ValueError, registry.UnknownName, registry.MissingExtra) as error:
             left_out.append(f"the reference policies of {game} are left out: {error}")
     damaged = (*run.damaged, *left_out)

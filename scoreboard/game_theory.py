@@ -13,12 +13,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from sparring import envs
 from sparring.agents.solvers import action_names, equilibrium
+from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.protocols import Agent, Seat
 from sparring.rollout.loop import run_coroutine
 from sparring.types import Observation
@@ -42,8 +43,7 @@ class SolvedGame:
     """A game small enough to be solved, with both spellings of its actions."""
 
     env_id: str
-    game: Any
-    """The pyspiel game."""
+    game: SpielGame
     states: Mapping[str, Observation]
     """Every decision information state, by state key."""
     seats: Mapping[str, str]
@@ -218,24 +218,26 @@ def _added(sums: Mapping[str, float], played: Mapping[str, float], weight: float
     return {action: sums.get(action, 0.0) + weight * probability for action, probability in played.items()}
 
 
-def _own_reach(state: Any, table: dict[str, dict[int, float]], reach: list[float], found: dict[str, float]) -> None:
+def _own_reach(
+    state: SpielState, table: dict[str, dict[int, float]], reach: list[float], reaches: dict[str, float]
+) -> None:
     """Per information state, a policy's own contribution to reaching it (perfect recall: any history will do)."""
     if state.is_terminal():
         return
     if state.is_chance_node():
         for action in state.legal_actions():
-            _own_reach(state.child(action), table, reach, found)
+            _own_reach(state.child(action), table, reach, reaches)
         return
     player = state.current_player()
     key = state.information_state_string(player)
-    found[key] = reach[player]
+    reaches[key] = reach[player]
     for action in state.legal_actions():
         after = list(reach)
         after[player] = reach[player] * table[key][action]
-        _own_reach(state.child(action), table, after, found)
+        _own_reach(state.child(action), table, after, reaches)
 
 
-def _expected(state: Any, tables: list[dict[str, dict[int, float]]]) -> np.ndarray:
+def _expected(state: SpielState, tables: list[dict[str, dict[int, float]]]) -> np.ndarray:
     """Expected returns [2]; `tables[p]` is the policy of player p."""
     if state.is_terminal():
         return np.array(state.returns())
@@ -261,7 +263,7 @@ def _by_action(solved: SolvedGame, policy: TabularPolicy) -> dict[str, dict[int,
     return table
 
 
-def _to_spiel(solved: SolvedGame, policy: TabularPolicy) -> Any:
+def _to_spiel(solved: SolvedGame, policy: TabularPolicy) -> object:
     import pyspiel
 
     return pyspiel.TabularPolicy(

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 from sparring import registry
 from sparring.protocols import Agent
@@ -43,7 +42,7 @@ def rotated_matches(
     seed: int,
     prefix: str = "match",
     group: str | None = None,
-    env_kwargs: dict[str, Any] | None = None,
+    env_kwargs: dict[str, object] | None = None,
 ) -> list[Match]:
     """Matches in which agents, by name, move on by one seat from game to game and meet every deal in every seat."""
     seats = seats_of(env_id)
@@ -59,7 +58,7 @@ def rotated_matches(
 
 
 def round_robin(
-    env_id: str, agents: Mapping[str, Agent], episodes: int, seed: int, env_kwargs: dict[str, Any] | None = None
+    env_id: str, agents: Mapping[str, Agent], episodes: int, seed: int, env_kwargs: dict[str, object] | None = None
 ) -> list[Match]:
     """As many games of every group of agents as there are seats, on the same deals.
 

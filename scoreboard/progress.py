@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import TypeGuard
+
+from sparring.store.run_parts import MetricsRow
 
 EXACT, PLAYED = "nash_conv/", "against_uniform/"
 PROBE, PROBE_LOW, PROBE_HIGH = "probe/", "probe_low/", "probe_high/"
@@ -13,7 +15,6 @@ VERSUS = " vs "
 """Between game and agent in the name of a probe's figure; no game has a blank in its name."""
 BARS = "▁▂▃▄▅▆▇█"
 ASCII_BARS = "_.-=*#"
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def probe_keys(env_id: str, agent: str) -> tuple[str, str, str]:
     return mean, low, high
 
 
-def figures(rows: Sequence[Row]) -> list[Figure]:
+def figures(rows: Sequence[MetricsRow]) -> list[Figure]:
     """The figures of every game, in the order of the run: exact strength where a game can be solved, and its probes.
 
     The result against uniform play at both ends of a run stands for a game that has neither.
@@ -89,7 +90,7 @@ def figures(rows: Sequence[Row]) -> list[Figure]:
     return sorted(kept, key=lambda figure: (games.index(figure.env_id), not figure.is_exact))
 
 
-def _last_interval(key: str, rows: Sequence[Row]) -> tuple[float, float] | None:
+def _last_interval(key: str, rows: Sequence[MetricsRow]) -> tuple[float, float] | None:
     """The two ends that stand beside the last value of a probe."""
     ends = [PROBE_LOW + key.removeprefix(PROBE), PROBE_HIGH + key.removeprefix(PROBE)]
     row = next(row for row in reversed(rows) if is_number(row.get(key)))
@@ -107,7 +108,7 @@ def shown_interval(figure: Figure) -> str:
     return "({:+.2f} to {:+.2f})".format(*figure.interval) if figure.interval else ""
 
 
-def main_figure(rows: Sequence[Row]) -> Figure | None:
+def main_figure(rows: Sequence[MetricsRow]) -> Figure | None:
     """The first game's figure, an exact one before a played one; None where nothing was measured."""
     return next(iter(sorted(figures(rows), key=lambda figure: not figure.is_exact)), None)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sparring.scoreboard.progress import Figure, main_figure, short_name
 from sparring.store.run_parts import last_checkpoint
@@ -60,7 +59,7 @@ def summarise(run: Path) -> RunSummary:
     )
 
 
-def plain(summary: RunSummary) -> Mapping[str, Any]:
+def plain(summary: RunSummary) -> Mapping[str, object]:
     """A summary as JSON shows it."""
     figure = summary.figure
     return {

@@ -13,7 +13,7 @@ from sparring.content import canonical_json
 from sparring.scoreboard.cross_table import CrossTable, cross_tables, mean_reward
 from sparring.scoreboard.stats import Estimate, Outcomes, count_outcomes, rate
 from sparring.store.rows import DamagedEpisode, EpisodeRow
-from sparring.store.run_parts import lost_parts, lost_updates
+from sparring.store.run_parts import MetricsRow, lost_parts, lost_updates
 from sparring.store.run_settings import require_settings
 from sparring.store.runs import is_live
 from sparring.store.store import Store
@@ -53,7 +53,7 @@ class RunData:
     label: str
     path: Path
     config: Mapping[str, Any]
-    metrics: Sequence[Mapping[str, Any]]
+    metrics: Sequence[MetricsRow]
     standings: Sequence[Standing] = ()
     tables: Sequence[CrossTable] = ()
     """Agent by agent, one an environment; only of a store without a run, where the agents do not learn."""
@@ -243,13 +243,13 @@ def _config(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_bytes())
+        config = json.loads(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(config, dict):
         raise ValueError(f"{path} is damaged: it must hold a JSON object")
-    require_settings(path, found.get("config", {}))
-    return found
+    require_settings(path, config.get("config", {}))
+    return config
 
 
 def _metrics(path: Path) -> list[dict[str, Any]]:
@@ -259,10 +259,10 @@ def _metrics(path: Path) -> list[dict[str, Any]]:
     lines = path.read_text().splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines.pop()
-    found = []
+    rows = []
     for number, line in enumerate(lines, start=1):
         try:
-            found.append(dict(json.loads(line)))
+            rows.append(dict(json.loads(line)))
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path} line {number} is not a JSON object: {error}") from error
-    return found
+    return rows

@@ -9,7 +9,6 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -38,8 +37,8 @@ class Part:
 
     name: str
     env_id: str
-    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
-    agent_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    env_kwargs: Mapping[str, object] = field(default_factory=dict)
+    agent_kwargs: Mapping[str, object] = field(default_factory=dict)
     """What an agent that takes it is built with here: a tree hands in its program where the task is a program."""
 
 
@@ -174,8 +173,9 @@ def score(part: str, episodes: list[Episode]) -> Score:
     )
 
 
-def _agent(spec: str, kwargs: Mapping[str, Any]) -> Any:
-    return named.make(spec, **(kwargs if spec.partition(":")[0] == "tree-of-code" else {}))
+def _agent(spec: str, kwargs: Mapping[str, object]) -> Agent:
+    agent: Agent = named.make(spec, **(kwargs if spec.partition(":")[0] == "tree-of-code" else {}))
+    return agent
 
 
 def _task_count(part: Part) -> int | None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Self
+from typing import Self
 
 from sparring import registry
 from sparring.content import canonical_json
@@ -252,11 +252,11 @@ def _end_difference(recorded: Episode, again: Episode) -> Fault | None:
     return None
 
 
-def _differ(one: Any, other: Any) -> bool:
+def _differ(left: object, right: object) -> bool:
     """Exact, and NaN equals itself."""
-    return bool(one != other) and canonical_json(one) != canonical_json(other)
+    return bool(left != right) and canonical_json(left) != canonical_json(right)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 120 else f"{text[:117]}..."

@@ -79,7 +79,7 @@ def _functions(build: Callable[..., Any]) -> list[Callable[..., Any]]:
 
 def _unpacked(hint: Any) -> Iterator[tuple[str, Any]]:
     if get_origin(hint) is Unpack and is_typeddict(get_args(hint)[0]):
-        yield from typing.get_type_hints(get_args(hint)[0]).items()
+        yield from (item for item in typing.get_type_hints(get_args(hint)[0]).items() if _readable(item[1]))
 
 
 def _readable(hint: Any) -> bool:

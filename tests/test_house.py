@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -112,3 +114,24 @@ def test_no_file_invents_an_owner_of_the_repository(file: Path) -> None:
             assert address.split("/")[1] in ("astral-sh", "pre-commit"), f"{file.name} names {address}"
     if file.name == "SECURITY.md":
         assert PLACEHOLDER in file.read_text()
+
+
+@pytest.mark.parametrize(("lines", "code"), [(125, 0), (124, 1)])
+def test_lint_refuses_more_than_eight_any_in_a_thousand_lines(tmp_path: Path, lines: int, code: int) -> None:
+    """Imports, strings and comments do not count; a link to a folder that was counted already does not either."""
+    source = ["from typing import Any", "import typing", "# Any", '"""Any text."""', "x: typing.Any = 1"]
+    folder = tmp_path / "envs"
+    folder.mkdir()
+    (folder / "one.py").write_text("\n".join([*source, *["x = 1"] * (lines - len(source))]) + "\n")
+    (tmp_path / "sparring").mkdir()
+    (tmp_path / "sparring" / "envs").symlink_to(folder)
+    done = subprocess.run(
+        [sys.executable, ROOT / ".ci" / "count_any"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == code, done.stderr
+    assert f"(1 in {lines})" in done.stdout
+    assert ("envs/one.py" in done.stdout) == bool(code)
+
+
+def test_lint_counts_any() -> None:
+    assert ".ci/count_any" in (ROOT / "Makefile").read_text().split("\nlint:")[1].split("\n\n")[0]

@@ -90,3 +90,11 @@ def test_a_folder_that_is_no_run_is_named_as_such(tmp_path: Path) -> None:
     for spec in (str(tmp_path), str(tmp_path / "nothing")):
         with pytest.raises(ValueError, match="is neither an agent nor a run folder"):
             arguments.agent(spec)
+
+
+def test_an_option_that_no_text_can_give_is_not_offered_for_an_environment() -> None:
+    poker, tools = (registry.envs.row(f"sparring/{name}-v0").build for name in ("KuhnPoker", "ToolTasks"))
+    assert {"illegal", "max_turns", "charset"} - dict(options_of(poker)).keys() == {"charset"}
+    assert {"backend", "max_turns", "sandbox"} - dict(options_of(tools)).keys() == {"sandbox"}
+    with pytest.raises(ValueError, match="poker has no option 'charset'; it takes action_order, "):
+        typed_options("poker", poker, {"charset": "abc"})

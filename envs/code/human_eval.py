@@ -18,13 +18,13 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Unpack, cast
 
 from sparring import registry
 from sparring.answers.blocks import unfenced
 from sparring.envs.code.package_data import read_rows
 from sparring.envs.code.task_program import run_after_task_program
-from sparring.envs.code.workbench import Workbench, raise_if_ours
+from sparring.envs.code.workbench import Workbench, WorkbenchOptions, raise_if_ours
 from sparring.sandbox import Answer, Limits, Outcome, Sandbox, SandboxError, Session
 from sparring.sandbox.grader import CandidateFailed, Verdict
 
@@ -87,7 +87,7 @@ class _Candidate:
         self.answer = Answer(Outcome("ok"))
         """Of the latest call."""
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: object) -> object:
         """Raises CandidateFailed, SandboxError."""
         self.answer = self.session.call(self.name, args)
         raise_if_ours(self.answer.outcome)
@@ -113,14 +113,13 @@ class _Candidate:
         return Verdict(True, self.answer)
 
 
-def _tests(problem: Problem, candidate: Callable[..., Any]) -> Callable[[Any], None]:
+def _tests(problem: Problem, candidate: Callable[..., object]) -> Callable[[object], None]:
     """The problem's `check`, with the prompt's own helper functions, and a stub where the tests name the candidate."""
-    namespace: dict[str, Any] = {"__builtins__": {**vars(builtins), "__import__": _importer()}}
+    namespace: dict[str, object] = {"__builtins__": {**vars(builtins), "__import__": _importer()}}
     for text, file in ((problem.prompt, "prompt.py"), (problem.test, "test.py")):
         exec(compile(text, file, "exec", dont_inherit=True), namespace)
     namespace[problem.entry_point] = candidate
-    check: Callable[[Any], None] = namespace["check"]
-    return check
+    return cast(Callable[[object], None], namespace["check"])
 
 
 def _importer() -> Callable[..., types.ModuleType]:
@@ -133,8 +132,8 @@ def _importer() -> Callable[..., types.ModuleType]:
 
     def load(
         name: str,
-        namespace: Mapping[str, Any] | None = None,
-        locals_: Mapping[str, Any] | None = None,
+        namespace: Mapping[str, object] | None = None,
+        locals_: Mapping[str, object] | None = None,
         names: Sequence[str] = (),
         level: int = 0,
     ) -> types.ModuleType:
@@ -162,7 +161,7 @@ class HumanEval(Workbench):
 
     metadata = {**Workbench.metadata, "name": "sparring/HumanEval-v0"}
 
-    def __init__(self, grading_limits: Limits | None = None, **options: Any) -> None:
+    def __init__(self, grading_limits: Limits | None = None, **options: Unpack[WorkbenchOptions]) -> None:
         super().__init__(**options)
         self.problems, self.grading_limits = problems(), grading_limits
         self.task_count = len(self.problems)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from sparring.sandbox import Outcome, Sandbox
 
@@ -24,7 +23,7 @@ def run_after_task_program(
     task_program: str,
     program: str,
     seed: int = 0,
-    host: Mapping[str, Callable[..., Any]] | None = None,
+    host: Mapping[str, Callable[..., object]] | None = None,
 ) -> Outcome:
     """Run any text as a program; what Python cannot read fails inside, as a program's own fault."""
     files: dict[str, str | bytes] = {"task.py": task_program, "program.py": program.encode("utf-8", "surrogatepass")}

@@ -8,7 +8,7 @@ an episode shows depends on its seed and actions alone.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import gymnasium
 from gymnasium.spaces import Text
@@ -21,12 +21,22 @@ from sparring.types import derive_seed
 
 MAX_OBSERVATION_LENGTH = 20_000
 SEEDS = 2**63
+Info = dict[str, object]
 HOW_TO_ACT = (
     "In every turn write exactly one of these two:\n"
     "<execute>a whole Python program; what it prints is shown to you</execute>\n"
     "<answer>the final answer; it ends the task</answer>\n"
     "Every program starts afresh and knows nothing of the ones before."
 )
+
+
+class WorkbenchOptions(TypedDict, total=False):
+    """The options of every `Workbench`, as an environment hands them on."""
+
+    max_turns: int
+    backend: str
+    sandbox: Sandbox | None
+    render_mode: str | None
 
 
 class Workbench(gymnasium.Env[str, str]):
@@ -41,7 +51,7 @@ class Workbench(gymnasium.Env[str, str]):
 
     task_count: int | None = None
     """How many different tasks there are, which the seeds name one after another; None: as many as seeds."""
-    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1, "slow": True}
+    metadata: dict[str, object] = {"render_modes": ["ansi"], "render_fps": 1, "slow": True}
 
     def __init__(
         self,
@@ -58,7 +68,7 @@ class Workbench(gymnasium.Env[str, str]):
         self.observation_space = Text(MAX_OBSERVATION_LENGTH, charset=CHARSET)
         self.action_space = Text(MAX_ACTION_LENGTH, charset=CHARSET)
         self._over, self._terminated, self._seen = True, True, ""
-        self._info: dict[str, Any] = {}
+        self._info: Info = {}
 
     # What an environment provides.
 
@@ -89,7 +99,7 @@ class Workbench(gymnasium.Env[str, str]):
         """Where programs run; made when first needed."""
         return self._own_sandbox or shared_sandbox(self.backend)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, object] | None = None) -> tuple[str, Info]:
         """Start the task of a seed; `options` are not used."""
         super().reset(seed=seed)
         self._seed = int(self.np_random.integers(SEEDS)) if seed is None else seed
@@ -98,7 +108,7 @@ class Workbench(gymnasium.Env[str, str]):
         self._seen = f"{statement}\n\n{HOW_TO_ACT}\nTurns left: {self.max_turns}"
         return self._seen, {"task": self._task_name()}
 
-    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
+    def step(self, action: str) -> tuple[str, float, bool, bool, Info]:
         """Run the program, or grade the answer, that the action holds. After the end nothing happens any more."""
         if not isinstance(action, str):
             raise TypeError(f"action must be a str, got {type(action).__name__}")
@@ -115,14 +125,14 @@ class Workbench(gymnasium.Env[str, str]):
         """The latest observation, with render_mode="ansi"."""
         return self._seen if self.render_mode == "ansi" else None
 
-    def _end(self, answer: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
+    def _end(self, answer: str) -> tuple[str, float, bool, bool, Info]:
         reward = float(self._is_right(answer))
         self._over = self._terminated = True
         self._seen = "The answer was received."
         self._info["reward_parts"] = {"payoff": reward}
         return self._seen, reward, True, False, dict(self._info)
 
-    def _go_on(self, action: Action) -> tuple[str, float, bool, bool, dict[str, Any]]:
+    def _go_on(self, action: Action) -> tuple[str, float, bool, bool, Info]:
         status, output = "illegal", action.text
         if action.kind == "program":
             status, output = self._run(action.text)

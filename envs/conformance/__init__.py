@@ -10,8 +10,6 @@ ours or not. `check_env` also holds our own games of two seats to what they prom
 
 from __future__ import annotations
 
-from typing import Any
-
 from sparring import registry
 from sparring.envs.conformance.report import Finding, Review, review
 from sparring.envs.conformance.text_games import check_text_game
@@ -20,13 +18,13 @@ __all__ = ["Finding", "Review", "check_env", "review"]
 REGISTERS = False
 
 
-def check_env(env_id: str, episodes: int = 3, **kwargs: Any) -> None:
+def check_env(env_id: str, episodes: int = 3, **kwargs: object) -> None:
     """Play an environment in every way the contract speaks of.
 
     episodes: how many seeds the random play covers. kwargs: the environment's own.
     Raises AssertionError naming the environment and what was expected.
     """
-    found = review(env_id, **kwargs)
-    assert found.ok, f"{env_id}: " + "; ".join(f"{one.what}: {one.detail}" for one in found.faults)
+    verdict = review(env_id, **kwargs)
+    assert verdict.ok, f"{env_id}: " + "; ".join(f"{fault.what}: {fault.detail}" for fault in verdict.faults)
     if registry.envs.row(env_id).family == "games" and registry.envs.row(env_id).seats == 2:
         check_text_game(env_id, episodes, **kwargs)

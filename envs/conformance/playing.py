@@ -5,16 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from sparring.content import content_of, plain_or_none
+from sparring.envs.conformance.subject import Environment, action_space
 from sparring.rollout.adapters import Step, View, adapt, takes_text, text_of_action
 
 MOST_STEPS = 2_000
 """A longer episode counts as one that never ends."""
 WORDS = ("look", "yes", "1", "north", "<answer>0</answer>")
 """What is said where an environment takes any text and suggests nothing."""
-Build = Callable[[], Any]
+Build = Callable[[], Environment]
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class Record:
 
     seed: int
     answers: list[dict[str, str]] = field(default_factory=list)
-    rows: list[Any] = field(default_factory=list)
+    rows: list[object] = field(default_factory=list)
     """Everything that the environment said, comparable with ==, one row a step."""
     steps: list[Step] = field(default_factory=list)
 
@@ -42,7 +42,7 @@ class Record:
         return not self.steps[-1].movers
 
 
-def played(env: Any, seed: int, most: int = MOST_STEPS) -> Record:
+def played(env: Environment, seed: int, most: int = MOST_STEPS) -> Record:
     """An episode of random listed actions. Raises whatever the environment raises."""
     game, rng, record = adapt(env), random.Random(seed), Record(seed)
     _keep(record, game.reset(seed))
@@ -54,7 +54,7 @@ def played(env: Any, seed: int, most: int = MOST_STEPS) -> Record:
 
 
 def replayed(
-    env: Any, seed: int, answers: Sequence[Mapping[str, str]], between: Callable[[], Any] | None = None
+    env: Environment, seed: int, answers: Sequence[Mapping[str, str]], between: Callable[[], object] | None = None
 ) -> Record:
     """The episode of these answers, as far as it goes; `between` is called before every step."""
     game, record = adapt(env), Record(seed)
@@ -69,12 +69,12 @@ def replayed(
     return record
 
 
-def an_answer(env: Any, view: View, rng: random.Random) -> str:
+def an_answer(env: Environment, view: View, rng: random.Random) -> str:
     """One of the listed actions, else one of the space."""
     listed = view.info.get("legal_actions") or view.info.get("suggested_actions")
     if listed:
         return str(rng.choice(listed))
-    space = env.action_space(view.seat) if hasattr(env, "possible_agents") else env.action_space
+    space = action_space(env, view.seat)
     if takes_text(space):
         return rng.choice(WORDS)
     space.seed(rng.randrange(2**31))
@@ -96,5 +96,5 @@ def _keep(record: Record, step: Step) -> None:
     )
 
 
-def _plain(info: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(info: Mapping[str, object]) -> dict[str, object]:
     return {str(name): plain_or_none(value) for name, value in info.items()}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from sparring import registry
 from sparring.envs.conformance import rules, seeds
-from sparring.envs.conformance.subject import Check, NotHere, Subject
+from sparring.envs.conformance.subject import Check, Environment, NotHere, Subject, action_space
 from sparring.rollout.adapters import takes_text
 
 Verdict = Literal["holds", "fault", "advice", "not here"]
@@ -84,14 +84,15 @@ class Review:
         return f"{self.env} does not conform: {count} {'property does' if count == 1 else 'properties do'} not hold."
 
 
-def review(env_id: str, **kwargs: Any) -> Review:
+def review(env_id: str, **kwargs: object) -> Review:
     """Judge a registered environment, ours or not; `gym:ID` and `pettingzoo:MODULE` need no registration.
 
     Raises UnknownName, and whatever the environment raises when it is built.
     """
 
-    def build(**options: Any) -> Any:
-        return registry.envs.make(env_id, **{**kwargs, **options})
+    def build(**options: object) -> Environment:
+        env: Environment = registry.envs.make(env_id, **{**kwargs, **options})
+        return env
 
     return review_of(Subject(build, env_id, dict(kwargs)))
 
@@ -101,7 +102,7 @@ def review_of(subject: Subject) -> Review:
     started = time.perf_counter()
     env = subject.build()
     seats = tuple(getattr(env, "possible_agents", ("player_0",)))
-    space = env.action_space(seats[0]) if hasattr(env, "possible_agents") else env.action_space
+    space = action_space(env, seats[0])
     findings = (*_found(FAULTS, "fault", subject), *_found(ADVICE, "advice", subject))
     try:
         zero_sum = rules.payoffs_sum_to_zero(subject)
@@ -111,7 +112,7 @@ def review_of(subject: Subject) -> Review:
     return Review(name, seats, _words(space), zero_sum, time.perf_counter() - started, findings)
 
 
-def _words(space: Any) -> str:
+def _words(space: object) -> str:
     """A space in a few words; the characters of a text are too many to list."""
     return type(space).__name__ if takes_text(space) else str(space)[:60]
 

@@ -9,12 +9,19 @@ import inspect
 import math
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from sparring import registry
 from sparring.content import plain_or_none
 from sparring.envs.conformance.playing import MOST_STEPS, Record, played, replayed, views_of
-from sparring.envs.conformance.subject import MANY_SEEDS, SEEDS, NotHere, Subject, action_space, observation_space
+from sparring.envs.conformance.subject import (
+    MANY_SEEDS,
+    SEEDS,
+    Environment,
+    NotHere,
+    Subject,
+    action_space,
+    observation_space,
+)
 from sparring.rollout.adapters import action_of, adapt, takes_text
 
 BUDGET = 3
@@ -154,12 +161,13 @@ def infos_are_plain_data(subject: Subject) -> Iterator[str]:
 def doing_nothing_does_not_pay(subject: Subject) -> Iterator[str]:
     """Where the right answer is known it earns more than saying nothing, and than random play."""
     env = subject.build()
-    if not callable(getattr(env, "right_answer", None)):
+    right_answer = getattr(env, "right_answer", None)
+    if not callable(right_answer):
         raise NotHere("it tells no right answer")
     idle = oracle = 0.0
     for seed in SEEDS:
         env.reset(seed=seed)
-        answer = env.right_answer()
+        answer = right_answer()
         if answer is None:
             raise NotHere("it tells no right answer")
         oracle += sum(replayed(subject.build(), seed, [{"player_0": f"<answer>{answer}</answer>"}]).rewards.values())
@@ -199,7 +207,7 @@ def payoffs_sum_to_zero(subject: Subject) -> bool | None:
     return all(abs(total) < 1e-9 for total in sums)
 
 
-def _refused(env: Any, record: Record, length: int, seat: str, action: str) -> str | None:
+def _refused(env: Environment, record: Record, length: int, seat: str, action: str) -> str | None:
     game = adapt(env)
     step = game.reset(record.seed)
     for answers in record.answers[:length]:
@@ -214,11 +222,11 @@ def _refused(env: Any, record: Record, length: int, seat: str, action: str) -> s
     return None
 
 
-def _action(env: Any, record: Record) -> Any:
+def _action(env: Environment, record: Record) -> object:
     return action_of(env.action_space, record.answers[-1]["player_0"])
 
 
-def _options(env: Any) -> set[str]:
+def _options(env: Environment) -> set[str]:
     names: set[str] = set()
     for kind in type(env).__mro__:
         with_init = kind.__dict__.get("__init__")

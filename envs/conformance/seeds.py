@@ -11,12 +11,11 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
-from sparring.envs.conformance.playing import Record, played, replayed
+from sparring.envs.conformance.playing import Build, Record, played, replayed
 from sparring.envs.conformance.subject import MANY_SEEDS, SEEDS, NotHere, Subject
 
 IN_A_PROCESS = """
@@ -91,7 +90,7 @@ def processes_agree(subject: Subject) -> Iterator[str]:
         yield "another process shows other episodes for the same seeds and actions"
 
 
-def fingerprint(build: Callable[[], Any]) -> str:
+def fingerprint(build: Build) -> str:
     """What the first seeds show, as one text: equal in every process."""
     rows = [repr(played(build(), seed).rows) for seed in SEEDS]
     return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogatepass")).hexdigest()

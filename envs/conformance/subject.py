@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+from gymnasium.spaces import Space
 
 SEEDS = (0, 1, 2)
 MANY_SEEDS = 12
@@ -14,24 +16,46 @@ class NotHere(Exception):
     """The property does not concern this environment; the message says why."""
 
 
+class Environment(Protocol):
+    """What the environments of all three kinds have: a Gymnasium `Env`, a PettingZoo `AECEnv` or `ParallelEnv`."""
+
+    action_space: Any
+    """A space; with several seats a function from a seat to its space."""
+    observation_space: Any
+
+    def reset(self, *, seed: int | None = None) -> object:
+        """Start an episode."""
+        ...
+
+    def step(self, action: Any) -> Any:
+        """Play an action, or the actions of all seats."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What is checked: how to build one, and its id and options where it is registered."""
 
-    build: Callable[..., Any]
+    build: Callable[..., Environment]
     """Called with options that override the usual ones."""
     env_id: str | None = None
-    kwargs: dict[str, Any] | None = None
+    kwargs: dict[str, object] | None = None
 
 
 Check = Callable[[Subject], Iterator[str]]
 
 
-def observation_space(env: Any, seat: str) -> Any:
+def observation_space(env: Environment, seat: str) -> Space[object]:
     """Of a seat, whatever kind of environment this is."""
-    return env.observation_space(seat) if hasattr(env, "possible_agents") else env.observation_space
+    space: Space[object] = env.observation_space(seat) if hasattr(env, "possible_agents") else env.observation_space
+    return space
 
 
-def action_space(env: Any, seat: str) -> Any:
+def action_space(env: Environment, seat: str) -> Space[object]:
     """Of a seat, whatever kind of environment this is."""
-    return env.action_space(seat) if hasattr(env, "possible_agents") else env.action_space
+    space: Space[object] = env.action_space(seat) if hasattr(env, "possible_agents") else env.action_space
+    return space

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+from gymnasium.spaces import Space
 
 from sparring import registry
 
@@ -29,18 +31,41 @@ HOSTILE = (
 )
 """Strings that no environment may choke on, nor take for a legal action."""
 
-Transcript = list[tuple[Any, ...]]
+Transcript = list[tuple[object, ...]]
 
 
-def check_text_game(env_id: str, episodes: int = 3, **kwargs: Any) -> None:
+class TwoSeats(Protocol):
+    """What is asked of a game: PettingZoo's interface, with texts to see and to answer."""
+
+    possible_agents: list[str]
+    agent_selection: str
+    rewards: Mapping[str, float]
+    terminations: Mapping[str, bool]
+    truncations: Mapping[str, bool]
+    infos: Mapping[str, Mapping[str, Any]]
+    metadata: Mapping[str, object]
+
+    def observation_space(self, agent: str) -> Space[str]: ...
+
+    def action_space(self, agent: str) -> Space[str]: ...
+
+    def reset(self, seed: int | None = None) -> None: ...
+
+    def observe(self, agent: str) -> str: ...
+
+    def step(self, action: str) -> None: ...
+
+
+def check_text_game(env_id: str, episodes: int = 3, **kwargs: object) -> None:
     """Play an environment in every way the contract speaks of.
 
     episodes: how many seeds the random play covers. kwargs: the environment's own.
     Raises AssertionError naming the environment and what was expected.
     """
 
-    def build() -> Any:
-        return registry.envs.make(env_id, **kwargs)
+    def build() -> TwoSeats:
+        env: TwoSeats = registry.envs.make(env_id, **kwargs)
+        return env
 
     for seed in range(episodes):
         check_spaces(build(), seed)
@@ -53,7 +78,7 @@ def check_text_game(env_id: str, episodes: int = 3, **kwargs: Any) -> None:
     check_state_keys(build(), episodes)
 
 
-def check_spaces(env: Any, seed: int) -> None:
+def check_spaces(env: TwoSeats, seed: int) -> None:
     """Every observation of every seat, and every action played, lies in its space; a space is one object."""
     for seat in env.possible_agents:
         _expect(env, env.observation_space(seat) is env.observation_space(seat), f"one observation space of {seat}")
@@ -68,7 +93,7 @@ def check_spaces(env: Any, seed: int) -> None:
         _expect(env, seen in env.observation_space(seat), f"last observation in observation_space: {seen!r}")
 
 
-def check_seed_fixes_the_episode(build: Callable[[], Any], seed: int) -> None:
+def check_seed_fixes_the_episode(build: Callable[[], TwoSeats], seed: int) -> None:
     """Equal seeds and actions give equal observations, rewards and infos, whatever the global generators do."""
     first, second = build(), build()
     random.seed(1)
@@ -77,7 +102,7 @@ def check_seed_fixes_the_episode(build: Callable[[], Any], seed: int) -> None:
     _expect(first, _transcript(second, seed) == expected, f"equal episodes of two instances with seed {seed}")
 
 
-def check_reset_leaves_nothing(build: Callable[[], Any], seed: int) -> None:
+def check_reset_leaves_nothing(build: Callable[[], TwoSeats], seed: int) -> None:
     """An episode is the same on a fresh instance, after another episode, and after one that was broken off."""
     used = build()
     expected = _transcript(build(), seed)
@@ -88,7 +113,7 @@ def check_reset_leaves_nothing(build: Callable[[], Any], seed: int) -> None:
     _expect(used, _transcript(used, seed) == expected, f"the episode of seed {seed} after an unfinished one")
 
 
-def check_interleaving(build: Callable[[], Any]) -> None:
+def check_interleaving(build: Callable[[], TwoSeats]) -> None:
     """Two instances stepped in turns, one reset with another seed midway, do not disturb each other."""
     env, other = build(), build()
     expected = _transcript(build(), 7)
@@ -103,7 +128,7 @@ def check_interleaving(build: Callable[[], Any]) -> None:
     _expect(env, got == expected, "the same episode while another instance plays")
 
 
-def check_legal_actions_are_accepted(env: Any, seed: int) -> None:
+def check_legal_actions_are_accepted(env: TwoSeats, seed: int) -> None:
     """Listed actions, legal or suggested, are accepted where they are listed, and reported as legal."""
     path = [action for _, action in _episode(env, seed)]
     for length in range(0, len(path), max(1, len(path) // MAX_POSITIONS)):
@@ -115,7 +140,7 @@ def check_legal_actions_are_accepted(env: Any, seed: int) -> None:
             _expect(env, env.infos[seat].get("illegal") is False, f"illegal: False after the listed {action!r}")
 
 
-def check_payoff_sums_to_zero(env: Any, seed: int) -> None:
+def check_payoff_sums_to_zero(env: TwoSeats, seed: int) -> None:
     """The payoffs of all seats sum to 0, each reward is the sum of its parts, and the end is termination."""
     for _ in _episode(env, seed):
         pass
@@ -124,7 +149,7 @@ def check_payoff_sums_to_zero(env: Any, seed: int) -> None:
     _expect(env, not (truncated and any(env.terminations.values())), "truncation is never termination")
 
 
-def check_hostile_strings(build: Callable[[], Any]) -> None:
+def check_hostile_strings(build: Callable[[], TwoSeats]) -> None:
     """Any string is valid input: it never raises, is illegal, and leaves the payoffs at a zero sum."""
     env = build()
     for text in HOSTILE:
@@ -138,9 +163,9 @@ def check_hostile_strings(build: Callable[[], Any]) -> None:
             _expect(env, env.observe(other) in env.observation_space(other), f"a valid text after {text[:20]!r}")
 
 
-def check_state_keys(env: Any, episodes: int) -> None:
+def check_state_keys(env: TwoSeats, episodes: int) -> None:
     """Equal state keys of one seat come with equal texts and equal legal actions."""
-    seen: dict[tuple[str, str], tuple[Any, ...]] = {}
+    seen: dict[tuple[str, str], tuple[object, ...]] = {}
     for seed in range(10 * episodes):
         for seat, _ in _episode(env, seed):
             info = env.infos[seat]
@@ -150,12 +175,12 @@ def check_state_keys(env: Any, episodes: int) -> None:
             _expect(env, known == shown, f"one text for one state_key: {known!r} and {shown!r}")
 
 
-def _expect(env: Any, holds: bool, what: str) -> None:
+def _expect(env: TwoSeats, holds: bool, what: str) -> None:
     assert holds, f"{env.metadata.get('name', env)}: expected {what}"
 
 
-def _check_end(env: Any) -> None:
-    parts = {seat: env.infos[seat].get("reward_parts") for seat in env.possible_agents}
+def _check_end(env: TwoSeats) -> None:
+    parts: dict[str, Any] = {seat: env.infos[seat].get("reward_parts") for seat in env.possible_agents}
     for seat, named in parts.items():
         _expect(env, isinstance(named, dict) and "payoff" in named, f"reward_parts with a payoff for {seat}")
         total = sum(named.values())
@@ -164,7 +189,7 @@ def _check_end(env: Any) -> None:
     _expect(env, abs(sum(payoffs)) < 1e-9, f"payoffs that sum to 0, got {payoffs}")
 
 
-def _episode(env: Any, seed: int) -> Iterator[tuple[str, str]]:
+def _episode(env: TwoSeats, seed: int) -> Iterator[tuple[str, str]]:
     """Random legal play: yields (seat, action) before each step."""
     rng = random.Random(seed)
     env.reset(seed=seed)
@@ -177,14 +202,14 @@ def _episode(env: Any, seed: int) -> Iterator[tuple[str, str]]:
     raise AssertionError(f"{env.metadata.get('name', env)}: expected an end within {MAX_ACTIONS} actions")
 
 
-def _replay(env: Any, seed: int, actions: list[str]) -> Any:
+def _replay(env: TwoSeats, seed: int, actions: list[str]) -> TwoSeats:
     env.reset(seed=seed)
     for action in actions:
         env.step(action)
     return env
 
 
-def _transcript(env: Any, seed: int) -> Transcript:
+def _transcript(env: TwoSeats, seed: int) -> Transcript:
     """Everything that an episode of random legal play shows."""
     rng = random.Random(seed)
     env.reset(seed=seed)
@@ -195,26 +220,26 @@ def _transcript(env: Any, seed: int) -> Transcript:
     return rows
 
 
-def _row(env: Any) -> tuple[Any, ...]:
+def _row(env: TwoSeats) -> tuple[object, ...]:
     texts = tuple(env.observe(seat) for seat in env.possible_agents)
     infos = {seat: {name: _plain(value) for name, value in info.items()} for seat, info in env.infos.items()}
     return texts, env.agent_selection, dict(env.rewards), dict(env.terminations), dict(env.truncations), infos
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def _some_action(rng: random.Random, env: Any) -> str:
+def _some_action(rng: random.Random, env: TwoSeats) -> str:
     listed = _listed(env)
     _expect(env, len(listed) > 0, "legal_actions or suggested_actions, not empty, for the seat to move")
     return rng.choice(listed)
 
 
-def _listed(env: Any) -> tuple[str, ...]:
+def _listed(env: TwoSeats) -> tuple[str, ...]:
     info = env.infos[env.agent_selection]
     return tuple(info.get("legal_actions") or info.get("suggested_actions") or ())
 
 
-def _done(env: Any) -> bool:
+def _done(env: TwoSeats) -> bool:
     return any(env.terminations.values()) or any(env.truncations.values())

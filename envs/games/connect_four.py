@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.open_spiel import OpenSpielGame
+from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import FixedNames
+from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
 HEADS = ("You are x.\n 0 1 2 3 4 5 6\n", "You are o.\n 0 1 2 3 4 5 6\n")
@@ -19,18 +20,18 @@ class ConnectFourRendering(FixedNames):
     tensor_range = (0.0, 1.0)
     names = tuple("0123456")
 
-    def __init__(self, game: Any) -> None:
+    def __init__(self, game: SpielGame) -> None:
         super().__init__(game)
         self.rules = (
             "Connect Four. A disc falls to the lowest empty cell of its column; a dot is an empty cell. "
             "Four in a row, column or diagonal win. An action is the number of a column that is not full."
         )
 
-    def state_key(self, player: int, state: Any) -> str:
+    def state_key(self, player: int, state: SpielState) -> str:
         """The board."""
         return str(state)
 
-    def view(self, player: int, state: Any, key: str) -> str:
+    def view(self, player: int, state: SpielState, key: str) -> str:
         """The disc, the columns, the board."""
         return HEADS[player] + key[:-1].replace(".", " .").replace("x", " x").replace("o", " o")
 
@@ -48,5 +49,5 @@ class ConnectFour(OpenSpielGame):
 
     metadata = {**TextGame.metadata, "name": "sparring/ConnectFour-v0"}
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: Unpack[SpielOptions]) -> None:
         super().__init__("connect_four", ConnectFourRendering, **options)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Literal
+from typing import Literal, Unpack
 
 from sparring import registry
-from sparring.envs.games.open_spiel import OpenSpielGame
+from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import Rendering
+from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
 QUIRK = (
@@ -22,7 +23,7 @@ class KuhnRendering(Rendering):
     kept_positions = 100
     tensor_range = (0.0, 1.0)
 
-    def __init__(self, game: Any) -> None:
+    def __init__(self, game: SpielGame) -> None:
         super().__init__(game)
         self.rules = (
             "Kuhn poker with the cards J, Q and K; K is highest. Each player antes 1 chip and gets one card. "
@@ -30,16 +31,16 @@ class KuhnRendering(Rendering):
             "otherwise the higher card does."
         )
 
-    def actions(self, player: int, state: Any, legal: list[int]) -> list[str]:
+    def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:
         """check or bet; fold or call against a bet."""
         names = ("fold", "call") if self._betting(player, state)[-1:] == "b" else ("check", "bet")
         return [names[action] for action in legal]
 
-    def state_key(self, player: int, state: Any) -> str:
+    def state_key(self, player: int, state: SpielState) -> str:
         """OpenSpiel's information state: the card and the betting, e.g. "0pb"."""
         return str(state.information_state_string(player))
 
-    def view(self, player: int, state: Any, key: str) -> str:
+    def view(self, player: int, state: SpielState, key: str) -> str:
         """Seat, betting, and the card last: small models find what stands close to their answer."""
         betting = key[1:]
         done = [_said(betting, at, "you" if at % 2 == player else "opponent") for at in range(len(betting))]
@@ -49,7 +50,7 @@ class KuhnRendering(Rendering):
         )
 
     @staticmethod
-    def _betting(player: int, state: Any) -> str:
+    def _betting(player: int, state: SpielState) -> str:
         return str(state.information_state_string(player))[1:]
 
 
@@ -75,7 +76,7 @@ class KuhnPoker(OpenSpielGame):
 
     metadata = {**TextGame.metadata, "name": "sparring/KuhnPoker-v0"}
 
-    def __init__(self, payoffs: Literal["standard", "textarena"] = "standard", **options: Any) -> None:
+    def __init__(self, payoffs: Literal["standard", "textarena"] = "standard", **options: Unpack[SpielOptions]) -> None:
         if payoffs not in ("standard", "textarena"):
             raise ValueError(f"payoffs must be 'standard' or 'textarena', got {payoffs!r}")
         super().__init__("kuhn_poker", KuhnRendering, **options)

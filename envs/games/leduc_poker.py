@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.open_spiel import OpenSpielGame
+from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import Rendering
+from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
 FOLD, CALL, RAISE = 0, 1, 2
@@ -23,7 +24,7 @@ class LeducRendering(Rendering):
     kept_positions = 10_000
     tensor_range = (0.0, 1.0)
 
-    def __init__(self, game: Any) -> None:
+    def __init__(self, game: SpielGame) -> None:
         super().__init__(game)
         self.rules = (
             "Leduc poker with two each of J, Q and K. Each player antes 1 chip and gets one card; a public card is "
@@ -31,12 +32,12 @@ class LeducRendering(Rendering):
             "two raises a round. A pair with the public card wins, otherwise the higher card."
         )
 
-    def actions(self, player: int, state: Any, legal: list[int]) -> list[str]:
+    def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:
         """fold, call, raise; check where there is nothing to call."""
         names = ("fold", "call" if FOLD in legal else "check", "raise")
         return [names[action] for action in legal]
 
-    def view(self, player: int, state: Any, key: str) -> str:
+    def view(self, player: int, state: SpielState, key: str) -> str:
         """Seat, chips, betting, and the cards last."""
         private, public = PRIVATE.search(key), PUBLIC.search(key)
         rounds = [[int(move) for move in moves.split()] for moves in ROUNDS.findall(key)]
@@ -90,5 +91,5 @@ class LeducPoker(OpenSpielGame):
 
     metadata = {**TextGame.metadata, "name": "sparring/LeducPoker-v0"}
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: Unpack[SpielOptions]) -> None:
         super().__init__("leduc_poker", LeducRendering, **options)

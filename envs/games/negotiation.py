@@ -7,7 +7,7 @@ Trades may gain both players value; the outcome, who gained more, is zero-sum: +
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from sparring.envs.games.trades import (
     read_offer,
     split_message,
 )
-from sparring.envs.games.two_player import MAX_ACTION_LENGTH, OTHER, SEATS, TextGame
+from sparring.envs.games.two_player import MAX_ACTION_LENGTH, OTHER, SEATS, TextGame, TextGameOptions
 from sparring.envs.rng import Rng
 
 VALUE_RANGES = ((5, 6), (8, 12), (12, 18), (20, 30), (32, 40))
@@ -58,10 +58,11 @@ class SimpleNegotiation(TextGame):
     num_actions = len(PLAIN) + len(MENU)
     tensor_range = (-1.0, 1.0)
 
-    def __init__(self, turns: int = 10, **options: Any) -> None:
+    def __init__(self, turns: int = 10, **options: Unpack[TextGameOptions]) -> None:
         if turns < 1:
             raise ValueError(f"turns must be >= 1, got {turns}")
-        super().__init__(**{"max_text_length": 2_000 + 800 * turns, **options})
+        room: TextGameOptions = {"max_text_length": 2_000 + 800 * turns}
+        super().__init__(**(room | options))
         self.turns = turns
         self._rng = Rng()
 
@@ -122,7 +123,7 @@ class SimpleNegotiation(TextGame):
         first, second = self._traders["player_0"].gain, self._traders["player_1"].gain
         return float((first > second) - (first < second))
 
-    def _info(self) -> dict[str, Any]:
+    def _info(self) -> dict[str, object]:
         seat = self._seat
         words, view = self._plain_actions(), self._view(seat)
         self._shown = f"{RULES}\n{view}\n{LAST_LINES[words]}"

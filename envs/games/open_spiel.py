@@ -6,18 +6,25 @@ OpenSpiel has the rules; a `Rendering` has the words. Chance is drawn from the e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
 from sparring.envs.games.positions import ActionOrder, Position, Rendering, draw, positions_of
-from sparring.envs.games.two_player import CHARSET, SEATS, TextGame, match
+from sparring.envs.games.spiel import SpielGame, SpielState
+from sparring.envs.games.two_player import CHARSET, SEATS, TextGame, TextGameOptions, match
 from sparring.envs.rng import Rng
 from sparring.types import Observation
 
 WIDE_CHARSET = CHARSET | frozenset(map(chr, [*range(0xA1, 0x250), *range(0x2190, 0x2200), *range(0x2500, 0x2700)]))
+
+
+class SpielOptions(TextGameOptions, total=False):
+    """What a game on OpenSpiel takes beside its own arguments."""
+
+    action_order: ActionOrder
 
 
 class OpenSpielGame(TextGame):
@@ -32,10 +39,10 @@ class OpenSpielGame(TextGame):
     def __init__(
         self,
         game: str,
-        rendering: Callable[[Any], Rendering] = Rendering,
+        rendering: Callable[[SpielGame], Rendering] = Rendering,
         *,
         action_order: ActionOrder = "given",
-        **options: Any,
+        **options: Unpack[TextGameOptions],
     ) -> None:
         if action_order not in ("given", "reversed"):
             raise ValueError(f"action_order must be 'given' or 'reversed', got {action_order!r}")
@@ -53,19 +60,19 @@ class OpenSpielGame(TextGame):
         self._history: list[int] = []
 
     @property
-    def spiel_state(self) -> Any:
+    def spiel_state(self) -> SpielState:
         """The OpenSpiel state in play, with the history of this very game; yours to change."""
         state = self.spiel_game.new_initial_state()
         for action in self._history:
             state.apply_action(action)
         return state
 
-    def action_strings(self, seat: str, state: Any) -> dict[int, str]:
+    def action_strings(self, seat: str, state: SpielState) -> dict[int, str]:
         """OpenSpiel's action -> our string, for every legal action of `seat` in an OpenSpiel state."""
         legal = state.legal_actions(SEATS.index(seat))
         return dict(self.rendering.menu(SEATS.index(seat), state, legal).names)
 
-    def state_key(self, seat: str, state: Any) -> str:
+    def state_key(self, seat: str, state: SpielState) -> str:
         """What `infos[seat]["state_key"]` is in an OpenSpiel state where `seat` is to move."""
         return self.rendering.state_key(SEATS.index(seat), state)
 
@@ -140,7 +147,7 @@ class OpenSpielGame(TextGame):
     def _payoff(self) -> float:
         return float(self._position.state.player_return(0))
 
-    def _info(self) -> dict[str, Any]:
+    def _info(self) -> dict[str, object]:
         position = self._position
         return position.info.copy() if position.kept else position.info
 
@@ -173,6 +180,6 @@ class AnyOpenSpielGame(OpenSpielGame):
 
     metadata = {**TextGame.metadata, "name": "sparring/OpenSpiel-v0"}
 
-    def __init__(self, game: str, *, action_order: ActionOrder = "given", **options: Any) -> None:
-        options = {"max_text_length": 50_000, "charset": WIDE_CHARSET, **options}
-        super().__init__(game, Rendering, action_order=action_order, **options)
+    def __init__(self, game: str, **options: Unpack[SpielOptions]) -> None:
+        wide: SpielOptions = {"max_text_length": 50_000, "charset": WIDE_CHARSET}
+        super().__init__(game, Rendering, **(wide | options))

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 from bisect import bisect
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
+from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import SEATS, fold
 
 ActionOrder = Literal["given", "reversed"]
@@ -52,7 +53,7 @@ class Rendering:
     """True if equal `str(state)` means equal futures, so that one position serves all the paths to it."""
     tensor_range = (-np.inf, np.inf)
 
-    def __init__(self, game: Any) -> None:
+    def __init__(self, game: SpielGame) -> None:
         import pyspiel
 
         kind = game.get_type()
@@ -60,18 +61,18 @@ class Rendering:
         self.imperfect = kind.information != pyspiel.GameType.Information.PERFECT_INFORMATION
         self.has_information_state = kind.provides_information_state_string
         self.rules = f"{kind.long_name}, a game of two players."
-        self._menus: dict[Any, Menu] = {}
+        self._menus: dict[Hashable, Menu] = {}
 
-    def actions(self, player: int, state: Any, legal: list[int]) -> list[str]:
+    def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:
         """What the legal actions are called, without brackets; parallel to `legal`."""
         return [state.action_to_string(player, action).strip() for action in legal]
 
-    def menu(self, player: int, state: Any, legal: list[int]) -> Menu:
+    def menu(self, player: int, state: SpielState, legal: list[int]) -> Menu:
         """The menu of `legal`; equal ones are the same object."""
         strings = self.actions(player, state, legal)
         return self._cached_menu((tuple(legal), tuple(strings)), legal, strings)
 
-    def state_key(self, player: int, state: Any) -> str:
+    def state_key(self, player: int, state: SpielState) -> str:
         """What the player knows, as one string; the seat is part of it where the game's own string may lack it."""
         if self.imperfect:
             return str(
@@ -81,11 +82,11 @@ class Rendering:
             )
         return f"{state}\n{SEATS[player]} to move"
 
-    def view(self, player: int, state: Any, key: str) -> str:
+    def view(self, player: int, state: SpielState, key: str) -> str:
         """What the player sees, between the rules and the legal actions."""
         return f"You are {SEATS[player]}.\n{COLOURS.sub('', key).strip()}"
 
-    def _cached_menu(self, key: Any, legal: list[int], strings: list[str]) -> Menu:
+    def _cached_menu(self, key: Hashable, legal: list[int], strings: list[str]) -> Menu:
         menu = self._menus.get(key)
         if menu is None:
             if len(self._menus) >= 16_384:
@@ -99,11 +100,11 @@ class FixedNames(Rendering):
 
     names: tuple[str, ...]
 
-    def actions(self, player: int, state: Any, legal: list[int]) -> list[str]:
+    def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:
         """The fixed names."""
         return [self.names[action] for action in legal]
 
-    def menu(self, player: int, state: Any, legal: list[int]) -> Menu:
+    def menu(self, player: int, state: SpielState, legal: list[int]) -> Menu:
         """The menu of `legal`, found without naming the actions again."""
         menu = self._menus.get(tuple(legal))
         return menu or self._cached_menu(tuple(legal), legal, self.actions(player, state, legal))
@@ -112,7 +113,7 @@ class FixedNames(Rendering):
 class Position:
     """A decision, chance or final node. `mover` is None at the end, "" at a chance node."""
 
-    info: dict[str, Any]
+    info: dict[str, object]
     key: str
     menu: Menu
     mover: str | None = None
@@ -122,7 +123,7 @@ class Position:
     text: str | None = None
     waiting_texts: dict[tuple[int, bool], str] | None = None
 
-    def __init__(self, state: Any) -> None:
+    def __init__(self, state: SpielState) -> None:
         self.state = state
         self.player: int = state.current_player()
 
@@ -130,7 +131,7 @@ class Position:
 class Positions:
     """The tree of a game, grown as it is played."""
 
-    def __init__(self, game: Any, rendering: Rendering, order: ActionOrder) -> None:
+    def __init__(self, game: SpielGame, rendering: Rendering, order: ActionOrder) -> None:
         self.game, self.rendering, self.order = game, rendering, order
         self._room = rendering.kept_positions
         self._by_state: dict[str, Position] = {}
@@ -186,7 +187,7 @@ class Positions:
             children[action] = child
         return child
 
-    def _position(self, state: Any) -> Position:
+    def _position(self, state: SpielState) -> Position:
         position = Position(state)
         player = position.player
         if player >= 0:
@@ -211,7 +212,7 @@ def draw(chance: tuple[list[int], list[float]], uniform: float) -> int:
 
 
 @lru_cache(maxsize=64)
-def positions_of(game_string: str, rendering: Callable[[Any], Rendering], order: ActionOrder) -> Positions:
+def positions_of(game_string: str, rendering: Callable[[SpielGame], Rendering], order: ActionOrder) -> Positions:
     """The one tree of a game that every environment of the process shares. Raises UnknownName, ValueError."""
     import pyspiel
 
@@ -224,7 +225,7 @@ def positions_of(game_string: str, rendering: Callable[[Any], Rendering], order:
     return Positions(game, rendering(game), order)
 
 
-def _load(game_string: str) -> Any:
+def _load(game_string: str) -> SpielGame:
     """An OpenSpiel game. A name that is none is refused before the engine, which answers with a page on stderr."""
     import pyspiel
 
@@ -232,6 +233,7 @@ def _load(game_string: str) -> Any:
     if name not in known:
         raise registry.UnknownName(registry.unknown("OpenSpiel game", name, known))
     try:
-        return pyspiel.load_game(game_string)
+        game: SpielGame = pyspiel.load_game(game_string)
     except pyspiel.SpielError as error:
         raise ValueError(f"game must be one that OpenSpiel can load, got {game_string!r}: {error}") from error
+    return game

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.open_spiel import OpenSpielGame
+from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import FixedNames
+from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
 
@@ -18,18 +19,18 @@ class TicTacToeRendering(FixedNames):
     tensor_range = (0.0, 1.0)
     names = tuple("012345678")
 
-    def __init__(self, game: Any) -> None:
+    def __init__(self, game: SpielGame) -> None:
         super().__init__(game)
         self.rules = (
             "Tic-tac-toe. The cells are numbered 0 to 8, row by row; a number on the board is an empty cell. "
             "Three in a row, column or diagonal win. An action is the number of an empty cell."
         )
 
-    def state_key(self, player: int, state: Any) -> str:
+    def state_key(self, player: int, state: SpielState) -> str:
         """The board."""
         return str(state)
 
-    def view(self, player: int, state: Any, key: str) -> str:
+    def view(self, player: int, state: SpielState, key: str) -> str:
         """The mark, the board."""
         marks = key.replace("\n", "")
         cells = [str(at) if mark == "." else mark.upper() for at, mark in enumerate(marks)]
@@ -50,5 +51,5 @@ class TicTacToe(OpenSpielGame):
 
     metadata = {**TextGame.metadata, "name": "sparring/TicTacToe-v0"}
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: Unpack[SpielOptions]) -> None:
         super().__init__("tic_tac_toe", TicTacToeRendering, **options)

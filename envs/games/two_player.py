@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import operator
 import string
-from typing import Any, Literal
+from typing import Literal, SupportsIndex, TypedDict
 
+import numpy as np
 from gymnasium.spaces import Text
+from numpy.typing import NDArray
 from pettingzoo import AECEnv
 
 IllegalRule = Literal["forfeit", "spiral", "retry", "noop"]
@@ -23,7 +25,18 @@ BLANKS = " \t\r\n"
 MAX_ACTION_LENGTH = 256
 
 
-class TextGame(AECEnv[str, str, Any]):
+class TextGameOptions(TypedDict, total=False):
+    """The options of every `TextGame`, as a game hands them on."""
+
+    illegal: IllegalRule
+    retries: int
+    max_turns: int | None
+    max_text_length: int
+    charset: frozenset[str]
+    render_mode: str | None
+
+
+class TextGame(AECEnv[str, str, str | None]):
     """A game of two seats that see text and answer with text. Any string is valid input; none raises.
 
     illegal: what an illegal action leads to.
@@ -35,7 +48,7 @@ class TextGame(AECEnv[str, str, Any]):
         None: no budget, except under "noop", which would never end without one.
     """
 
-    metadata: dict[str, Any] = {
+    metadata: dict[str, object] = {
         "name": "text_game",
         "render_modes": ["ansi"],
         "render_fps": 1,
@@ -90,15 +103,15 @@ class TextGame(AECEnv[str, str, Any]):
         """What player_0 has won from player_1 when the game is over."""
         raise NotImplementedError
 
-    def _info(self) -> dict[str, Any]:
+    def _info(self) -> dict[str, object]:
         """A fresh info dict for the seat to move."""
         raise NotImplementedError
 
-    def tensor(self, seat: str) -> Any:
+    def tensor(self, seat: str) -> NDArray[np.float32]:
         """What the seat sees as a float32 vector, for the discrete view."""
         raise NotImplementedError
 
-    def mask(self) -> Any:
+    def mask(self) -> NDArray[np.int8]:
         """Which discrete actions of the seat to move are legal: int8 [num_actions]."""
         raise NotImplementedError
 
@@ -121,7 +134,7 @@ class TextGame(AECEnv[str, str, Any]):
         """The same object at every call."""
         return self.action_spaces[agent]
 
-    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
+    def reset(self, seed: int | None = None, options: dict[str, object] | None = None) -> None:
         """Start a new game. Equal seeds and actions give equal games; `options` are not used."""
         self._start(None if seed is None else whole_seed(seed))
         self._turns = self._tries = 0
@@ -131,7 +144,7 @@ class TextGame(AECEnv[str, str, Any]):
         self._cumulative_rewards = {"player_0": 0.0, "player_1": 0.0}
         self.terminations = {"player_0": False, "player_1": False}
         self.truncations = {"player_0": False, "player_1": False}
-        self.infos: dict[str, dict[str, Any]] = {"player_0": {}, "player_1": {}}
+        self.infos: dict[str, dict[str, object]] = {"player_0": {}, "player_1": {}}
         self._over = False
         mover = self.to_move
         if mover is None:
@@ -209,7 +222,7 @@ class TextGame(AECEnv[str, str, Any]):
         self.agent_selection = "player_0"
 
 
-def whole_seed(seed: Any) -> int:
+def whole_seed(seed: SupportsIndex) -> int:
     """A seed as a Python integer, NumPy's included. Raises TypeError for what is none."""
     try:
         return operator.index(seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary
@@ -12,8 +12,10 @@ from pettingzoo import AECEnv
 
 from sparring.envs.games.two_player import TextGame
 
+Observation = dict[str, NDArray[np.float32] | NDArray[np.int8]]
 
-class DiscreteView(AECEnv[str, dict[str, NDArray[Any]], Any]):
+
+class DiscreteView(AECEnv[str, Observation, int | None]):
     """The same game, seed for seed, for classic RL code.
 
     Observation: {"observation": float32 vector, "action_mask": int8, 1 where an action is legal now}. The mask of a
@@ -55,13 +57,13 @@ class DiscreteView(AECEnv[str, dict[str, NDArray[Any]], Any]):
         """The same object at every call."""
         return self.action_spaces[agent]
 
-    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
+    def reset(self, seed: int | None = None, options: dict[str, object] | None = None) -> None:
         """Start a new game."""
         self.game.reset(seed, options)
         self._has_begun = True
         self._tell()
 
-    def observe(self, agent: str) -> dict[str, NDArray[Any]]:
+    def observe(self, agent: str) -> Observation:
         """What `agent` sees, and what it may do."""
         return {"observation": self.game.tensor(agent), "action_mask": self.action_mask(agent)}
 
@@ -82,7 +84,7 @@ class DiscreteView(AECEnv[str, dict[str, NDArray[Any]], Any]):
         self.game.step(None if action is None else self.game.action_text(_whole_number(action)))
         self._tell()
 
-    def last(self, observe: bool = True) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def last(self, observe: bool = True) -> tuple[Observation | None, float, bool, bool, dict[str, NDArray[np.int8]]]:
         """Observation, cumulative reward, terminated, truncated, info of `agent_selection`."""
         _, reward, terminated, truncated, _ = self.game.last(observe=False)
         seat = self.game.agent_selection
@@ -101,7 +103,7 @@ class DiscreteView(AECEnv[str, dict[str, NDArray[Any]], Any]):
         self.game.close()
 
 
-def _whole_number(action: Any) -> int:
+def _whole_number(action: SupportsIndex) -> int:
     """An action's number. Raises TypeError for a fraction, a text or a truth value."""
     if isinstance(action, bool | np.bool_):
         raise TypeError(f"a discrete action must be a whole number, got {action!r}")

@@ -6,7 +6,6 @@ gymnasium.make("sparring.envs:sparring/KuhnPoker-v0", opponent="constant:bet", s
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import gymnasium
 import numpy as np
@@ -19,10 +18,11 @@ from sparring.rollout.recording import observation_of
 from sparring.types import derive_seed
 
 RANDOM = "random"
+Info = dict[str, object]
 _episodes = itertools.count()
 
 
-class SingleSeat(gymnasium.Env[Any, Any]):
+class SingleSeat(gymnasium.Env[object, object]):
     """A game seen from one seat.
 
     opponent: an agent, or its spec, e.g. "random" or "constant:bet"; it plays all the other seats, in the text view.
@@ -34,7 +34,7 @@ class SingleSeat(gymnasium.Env[Any, Any]):
     opponent's answer that the action space cannot read ends it too, truncated.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}
+    metadata: dict[str, object] = {"render_modes": ["ansi"], "render_fps": 1}
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class SingleSeat(gymnasium.Env[Any, Any]):
         seat: str | None = None,
         view: envs.View = "text",
         render_mode: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         mode = {} if render_mode is None else {"render_mode": render_mode}
         self._env = envs.make(env_id, view=view, **mode, **kwargs)
@@ -68,7 +68,7 @@ class SingleSeat(gymnasium.Env[Any, Any]):
         """The seat that is ours in this episode."""
         return self._seat
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, object] | None = None) -> tuple[object, Info]:
         """Start an episode and play the opponent until it is our turn."""
         super().reset(seed=seed)
         self._seed = int(self.np_random.integers(2**63)) if seed is None else seed
@@ -81,7 +81,7 @@ class SingleSeat(gymnasium.Env[Any, Any]):
         self._play_opponent()
         return self._observation(), self._info()
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def step(self, action: object) -> tuple[object, float, bool, bool, Info]:
         """Play our action, then the opponent until it is our turn again or the game is over. Afterwards it pays 0."""
         if self._is_paid:
             return self._observation(), 0.0, *self._end(), self._info()
@@ -104,7 +104,7 @@ class SingleSeat(gymnasium.Env[Any, Any]):
         """Close the game."""
         self._env.close()
 
-    def action_masks(self) -> Any:
+    def action_masks(self) -> object:
         """The legal actions as booleans: the name that masking RL libraries look for (sb3-contrib).
 
         All are True where the game is over: whoever is asked then must not find nothing to choose.
@@ -155,10 +155,10 @@ class SingleSeat(gymnasium.Env[Any, Any]):
         info = self._offered[seat].beside(seen, self._game.infos[seat])
         return act_now(self._players[seat], observation_of(seen, info, turn)).action
 
-    def _observation(self) -> Any:
+    def _observation(self) -> object:
         return self._env.observe(self._seat)
 
-    def _info(self) -> dict[str, Any]:
+    def _info(self) -> Info:
         """A copy that is the caller's: arrays and dicts included."""
         info = self._env.infos[self._seat]
         return {name: value.copy() if hasattr(value, "copy") else value for name, value in info.items()}

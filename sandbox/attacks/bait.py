@@ -87,7 +87,7 @@ class Bait:
             self._undo.callback(libc.shmctl, segment, IPC_RMID, None)
         return key
 
-    def _listen(self, family: int, address: Any) -> int:
+    def _listen(self, family: int, address: tuple[str, int] | str) -> int:
         """Tell the secret to whoever connects; the port, where there is one."""
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.bind(address)
@@ -121,8 +121,8 @@ def _places() -> Iterator[list[int]]:
     """The host's own folders, which no probe may fill, lock or move, whatever goes wrong."""
     for name in ("/", "/work", "/tmp", "/var/tmp", "/dev/shm", "/run", "/home", os.getcwd(), os.path.expanduser("~")):
         with contextlib.suppress(OSError):
-            found = os.stat(name)
-            yield [found.st_dev, found.st_ino]
+            status = os.stat(name)
+            yield [status.st_dev, status.st_ino]
 
 
 def _digests() -> Iterator[tuple[str, str]]:

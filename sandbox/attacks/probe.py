@@ -65,7 +65,7 @@ class Probe:
         return self.name.split()[0]
 
 
-def source(program: str, facts: Mapping[str, Any]) -> str:
+def source(program: str, facts: Mapping[str, object]) -> str:
     """The text that runs: the facts as constants, the prelude, the program."""
     constants = "\n".join(f"{name} = {value!r}" for name, value in facts.items())
     return f"{constants}\n{PRELUDE}\n{dedent(program)}"

@@ -187,14 +187,14 @@ def _start(client: Any, image: str, limits: Limits, defences: Defences) -> Worke
         raise
 
 
-def _options(folder: str, limits: Limits, defences: Defences) -> dict[str, Any]:
+def _options(folder: str, limits: Limits, defences: Defences) -> dict[str, object]:
     import docker
 
     inodes = OWN_INODES + max(4096, limits.file_bytes // 4096)
     tmpfs = f"rw,nosuid,nodev,noexec,noatime,mode=0700,uid=1000,gid=1000,nr_inodes={inodes}"
     if defences.sized_tmpfs:
         tmpfs += f",size={limits.file_bytes}"
-    options: dict[str, Any] = {
+    options: dict[str, object] = {
         "command": [*rootfs.COMMAND, "connect"],
         "detach": True,
         "name": f"sparring-{os.getpid()}-{next(_numbers)}-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}",
@@ -213,7 +213,6 @@ def _options(folder: str, limits: Limits, defences: Defences) -> dict[str, Any]:
         "restart_policy": {"Name": "no"},
         "stop_signal": "SIGKILL",
         "devices": [],
-        "security_opt": ["no-new-privileges"] if defences.drop_capabilities else [],
     }
     if defences.drop_capabilities:
         options["cap_drop"] = ["ALL"]
@@ -222,11 +221,11 @@ def _options(folder: str, limits: Limits, defences: Defences) -> dict[str, Any]:
     if defences.pid_limit:
         options["pids_limit"] = limits.processes + 1  # the fork-server
     profile = json.dumps(seccomp.docker_profile()) if defences.seccomp else "unconfined"
-    options["security_opt"] = [*options["security_opt"], f"seccomp={profile}"]
+    options["security_opt"] = [*(["no-new-privileges"] if defences.drop_capabilities else []), f"seccomp={profile}"]
     return options
 
 
-def _engine_limits(limits: Limits) -> dict[str, Any]:
+def _engine_limits(limits: Limits) -> dict[str, object]:
     memory = limits.memory_bytes + OWN_MEMORY
     return {"mem_limit": memory, "memswap_limit": memory}
 

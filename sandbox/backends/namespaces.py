@@ -125,7 +125,7 @@ class _Bubblewrap:
         return f"bubblewrap's exit code is {self.process.poll()}"
 
     def kill(self) -> None:
-        """End everything inside: the death of process 1 is the death of its namespace."""
+        """End everything inside: with process 1 the kernel ends all processes of its namespace."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()

@@ -13,15 +13,13 @@ import re
 import time
 from _socket import socket, socketpair
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sparring.sandbox.inside.interpreter import USED_UP as WHY_USED_UP
 from sparring.sandbox.inside.interpreter import Interpreter
 from sparring.sandbox.inside.program import CONTROL, become, close_the_rest, die, prepare
 from sparring.sandbox.inside.supervisor import (
     FAILED,
-    Ask,
-    Report,
     Supervisor,
     can_open,
     children,
@@ -33,6 +31,9 @@ from sparring.sandbox.inside.supervisor import (
 )
 from sparring.sandbox.inside.wire import HEADER, Closed, receive_exactly, send_descriptors, send_parts
 from sparring.sandbox.inside.workspace import NOW, WORKSPACE, collect, copied, create, remove_tree, write_all
+
+if TYPE_CHECKING:
+    from sparring.sandbox.inside.messages import Ask, Order, Report, Request
 
 PID, WAITED = (re.compile(b'{"%s": ([0-9]{1,9})}' % name) for name in (b"pid", b"waited"))
 """An interpreter's answer is matched and never read as a whole: nothing of it shall stay in this process's memory."""
@@ -61,7 +62,7 @@ class Branch:
     def __post_init__(self) -> None:
         self.hidden = f"{WORKSPACE}/.{self.number}"
 
-    def send(self, header: dict[str, Any], descriptors: list[int], body: bytes | memoryview = b"") -> None:
+    def send(self, header: Request, descriptors: list[int], body: bytes | memoryview = b"") -> None:
         """A message with descriptors."""
         send_descriptors(self.control, descriptors)
         send_parts(self.control, json.dumps(header).encode(), [body])
@@ -83,7 +84,7 @@ class Branches:
         self.some_ended = False
         """Since a fork was last refused: they may have made room."""
 
-    def open(self, header: dict[str, Any], body: memoryview) -> Report:
+    def open(self, header: Order, body: memoryview) -> Report:
         """The first interpreter of a session: a fork of this process that has run nothing yet."""
         here, there = socketpair()
         pid = os.fork()
@@ -102,7 +103,7 @@ class Branches:
             raise Closed  # before any cell has run, only a fault of ours can be the reason
         return {"status": "ok", "interpreter": self.active}, []
 
-    def cell(self, header: dict[str, Any], body: memoryview) -> Report:
+    def cell(self, header: Order, body: memoryview) -> Report:
         """Fork an interpreter and run a cell in the child. A child that dies takes nothing with it."""
         parent = self.by_number[header["interpreter"]]
         self._hide()
@@ -128,7 +129,7 @@ class Branches:
         self._show(parent.number)
         return {**result[0], "interpreter": parent.number}, result[1]
 
-    def call(self, header: dict[str, Any], body: memoryview) -> Report:
+    def call(self, header: Order, body: memoryview) -> Report:
         """Call a function in an interpreter, in place; if the interpreter dies of it, it is gone."""
         branch = self.by_number[header["interpreter"]]
         self._hide()
@@ -138,11 +139,13 @@ class Branches:
             self._forget(branch.number)
         return {**answer, "interpreter": branch.number}, data
 
-    def _act(self, branch: Branch, header: dict[str, Any], body: memoryview) -> Report:
+    def _act(self, branch: Branch, header: Order, body: memoryview) -> Report:
         out, err = os.pipe(), os.pipe()
         supervisor = Supervisor(header["limits"], (out[0], err[0]))
         ooms = oom_kills()
-        message: dict[str, Any] = {key: header[key] for key in ("op", "function", "cpu_seconds") if key in header}
+        message: Request = {"op": header["op"], "cpu_seconds": header["cpu_seconds"]}
+        if "function" in header:
+            message["function"] = header["function"]
         try:
             branch.send(message, [out[1], err[1]], body)
         except OSError:
@@ -151,7 +154,7 @@ class Branches:
         os.close(err[1])
         supervisor.watch(branch.pid, branch.control, self.ask)
         alive = supervisor.answer is not None and not supervisor.status
-        more: dict[str, Any] = {"alive": alive, "clean": True, "exit_code": None, "signal": None}
+        more: dict[str, object] = {"alive": alive, "clean": True, "exit_code": None, "signal": None}
         if supervisor.answer is not None and alive:
             failed, memory = supervisor.answer["failed"], supervisor.answer["memory"]
             supervisor.status = ("memory" if memory else "nonzero") if failed else "ok"
@@ -178,7 +181,7 @@ class Branches:
 
     def _forked(self, parent: Branch, branch: bool, descriptor: int) -> memoryview:
         """An interpreter's answer to being forked. Those that were ended count until they are reaped, after a while."""
-        question = {"op": "fork", "branch": branch, "place": parent.hidden}
+        question: Request = {"op": "fork", "branch": branch, "place": parent.hidden}
         until = time.monotonic() + PATIENCE
         answer = self._asked(parent, question, descriptor)
         while answer == USED_UP and self.some_ended and time.monotonic() < until:
@@ -192,7 +195,7 @@ class Branches:
         self.some_ended = self.some_ended and answer != USED_UP
         return answer
 
-    def _asked(self, branch: Branch, question: dict[str, Any], descriptor: int) -> memoryview:
+    def _asked(self, branch: Branch, question: Request, descriptor: int) -> memoryview:
         try:
             branch.send(question, [descriptor])
         except OSError:
@@ -222,12 +225,12 @@ class Branches:
             if not strangers:
                 return
 
-    def drop(self, header: dict[str, Any], body: memoryview) -> Report:
+    def drop(self, header: Order, body: memoryview) -> Report:
         """Forget an interpreter."""
         self._forget(header["interpreter"])
         return {"status": "ok"}, []
 
-    def put(self, header: dict[str, Any], body: memoryview) -> Report:
+    def put(self, header: Order, body: memoryview) -> Report:
         """Write a file into an interpreter's folder."""
         self._hide()
         self._show(header["interpreter"])
@@ -241,7 +244,7 @@ class Branches:
             return {"status": "refused", "error": error.strerror}, []
         return {"status": "ok"}, []
 
-    def get(self, header: dict[str, Any], body: memoryview) -> Report:
+    def get(self, header: Order, body: memoryview) -> Report:
         """Read a file of an interpreter's folder."""
         self._hide()
         self._show(header["interpreter"])

@@ -7,9 +7,9 @@ forks, and to no purpose there, since it has one thread and every program is see
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable, Iterable
 
-_hooks: list[dict[str, Any]] = []
+_hooks: list[dict[str, Callable[[], object]]] = []
 _in_program = [False]
 
 
@@ -17,8 +17,8 @@ def put_off() -> None:
     """Before the modules that have such hooks are imported."""
     register = os.register_at_fork
 
-    def note(**hooks: Any) -> None:
-        _hooks.append(hooks)
+    def note(**hooks: Callable[[], object] | None) -> None:
+        _hooks.append({name: hook for name, hook in hooks.items() if hook is not None})
 
     os.register_at_fork = note
     register(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
@@ -41,7 +41,7 @@ def _after_in_child() -> None:
     _run("after_in_child", _hooks)
 
 
-def _run(name: str, hooks: Any) -> None:
+def _run(name: str, hooks: Iterable[dict[str, Callable[[], object]]]) -> None:
     if _in_program[0]:
         for hook in hooks:
             if name in hook:

@@ -18,7 +18,7 @@ import sys
 import types
 from _socket import socket
 from _thread import _count as count_threads
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sparring.sandbox.inside.program import CONTROL, exit_status, flush, report
 from sparring.sandbox.inside.wire import (
@@ -30,6 +30,9 @@ from sparring.sandbox.inside.wire import (
     send_frame,
 )
 from sparring.sandbox.inside.workspace import NOW, WORKSPACE
+
+if TYPE_CHECKING:
+    from sparring.sandbox.inside.messages import Request
 
 USED_UP = "limits.processes is used up, and each branch and each process that cells have left counts: close some"
 
@@ -62,7 +65,7 @@ class Interpreter:
             else:
                 self.act(header, body, descriptors)
 
-    def fork(self, header: dict[str, Any], descriptors: list[int]) -> None:
+    def fork(self, header: Request, descriptors: list[int]) -> None:
         """Answer with the child's process number, or with why this state cannot be forked, or not faithfully."""
         self.tidy()
         state = random.getstate()
@@ -101,7 +104,7 @@ class Interpreter:
             here = os.getcwd()
             os.chdir(NOW + here.removeprefix(place) if here.startswith(place) else here)
 
-    def act(self, header: dict[str, Any], body: bytes, descriptors: list[int]) -> None:
+    def act(self, header: Request, body: bytes, descriptors: list[int]) -> None:
         """Run a cell or call a function, with output going to the given descriptors meanwhile.
 
         They stay open until its end, so that a cell which opens all that it may leaves us those two.
@@ -122,7 +125,7 @@ class Interpreter:
         os.close(null)
         send_frame(self.control, {"op": "ended", **answer})
 
-    def _cell(self, code: bytes) -> dict[str, Any]:
+    def _cell(self, code: bytes) -> dict[str, object]:
         self.cells += 1
         file = f"cell_{self.cells}.py"
         try:
@@ -136,7 +139,7 @@ class Interpreter:
             return {"failed": True, "memory": isinstance(error, MemoryError)}
         return {"failed": False}
 
-    def _call(self, function: str, arguments: bytes) -> dict[str, Any]:
+    def _call(self, function: str, arguments: bytes) -> dict[str, object]:
         try:
             value = self.namespace[function](*decode_value(json.loads(arguments)))
             return {"failed": False, "value": encode_value(value)}
@@ -151,7 +154,7 @@ def _compiled(code: bytes, file: str) -> types.CodeType:
     return compile(text, file, "exec", dont_inherit=True)
 
 
-def _receive_with_descriptors(sock: socket) -> tuple[dict[str, Any], bytes, list[int]]:
+def _receive_with_descriptors(sock: socket) -> tuple[Request, bytes, list[int]]:
     """A frame, preceded by one byte that carries descriptors."""
     descriptors = receive_descriptors(sock)
     return (*receive_frame(sock), descriptors)

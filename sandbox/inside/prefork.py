@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from _socket import socket, socketpair
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sparring.sandbox.inside.program import become, close_the_rest, die, prepare, run_to_the_end, set_arguments
 from sparring.sandbox.inside.supervisor import wait
 from sparring.sandbox.inside.wire import Closed, receive_exactly, receive_order
 from sparring.sandbox.inside.workspace import WORKSPACE, create, write_all
+
+if TYPE_CHECKING:
+    from sparring.sandbox.inside.messages import ProgramLimits
 
 PIECE = 1 << 16
 
@@ -22,7 +25,7 @@ class Prefork:
     has to be another.
     """
 
-    def __init__(self, host: socket, null: int, limits: dict[str, Any]) -> None:
+    def __init__(self, host: socket, null: int, limits: ProgramLimits) -> None:
         self.control, there = socketpair()
         out, err = os.pipe(), os.pipe()
         self.pid = os.fork()

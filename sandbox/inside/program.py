@@ -22,11 +22,14 @@ from _socket import AF_UNIX, SOCK_STREAM, socket
 from _thread import _count as count_threads
 from _thread import allocate_lock
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from sparring.sandbox.inside import fork_hooks
 from sparring.sandbox.inside.wire import decode_value, encode_value, receive_frame, send_frame
 from sparring.sandbox.inside.workspace import NOW
+
+if TYPE_CHECKING:
+    from sparring.sandbox.inside.messages import ProgramLimits
 
 CONTROL = 3
 """The descriptor through which a program asks the host, and an interpreter answers."""
@@ -53,7 +56,7 @@ def die() -> NoReturn:
         os._exit(70)
 
 
-def become(limits: dict[str, Any], streams: tuple[int, int, int]) -> None:
+def become(limits: ProgramLimits, streams: tuple[int, int, int]) -> None:
     """Turn a fresh fork into the program's process: its streams, its limits, its folder."""
     set_dumpable(True)
     for target, source in enumerate(streams):
@@ -96,7 +99,7 @@ def set_arguments(given: bytes) -> None:
     sys.argv += given.decode(errors="surrogateescape").split("\0")[:-1]
 
 
-def prepare(seed: int, host: Sequence[str]) -> dict[str, Any]:
+def prepare(seed: int, host: Sequence[str]) -> dict[str, object]:
     """The namespace of a new program: an empty `__main__`, seeded `random`, and the host's functions as builtins."""
     fork_hooks.begin()
     set_handler(signal.SIGINT, signal.default_int_handler)
@@ -107,10 +110,10 @@ def prepare(seed: int, host: Sequence[str]) -> dict[str, Any]:
     return sys.modules["__main__"].__dict__
 
 
-def _host_function(name: str) -> Callable[..., Any]:
+def _host_function(name: str) -> Callable[..., object]:
     lock = allocate_lock()
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> object:
         question = encode_value((args, kwargs))
         with lock:
             control = socket(AF_UNIX, SOCK_STREAM, 0, os.dup(CONTROL))
@@ -127,7 +130,7 @@ def _host_function(name: str) -> Callable[..., Any]:
     return call
 
 
-def run_to_the_end(code: bytes, namespace: dict[str, Any]) -> NoReturn:
+def run_to_the_end(code: bytes, namespace: dict[str, object]) -> NoReturn:
     """Run a program as an interpreter would, exit handlers included."""
     status = execute(code, namespace)
     try:
@@ -139,7 +142,7 @@ def run_to_the_end(code: bytes, namespace: dict[str, Any]) -> NoReturn:
         os._exit(status or 0)
 
 
-def execute(code: bytes, namespace: dict[str, Any], file: str = FILE) -> int | None:
+def execute(code: bytes, namespace: dict[str, object], file: str = FILE) -> int | None:
     """Run code; None after its last line, else the status with which it asked, or failed, to end."""
     text = code.decode()
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
@@ -173,7 +176,7 @@ def flush() -> None:
             continue
 
 
-def exit_status(code: Any) -> int:
+def exit_status(code: object) -> int:
     """The status that `SystemExit(code)` ends an interpreter with."""
     if code is None:
         return 0

@@ -21,7 +21,7 @@ import signal
 import sys
 from _socket import AF_UNIX, socket
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sparring.sandbox.inside import fork_hooks
 
@@ -34,7 +34,6 @@ from sparring.sandbox.inside.branches import Branches
 from sparring.sandbox.inside.prefork import Prefork
 from sparring.sandbox.inside.program import adopt_orphans, hide_ourselves, set_dumpable
 from sparring.sandbox.inside.supervisor import (
-    Report,
     Supervisor,
     children,
     kill,
@@ -45,6 +44,9 @@ from sparring.sandbox.inside.supervisor import (
 )
 from sparring.sandbox.inside.wire import Closed, receive_frame, receive_order, send_frame, send_parts
 from sparring.sandbox.inside.workspace import WORKSPACE, collect, make_places, wipe
+
+if TYPE_CHECKING:
+    from sparring.sandbox.inside.messages import Options, Order, ProgramLimits, Report
 
 PRELOADED = (
     "abc bisect collections.abc contextlib copy dataclasses datetime enum functools heapq io itertools json math "
@@ -80,11 +82,11 @@ ANSWER = (
 class Server:
     """Answers the host's requests, one at a time."""
 
-    def __init__(self, host: socket, options: dict[str, Any]) -> None:
+    def __init__(self, host: socket, options: Options) -> None:
         self.host, self.options = host, options
         self.null = os.open(os.devnull, os.O_RDONLY)
         self.branches = Branches(self.null, self.ask)
-        self.limits: dict[str, Any] = {"resources": ()}
+        self.limits: ProgramLimits = {"resources": ()}
 
     def serve(self) -> None:
         """Answer until the host hangs up."""
@@ -101,15 +103,15 @@ class Server:
             prefork.begin(frame)
             self.run(order, prefork)
 
-    def _next(self) -> tuple[dict[str, Any], int, bytes]:
+    def _next(self) -> tuple[Order, int, bytes]:
         """An order; it names limits only where they are others than before."""
         order, size, frame = receive_order(self.host)
         self.limits = order.get("limits", self.limits)
         return order, size, frame
 
-    def serve_session(self, order: dict[str, Any], size: int) -> None:
+    def serve_session(self, order: Order, size: int) -> None:
         """A session, from its first order to its last."""
-        operations: dict[str, Callable[[dict[str, Any], memoryview], Report]] = {
+        operations: dict[str, Callable[[Order, memoryview], Report]] = {
             name: getattr(self.branches, name) for name in ("open", "cell", "call", "drop", "put", "get")
         }
         operations["reset"] = self.reset
@@ -125,13 +127,13 @@ class Server:
                 return
             order, size, _ = self._next()
 
-    def ask(self, said: memoryview) -> tuple[dict[str, Any], memoryview]:
+    def ask(self, said: memoryview) -> tuple[Order, memoryview]:
         """Have the host read what a program said."""
         send_parts(self.host, b'{"op": "said"}', [said])
         order, size, _ = receive_order(self.host)
         return order, receive_unforked(self.host, size)
 
-    def run(self, order: dict[str, Any], program: Prefork) -> None:
+    def run(self, order: Order, program: Prefork) -> None:
         """See a program to its end, then leave nothing of it."""
         ooms = oom_kills()
         supervisor = Supervisor(self.limits, program.read_ends)
@@ -163,7 +165,7 @@ class Server:
         del parts
         supervisor.close()
 
-    def reset(self, header: dict[str, Any], body: memoryview) -> Report:
+    def reset(self, header: Order, body: memoryview) -> Report:
         """End a session: no process and no file of it is left."""
         self.branches.forget_all()
         self.kill_all()
@@ -197,7 +199,7 @@ def _kill_the_rest() -> None:
         os.kill(-1, signal.SIGKILL)
 
 
-def _hardened(options: dict[str, Any]) -> None:
+def _hardened(options: Options) -> None:
     """No signal of a program reaches process 1 that has no handler for it, and none may look into it."""
     if options["signals_ignored"]:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -11,12 +11,15 @@ import signal
 import sys
 import time
 from _socket import MSG_DONTWAIT, socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from termios import FIONREAD
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from sparring.sandbox.inside.wire import HEADER, MAX_ANSWER, Closed, send_parts
 from sparring.sandbox.inside.workspace import unforked
+
+if TYPE_CHECKING:
+    from sparring.sandbox.inside.messages import Ask, Order, ProgramLimits, Report
 
 OOM_COUNTERS = [
     path
@@ -30,10 +33,6 @@ MALFORMED = (Closed, OSError, ValueError, KeyError, TypeError, RecursionError)
 
 CHUNK = 1 << 16
 QUICK_MS = 3
-Report = tuple[dict[str, Any], Sequence[bytes | memoryview]]
-"""A header for the host, and the parts of the body behind it."""
-Ask = Callable[[memoryview], tuple[dict[str, Any], memoryview]]
-"""Hands the host what a program said; brings back what the host makes of it, and the reply for the program, unread."""
 
 
 class Stream:
@@ -87,14 +86,14 @@ class Stream:
 class Supervisor:
     """A program that is running: its streams, its deadline, and how it ended."""
 
-    def __init__(self, limits: dict[str, Any], read_ends: tuple[int, int]) -> None:
+    def __init__(self, limits: ProgramLimits, read_ends: tuple[int, int]) -> None:
         self.limits = limits
         self.out, self.err = (Stream(limits["output_bytes"], descriptor) for descriptor in read_ends)
         self.streams = {stream.read_end: stream for stream in (self.out, self.err)}
         self.status = ""
         self.inbox: memoryview | None = None
         self.filled = 0
-        self.answer: dict[str, Any] | None = None
+        self.answer: Order | None = None
         self.seconds = 0.0
 
     def drain(self) -> None:
@@ -184,10 +183,10 @@ class Supervisor:
         """What was written."""
         return [self.out.part(), self.err.part()]
 
-    def report(self, more: dict[str, Any], files: list[tuple[str, memoryview]]) -> Report:
+    def report(self, more: Mapping[str, object], files: list[tuple[str, memoryview]]) -> Report:
         """What the host is told, and the streams and files behind it."""
         parts = [*self.parts(), *(content for _, content in files)]
-        header = {
+        header: dict[str, object] = {
             "status": self.status,
             "seconds": self.seconds,
             "sizes": [len(part) for part in parts],
@@ -201,7 +200,7 @@ class Supervisor:
         self.out.close()
         self.err.close()
 
-    def note_ending(self, waited: int) -> dict[str, Any]:
+    def note_ending(self, waited: int) -> dict[str, int | None]:
         """What the kernel says of a process, where it was not we who ended it."""
         code = os.waitstatus_to_exitcode(waited)
         if self.status:

@@ -16,10 +16,13 @@ import json
 import marshal
 import struct
 from _socket import CMSG_LEN, SCM_RIGHTS, SOL_SOCKET, socket
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
-USUAL = {"op": "run"}
+if TYPE_CHECKING:
+    from sparring.sandbox.inside.messages import Order
+
+USUAL: Order = {"op": "run"}
 HEADER = struct.Struct(">II")
 DESCRIPTOR = struct.Struct("i")
 MAX_HEADER = 16 << 20
@@ -36,19 +39,19 @@ class Closed(Exception):
     """The other end has gone."""
 
 
-def send_frame(sock: socket, header: dict[str, Any], body: bytes = b"") -> None:
+def send_frame(sock: socket, header: Mapping[str, object], body: bytes = b"") -> None:
     """Write one frame."""
     head = json.dumps(header).encode()
     sock.sendall(HEADER.pack(len(head), len(body)) + head + body)
 
 
-def send_order(sock: socket, order: dict[str, Any], body: bytes = b"") -> None:
+def send_order(sock: socket, order: Order, body: bytes = b"") -> None:
     """Write one order."""
-    head = b"" if order == USUAL else marshal.dumps(order)
+    head = b"" if order == USUAL else marshal.dumps(cast("dict[str, Any]", order))
     sock.sendall(HEADER.pack(len(head), len(body)) + head + body)
 
 
-def receive_order(sock: socket) -> tuple[dict[str, Any], int, bytes]:
+def receive_order(sock: socket) -> tuple[Order, int, bytes]:
     """An order without its body, how many bytes of body are to be read after it, and what has been read of it.
 
     Every page of memory that a fork-server or its fork touches has to be copied: JSON would be sixty pages, this is
@@ -72,8 +75,10 @@ def send_parts(sock: socket, head: bytes, parts: Sequence[bytes | memoryview]) -
         sent = max(0, sent - len(part))
 
 
-def receive_frame(sock: socket, max_header: int = MAX_HEADER, max_body: int = MAX_BODY) -> tuple[dict[str, Any], bytes]:
-    """Read one frame. Raises Closed at the end, ValueError for what is no frame, TimeoutError from the socket."""
+def receive_frame(sock: socket, max_header: int = MAX_HEADER, max_body: int = MAX_BODY) -> tuple[Any, bytes]:
+    """Read one frame. Nothing of its header is checked, but that it is a JSON object.
+
+    Raises Closed at the end, ValueError for what is no frame, TimeoutError from the socket."""
     head_size, body_size = HEADER.unpack(receive_exactly(sock, HEADER.size))
     if head_size > max_header or body_size > max_body:
         raise ValueError(f"a frame of {head_size} + {body_size} bytes is larger than {max_header} + {max_body}")
@@ -111,7 +116,7 @@ def receive_descriptors(sock: socket) -> list[int]:
     return [descriptor for _, _, data in messages for (descriptor,) in DESCRIPTOR.iter_unpack(data)]
 
 
-def encode_value(value: Any, depth: int = 0) -> Any:
+def encode_value(value: Any, depth: int = 0) -> object:
     """JSON that stands for a plain value. Raises ValueError for subclasses, other types, and nesting over 64 levels."""
     if depth > MAX_DEPTH:
         raise ValueError(f"a value may be nested {MAX_DEPTH} levels deep, this one is deeper or contains itself")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from sparring.types import Episode, Turn
 
@@ -61,7 +61,7 @@ class _Program:
     parent: int | None
     position: int
     turn: Turn
-    execution: Mapping[str, Any]
+    execution: Mapping[str, object]
     """What running it came to: `status` and `output`; empty where the environment does not say."""
 
 
@@ -204,6 +204,6 @@ def _label(id: int, one: _Program, vote: _Vote) -> str:
     return ", ".join(parts + [f"{name} {notes[name]}" for name in ("prompt", "model") if notes.get(name)])
 
 
-def _execution(outcome: Mapping[str, Any]) -> Mapping[str, Any]:
+def _execution(outcome: Mapping[str, object]) -> Mapping[str, object]:
     execution = outcome.get("execution")
     return execution if isinstance(execution, Mapping) else {}

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sparring.scoreboard.cross_table import CrossTable
 from sparring.scoreboard.names import env_words, model_words, unit_of
@@ -246,7 +245,7 @@ def _figures(run: RunData, games: Sequence[str]) -> Iterator[str]:
         yield from (number(min(values)), number(values[-1])) if values else ("none", "none")
 
 
-def _settings(run: RunData) -> dict[str, Any]:
+def _settings(run: RunData) -> dict[str, object]:
     return {"method": run.config.get("method"), **run.settings}
 
 

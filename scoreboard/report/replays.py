@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ MOST_TOKENS = 2_000
 """Of one turn; what comes after is counted and not shown."""
 
 
-def replays(label: str, episodes: Sequence[Episode]) -> list[dict[str, Any]]:
+def replays(label: str, episodes: Sequence[Episode]) -> list[dict[str, object]]:
     """One a episode."""
     distributions = known_distributions(episodes)
     return [_replay(label, episode, distributions) for episode in episodes]
@@ -70,7 +69,7 @@ def _action_logprob(turn: Turn) -> float | None:
     return math.fsum(logprob for one in logprobs for logprob in one or ())
 
 
-def _replay(run: str, episode: Episode, distributions: Distributions) -> dict[str, Any]:
+def _replay(run: str, episode: Episode, distributions: Distributions) -> dict[str, object]:
     seats, tree = episode.trajectories, code_tree(episode)
     return {
         "run": run,
@@ -104,7 +103,7 @@ def _replay(run: str, episode: Episode, distributions: Distributions) -> dict[st
     }
 
 
-def _replayed_turn(seat: str, turn: Turn, distribution: Mapping[str, float] | None) -> dict[str, Any]:
+def _replayed_turn(seat: str, turn: Turn, distribution: Mapping[str, float] | None) -> dict[str, object]:
     generated = [segment for segment in turn.segments if segment.kind == "generated"]
     legal = turn.observation.legal_actions
     return {
@@ -124,7 +123,7 @@ def _replayed_turn(seat: str, turn: Turn, distribution: Mapping[str, float] | No
     }
 
 
-def _replayed_call(call: Call) -> dict[str, Any]:
+def _replayed_call(call: Call) -> dict[str, object]:
     """What was said to a model and what it wrote, as text; `cut` counts the characters that are left out."""
     *asked, answer = call.messages or (Message("assistant", ""),)
     return {
@@ -152,7 +151,7 @@ def _blob_in_words(blob: Blob) -> str:
     return f"{kind}{f' {blob.name}' if blob.name else ''}: {size}, {type_name}"
 
 
-def _tokens(action: str, generated: Sequence[Segment]) -> list[list[Any]]:
+def _tokens(action: str, generated: Sequence[Segment]) -> list[list[object]]:
     """[text, log-probability or None, how many tokens it was chosen among or None] of every token.
 
     The record holds ids and not their text. Text is shown where it is certain: one token that is the action, or

@@ -33,7 +33,7 @@ CURRENCY = re.compile(r"^([+-]?)[$€£]\s?")
 WRAPPERS = ("**", "`")
 
 
-def canonical(text: str) -> Any:
+def canonical(text: str) -> object:
     """What an answer text stands for: None, bool, int, float, str, list, tuple, dict or frozenset. Never raises."""
     if len(text) > MAX_LENGTH:
         return text
@@ -54,7 +54,7 @@ def canonical_key(text: str) -> str:
     return "" if not text.strip() else _key(canonical(text))
 
 
-def matches(text: str, gold: Any, absolute: float = 0.0, relative: float = 0.0) -> bool:
+def matches(text: str, gold: object, absolute: float = 0.0, relative: float = 0.0) -> bool:
     """Whether an answer text stands for `gold`.
 
     absolute, relative: how far a number may lie from a float in `gold` (either suffices); ints must be exact.
@@ -66,7 +66,7 @@ def matches(text: str, gold: Any, absolute: float = 0.0, relative: float = 0.0) 
     return equal(canonical(text), gold, absolute, relative)
 
 
-def equal(value: Any, gold: Any, absolute: float = 0.0, relative: float = 0.0) -> bool:
+def equal(value: object, gold: object, absolute: float = 0.0, relative: float = 0.0) -> bool:
     """Whether a canonical value equals a gold value: types first, floats in `gold` with tolerance."""
     if isinstance(gold, bool) or gold is None:
         return value is gold
@@ -96,7 +96,7 @@ def text_of(text: str) -> str:
     return _blanks_as_one(bare)
 
 
-def _equal_numbers(value: Any, gold: int | float, absolute: float, relative: float) -> bool:
+def _equal_numbers(value: object, gold: int | float, absolute: float, relative: float) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     if isinstance(gold, int):

@@ -7,7 +7,6 @@ linear in the text, memory too, and nesting takes no recursion.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 MAX_LENGTH = 10_000
 """Characters; longer text is not looked into."""
@@ -16,7 +15,7 @@ MAX_DEPTH = 50
 MAX_DIGITS = 1_000
 """Of one whole number; more are text."""
 
-WORDS: dict[str, Any] = {
+WORDS: dict[str, object] = {
     "True": True,
     "true": True,
     "False": False,
@@ -59,7 +58,7 @@ def number(text: str) -> int | float | None:
     return int(plain) if found[3] is None and found[4] is None else float(plain)
 
 
-def parse_literal(text: str) -> Any:
+def parse_literal(text: str) -> object:
     """The value of a literal; several of them, separated by commas, are a tuple. Raises MalformedLiteral, only."""
     if len(text) > MAX_LENGTH:
         raise MalformedLiteral(f"a literal must be at most {MAX_LENGTH} characters long, got {len(text)}")
@@ -100,11 +99,11 @@ class _Open:
 
     def __init__(self, bracket: str) -> None:
         self.bracket = bracket
-        self.items: list[Any] = []
+        self.items: list[object] = []
         self.commas = self.colons = 0
         self.wants_item = True
 
-    def add(self, item: Any) -> None:
+    def add(self, item: object) -> None:
         if not self.wants_item:
             raise MalformedLiteral("two values without a comma between them")
         self.items.append(item)
@@ -123,7 +122,7 @@ class _Open:
                 raise MalformedLiteral("a key without a value")
         self.wants_item = True
 
-    def value(self) -> Any:
+    def value(self) -> object:
         if self.bracket == "[":
             return self.items
         if self.bracket == "{":
@@ -132,13 +131,13 @@ class _Open:
             raise MalformedLiteral("nothing there")
         return self.items[0] if len(self.items) == 1 and not self.commas else tuple(self.items)
 
-    def _dict(self) -> dict[Any, Any]:
+    def _dict(self) -> dict[object, object]:
         if len(self.items) != 2 * self.colons:
             raise MalformedLiteral("a key without a value")
         return {_hashable(key): item for key, item in zip(self.items[::2], self.items[1::2], strict=True)}
 
 
-def _hashable(item: Any) -> Any:
+def _hashable(item: object) -> object:
     try:
         hash(item)
     except TypeError:
@@ -146,7 +145,7 @@ def _hashable(item: Any) -> Any:
     return item
 
 
-def _atom(text: str) -> Any:
+def _atom(text: str) -> object:
     if text in WORDS:
         return WORDS[text]
     value = number(text)

@@ -7,25 +7,20 @@ could be missed where a bit is flipped: before the first such answer all rows ar
 
 from __future__ import annotations
 
-import shlex
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from sparring.store.rows import DamagedStore, Record
+from sparring.store.database import Database
+from sparring.store.rows import Record
 from sparring.store.schema import (
     EMPTY_ROOT,
-    LOCK_SECONDS,
     Entry,
     Head,
     checksum,
-    connect,
     entry,
-    link_to_nothing,
     link_values,
     next_root,
     plain,
@@ -35,10 +30,6 @@ from sparring.store.schema import (
 from sparring.store.segments import Frame
 
 CHUNK = 500
-CANNOT_WRITE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
-BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
 Column = tuple[str, str, str, str]
 """Method, name, trajectory id and value, as they are stored."""
 
@@ -52,23 +43,12 @@ class Link:
     parent: str
 
 
-def damaged_index(path: Path, reason: str) -> DamagedStore:
-    """The error for an index that is not what was written, with the way out."""
-    return DamagedStore(
-        f"the index {path} is damaged: {reason}; `sparring store reindex {shlex.quote(str(path.parent))}` "
-        "rebuilds it from the segments"
-    )
-
-
 class Index:
     """Rows in append order. Raises DamagedStore for damage and OSError where the disk refuses."""
 
     def __init__(self, path: Path, mode: str) -> None:
         self.path = path
-        if not path.exists():
-            raise self._damaged("it is missing")
-        with self._faults():
-            self._db = connect(path, mode)
+        self._db = Database(path, mode)
         self._is_checked = False
         try:
             self._check_end()
@@ -76,26 +56,16 @@ class Index:
             self._db.close()
             raise
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """One writer at a time; commits durably at the end, or rolls everything back."""
-        with self._faults():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        return self._db.transaction()
 
     @property
     def head(self) -> Head:
         """How far the store has grown."""
-        with self._faults():
-            row = self._db.execute("SELECT count, root, frames FROM head").fetchone()
+        row = self._db.first("SELECT count, root, frames FROM head")
         if row is None:
-            raise self._damaged("its head is missing")
+            raise self._db.damaged("its head is missing")
         return Head(*row)
 
     def add(self, records: Sequence[Record], frame: Frame) -> None:
@@ -106,14 +76,14 @@ class Index:
         for line, record in enumerate(records):
             count, root = count + 1, next_root(root, record.hash)
             rows.append(row_values(count, record, root, frame, line))
-        self._db.executemany("INSERT INTO episodes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        self._db.execute_many("INSERT INTO episodes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
         links = [row for place, record in enumerate(records) for row in link_values(head.count + place + 1, record)]
-        self._db.executemany("INSERT INTO parents VALUES (?,?,?,?,?)", links)
+        self._db.execute_many("INSERT INTO parents VALUES (?,?,?,?,?)", links)
         self._commit_frame(frame, Head(count, root, head.frames + 1))
 
     def add_columns(self, rows: Iterable[Column], frame: Frame) -> None:
         """Index columns that lie in `frame`; inside a transaction."""
-        self._db.executemany("INSERT INTO columns VALUES (?,?,?,?,?)", [(*row, checksum(row)) for row in rows])
+        self._db.execute_many("INSERT INTO columns VALUES (?,?,?,?,?)", [(*row, checksum(row)) for row in rows])
         head = self.head
         self._commit_frame(frame, Head(head.count, head.root, head.frames + 1))
 
@@ -134,10 +104,10 @@ class Index:
         """Entries in append order; `agent` sits at any seat, `equal` are columns that must match where not None."""
         if any(value is not None for value in equal.values()):
             self.check()
-        found = self._stream({name: plain(value) for name, value in equal.items() if value is not None})
+        entries = self._stream({name: plain(value) for name, value in equal.items() if value is not None})
         if agent is not None:
-            found = (item for item in found if agent in item.row.agents.values())
-        return islice(found, limit)
+            entries = (item for item in entries if agent in item.row.agents.values())
+        return islice(entries, limit)
 
     def links(self, relation: str | None, parent: str | None) -> list[Link]:
         """Who comes from whom, in append order; of one relation, or from one parent, where these are given."""
@@ -145,27 +115,23 @@ class Index:
         wanted = {"relation": plain(relation), "parent": plain(parent)}
         equal = {name: value for name, value in wanted.items() if value is not None}
         where = " AND ".join(["1", *(f"{name} = ?" for name in equal)])
-        with self._faults():
-            rows = self._db.execute(f"SELECT * FROM parents WHERE {where} ORDER BY rowid", [*equal.values()]).fetchall()
-        for row in rows:
-            self._require_checksum(row)
+        rows = self._db.sound_rows(f"SELECT * FROM parents WHERE {where} ORDER BY rowid", [*equal.values()])
         return [Link(*(str(text(value)) for value in row[1:4])) for row in rows]
 
     def committed_end(self, segment: str) -> int:
         """The first byte of a segment that lies behind all its committed frames."""
-        with self._faults():
-            query = "SELECT offset + length FROM frames WHERE segment = ? ORDER BY offset DESC LIMIT 1"
-            row = self._db.execute(query, (segment,)).fetchone()
+        query = "SELECT offset + length FROM frames WHERE segment = ? ORDER BY offset DESC LIMIT 1"
+        row = self._db.first(query, (segment,))
         return int(row[0]) if row else 0
 
     def lost_frames(self) -> int:
         """How many frames were found damaged or missing when the index was built from the segments."""
-        with self._faults():
-            return int(self._db.execute("SELECT count(*) FROM frames WHERE length = 0").fetchone()[0])
+        row = self._db.first("SELECT count(*) FROM frames WHERE length = 0")
+        return int(row[0]) if row else 0
 
     def column_frames(self) -> list[Frame]:
         """The frames that hold columns and no episodes."""
-        with self._faults():
+        with self._db.faults():
             query = (
                 "SELECT segment, offset, length FROM frames WHERE length > 0 AND NOT EXISTS (SELECT 1 FROM episodes e "
                 "WHERE e.segment = frames.segment AND e.offset = frames.offset) ORDER BY sequence"
@@ -190,56 +156,43 @@ class Index:
 
     def close(self) -> None:
         """Close the connection; the last one folds the write-ahead log into the file."""
-        with self._faults():
-            self._db.close()
+        self._db.close()
 
     def check(self) -> None:
         """Every row, the order, the count and the root must hold; checked once. Raises DamagedStore."""
         if self._is_checked:
             return
-        with self._faults():
+        with self._db.faults():
             problem = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if problem != "ok":
-                raise self._damaged(problem)
-            with self._one_moment():
+                raise self._db.damaged(problem)
+            with self._db.one_moment():
                 self._check_roots()
                 for table in ("columns", "parents"):
                     for row in self._db.execute(f"SELECT * FROM {table}"):
-                        self._require_checksum(row)
+                        self._db.require_checksum(row)
         self._is_checked = True
-
-    @contextmanager
-    def _one_moment(self) -> Iterator[None]:
-        """All that is read inside is of one moment, whatever others write meanwhile."""
-        if self._db.in_transaction:
-            yield
-            return
-        self._db.execute("BEGIN")
-        try:
-            yield
-        finally:
-            self._db.execute("COMMIT")
 
     def _check_end(self) -> None:
         """The head and the last row of both tables must agree."""
-        with self._faults(), self._one_moment():
+        with self._db.faults(), self._db.one_moment():
             head = self.head
             row = self._db.execute("SELECT * FROM episodes ORDER BY position DESC LIMIT 1").fetchone()
             frame = self._db.execute("SELECT * FROM frames ORDER BY sequence DESC LIMIT 1").fetchone()
-        for found in (row, frame):
-            if found is not None:
-                self._require_checksum(found)
+        for last in (row, frame):
+            if last is not None:
+                self._db.require_checksum(last)
         count, root = (row[0], row[7]) if row else (0, EMPTY_ROOT)
         if head != Head(count, root, frame[0] if frame else 0):
-            raise self._damaged(f"it ends with {count} episodes, which does not match its {head}")
+            raise self._db.damaged(f"it ends with {count} episodes, which does not match its {head}")
 
     def _check_frames(self) -> int:
         """How many frames the index knows; raises DamagedStore unless their numbers have no gap."""
         last = 0
         for row in self._db.execute("SELECT * FROM frames ORDER BY sequence"):
-            self._require_checksum(row)
+            self._db.require_checksum(row)
             if row[0] != last + 1:
-                raise self._damaged(f"frame {last + 1} is missing")
+                raise self._db.damaged(f"frame {last + 1} is missing")
             last = row[0]
         return last
 
@@ -247,12 +200,12 @@ class Index:
         frames = self._check_frames()
         count, root = 0, EMPTY_ROOT
         for row in self._db.execute("SELECT * FROM episodes ORDER BY position"):
-            self._require_checksum(row)
+            self._db.require_checksum(row)
             count, root = count + 1, next_root(root, row[6])
             if (row[0], row[7]) != (count, root):
-                raise self._damaged(f"row {row[0]} does not follow from the rows before it")
+                raise self._db.damaged(f"row {row[0]} does not follow from the rows before it")
         if self.head != Head(count, root, frames):
-            raise self._damaged(f"{count} episodes in {frames} frames do not match its {self.head}")
+            raise self._db.damaged(f"{count} episodes in {frames} frames do not match its {self.head}")
 
     def _commit_frame(self, frame: Frame, head: Head) -> None:
         row = (head.frames, frame.segment, frame.offset, frame.length)
@@ -266,16 +219,12 @@ class Index:
             for item in chunk:
                 root = next_root(root, item.row.hash)
                 if not equal and (item.row.position, item.root) != (last + 1, root):
-                    raise self._damaged(f"row {item.row.position} does not follow from the rows before it")
+                    raise self._db.damaged(f"row {item.row.position} does not follow from the rows before it")
                 last = item.row.position
                 yield item
 
-    def _entries(self, where: str, values: Sequence[Any]) -> Iterator[Entry]:
-        with self._faults():
-            rows = self._db.execute(f"SELECT * FROM episodes {where}", values).fetchall()
-        for row in rows:
-            self._require_checksum(row)
-            yield entry(row)
+    def _entries(self, where: str, values: Sequence[object]) -> Iterator[Entry]:
+        yield from map(entry, self._db.sound_rows(f"SELECT * FROM episodes {where}", values))
 
     def _columns_of(self, method: str, name: str, trajectories: Iterable[str]) -> Iterator[tuple[str, float]]:
         wanted = [plain(trajectory) for trajectory in trajectories]
@@ -284,29 +233,6 @@ class Index:
             places = ",".join("?" * len(part))
             yield from self._columns(f"AND trajectory IN ({places})", [plain(method), plain(name), *part])
 
-    def _columns(self, where: str, values: Sequence[Any]) -> Iterator[tuple[str, float]]:
-        with self._faults():
-            rows = self._db.execute(f"SELECT * FROM columns WHERE method = ? AND name = ? {where}", values).fetchall()
-        for row in rows:
-            self._require_checksum(row)
+    def _columns(self, where: str, values: Sequence[object]) -> Iterator[tuple[str, float]]:
+        for row in self._db.sound_rows(f"SELECT * FROM columns WHERE method = ? AND name = ? {where}", values):
             yield str(text(row[2])), float(row[3])
-
-    def _require_checksum(self, row: Sequence[Any]) -> None:
-        if checksum(row[:-1]) != row[-1]:
-            raise self._damaged(f"the checksum of the row {row[:3]} does not hold")
-
-    def _damaged(self, reason: str) -> DamagedStore:
-        return damaged_index(self.path, reason)
-
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        """Turn SQLite's errors into ours."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in CANNOT_WRITE:
-                raise OSError(f"{self.path}: {link_to_nothing(self.path) or error}") from error
-            if code in BUSY:
-                raise TimeoutError(f"{self.path} was locked by another process for {LOCK_SECONDS:g} s") from error
-            raise self._damaged(str(error)) from error

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from sparring.content import canonical_json
 from sparring.files import fsync
-from sparring.store.index import Column, Index, damaged_index
+from sparring.store.database import damaged_index
+from sparring.store.index import Column, Index
 from sparring.store.rows import DamagedStore, read_line
 from sparring.store.schema import Head, create, next_root
 from sparring.store.segments import Found, move_tail_aside, scan_frames, unless_in_use

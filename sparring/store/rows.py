@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from sparring.encoding import episode_from_dict, episode_to_json
 from sparring.samples import generated_tokens
@@ -64,6 +64,22 @@ class EpisodeRow:
         return self.status in SOUND
 
 
+class Summary(TypedDict):
+    """What an `EpisodeRow` says besides names and hash, as the index keeps it."""
+
+    seed: int
+    sample: int
+    fault: str | None
+    agents: Mapping[str, str]
+    trainable: Mapping[str, bool]
+    rewards: Mapping[str, float]
+    payoffs: Mapping[str, float]
+    turns: Mapping[str, int]
+    illegal: Mapping[str, int]
+    tokens: Mapping[str, int]
+    parents: Mapping[str, Parents]
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """An episode ready to be written."""
@@ -71,7 +87,7 @@ class Record:
     episode: Episode
     line: bytes
     hash: str
-    summary: Mapping[str, Any]
+    summary: Summary
 
 
 def encode(episode: Episode) -> Record:
@@ -103,7 +119,7 @@ def read_line(line: bytes) -> Record:
     return Record(episode, line, _line_hash(line, episode), summary(episode))
 
 
-def summary(episode: Episode) -> dict[str, Any]:
+def summary(episode: Episode) -> Summary:
     """What the index row says of an episode, besides its names and hash."""
     seats = episode.trajectories.items()
     return {
@@ -143,7 +159,7 @@ def _line_hash(line: bytes, episode: Episode) -> str:
     return hashlib.sha256(without_times).hexdigest()
 
 
-def _free_mappings(episode: Episode) -> Iterator[Mapping[str, Any]]:
+def _free_mappings(episode: Episode) -> Iterator[Mapping[str, object]]:
     yield from (episode.env_kwargs, episode.trajectories)
     for trajectory in episode.trajectories.values():
         yield from (trajectory.reward_parts, trajectory.metrics, trajectory.hidden)
@@ -153,7 +169,7 @@ def _free_mappings(episode: Episode) -> Iterator[Mapping[str, Any]]:
             yield from (turn.observation.info, turn.hidden, turn.reward_parts, turn.notes)
 
 
-def _require_string_keys(value: Any) -> None:
+def _require_string_keys(value: object) -> None:
     """JSON turns other keys into strings and sorts them differently: the hash would not survive."""
     if isinstance(value, Mapping):
         for key, item in value.items():

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-Rows = Sequence[Mapping[str, Any]]
+MetricsRow = Mapping[str, Any]
+"""A line of `metrics.jsonl`: JSON, with the number of its `update`."""
+Rows = Sequence[MetricsRow]
 CONSEQUENCES = {
     "config.json": "the run's method, model and settings are unknown",
     "episodes": "the games cannot be shown or verified, and the run cannot go on",
@@ -30,7 +32,7 @@ def lost_updates(run: Path, rows: Rows) -> str:
     return f"metrics.jsonl {found}, but {known} says that {reached or 'all'} updates were done"
 
 
-def lost_parts(run: Path, rows: Rows, settings: Mapping[str, Any]) -> Iterator[str]:
+def lost_parts(run: Path, rows: Rows, settings: Mapping[str, object]) -> Iterator[str]:
     """Every other part that a run must have had, as "NAME is missing: CONSEQUENCE"."""
     for name in _expected(rows, settings):
         if not (run / name).exists():
@@ -43,7 +45,7 @@ def last_checkpoint(run: Path) -> int:
     return max((int(count) for count in counts if count.isdecimal()), default=0)
 
 
-def _expected(rows: Rows, settings: Mapping[str, Any]) -> Iterator[str]:
+def _expected(rows: Rows, settings: Mapping[str, object]) -> Iterator[str]:
     steps, every = settings.get("steps"), settings.get("checkpoint_every")
     if not rows:
         return

@@ -8,7 +8,7 @@ from typing import Any
 KINDS = {"steps": int, "seed": int, "model": str}
 
 
-def require_settings(file: Path, settings: Any) -> dict[str, Any]:
+def require_settings(file: Path, settings: object) -> dict[str, Any]:
     """The settings. Raises ValueError naming the file, and the setting that nobody could use."""
     if not isinstance(settings, dict):
         raise ValueError(f"{file} is damaged: its settings are no JSON object")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sparring.store.run_parts import lost_parts, lost_updates
+from sparring.store.run_parts import Rows, lost_parts, lost_updates
 from sparring.store.run_settings import require_settings
 
 LOCK = ".lock"
@@ -47,7 +47,7 @@ def is_run(folder: Path) -> bool:
     return (folder / "metrics.jsonl").is_file() and any((folder / name).exists() for name in beside)
 
 
-def losses_of(run: Path, rows: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[str]:
+def losses_of(run: Path, rows: Rows, settings: Mapping[str, object]) -> list[str]:
     """What a run has lost, in words; a run under way is not judged."""
     if is_live(run):
         return []
@@ -94,12 +94,12 @@ def _metrics_row(line: bytes) -> dict[str, Any] | None:
     return row if isinstance(row, dict) and type(row.get("update")) is int else None
 
 
-def updates_done(rows: list[dict[str, Any]], steps: int) -> int:
+def updates_done(rows: Rows, steps: int) -> int:
     """Updates in a run's metrics; the line after the last update has the final evaluation only."""
     return min(steps, int(rows[-1]["update"]) + 1) if rows else 0
 
 
-def state_of(run: Path, rows: list[dict[str, Any]], steps: int) -> str:
+def state_of(run: Path, rows: Rows, steps: int) -> str:
     """running while a process works in the folder; finished after the final evaluation; else interrupted.
 
     damaged where lines of the metrics are lost, so that nobody can tell.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sparring.content import canonical_json
-from sparring.store.rows import EpisodeRow, Record
+from sparring.store.rows import EpisodeRow, Record, Summary
 from sparring.store.segments import Frame
 
 LOCK_SECONDS = 60.0
@@ -101,7 +101,7 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
         return _open(path, "mode=ro&immutable=1")
 
 
-def row_values(position: int, record: Record, root: str, frame: Frame, line: int) -> tuple[Any, ...]:
+def row_values(position: int, record: Record, root: str, frame: Frame, line: int) -> tuple[object, ...]:
     """What the episodes table holds of a record, its checksum last."""
     episode = record.episode
     values = (
@@ -118,7 +118,7 @@ def row_values(position: int, record: Record, root: str, frame: Frame, line: int
     return (*values, checksum(values))
 
 
-def link_values(position: int, record: Record) -> list[tuple[Any, ...]]:
+def link_values(position: int, record: Record) -> list[tuple[object, ...]]:
     """What the parents table holds of a record, one row a parent, the checksum last."""
     rows = [
         (position, *map(plain, (trajectory.id, relation, parent)))
@@ -131,8 +131,9 @@ def link_values(position: int, record: Record) -> list[tuple[Any, ...]]:
 def entry(values: Sequence[Any]) -> Entry:
     """The inverse of `row_values`."""
     position, id, env_id, status, group, task, hash, root, summary, segment, offset, length, line, _ = values
-    said = json.loads(summary)
-    said["parents"] = {seat: tuple(map(tuple, parents)) for seat, parents in said["parents"].items()}
+    said: Summary = json.loads(summary)
+    parents = said["parents"].items()
+    said["parents"] = {seat: tuple((relation, parent) for relation, parent in pairs) for seat, pairs in parents}
     row = EpisodeRow(
         position=position,
         id=str(text(id)),
@@ -151,7 +152,7 @@ def next_root(root: str, episode_hash: str) -> str:
     return hashlib.sha256(f"{root}{episode_hash}".encode()).hexdigest()
 
 
-def checksum(values: Sequence[Any]) -> int:
+def checksum(values: Sequence[object]) -> int:
     """CRC-32 over all values of a row: finds damage, not forgery."""
     return zlib.crc32(repr(tuple(values)).encode())
 

@@ -215,7 +215,10 @@ def test_the_learners_gradient_is_that_of_the_plain_forward_pass(name: str) -> N
 
 @pytest.mark.parametrize("name", [name for name in USED if ARCHITECTURES[name][2] == ROWS])
 def test_rows_that_are_computed_in_several_groups_give_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = loaded(name)
+    passes_in_one_group = _passes_of_scoring(model)
     monkeypatch.setattr("sparring.agents.models.engine.forward.ROW_TOKENS", 100)
+    assert _passes_of_scoring(model) > passes_in_one_group
     test_scores_are_those_of_the_plain_forward_pass(name)
     test_the_learners_gradient_is_that_of_the_plain_forward_pass(name)
 
@@ -232,6 +235,15 @@ def test_in_bf16_only_the_rounding_is_another(name: str) -> None:
     ):
         np.testing.assert_allclose(written.logprobs, exact[0], rtol=0, atol=0.3)
         np.testing.assert_allclose(scored[0], exact[0], rtol=0, atol=0.3)
+
+
+def _passes_of_scoring(model: TransformersModel) -> int:
+    """How often the model looks up token ids while it scores the continuations."""
+    passes: list[int] = []
+    hook = model.module.get_input_embeddings().register_forward_hook(lambda *_: passes.append(1))
+    model.score(PROMPTS, [CONTINUATIONS] * len(PROMPTS))
+    hook.remove()
+    return len(passes)
 
 
 def _gradient(parameter: torch.Tensor) -> torch.Tensor:

@@ -22,6 +22,7 @@ from sparring.sandbox import (
     SessionEnded,
     ToolError,
     cgroups,
+    rootfs,
 )
 from sparring.sandbox.grader import equal
 from sparring.sandbox.inside.wire import decode_value, encode_value
@@ -584,3 +585,14 @@ def test_nan_equals_nan_wherever_it_stands():
     assert equal([{nan}, {nan: 1}], [{other}, {other: 1}])
     assert not equal({nan: 1}, {other: 2})
     assert equal(complex(1, 2), complex(1 + 1e-9, 2), 1e-6)
+
+
+def test_the_fork_server_does_not_load_the_types_of_its_messages():
+    code = "import sys, sparring.sandbox.inside.server; print(*(n for n in sys.modules if 'sandbox.inside' in n))"
+    place = {"PYTHONPATH": str(rootfs.rootfs(()) / "server")}
+    done = subprocess.run(
+        [sys.executable, "-P", "-S", "-c", code], env=place, capture_output=True, text=True, timeout=60
+    )
+    loaded = done.stdout.split()
+    assert "sparring.sandbox.inside.branches" in loaded
+    assert "sparring.sandbox.inside.messages" not in loaded

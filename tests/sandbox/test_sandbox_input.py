@@ -1,5 +1,7 @@
 """What a caller hands to the sandbox: unusable input is the caller's, and refused before anything starts."""
 
+import re
+
 import pytest
 
 from sparring.sandbox import Limits, Sandbox
@@ -12,19 +14,20 @@ PATHS = [
 ]  # fmt: skip
 
 
-def refused(message, code="", **arguments):
-    """The message of a refusal, after which no worker has been started."""
+def refusal(code="", **arguments):
+    """The message of a refusal, before which no worker has been started."""
     with Sandbox() as box:
-        with pytest.raises(ValueError, match=message) as error:
+        with pytest.raises(ValueError, match=r"must|at most") as error:
             box.run(code, **arguments)
-        assert not box._idle
+        assert box._alive == 0
     return str(error.value)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: repr(path)[:12])
 def test_a_path_that_no_file_can_have_is_refused(path):
     for arguments in ({"files": {path: ""}}, {"collect": [path]}):
-        message = refused(INSIDE, **arguments)
+        message = refusal(**arguments)
+        assert INSIDE in message
         assert "got " in message
         assert "\n" not in message
         assert len(message) < 300
@@ -32,7 +35,7 @@ def test_a_path_that_no_file_can_have_is_refused(path):
 
 @pytest.mark.parametrize("paths", [("a", "a/b"), ("a/b/c", "a/b"), ("x", "d/e", "d")])
 def test_a_path_cannot_be_a_file_and_a_folder(paths):
-    refused("a path must be a file or a folder, not both, got '", files=dict.fromkeys(paths, ""))
+    assert "a path must be a file or a folder, not both, got '" in refusal(files=dict.fromkeys(paths, ""))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +63,7 @@ def test_a_path_cannot_be_a_file_and_a_folder(paths):
     ],
 )  # fmt: skip
 def test_a_value_of_the_wrong_kind_is_refused(arguments, message):
-    refused(message, **arguments)
+    assert re.search(message, refusal(**arguments))
 
 
 def test_arguments_reach_one_program_and_not_the_next():
@@ -81,7 +84,7 @@ def test_arguments_reach_one_program_and_not_the_next():
     ],
 )  # fmt: skip
 def test_more_than_the_working_folder_holds_is_refused(files, stdin, limits, message):
-    refused(message, files=files, stdin=stdin, limits=limits)
+    assert re.search(message, refusal(files=files, stdin=stdin, limits=limits))
 
 
 @pytest.mark.parametrize(

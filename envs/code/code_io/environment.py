@@ -7,14 +7,14 @@ an input if the program, run on it in the sandbox, returns the output that was g
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal, Unpack
 
 from sparring import registry
 from sparring.answers.canonical import canonical, equal, matches
 from sparring.envs.code.code_io.rows import Row, RowFailed, make_pair, open_row, usable_rows
 from sparring.envs.code.split_rng import SPLITS, Split
 from sparring.envs.code.task_program import run_after_task_program
-from sparring.envs.code.workbench import Workbench, raise_if_ours
+from sparring.envs.code.workbench import Workbench, WorkbenchOptions, raise_if_ours
 from sparring.sandbox import Limits, Outcome
 from sparring.types import derive_seed
 
@@ -52,7 +52,11 @@ class CodeIO(Workbench):
     metadata = {**Workbench.metadata, "name": "sparring/CodeIO-v0"}
 
     def __init__(
-        self, split: Split = "train", direction: Direction = "both", show_code: bool = False, **options: Any
+        self,
+        split: Split = "train",
+        direction: Direction = "both",
+        show_code: bool = False,
+        **options: Unpack[WorkbenchOptions],
     ) -> None:
         if split not in SPLITS:
             raise ValueError(f"split must be 'train' or 'held_out', got {split!r}")
@@ -88,7 +92,7 @@ class CodeIO(Workbench):
     def _task_name(self) -> str:
         return f"{self.asked}/{self.row.number}"
 
-    def _pair(self, task_seed: int) -> tuple[dict[str, Any], Any]:
+    def _pair(self, task_seed: int) -> tuple[dict[str, object], object]:
         with open_row(self.sandbox, self.row, LIMITS) as session:
             for attempt in range(TRIES):
                 try:
@@ -97,7 +101,7 @@ class CodeIO(Workbench):
                     continue
         raise RuntimeError(f"row {self.row.number} of CodeI/O made no usable input in {TRIES} tries")
 
-    def _returns_the_output(self, inputs: dict[str, Any]) -> bool:
+    def _returns_the_output(self, inputs: dict[str, object]) -> bool:
         """Run the row's program on an input that was answered."""
         with open_row(self.sandbox, self.row, LIMITS) as session:
             answer = session.call("_run", [inputs])

@@ -23,7 +23,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from sparring.envs.code.package_data import read_rows
 from sparring.envs.code.split_rng import Split, split_of
@@ -133,7 +132,7 @@ def open_row(sandbox: Sandbox, row: Row, limits: Limits, seed: int = 0) -> Sessi
     return session
 
 
-def make_pair(session: Session, seed: int) -> tuple[dict[str, Any], Any]:
+def make_pair(session: Session, seed: int) -> tuple[dict[str, object], object]:
     """An input of the row and its output. Raises RowFailed, SandboxError."""
     answer = session.call("_pair", [seed])
     raise_if_ours(answer.outcome)
@@ -174,12 +173,12 @@ def dynamic_reason(sandbox: Sandbox, row: Row) -> str | None:
     return None if repr(first) == repr(second) else "varies"
 
 
-def _probe(sandbox: Sandbox, row: Row, seed: int) -> list[tuple[dict[str, Any], Any]]:
+def _probe(sandbox: Sandbox, row: Row, seed: int) -> list[tuple[dict[str, object], object]]:
     with open_row(sandbox, row, PROBE_LIMITS, seed) as session:
         return [make_pair(session, probe) for probe in range(PROBES)]
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     """Whether an answer can be written and compared: no sets of sets, complex numbers, bytes, nan."""
     if isinstance(value, dict):
         return all(_is_plain(key) and _is_plain(item) for key, item in value.items())

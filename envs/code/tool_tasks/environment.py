@@ -7,7 +7,7 @@ answer is given once and the environment never says "incorrect, try again"; answ
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from sparring import registry
 from sparring.answers.canonical import matches
@@ -20,10 +20,10 @@ from sparring.envs.code.tool_tasks.task import Family, Task, documentation
 from sparring.envs.code.tool_tasks.trade import TRADE
 from sparring.envs.code.tool_tasks.travel import TRAVEL
 from sparring.envs.code.tool_tasks.web import WEB
-from sparring.envs.code.workbench import Workbench
+from sparring.envs.code.workbench import Workbench, WorkbenchOptions
 from sparring.sandbox import Outcome
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (MESSAGES, SEQUENCES, TRADE, TRAVEL, WEB, APIS)}
+FAMILIES: dict[str, Family[Any]] = {family.name: family for family in (MESSAGES, SEQUENCES, TRADE, TRAVEL, WEB, APIS)}
 FamilyName = Literal["all", "messages", "sequences", "trade", "travel", "web", "apis"]
 
 
@@ -58,7 +58,7 @@ class ToolTasks(Workbench):
 
     metadata = {**Workbench.metadata, "name": "sparring/ToolTasks-v0"}
 
-    def __init__(self, family: FamilyName = "all", split: Split = "train", **options: Any) -> None:
+    def __init__(self, family: FamilyName = "all", split: Split = "train", **options: Unpack[WorkbenchOptions]) -> None:
         if family != "all" and family not in FAMILIES:
             raise ValueError(f"family must be 'all' or one of {', '.join(map(repr, FAMILIES))}, got {family!r}")
         if split not in SPLITS:

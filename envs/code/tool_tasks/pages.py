@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from sparring.envs.code.split_rng import SplitRng
 
@@ -75,7 +74,7 @@ class Browser:
         self._past: list[str] = []
         self._page, self._top = HOME, 0
 
-    def browse(self, command: Any, address: Any = None) -> str:
+    def browse(self, command: object, address: object = None) -> str:
         """What the screen shows after a command. Raises `fault` for anything that a person could not do."""
         if command == "open":
             if not isinstance(address, str) or address not in self._pages:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
 from sparring.envs.code.split_rng import SplitRng
 
 FUNCTION = re.compile(r'^def ([a-zA-Z]\w*)(\([^\n]*\)(?: -> [^\n]+)?):\n    """(.*?)"""', re.MULTILINE | re.DOTALL)
 """Not `ast`: until Python 3.12 it fails now and then when several threads parse at the same time."""
-HostFunctions = Mapping[str, Callable[..., Any]]
+HostFunctions = Mapping[str, Callable[..., object]]
+World = TypeVar("World")
 
 
 def no_host_functions() -> HostFunctions:
@@ -30,7 +31,7 @@ class Task:
     """What kind of answer is expected, e.g. "a number, rounded to two decimals"."""
     tools: str
     """Python source: the functions that programs may call, and the tables behind them."""
-    gold: Any
+    gold: object
     """Plain data: bool, int, float, str, list, tuple or dict."""
     program: str
     """A program that prints the answer."""
@@ -47,7 +48,7 @@ def documentation(source: str) -> str:
     )
 
 
-def table(name: str, value: Any) -> str:
+def table(name: str, value: object) -> str:
     """A line of Python that defines a table."""
     return f"{name} = {value!r}\n"
 
@@ -58,22 +59,22 @@ class Question:
 
     text: str
     form: str
-    gold: Any
+    gold: object
     program: str
     absolute: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class Family(Generic[World]):
     """A kind of task: a world of tables, the tools that look into it, and the shapes of question about it."""
 
     name: str
-    world: Callable[[SplitRng], Any]
-    tools: Callable[[Any], str]
+    world: Callable[[SplitRng], World]
+    tools: Callable[[World], str]
     """The tools' source over a world."""
-    shapes: Mapping[str, Callable[[Any, SplitRng], Question | None]]
+    shapes: Mapping[str, Callable[[World, SplitRng], Question | None]]
     """By name; None says that this world has no such question, then another world is drawn."""
-    host: Callable[[Any], Callable[[], HostFunctions]] = lambda world: no_host_functions
+    host: Callable[[World], Callable[[], HostFunctions]] = lambda world: no_host_functions
 
     def task(self, rng: SplitRng, shape: str | None = None) -> Task:
         """A task of this family, and of that shape where one is given."""

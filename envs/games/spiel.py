@@ -1,0 +1,91 @@
+"""What is used of OpenSpiel's objects, whose own package has no types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class SpielState(Protocol):
+    """A position; changed by `apply_action` alone."""
+
+    def current_player(self) -> int:
+        """-1 at a chance node, below that at the end."""
+        ...
+
+    def is_terminal(self) -> bool: ...
+
+    def is_chance_node(self) -> bool: ...
+
+    def legal_actions(self, player: int = ..., /) -> list[int]:
+        """Of the player to move, where none is named."""
+        ...
+
+    def chance_outcomes(self) -> list[tuple[int, float]]:
+        """(outcome, probability)."""
+        ...
+
+    def apply_action(self, action: int, /) -> None: ...
+
+    def child(self, action: int, /) -> SpielState:
+        """The position after an action; this one stays."""
+        ...
+
+    def action_to_string(self, player: int, action: int, /) -> str: ...
+
+    def information_state_string(self, player: int, /) -> str: ...
+
+    def observation_string(self, player: int, /) -> str: ...
+
+    def information_state_tensor(self, player: int, /) -> list[float]: ...
+
+    def observation_tensor(self, player: int, /) -> list[float]: ...
+
+    def player_return(self, player: int, /) -> float: ...
+
+    def returns(self) -> Sequence[float]: ...
+
+
+class SpielEnumMember(Protocol):
+    """A member of one of OpenSpiel's enumerations."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class SpielGameType(Protocol):
+    """What kind of game it is."""
+
+    @property
+    def long_name(self) -> str: ...
+
+    @property
+    def information(self) -> SpielEnumMember: ...
+
+    @property
+    def dynamics(self) -> object: ...
+
+    @property
+    def utility(self) -> object: ...
+
+    @property
+    def provides_information_state_string(self) -> bool: ...
+
+    @property
+    def provides_information_state_tensor(self) -> bool: ...
+
+
+class SpielGame(Protocol):
+    """The rules of a game."""
+
+    def get_type(self) -> SpielGameType: ...
+
+    def new_initial_state(self) -> SpielState: ...
+
+    def num_players(self) -> int: ...
+
+    def num_distinct_actions(self) -> int: ...
+
+    def max_game_length(self) -> int: ...
+
+    def min_utility(self) -> float: ...
