@@ -19,7 +19,7 @@ def make(spec: str, **extra: Any) -> Any:
         raise ValueError(f"{spec!r} is a model's folder, not a run's: write model:{spec}")
     if ("/" in spec and ":" not in spec) or folder.is_dir():
         raise ValueError(f"{spec!r} is neither an agent nor a run folder: it has no config.json")
-    player = registry.make_agent(spec, **extra)
+    player: Any = registry.make_agent(spec, **extra)
     if parse_spec(spec).options:
         player.name = spec
     return player

@@ -32,7 +32,7 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
     if not argv or argv[0] in ("-h", "--help", "--json"):
         terminal.show_methods(outline.outline(registry.trainers), argv == ["--json"])
         return 0 if argv else EXIT_USAGE
-    config_type = outline.config_of(registry.trainers, outline.find_row(registry.trainers, argv[0]))
+    config_type = outline.config_of(outline.find_row(registry.trainers, argv[0]))
 
     def start(config: tyro.conf.OmitArgPrefixes[Any], run: Path, resume: Flag = False, json: Flag = False) -> int:
         """Train, and record everything in a run folder: games, figures, checkpoints.
