@@ -15,8 +15,6 @@ NAME = re.compile(r"[^\s,\[\]]+")
 Thing = TypeVar("Thing", covariant=True)
 Environment = Any
 """A PettingZoo AECEnv or ParallelEnv, or a Gymnasium Env: two libraries without a common base."""
-Metrics = Mapping[str, Any]
-"""Figures of one update, by name, as they stand in `metrics.jsonl`."""
 
 
 class Method(Protocol):
