@@ -27,7 +27,7 @@ HANG = """
 import threading, time
 import gymnasium
 from sparring import registry
-from sparring.rollout.loop import hosts
+from sparring.rollout import hosts
 from sparring.agents.scripted import RandomAgent
 from sparring.rollout.loop import Match, play
 

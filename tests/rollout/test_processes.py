@@ -43,7 +43,7 @@ registry.envs.register("test/Process-v0", host="process")(Odd)
 """
 PLAY = """
 import json, sys, time
-from sparring.rollout.loop import hosts
+from sparring.rollout import hosts
 from sparring.agents import make
 from sparring.rollout.loop import Match, play
 
