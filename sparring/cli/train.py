@@ -51,7 +51,7 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         if resume:
             arguments.require_resumable(config, run, steps, argv)
         with loading():
-            method = registry.trainers.row(argv[0]).build
+            method: Any = registry.trainers.row(argv[0]).build
         training = method.resume(run, steps=steps) if resume else method.start(config, run)
         rows = metrics_of(run)
         again = f"go on with: sparring train {argv[0]} --run {shlex.quote(str(run))} --resume"

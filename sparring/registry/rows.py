@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, get_args
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, get_args
 
 from sparring.protocols import Agent
 
@@ -18,29 +17,10 @@ Environment = Any
 
 
 class Method(Protocol):
-    """A run of a training method."""
+    """What names and help need of a training method; `trainers` has the rest."""
 
     config_type: ClassVar[type]
     """The dataclass of its settings."""
-
-    @property
-    def config(self) -> Any:
-        """The settings, a `config_type`."""
-        ...
-
-    @classmethod
-    def start(cls, config: Any, path: Path) -> Self:
-        """A new run in a new folder."""
-        ...
-
-    @classmethod
-    def resume(cls, path: Path, steps: int | None = None) -> Self:
-        """A run as its last checkpoint left it; `steps` may be raised."""
-        ...
-
-    def run(self, on_update: Callable[[dict[str, Any]], None], should_stop: Callable[[], bool]) -> bool:
-        """Train until the end, or until it should stop; returns whether the end was reached."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
