@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from sparring import registry
 from sparring.agents.models.weights.trained import is_run
+from sparring.protocols import Agent
 from sparring.specs import parse_spec
 
 
-def make(spec: str, **extra: Any) -> Any:
+def make(spec: str, **extra: object) -> Agent:
     """The agent of a spec or a run folder; `extra` goes to the builder of a spec. Raises UnknownName, ValueError."""
     folder = Path(spec)
     if is_run(folder):
@@ -21,5 +21,5 @@ def make(spec: str, **extra: Any) -> Any:
         raise ValueError(f"{spec!r} is neither an agent nor a run folder: it has no config.json")
     player = registry.make_agent(spec, **extra)
     if parse_spec(spec).options:
-        player.name = spec
+        player.name = spec  # type: ignore[misc]  # what takes options can be renamed
     return player

@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from typing import Any
 
 from sparring import registry
 from sparring.agents.scripted import ScriptedAgent
@@ -61,7 +62,8 @@ async def expert_advice(observation: Observation, seat: Seat) -> str:
     reasons = []
     for name in EXPERTS:
         try:
-            distribution = await registry.agents.make(name).open(seat).action_distribution(observation)
+            expert: Any = registry.agents.make(name).open(seat)
+            distribution: dict[str, float] = await expert.action_distribution(observation)
         except (ValueError, ImportError) as error:
             reasons.append(str(error))
             continue

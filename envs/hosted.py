@@ -14,20 +14,20 @@ import gymnasium
 import pettingzoo
 
 from sparring import registry
-from sparring.registry import MissingExtra, Row, UnknownName, unknown
+from sparring.registry import EnvironmentRow, MissingExtra, UnknownName, unknown
 
 
-def gymnasium_row(name: str) -> Row:
+def gymnasium_row(name: str) -> EnvironmentRow:
     """An environment of Gymnasium's register. Raises UnknownName."""
     try:
         gymnasium.spec(name)
     except gymnasium.error.Error as error:
         raise UnknownName(_nearest("Gymnasium environment", name, gymnasium.registry, str(error))) from error
     version = f"gymnasium {gymnasium.__version__}"
-    return Row(name, _make_gymnasium, "hosted", f"{name} of Gymnasium", kwargs={"id": name}, version=version)
+    return EnvironmentRow(name, _make_gymnasium, "hosted", f"{name} of Gymnasium", kwargs={"id": name}, version=version)
 
 
-def pettingzoo_row(name: str) -> Row:
+def pettingzoo_row(name: str) -> EnvironmentRow:
     """An environment of a PettingZoo module, such as classic.tictactoe_v3. Raises UnknownName, MissingExtra."""
     try:
         module = importlib.import_module(f"pettingzoo.{name}")
@@ -42,13 +42,17 @@ def pettingzoo_row(name: str) -> Row:
     seats = tuple(map(str, env.possible_agents))
     env.close()
     version = f"pettingzoo {pettingzoo.__version__}"
-    return Row(name, build, "hosted", f"{name} of PettingZoo", len(seats), version=version, seat_names=seats)
+    return EnvironmentRow(
+        name, build, "hosted", f"{name} of PettingZoo", seats=len(seats), version=version, seat_names=seats
+    )
 
 
-def open_spiel_row(name: str) -> Row:
+def open_spiel_row(name: str) -> EnvironmentRow:
     """A two-player zero-sum game of OpenSpiel, in its own notation: hex(board_size=5). Raises UnknownName."""
     ours = registry.envs.row("sparring/OpenSpiel-v0")
-    return Row(name, partial(ours.build, game=name), "games", f"{name} of OpenSpiel", 2, version=ours.version)
+    return EnvironmentRow(
+        name, partial(ours.build, game=name), "games", f"{name} of OpenSpiel", seats=2, version=ours.version
+    )
 
 
 def _make_gymnasium(id: str, **kwargs: Any) -> gymnasium.Env[object, object]:

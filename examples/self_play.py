@@ -9,9 +9,9 @@ seats. The figure is exact. An equilibrium has 0; a player that chooses every ac
 
 import argparse
 
+from sparring import Match, play
 from sparring.agents.models.transformers import TransformersModel
 from sparring.agents.players import LanguageModelAgent
-from sparring.rollout.loop import Match, play
 from sparring.scoreboard.game_theory import nash_conv, tabular_policy
 from sparring.trainers.advantages import RoleBaselines
 from sparring.trainers.batch import merge, signals_of

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +58,7 @@ class Blob:
 Content = tuple[str | Blob, ...]
 
 
-def content_of(seen: Any) -> Content:
+def content_of(seen: object) -> Content:
     """An observation as text and blobs. Raises TypeError for what is neither text, numbers, arrays, nor made of these.
 
     Different observations have different contents: numbers are written out at full precision.
@@ -85,7 +85,7 @@ def canonical_json(value: object, left_out: frozenset[str] = frozenset()) -> str
     A blob is its name, not its bytes. Raises TypeError for what JSON cannot hold.
     """
 
-    def fields_of(value: Any) -> dict[str, Any]:
+    def fields_of(value: object) -> dict[str, object]:
         if not is_dataclass(value):
             raise TypeError(f"{type(value).__name__} {value!r:.80} is not plain data")
         return {name: getattr(value, name) for name in _names(value.__class__) if name not in left_out}
@@ -112,7 +112,7 @@ def _names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind) if field.compare)
 
 
-def _written(seen: Any) -> str:
+def _written(seen: object) -> str:
     """Every value that is no blob, at full precision."""
     if isinstance(seen, str):
         return seen
@@ -127,17 +127,17 @@ def _written(seen: Any) -> str:
     raise TypeError(f"an observation must be text, numbers, arrays, or mappings and tuples of these, got {type(seen)}")
 
 
-def _is_blob(value: Any) -> bool:
+def _is_blob(value: object) -> TypeGuard[np.ndarray]:
     """Images (bytes in two dimensions or more) and long arrays."""
     return _is_array(value) and bool(value.size > MOST_WRITTEN or (value.dtype == "uint8" and value.ndim > 1))
 
 
-def _is_array(value: Any) -> bool:
+def _is_array(value: object) -> TypeGuard[np.ndarray]:
     numpy = sys.modules.get("numpy")  # where nobody has imported it, no value is an array
     return numpy is not None and isinstance(value, numpy.ndarray)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> TypeGuard[np.generic]:
     """A scalar of NumPy's."""
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(value, numpy.generic)
@@ -149,7 +149,7 @@ def _digits(array: np.ndarray) -> str:
     return np.array2string(array, threshold=sys.maxsize, floatmode="unique")
 
 
-def _blobs(seen: Any, name: str) -> Iterator[Blob]:
+def _blobs(seen: object, name: str) -> Iterator[Blob]:
     if _is_blob(seen):
         yield Blob.of(seen, name)
     elif isinstance(seen, Mapping):
@@ -160,7 +160,7 @@ def _blobs(seen: Any, name: str) -> Iterator[Blob]:
             yield from _blobs(value, f"{name}/{place}".lstrip("/"))
 
 
-def _unwrapped(value: Any) -> Any:
+def _unwrapped(value: object) -> object:
     if _is_array(value) or _is_number(value):
         return value.tolist() if value.size <= MOST_WRITTEN else value
     if isinstance(value, Mapping):

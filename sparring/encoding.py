@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from sparring.content import Blob, canonical_json
 from sparring.types import Call, Episode, Message, Policy, Sampling, Seen, Segment, Trajectory, Turn
+
+Record = dict[str, Any]
+"""A JSON object, as it is parsed."""
 
 
 def episode_to_json(episode: Episode) -> str:
@@ -15,19 +17,19 @@ def episode_to_json(episode: Episode) -> str:
     return canonical_json(episode)
 
 
-def episode_to_dict(episode: Episode) -> dict[str, Any]:
+def episode_to_dict(episode: Episode) -> Record:
     """Plain data, as JSON gives it back."""
-    found: dict[str, Any] = json.loads(episode_to_json(episode))
+    found: Record = json.loads(episode_to_json(episode))
     return found
 
 
-def episode_from_dict(data: Mapping[str, Any]) -> Episode:
+def episode_from_dict(data: Record) -> Episode:
     """The episode that `episode_to_dict` wrote."""
     trajectories = {seat: _trajectory_from_dict(t) for seat, t in data["trajectories"].items()}
     return Episode(**{**data, "trajectories": trajectories})
 
 
-def _trajectory_from_dict(data: Mapping[str, Any]) -> Trajectory:
+def _trajectory_from_dict(data: Record) -> Trajectory:
     return Trajectory(
         **{
             **data,
@@ -38,22 +40,22 @@ def _trajectory_from_dict(data: Mapping[str, Any]) -> Trajectory:
     )
 
 
-def _turn_from_dict(data: Mapping[str, Any]) -> Turn:
+def _turn_from_dict(data: Record) -> Turn:
     calls = tuple(_call_from_dict(call) for call in data["calls"])
     return Turn(**{**data, "observation": _seen_from_dict(data["observation"]), "calls": calls})
 
 
-def _seen_from_dict(data: Mapping[str, Any]) -> Seen:
+def _seen_from_dict(data: Record) -> Seen:
     legal = data["legal_actions"]
     content = tuple(part if isinstance(part, str) else _blob_from_dict(part) for part in data["content"])
     return Seen(content, None if legal is None else tuple(legal), data["info"])
 
 
-def _blob_from_dict(data: Mapping[str, Any]) -> Blob:
+def _blob_from_dict(data: Record) -> Blob:
     return Blob(**{**data, "shape": tuple(data["shape"])})
 
 
-def _call_from_dict(data: Mapping[str, Any]) -> Call:
+def _call_from_dict(data: Record) -> Call:
     return Call(
         **{
             **data,
@@ -65,7 +67,7 @@ def _call_from_dict(data: Mapping[str, Any]) -> Call:
     )
 
 
-def _segment_from_dict(data: Mapping[str, Any]) -> Segment:
+def _segment_from_dict(data: Record) -> Segment:
     allowed, logprobs = data["allowed"], data["logprobs"]
     return Segment(
         kind=data["kind"],

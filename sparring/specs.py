@@ -14,7 +14,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Union, Unpack, get_args, get_origin, is_typeddict
+from typing import Literal, Union, Unpack, get_args, get_origin, is_typeddict
 
 OPTION = re.compile(r"[a-zA-Z_]\w*=")
 ARGUMENT = "argument"
@@ -42,7 +42,7 @@ def parse_spec(text: str) -> Spec:
     return Spec(name, ":".join(parts) if parts else None, dict(reversed(options.items())))
 
 
-def typed_options(what: str, build: Callable[..., Any], given: Mapping[str, str]) -> dict[str, Any]:
+def typed_options(what: str, build: Callable[..., object], given: Mapping[str, str]) -> dict[str, object]:
     """The options with the types that a builder wants. Raises ValueError naming what would be right."""
     known = dict(options_of(build))
     for option in given:
@@ -52,7 +52,7 @@ def typed_options(what: str, build: Callable[..., Any], given: Mapping[str, str]
     return {option: _converted(f"{option} of {what}", value, known[option]) for option, value in given.items()}
 
 
-def options_of(build: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
+def options_of(build: Callable[..., object]) -> Iterator[tuple[str, object]]:
     """(name, type) of every option that can be written as text."""
     for function in _functions(build):
         hints = typing.get_type_hints(function)
@@ -63,11 +63,11 @@ def options_of(build: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
                 yield name, hints[name]
 
 
-def _functions(build: Callable[..., Any]) -> list[Callable[..., Any]]:
+def _functions(build: Callable[..., object]) -> list[Callable[..., object]]:
     """What takes the options: the function, or the constructors of a class and of those that it hands them on to."""
     if not isinstance(build, type):
         return [build]
-    found: list[Callable[..., Any]] = []
+    found: list[Callable[..., object]] = []
     for owner in build.__mro__:
         constructor = vars(owner).get("__init__")
         if inspect.isfunction(constructor):
@@ -77,20 +77,20 @@ def _functions(build: Callable[..., Any]) -> list[Callable[..., Any]]:
     return found
 
 
-def _unpacked(hint: Any) -> Iterator[tuple[str, Any]]:
+def _unpacked(hint: object) -> Iterator[tuple[str, object]]:
     if get_origin(hint) is Unpack and is_typeddict(get_args(hint)[0]):
         yield from (item for item in typing.get_type_hints(get_args(hint)[0]).items() if _readable(item[1]))
 
 
-def _readable(hint: Any) -> bool:
+def _readable(hint: object) -> bool:
     return all(get_origin(kind) is Literal or kind in (int, float, str, bool, type(None)) for kind in _kinds(hint))
 
 
-def _kinds(hint: Any) -> tuple[Any, ...]:
+def _kinds(hint: object) -> tuple[object, ...]:
     return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
 
 
-def _converted(what: str, text: str, hint: Any) -> Any:
+def _converted(what: str, text: str, hint: object) -> object:
     for kind in _kinds(hint):
         try:
             return _as(kind, text)
@@ -100,20 +100,22 @@ def _converted(what: str, text: str, hint: Any) -> Any:
     raise ValueError(f"{what} must be {wanted}, got {text!r}")
 
 
-def _as(kind: Any, text: str) -> Any:
+def _as(kind: object, text: str) -> object:
     """The text as a value of that type. Raises ValueError where it is none."""
+    words: Mapping[str, object] = {}
     if get_origin(kind) is Literal:
         words = {str(value): value for value in get_args(kind)}
     elif kind in (bool, type(None)):
         words, text = {"true": True, "false": False} if kind is bool else {"none": None}, text.lower()
-    else:
+    elif isinstance(kind, type):
         return kind(text)
     if text not in words:
         raise ValueError
     return words[text]
 
 
-def _described(kind: Any) -> str:
+def _described(kind: object) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(map(str, get_args(kind)))
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(kind, "none")
+    names: Mapping[object, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    return names.get(kind, "none")

@@ -21,6 +21,7 @@ from pettingzoo import ParallelEnv
 from sparring import registry
 from sparring.agents.scripted import ConstantAgent, RandomAgent, ScriptedAgent
 from sparring.protocols import Agent
+from sparring.registry import EnvironmentRow
 from sparring.rollout.loop import Event, Match, play
 from sparring.samples import samples
 from sparring.sandbox import SandboxError
@@ -110,15 +111,13 @@ class Says(ScriptedAgent):
 
 @pytest.fixture(autouse=True)
 def rows() -> Iterator[None]:
-    registry.envs.load()
-    before = dict(registry.envs._rows)
-    registry.envs.add(registry.Row("test/Reach-v0", Reach, seats=1))
-    registry.envs.add(registry.Row("test/Bidding-v0", Bidding, seats=3))
-    for name in ("FrozenLake-v1", "Pendulum-v1"):
-        registry.envs.add(registry.Row(f"test/{name}", gymnasium.make, kwargs={"id": name}, seats=1))
-    yield
-    registry.envs._rows.clear()
-    registry.envs._rows.update(before)
+    with (
+        registry.envs.temporary(EnvironmentRow("test/Reach-v0", Reach)),
+        registry.envs.temporary(EnvironmentRow("test/Bidding-v0", Bidding, seats=3)),
+        registry.envs.temporary(EnvironmentRow("test/FrozenLake-v1", gymnasium.make, kwargs={"id": "FrozenLake-v1"})),
+        registry.envs.temporary(EnvironmentRow("test/Pendulum-v1", gymnasium.make, kwargs={"id": "Pendulum-v1"})),
+    ):
+        yield
 
 
 def one(env_id: str, agents: dict[str, Agent], seed: int = 1, **match: Any) -> Episode:
@@ -321,8 +320,8 @@ def test_a_fault_says_whose_it_is(error: Exception, kind: str) -> None:
         def step(self, action: np.ndarray) -> Any:
             raise error
 
-    registry.envs.add(registry.Row("test/Fails-v0", Fails, seats=1))
-    episode = one("test/Fails-v0", {"player_0": Says("[0.0, 0.0]")})
+    with registry.envs.temporary(EnvironmentRow("test/Fails-v0", Fails)):
+        episode = one("test/Fails-v0", {"player_0": Says("[0.0, 0.0]")})
     assert (episode.status, episode.fault) == ("env_error", kind)
 
 

@@ -32,6 +32,12 @@ def test_every_folder_is_mapped_and_linked():
         assert str(link.readlink()) == f"../{folder}"
 
 
+def test_tests_lie_in_folders_that_are_named_like_what_they_test():
+    sources = {*LINKED, *(init.parent.name for init in (ROOT / "sparring").glob("*/__init__.py")), "benchmarks"}
+    folders = {str(file.parent.relative_to(ROOT / "tests")) for file in (ROOT / "tests").rglob("test_*.py")}
+    assert folders - {"."} <= sources
+
+
 @pytest.mark.parametrize(
     ("folder", "ours"),
     [("sandbox/inside", "sparring.sandbox.inside"), ("sparring/answers", "sparring.answers")],

@@ -10,9 +10,10 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import tyro
+from rich.markup import escape
 
 from sparring import __version__, registry
 from sparring.cli import parsing, terminal
@@ -23,6 +24,7 @@ from sparring.cli.notes import say_what_takes_long
 from sparring.cli.play import evaluate, play
 from sparring.cli.records import data, replay, report, verify
 from sparring.cli.runs import compare_runs, list_runs
+from sparring.cli.tables import table_of
 from sparring.cli.train import train
 from sparring.cli.watch import watch_run
 from sparring.faults import in_words
@@ -30,6 +32,16 @@ from sparring.start import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, handle_ctr
 from sparring.store.marker import StoreVersionError
 from sparring.store.rows import DamagedStore
 
+DESCRIPTION = (
+    "LLM agents that learn by playing. Train with `sparring train METHOD --help` (spiral); a first run: "
+    "`sparring train spiral --model nano --games KuhnPoker --steps 200 --run runs/first`."
+)
+SHELLS = ("bash", "zsh", "fish")
+OPTIONS = """
+options:
+  --help              Show this, or after a command what the command takes.
+  --version           Show the version.
+  --completion SHELL  Print a script that lets bash, zsh or fish complete commands and options."""
 REFUSED = (ValueError, OSError, ImportError, registry.UnknownName, DamagedStore, StoreVersionError)
 
 app = parsing.Commands()
@@ -73,7 +85,7 @@ def main(argv: list[str] | None = None) -> int:
         with sigterm_as_ctrl_c():
             code = _command(argv)
         sys.stdout.flush()
-        return int(code)
+        return code
     except SystemExit as end:
         return int(end.code or 0)
     except KeyboardInterrupt:
@@ -94,11 +106,23 @@ def _write_what_cannot_be_encoded_as_escapes() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _show_commands(helps: Mapping[str, str]) -> None:
+    """Every command with the first sentence of its help."""
+    terminal.say(f"usage: sparring COMMAND ...\n\n{DESCRIPTION}\n\ncommands:")
+    table = table_of("", "")
+    table.show_header = False
+    for name, text in helps.items():
+        table.add_row(f"  {name}", escape(text.strip().partition("\n")[0]))
+    terminal.out.print(table)
+    terminal.say(OPTIONS)
+
+
 def _nested(name: str, argv: list[str]) -> int:
     """Run a command that has commands of its own, which `sparring/cli/NAME.py` holds."""
     module = importlib.import_module(f"sparring.cli.{name}")
     prepare: Callable[[list[str]], list[str]] = getattr(module, "prepare", list)
-    return int(module.app.cli(prog=f"sparring {name}", args=prepare(argv) or ["--help"]) or 0)
+    app: parsing.Commands = module.app
+    return app.cli(prog=f"sparring {name}", args=prepare(argv) or ["--help"])
 
 
 def _command(argv: list[str]) -> int:
@@ -108,8 +132,8 @@ def _command(argv: list[str]) -> int:
         terminal.say(f"sparring {__version__}")
         return 0
     if argv[:1] in (["--completion"], ["--tyro-print-completion"]):
-        if len(argv) != 2 or argv[1] not in terminal.SHELLS:
-            raise ValueError(f"--completion takes a shell, {', '.join(terminal.SHELLS)}, got {' '.join(argv[1:])!r}")
+        if len(argv) != 2 or argv[1] not in SHELLS:
+            raise ValueError(f"--completion takes a shell, {', '.join(SHELLS)}, got {' '.join(argv[1:])!r}")
         argv = ["--tyro-print-completion", argv[1]]
     if argv[:1] == ["train"]:
         return train(argv[1:])
@@ -118,6 +142,6 @@ def _command(argv: list[str]) -> int:
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
         raise registry.UnknownName(registry.unknown("command", argv[0], COMMANDS))
     if not argv or argv[0] in ("-h", "--help"):
-        terminal.show_commands({name: app.helps[name] for name in COMMANDS})
+        _show_commands({name: app.helps[name] for name in COMMANDS})
         return 0
-    return int(app.cli(prog="sparring", description=terminal.DESCRIPTION, args=argv) or 0)
+    return app.cli(prog="sparring", description=DESCRIPTION, args=argv)

@@ -6,13 +6,17 @@ import ast
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sparring import registry
 from sparring.cli import outline
+from sparring.protocols import Agent
 from sparring.specs import Spec, parse_spec, typed_options
 from sparring.store.run_settings import require_settings
 from sparring.store.runs import read_settings
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 HOSTED = ("gym", "pettingzoo", "openspiel")
 """The registers of other libraries, as `sparring.envs.hosted` knows them."""
@@ -46,7 +50,7 @@ def _is_a_path(spec: str) -> bool:
     return ("/" in spec and ":" not in spec) or Path(spec).is_dir()
 
 
-def env(spec: str) -> tuple[str, dict[str, Any]]:
+def env(spec: str) -> tuple[str, dict[str, object]]:
     """An environment's id and options: `KuhnPoker`, `KuhnPoker:illegal=spiral`, `OpenSpiel:game=nim`."""
     parsed = parse_spec(spec)
     id = env_id(_env_name(parsed))
@@ -71,7 +75,7 @@ def _is_hosted(name: str) -> bool:
     return name.partition(":")[0] in HOSTED and ":" in name
 
 
-def _literal(value: str) -> Any:
+def _literal(value: str) -> object:
     """An option whose type nobody declares: a number, true, false, none, else text."""
     words = {"true": True, "false": False, "none": None}
     if value.lower() in words:
@@ -82,7 +86,7 @@ def _literal(value: str) -> Any:
         return value
 
 
-def agent(spec: str) -> Any:
+def agent(spec: str) -> Agent:
     """The agent of a spec, or the best checkpoint of a run folder. Raises UnknownName, ValueError."""
     from sparring.agents import named
     from sparring.agents.models.weights.trained import is_run
@@ -92,7 +96,7 @@ def agent(spec: str) -> Any:
     return named.make(spec)
 
 
-def agents(specs: str) -> list[Any]:
+def agents(specs: str) -> list[Agent]:
     """Agents by commas; equal specs share one agent, so that a model is loaded once."""
     names = split_agents(specs)
     made = {name: agent(name) for name in dict.fromkeys(names)}
@@ -104,7 +108,7 @@ def split_agents(specs: str) -> list[str]:
     return [name.strip() for name in specs.split(",")]
 
 
-def measured(what: str, spec: str | None) -> tuple[Any, str, dict[str, Any]]:
+def measured(what: str, spec: str | None) -> tuple[Agent, str, dict[str, object]]:
     """The agent to measure, the environment (None: a run's first game, else Kuhn poker), and its settings.
 
     A run plays as it was trained, and in its own games by its illegal rule.
@@ -145,7 +149,7 @@ def damage_of_settings(run: Path) -> str:
     return ""
 
 
-def require_resumable(config: Any, run: Path, steps: int | None, argv: list[str]) -> None:
+def require_resumable(config: DataclassInstance, run: Path, steps: int | None, argv: list[str]) -> None:
     """A resumed run keeps its settings: what `argv` gives beside --resume must not say otherwise. Raises ValueError."""
     from sparring.trainers.settings import restore
 

@@ -7,7 +7,6 @@ import importlib.util
 import os
 import platform
 import shutil
-from typing import Any
 
 import tyro
 from rich.markup import escape
@@ -76,8 +75,8 @@ def _strengths() -> dict[str, str]:
     return found
 
 
-def _machine() -> dict[str, Any]:
-    facts: dict[str, Any] = {
+def _machine() -> dict[str, object]:
+    facts: dict[str, object] = {
         "sparring": __version__,
         "python": platform.python_version(),
         "processor cores": os.cpu_count(),

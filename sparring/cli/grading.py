@@ -6,13 +6,11 @@ import ast
 import json
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
-from sparring.cli import terminal
+from sparring.cli.grades import Grade
 from sparring.faults import reason_of
 from sparring.sandbox import Sandbox
 from sparring.sandbox.checks import source_bytes
@@ -21,18 +19,8 @@ from sparring.sandbox.types import MAX_CODE_BYTES
 
 SHOWN = 80
 """Characters of a value in a line."""
-XML, SUITES = '<?xml version="1.0" encoding="UTF-8"?>\n', "sparring sandbox grade"
-Case = tuple[list[Any], Any]
-Check = Callable[[Sandbox, str], "Grade"]
-
-
-@dataclass(frozen=True, slots=True)
-class Grade:
-    """What a program passed of all tests, and why it did not pass the others."""
-
-    passed: int
-    total: int
-    detail: tuple[str, ...] = ()
+Case = tuple[list[object], object]
+Check = Callable[[Sandbox, str], Grade]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +76,6 @@ def _require_regular(found: os.stat_result) -> None:
         raise ValueError(f"code must be at most {MAX_CODE_BYTES} bytes, got {found.st_size}")
 
 
-def is_junit(head: bytes) -> bool:
-    """Whether a file begins as `junit_of` writes it."""
-    return head.startswith(f'{XML}<testsuites name="{SUITES}"'.encode())
-
-
-def junit_of(grades: Mapping[str, Grade]) -> str:
-    """JUnit XML: a test case a program, which fails where the program did not pass all of its tests."""
-    failed = sum(grade.passed < grade.total for grade in grades.values())
-    counts = {"tests": str(len(grades)), "failures": str(failed), "errors": "0"}
-    root = ElementTree.Element("testsuites", {"name": SUITES, **counts})
-    suite = ElementTree.SubElement(root, "testsuite", {"name": "programs", **counts})
-    for name, grade in grades.items():
-        case = ElementTree.SubElement(suite, "testcase", classname="programs", name=terminal.printable(name, keep=""))
-        if grade.passed < grade.total:
-            failure = ElementTree.SubElement(case, "failure", message=f"{grade.passed} of {grade.total} passed")
-            failure.text = terminal.printable("\n".join(grade.detail))
-    ElementTree.indent(root)
-    return f"{XML}{ElementTree.tostring(root, encoding='unicode')}\n"
-
-
 def read_tests(tests: Path, function: str) -> Tests:
     """The tests that a file describes; the file is read once. Raises ValueError, OSError."""
     if tests.suffix == ".json":
@@ -117,16 +85,16 @@ def read_tests(tests: Path, function: str) -> Tests:
     return Tests(1, lambda sandbox, code: _by_check(sandbox, code, function, check))
 
 
-def _check_of(tests: Path) -> Callable[[Any], None]:
+def _check_of(tests: Path) -> Callable[[Callable[..., object]], object]:
     source = tests.read_bytes()
-    namespace: dict[str, Any] = {"__name__": "tests", "__file__": str(tests)}
+    namespace: dict[str, object] = {"__name__": "tests", "__file__": str(tests)}
     try:
         exec(compile(source, str(tests), "exec"), namespace)  # the caller's own file
     except Exception as error:
         raise ValueError(f"{tests} cannot be run: {type(error).__name__}: {error}") from error
-    if not callable(namespace.get("check")):
+    check = namespace.get("check")
+    if not callable(check):
         raise ValueError(f"{tests} must define check(candidate)")
-    check: Callable[[Any], None] = namespace["check"]
     return check
 
 
@@ -141,7 +109,7 @@ def _by_cases(sandbox: Sandbox, code: str, function: str, cases: Sequence[Case])
     return Grade(len(cases) - len(failed), len(cases), (*explained, *failed))
 
 
-def _by_check(sandbox: Sandbox, code: str, function: str, check: Callable[[Any], None]) -> Grade:
+def _by_check(sandbox: Sandbox, code: str, function: str, check: Callable[[Callable[..., object]], object]) -> Grade:
     session, loaded = load(sandbox, code)
     with session:
         if not loaded.ok:
@@ -177,7 +145,7 @@ def _explained(code: str, function: str) -> tuple[str, ...]:
     return (f"it defines no {function!r}; it defines {', '.join(found) or 'nothing'} (--function names another)",)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 

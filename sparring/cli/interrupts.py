@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
 from sparring.cli import terminal
 from sparring.start import EXIT_INTERRUPTED
@@ -51,7 +51,7 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
     tasks that nobody wakes any more. Where Ctrl-C is ignored (a job in the background), SIGTERM still ends it.
     """
 
-    def end(number: int, frame: Any) -> None:
+    def end(number: int, frame: FrameType | None) -> None:
         ctrl_c = signal.getsignal(signal.SIGINT)
         if not callable(ctrl_c):
             raise KeyboardInterrupt
@@ -63,7 +63,7 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
 
 @contextmanager
 def handling(
-    handler: Callable[[int, Any], None], signals: Sequence[int] = (signal.SIGINT, signal.SIGTERM)
+    handler: Callable[[int, FrameType | None], None], signals: Sequence[int] = (signal.SIGINT, signal.SIGTERM)
 ) -> Iterator[None]:
     """Handle signals so, where this is the thread that may."""
     if threading.current_thread() is not threading.main_thread():

@@ -9,15 +9,18 @@ import ast
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
-from sparring.registry import Registry, Row, UnknownName, unknown
+from sparring.registry import MethodRow, Registry, Row, UnknownName, trainers, unknown
+
+RowT = TypeVar("RowT", bound=Row[Any])
+Fields = ParamSpec("Fields")
 
 
-def outline(registry: Registry) -> list[Row]:
+def outline(registry: Registry[RowT, Fields]) -> list[RowT]:
     """The rows of a registry by name; `build` gives the thing itself, which imports its module.
 
     Where plug-ins or the caller register things of this kind, everything is imported: their sources may do anything.
@@ -26,11 +29,13 @@ def outline(registry: Registry) -> list[Row]:
         return list(registry)
     package = importlib.util.find_spec(registry.package)  # found, not imported
     folders = (package and package.submodule_search_locations) or ()
-    rows = [row for folder in folders for source in _sources(Path(folder)) for row in _rows_of(source)]
+    rows = [
+        row for folder in folders for source in _sources(Path(folder)) for row in _rows_of(source, registry.row_type)
+    ]
     return sorted(rows, key=lambda row: row.name)
 
 
-def find_row(registry: Registry, name: str) -> Row:
+def find_row(registry: Registry[RowT, Fields], name: str) -> RowT:
     """The row of a name, from the outline. Raises UnknownName with the nearest names."""
     rows = {row.name: row for row in outline(registry)}
     if name not in rows:
@@ -38,13 +43,13 @@ def find_row(registry: Registry, name: str) -> Row:
     return rows[name]
 
 
-def config_of(registry: Registry, row: Row) -> Any:
+def config_of(row: MethodRow) -> type:
     """The class of a method's settings: from the module that `config` names, else the method's own `config_type`."""
     if not row.config:
-        method: Any = registry.row(row.name).build
-        return method.config_type
+        return trainers.row(row.name).build.config_type
     module, _, name = row.config.partition(":")
-    return getattr(importlib.import_module(module), name)
+    config_type: type = getattr(importlib.import_module(module), name)
+    return config_type
 
 
 def _sources(folder: Path) -> Iterator[str]:
@@ -56,7 +61,7 @@ def _sources(folder: Path) -> Iterator[str]:
             yield from _sources(folder / module.name)
 
 
-def _rows_of(source: str) -> Iterator[Row]:
+def _rows_of(source: str, row_type: Callable[..., RowT]) -> Iterator[RowT]:
     if ".register(" not in source:
         return
     for node in ast.parse(source).body:
@@ -64,14 +69,14 @@ def _rows_of(source: str) -> Iterator[Row]:
             calls = (call for call in node.decorator_list if isinstance(call, ast.Call))
             for call in calls:
                 if isinstance(call.func, ast.Attribute) and call.func.attr == "register":
-                    yield _row(call, ast.get_docstring(node) or "")
+                    yield _row(call, ast.get_docstring(node) or "", row_type)
 
 
-def _row(decorator: ast.Call, doc: str) -> Row:
+def _row(decorator: ast.Call, doc: str, row_type: Callable[..., RowT]) -> RowT:
     given = {word.arg: ast.literal_eval(word.value) for word in decorator.keywords if word.arg}
     name = ast.literal_eval(decorator.args[0])
-    return Row(name=name, build=_not_imported, **{"summary": doc.partition("\n")[0], **given})
+    return row_type(name, _not_imported, **{"summary": doc.partition("\n")[0], **given})
 
 
-def _not_imported(*args: Any, **kwargs: Any) -> Any:
+def _not_imported(*args: object, **kwargs: object) -> NoReturn:
     raise RuntimeError("a row of the outline builds nothing: ask the registry for the name")

@@ -7,12 +7,14 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
-from typing import Any, TypeVar, overload
+from typing import TypeVar, overload
 
 import tyro
 
 T = TypeVar("T")
-F = TypeVar("F", bound=Callable[..., Any])
+Command = Callable[..., int | None]
+"""What runs a command; None is the exit code 0."""
+F = TypeVar("F", bound=Command)
 REFUSED = 2
 """Tyro's exit code for a command line that it cannot read."""
 NUMBERS = {
@@ -44,32 +46,38 @@ class Commands:
     @overload
     def command(self, func: None = None, *, name: str) -> Callable[[F], F]: ...
 
-    def command(self, func: Any = None, *, name: str | None = None) -> Any:
+    def command(self, func: F | None = None, *, name: str | None = None) -> F | Callable[[F], F]:
         """Register a command; as a decorator it leaves the function as it is."""
         if func is None:
-            return partial(self.command, name=name)
+            return partial(self._add, name=name)
+        return self._add(func)
+
+    def _add(self, func: F, name: str | None = None) -> F:
         name = name or func.__name__
         self.helps[name] = func.__doc__ or ""
         self._app.command(name=name)(_later(func))
         return func
 
-    def cli(self, prog: str, args: Sequence[str], **options: Any) -> Any:
-        """Read a command line and run its command. Raises UsageError."""
+    def cli(self, prog: str, args: Sequence[str], description: str | None = None) -> int:
+        """Read a command line and run its command; returns the exit code. Raises UsageError."""
         command = " ".join([prog, *(word for word in args[:1] if word in self.helps)])
-        return _read(lambda: self._app.cli(prog=prog, args=args, **options), command)()
+        start: Callable[[], int | None] = _read(
+            lambda: self._app.cli(prog=prog, args=args, description=description), command
+        )
+        return start() or 0
 
 
-def run(command: Callable[..., Any], prog: str, args: Sequence[str], examples: str = "") -> Any:
+def run(command: Command, prog: str, args: Sequence[str], examples: str = "") -> int:
     """Read a command line for one function and call it; its help ends with the examples. Raises UsageError."""
     said = f"{(command.__doc__ or '').partition('Args:')[0].strip()}\n\n{examples}" if examples else None
-    return _read(lambda: tyro.cli(_later(command), prog=prog, args=args, description=said), prog)()
+    return _read(lambda: tyro.cli(_later(command), prog=prog, args=args, description=said), prog)() or 0
 
 
-def _later(function: Callable[..., Any]) -> Callable[..., Any]:
+def _later(function: Command) -> Callable[..., Callable[[], int | None]]:
     """The same signature; the call is handed over instead of made."""
 
     @wraps(function)
-    def bound(*args: Any, **kwargs: Any) -> Callable[[], Any]:
+    def bound(*args: object, **kwargs: object) -> Callable[[], int | None]:
         return partial(function, *args, **kwargs)
 
     return bound

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 from sparring.cli import terminal
+from sparring.protocols import Agent
 from sparring.types import Episode
 
 PERSON = "human"
@@ -19,7 +19,7 @@ WORDS = {
 }
 
 
-def plays(players: Sequence[Any]) -> bool:
+def plays(players: Sequence[Agent]) -> bool:
     """Whether a person is among the players: then nothing may be drawn beside the questions."""
     return any(player.name == PERSON for player in players)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from sparring.cli import arguments, person, terminal
+from sparring.cli import arguments, person, play_view, terminal
 from sparring.cli.interrupts import saying_what_is_kept
 from sparring.start import EXIT_FAILED
 
@@ -65,9 +65,9 @@ def play(
         terminal.say(f"{known} of these games were in {store} already; --seed plays others", quiet=json)
     is_round_robin = len(players) > len(played[0].trajectories)
     standings = standings_by_agent(played, players) if is_round_robin else standing_by_place(played, players)
-    terminal.show_matches(played, standings, json)
+    play_view.show_matches(played, standings, json)
     if is_round_robin and len(played[0].trajectories) == 2 and not json:
-        terminal.show_cross_table(cross_tables(map(row_of, played))[0])
+        play_view.show_cross_table(cross_tables(map(row_of, played))[0])
     return EXIT_FAILED if any(episode.error for episode in played) else 0
 
 
@@ -107,7 +107,7 @@ def evaluate(
     agent, env_id, env_kwargs = arguments.measured(what, env)
     with terminal.progress("playing", games, quiet=json) as advance:
         measured = measure(agent, env_id, games, seed, orders, _when_done(advance), env_kwargs)
-    terminal.show_evaluation(what, measured, json)
+    play_view.show_evaluation(what, measured, json)
     return EXIT_FAILED if measured.faults else 0
 
 
@@ -125,7 +125,7 @@ def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path |
     opened = nullcontext() if store is None else Store(store, "a")
     with saying_what_is_kept(store), opened as kept, terminal.progress(f"suite {suite}", total, quiet=json) as advance:
         scores = run_suite(suite, agent, tasks, seed, kept, _when_done(advance), note)
-    terminal.show_scores(suite, agent, scores, json)
+    play_view.show_scores(suite, agent, scores, json)
     return EXIT_FAILED if any(score.faults for score in scores) else 0
 
 

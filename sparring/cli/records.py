@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from sparring.cli import arguments, terminal
+from sparring.cli import arguments, records_view, terminal
 from sparring.cli.runs import complain_of_damage, show_episode_list
 from sparring.cli.tables import plural
 from sparring.start import EXIT_FAILED
@@ -50,7 +50,7 @@ def replay(
             return
         if episode not in store:
             episode = arguments.numbered_episode(episode, [row.id for row in store.rows()])
-        terminal.show_episode(store.get(episode), json)
+        records_view.show_episode(store.get(episode), json)
 
 
 def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
@@ -68,7 +68,7 @@ def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
 
     with Store(arguments.store_of(run)) as store, terminal.progress("verifying", store.count, quiet=json) as advance:
         result = check(store, lambda done, total: advance(to=done))
-    terminal.show_verification(result, json)
+    records_view.show_verification(result, json)
     damage = arguments.damage_of_settings(run)
     if damage:
         terminal.complain(damage)

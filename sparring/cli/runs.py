@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tyro
 
@@ -18,6 +18,7 @@ from sparring.start import EXIT_FAILED
 from sparring.store.runs import find_runs, size_of
 
 if TYPE_CHECKING:
+    from sparring.scoreboard.stats import Estimate
     from sparring.store.rows import EpisodeRow
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
@@ -123,7 +124,7 @@ def compare_runs(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = F
     terminal.show_table(columns, rows, names=range(len(columns)))
 
 
-def _setting(value: Any) -> str:
+def _setting(value: object) -> str:
     return ", ".join(short_name(str(item)) for item in value) if isinstance(value, list) else str(value)
 
 
@@ -131,7 +132,7 @@ def _value(value: float | None) -> str:
     return "none" if value is None else f"{value:.4g}"
 
 
-def _difference(estimate: Any, pairs: str) -> str:
+def _difference(estimate: Estimate | None, pairs: str) -> str:
     """Updates of one run depend on each other, so their mean difference has no interval; deals are independent."""
     if not pairs:
         return ""

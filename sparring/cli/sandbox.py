@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import os
 import re
 import sys
@@ -19,14 +18,14 @@ import tyro
 from rich.table import Table
 
 from sparring.cli import parsing, terminal
-from sparring.cli.grading import Grade, find_programs, is_junit, junit_of, read_tests
+from sparring.cli.grades import Grade, require_grade_files, show_grades, write_grades
+from sparring.cli.grading import find_programs, read_tests
 from sparring.cli.tables import plural, table_of
 from sparring.sandbox import Limits, Outcome, Sandbox, SandboxError
 from sparring.sandbox.attacks import probes
 from sparring.sandbox.backends import BackendName
 from sparring.sandbox.selftest import Row
 from sparring.sandbox.selftest import selftest as attack
-from sparring.scoreboard.output import require_output, write_whole
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)([kKmMgG])i?[bB]")
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
@@ -148,7 +147,7 @@ def grade(
         raise ValueError(f"{programs} holds no .py file")
     if jobs < 1:
         raise ValueError(f"jobs must be >= 1, got {jobs}")
-    _require_outputs(jsonl, junit)
+    require_grade_files(jsonl, junit)
     asked = read_tests(tests, function)
     with (
         Sandbox(backend, workers=jobs, limits=limits, packages=packages) as sandbox,
@@ -162,39 +161,9 @@ def grade(
             return grade
 
         grades = dict(zip([file.name for file in found], pool.map(graded, found), strict=True))
-    _write_outputs(grades, jsonl, junit)
-    _show_grades(grades, json)
+    write_grades(grades, jsonl, junit)
+    show_grades(grades, json)
     return int(any(grade.passed < grade.total for grade in grades.values()))
-
-
-def _require_outputs(jsonl: Path | None, junit: Path | None) -> None:
-    """Raises OSError, before anything is graded, where something else than earlier grades is in the way."""
-    if jsonl is not None:
-        require_output(jsonl, "file of grades", lambda head: head.startswith(b'{"program": '))
-    if junit is not None:
-        require_output(junit, "JUnit file of ours", is_junit)
-
-
-def _write_outputs(grades: dict[str, Grade], jsonl: Path | None, junit: Path | None) -> None:
-    if jsonl is not None:
-        write_whole(jsonl, (json_module.dumps(row) + "\n" for row in _rows(grades)))
-    if junit is not None:
-        write_whole(junit, [junit_of(grades)])
-
-
-def _rows(grades: dict[str, Grade]) -> list[dict[str, object]]:
-    return [{"program": name, **asdict(grade)} for name, grade in grades.items()]
-
-
-def _show_grades(grades: dict[str, Grade], json: bool) -> None:
-    if json:
-        terminal.dump(_rows(grades))
-        return
-    for name, grade in grades.items():
-        head = f"{terminal.printable(name, keep='')}: {grade.passed} of {grade.total} passed"
-        terminal.say("\n  ".join([head, *grade.detail[:5]]))
-        if len(grade.detail) > 5:
-            terminal.say(f"  and {len(grade.detail) - 5} more; --json lists all")
 
 
 def prepare(argv: list[str]) -> list[str]:

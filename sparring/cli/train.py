@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+from rich.markup import escape
 
 from sparring import registry
 from sparring.cli import arguments, outline, parsing, terminal, training_view
 from sparring.cli.interrupts import stop_after_update
 from sparring.cli.runs import what_is_kept
+from sparring.cli.tables import table_of
 from sparring.faults import in_words
 from sparring.start import EXIT_INTERRUPTED, EXIT_USAGE, loading
 from sparring.store.rows import DamagedStore
@@ -30,9 +33,9 @@ EXAMPLES = """Examples:
 def train(argv: tyro.conf.Positional[list[str]]) -> int:
     """Train by a method: `sparring train spiral --model smollm2 --games KuhnPoker --steps 60 --run runs/kuhn`."""
     if not argv or argv[0] in ("-h", "--help", "--json"):
-        terminal.show_methods(outline.outline(registry.trainers), argv == ["--json"])
+        _show_methods(outline.outline(registry.trainers), argv == ["--json"])
         return 0 if argv else EXIT_USAGE
-    config_type = outline.config_of(registry.trainers, outline.find_row(registry.trainers, argv[0]))
+    config_type = outline.config_of(outline.find_row(registry.trainers, argv[0]))
 
     def start(config: tyro.conf.OmitArgPrefixes[Any], run: Path, resume: Flag = False, json: Flag = False) -> int:
         """Train, and record everything in a run folder: games, figures, checkpoints.
@@ -74,7 +77,21 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
 
     start.__annotations__["config"] = Annotated[config_type, tyro.conf.OmitArgPrefixes]
     prog = f"sparring train {argv[0]}"
-    return int(parsing.run(start, prog, arguments.split_lists(argv[1:]), EXAMPLES.format(prog)))
+    return parsing.run(start, prog, arguments.split_lists(argv[1:]), EXAMPLES.format(prog))
+
+
+def _show_methods(rows: Sequence[registry.MethodRow], json: bool) -> None:
+    """The training methods."""
+    if json:
+        terminal.dump(
+            [{field: getattr(row, field) for field in ("name", "family", "summary", "extra")} for row in rows]
+        )
+        return
+    table = table_of("method", "family", "what it is")
+    for row in rows:
+        table.add_row(row.name, escape(row.family), escape(row.summary))
+    terminal.out.print(table)
+    terminal.say("\n".join(f"its settings: sparring train {row.name} --help" for row in rows))
 
 
 def _disk_or_device_errors() -> tuple[type[Exception], ...]:

@@ -6,7 +6,6 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import tyro
 
@@ -40,7 +39,7 @@ def watch_run(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
     return 0
 
 
-def follow(run: Path, pause: Callable[[], Any] = lambda: time.sleep(PAUSE)) -> Iterator[dict[str, Any]]:
+def follow(run: Path, pause: Callable[[], object] = lambda: time.sleep(PAUSE)) -> Iterator[training_view.Metrics]:
     """Every line of a run's metrics, as they are written, until no process works in the folder any more."""
     seen = 0
     while True:

@@ -262,7 +262,7 @@ def test_seats_that_move_at_once_and_are_paid_alike_conform() -> None:
 
 
 @pytest.mark.parametrize("row", list(registry.envs), ids=lambda row: row.name)
-def test_every_environment_of_ours_conforms(row: registry.Row) -> None:
+def test_every_environment_of_ours_conforms(row: registry.EnvironmentRow) -> None:
     assert [f"{fault.what}: {fault.detail}" for fault in review(row.name).faults] == []
 
 
@@ -289,11 +289,8 @@ def test_the_command_prints_a_review_and_fails_where_something_does_not_hold(
     shown = capsys.readouterr().out
     assert "sparring/TicTacToe-v0: 2 seats (player_0, player_1), actions Text, rewards sum to zero" in shown
     assert "sparring/TicTacToe-v0 conforms: " in shown
-    registry.envs.add(registry.Row("test/NaN-v0", PaysNaN))
-    try:
+    with registry.envs.temporary(registry.EnvironmentRow("test/NaN-v0", PaysNaN)):
         assert main(["check", "test/NaN-v0", "--json"]) == 1
-    finally:
-        del registry.envs._rows["test/NaN-v0"]
     found = json.loads(capsys.readouterr().out)
     assert [one["detail"] for one in found["findings"] if one["verdict"] == "fault"] == ["player_0 is paid nan"]
 

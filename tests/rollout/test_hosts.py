@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
@@ -41,7 +42,7 @@ class Hung(gymnasium.Env):
             threading.Event().wait()  # in C, where nothing can interrupt it
         return "over", 1.0, True, False, {}
 
-registry.envs.add(registry.Row("test/Hung-v0", Hung))
+registry.envs.add(registry.EnvironmentRow("test/Hung-v0", Hung))
 registry.envs.load()
 hosts.STEP_TIMEOUT_SECONDS = 1.0
 started = time.monotonic()
@@ -106,12 +107,12 @@ class Odd(gymnasium.Env[Any, str]):
 
 
 @pytest.fixture(autouse=True)
-def odd(monkeypatch: pytest.MonkeyPatch) -> None:
-    registry.envs.load()
-    monkeypatch.setitem(registry.envs._rows, ID, registry.Row(ID, Odd))
+def odd(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("sparring.rollout.hosts.STEP_TIMEOUT_SECONDS", 1.0)
     monkeypatch.setattr(Odd, "closed", [])
     monkeypatch.setattr(Odd, "seen", None)
+    with registry.envs.temporary(registry.EnvironmentRow(ID, Odd)):
+        yield
 
 
 def played(count: int = 20, agent: Any = None, max_steps: int = 10_000, **kwargs: Any) -> list[Episode]:

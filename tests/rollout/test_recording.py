@@ -46,9 +46,9 @@ class Noting(ScriptedAgent):
 
 
 @pytest.fixture(autouse=True)
-def echo(monkeypatch):
-    registry.envs.load()
-    monkeypatch.setitem(registry.envs._rows, "test/Echo-v0", registry.Row("test/Echo-v0", Echo, seats=1))
+def echo():
+    with registry.envs.temporary(registry.EnvironmentRow("test/Echo-v0", Echo)):
+        yield
 
 
 def played(agent, **kwargs):

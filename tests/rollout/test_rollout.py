@@ -59,10 +59,9 @@ class Fragile(AECEnv):
 
 
 @pytest.fixture
-def fragile(monkeypatch):
-    monkeypatch.setitem(registry.envs._rows, "test/Fragile-v0", registry.Row("test/Fragile-v0", Fragile, seats=2))
-    registry.envs.load()
-    return "test/Fragile-v0"
+def fragile():
+    with registry.envs.temporary(registry.EnvironmentRow("test/Fragile-v0", Fragile, seats=2)) as row:
+        yield row.name
 
 
 def matches(env_id, count, **kwargs):
@@ -146,11 +145,9 @@ def test_episodes_stream_as_they_finish():
     assert len({episode.id for episode in asyncio.run(first_three())}) == 3
 
 
-def test_gymnasium_environments_are_hosted_as_they_are(monkeypatch):
-    monkeypatch.setitem(
-        registry.envs._rows, "test/Taxi", registry.Row("test/Taxi", lambda: gymnasium.make("Taxi-v4"), seats=1)
-    )
-    (episode,) = play([Match("m", "test/Taxi", {"player_0": "player_0"}, 3)], {"player_0": RandomAgent()})
+def test_gymnasium_environments_are_hosted_as_they_are():
+    with registry.envs.temporary(registry.EnvironmentRow("test/Taxi", lambda: gymnasium.make("Taxi-v4"))):
+        (episode,) = play([Match("m", "test/Taxi", {"player_0": "random"}, 3)])
     env = gymnasium.make("Taxi-v4")
     env.reset(seed=3)
     rewards = [env.step(int(turn.action))[1] for _, turn in episode.turns]

@@ -41,13 +41,13 @@ class Guess(gymnasium.Env):
 
 
 @pytest.fixture(autouse=True)
-def cast(monkeypatch):
-    for registered in (registry.envs, registry.agents):
-        registered.load()
-    monkeypatch.setitem(registry.envs._rows, "test/Guess-v0", registry.Row("test/Guess-v0", Guess, seats=1))
-    for agent in (Writer, Broken):
-        row = registry.Row(f"test-{agent.__name__.lower()}", agent)
-        monkeypatch.setitem(registry.agents._rows, row.name, row)
+def cast():
+    with (
+        registry.envs.temporary(registry.EnvironmentRow("test/Guess-v0", Guess)),
+        registry.agents.temporary(registry.AgentRow("test-writer", Writer)),
+        registry.agents.temporary(registry.AgentRow("test-broken", Broken)),
+    ):
+        yield
 
 
 @pytest.fixture

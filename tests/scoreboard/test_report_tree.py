@@ -72,9 +72,9 @@ PLAIN = Player({}, {})
 
 
 @pytest.fixture(autouse=True)
-def scene(monkeypatch: pytest.MonkeyPatch) -> None:
-    registry.envs.load()
-    monkeypatch.setitem(registry.envs._rows, "test/Scene-v0", registry.Row("test/Scene-v0", Scene, seats=1))
+def scene() -> Iterator[None]:
+    with registry.envs.temporary(registry.EnvironmentRow("test/Scene-v0", Scene)):
+        yield
 
 
 def played(player: Player, id: str = "m") -> Episode:

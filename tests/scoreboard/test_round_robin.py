@@ -10,7 +10,7 @@ import pytest
 
 from sparring.agents.scripted import ConstantAgent, RandomAgent
 from sparring.agents.solvers import EquilibriumAgent
-from sparring.cli import terminal
+from sparring.cli import play_view
 from sparring.cli.app import main
 from sparring.scoreboard.cross_table import cross_tables
 from sparring.scoreboard.matches import by_name, head_to_head, round_robin, standings_by_agent
@@ -62,10 +62,10 @@ def test_the_cross_table_stands_below_and_fits_80_columns(capsys: pytest.Capture
 
 def test_a_cross_table_with_pairs_that_never_met_says_how_many_have(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [row_of(episode) for episode in head_to_head(KUHN, players()[:3], 4, seed=0)]
-    terminal.show_cross_table(cross_tables(rows)[0])
+    play_view.show_cross_table(cross_tables(rows)[0])
     assert "pairs have met" not in capsys.readouterr().out
     apart = [row for row in rows if {*row.agents.values()} != {"random", "cfr"}]
-    terminal.show_cross_table(cross_tables(apart)[0])
+    play_view.show_cross_table(cross_tables(apart)[0])
     said = "2 of 3 pairs have met: the order is by totals against different opponents"
     assert capsys.readouterr().out.splitlines()[-1] == said
 

@@ -4,7 +4,7 @@ import pytest
 
 from sparring import registry
 from sparring.agents.scripted import ScriptedAgent
-from sparring.cli import terminal
+from sparring.cli import play_view
 from sparring.cli.app import main
 from sparring.scoreboard import suites
 from sparring.store.store import Store
@@ -62,7 +62,7 @@ def test_a_part_without_a_sound_episode_has_no_figures_and_says_why(capsys):
     match = suites._match("code", suites.SUITES["code"][0], Broken(), 0, 0)
     scored = suites.score("x", suites.play([match], {"broken": Broken()}))
     assert (scored.accuracy.n, scored.turns, scored.tokens, scored.faults) == (0, None, None, 1)
-    terminal.show_scores("code", "broken", [scored], json=False)
+    play_view.show_scores("code", "broken", [scored], json=False)
     printed = capsys.readouterr()
     assert "nan" not in printed.out
     assert "no episodes" in printed.out

@@ -41,9 +41,9 @@ class Bench(gymnasium.Env):
 
 
 @pytest.fixture(autouse=True)
-def bench(monkeypatch):
-    registry.envs.load()
-    monkeypatch.setitem(registry.envs._rows, "test/Bench-v0", registry.Row("test/Bench-v0", Bench, seats=1))
+def bench():
+    with registry.envs.temporary(registry.EnvironmentRow("test/Bench-v0", Bench)):
+        yield
 
 
 def script(*texts):

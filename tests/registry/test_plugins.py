@@ -9,7 +9,7 @@ import textwrap
 import pytest
 
 from sparring import registry
-from sparring.registry import Registry, Row
+from sparring.registry import EnvironmentRow, Registry, Row
 
 GOOD = """
     from sparring import registry
@@ -31,7 +31,7 @@ HALF = """
         \"\"\"Registered before the module breaks.\"\"\"
 
 """
-ADD = "from sparring import registry\nregistry.envs.add(registry.Row({}))\n"
+ADD = "from sparring import registry\nregistry.envs.add(registry.EnvironmentRow({}))\n"
 BROKEN = {
     "import": "import no_such_module",
     "raise": HALF + "    raise LookupError('half\\nway')",
@@ -160,7 +160,7 @@ def test_a_module_of_ours_that_fails_is_an_error_each_time(tmp_path, monkeypatch
     (package / "__init__.py").touch()
     (package / "first.py").write_text("from test_things import things\nthings.register('first')(dict)")
     (package / "second.py").write_text("raise RuntimeError('broken')")
-    things = Registry("thing", "own_things")
+    things = Registry("thing", Row, "own_things")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setitem(sys.modules, "test_things", type(sys)("test_things"))
     sys.modules["test_things"].things = things
@@ -186,7 +186,7 @@ def test_a_module_of_ours_that_fails_is_an_error_each_time(tmp_path, monkeypatch
     ],
 )
 def test_a_row_that_nobody_could_use_is_refused(row, rule):
-    things = Registry("thing", "sparring.envs.games")
+    things = Registry("thing", EnvironmentRow, "sparring.envs.games")
     with pytest.raises(ValueError, match=rule):
-        things.add(Row(**{"name": "pear", "build": dict, **row}))
+        things.add(EnvironmentRow(**{"name": "pear", "build": dict, **row}))
     assert registry.envs.row("sparring/KuhnPoker-v0").seats == 2

@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from sparring import envs, registry
-from sparring.registry import MissingExtra, Registry, Row, UnknownName, require
+from sparring.registry import AgentRow, EnvironmentRow, MissingExtra, Registry, Row, UnknownName, require
 
 THIRD_PARTY = """
     from sparring import registry
@@ -27,28 +27,28 @@ def test_an_unknown_environment_names_the_nearest():
 
 
 def test_an_unknown_name_without_neighbours_lists_what_there_is():
-    things = Registry("thing", "sparring.envs.games")
+    things = Registry("thing", Row, "sparring.envs.games")
     things.add(Row("apple", dict))
     with pytest.raises(UnknownName, match="unknown thing 'zzz'; known: apple"):
         things.row("zzz")
 
 
 def test_a_name_that_is_taken_names_both_owners():
-    things = Registry("thing", "sparring.envs.games")
+    things = Registry("thing", Row, "sparring.envs.games")
     things.register("pear")(dict)
     with pytest.raises(ValueError, match=r"thing 'pear' is registered twice: by builtins\.dict and by builtins\.list"):
         things.register("pear")(list)
 
 
 def test_the_same_thing_may_register_again():
-    things = Registry("thing", "sparring.envs.games")
+    things = Registry("thing", Row, "sparring.envs.games")
     things.register("pear")(dict)
     things.register("pear", summary="twice")(dict)
     assert things.row("pear").summary == "twice"
 
 
 def test_kwargs_of_the_row_are_defaults():
-    things = Registry("thing", "sparring.envs.games")
+    things = Registry("thing", Row, "sparring.envs.games")
     things.register("pair", kwargs={"a": 1, "b": 2})(dict)
     assert things.make("pair", b=3) == {"a": 1, "b": 3}
 
@@ -71,12 +71,56 @@ def test_a_missing_extra_is_one_command():
         require("no_such_module", "train")
 
 
-def test_an_agent_spec_is_split_at_the_first_colon(monkeypatch):
-    agents = Registry("agent", "sparring.envs.games")
-    agents.register("echo")(lambda argument="nothing": argument)
-    monkeypatch.setattr(registry, "agents", agents)
-    assert registry.make_agent("echo") == "nothing"
-    assert registry.make_agent("echo:offer: 1 Ore") == "offer: 1 Ore"
+def test_an_agent_spec_is_split_at_the_first_colon():
+    with registry.agents.temporary(AgentRow("echo", lambda argument="nothing": argument)):
+        assert registry.make_agent("echo") == "nothing"
+        assert registry.make_agent("echo:offer: 1 Ore") == "offer: 1 Ore"
+
+
+def test_a_decorator_leaves_the_class_as_it_is_and_takes_the_fields_of_its_kind_only():
+    things = Registry("thing", EnvironmentRow, "sparring.envs.games")
+    assert things.register("apple", seats=3, unit="apples")(dict) is dict
+    assert (things.row("apple").seats, things.row("apple").unit) == (3, "apples")
+    with pytest.raises(TypeError, match="seats"):
+        Registry("thing", AgentRow, "sparring.envs.games").register("pear", seats=3)(dict)
+
+
+def test_a_row_of_another_kind_is_refused():
+    with pytest.raises(ValueError, match=r"environment: EnvironmentRow must be added, got AgentRow\(name='pear'"):
+        registry.envs.add(AgentRow("pear", dict))
+
+
+@pytest.mark.parametrize("wrong", [{"host": "elsewhere"}, {"seat_names": ("left",)}, {"unit": 3}], ids=str)
+def test_an_environments_host_seat_names_and_unit_are_judged_when_it_is_registered(wrong):
+    things = Registry("thing", EnvironmentRow, "sparring.envs.games")
+    with pytest.raises(ValueError, match=f"thing 'pear': {next(iter(wrong))} must be "):
+        things.register("pear", **{"seats": 2, **wrong})(dict)
+    assert things.is_empty
+
+
+def test_a_temporary_row_is_there_during_the_block_only():
+    before = list(registry.envs)
+    with registry.envs.temporary(EnvironmentRow("test/Apple-v0", dict, kwargs={"a": 1})) as row:
+        assert registry.envs.row("test/Apple-v0") is row
+        assert registry.envs.make("test/Apple-v0", b=2) == {"a": 1, "b": 2}
+    assert list(registry.envs) == before
+    with pytest.raises(UnknownName):
+        registry.envs.row("test/Apple-v0")
+
+
+def test_a_temporary_row_is_taken_out_when_the_block_fails():
+    before = list(registry.envs)
+    with pytest.raises(LookupError, match="fell"), registry.envs.temporary(EnvironmentRow("test/Apple-v0", dict)):
+        raise LookupError("the apple fell")
+    assert list(registry.envs) == before
+
+
+def test_a_temporary_row_takes_no_name_that_is_taken():
+    kuhn = registry.envs.row("sparring/KuhnPoker-v0")
+    twice = r"'sparring/KuhnPoker-v0' is registered twice: by .*KuhnPoker and by .*KuhnPoker"
+    with pytest.raises(ValueError, match=twice), registry.envs.temporary(EnvironmentRow(kuhn.name, kuhn.build)):
+        pytest.fail("the block was entered")
+    assert registry.envs.row("sparring/KuhnPoker-v0") is kuhn
 
 
 @pytest.mark.slow

@@ -1,0 +1,143 @@
+"""What `sparring play | eval` show: who won, how strong an agent is, how the parts of a suite went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from sparring.cli import terminal
+from sparring.cli.tables import BETWEEN, SHORTEST, plural, shortened, table_of
+from sparring.types import Episode
+
+if TYPE_CHECKING:
+    from sparring.scoreboard.cross_table import CrossTable
+    from sparring.scoreboard.evaluate import Evaluation
+    from sparring.scoreboard.standings import Standing
+    from sparring.scoreboard.stats import Estimate, Outcomes
+    from sparring.scoreboard.suites import Score
+
+
+def show_matches(episodes: Sequence[Episode], rows: Sequence[Standing], json: bool) -> None:
+    """Who earned how much and won how often, with intervals."""
+    faults = [f"{episode.id}: {episode.status}: {episode.error}" for episode in episodes if episode.error]
+    if json:
+        terminal.dump({"standings": [asdict(row) for row in rows], "faults": faults})
+        return
+    lines = []
+    names = [row.agent for row in rows]
+    for place, row in enumerate(rows, start=1):
+        name = row.agent if names.count(row.agent) == 1 else f"{row.agent} (agent {place})"
+        contested = ("", "", "")
+        if row.opponent:
+            contested = (_record(row.outcomes, "/"), _share(row.win_rate), _share(row.illegal_rate))
+        lines.append((name, str(row.reward.n), _signed(row.reward, 2), *contested))
+    terminal.show_table(("agent", "games", "reward (95 % interval)", "W/D/L", "win", "illegal"), lines)
+    _complain_of_faults(faults, len(episodes))
+
+
+def show_cross_table(table: CrossTable) -> None:
+    """What each agent earned a game against each other one: the row's agent against the column's."""
+    lines = []
+    for place, agent in enumerate(table.agents, start=1):
+        cells = [table.cells.get((agent, other)) for other in table.agents]
+        lines.append([str(place), agent, *("." if cell is None else f"{cell.value:+.2f}" for cell in cells)])
+    terminal.out.print()
+    terminal.show_table(("", "mean reward against", *(line[0] for line in lines)), lines, names=(1,))
+    if not table.complete:
+        terminal.say_wrapped(f"{table.meetings}: the order is by totals against different opponents")
+
+
+def show_evaluation(what: str, measured: Evaluation, json: bool) -> None:
+    """Exact strength among its references, and results."""
+    if json:
+        terminal.dump(asdict(measured))
+        return
+    if measured.settings:
+        terminal.say_wrapped(
+            "measured with " + ", ".join(f"{name} {value}" for name, value in measured.settings.items())
+        )
+    if measured.nash_conv is None:
+        terminal.say_wrapped(measured.no_exact)
+    else:
+        _show_exact_strength(what, measured, measured.nash_conv)
+    if measured.standing is not None:
+        terminal.say_wrapped(_results(measured.standing))
+        _complain_of_faults(measured.faults, measured.standing.episodes)
+
+
+def _show_exact_strength(what: str, measured: Evaluation, nash_conv: float) -> None:
+    header = f"NashConv in {measured.env_id} (0 is an equilibrium)"
+    table, room = table_of("policy", header), max(SHORTEST, terminal.out.width - len(header) - 2 * BETWEEN)
+    ranked = sorted([*measured.references.items(), (what, nash_conv)], key=lambda pair: pair[1])
+    for name, value in ranked:
+        style = "bold" if name == what else ""
+        table.add_row(escape(shortened(name, room)), f"{value:.6f}", style=style)
+    terminal.out.print(table)
+    for name, pair in (("uniform", measured.against_uniform), ("equilibrium", measured.against_equilibrium)):
+        if pair is not None:
+            terminal.say(f"exact payoff against {name}: {pair[0]:+.4f} moving first, {pair[1]:+.4f} moving second")
+
+
+def _results(row: Standing) -> str:
+    """What an agent got out of its games against uniform play, or alone."""
+    if row.opponent is None:
+        return f"played {row.reward.n} {plural(row.reward.n, 'episode')} alone: reward {_signed(row.reward)}"
+    played = f"played {row.outcomes.n} {plural(row.outcomes.n, 'game')} against uniform"
+    if not row.outcomes.n:
+        return f"{played}: nothing was measured"
+    return (
+        f"{played}: reward {_signed(row.reward)}, won / drawn / lost {_record(row.outcomes)}, "
+        f"win rate {_percent(row.win_rate)}, lost by an illegal action {_percent(row.illegal_rate)}"
+    )
+
+
+def show_scores(suite: str, agent: str, scores: Sequence[Score], json: bool) -> None:
+    """A suite's parts, each with its interval."""
+    if json:
+        terminal.dump({"suite": suite, "agent": agent, "parts": [asdict(score) for score in scores]})
+        return
+    some_faults, lines = any(score.faults for score in scores), []
+    for score in scores:
+        means = ("none", "none") if score.turns is None else (f"{score.turns:.2f}", f"{score.tokens:.0f}")
+        constant = "none" if score.constant is None else f"{100 * score.constant.value:.1f} %"
+        faults = [str(score.faults)] * some_faults
+        lines.append([score.part, str(score.accuracy.n), _percent(score.accuracy), constant, *means, *faults])
+    columns = ["part", "tasks", "accuracy", "constant", "turns", "tokens", *(["faults"] * some_faults)]
+    terminal.show_table(columns, lines)
+    errors = [error for score in scores for error in score.errors]
+    _complain_of_faults(errors, sum(score.accuracy.n + score.faults for score in scores))
+
+
+def _complain_of_faults(faults: Sequence[str], episodes: int) -> None:
+    """How many of the episodes broke off, and why."""
+    if faults:
+        are = "is" if len(faults) == 1 else "are"
+        terminal.complain(f"{len(faults)} of {episodes} {plural(episodes, 'episode')} broke off and {are} not counted:")
+        terminal.complain_of(faults, most=5)
+
+
+def _record(outcomes: Outcomes, between: str = " / ") -> str:
+    won, lost = outcomes.wins + outcomes.illegal_wins, outcomes.losses + outcomes.illegal_losses
+    return between.join(map(str, (won, outcomes.draws, lost)))
+
+
+def _percent(estimate: Estimate) -> str:
+    if not estimate.n:
+        return str(estimate.lacks)
+    return (
+        f"{100 * estimate.value:.1f} % ({estimate.lacks or f'{100 * estimate.low:.1f} to {100 * estimate.high:.1f}'})"
+    )
+
+
+def _share(estimate: Estimate) -> str:
+    return f"{100 * estimate.value:.1f} %" if estimate.n else str(estimate.lacks)
+
+
+def _signed(estimate: Estimate, digits: int = 3) -> str:
+    if not estimate.n:
+        return str(estimate.lacks)
+    low, high = (f"{end:+.{digits}f}" for end in (estimate.low, estimate.high))
+    return f"{estimate.value:+.{digits}f} ({estimate.lacks or f'{low} to {high}'})"

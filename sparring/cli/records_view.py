@@ -1,0 +1,70 @@
+"""What `sparring replay | verify` show: an episode, turn by turn, and whether a store holds what was played."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from sparring.cli import terminal
+from sparring.cli.tables import plural
+from sparring.encoding import episode_to_dict
+from sparring.types import Episode
+
+if TYPE_CHECKING:
+    from sparring.scoreboard.verify import VerifyResult
+
+
+def show_episode(episode: Episode, json: bool) -> None:
+    """One episode, turn by turn."""
+    if json:
+        terminal.dump(episode_to_dict(episode))
+        return
+    head = f"{episode.id}: {episode.env_id}, seed {episode.seed}, {episode.status}, sha256 {episode.hash}"
+    terminal.say(f"{terminal.filled(head, terminal.out)}\n")
+    for seat, turn in episode.turns:
+        agent = episode.trajectories[seat].agent
+        _show_heading(f"turn {turn.index}: {seat} ({agent})")
+        terminal.say_wrapped(turn.observation.text)
+        generated = [segment for segment in turn.segments if segment.logprobs]
+        logprob = f"  (log-probability {sum(sum(s.logprobs or ()) for s in generated):.3f})" if generated else ""
+        terminal.say_wrapped(f"> {turn.action[:2000]!r}{'' if turn.legal else '  ILLEGAL'}{logprob}\n")
+    for seat, trajectory in episode.trajectories.items():
+        parts = ", ".join(f"{name} {value:+g}" for name, value in trajectory.reward_parts.items())
+        terminal.say(f"{seat} ({trajectory.agent}): reward {trajectory.reward:+g}{f' ({parts})' if parts else ''}")
+    if episode.error:
+        terminal.complain(episode.error)
+
+
+def _show_heading(text: str) -> None:
+    """A rule across the screen; where nobody looks, a short one."""
+    if terminal.out.is_terminal:
+        terminal.out.rule(escape(terminal.printable(text)), align="left")
+    else:
+        terminal.say(f"--- {text}")
+
+
+def show_verification(result: VerifyResult, json: bool) -> None:
+    """What a verification found."""
+    if json:
+        terminal.dump({**asdict(result), "ok": result.ok})
+        return
+    terminal.complain_of([str(fault) for fault in result.faults], most=20)
+    episodes, turns = plural(result.episodes, "episode"), plural(result.turns, "turn")
+    done = f"{result.episodes} {episodes}, {result.turns} {turns} re-executed in {result.seconds:.1f} s"
+    terminal.say_wrapped(f"{done}: {_verdict(result)}")
+    terminal.say(f"store root {result.root}")
+
+
+def _verdict(result: VerifyResult) -> str:
+    one = result.broken_off == 1
+    broken = f"{result.broken_off} {'was' if one else 'were'} broken off by a fault and {'is' if one else 'are'} "
+    broken += f"verified only as far as {'it' if one else 'they'} went"
+    if result.faults:
+        found = f"{len(result.faults)} NOT as recorded"
+    elif result.ok:
+        found = "all as recorded"
+    else:
+        found = "NOTHING was verified, as none had come to its end"
+    return f"{found}; {broken}" if result.broken_off else found

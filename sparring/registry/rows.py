@@ -1,0 +1,121 @@
+"""One registered thing: a row, with what each kind of thing says of itself beside its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, get_args
+
+from sparring.protocols import Agent
+
+Host = Literal["inline", "process"]
+NAME = re.compile(r"[^\s,\[\]]+")
+Thing = TypeVar("Thing", covariant=True)
+Environment = Any
+"""A PettingZoo AECEnv or ParallelEnv, or a Gymnasium Env: two libraries without a common base."""
+
+
+class Method(Protocol):
+    """What names and help need of a training method; `trainers` has the rest."""
+
+    config_type: ClassVar[type]
+    """The dataclass of its settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Generic[Thing]):
+    """One registered thing."""
+
+    name: str
+    build: Callable[..., Thing]
+    """Class or function; called with the row's kwargs updated by the caller's."""
+    family: str = ""
+    summary: str = ""
+    extra: str | None = None
+    """The extra that has to be installed, e.g. "games"."""
+    kwargs: Mapping[str, object] = field(default_factory=dict)
+
+    def rules(self) -> dict[str, tuple[bool, str]]:
+        """Of the fields: whether the value may be used, and what would be right."""
+        return {
+            "name": (
+                isinstance(self.name, str) and bool(NAME.fullmatch(self.name)),
+                "text without blanks, commas, brackets",
+            ),
+            "build": (callable(self.build), "callable"),
+            "family": (isinstance(self.family, str), "text"),
+            "summary": (isinstance(self.summary, str), "text"),
+            "extra": (self.extra is None or isinstance(self.extra, str), "text or None"),
+            "kwargs": (isinstance(self.kwargs, Mapping), "a mapping"),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentRow(Row[Environment]):
+    """One environment."""
+
+    seats: int = 1
+    skills: tuple[str, ...] = ()
+    version: str = "0"
+    """Raised when its seeds give other episodes than before."""
+    reward_range: tuple[float, float] | None = None
+    """The least and the most that a seat can get in an episode, whatever the kwargs; None: unknown.
+    The illegal rule "spiral" may go beyond. Intervals of mean rewards stay within it."""
+    host: Host = "inline"
+    """Where it is played: with everything else, or in a process of its own, which may crash or hang."""
+    seat_names: tuple[str, ...] = ()
+    """Of an environment whose seats are not called player_0, player_1, ...: their names, in order."""
+    unit: str = "reward"
+    """What its rewards count, for people: chips."""
+
+    def rules(self) -> dict[str, tuple[bool, str]]:
+        """As of every row, and those of an environment."""
+        return {
+            **Row.rules(self),
+            "seats": (type(self.seats) is int and self.seats >= 1, "a whole number >= 1"),
+            "skills": (_are_texts(self.skills), "a tuple of texts"),
+            "version": (isinstance(self.version, str), "text"),
+            "reward_range": (self.reward_range is None or _is_range(self.reward_range), "(least, most) or None"),
+            "host": (self.host in get_args(Host), " or ".join(get_args(Host))),
+            "seat_names": (
+                _are_texts(self.seat_names) and len(self.seat_names) in (0, self.seats),
+                "one text a seat, or none",
+            ),
+            "unit": (isinstance(self.unit, str), "text"),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRow(Row[Agent]):
+    """One agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodRow(Row[Method]):
+    """One training method."""
+
+    build: type[Method]
+    config: str = ""
+    """ "module:Class" of its settings, where they can be had without loading the method."""
+
+    def rules(self) -> dict[str, tuple[bool, str]]:
+        """As of every row, and that of a method."""
+        return {**Row.rules(self), "config": (isinstance(self.config, str), "text")}
+
+
+def require_usable(kind: str, row: object, row_type: object) -> None:
+    """Raises ValueError for what is no row of that kind, or a row of values that make every list of names fail."""
+    if not isinstance(row, Row) or type(row) is not row_type:
+        raise ValueError(f"{kind}: {getattr(row_type, '__name__', row_type)} must be added, got {row!r:.200}")
+    for name, (held, rule) in row.rules().items():
+        if not held:
+            raise ValueError(f"{kind} {row.name!r}: {name} must be {rule}, got {getattr(row, name)!r}")
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, tuple | list) and all(isinstance(item, str) for item in value)
+
+
+def _is_range(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(end, int | float) for end in value)
