@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 
@@ -104,7 +104,7 @@ class RunConfig:
         if not self.games:
             raise ValueError("games must name at least one environment")
 
-    def env_kwargs(self) -> dict[str, Any]:
+    def env_kwargs(self) -> dict[str, object]:
         """What every environment is made with."""
         return {} if self.illegal == "forfeit" else {"illegal": self.illegal}
 
