@@ -12,6 +12,7 @@ share the processor, and weights are touched by nobody else.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -50,15 +51,12 @@ async def ask(kind: Hashable, compute: Callable[[list[Q]], Sequence[A]], questio
 
 def require_wanted() -> None:
     """Raises Abandoned, inside a long computation, where nobody waits for its answers any more."""
-    if _Batch.under_way is not None and not _Batch.under_way.is_wanted:
+    if _HERE.computing is not None and not _HERE.computing.is_wanted:
         raise Abandoned
 
 
 class _Batch(Generic[Q, A]):
     """Questions of one kind, and who waits for the answers."""
-
-    under_way: _Batch[Any, Any] | None = None
-    """What the worker thread computes now."""
 
     def __init__(self, compute: Callable[[list[Q]], Sequence[A]]) -> None:
         self._compute = compute
@@ -77,11 +75,11 @@ class _Batch(Generic[Q, A]):
     def compute(self) -> None:
         """Find the answers, in the worker thread."""
         self._asked = [(question, future) for question, future in self._asked if not future.done()]
-        _Batch.under_way = self
+        before, _HERE.computing = _HERE.computing, self
         try:
             self._answers = _answers(self._compute, [question for question, _ in self._asked])
         finally:
-            _Batch.under_way = None
+            _HERE.computing = before
 
     def deliver(self) -> None:
         """Give everybody an answer or an error of their own, on the event loop."""
@@ -114,6 +112,10 @@ class _Rounds:
             loop.call_soon(self._start, patience - 1)
             return
         batches, self._open, self._computing = list(self._open.values()), {}, True
+        if _HERE.computing is not None:  # a computation that plays itself: its thread is the worker
+            _compute(batches)
+            self._deliver(batches)
+            return
 
         def tell(_: object) -> None:
             with suppress(RuntimeError):  # the loop was closed meanwhile
@@ -129,6 +131,12 @@ class _Rounds:
             asyncio.get_running_loop().call_soon(self._start, PATIENCE)
 
 
+class _Here(threading.local):
+    computing: _Batch[Any, Any] | None = None
+    """What this thread computes now."""
+
+
+_HERE = _Here()
 _ROUNDS: WeakKeyDictionary[asyncio.AbstractEventLoop, _Rounds] = WeakKeyDictionary()
 
 

@@ -197,8 +197,49 @@ def test_a_long_computation_ends_when_nobody_waits_for_it_any_more():
     assert asyncio.run(Counter().say(5)) == 5
 
 
-def test_outside_of_a_round_everything_is_wanted():
+def test_a_direct_call_is_wanted_whatever_a_round_does_meanwhile():
+    """Only the thread that computes for askers who have gone is told to end."""
+
+    class Long(Counter):
+        def generate_batch(self, prompts, sampling, seeds):
+            super().generate_batch(prompts, sampling, seeds)
+            rounds.require_wanted()
+            raise AssertionError("nobody waits")
+
+    model = Long()
+    model.go_on.clear()
+
+    async def give_up():
+        asked = asyncio.create_task(model.say(1))
+        while not model.begun.is_set():
+            await asyncio.sleep(0.001)
+        asked.cancel()
+
+    asyncio.run(give_up())
     rounds.require_wanted()
+    model.go_on.set()
+    assert asyncio.run(Counter().say(5)) == 5
+
+
+def test_a_model_may_ask_another_one_while_it_computes():
+    class Asking(Counter):
+        def generate_batch(self, prompts, sampling, seeds):
+            asyncio.run(other.say(1))
+            return super().generate_batch(prompts, sampling, seeds)
+
+    model, other = Asking(), Counter()
+    assert finished_within(20, lambda: asyncio.run(model.say(2))) == 2
+    assert (model.batches, other.batches) == ([(2,)], [(1,)])
+
+
+def finished_within(seconds, ask):
+    """What `ask` gives, asked in a thread that may hang."""
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(ask()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert answers, f"no answer within {seconds} s"
+    return answers[0]
 
 
 class Slow(gymnasium.Env):
