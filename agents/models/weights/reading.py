@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 NAMES = ("nano", "smollm2")
-_Read: TypeAlias = "tuple[PreTrainedModel, PreTrainedTokenizerFast]"
+_ModelAndTokenizer: TypeAlias = "tuple[PreTrainedModel, PreTrainedTokenizerFast]"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -84,7 +84,7 @@ def fingerprint(model: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _read(name: str, seed: int) -> _Read:
+def _read(name: str, seed: int) -> _ModelAndTokenizer:
     if name == "nano":
         return nano.build(seed)
     if name == "smollm2":
@@ -103,7 +103,7 @@ def _is_path(name: str) -> bool:
     )
 
 
-def _from_folder(folder: Path) -> _Read:
+def _from_folder(folder: Path) -> _ModelAndTokenizer:
     if folder.is_file():
         raise FileNotFoundError(f"{str(folder)!r} is a file, not a model's folder")
     if not folder.is_dir():
@@ -117,7 +117,7 @@ def _from_folder(folder: Path) -> _Read:
     return _from_pretrained(str(folder), "is a folder without a model", local_files_only=True)
 
 
-def _from_pretrained(name: str, otherwise: str, **options: bool) -> _Read:
+def _from_pretrained(name: str, otherwise: str, **options: bool) -> _ModelAndTokenizer:
     transformers, damaged = require("transformers", "train"), require("safetensors", "train").SafetensorError
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **options)
