@@ -15,7 +15,7 @@ from sparring.agents.prompts import template
 from sparring.trainers.settings import require_ranges, require_types
 
 if TYPE_CHECKING:
-    from sparring.agents.models.transformers import TransformersModel
+    from sparring.agents.models.trainable import TrainableModel
     from sparring.trainers.learner import LearnerConfig
 
 
@@ -148,7 +148,7 @@ def require_device(device: str) -> None:
         raise ValueError(f"device must be auto, cpu, or one that torch finds here, got {device!r}: {reason}") from error
 
 
-def learner_config(config: RunConfig, model: TransformersModel) -> LearnerConfig:
+def learner_config(config: RunConfig, model: TrainableModel) -> LearnerConfig:
     """What the learner needs of the settings; the step size depends on the model's."""
     from sparring.agents.models.transformers import SMALL_MODEL
     from sparring.trainers.learner import LearnerConfig

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from sparring.agents.models.engine.logprobs import Choices, choice_logprobs, chosen_logprobs
 from sparring.agents.models.engine.packing import Pack, pack
-from sparring.agents.models.transformers import TransformersModel
+from sparring.agents.models.trainable import TrainableModel
 from sparring.trainers import losses
 from sparring.trainers.batch import Batch, Merged, Signal, merge
 from sparring.trainers.state import State
@@ -79,7 +79,7 @@ class _Targets:
 class Learner:
     """Owns the optimizer of one model. The model's parameters are trained in place, in fp32."""
 
-    def __init__(self, model: TransformersModel, config: LearnerConfig) -> None:
+    def __init__(self, model: TrainableModel, config: LearnerConfig) -> None:
         self.model, self.config = model, config
         self.updates = 0
         self.skipped = 0

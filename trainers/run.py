@@ -18,7 +18,8 @@ from typing import Generic, cast
 import torch
 
 from sparring import registry
-from sparring.agents.models.transformers import TransformersModel
+from sparring.agents import models
+from sparring.agents.models.trainable import LocalModel
 from sparring.agents.players import WritingAgent, make_player
 from sparring.rollout.hosts import EnvPool
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
@@ -56,7 +57,7 @@ class Run(Generic[ConfigT]):
         require_usable(config)
         method.require_usable(config)
         self.config, self.folder, self.schedule = config, folder, Schedule.of(config.steps)
-        self.model = TransformersModel(config.model, device=config.device, seed=config.seed)
+        self.model = self.load_model()
         if config.decoding == "free" and config.max_new_tokens >= self.model.context:
             raise ValueError(
                 f"max_new_tokens must be below the context of {config.model}, {self.model.context} tokens, "
@@ -212,7 +213,12 @@ class Run(Generic[ConfigT]):
         require_finite(self.model.weights())
         self.folder.checkpoints.save_whole("best", self.model.save)
 
-    def agent(self, model: TransformersModel, name: str, trainable: bool) -> WritingAgent:
+    def load_model(self) -> LocalModel:
+        """The model that the settings name, as it was at the start of the run."""
+        config = self.config
+        return models.load_trainable(config.model, device=config.device, seed=config.seed)
+
+    def agent(self, model: LocalModel, name: str, trainable: bool) -> WritingAgent:
         """A model as a player of this run: its prompt, its sampling."""
         config = self.config
         sampling = Sampling(config.temperature, max_new_tokens=config.max_new_tokens, decoding=config.decoding)

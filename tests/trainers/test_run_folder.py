@@ -17,7 +17,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sparring.agents.models.loading import load
+from sparring.agents.models.weights.reading import read_model
 from sparring.cli.app import main
 from sparring.cli.runs import in_bytes
 from sparring.store.runs import size_of
@@ -466,7 +466,7 @@ def config_without_settings(run):
 
 def another_model(run):
     made = run.parent / "wide"
-    loaded = load("nano", device="cpu")
+    loaded = read_model("nano", device="cpu")
     loaded.model.resize_token_embeddings(loaded.model.config.vocab_size + 8)
     loaded.save(made)
     config_with(model=str(made))(run)

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from sparring import registry
-from sparring.agents.models.transformers import TransformersModel
+from sparring.agents.models.trainable import LocalModel
 from sparring.protocols import Agent
 from sparring.rollout.match import Match
 from sparring.scoreboard.matches import seats_of
@@ -53,7 +53,7 @@ class Spiral(Method[Config]):
         super().__init__(run)
         self.baselines = RoleBaselines(self.config.baseline_decay)
         self.league = League(run.folder.checkpoints.path / "league", self.config.league_size)
-        self.frozen: TransformersModel | None = None
+        self.frozen: LocalModel | None = None
 
     @classmethod
     def require_usable(cls, config: Config) -> None:
@@ -86,7 +86,7 @@ class Spiral(Method[Config]):
         if name is None:
             return {}
         if self.frozen is None:
-            self.frozen = TransformersModel(self.config.model, device=self.config.device, seed=self.config.seed)
+            self.frozen = self.run.load_model()
         if self.frozen.weights_version != name:
             self.frozen.sync(self.league.weights(name), name)
         return {FROZEN: self.run.agent(self.frozen, f"{self.config.model} (league)", trainable=False)}
