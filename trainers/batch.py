@@ -13,16 +13,22 @@ have at most 24 different samples).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sparring.samples import Sample, samples
 from sparring.types import Sampling, Segment, Trajectory
 
+Values = float | tuple[float, ...]
+"""One number for all targets, or one a target."""
+Spellings = Callable[[tuple[str, ...]], Sequence[Sequence[int]]]
+"""The token ids of each of some legal actions, as the model spells them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What one sample should teach. Streams are per sample and apply to each of its generated tokens."""
+    """What one sample should teach. Streams hold one value a target (a generated token), or one for all of them."""
 
     tokens: tuple[int, ...]
     """All tokens of the sample, up to the last generated one."""
@@ -33,22 +39,32 @@ class Signal:
     allowed: tuple[tuple[int, ...] | None, ...]
     """[len(targets)], what each was chosen among; None: the vocabulary."""
     temperature: float = 1.0
-    advantage: float = 0.0
+    advantage: Values = 0.0
     """The `rl` stream."""
-    imitation: float = 0.0
+    imitation: Values = 0.0
     """The `ce` stream: weight of plain cross-entropy."""
     reference_logprobs: tuple[float, ...] = ()
-    """[len(targets)] under the reference, or empty: the `ref_kl` stream."""
+    """[len(targets)] under the reference, or empty: the `ref_kl` stream, and what pairs are measured from."""
+    pair: str = ""
+    """The pair that the sample is one side of: the `pairs` stream (DPO)."""
+    preferred: bool = True
+    """Which side of its pair."""
+    game: str = ""
+    """The environment. Every game of a batch weighs the same, however many samples it has."""
+    starts: tuple[int, ...] = ()
+    """[len(targets)], where the answer begins that a target belongs to; empty: each is an answer of its own."""
+    leaves: tuple[tuple[int, ...] | None, ...] = ()
+    """[len(targets)], how many legal actions begin with each of the allowed tokens; empty: one each."""
 
 
 @dataclass(slots=True)
 class Merged:
-    """Equal samples as one."""
+    """Equal samples as one: sums over them, one a target."""
 
     signal: Signal
-    positive_advantage: float = 0.0
-    negative_advantage: float = 0.0
-    imitation: float = 0.0
+    positive_advantage: list[float]
+    negative_advantage: list[float]
+    imitation: list[float]
     count: int = 0
 
 
@@ -57,25 +73,47 @@ class Batch:
     """Distinct samples and how many samples they stand for."""
 
     merged: list[Merged] = field(default_factory=list)
-    size: int = 0
-    broken_prefixes: int = 0
-    """Turns whose prompt did not extend the turn before, so that a new sample had to start."""
+    sizes: Counter[str] = field(default_factory=Counter)
+    """Samples of every game."""
+
+    @property
+    def size(self) -> int:
+        """Samples."""
+        return self.sizes.total()
+
+    def share(self, signal: Signal) -> float:
+        """The weight of one sample, so that those of each game sum to 1 / games."""
+        return 1.0 / (len(self.sizes) * self.sizes[signal.game])
 
 
 def signals_of(
-    trajectory: Trajectory, advantage: float = 0.0, imitation: float = 0.0, model: str | None = None
+    trajectory: Trajectory,
+    advantage: float | Sequence[float] = 0.0,
+    imitation: float | Sequence[float] = 0.0,
+    model: str | None = None,
+    game: str = "",
+    spellings: Spellings | None = None,
 ) -> list[Signal]:
     """The samples of a trajectory that a model learns from, each with its streams; `model` names one of several.
 
-    A call that several samples go through is learnt from once. Raises ValueError where it cannot be trained on.
+    `advantage` and `imitation` are one number, or one a turn. With `spellings` the regulariser knows how many actions
+    each allowed token begins. A call that several samples go through is learnt from once. Raises ValueError where it
+    cannot be trained on.
     """
-    for name, weight in (("advantage", advantage), ("imitation", imitation)):
-        if not math.isfinite(weight):
-            raise ValueError(f"{name} of trajectory {trajectory.id} must be a finite number, got {weight}")
+    streams = []
+    for name, values in (("advantage", advantage), ("imitation", imitation)):
+        by_turn = [float(values)] * len(trajectory.turns) if isinstance(values, (int, float)) else list(values)
+        if len(by_turn) != len(trajectory.turns):
+            turns = len(trajectory.turns)
+            raise ValueError(f"{name} of trajectory {trajectory.id} must be one a turn, {turns}, got {len(by_turn)}")
+        if not all(map(math.isfinite, by_turn)):
+            wrong = next(value for value in by_turn if not math.isfinite(value))
+            raise ValueError(f"{name} of trajectory {trajectory.id} must be a finite number, got {wrong}")
+        streams.append(by_turn)
     own = _own_samples(trajectory, model)
     if not own:
         raise ValueError(f"trajectory {trajectory.id} was played by a frozen agent ({trajectory.agent})")
-    found = (_signal(sample, _temperature(sample, trajectory), advantage, imitation) for sample in own)
+    found = (_signal(sample, trajectory, streams[0], streams[1], game, spellings) for sample in own)
     return [signal for signal in found if signal is not None]
 
 
@@ -99,57 +137,100 @@ def _temperature(sample: Sample, trajectory: Trajectory) -> float:
     return sampled.pop().temperature
 
 
-def _signal(sample: Sample, temperature: float, advantage: float, imitation: float) -> Signal | None:
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A generated token that has an alternative."""
+
+    position: int
+    logprob: float
+    allowed: tuple[int, ...] | None
+    start: int
+    turn: int
+    leaves: tuple[int, ...] | None
+
+
+def _signal(
+    sample: Sample,
+    trajectory: Trajectory,
+    advantage: Sequence[float],
+    imitation: Sequence[float],
+    game: str,
+    spellings: Spellings | None,
+) -> Signal | None:
     tokens: list[int] = []
-    targets: list[int] = []
-    logprobs: list[float] = []
-    allowed: list[tuple[int, ...] | None] = []
-    for place, call in enumerate(sample.calls):
+    targets: list[_Target] = []
+    for place, (id, call) in enumerate(zip(sample.ids, sample.calls, strict=True)):
+        turn = int(id.partition(".")[0])
+        actions = trajectory.turns[turn].observation.legal_actions
+        spelt = (
+            spellings(actions) if spellings is not None and actions and any(s.allowed for s in call.segments) else ()
+        )
         for segment in call.segments:
             if segment.kind == "generated" and place >= sample.first:
-                for offset, (logprob, choices) in enumerate(_generated(segment)):
-                    if choices is None or len(choices) > 1:  # a forced token has no gradient
-                        targets.append(len(tokens) + offset)
-                        logprobs.append(logprob)
-                        allowed.append(choices)
+                targets += _targets_of(segment, len(tokens), turn, spelt)
             tokens.extend(segment.token_ids)
     if not targets:
         return None
     return Signal(
-        tuple(tokens[: targets[-1] + 1]),
-        tuple(targets),
-        tuple(logprobs),
-        tuple(allowed),
-        temperature,
-        advantage,
-        imitation,
+        tokens=tuple(tokens[: targets[-1].position + 1]),
+        targets=tuple(target.position for target in targets),
+        sampling_logprobs=tuple(target.logprob for target in targets),
+        allowed=tuple(target.allowed for target in targets),
+        temperature=_temperature(sample, trajectory),
+        advantage=tuple(advantage[target.turn] for target in targets),
+        imitation=tuple(imitation[target.turn] for target in targets),
+        game=game,
+        starts=tuple(target.start for target in targets),
+        leaves=tuple(target.leaves for target in targets),
     )
 
 
-def _generated(segment: Segment) -> Iterator[tuple[float, tuple[int, ...] | None]]:
+def _targets_of(segment: Segment, start: int, turn: int, spelt: Sequence[Sequence[int]]) -> Iterator[_Target]:
+    """The tokens of a generated segment that had an alternative: a forced token has no gradient."""
     logprobs = segment.logprobs or ()
     if len(logprobs) != len(segment.token_ids):
         raise ValueError(
             f"{len(segment.token_ids)} generated tokens need as many log-probabilities, got {len(logprobs)}"
         )
-    return zip(logprobs, segment.allowed or [None] * len(logprobs), strict=True)
+    allowed = segment.allowed or [None] * len(logprobs)
+    for offset, (logprob, choices) in enumerate(zip(logprobs, allowed, strict=True)):
+        if choices is None or len(choices) > 1:
+            leaves = _leaves(segment.token_ids[:offset], choices, spelt) if choices and spelt else None
+            yield _Target(start + offset, logprob, choices, start, turn, leaves)
+
+
+def _leaves(written: Sequence[int], choices: Sequence[int], spelt: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """How many actions begin with what is written and each choice after it."""
+    depth, before = len(written), list(written)
+    following = Counter(ids[depth] for ids in spelt if len(ids) > depth and list(ids[:depth]) == before)
+    return tuple(max(1, following[choice]) for choice in choices)
 
 
 def merge(signals: Iterable[Signal]) -> Batch:
     """Merge equal samples; the order of first appearance is kept."""
-    batch, found = Batch(), {}
+    batch, found = Batch(), dict[object, Merged]()
     for signal in signals:
-        key = (signal.tokens, signal.targets, signal.sampling_logprobs, signal.reference_logprobs, signal.temperature)
+        zeros = [0.0] * len(signal.targets)
+        key = (
+            *(signal.tokens, signal.targets, signal.sampling_logprobs, signal.reference_logprobs),
+            *(signal.temperature, signal.game, signal.pair, signal.preferred),
+        )
         if key not in found:
-            found[key] = Merged(signal)
+            found[key] = Merged(signal, zeros, list(zeros), list(zeros))
             batch.merged.append(found[key])
         entry = found[key]
-        entry.positive_advantage += max(signal.advantage, 0.0)
-        entry.negative_advantage += min(signal.advantage, 0.0)
-        entry.imitation += signal.imitation
+        for index, advantage in enumerate(_by_target(signal.advantage, signal)):
+            entry.positive_advantage[index] += max(advantage, 0.0)
+            entry.negative_advantage[index] += min(advantage, 0.0)
+        for index, imitation in enumerate(_by_target(signal.imitation, signal)):
+            entry.imitation[index] += imitation
         entry.count += 1
-        batch.size += 1
+        batch.sizes[signal.game] += 1
     return batch
+
+
+def _by_target(values: Values, signal: Signal) -> tuple[float, ...]:
+    return values if isinstance(values, tuple) else (float(values),) * len(signal.targets)
 
 
 def count_broken_prefixes(trajectories: Iterable[Trajectory]) -> int:

@@ -1,11 +1,16 @@
 """The one learner: turns signals over stored trajectories into one weighted loss, and takes optimizer steps.
 
-    loss = 1/(B L) sum_M [ w surrogate(A) - ce logp + c k3(logp, reference) ] + magnet * mean KL(pi || uniform)
+    loss = mean over games, over samples [ 1/L sum_M w surrogate(A) - ce logp + c k3(logp, reference) ]
+           + magnet * mean over games, over decisions KL(pi || uniform)
+           + mean over pairs -log sigmoid(beta (chosen - rejected))
 
-B is the number of samples before merging. L is a constant length for freely written tokens, so that long answers are
-not favoured (Dr. GRPO, arXiv 2503.20783), and 1 for tokens that were chosen among legal actions. w is the truncated
-importance weight against the log-probabilities that the sampler stored. The magnet is averaged over the *distinct*
-decisions of the batch, so that rarely visited ones are held as firmly as common ones. No method has a loop of its own.
+Means over the samples of every game, then over games: a game with many turns weighs no more than another one. L is a
+constant length for freely written tokens, so that long answers are not favoured (Dr. GRPO, arXiv 2503.20783), and 1 for
+tokens that were chosen among legal actions. w is the truncated importance weight against the log-probabilities that
+the sampler stored. The magnet is the KL divergence between distributions over legal *actions* (the chain rule over the
+tokens that spell them), averaged over the *distinct* decisions, so that rarely visited ones are held as firmly as
+common ones. Pairs are DPO (arXiv 2305.18290, equation 7): chosen and rejected are sums of logp - reference. No method
+has a loop of its own.
 
 A step whose loss or gradient is not finite is not taken: weights and optimizer stay as they are.
 """
@@ -13,20 +18,18 @@ A step whose loss or gradient is not finite is not taken: weights and optimizer 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from sparring.agents.models.engine.logprobs import Choices, choice_logprobs, chosen_logprobs
-from sparring.agents.models.engine.packing import Pack, pack
+from sparring.agents.models.engine.logprobs import choice_logprobs, chosen_logprobs
 from sparring.agents.models.trainable import TrainableModel
 from sparring.trainers import losses
-from sparring.trainers.batch import Batch, Merged, Signal, merge
+from sparring.trainers.batch import Batch, Signal, merge
 from sparring.trainers.state import State
+from sparring.trainers.targets import Pass, Targets, pair_names, passes_of
 
 FIRST_MOMENT = "exp_avg"
 """Its name in AdamW's state."""
@@ -54,26 +57,12 @@ class LearnerConfig:
     """Truncation of the weight between the learner's and the sampler's probabilities."""
     reference_kl: float = 0.0
     """Weight of the KL penalty to the reference policy, where signals carry its log-probabilities."""
+    pair_beta: float = 0.1
+    """DPO's beta: how far from the reference a preference may lead; smaller is farther."""
+    pack_nodes: int = 1024
+    """Tokens of one forward and backward pass, shared beginnings counted once; a longer sample has its own."""
     length: int = 1
     """The constant that sums over freely written tokens are divided by: the longest answer. Choices are not divided."""
-
-
-@dataclass(slots=True)
-class _Targets:
-    """The M target tokens of one pack, either all chosen among some tokens or all among the vocabulary."""
-
-    nodes_M: Tensor
-    tokens_M: Tensor
-    sampling_M: Tensor
-    positive_advantage_M: Tensor
-    negative_advantage_M: Tensor
-    imitation_M: Tensor
-    reference_M: Tensor
-    has_reference_M: Tensor
-    choices: Choices | None
-    decision_M: Tensor
-    """Weights that sum to 1 over the targets of one decision (several actions of one state), in all packs together."""
-    old_M: Tensor | None = None
 
 
 class Learner:
@@ -97,30 +86,31 @@ class Learner:
         if not batch.merged:
             return {"samples": 0.0}
         temperature = _one_temperature(batch)
-        passes = self._passes(batch)
-        decisions = sum(float(t.decision_M.sum()) for _, found in passes for t in found if t.choices is not None)
+        passes, pairs = passes_of(batch, self.config.pack_nodes, self.model.device), len(pair_names(batch))
+        _require_references(batch)
         totals: dict[str, float] = {}
         skipped = 0.0
         for _ in range(self.config.epochs):
-            totals = self._epoch(passes, batch.size, magnet, max(decisions, 1.0), temperature)
+            margins_P = self._margins(passes, pairs, temperature) if pairs else None
+            totals = self._epoch(passes, magnet, margins_P, temperature)
             skipped += totals["skipped_steps"]
         totals["skipped_steps"] = skipped
         self.updates += 1
         self._require_progress(skipped)
         self.model.sync(None, f"update-{self.updates}")
-        nodes = sum(len(packed.token_ids) for packed, _ in passes)
+        nodes = sum(len(one.packed.token_ids) for one in passes)
         return {**totals, "samples": float(batch.size), "distinct": float(len(batch.merged)), "nodes": float(nodes)}
 
     def _epoch(
-        self, passes: list[tuple[Pack, list[_Targets]]], size: int, magnet: float, decisions: float, temperature: float
+        self, passes: list[Pass], magnet: float, margins_P: Tensor | None, temperature: float
     ) -> dict[str, float]:
         """One optimizer step over all passes."""
         self.optimizer.zero_grad(set_to_none=True)
         totals: dict[str, float] = {}
-        for packed, found in passes:
+        for one in passes:
             with self.model.autocast():
-                hidden_ND = self.model.hidden(packed)
-                parts = [self._loss(hidden_ND, targets, size, magnet / decisions, temperature) for targets in found]
+                hidden_ND = self.model.hidden(one.packed)
+                parts = [self._loss(hidden_ND, targets, magnet, margins_P, temperature) for targets in one.targets]
             torch.stack([loss for loss, _ in parts]).sum().backward()
             for _, measured in parts:
                 _add(totals, measured)
@@ -129,9 +119,23 @@ class Learner:
         if sound:
             self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        if "entropy" in totals:
-            totals["entropy"] /= decisions
+        if margins_P is not None:
+            totals |= _pair_metrics(margins_P, self.config.pair_beta)
         return {**totals, "grad_norm": norm, "skipped_steps": float(not sound)}
+
+    @torch.no_grad()
+    def _margins(self, passes: list[Pass], pairs: int, temperature: float) -> Tensor:
+        """Per pair [P], nats: how much more than the reference the policy prefers the chosen sample."""
+        margins_P = torch.zeros(pairs, device=self.model.device)
+        for one in passes:
+            with self.model.autocast():
+                hidden_ND = self.model.hidden(one.packed)
+                for targets in one.targets:
+                    logp_M, _ = self._logprobs(hidden_ND, targets, temperature)
+                    in_pair_M = targets.pairs_M >= 0
+                    parts_M = targets.sides_M * (logp_M - targets.reference_M)
+                    margins_P.index_add_(0, targets.pairs_M[in_pair_M], parts_M[in_pair_M])
+        return margins_P
 
     def _require_progress(self, skipped: float) -> None:
         """Raises ValueError where no step could be taken for too long."""
@@ -142,22 +146,24 @@ class Learner:
                 "the weights are as before them; start anew with a smaller learning_rate, or look at the rewards"
             )
 
+    def _logprobs(self, hidden_ND: Tensor, targets: Targets, temperature: float) -> tuple[Tensor, Tensor | None]:
+        """Of the targets [M], and of all that they were chosen among [M, A]."""
+        hidden_MD, head = hidden_ND[targets.nodes_M], self.model.head
+        if targets.choices is None:
+            return chosen_logprobs(hidden_MD, head, targets.tokens_M, temperature), None
+        logp_MA = choice_logprobs(hidden_MD, head, targets.choices, temperature)
+        return logp_MA[targets.choices.ids_MA.eq(targets.tokens_M[:, None]) & targets.choices.valid_MA], logp_MA
+
     def _loss(
-        self, hidden_ND: Tensor, targets: _Targets, size: int, magnet: float, temperature: float
+        self, hidden_ND: Tensor, targets: Targets, magnet: float, margins_P: Tensor | None, temperature: float
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss of some targets, and its parts as numbers."""
-        config, head = self.config, self.model.head
-        hidden_MD = hidden_ND[targets.nodes_M]
-        regulariser, measured = hidden_MD.new_zeros((), dtype=torch.float32), {}
-        if targets.choices is None:
-            logp_M = chosen_logprobs(hidden_MD, head, targets.tokens_M, temperature)
-        else:
-            logp_MA = choice_logprobs(hidden_MD, head, targets.choices, temperature)
-            logp_M = logp_MA[targets.choices.ids_MA.eq(targets.tokens_M[:, None]) & targets.choices.valid_MA]
-            pull = (losses.kl_to_uniform(logp_MA) * targets.decision_M).sum()
-            regulariser = magnet * pull
-            widths = targets.choices.valid_MA.sum(-1).float()
-            measured["entropy"] = float((torch.log(widths) * targets.decision_M).sum() - pull.detach())
+        config, measured = self.config, dict[str, float]()
+        logp_M, logp_MA = self._logprobs(hidden_ND, targets, temperature)
+        regulariser = logp_M.new_zeros(())
+        if logp_MA is not None and targets.prior_MA is not None:
+            regulariser = magnet * (losses.kl_to_prior(logp_MA, targets.prior_MA) * targets.decision_M).sum()
+            measured["entropy"] = float((losses.entropy(logp_MA.detach()) * targets.decision_M).sum())
         if targets.old_M is None:
             targets.old_M = logp_M.detach()
         weight_M = losses.importance_weight(targets.old_M, targets.sampling_M, config.importance_cap)
@@ -166,24 +172,13 @@ class Learner:
         )
         token_M = weight_M * surrogate_M - targets.imitation_M * logp_M
         if config.reference_kl:
-            token_M = (
-                token_M + config.reference_kl * losses.kl_k3(logp_M, targets.reference_M) * targets.has_reference_M
-            )
-        length = config.length if targets.choices is None else 1
-        loss = token_M.sum() / (size * length) + regulariser
+            token_M = token_M + config.reference_kl * losses.kl_k3(logp_M, targets.reference_M) * targets.referenced_M
+        loss = token_M.sum() / (config.length if targets.choices is None else 1) + regulariser
+        if margins_P is not None:
+            slope_M = losses.pair_slope(margins_P, config.pair_beta)[targets.pairs_M.clamp(min=0)] * targets.sides_M
+            loss = loss - (slope_M * logp_M).sum()
         mismatch = float((targets.old_M - targets.sampling_M).abs().max())
         return loss, {**measured, "loss": float(loss.detach()), "sampler_mismatch": mismatch}
-
-    def _passes(self, batch: Batch) -> list[tuple[Pack, list[_Targets]]]:
-        """Pack the distinct samples; the last target of a sample need not be an input."""
-        rows = [entry.signal.tokens[:-1] for entry in batch.merged]
-        times = _decision_counts(batch)
-        passes = []
-        for packed in pack(rows):
-            members = [batch.merged[index] for index in packed.sequences]
-            found = [_targets(packed, members, chosen, times, self.model.device) for chosen in (True, False)]
-            passes.append((packed, [targets for targets in found if targets is not None]))
-        return passes
 
     @property
     def learning_rate(self) -> float:
@@ -233,59 +228,20 @@ def _add(totals: dict[str, float], measured: dict[str, float]) -> None:
             totals[name] = totals.get(name, 0.0) + value
 
 
-def _decision_counts(batch: Batch) -> Counter[tuple[int, ...]]:
-    """Per decision, named by the tokens before it: how many targets of the batch were chosen there."""
-    return Counter(
-        entry.signal.tokens[:position]
-        for entry in batch.merged
-        for position, allowed in zip(entry.signal.targets, entry.signal.allowed, strict=True)
-        if allowed is not None
-    )
+def _require_references(batch: Batch) -> None:
+    """Raises ValueError where one side of a pair is missing, or has no reference to be measured from."""
+    sides: dict[str, set[bool]] = {}
+    for entry in batch.merged:
+        if entry.signal.pair:
+            sides.setdefault(entry.signal.pair, set()).add(entry.signal.preferred)
+            if not entry.signal.reference_logprobs:
+                raise ValueError(f"pair {entry.signal.pair!r} needs reference_logprobs in both samples")
+    for pair, found in sides.items():
+        if len(found) < 2:
+            raise ValueError(f"pair {pair!r} needs a preferred sample and another one, got one side only")
 
 
-def _targets(
-    packed: Pack, members: list[Merged], chosen: bool, times: Counter[tuple[int, ...]], device: torch.device
-) -> _Targets | None:
-    """The targets of one kind in a pack: chosen among some tokens, or among the vocabulary."""
-    columns: list[tuple[float, ...]] = []
-    choices: list[tuple[int, ...]] = []
-    for entry, path in zip(members, packed.nodes, strict=True):
-        signal = entry.signal
-        references = signal.reference_logprobs or (None,) * len(signal.targets)
-        for index, position in enumerate(signal.targets):
-            allowed = signal.allowed[index]
-            if (allowed is not None) != chosen:
-                continue
-            choices.append(allowed or ())
-            reference, sampled = references[index], signal.sampling_logprobs[index]
-            columns.append(
-                (
-                    path[position - 1],
-                    signal.tokens[position],
-                    sampled,
-                    entry.positive_advantage,
-                    entry.negative_advantage,
-                    entry.imitation,
-                    sampled if reference is None else reference,
-                    0.0 if reference is None else float(entry.count),
-                    1.0 / times[signal.tokens[:position]] if chosen else 0.0,
-                )
-            )
-    if not columns:
-        return None
-    nodes, tokens, *floats = (np.asarray(column) for column in zip(*columns, strict=True))
-    sampling, positive_advantage, negative_advantage, imitation, reference_M, referenced, decision = (
-        torch.as_tensor(column, dtype=torch.float32, device=device) for column in floats
-    )
-    return _Targets(
-        nodes_M=torch.as_tensor(nodes, device=device),
-        tokens_M=torch.as_tensor(tokens, device=device),
-        sampling_M=sampling,
-        positive_advantage_M=positive_advantage,
-        negative_advantage_M=negative_advantage,
-        imitation_M=imitation,
-        reference_M=reference_M,
-        has_reference_M=referenced,
-        choices=Choices.of(choices, device) if chosen else None,
-        decision_M=decision,
-    )
+def _pair_metrics(margins_P: Tensor, beta: float) -> dict[str, float]:
+    """DPO's loss, and how often the chosen sample is preferred more than by the reference."""
+    loss = -torch.nn.functional.logsigmoid(beta * margins_P).mean()
+    return {"pair_loss": float(loss), "pair_accuracy": float((margins_P > 0).float().mean())}

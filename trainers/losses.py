@@ -62,9 +62,28 @@ def kl_k3(logp_M: Tensor, reference_logp_M: Tensor) -> Tensor:
     return torch.exp(curved_M) * (1.0 + difference_M - curved_M) - 1.0 - difference_M
 
 
-def kl_to_uniform(logp_MA: Tensor) -> Tensor:
-    """KL(policy || uniform) [M] over each token's choices; padding is -inf. The magnet of arXiv 2206.05825, uniform."""
+def kl_to_prior(logp_MA: Tensor, prior_MA: Tensor) -> Tensor:
+    """KL(policy || prior) [M] over each token's choices; padding is -inf in both. The magnet of arXiv 2206.05825.
+
+    Along the tokens of an action these sum, in the mean, to the divergence between distributions over actions (chain
+    rule); with a prior that gives each token the share of the actions that begin with it, this is the one to uniform.
+    """
+    valid_MA = torch.isfinite(prior_MA)
+    finite_MA = logp_MA.masked_fill(~valid_MA, 0.0)
+    return (finite_MA.exp() * (finite_MA - prior_MA.masked_fill(~valid_MA, 0.0)) * valid_MA).sum(-1)
+
+
+def entropy(logp_MA: Tensor) -> Tensor:
+    """Of each token's choice [M], nats; padding is -inf."""
     valid_MA = torch.isfinite(logp_MA)
     finite_MA = logp_MA.masked_fill(~valid_MA, 0.0)
-    negative_entropy_M = (finite_MA.exp() * finite_MA * valid_MA).sum(-1)
-    return negative_entropy_M + torch.log(valid_MA.sum(-1).float())
+    return -(finite_MA.exp() * finite_MA * valid_MA).sum(-1)
+
+
+def pair_slope(margins_P: Tensor, beta: float) -> Tensor:
+    """-d(loss)/d(margin) [P] of DPO (arXiv 2305.18290, equation 7), loss = mean -log sigmoid(beta margin).
+
+    The loss depends on the tokens by their sum alone, so each token of the chosen sample has this slope, and each of
+    the rejected one its negative.
+    """
+    return beta * torch.sigmoid(-beta * margins_P) / max(1, len(margins_P))

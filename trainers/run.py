@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Generic, cast
 
@@ -19,6 +20,7 @@ import torch
 
 from sparring import registry
 from sparring.agents import models
+from sparring.agents.choices import options_of
 from sparring.agents.models.trainable import LocalModel
 from sparring.agents.players import WritingAgent, make_player
 from sparring.rollout.hosts import EnvPool
@@ -65,6 +67,7 @@ class Run(Generic[ConfigT]):
             )
         self.learner = Learner(self.model, learner_config(config, self.model))
         self.player = self.agent(self.model, config.model, trainable=True)
+        self._spelt = lru_cache(maxsize=4096)(partial(options_of, self.model))
         self.evaluator = Evaluator(config.games, self.player)
         self.probes = Probes(config, self.evaluator.games)
         self.pool = EnvPool()
@@ -212,6 +215,10 @@ class Run(Generic[ConfigT]):
     def _save_best(self) -> None:
         require_finite(self.model.weights())
         self.folder.checkpoints.save_whole("best", self.model.save)
+
+    def spell(self, actions: tuple[str, ...]) -> list[tuple[int, ...]]:
+        """The tokens of each of some legal actions, as the model spells them."""
+        return [option.token_ids for option in self._spelt(actions)]
 
     def load_model(self) -> LocalModel:
         """The model that the settings name, as it was at the start of the run."""

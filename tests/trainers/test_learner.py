@@ -2,7 +2,6 @@
 
 import copy
 from dataclasses import replace
-from functools import partial
 
 import datasets
 import numpy as np
@@ -11,11 +10,11 @@ import torch
 import transformers
 import trl
 
-from sparring.agents.models.engine.packing import pack
 from sparring.agents.models.transformers import TransformersModel
 from sparring.agents.models.weights.reading import read_model
 from sparring.trainers.batch import Signal, merge, signals_of
 from sparring.trainers.learner import MOST_SKIPPED, Learner, LearnerConfig
+from sparring.trainers.targets import passes_of
 from sparring.types import Call, Policy, Sampling, Seen, Segment, Trajectory, Turn, call_id
 
 torch.set_num_threads(1)
@@ -45,15 +44,15 @@ def signal(prompt, completion, sampling, advantage, reference=(), allowed=None):
 
 def gradients(learner, signals, old=None):
     """Loss and gradient of one batch; `old` overrides the learner's own log-probabilities before the update."""
-    passes = learner._passes(merge(signals))
+    passes = passes_of(merge(signals), 1024, learner.model.device)
     total = torch.zeros(())
     learner.model.module.zero_grad()
-    for packed, found in passes:
-        hidden = learner.model.hidden(packed)
-        for targets in found:
+    for one in passes:
+        hidden = learner.model.hidden(one.packed)
+        for targets in one.targets:
             if old is not None:
                 targets.old_M = targets.sampling_M
-            total = total + learner._loss(hidden, targets, len(signals), 0.0, 1.0)[0]
+            total = total + learner._loss(hidden, targets, 0.0, None, 1.0)[0]
     total.backward()
     return total.detach(), {name: p.grad.clone() for name, p in learner.model.module.named_parameters()}
 
@@ -235,8 +234,7 @@ def test_an_advantage_that_is_not_finite_names_its_trajectory():
         signals_of(trajectory(), advantage=float("nan"))
 
 
-def test_sampler_mismatch_is_the_largest_difference_over_all_packs(model, monkeypatch):
-    monkeypatch.setattr("sparring.trainers.learner.pack", partial(pack, max_nodes=5))
+def test_sampler_mismatch_is_the_largest_difference_over_all_packs(model):
     with torch.no_grad():
         true = [plain_logprobs(model.module, prompt, COMPLETIONS[0]) for prompt in PROMPTS]
     put_in = (0.05, 0.1)
@@ -244,12 +242,12 @@ def test_sampler_mismatch_is_the_largest_difference_over_all_packs(model, monkey
         signal(prompt, COMPLETIONS[0], (logp + error).tolist(), 1.0)
         for prompt, logp, error in zip(PROMPTS, true, put_in, strict=True)
     ]
-    assert len(Learner(model, LearnerConfig())._passes(merge(signals))) == 2
-    measured = Learner(model, LearnerConfig()).step(signals)
+    assert len(passes_of(merge(signals), 5, model.device)) == 2
+    measured = Learner(model, LearnerConfig(pack_nodes=5)).step(signals)
     assert measured["sampler_mismatch"] == pytest.approx(0.1, abs=1e-5)
 
 
-def test_the_magnet_holds_a_decision_equally_however_it_is_packed(model, monkeypatch):
+def test_the_magnet_holds_a_decision_equally_however_it_is_packed(model):
     """One decision whose two actions lie in two packs, beside another one."""
     first, second = ((30, 31), (30,)), ((40, 41), (40,))
     signals = [
@@ -260,8 +258,7 @@ def test_the_magnet_holds_a_decision_equally_however_it_is_packed(model, monkeyp
     signals.append(signal(PROMPTS[1], (50,), (-0.7,), 0.0, allowed=((50, 60),)))
 
     def gradient(max_nodes):
-        monkeypatch.setattr("sparring.trainers.learner.pack", partial(pack, max_nodes=max_nodes))
-        learner = Learner(model, LearnerConfig(learning_rate=0.0, max_grad_norm=1e9))
+        learner = Learner(model, LearnerConfig(learning_rate=0.0, max_grad_norm=1e9, pack_nodes=max_nodes))
         found = {}
         step = learner.optimizer.step
         learner.optimizer.step = lambda: (
@@ -309,3 +306,125 @@ def test_frozen_trajectories_are_refused():
 def test_truncated_sampling_distributions_are_refused():
     with pytest.raises(ValueError, match=r"top_p 0\.9; training needs 1\.0"):
         signals_of(trajectory(top_p=0.9))
+
+
+# Streams
+
+
+def assert_gradients_are(found, model):
+    """Those that `backward` left in the model, to 1e-5 of their norm."""
+    expected = {name: parameter.grad for name, parameter in model.module.named_parameters()}
+    norm = sum(value.square().sum() for value in expected.values()) ** 0.5
+    assert norm > 0.01
+    assert sum((found[name] - value).square().sum() for name, value in expected.items()) ** 0.5 < 1e-5 * norm
+
+
+def test_a_stream_holds_one_value_a_turn_for_every_token_of_the_turn():
+    (found,) = signals_of(trajectory(turns=2, extends=True), advantage=[1.0, -2.0], imitation=(0.0, 0.5))
+    assert (found.targets, found.advantage, found.imitation) == ((3, 8), (1.0, -2.0), (0.0, 0.5))
+    with pytest.raises(ValueError, match="advantage of trajectory t must be one a turn, 2, got 3"):
+        signals_of(trajectory(turns=2), advantage=[1.0, 2.0, 3.0])
+
+
+def test_advantages_by_token_are_those_of_the_plain_formula(model):
+    advantages, imitation = (0.5, -1.0, 2.0), (0.0, 0.3, 0.7)
+    with torch.no_grad():
+        sampled = plain_logprobs(model.module, PROMPTS[0], COMPLETIONS[0]).tolist()
+    one = replace(signal(PROMPTS[0], COMPLETIONS[0], sampled, 0.0), advantage=advantages, imitation=imitation)
+    _, grads = gradients(Learner(model, LearnerConfig()), [one, one])
+    model.module.zero_grad()
+    logp = plain_logprobs(model.module, PROMPTS[0], COMPLETIONS[0])
+    (-(torch.tensor(advantages) + torch.tensor(imitation)) * logp).sum().backward()
+    assert_gradients_are(grads, model)
+
+
+def test_every_game_of_a_batch_weighs_the_same_however_many_samples_it_has(model):
+    """Three samples of one game and one of another: means, then their mean."""
+    cases = [(COMPLETIONS[0], 1.0, "a"), (COMPLETIONS[1], -1.0, "a"), (COMPLETIONS[2], 2.0, "a"), ((60, 61), 1.5, "b")]
+    with torch.no_grad():
+        sampled = [plain_logprobs(model.module, PROMPTS[0], tokens).tolist() for tokens, _, _ in cases]
+    signals = [
+        replace(signal(PROMPTS[0], tokens, logprobs, advantage), game=game)
+        for (tokens, advantage, game), logprobs in zip(cases, sampled, strict=True)
+    ]
+    _, grads = gradients(Learner(model, LearnerConfig()), signals)
+    model.module.zero_grad()
+    weights = {"a": 1 / 6, "b": 1 / 2}
+    loss = sum(-weights[g] * a * plain_logprobs(model.module, PROMPTS[0], tokens).sum() for tokens, a, g in cases)
+    loss.backward()
+    assert_gradients_are(grads, model)
+
+
+def test_the_magnet_is_the_divergence_between_distributions_over_actions(model):
+    """Actions aa, ab, b: met as often as they are likely, the tokens' divergences sum to that of the actions."""
+    spelt, prompt = ((30, 30), (30, 31), (40,)), PROMPTS[0]
+    with torch.no_grad():
+        first = torch.stack([plain_logprobs(model.module, prompt, (token,))[0] for token in (30, 40)]).log_softmax(-1)
+        second = torch.stack([plain_logprobs(model.module, (*prompt, 30), (token,))[0] for token in (30, 31)])
+        second = second.log_softmax(-1)
+    logp = {(30, 30): first[0] + second[0], (30, 31): first[0] + second[1], (40,): first[1]}
+    exact = sum(float(value.exp() * (value - np.log(1 / 3))) for value in logp.values())
+    entropy = -sum(float(value.exp() * value) for value in logp.values())
+    times, signals = {action: round(10_000 * float(value.exp())) for action, value in logp.items()}, []
+    for action, count in times.items():
+        allowed, leaves = ((30, 40), (30, 31))[: len(action)], ((2, 1), (1, 1))[: len(action)]
+        one = signal(prompt, action, (-0.7,) * len(action), 0.0, allowed=allowed)
+        signals += [replace(one, starts=(len(prompt),) * len(action), leaves=leaves)] * count
+    learner = Learner(model, LearnerConfig(learning_rate=0.0))
+    measured = learner.step(signals, magnet=1.0)
+    assert measured["loss"] == pytest.approx(exact, rel=2e-3)
+    assert measured["entropy"] == pytest.approx(entropy, rel=2e-3)
+    assert spelt[0] in logp
+
+
+def test_spellings_say_how_many_actions_begin_with_a_token():
+    call = Call(Policy("m", trainable=True), Sampling(), (
+        Segment("prompt", (1, 2)), Segment("generated", (30, 31), (-0.1, -0.2), ((30, 40), (30, 31))),
+    ))  # fmt: skip
+    turn = Turn(0, Seen(("o",), ("aa", "ab", "b")), "ab", True, 0.0, calls=(call,))
+    spelt = {"aa": (30, 30), "ab": (30, 31), "b": (40,)}
+    played = Trajectory("t", "player_0", "m", (turn,), 1.0)
+    (found,) = signals_of(played, 1.0, game="g", spellings=lambda actions: [spelt[action] for action in actions])
+    assert (found.starts, found.leaves, found.game) == ((2, 2), ((2, 1), (1, 1)), "g")
+
+
+def test_pairs_are_dpo(model):
+    """Loss and gradient of two pairs against a plain autograd loop over equation 7."""
+    beta = 0.7
+    pairs = [(PROMPTS[0], COMPLETIONS[0], COMPLETIONS[1]), (PROMPTS[1], COMPLETIONS[2], COMPLETIONS[0])]
+    rng, signals, references = np.random.default_rng(1), [], []
+    for number, (prompt, *sides) in enumerate(pairs):
+        for preferred, tokens in zip((True, False), sides, strict=True):
+            with torch.no_grad():
+                now = plain_logprobs(model.module, prompt, tokens).numpy()
+            reference = now + rng.normal(scale=0.8, size=now.shape)
+            references.append(float(reference.sum()))
+            one = signal(prompt, tokens, now.tolist(), 0.0, reference.tolist())
+            signals.append(replace(one, pair=f"p{number}", preferred=preferred))
+    learner = Learner(model, LearnerConfig(pair_beta=beta, max_grad_norm=1e9, learning_rate=0.0))
+    found = {}
+    step = learner.optimizer.step
+    learner.optimizer.step = lambda: (
+        found.update((n, p.grad.clone()) for n, p in model.module.named_parameters()),
+        step(),
+    )
+    measured = learner.step(signals)
+
+    model.module.zero_grad()
+    margins = []
+    for number, (prompt, chosen, rejected) in enumerate(pairs):
+        better = plain_logprobs(model.module, prompt, chosen).sum() - references[2 * number]
+        margins.append(better - plain_logprobs(model.module, prompt, rejected).sum() + references[2 * number + 1])
+    loss = -torch.nn.functional.logsigmoid(beta * torch.stack(margins)).mean()
+    loss.backward()
+    assert measured["pair_loss"] == pytest.approx(loss.item(), rel=1e-5)
+    assert measured["pair_accuracy"] == float(np.mean([margin.item() > 0 for margin in margins]))
+    assert_gradients_are(found, model)
+
+
+def test_half_a_pair_and_a_pair_without_a_reference_are_refused(model):
+    one = replace(signal(PROMPTS[0], COMPLETIONS[0], (-1.0,) * 3, 0.0, (-1.0,) * 3), pair="p")
+    with pytest.raises(ValueError, match="pair 'p' needs a preferred sample and another one"):
+        Learner(model, LearnerConfig()).step([one])
+    with pytest.raises(ValueError, match="pair 'p' needs reference_logprobs in both samples"):
+        Learner(model, LearnerConfig()).step([one, replace(one, preferred=False, reference_logprobs=())])

@@ -74,7 +74,16 @@ def test_k3_of_a_large_difference_is_finite_and_so_is_its_gradient():
     torch.testing.assert_close(k3[2], torch.exp(torch.tensor(19.0)) - 20.0)
 
 
-def test_kl_to_uniform_is_zero_for_the_uniform_distribution_and_log_n_for_a_certain_one():
+def test_kl_to_a_uniform_prior_is_zero_for_the_uniform_distribution_and_log_n_for_a_certain_one():
     padded = torch.tensor([[0.5, 0.5, 0.0], [1.0, 1e-30, 0.0], [0.2, 0.3, 0.5]]).log()
-    expected = torch.tensor([0.0, 0.6931472, 1.0986123 + 0.2 * -1.6094379 + 0.3 * -1.2039728 + 0.5 * -0.6931472])
-    torch.testing.assert_close(losses.kl_to_uniform(padded), expected)
+    prior = torch.tensor([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]]).log()
+    entropy = torch.tensor([0.6931472, 0.0, -(0.2 * -1.6094379 + 0.3 * -1.2039728 + 0.5 * -0.6931472)])
+    torch.testing.assert_close(losses.entropy(padded), entropy)
+    torch.testing.assert_close(losses.kl_to_prior(padded, prior), torch.tensor([2.0, 2.0, 3.0]).log() - entropy)
+
+
+def test_the_slope_of_pairs_is_the_derivative_of_dpos_loss():
+    margins = torch.tensor([-3.0, 0.0, 0.4, 50.0], requires_grad=True)
+    loss = -torch.nn.functional.logsigmoid(0.3 * margins).mean()
+    loss.backward()
+    torch.testing.assert_close(losses.pair_slope(margins.detach(), 0.3), -margins.grad)

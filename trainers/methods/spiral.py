@@ -6,9 +6,10 @@ minus a moving average per (game, role) (equation 2); REINFORCE on the whole ans
 What we do otherwise, and why:
 1. The policy may choose among the legal actions by its own renormalised distribution (`decoding="legal"`): no illegal
    moves to learn first, an exact policy at every step, and equal samples that merge. `decoding="free"` is the paper's.
-2. A magnet: KL to the uniform distribution over legal actions, averaged over the distinct decisions of a batch, its
+2. A magnet: KL to the uniform distribution over legal actions, averaged over the distinct decisions of each game, its
    weight falling geometrically (annealed magnetic mirror descent, arXiv 2206.05825). Without it self-play settles on
-   a pure strategy; with it the last iterate comes close to equilibrium.
+   a pure strategy; with it the last iterate comes close to equilibrium. Rewards are counted in units of the game's
+   stake (half the range of its rewards), so that one weight fits games of 1 and of 13 chips.
 3. A league of frozen past checkpoints takes a seat in some matches. Frozen seats never train.
 4. Forfeits are a zero-sum, separate part of the reward (the paper's -1.5 / +0.5 is `illegal="spiral"`).
 """
@@ -31,6 +32,7 @@ from sparring.trainers.league import League, frozen_seat
 from sparring.trainers.method import Method
 from sparring.trainers.methods.spiral_config import Config
 from sparring.trainers.run import Run
+from sparring.trainers.stakes import stake_of
 from sparring.trainers.state import State
 from sparring.types import Episode
 
@@ -54,6 +56,7 @@ class Spiral(Method[Config]):
         self.baselines = RoleBaselines(self.config.baseline_decay)
         self.league = League(run.folder.checkpoints.path / "league", self.config.league_size)
         self.frozen: LocalModel | None = None
+        self.stakes = {game: stake_of(game) for game in self.config.games}
 
     @classmethod
     def require_usable(cls, config: Config) -> None:
@@ -94,12 +97,12 @@ class Spiral(Method[Config]):
     def signals(self, episodes: Sequence[Episode]) -> Iterator[Signal]:
         """The `rl` stream: every trainable trajectory's advantage, which the store keeps as a column beside it."""
         pairs = list(trained(episodes))
-        returns = [trajectory.reward for _, trajectory in pairs]
+        returns = [trajectory.reward / self.stakes[game] for game, trajectory in pairs]
         advantages = self._advantages(returns, [(game, t.seat) for game, t in pairs])
         columns = {t.id: float(a) for (_, t), a in zip(pairs, advantages, strict=True)}
         self.run.keep(self.config.estimator, "advantage", columns)
-        for _, trajectory in pairs:
-            yield from signals_of(trajectory, advantage=columns[trajectory.id])
+        for game, trajectory in pairs:
+            yield from signals_of(trajectory, advantage=columns[trajectory.id], game=game, spellings=self.run.spell)
 
     def _advantages(self, returns: list[float], roles: list[tuple[str, str]]) -> np.ndarray:
         if self.config.estimator == "rae":

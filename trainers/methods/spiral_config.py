@@ -27,9 +27,9 @@ class Config(RunConfig):
     """What results are held against: rae, a moving average by game and seat; group, the update's mean; or nothing."""
     baseline_decay: float = 0.95
     """How slowly the moving average of rae moves, 0 to below 1."""
-    magnet: float = 0.5
+    magnet: float = 0.25
     """Pull towards uniform play at the first update: the weight of KL(policy || uniform) in the loss; 0: none."""
-    magnet_final: float = 0.1
+    magnet_final: float = 0.05
     """The pull at the last update; in between it falls geometrically (to 0: linearly)."""
     league_share: float = 0.2
     """Share of the games in which an earlier self of the model has one seat, 0 to 1."""

@@ -1,0 +1,14 @@
+"""What is at stake in a game: rewards and regularisers of different games are compared in units of it."""
+
+from __future__ import annotations
+
+from sparring import registry
+
+
+def stake_of(env_id: str) -> float:
+    """Half the range of a game's rewards, in its own unit: 2 chips in Kuhn poker, 13 in Leduc poker, 1 for -1 to 1.
+
+    1 where the range is not known.
+    """
+    bounds = registry.envs.row(env_id).reward_range
+    return 1.0 if bounds is None or bounds[0] == bounds[1] else (bounds[1] - bounds[0]) / 2
