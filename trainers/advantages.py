@@ -24,17 +24,54 @@ def group_relative(returns_B: np.ndarray, groups: Sequence[Hashable], normalise:
     standard deviation is the sample's (n - 1), with 1e-4 added, as in the published trainers.
     """
     returns_B = np.asarray(returns_B, np.float64)
-    if len(groups) != len(returns_B):
-        raise ValueError(f"there must be one group per return, got {len(groups)} groups for {len(returns_B)} returns")
     advantages_B = np.empty_like(returns_B)
-    members: dict[Hashable, list[int]] = {}
-    for index, group in enumerate(groups):
-        members.setdefault(group, []).append(index)
-    for indices in members.values():
+    for indices in group_indices(returns_B, groups):
         centred = returns_B[indices] - returns_B[indices].mean()
         spread = returns_B[indices].std(ddof=1) if len(indices) > 1 else 0.0
         advantages_B[indices] = centred / (spread + 1e-4) if normalise else centred
     return advantages_B
+
+
+def leave_one_out(returns_B: np.ndarray, groups: Sequence[Hashable]) -> np.ndarray:
+    """A = R - mean of the *others* of its group: RLOO (arXiv 2402.14740, equation 8). Alone in a group: 0.
+
+    Unbiased, where the group's own mean holds a share of the return itself; n/(n-1) times the centred return.
+    """
+    returns_B = np.asarray(returns_B, np.float64)
+    advantages_B = np.zeros_like(returns_B)
+    for indices in group_indices(returns_B, groups):
+        if len(indices) > 1:
+            others = (returns_B[indices].sum() - returns_B[indices]) / (len(indices) - 1)
+            advantages_B[indices] = returns_B[indices] - others
+    return advantages_B
+
+
+def batch_normalised(returns_B: np.ndarray, groups: Sequence[Hashable]) -> np.ndarray:
+    """A = (R - mean of its group) / std over the whole batch of these differences (REINFORCE++, arXiv 2501.03262).
+
+    A hard task and an easy one keep their scales, where GRPO blows up a group that is nearly equal.
+    """
+    centred_B = group_relative(returns_B, groups, normalise=False)
+    spread = centred_B.std(ddof=1) if len(centred_B) > 1 else 0.0
+    return np.asarray(centred_B / (spread + 1e-4))
+
+
+def group_indices(returns_B: np.ndarray, groups: Sequence[Hashable]) -> list[list[int]]:
+    """The places of each group's members. Raises ValueError unless every return has its group."""
+    if len(groups) != len(returns_B):
+        raise ValueError(f"there must be one group per return, got {len(groups)} groups for {len(returns_B)} returns")
+    members: dict[Hashable, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    return list(members.values())
+
+
+def returns_to_go(rewards_T: Sequence[float], discount: float = 1.0) -> np.ndarray:
+    """G_t = r_t + discount * G_{t+1} [T]: what a turn is followed by, itself included."""
+    returns_T, following = np.zeros(len(rewards_T)), 0.0
+    for turn in reversed(range(len(rewards_T))):
+        following = returns_T[turn] = rewards_T[turn] + discount * following
+    return returns_T
 
 
 class RoleBaselines:

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from sparring.samples import Sample, samples
 from sparring.types import Sampling, Segment, Trajectory
 
+Stream = float | Sequence[float]
+"""One number for a whole trajectory, or one a turn."""
 Values = float | tuple[float, ...]
 """One number for all targets, or one a target."""
 Spellings = Callable[[tuple[str, ...]], Sequence[Sequence[int]]]
@@ -88,8 +90,8 @@ class Batch:
 
 def signals_of(
     trajectory: Trajectory,
-    advantage: float | Sequence[float] = 0.0,
-    imitation: float | Sequence[float] = 0.0,
+    advantage: Stream = 0.0,
+    imitation: Stream = 0.0,
     model: str | None = None,
     game: str = "",
     spellings: Spellings | None = None,

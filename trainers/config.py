@@ -36,6 +36,7 @@ class RunConfig:
         "evaluate_every": ">= 0",
         "evaluation_games": ">= 0",
         "probe_every": ">= 0",
+        "reference_kl": ">= 0",
         "temperature": "> 0",
         "momentum": "in [0, 1)",
     }
@@ -43,9 +44,10 @@ class RunConfig:
 
     model: str = "nano"
     """Model to train: nano (tiny, to try things out), smollm2, a model's folder, a run folder, or a hub id."""
-    games: Annotated[tuple[str, ...], tyro.conf.arg(metavar="GAME,GAME", help_behavior_hint="(default: KuhnPoker)")] = (
-        "sparring/KuhnPoker-v0",
-    )
+    games: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(aliases=["--envs"], metavar="GAME,GAME", help_behavior_hint="(default: KuhnPoker)"),
+    ] = ("sparring/KuhnPoker-v0",)
     """Games to train on, by commas, e.g. KuhnPoker,LeducPoker; `sparring envs` lists them. They take turns."""
     steps: int = 100
     """Updates: how often games are played and then learnt from."""
@@ -61,6 +63,8 @@ class RunConfig:
     """Share of the step size that is left at the last update; in between it falls geometrically (to 0: linearly)."""
     momentum: float = 0.0
     """AdamW's first moment. In self-play the opponent changes, and momentum still follows the old one."""
+    reference_kl: float = 0.0
+    """Weight of the KL divergence (k3) from the model as it was at the start; 0: none. It takes a second copy of it."""
     epochs: int = 1
     """Optimizer steps on the games of one update."""
     illegal: Literal["forfeit", "spiral", "retry", "noop"] = "forfeit"
@@ -156,4 +160,10 @@ def learner_config(config: RunConfig, model: TrainableModel) -> LearnerConfig:
     small = sum(parameter.numel() for parameter in model.module.parameters()) < SMALL_MODEL
     rate = config.learning_rate if config.learning_rate is not None else (5e-4 if small else 3e-5)
     betas = (config.momentum, 0.95)
-    return LearnerConfig(learning_rate=rate, betas=betas, epochs=config.epochs, length=config.max_new_tokens)
+    return LearnerConfig(
+        learning_rate=rate,
+        betas=betas,
+        epochs=config.epochs,
+        length=config.max_new_tokens,
+        reference_kl=config.reference_kl,
+    )

@@ -118,10 +118,13 @@ def _with(played: _Played | None, game: str, update: int, policy: Table, value: 
 def trained(episodes: Sequence[Episode]) -> Iterator[tuple[str, Trajectory]]:
     """(env id, trajectory) of every seat that is to be trained on; faults of environment or agent are left out."""
     for episode in episodes:
-        if episode.sound:
-            for trajectory in episode.trajectories.values():
-                if trajectory.trainable:
-                    yield episode.env_id, trajectory
+        for trajectory in own_trajectories(episode):
+            yield episode.env_id, trajectory
+
+
+def own_trajectories(episode: Episode) -> list[Trajectory]:
+    """The trajectories of a sound episode that weights which learn played."""
+    return [t for t in episode.trajectories.values() if t.trainable] if episode.sound else []
 
 
 def episode_metrics(episodes: Sequence[Episode], seconds: float) -> Metrics:

@@ -24,12 +24,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sparring.agents.models.engine.logprobs import choice_logprobs, chosen_logprobs
 from sparring.agents.models.trainable import TrainableModel
 from sparring.trainers import losses
 from sparring.trainers.batch import Batch, Signal, merge
 from sparring.trainers.state import State
-from sparring.trainers.targets import Pass, Targets, pair_names, passes_of
+from sparring.trainers.targets import Pass, Targets, logprobs_of, pair_names, passes_of
 
 FIRST_MOMENT = "exp_avg"
 """Its name in AdamW's state."""
@@ -85,7 +84,7 @@ class Learner:
         batch = signals if isinstance(signals, Batch) else merge(signals)
         if not batch.merged:
             return {"samples": 0.0}
-        temperature = _one_temperature(batch)
+        temperature = one_temperature(batch)
         passes, pairs = passes_of(batch, self.config.pack_nodes, self.model.device), len(pair_names(batch))
         _require_references(batch)
         totals: dict[str, float] = {}
@@ -131,7 +130,7 @@ class Learner:
             with self.model.autocast():
                 hidden_ND = self.model.hidden(one.packed)
                 for targets in one.targets:
-                    logp_M, _ = self._logprobs(hidden_ND, targets, temperature)
+                    logp_M, _ = logprobs_of(hidden_ND, targets, self.model.head, temperature)
                     in_pair_M = targets.pairs_M >= 0
                     parts_M = targets.sides_M * (logp_M - targets.reference_M)
                     margins_P.index_add_(0, targets.pairs_M[in_pair_M], parts_M[in_pair_M])
@@ -146,20 +145,12 @@ class Learner:
                 "the weights are as before them; start anew with a smaller learning_rate, or look at the rewards"
             )
 
-    def _logprobs(self, hidden_ND: Tensor, targets: Targets, temperature: float) -> tuple[Tensor, Tensor | None]:
-        """Of the targets [M], and of all that they were chosen among [M, A]."""
-        hidden_MD, head = hidden_ND[targets.nodes_M], self.model.head
-        if targets.choices is None:
-            return chosen_logprobs(hidden_MD, head, targets.tokens_M, temperature), None
-        logp_MA = choice_logprobs(hidden_MD, head, targets.choices, temperature)
-        return logp_MA[targets.choices.ids_MA.eq(targets.tokens_M[:, None]) & targets.choices.valid_MA], logp_MA
-
     def _loss(
         self, hidden_ND: Tensor, targets: Targets, magnet: float, margins_P: Tensor | None, temperature: float
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss of some targets, and its parts as numbers."""
         config, measured = self.config, dict[str, float]()
-        logp_M, logp_MA = self._logprobs(hidden_ND, targets, temperature)
+        logp_M, logp_MA = logprobs_of(hidden_ND, targets, self.model.head, temperature)
         regulariser = logp_M.new_zeros(())
         if logp_MA is not None and targets.prior_MA is not None:
             regulariser = magnet * (losses.kl_to_prior(logp_MA, targets.prior_MA) * targets.decision_M).sum()
@@ -212,7 +203,8 @@ class Learner:
         self.model.sync(None, f"update-{self.updates}")
 
 
-def _one_temperature(batch: Batch) -> float:
+def one_temperature(batch: Batch) -> float:
+    """At which all of a batch was sampled. Raises ValueError where there are several."""
     temperatures = {entry.signal.temperature for entry in batch.merged}
     if len(temperatures) > 1:
         raise ValueError(f"a batch must be sampled at one temperature, got {sorted(temperatures)}")

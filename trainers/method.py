@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from sparring.protocols import Agent
@@ -12,6 +13,7 @@ from sparring.scoreboard.matches import seats_of
 from sparring.trainers.batch import Signal
 from sparring.trainers.config import RunConfig
 from sparring.trainers.state import State
+from sparring.trainers.tasks import name_of
 from sparring.types import Episode, derive_seed
 
 if TYPE_CHECKING:
@@ -52,6 +54,16 @@ class Method(ABC, Generic[ConfigT]):
         agents = dict.fromkeys(seats_of(env_id), LEARNER) | dict(others or {})
         seed = derive_seed(config.seed, name)
         return Match(name, env_id, agents, seed, config.env_kwargs(), task=name, group=f"update-{update}")
+
+    def attempt(
+        self, update: int, index: int, env_id: str, task: int, sample: int, others: Mapping[str, str] | None = None
+    ) -> Match:
+        """The index-th match of an update: one of several attempts at a task, which a number names."""
+        name = name_of(task)
+        match = self.match(update, index)
+        agents = dict.fromkeys(seats_of(env_id), LEARNER) | dict(others or {})
+        seed = derive_seed(self.config.seed, name)
+        return replace(match, env_id=env_id, agents=agents, seed=seed, sample=sample, task=name)
 
     def agents(self, update: int) -> Mapping[str, Agent]:
         """The agents of an update's matches that neither are the learner nor have a spec for a name."""

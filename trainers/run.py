@@ -26,22 +26,23 @@ from sparring.agents.players import WritingAgent, make_player
 from sparring.rollout.hosts import EnvPool
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
 from sparring.store.store import Store
-from sparring.trainers.batch import merge
+from sparring.trainers.batch import Batch, Signal, Stream, merge, signals_of
 from sparring.trainers.checkpoints import KEPT
 from sparring.trainers.collecting import collect
 from sparring.trainers.config import learner_config, require_usable
 from sparring.trainers.cursor import cursor_of, require_stored
 from sparring.trainers.evaluation import Evaluator, Metrics, against_uniform, episode_metrics, trained
-from sparring.trainers.learner import Learner
+from sparring.trainers.learner import Learner, one_temperature
 from sparring.trainers.made_with import made_with
 from sparring.trainers.method import LEARNER, ConfigT, Method
 from sparring.trainers.probing import Probes
+from sparring.trainers.reference import add_reference
 from sparring.trainers.run_folder import RunError, RunFolder
 from sparring.trainers.schedule import Schedule
 from sparring.trainers.settings import restore
 from sparring.trainers.state import State
 from sparring.trainers.whole_files import require_finite
-from sparring.types import Episode, Sampling, derive_seed
+from sparring.types import Episode, Sampling, Trajectory, derive_seed
 
 
 def _ignore(metrics: Metrics) -> None:
@@ -67,6 +68,8 @@ class Run(Generic[ConfigT]):
             )
         self.learner = Learner(self.model, learner_config(config, self.model))
         self.player = self.agent(self.model, config.model, trainable=True)
+        self._reference: LocalModel | None = None
+        self._measured: Metrics = {}
         self._spelt = lru_cache(maxsize=4096)(partial(options_of, self.model))
         self.evaluator = Evaluator(config.games, self.player)
         self.probes = Probes(config, self.evaluator.games)
@@ -172,9 +175,32 @@ class Run(Generic[ConfigT]):
         _require_finite_rewards(episodes)
         weights, rate = self.method.loss_weights(self.done), self.learner.config.learning_rate
         self.learner.learning_rate = self.schedule.value(self.done, rate, rate * self.config.learning_rate_decay)
-        self.store = store
-        measured = self.learner.step(merge(self.method.signals(episodes)), **weights)
-        return {**measured, **weights, "learning_rate": self.learner.learning_rate}
+        self.store, self._measured = store, {}
+        batch = merge(self.method.signals(episodes))
+        if self._needs_reference(batch):
+            self._add_reference(batch)
+        measured = self.learner.step(batch, **weights)
+        return {**self._measured, **measured, **weights, "learning_rate": self.learner.learning_rate}
+
+    def _needs_reference(self, batch: Batch) -> bool:
+        """Whether somebody asks what the model said at the start; pairs do."""
+        some = bool(self.config.reference_kl) and bool(batch.merged)
+        return some or any(one.signal.pair and not one.signal.reference_logprobs for one in batch.merged)
+
+    def _add_reference(self, batch: Batch) -> None:
+        if self._reference is None:
+            self._reference = self.load_model()
+        add_reference(batch, self._reference, one_temperature(batch), self.learner.config.pack_nodes)
+
+    def signals_of(
+        self, trajectory: Trajectory, game: str, advantage: Stream = 0.0, imitation: Stream = 0.0
+    ) -> list[Signal]:
+        """What a trajectory of an environment teaches: `batch.signals_of`, with what this run knows."""
+        return signals_of(trajectory, advantage, imitation, game=game, spellings=self.spell)
+
+    def measure(self, name: str, value: float) -> None:
+        """Put a figure of the method into the metrics of this update."""
+        self._measured[name] = value
 
     def keep(self, estimator: str, name: str, values: Mapping[str, float]) -> None:
         """Keep a number a trajectory, by its id, as a column beside the episodes: what a method made of them."""

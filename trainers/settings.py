@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ConfigT = TypeVar("ConfigT", bound="DataclassInstance")
 RULES: Mapping[str, Callable[[float], bool]] = {
+    ">= 2": lambda value: value >= 2,
     ">= 1": lambda value: value >= 1,
     ">= 0": lambda value: value >= 0,
     "> 0": lambda value: value > 0,

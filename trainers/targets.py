@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sparring.agents.models.engine.logprobs import Choices
+from sparring.agents.models.engine.logprobs import Choices, Head, choice_logprobs, chosen_logprobs
 from sparring.agents.models.engine.packing import Pack, pack
 from sparring.trainers.batch import Batch, Merged, Signal
 
@@ -46,6 +46,8 @@ class Targets:
     choices: Choices | None
     prior_MA: Tensor | None
     """Uniform play, nats: each allowed token by how many legal actions begin with it."""
+    places: list[tuple[int, int]]
+    """[M], which sample of the batch, and which of its targets."""
     old_M: Tensor | None = None
     """Log-probabilities before the update."""
 
@@ -69,13 +71,22 @@ def passes_of(batch: Batch, max_nodes: int, device: torch.device) -> list[Pass]:
         for index, path in zip(packed.sequences, packed.nodes, strict=True):
             entry = batch.merged[index]
             share, pair = batch.share(entry.signal), pairs.get(entry.signal.pair, -1)
-            for row in _rows(entry, path, share, pair):
+            for row in _rows(index, entry, path, share, pair):
                 if row.decision is not None:
                     game = row.decision[0]
                     row.weight = entry.count / (met[row.decision] * games[game] * len(games))
                 rows[row.allowed is not None].append(row)
         passes.append(Pass(packed, [_tensors(found, chosen, device) for chosen, found in rows.items() if found]))
     return passes
+
+
+def logprobs_of(hidden_ND: Tensor, targets: Targets, head: Head, temperature: float) -> tuple[Tensor, Tensor | None]:
+    """Of the targets [M], and of all that they were chosen among [M, A]; None for tokens that were written freely."""
+    hidden_MD = hidden_ND[targets.nodes_M]
+    if targets.choices is None:
+        return chosen_logprobs(hidden_MD, head, targets.tokens_M, temperature), None
+    logp_MA = choice_logprobs(hidden_MD, head, targets.choices, temperature)
+    return logp_MA[targets.choices.ids_MA.eq(targets.tokens_M[:, None]) & targets.choices.valid_MA], logp_MA
 
 
 def pair_names(batch: Batch) -> list[str]:
@@ -87,6 +98,7 @@ def pair_names(batch: Batch) -> list[str]:
 class _Row:
     """One target."""
 
+    place: tuple[int, int]
     node: int
     token: int
     numbers: tuple[float, ...]
@@ -97,7 +109,7 @@ class _Row:
     weight: float = 0.0
 
 
-def _rows(entry: Merged, path: np.ndarray, share: float, pair: int) -> list[_Row]:
+def _rows(sample: int, entry: Merged, path: np.ndarray, share: float, pair: int) -> list[_Row]:
     signal, rows = entry.signal, []
     side = 0.0 if pair < 0 else (1.0 if signal.preferred else -1.0)
     for index, position in enumerate(signal.targets):
@@ -114,7 +126,8 @@ def _rows(entry: Merged, path: np.ndarray, share: float, pair: int) -> list[_Row
         )
         leaves = signal.leaves[index] if signal.leaves else None
         decision = None if allowed is None else _decision(signal, index)
-        rows.append(_Row(int(path[position - 1]), signal.tokens[position], numbers, pair, allowed, leaves, decision))
+        node, token = int(path[position - 1]), signal.tokens[position]
+        rows.append(_Row((sample, index), node, token, numbers, pair, allowed, leaves, decision))
     return rows
 
 
@@ -154,6 +167,7 @@ def _tensors(rows: list[_Row], chosen: bool, device: torch.device) -> Targets:
         decision_M=weights,
         choices=Choices.of(allowed, device) if chosen else None,
         prior_MA=_prior(rows, device) if chosen else None,
+        places=[row.place for row in rows],
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HOSTED = ("gym", "pettingzoo", "openspiel")
 """The registers of other libraries, as `sparring.envs.hosted` knows them."""
-LISTS = ("--games", "--probe")
+LISTS = ("--games", "--envs", "--probe", "--opponents", "--horizons")
 """Options whose values are separated by commas."""
 
 

@@ -187,7 +187,7 @@ def test_an_end_of_zero_is_what_the_last_update_has(tmp_path):
     Run.start(Spiral, replace(SMALL, steps=3, magnet_final=0.0, learning_rate_decay=0.0), tmp_path / "run").run(
         rows.append
     )
-    assert [row["magnet"] for row in rows[:-1]] == pytest.approx([0.5, 0.25, 0.0])
+    assert [row["magnet"] for row in rows[:-1]] == pytest.approx([0.25, 0.125, 0.0])
     assert [row["learning_rate"] for row in rows[:-1]] == pytest.approx([5e-4, 2.5e-4, 0.0])
 
 

@@ -26,7 +26,7 @@ from sparring.protocols import Agent
 from sparring.rollout.match import Match
 from sparring.scoreboard.matches import seats_of
 from sparring.trainers.advantages import RoleBaselines, group_relative, reinforce
-from sparring.trainers.batch import Signal, signals_of
+from sparring.trainers.batch import Signal
 from sparring.trainers.evaluation import trained
 from sparring.trainers.league import League, frozen_seat
 from sparring.trainers.method import Method
@@ -102,7 +102,7 @@ class Spiral(Method[Config]):
         columns = {t.id: float(a) for (_, t), a in zip(pairs, advantages, strict=True)}
         self.run.keep(self.config.estimator, "advantage", columns)
         for game, trajectory in pairs:
-            yield from signals_of(trajectory, advantage=columns[trajectory.id], game=game, spellings=self.run.spell)
+            yield from self.run.signals_of(trajectory, game, advantage=columns[trajectory.id])
 
     def _advantages(self, returns: list[float], roles: list[tuple[str, str]]) -> np.ndarray:
         if self.config.estimator == "rae":
