@@ -13,6 +13,8 @@ EXACT, PLAYED = "nash_conv/", "against_uniform/"
 PROBE, PROBE_LOW, PROBE_HIGH = "probe/", "probe_low/", "probe_high/"
 VERSUS = " vs "
 """Between game and agent in the name of a probe's figure; no game has a blank in its name."""
+HELD_OUT, OTHER_TASKS = "held-out tasks", "other tasks"
+"""What is played alone stands in the place of an agent."""
 BARS = "▁▂▃▄▅▆▇█"
 ASCII_BARS = "_.-=*#"
 
@@ -36,7 +38,9 @@ class Figure:
     @property
     def name(self) -> str:
         """What people call it."""
-        return "NashConv" if self.is_exact else f"vs {self.opponent}"
+        if self.is_exact:
+            return "NashConv"
+        return self.opponent if self.opponent in (HELD_OUT, OTHER_TASKS) else f"vs {self.opponent}"
 
     @property
     def opponent(self) -> str:

@@ -90,6 +90,9 @@ class RunConfig:
     """Updates between such games; they are also played before the first update and after the last; 0: never."""
     probe_games: int = 100
     """Games against each of these agents in each game, always on the same deals, from every seat."""
+    best_by: str = ""
+    """Figure in metrics.jsonl whose highest value makes checkpoints/best, e.g. "probe/ENV vs minimax"; with a minus in
+    front the lowest. Left out: exact strength where the first game can be solved, else the last weights."""
     checkpoint_every: int = 20
     """Updates between checkpoints, from which --resume goes on."""
     keep_checkpoints: Annotated[

@@ -137,6 +137,7 @@ def episode_metrics(episodes: Sequence[Episode], seconds: float) -> Metrics:
         "faults": sum(episode.error is not None for episode in episodes),
         "turns": len(turns),
         "tokens": tokens,
+        "tokens_per_turn": tokens / len(turns) if turns else 0.0,
         "tokens_per_second": tokens / seconds if seconds > 0 else 0.0,
         "turns_per_second": len(turns) / seconds if seconds > 0 else 0.0,
         "illegal_share": float(np.mean([not turn.legal for turn in turns])) if turns else 0.0,

@@ -32,8 +32,12 @@ from sparring.trainers.targets import Pass, Targets, logprobs_of, pair_names, pa
 
 FIRST_MOMENT = "exp_avg"
 """Its name in AdamW's state."""
-MOST_SKIPPED = 10
-"""Updates in a row without a single step; one more ends the training."""
+MOST_SKIPPED = 3
+"""Updates in a row without a single step that end the training."""
+
+
+class NothingLearnt(ValueError):
+    """The loss or its gradient was not finite for too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class Learner:
     def step(self, signals: Iterable[Signal] | Batch, magnet: float = 0.0) -> dict[str, float]:
         """One update from signals; returns what it measured. An empty batch changes nothing.
 
-        `skipped_steps` counts steps whose loss or gradient was not finite. Raises ValueError after too many in a row.
+        `skipped_steps` counts steps whose loss or gradient was not finite. Raises NothingLearnt after several in a row.
         """
         batch = signals if isinstance(signals, Batch) else merge(signals)
         if not batch.merged:
@@ -139,8 +143,8 @@ class Learner:
     def _require_progress(self, skipped: float) -> None:
         """Raises ValueError where no step could be taken for too long."""
         self.skipped = self.skipped + 1 if skipped == self.config.epochs else 0
-        if self.skipped > MOST_SKIPPED:
-            raise ValueError(
+        if self.skipped >= MOST_SKIPPED:
+            raise NothingLearnt(
                 f"the loss or its gradient was not finite in {self.skipped} updates in a row, so nothing is learnt: "
                 "the weights are as before them; start anew with a smaller learning_rate, or look at the rewards"
             )

@@ -12,16 +12,24 @@ from pathlib import Path
 import torch
 
 import sparring
+from sparring.protocols import LanguageModel
 
-PACKAGES = ("torch", "transformers")
+PACKAGES = ("torch", "transformers", "numpy", "peft")
 
 
-def made_with(device: str = "auto") -> dict[str, str]:
-    """Plain data; `device` is the setting of that name. What cannot be told is left out."""
+def made_with(device: str = "auto", model: LanguageModel | None = None) -> dict[str, str]:
+    """Plain data; `device` is the setting of that name, `model` the one that is trained. What is not known is left out.
+
+    On a CPU two runs are equal to the bit where seed, versions, fingerprints, threads and instructions are: another
+    number of threads or another instruction set sums in another order.
+    """
     facts: dict[str, str] = {"started": datetime.now(UTC).isoformat(timespec="seconds")}
     facts |= {"sparring": sparring.__version__, "python": platform.python_version()}
     facts |= {name: found for name in PACKAGES if (found := _version(name)) is not None}
-    facts |= {"hardware": _hardware(device)}
+    facts |= {"hardware": _hardware(device), "threads": str(torch.get_num_threads())}
+    facts |= {"instructions": torch.backends.cpu.get_cpu_capability()}
+    if model is not None:
+        facts |= {"weights": model.weights_fingerprint, "tokenizer": model.tokenizer_fingerprint}
     commit = _commit(Path(sparring.__file__).resolve().parent)
     return facts if commit is None else {**facts, "commit": commit}
 

@@ -6,15 +6,17 @@ has the very weights of the run without them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sparring import registry
 from sparring.agents import named
 from sparring.protocols import Agent
 from sparring.rollout.loop import EnvPool, Match, play
 from sparring.scoreboard.cross_table import mean_reward
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
-from sparring.scoreboard.progress import probe_keys
+from sparring.scoreboard.progress import HELD_OUT, OTHER_TASKS, probe_keys
+from sparring.specs import options_of
 from sparring.store.store import Store
 from sparring.trainers.collecting import collect
 from sparring.trainers.config import RunConfig
@@ -30,8 +32,10 @@ class Probe:
 
     game: str
     spec: str
-    """The agent as the settings name it."""
-    agent: Agent
+    """The agent as the settings name it; in an environment of one seat, which tasks are played."""
+    agent: Agent | None
+    """None in an environment of one seat."""
+    env_kwargs: Mapping[str, object]
 
 
 class Probes:
@@ -43,11 +47,13 @@ class Probes:
         Raises UnknownName, and ValueError where an agent cannot play one of the games.
         """
         self.config = config
-        games = config.games if config.probe else [game for game in config.games if game not in solvable]
+        shared = [game for game in config.games if len(seats_of(game)) > 1]
+        games = shared if config.probe else [game for game in shared if game not in solvable]
         agents = {spec: named.make(spec) for spec in (config.probe or (UNNAMED,))} if config.probe_every else {}
-        self.all = [Probe(game, spec, agent) for game in games for spec, agent in agents.items()]
+        self.all = [Probe(game, spec, agent, config.env_kwargs()) for game in games for spec, agent in agents.items()]
         for probe in self.all if config.probe else []:
-            _require_playable(probe, config.env_kwargs())
+            _require_playable(probe)
+        self.all += [_alone(game, config) for game in config.games if game not in shared and config.probe_every]
 
     def play(self, update: int, player: Agent, store: Store, pool: EnvPool) -> dict[str, float]:
         """The player's mean reward against every agent, with its interval; nothing where it is not the time for it."""
@@ -66,12 +72,19 @@ class Probes:
             yield from (match.id for match in self._matches(probe, update, seats_of(probe.game)))
 
     def _agents(self, probe: Probe, player: Agent) -> dict[str, Agent]:
-        return by_name([player, *(probe.agent for _ in seats_of(probe.game)[1:])])
+        return by_name([player, *([probe.agent] * (len(seats_of(probe.game)) - 1) if probe.agent else [])])
 
     def _matches(self, probe: Probe, update: int, agents: Sequence[str]) -> Sequence[Match]:
         seed, prefix = derive_seed(self.config.seed, "probe"), f"probe-{update}/{probe.spec}"
         count, group = self.config.probe_games, f"probe/update {update}"
-        return rotated_matches(probe.game, agents, count, seed, prefix, group, self.config.env_kwargs())
+        return rotated_matches(probe.game, agents, count, seed, prefix, group, dict(probe.env_kwargs))
+
+
+def _alone(game: str, config: RunConfig) -> Probe:
+    """Tasks that are never trained on: those that an environment holds out, else other seeds than those of training."""
+    if "split" in dict(options_of(registry.envs.row(game).build)):
+        return Probe(game, HELD_OUT, None, {**config.env_kwargs(), "split": "held_out"})
+    return Probe(game, OTHER_TASKS, None, config.env_kwargs())
 
 
 def _measured(probe: Probe, player: str, episodes: Sequence[Episode]) -> dict[str, float]:
@@ -84,11 +97,13 @@ def _measured(probe: Probe, player: str, episodes: Sequence[Episode]) -> dict[st
     return dict(zip(probe_keys(probe.game, probe.spec), (mean.value, mean.low, mean.high), strict=True))
 
 
-def _require_playable(probe: Probe, env_kwargs: dict[str, object]) -> None:
+def _require_playable(probe: Probe) -> None:
     """Raises ValueError where the agent breaks off a game that it plays against itself."""
+    if probe.agent is None:
+        return
     if probe.agent.name == "human":
         raise ValueError("probe: a person cannot be asked for games while a run goes on")
-    match = Match("probe", probe.game, dict.fromkeys(seats_of(probe.game), probe.spec), 0, env_kwargs)
+    match = Match("probe", probe.game, dict.fromkeys(seats_of(probe.game), probe.spec), 0, probe.env_kwargs)
     (episode,) = play([match], {probe.spec: probe.agent})
     if episode.error is not None:
         raise ValueError(f"probe: agent {probe.spec!r} cannot play {probe.game}: {episode.error}")

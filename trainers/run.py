@@ -8,7 +8,10 @@ A run that is killed at any moment and resumed is the run that would have been, 
 
 from __future__ import annotations
 
+import logging
 import math
+import resource
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -26,13 +29,14 @@ from sparring.agents.players import WritingAgent, make_player
 from sparring.rollout.hosts import EnvPool
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
 from sparring.store.store import Store
+from sparring.trainers.alarms import Alarms
 from sparring.trainers.batch import Batch, Signal, Stream, merge, signals_of
 from sparring.trainers.checkpoints import KEPT
 from sparring.trainers.collecting import collect
 from sparring.trainers.config import learner_config, require_usable
 from sparring.trainers.cursor import cursor_of, require_stored
 from sparring.trainers.evaluation import Evaluator, Metrics, against_uniform, episode_metrics, trained
-from sparring.trainers.learner import Learner, one_temperature
+from sparring.trainers.learner import Learner, NothingLearnt, one_temperature
 from sparring.trainers.made_with import made_with
 from sparring.trainers.method import LEARNER, ConfigT, Method
 from sparring.trainers.probing import Probes
@@ -43,6 +47,8 @@ from sparring.trainers.settings import restore
 from sparring.trainers.state import State
 from sparring.trainers.whole_files import require_finite
 from sparring.types import Episode, Sampling, Trajectory, derive_seed
+
+logger = logging.getLogger(__name__)
 
 
 def _ignore(metrics: Metrics) -> None:
@@ -74,8 +80,11 @@ class Run(Generic[ConfigT]):
         self.evaluator = Evaluator(config.games, self.player)
         self.probes = Probes(config, self.evaluator.games)
         self.pool = EnvPool()
+        self.alarms = Alarms()
         self.done = 0
         """Updates."""
+        self.best: float | None = None
+        """The best value so far of the figure that `best_by` names."""
         self.method = method(self)
 
     @classmethod
@@ -84,7 +93,7 @@ class Run(Generic[ConfigT]):
         folder = RunFolder(path)
         folder.require_free()
         run = cls(method, config, folder)
-        folder.create(method.name, asdict(config), run.schedule.to_json(), made_with(config.device))
+        folder.create(method.name, asdict(config), run.schedule.to_json(), made_with(config.device, run.model))
         return run
 
     @classmethod
@@ -160,7 +169,7 @@ class Run(Generic[ConfigT]):
     def update(self, store: Store) -> Metrics:
         """Evaluate the current weights, play, learn."""
         started = time.perf_counter()
-        metrics: Metrics = {"update": self.done, **self._play_others(store), **self._evaluate()}
+        metrics: Metrics = {"update": self.done, **self._measure(store)}
         playing = time.perf_counter()
         agents = {**self.method.agents(self.done), LEARNER: self.player}
         episodes = collect(self.method.matches(self.done), agents, store, self.pool)
@@ -168,7 +177,7 @@ class Run(Generic[ConfigT]):
         metrics |= self.learn(episodes, store)
         self.done += 1
         self.method.after_update()
-        return {**metrics, "seconds": time.perf_counter() - started}
+        return {**metrics, "memory_gb": _peak_memory(), "seconds": time.perf_counter() - started}
 
     def learn(self, episodes: Sequence[Episode], store: Store) -> Metrics:
         """One step of the learner on the method's signals. Raises ValueError for a reward that is not finite."""
@@ -179,7 +188,11 @@ class Run(Generic[ConfigT]):
         batch = merge(self.method.signals(episodes))
         if self._needs_reference(batch):
             self._add_reference(batch)
-        measured = self.learner.step(batch, **weights)
+        try:
+            measured = self.learner.step(batch, **weights)
+        except NothingLearnt:
+            self.folder.write_json("offending-batch.json", [asdict(entry) for entry in batch.merged])
+            raise
         return {**self._measured, **measured, **weights, "learning_rate": self.learner.learning_rate}
 
     def _needs_reference(self, batch: Batch) -> bool:
@@ -209,9 +222,29 @@ class Run(Generic[ConfigT]):
     def finish(self, store: Store) -> Metrics:
         """Evaluate the final weights."""
         started = time.perf_counter()
-        metrics: Metrics = {"update": self.done, **self._play_others(store), **self._evaluate()}
+        metrics: Metrics = {"update": self.done, **self._measure(store)}
         self.folder.write_json("policies.json", self.evaluator.policies())
         return {**metrics, "seconds": time.perf_counter() - started}
+
+    def _measure(self, store: Store) -> Metrics:
+        """What the present weights can do; the best ones so far are kept."""
+        metrics = {**self._play_others(store), **self._evaluate()}
+        if self._is_best(metrics):
+            self._save_best()
+        return metrics
+
+    def _is_best(self, metrics: Metrics) -> bool:
+        """By the figure that `best_by` names, else by exact strength in the first game that can be solved."""
+        if not self.config.best_by:
+            return self.evaluator.improved
+        value = metrics.get(self.config.best_by.removeprefix("-"))
+        if value is None:
+            return False
+        value = -value if self.config.best_by.startswith("-") else value
+        if self.best is not None and value <= self.best:
+            return False
+        self.best = value
+        return True
 
     def _play_others(self, store: Store) -> Metrics:
         """Games of the present weights against named agents, and at both ends against uniform play, seats rotating.
@@ -230,13 +263,10 @@ class Run(Generic[ConfigT]):
         return metrics
 
     def _evaluate(self) -> Metrics:
-        every = self.config.evaluate_every
+        every, self.evaluator.improved = self.config.evaluate_every, False
         if self.done not in (0, self.config.steps) and (every == 0 or self.done % every):
             return {}
-        metrics = self.evaluator.evaluate(self.done)
-        if self.evaluator.improved:
-            self._save_best()
-        return metrics
+        return self.evaluator.evaluate(self.done)
 
     def _save_best(self) -> None:
         require_finite(self.model.weights())
@@ -264,9 +294,11 @@ class Run(Generic[ConfigT]):
             "learner": self.learner.state_dict(),
             "method": self.method.state_dict(),
             "evaluator": self.evaluator.state_dict(),
+            "best": self.best,
             "store": cursor_of(store),
         }
-        if not self.evaluator.games:  # no exact figure can say which weights were the best: then the last ones are
+        unknown = self.best is None if self.config.best_by else not self.evaluator.games
+        if unknown:  # no figure can say which weights were the best: then the last ones are
             self._save_best()
         keep = self.config.keep_checkpoints or KEPT
         if self.folder.checkpoints.save(self.done, self.model.weights(), state, keep):
@@ -284,16 +316,25 @@ class Run(Generic[ConfigT]):
         self.learner.load_state_dict(state["learner"])
         self.method.load_state_dict(state["method"])
         self.evaluator.load_state_dict(state["evaluator"])
+        self.best = state["best"]
 
     def _report(self, metrics: Metrics, on_update: Callable[[Metrics], None]) -> None:
         self.folder.log(metrics)
         on_update(metrics)
+        for line in self.alarms.feed(metrics):
+            logger.warning("update %d: %s", metrics["update"], line)
 
 
 def _raised(started: int, steps: int | None) -> int:
     if steps is not None and steps < started:
         raise RunError(f"steps can only be raised: the run was started with {started}, got {steps}")
     return steps or started
+
+
+def _peak_memory() -> float:
+    """Of this process so far, GB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e9 if sys.platform == "darwin" else 1e6)
 
 
 def _require_finite_rewards(episodes: Sequence[Episode]) -> None:

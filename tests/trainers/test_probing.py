@@ -35,7 +35,7 @@ PLAIN = Config(
     probe_every=0,
 )
 PROBED = replace(PLAIN, probe=("random", "constant:bet/5"), probe_every=2, probe_games=4)
-TIMES = {"seconds", "tokens_per_second", "turns_per_second"}
+TIMES = {"seconds", "tokens_per_second", "turns_per_second", "memory_gb"}
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ CONFIG = Config(
     keep_checkpoints=2,
     device="cpu",
 )
-TIMES = {"seconds", "tokens_per_second", "turns_per_second"}
+TIMES = {"seconds", "tokens_per_second", "turns_per_second", "memory_gb"}
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ SMALL = Config(
     evaluation_games=4,
     seed=11,
 )
-TIMES = {"seconds", "tokens_per_second", "turns_per_second"}
+TIMES = {"seconds", "tokens_per_second", "turns_per_second", "memory_gb"}
 
 
 def fingerprint(path: Path) -> dict[str, object]:

@@ -9,7 +9,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from sparring import registry
+from sparring.agents import named
+from sparring.protocols import Agent
 from sparring.rollout.match import Match
 from sparring.scoreboard.matches import seats_of
 from sparring.trainers.advantages import returns_to_go
@@ -49,6 +50,7 @@ class Episodic(Method[EpisodicT]):
     def __init__(self, run: Run[EpisodicT]) -> None:
         super().__init__(run)
         self.tasks = Tasks(self.config.seed, self.config.tasks)
+        self.opponents = {spec: named.make(spec) for spec in self.config.opponents}
 
     @classmethod
     def require_usable(cls, config: EpisodicT) -> None:
@@ -62,8 +64,6 @@ class Episodic(Method[EpisodicT]):
             raise ValueError(f"opponents need a seat to play in, and {alone[0]} has one seat, which the model takes")
         if any(horizon < 1 for horizon in config.horizons):
             raise ValueError(f"horizons must be >= 1, got {', '.join(map(str, config.horizons))}")
-        for spec in config.opponents:
-            registry.make_agent(spec)
 
     @abstractmethod
     def advantages(self, attempts: Sequence[Attempt]) -> Sequence[np.ndarray | None]:
@@ -81,6 +81,10 @@ class Episodic(Method[EpisodicT]):
                 index = group * config.attempts + sample
                 match = self.attempt(update, index, env_id, task, first + sample, others)
                 yield match if horizon is None else replace(match, max_steps=horizon)
+
+    def agents(self, update: int) -> Mapping[str, Agent]:
+        """The opponents, run folders among them."""
+        return self.opponents
 
     def _opponents(self, env_id: str, group: int) -> dict[str, str]:
         """Everybody but the learner, whose seat moves on from group to group; nobody where it plays all seats."""
