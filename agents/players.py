@@ -12,34 +12,18 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Literal, TypedDict, Unpack, cast
+from functools import lru_cache, partial
 
 import numpy as np
 
-from sparring import registry
-from sparring.agents.models import LanguageModel, check_sampling, policy_of, policy_that_wrote
-from sparring.agents.models.batching import Batched
-from sparring.agents.models.openai import OpenAIModel
-from sparring.agents.models.weights.trained import is_run, settings_as_trained
+from sparring.agents.choices import options_of, renormalised
+from sparring.agents.models import check_sampling, policy_of, policy_that_wrote
 from sparring.agents.prompts import Template, template
-from sparring.protocols import Seat
+from sparring.protocols import LanguageModel, Seat
 from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, Seen, Segment
 
-CLOSING = "]"
 CACHED_DISTRIBUTIONS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class _Option:
-    """A legal action as tokens, with what each token was chosen among."""
-
-    action: str
-    token_ids: tuple[int, ...]
-    allowed: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +42,7 @@ class WritingAgent:
 
     def __init__(
         self,
-        model: LanguageModel | Batched,
+        model: LanguageModel,
         *,
         prompt: str = "bracket",
         sampling: Sampling = Sampling(decoding="free"),  # noqa: B008  (frozen)
@@ -68,8 +52,7 @@ class WritingAgent:
         """`trainable=False` freezes it: its trajectories never enter a loss. Raises ValueError on such sampling as
         the model cannot do.
         """
-        self._batched = model if isinstance(model, Batched) else Batched(model)
-        self.model = self._batched.model
+        self.model = model
         self.template: Template = template(prompt)
         self.sampling = check_sampling(sampling, self.model)
         self.name = name or self.model.name
@@ -88,7 +71,7 @@ class WritingAgent:
     async def reply(self, observation: Observation, seed: int) -> Reply:
         """Write, and take the action out of it."""
         prompt = self._prompt(observation.text)
-        completion = await self._batched.generate(prompt, self.sampling, seed)
+        completion = await self.model.generate(prompt, self.sampling, seed)
         written = self.model.decode(completion.token_ids)
         call = Call(
             policy_that_wrote(completion, self.model, self._trainable),
@@ -136,7 +119,7 @@ class LanguageModelAgent(WritingAgent):
 
     def __init__(
         self,
-        model: LanguageModel | Batched,
+        model: LanguageModel,
         *,
         prompt: str = "bracket",
         sampling: Sampling = Sampling(),  # noqa: B008  (frozen)
@@ -149,9 +132,11 @@ class LanguageModelAgent(WritingAgent):
                 f"a LanguageModelAgent chooses among the legal actions, so sampling.decoding must be 'legal', "
                 f"got {sampling.decoding!r}; `make_player` makes the WritingAgent that writes freely"
             )
+        if not model.shows_logprobs:
+            raise ValueError(f"{model.name} shows no probabilities to choose by: sampling.decoding must be 'free'")
         super().__init__(model, prompt=prompt, sampling=sampling, name=name, trainable=trainable)
         self._opening = tuple(self.model.encode(self.template.opening))
-        self._options = lru_cache(maxsize=4096)(self._encode_options)
+        self._options = lru_cache(maxsize=4096)(partial(options_of, self.model))
         self._distributions: dict[tuple[str, tuple[str, ...]], _Distribution] = {}
         self._distributions_version = self.model.weights_version
 
@@ -194,14 +179,8 @@ class LanguageModelAgent(WritingAgent):
 
     async def _ask(self, text: str, actions: tuple[str, ...]) -> _Distribution:
         options, prompt = self._options(actions), self._prompt(text)
-        scores = await self._batched.score(prompt + self._opening, [list(option.token_ids) for option in options])
-        at: dict[tuple[int, ...], float] = {}
-        for option, logprobs in zip(options, scores, strict=True):
-            for depth, logprob in enumerate(logprobs):
-                at[option.token_ids[: depth + 1]] = float(logprob) / self.sampling.temperature
-        distributions = [
-            tuple(_renormalised(option, depth, at) for depth in range(len(option.token_ids))) for option in options
-        ]
+        scores = await self.model.score(prompt + self._opening, [list(option.token_ids) for option in options])
+        distributions = renormalised(options, scores, self.sampling.temperature)
         weights = np.exp([np.sum(distribution) for distribution in distributions])
         shared = (Segment("prompt", prompt), Segment("scaffold", self._opening))
         policy = policy_of(self.model, self._trainable)
@@ -220,29 +199,6 @@ class LanguageModelAgent(WritingAgent):
             tuple(map(float, np.cumsum(weights / weights.sum()))),
         )
 
-    def _encode_options(self, actions: tuple[str, ...]) -> tuple[_Option, ...]:
-        spelled = [tuple(self.model.encode(action)) for action in actions]
-        if any(a != b and b[: len(a)] == a for a in spelled for b in spelled):
-            spelled = [tuple(self.model.encode(action + CLOSING)) for action in actions]
-        if len(set(spelled)) < len(spelled):
-            raise ValueError(f"two legal actions have the same tokens: {actions}")
-        return tuple(
-            _Option(action, ids, tuple(_next_tokens(ids[:depth], spelled) for depth in range(len(ids))))
-            for action, ids in zip(actions, spelled, strict=True)
-        )
-
-
-def _next_tokens(prefix: tuple[int, ...], spelled: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """The tokens that can follow a prefix of some legal action, in ascending order."""
-    depth = len(prefix)
-    return tuple(sorted({ids[depth] for ids in spelled if len(ids) > depth and ids[:depth] == prefix}))
-
-
-def _renormalised(option: _Option, depth: int, at: dict[tuple[int, ...], float]) -> float:
-    prefix = option.token_ids[:depth]
-    among = [at[(*prefix, token)] for token in option.allowed[depth]]
-    return at[option.token_ids[: depth + 1]] - float(np.logaddexp.reduce(among))
-
 
 def _required_actions(observation: Observation) -> tuple[str, ...]:
     if not observation.legal_actions:
@@ -251,65 +207,8 @@ def _required_actions(observation: Observation) -> tuple[str, ...]:
 
 
 def make_player(
-    model: LanguageModel | Batched, *, prompt: str, sampling: Sampling, name: str | None = None, trainable: bool = False
+    model: LanguageModel, *, prompt: str, sampling: Sampling, name: str | None = None, trainable: bool = False
 ) -> WritingAgent:
     """The player that decodes as `sampling.decoding` says: by an exact distribution, or writing freely."""
     kind = LanguageModelAgent if sampling.decoding == "legal" else WritingAgent
     return kind(model, prompt=prompt, sampling=sampling, name=name, trainable=trainable)
-
-
-class PlayerOptions(TypedDict, total=False):
-    """How a model that is loaded by name plays."""
-
-    device: str
-    prompt: str
-    decoding: Literal["legal", "free"]
-    temperature: float
-    max_new_tokens: int
-
-
-def build(model: str, name: str | None = None, **options: Unpack[PlayerOptions]) -> WritingAgent:
-    """A frozen player from a model's name, path or hub id, for matches and evaluation.
-
-    Of a run folder its best checkpoint, which plays as it was trained where `options` do not say otherwise.
-    """
-    registry.require("torch", "train")
-    registry.require("transformers", "train")
-    from sparring.agents.models.transformers import TransformersModel
-
-    if is_run(Path(model)):
-        options = cast("PlayerOptions", settings_as_trained(Path(model)) | options)
-    decoding = options.get("decoding", "legal")
-    if decoding not in ("legal", "free"):
-        raise ValueError(f"decoding must be legal or free, got {decoding!r}")
-    sampling = Sampling(
-        options.get("temperature", 1.0), max_new_tokens=options.get("max_new_tokens", 64), decoding=decoding
-    )
-    loaded = TransformersModel(model, device=options.get("device", "auto"))
-    return make_player(loaded, prompt=options.get("prompt", "bracket"), sampling=sampling, name=name)
-
-
-@registry.agents.register("smollm2", family="language model", extra="train")
-def smollm2(**options: Unpack[PlayerOptions]) -> WritingAgent:
-    """SmolLM2-135M-Instruct, choosing among the legal actions."""
-    return build("smollm2", **options)
-
-
-@registry.agents.register("nano", family="language model", extra="train")
-def nano(**options: Unpack[PlayerOptions]) -> WritingAgent:
-    """A tiny transformer with random weights: for tests and quick runs."""
-    return build("nano", **options)
-
-
-@registry.agents.register("model", family="language model", extra="train")
-def model(argument: str, **options: Unpack[PlayerOptions]) -> WritingAgent:
-    """Any causal language model: `model:PATH` or `model:HUB-ID`."""
-    return build(argument, **options)
-
-
-@registry.agents.register("openai", family="language model", extra="openai")
-def served(argument: str, *, prompt: str = "boxed", max_new_tokens: int = 1024) -> WritingAgent:
-    """A model behind an OpenAI-compatible server, writing freely: `openai:NAME`, with OPENAI_BASE_URL set."""
-    return WritingAgent(
-        OpenAIModel(argument), prompt=prompt, sampling=Sampling(max_new_tokens=max_new_tokens, decoding="free")
-    )

@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from sparring.agents.models.engine.decode import Engine, generate
-from sparring.agents.models.loading import Loaded, load
 from sparring.agents.models.transformers import bf16_pays
+from sparring.agents.models.weights.reading import Loaded, read_model
 
 PROMPT_TOKENS = 62
 DISTINCT = 4
@@ -106,7 +106,7 @@ def measure(run: Callable[[list[list[int]], int], int], batch: list[list[int]], 
 
 def results(model: str, shapes: Sequence[str], precisions: Sequence[str], repeats: int) -> Iterator[Result]:
     """Both backends at every shape and precision; fp32 first, because the other one converts the model."""
-    loaded = load(model, device="cpu")
+    loaded = read_model(model, device="cpu")
     for precision in sorted(precisions, reverse=True):
         for name, backend in (("sparring", ours), ("transformers", hugging_face)):
             run = backend(loaded, precision)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from sparring.agents.models.loading import pick_device
+from sparring.agents.models.weights.reading import pick_device
 from sparring.trainers.methods.spiral import Config, Spiral
 from sparring.trainers.run import Run
 

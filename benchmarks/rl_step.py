@@ -23,8 +23,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from sparring.agents.models.loading import Loaded, load
 from sparring.agents.models.transformers import TransformersModel, bf16_pays
+from sparring.agents.models.weights.reading import Loaded, read_model
 from sparring.registry import require
 from sparring.trainers.batch import Signal
 from sparring.trainers.learner import Learner, LearnerConfig
@@ -61,7 +61,7 @@ def reward(token_ids: list[int]) -> float:
 
 def ours(name: str, precision: str, steps: int) -> Result:
     """Our sampler and learner."""
-    loaded = load(name, device="cpu")
+    loaded = read_model(name, device="cpu")
     loaded.tokenizer.eos_ids = ()
     model = TransformersModel.from_loaded(loaded, precision)
     learner = Learner(model, LearnerConfig(learning_rate=LEARNING_RATE, length=NEW_TOKENS))
@@ -70,7 +70,7 @@ def ours(name: str, precision: str, steps: int) -> Result:
     for step in range(steps + 1):
         start = time.process_time()
         seeds = range(step * len(batch), (step + 1) * len(batch))
-        made = model.generate(batch, Sampling(max_new_tokens=NEW_TOKENS, decoding="free"), seeds)
+        made = model.generate_batch(batch, Sampling(max_new_tokens=NEW_TOKENS, decoding="free"), seeds)
         generating.append(time.process_time() - start)
         learner.step(_signals(batch, made))
         times.append(time.process_time() - start)
@@ -98,7 +98,7 @@ def trl(name: str, precision: str, steps: int) -> Result:
         require("datasets", "dev"),
         require("transformers", "train"),
     )
-    loaded = load(name, device="cpu")
+    loaded = read_model(name, device="cpu")
     times: list[float] = []
 
     class Clock(transformers.TrainerCallback):  # type: ignore[misc]

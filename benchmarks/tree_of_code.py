@@ -37,14 +37,14 @@ from rich.progress import Progress
 from rich.table import Table
 from scripted_programmer import Habits, Programmer
 
-from sparring.agents.code.code_act import CodeAct, load_models
+from sparring.agents import models
+from sparring.agents.code.code_act import CodeAct
 from sparring.agents.code.tree import Shape
 from sparring.agents.code.tree_of_code import TreeOfCode
-from sparring.agents.models import LanguageModel
 from sparring.agents.models.scripted import ScriptedModel
 from sparring.envs.code.split_rng import SplitRng
 from sparring.envs.code.tool_tasks.environment import FAMILIES, make_task
-from sparring.protocols import Agent
+from sparring.protocols import Agent, LanguageModel
 from sparring.rollout.loop import Match, play
 from sparring.samples import generated_tokens
 from sparring.scoreboard.stats import paired_difference, rate
@@ -169,7 +169,7 @@ def main() -> None:
     options = parser.parse_args()
     habits = Habits(hides=options.hides)
     scripted_model = options.model == "scripted"
-    model = scripted(options.split, options.tasks, habits) if scripted_model else load_models([options.model])[0]
+    model = scripted(options.split, options.tasks, habits) if scripted_model else models.load(options.model)
     chosen = [method for method in methods() if method.name in options.methods]
     started, results, baseline = time.perf_counter(), [], []
     with Progress(console=Console(stderr=True)) as progress:

@@ -10,7 +10,7 @@ seats. The figure is exact. An equilibrium has 0; a player that chooses every ac
 import argparse
 
 from sparring import Match, play
-from sparring.agents.models.transformers import TransformersModel
+from sparring.agents import models
 from sparring.agents.players import LanguageModelAgent
 from sparring.scoreboard.game_theory import nash_conv, tabular_policy
 from sparring.trainers.advantages import RoleBaselines
@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--updates", type=int, default=40)
     updates = parser.parse_args().updates
-    model = TransformersModel("nano")
+    model = models.load_trainable("nano")
     agent = LanguageModelAgent(model, trainable=True)
     learner, baselines = Learner(model, LearnerConfig(learning_rate=5e-4, betas=(0.0, 0.95))), RoleBaselines(decay=0.95)
     for update in range(updates):

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # what type checkers take for true; `typing` has it too, and is slow to import
 if TYPE_CHECKING:
-    from sparring.agents.models import LanguageModel
     from sparring.envs import make
-    from sparring.protocols import Agent, Player, Seat
+    from sparring.protocols import Agent, LanguageModel, Player, Seat
     from sparring.registry import MissingExtra, UnknownName, make_agent
     from sparring.rollout.loop import Match, play
     from sparring.samples import Sample
@@ -58,9 +57,8 @@ __all__ = [
     "verify",
 ]
 _HOMES = {
-    "sparring.agents.models": ("LanguageModel",),
     "sparring.envs": ("make",),
-    "sparring.protocols": ("Agent", "Player", "Seat"),
+    "sparring.protocols": ("Agent", "LanguageModel", "Player", "Seat"),
     "sparring.registry": ("MissingExtra", "UnknownName", "make_agent"),
     "sparring.rollout.loop": ("Match", "play"),
     "sparring.samples": ("Sample",),

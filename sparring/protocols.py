@@ -1,12 +1,21 @@
-"""Who plays: an agent is given a seat and opens a player for it, which lives as long as the episode."""
+"""Who plays: an agent is given a seat and opens a player for it, which lives as long as the episode.
+
+Many agents ask a language model what to write; what they ask of it stands here too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sparring.types import Observation, Policy, Reply, Sampling, Seen, derive_seed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Ids = Sequence[int]
+"""Token ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +75,56 @@ class Agent(Protocol):
 
     def open(self, seat: Seat) -> Player:
         """The player for a seat. A stateless agent may return itself."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model generated for one prompt."""
+
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...] | None
+    """[len(token_ids)], nats, after temperature and top-p; None where the model hides them."""
+    stop_reason: str
+    """eos, or length."""
+    weights_version: str
+
+
+class LanguageModel(Protocol):
+    """Token ids in, token ids and log-probabilities out.
+
+    Every request stands alone: it depends on its own arguments and the weights, and fails alone. A model that computes
+    in batches lets requests meet by itself.
+    """
+
+    name: str
+    weights_version: str
+    tokenizer_fingerprint: str
+    """Of what turns text into token ids, the chat template included."""
+    weights_fingerprint: str
+    """Of the weights that were loaded; "" where it is not known, or training has changed them since."""
+    shows_logprobs: bool
+    """Whether completions have log-probabilities. A model that hides them cannot be trained on."""
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, no special tokens added."""
+        ...
+
+    def decode(self, token_ids: Ids) -> str:
+        """The text of token ids, special tokens left out."""
+        ...
+
+    def chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """Token ids of a conversation (`role`, `content`), up to where the assistant's answer begins."""
+        ...
+
+    async def generate(self, prompt: Ids, sampling: Sampling, seed: int) -> Completion:
+        """The completion of a prompt. Raises ValueError where the prompt does not fit into the context."""
+        ...
+
+    async def score(self, prompt: Ids, continuations: Sequence[Ids]) -> list[np.ndarray]:
+        """Per continuation, the log-probability [len(continuation)] of each token, nats.
+
+        Raises ValueError as `generate` does, and TypeError where the model shows no probabilities.
+        """
         ...

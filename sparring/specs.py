@@ -2,7 +2,8 @@
 
     KuhnPoker:illegal=spiral        OpenSpiel:game=nim        tree-of-code:smollm2:width=3        constant:bet/call
 
-Parts are separated by colons. Trailing `option=value` parts are options; what stands between the name and them is the
+Parts are separated by colons. The first part that reads `option=value` begins the options: a part without `option=`
+belongs to the value before it (`url=http://localhost:8000/v1`). What stands between the name and the options is the
 argument, colons included.
 """
 
@@ -12,7 +13,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Union, Unpack, get_args, get_origin, is_typeddict
 
@@ -33,23 +34,35 @@ class Spec:
 def parse_spec(text: str) -> Spec:
     """Take a spec apart. Raises ValueError for an option that is given twice."""
     name, *parts = text.split(":")
+    argument: list[str] = []
     options: dict[str, str] = {}
-    while parts and OPTION.match(parts[-1]):
-        option, _, value = parts.pop().partition("=")
-        if option in options:
-            raise ValueError(f"{option} is given twice in {text!r}")
-        options[option] = value
-    return Spec(name, ":".join(parts) if parts else None, dict(reversed(options.items())))
+    for part in parts:
+        option, _, value = part.partition("=")
+        if OPTION.match(part):
+            if option in options:
+                raise ValueError(f"{option} is given twice in {text!r}")
+            options[option] = value
+        elif options:
+            options[next(reversed(options))] += f":{part}"
+        else:
+            argument.append(part)
+    return Spec(name, ":".join(argument) if argument else None, options)
 
 
 def typed_options(what: str, build: Callable[..., object], given: Mapping[str, str]) -> dict[str, object]:
     """The options with the types that a builder wants. Raises ValueError naming what would be right."""
+    known = require_options(what, build, given)
+    return {option: _converted(f"{option} of {what}", value, known[option]) for option, value in given.items()}
+
+
+def require_options(what: str, build: Callable[..., object], names: Iterable[str]) -> dict[str, object]:
+    """The type of every option that a builder knows. Raises ValueError for a name that is none of them."""
     known = dict(options_of(build))
-    for option in given:
+    for option in names:
         if option not in known:
             may = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
             raise ValueError(f"{what} has no option {option!r}; {may}")
-    return {option: _converted(f"{option} of {what}", value, known[option]) for option, value in given.items()}
+    return known
 
 
 def options_of(build: Callable[..., object]) -> Iterator[tuple[str, object]]:

@@ -35,7 +35,7 @@ WRITES = ("--run", "--store", "-o", "--jsonl", "--junit")
 """Options that name what a command writes."""
 FILE_NAME = re.compile(r"# ([\w/]+\.py)\n")
 """The first line of a block that the page tells its reader to save."""
-LOADS_TORCH = re.compile(r"TransformersModel|sparring\.trainers|\"nano\"|\"smollm2\"|cloning")
+LOADS_TORCH = re.compile(r"models\.load|TransformersModel|sparring\.trainers|\"nano\"|\"smollm2\"|cloning")
 
 
 def fences(document: Path) -> list[tuple[str, str]]:

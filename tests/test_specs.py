@@ -21,6 +21,8 @@ from sparring.specs import Spec, options_of, parse_spec, typed_options
         ("tree-of-code:smollm2:width=3:depth=2", Spec("tree-of-code", "smollm2", {"width": "3", "depth": "2"})),
         ("OpenSpiel:game=leduc_poker(players=2)", Spec("OpenSpiel", None, {"game": "leduc_poker(players=2)"})),
         ("nano:prompt=", Spec("nano", None, {"prompt": ""})),
+        ("openai:m:url=http://h:80/v1:timeout=2", Spec("openai", "m", {"url": "http://h:80/v1", "timeout": "2"})),
+        ("openai:m:timeout=2:url=http://h:80", Spec("openai", "m", {"timeout": "2", "url": "http://h:80"})),
         ("", Spec("", None, {})),
     ],
 )
@@ -42,6 +44,7 @@ def test_an_option_given_twice_is_refused() -> None:
         ("tree-of-code:smollm2:answer=maybe", "answer of agent 'tree-of-code' must be output or program, got 'maybe'"),
         ("random:seed=3", "agent 'random' has no option 'seed'; it takes none"),
         ("nano:temperature=hot", "temperature of agent 'nano' must be a number, got 'hot'"),
+        ("tree-of-code:width=3:smollm2", "width of agent 'tree-of-code' must be a whole number, got '3:smollm2'"),
         ("constant", "agent 'constant' needs an argument after a colon"),
         ("random:2", "agent 'random' takes no argument, got 'random:2'"),
     ],

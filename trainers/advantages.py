@@ -6,9 +6,10 @@ Every function takes returns R [B] (chips, points: the environment's own unit) a
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 import numpy as np
+
+from sparring.trainers.state import State
 
 
 def reinforce(returns_B: np.ndarray) -> np.ndarray:
@@ -67,10 +68,10 @@ class RoleBaselines:
         new = self.baselines[role] = self.decay * old + (1.0 - self.decay) * value
         return value - (old if self.order == "before" else new)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """What a checkpoint must hold."""
         return {"baselines": [[game, role, value] for (game, role), value in sorted(self.baselines.items())]}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Take back what `state_dict` gave."""
         self.baselines = {(game, role): value for game, role, value in state["baselines"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 
@@ -15,7 +15,7 @@ from sparring.agents.prompts import template
 from sparring.trainers.settings import require_ranges, require_types
 
 if TYPE_CHECKING:
-    from sparring.agents.models.transformers import TransformersModel
+    from sparring.agents.models.trainable import TrainableModel
     from sparring.trainers.learner import LearnerConfig
 
 
@@ -104,7 +104,7 @@ class RunConfig:
         if not self.games:
             raise ValueError("games must name at least one environment")
 
-    def env_kwargs(self) -> dict[str, Any]:
+    def env_kwargs(self) -> dict[str, object]:
         """What every environment is made with."""
         return {} if self.illegal == "forfeit" else {"illegal": self.illegal}
 
@@ -148,7 +148,7 @@ def require_device(device: str) -> None:
         raise ValueError(f"device must be auto, cpu, or one that torch finds here, got {device!r}: {reason}") from error
 
 
-def learner_config(config: RunConfig, model: TransformersModel) -> LearnerConfig:
+def learner_config(config: RunConfig, model: TrainableModel) -> LearnerConfig:
     """What the learner needs of the settings; the step size depends on the model's."""
     from sparring.agents.models.transformers import SMALL_MODEL
     from sparring.trainers.learner import LearnerConfig

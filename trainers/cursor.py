@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from sparring.store.schema import EMPTY_ROOT, next_root
 from sparring.store.store import Store
 from sparring.trainers.run_lock import RunError
+from sparring.trainers.state import State
 
 
-def cursor_of(store: Store) -> dict[str, Any]:
+def cursor_of(store: Store) -> State:
     """What a checkpoint keeps of the store."""
     return {"count": store.count, "root": store.root()}
 
 
-def require_stored(folder: Path, cursor: Mapping[str, Any]) -> None:
+def require_stored(folder: Path, cursor: State) -> None:
     """Raises RunError unless the store begins with the episodes of the cursor; it may hold more. Changes nothing.
 
     Raises what opening a store raises.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,9 +12,12 @@ from sparring.samples import generated_tokens
 from sparring.scoreboard import game_theory
 from sparring.scoreboard.game_theory import Average
 from sparring.trainers.batch import count_broken_prefixes
+from sparring.trainers.state import State
 from sparring.types import Episode, Trajectory
 
 Table = dict[str, dict[str, float]]
+Metrics = dict[str, float]
+"""Name -> figure of an update, as `metrics.jsonl` holds it; counts are whole numbers."""
 KEPT = ("first", "last", "update", "best", "best_update", "best_value")
 """What a checkpoint holds of a game's policies, beside the sums of the average."""
 
@@ -81,7 +83,7 @@ class Evaluator:
             for game, played in self.played.items()
         }
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """What a checkpoint must hold."""
         return {
             game: {
@@ -91,7 +93,7 @@ class Evaluator:
             for game, played in self.played.items()
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Take back what `state_dict` gave."""
         self.played = {
             game: _Played(**{name: kept[name] for name in KEPT}, earlier=Average(game, **kept["earlier"]))
@@ -122,12 +124,12 @@ def trained(episodes: Sequence[Episode]) -> Iterator[tuple[str, Trajectory]]:
                     yield episode.env_id, trajectory
 
 
-def episode_metrics(episodes: Sequence[Episode], seconds: float) -> dict[str, Any]:
+def episode_metrics(episodes: Sequence[Episode], seconds: float) -> Metrics:
     """What people watch: reward per game and seat, illegal share, tokens per second, lengths, faults."""
     pairs = list(trained(episodes))
     turns = [turn for _, trajectory in pairs for turn in trajectory.turns]
     tokens = generated_tokens(turns)
-    metrics: dict[str, Any] = {
+    metrics: Metrics = {
         "episodes": len(episodes),
         "faults": sum(episode.error is not None for episode in episodes),
         "turns": len(turns),

@@ -10,11 +10,12 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+import torch
 from safetensors.torch import load_file
 
 from sparring.store.sealing import DamagedFile, sha256
+from sparring.trainers.state import State
 from sparring.trainers.whole_files import save_weights
 from sparring.types import derive_seed
 
@@ -30,7 +31,7 @@ class League:
         self._saved: list[list[str]] = []
         """The members at each of the last checkpoints, the latest last: those on disk need the files of theirs."""
 
-    def add(self, name: str, weights: Mapping[str, Any]) -> None:
+    def add(self, name: str, weights: Mapping[str, torch.Tensor]) -> None:
         """Take in a snapshot. The files of those that have to leave stay until `prune`. Raises NotFinite."""
         self.folder.mkdir(parents=True, exist_ok=True)
         save_weights(self._file(name), weights)
@@ -39,12 +40,12 @@ class League:
         while len(self.members) > self.size:
             self.members.pop(self._most_crowded())
 
-    def weights(self, name: str) -> dict[str, Any]:
+    def weights(self, name: str) -> dict[str, torch.Tensor]:
         """The weights of a member. Raises DamagedFile."""
         self._require_whole(name, self.checksums[name])
         return dict(load_file(self._file(name)))
 
-    def require_whole(self, state: Mapping[str, Any]) -> None:
+    def require_whole(self, state: State) -> None:
         """Raises DamagedFile unless all members that `state_dict` gave are on disk as they were."""
         for name in state["members"]:
             self._require_whole(name, state["checksums"][name])
@@ -70,11 +71,11 @@ class League:
             return None
         return random.Random(derive_seed(run_seed, "league", update)).choice(self.members)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """What a checkpoint must hold."""
         return {"members": list(self.members), "checksums": dict(self.checksums), "earlier": list(self._saved)}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Take back what `state_dict` gave."""
         self.members, self.checksums = list(state["members"]), dict(state["checksums"])
         self._saved = [*state.get("earlier", ()), list(self.members)]

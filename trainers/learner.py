@@ -16,7 +16,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,9 +23,10 @@ from torch import Tensor
 
 from sparring.agents.models.engine.logprobs import Choices, choice_logprobs, chosen_logprobs
 from sparring.agents.models.engine.packing import Pack, pack
-from sparring.agents.models.transformers import TransformersModel
+from sparring.agents.models.trainable import TrainableModel
 from sparring.trainers import losses
 from sparring.trainers.batch import Batch, Merged, Signal, merge
+from sparring.trainers.state import State
 
 FIRST_MOMENT = "exp_avg"
 """Its name in AdamW's state."""
@@ -79,7 +79,7 @@ class _Targets:
 class Learner:
     """Owns the optimizer of one model. The model's parameters are trained in place, in fp32."""
 
-    def __init__(self, model: TransformersModel, config: LearnerConfig) -> None:
+    def __init__(self, model: TrainableModel, config: LearnerConfig) -> None:
         self.model, self.config = model, config
         self.updates = 0
         self.skipped = 0
@@ -195,7 +195,7 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = value
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Optimizer and counters; the weights are the model's.
 
         Without momentum the first moment is left out: it is the last gradient, and the next step overwrites it.
@@ -208,7 +208,7 @@ class Learner:
             }
         return {"optimizer": optimizer, "updates": self.updates, "skipped": self.skipped}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Take back what `state_dict` gave."""
         self.optimizer.load_state_dict(state["optimizer"])
         for kept in self.optimizer.state.values():
@@ -247,7 +247,7 @@ def _targets(
     packed: Pack, members: list[Merged], chosen: bool, times: Counter[tuple[int, ...]], device: torch.device
 ) -> _Targets | None:
     """The targets of one kind in a pack: chosen among some tokens, or among the vocabulary."""
-    columns: list[tuple[Any, ...]] = []
+    columns: list[tuple[float, ...]] = []
     choices: list[tuple[int, ...]] = []
     for entry, path in zip(members, packed.nodes, strict=True):
         signal = entry.signal

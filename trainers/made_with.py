@@ -8,7 +8,6 @@ import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -17,9 +16,9 @@ import sparring
 PACKAGES = ("torch", "transformers")
 
 
-def made_with(device: str = "auto") -> dict[str, Any]:
+def made_with(device: str = "auto") -> dict[str, str]:
     """Plain data; `device` is the setting of that name. What cannot be told is left out."""
-    facts: dict[str, Any] = {"started": datetime.now(UTC).isoformat(timespec="seconds")}
+    facts: dict[str, str] = {"started": datetime.now(UTC).isoformat(timespec="seconds")}
     facts |= {"sparring": sparring.__version__, "python": platform.python_version()}
     facts |= {name: found for name in PACKAGES if (found := _version(name)) is not None}
     facts |= {"hardware": _hardware(device)}

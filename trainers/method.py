@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from sparring.protocols import Agent
 from sparring.rollout.match import Match
 from sparring.scoreboard.matches import seats_of
 from sparring.trainers.batch import Signal
 from sparring.trainers.config import RunConfig
+from sparring.trainers.state import State
 from sparring.types import Episode, derive_seed
 
 if TYPE_CHECKING:
@@ -70,12 +71,12 @@ class Method(ABC, Generic[ConfigT]):
     def after_checkpoint(self, kept: int) -> None:
         """A checkpoint was written; files that only checkpoints before the last `kept` rest on can go."""
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """What a checkpoint must hold beside weights and optimizer, as plain data."""
         return {}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Take back what `state_dict` gave."""
 
-    def require_whole(self, state: Mapping[str, Any]) -> None:
+    def require_whole(self, state: State) -> None:
         """Raises DamagedFile where files that a state rests on are damaged."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sparring.agents import named
 from sparring.protocols import Agent
@@ -85,7 +84,7 @@ def _measured(probe: Probe, player: str, episodes: Sequence[Episode]) -> dict[st
     return dict(zip(probe_keys(probe.game, probe.spec), (mean.value, mean.low, mean.high), strict=True))
 
 
-def _require_playable(probe: Probe, env_kwargs: dict[str, Any]) -> None:
+def _require_playable(probe: Probe, env_kwargs: dict[str, object]) -> None:
     """Raises ValueError where the agent breaks off a game that it plays against itself."""
     if probe.agent.name == "human":
         raise ValueError("probe: a person cannot be asked for games while a run goes on")

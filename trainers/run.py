@@ -13,30 +13,33 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Generic
+from typing import Generic, cast
+
+import torch
 
 from sparring import registry
-from sparring.agents.models.transformers import TransformersModel
+from sparring.agents import models
+from sparring.agents.models.trainable import LocalModel
 from sparring.agents.players import WritingAgent, make_player
 from sparring.rollout.hosts import EnvPool
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
 from sparring.store.store import Store
 from sparring.trainers.batch import merge
+from sparring.trainers.checkpoints import KEPT
 from sparring.trainers.collecting import collect
 from sparring.trainers.config import learner_config, require_usable
 from sparring.trainers.cursor import cursor_of, require_stored
-from sparring.trainers.evaluation import Evaluator, against_uniform, episode_metrics, trained
+from sparring.trainers.evaluation import Evaluator, Metrics, against_uniform, episode_metrics, trained
 from sparring.trainers.learner import Learner
 from sparring.trainers.made_with import made_with
 from sparring.trainers.method import LEARNER, ConfigT, Method
 from sparring.trainers.probing import Probes
-from sparring.trainers.run_folder import KEPT, RunError, RunFolder
+from sparring.trainers.run_folder import RunError, RunFolder
 from sparring.trainers.schedule import Schedule
 from sparring.trainers.settings import restore
+from sparring.trainers.state import State
 from sparring.trainers.whole_files import require_finite
 from sparring.types import Episode, Sampling, derive_seed
-
-Metrics = dict[str, Any]
 
 
 def _ignore(metrics: Metrics) -> None:
@@ -54,7 +57,7 @@ class Run(Generic[ConfigT]):
         require_usable(config)
         method.require_usable(config)
         self.config, self.folder, self.schedule = config, folder, Schedule.of(config.steps)
-        self.model = TransformersModel(config.model, device=config.device, seed=config.seed)
+        self.model = self.load_model()
         if config.decoding == "free" and config.max_new_tokens >= self.model.context:
             raise ValueError(
                 f"max_new_tokens must be below the context of {config.model}, {self.model.context} tokens, "
@@ -94,10 +97,10 @@ class Run(Generic[ConfigT]):
     @classmethod
     def _restored(cls, method: type[Method[ConfigT]], folder: RunFolder, steps: int | None) -> Run[ConfigT]:
         found = folder.read_config()
-        started: ConfigT = restore(method.config_type, found["config"], folder.path)
+        started = cast("ConfigT", restore(method.config_type, found["config"], folder.path))
         run = cls(method, replace(started, steps=_raised(started.steps, steps)), folder)
         run.schedule = Schedule.read(found.get("schedule"), folder.path)
-        checkpoint = folder.load_checkpoint(lambda state: run.method.require_whole(state["method"]))
+        checkpoint = folder.checkpoints.load(lambda state: run.method.require_whole(state["method"]))
         if checkpoint is not None:
             require_stored(folder.episodes, checkpoint[1]["store"])
             run._load(*checkpoint)
@@ -144,7 +147,7 @@ class Run(Generic[ConfigT]):
         self._report(self.finish(store), on_update)
         self.save(store)
         if self.config.keep_checkpoints is None:
-            self.folder.keep_last(1)
+            self.folder.checkpoints.keep_last(1)
             self.method.after_checkpoint(1)
         return True
 
@@ -208,9 +211,14 @@ class Run(Generic[ConfigT]):
 
     def _save_best(self) -> None:
         require_finite(self.model.weights())
-        self.folder.save_whole("best", self.model.save)
+        self.folder.checkpoints.save_whole("best", self.model.save)
 
-    def agent(self, model: TransformersModel, name: str, trainable: bool) -> WritingAgent:
+    def load_model(self) -> LocalModel:
+        """The model that the settings name, as it was at the start of the run."""
+        config = self.config
+        return models.load_trainable(config.model, device=config.device, seed=config.seed)
+
+    def agent(self, model: LocalModel, name: str, trainable: bool) -> WritingAgent:
         """A model as a player of this run: its prompt, its sampling."""
         config = self.config
         sampling = Sampling(config.temperature, max_new_tokens=config.max_new_tokens, decoding=config.decoding)
@@ -228,15 +236,15 @@ class Run(Generic[ConfigT]):
         if not self.evaluator.games:  # no exact figure can say which weights were the best: then the last ones are
             self._save_best()
         keep = self.config.keep_checkpoints or KEPT
-        if self.folder.save_checkpoint(self.done, self.model.weights(), state, keep):
+        if self.folder.checkpoints.save(self.done, self.model.weights(), state, keep):
             self.method.after_checkpoint(keep)
 
-    def _load(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
+    def _load(self, weights: dict[str, torch.Tensor], state: State) -> None:
         try:
             self.model.sync(weights, f"update-{state['done']}")
         except (ValueError, RuntimeError) as error:
             raise RunError(
-                f"the weights of {self.folder.checkpoints} do not fit the model {self.config.model!r} that "
+                f"the weights of {self.folder.checkpoints.path} do not fit the model {self.config.model!r} that "
                 f"{self.folder.path / 'config.json'} names; nothing was changed"
             ) from error
         self.done = state["done"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sparring.trainers.run_lock import RunError
 
@@ -22,7 +21,7 @@ class Schedule:
         return cls(((0, steps),))
 
     @classmethod
-    def read(cls, stretches: Any, run: Path) -> Schedule:
+    def read(cls, stretches: object, run: Path) -> Schedule:
         """What `to_json` gave, out of a run's `config.json`. Raises RunError where it is damaged."""
         pairs = [tuple(pair) for pair in stretches if isinstance(pair, list)] if isinstance(stretches, list) else []
         sound = all(len(pair) == 2 and all(type(number) is int and number >= 0 for number in pair) for pair in pairs)

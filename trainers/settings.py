@@ -7,10 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from sparring.trainers.run_lock import RunError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+ConfigT = TypeVar("ConfigT", bound="DataclassInstance")
 RULES: Mapping[str, Callable[[float], bool]] = {
     ">= 1": lambda value: value >= 1,
     ">= 0": lambda value: value >= 0,
@@ -20,7 +24,7 @@ RULES: Mapping[str, Callable[[float], bool]] = {
 }
 
 
-def require_types(config_type: type, values: Mapping[str, Any]) -> None:
+def require_types(config_type: type, values: Mapping[str, object]) -> None:
     """Raises ValueError naming the first setting whose value has not the type of its field, or is `nan` or infinite."""
     for name, kind in get_type_hints(config_type).items():
         if name in values and not _fits(values[name], kind):
@@ -35,7 +39,7 @@ def require_ranges(config: object, ranges: Mapping[str, str]) -> None:
             raise ValueError(f"{name} must be {rule}, got {value}")
 
 
-def restore(config_type: type, values: Any, run: Path) -> Any:
+def restore(config_type: type[ConfigT], values: object, run: Path) -> ConfigT:
     """The settings in a run's `config.json`. Raises RunError where this version cannot use them."""
     file = run / "config.json"
     if not isinstance(values, dict):
@@ -51,7 +55,7 @@ def restore(config_type: type, values: Any, run: Path) -> Any:
         raise RunError(f"{file} cannot be used: {error}; nothing was changed") from error
 
 
-def _fits(value: Any, kind: Any) -> bool:
+def _fits(value: object, kind: object) -> bool:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
         return value in arguments
@@ -66,12 +70,18 @@ def _fits(value: Any, kind: Any) -> bool:
     return not isinstance(kind, type) or isinstance(value, kind)
 
 
-def _described(kind: Any) -> str:
+def _described(kind: object) -> str:
     if get_origin(kind) is Literal:
         return f"one of {', '.join(map(str, get_args(kind)))}"
     if get_origin(kind) in (Union, UnionType):
         return " or ".join(_described(argument) for argument in get_args(kind))
     if get_origin(kind) is tuple:
         return f"a list of {_described(get_args(kind)[0])}"
-    names = {int: "a whole number", float: "a finite number", str: "text", bool: "true or false", type(None): "null"}
+    names: dict[object, str] = {
+        int: "a whole number",
+        float: "a finite number",
+        str: "text",
+        bool: "true or false",
+        type(None): "null",
+    }
     return names.get(kind, str(kind))

@@ -7,20 +7,17 @@ are left out: whether programs share their variables is up to the environment.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Unpack
 
 from sparring import registry
+from sparring.agents import models
 from sparring.agents.code.program import CodeProgram, read_program
 from sparring.agents.code.prompts import code_act_prompt
-from sparring.agents.models import Completion, LanguageModel, check_sampling, policy_of
-from sparring.agents.models.batching import Batched
 from sparring.agents.models.conversation import Conversation, message
-from sparring.agents.models.openai import OpenAIModel
-from sparring.protocols import Seat
+from sparring.agents.models.loading import ModelOptions
+from sparring.protocols import Completion, LanguageModel, Seat
 from sparring.types import Observation, Policy, Reply, Sampling, Seen, call_id
 
-SERVED = "openai:"
 WRITING = Sampling(temperature=0.1, max_new_tokens=512, decoding="free")
 
 
@@ -29,7 +26,7 @@ class CodeAct:
 
     def __init__(
         self,
-        model: LanguageModel | Batched,
+        model: LanguageModel,
         *,
         sampling: Sampling = WRITING,
         most_prompt_tokens: int = 6_000,
@@ -37,9 +34,8 @@ class CodeAct:
         trainable: bool = False,
     ) -> None:
         """`most_prompt_tokens`: a longer conversation starts anew with the task and the last exchange."""
-        self._batched = model if isinstance(model, Batched) else Batched(model)
-        self.model = self._batched.model
-        self.sampling = check_sampling(sampling, self.model)
+        self.model = model
+        self.sampling = models.check_sampling(sampling, self.model)
         self.name = name or f"code-act:{self.model.name}"
         self.most_prompt_tokens = most_prompt_tokens
         self.trainable = trainable
@@ -47,7 +43,7 @@ class CodeAct:
     @property
     def policies(self) -> tuple[Policy, ...]:
         """Which weights act now."""
-        return (policy_of(self.model, self.trainable),)
+        return (models.policy_of(self.model, self.trainable),)
 
     def open(self, seat: Seat) -> CodeActPlayer:
         """A new conversation."""
@@ -55,7 +51,7 @@ class CodeAct:
 
     async def write(self, conversation: Conversation, seed: int) -> Completion:
         """What the model says next."""
-        return await self._batched.generate(conversation.tokens, self.sampling, seed)
+        return await self.model.generate(conversation.tokens, self.sampling, seed)
 
 
 class CodeActPlayer:
@@ -90,29 +86,14 @@ class CodeActPlayer:
         return self._conversation.after(model, self._completion, text, self._agent.most_prompt_tokens)
 
 
-def _notes(written: CodeProgram, programs: int) -> dict[str, Any]:
+def _notes(written: CodeProgram, programs: int) -> dict[str, int | bool | None]:
     """A program is a node of a tree without branches; an answer hangs on the last one."""
     if written.kind == "answer":
         return {"parent": programs or None, "abstained": not written.content}
     return {"node": programs, "parent": programs - 1 or None, "depth": programs}
 
 
-def load_models(names: Sequence[str], device: str = "auto") -> list[LanguageModel]:
-    """Models by name, path or hub id; `openai:NAME` is one behind a server. Raises MissingExtra."""
-    return [_load_model(name, device) for name in names]
-
-
-def _load_model(name: str, device: str) -> LanguageModel:
-    if name.startswith(SERVED):
-        return OpenAIModel(name.removeprefix(SERVED))
-    registry.require("torch", "train")
-    registry.require("transformers", "train")
-    from sparring.agents.models.transformers import TransformersModel
-
-    return TransformersModel(name, device=device)
-
-
 @registry.agents.register("code-act", family="code", extra="train")
-def code_act(argument: str = "smollm2", *, device: str = "auto") -> CodeAct:
+def code_act(argument: str = "smollm2", **options: Unpack[ModelOptions]) -> CodeAct:
     """One program a turn, with its output fed back, until the model answers: `code-act:MODEL`."""
-    return CodeAct(load_models([argument], device)[0])
+    return CodeAct(models.load(argument, **options))

@@ -7,13 +7,13 @@ A CodeProgram (Tree-of-Code, arXiv 2412.15305) is one turn: reasoning in `<thoug
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from sparring.answers.blocks import closed_blocks, first_opening, unfenced
 
 THOUGHT = re.compile(r"</?thought>", re.IGNORECASE)
-TURNS_LEFT = re.compile(r"^Turns left: (\d{1,9})$", re.MULTILINE)
 LONGEST_PROSE = 2_000
 """Characters of a text without a program that still reach the environment."""
 
@@ -38,17 +38,14 @@ class CodeProgram:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """The observation after a program."""
+    """What an environment says of a program that it was given."""
 
     status: str
-    """ok, nonzero, signal, timeout, memory, output_limit, illegal; unknown where the text does not say."""
-    output: str
+    """ok, nonzero, signal, timeout, memory, output_limit, illegal; unknown where the environment does not say."""
+    output: str = ""
+    """The last line that the program printed."""
     turns_left: int | None = None
-
-    @property
-    def result(self) -> str:
-        """The last line of the output that is not empty."""
-        return next((line.strip() for line in reversed(self.output.splitlines()) if line.strip()), "")
+    """How many turns follow; None where the environment does not say."""
 
 
 def read_program(text: str) -> CodeProgram:
@@ -73,13 +70,10 @@ def _after_thought(text: str) -> int:
     return closed.end() if closed else 0
 
 
-def read_feedback(text: str) -> Feedback:
-    """Status, output and turns left of an observation after a program."""
-    head, found, output = text.partition("\nOutput:")
-    status = re.match(r"Status: (\w+)", head)
-    left = TURNS_LEFT.search(head)
-    return Feedback(
-        status=status[1] if status else "unknown",
-        output=(output if found else "").strip("\n"),
-        turns_left=int(left[1]) if left else None,
-    )
+def feedback_of(info: Mapping[str, object]) -> Feedback:
+    """What an observation's info says: `execution` (`status`, `output`), `illegal`, `turns_left`."""
+    execution, turns_left = info.get("execution"), info.get("turns_left")
+    left = turns_left if isinstance(turns_left, int) else None
+    if not isinstance(execution, Mapping):
+        return Feedback("illegal" if info.get("illegal") else "unknown", turns_left=left)
+    return Feedback(str(execution.get("status", "unknown")), str(execution.get("output", "")), left)

@@ -92,7 +92,7 @@ class Tree:
         """
         if self.nodes[-1].status:
             return self
-        last = replace(self.nodes[-1], status=feedback.status, output=feedback.result, result=result)
+        last = replace(self.nodes[-1], status=feedback.status, output=feedback.output, result=result)
         if last.ran:
             last = replace(last, objection=critic(last.code, last.output))
         tree = replace(self, nodes=(*self.nodes[:-1], last))

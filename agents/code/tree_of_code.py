@@ -19,20 +19,20 @@ abstains with an empty answer. The optional critic is ours; the paper has nothin
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Collection, Sequence
+from typing import Literal, Unpack
 
 from sparring import registry
-from sparring.agents.code.code_act import WRITING, load_models
+from sparring.agents.code.code_act import WRITING
 from sparring.agents.code.critic import CRITICS, Critic
-from sparring.agents.code.program import CodeProgram, read_feedback, read_program
+from sparring.agents.code.program import CodeProgram, feedback_of, read_program
 from sparring.agents.code.prompts import POOL, tree_prompt
 from sparring.agents.code.tree import Node, Shape, Tree, WidthRule, vote
-from sparring.agents.models import LanguageModel, check_sampling, policy_of
-from sparring.agents.models.batching import Batched
+from sparring.agents.models import check_sampling, load, policy_of
 from sparring.agents.models.conversation import Conversation, message
+from sparring.agents.models.loading import ModelOptions
 from sparring.answers.canonical import canonical_key
-from sparring.protocols import Seat
+from sparring.protocols import LanguageModel, Seat
 from sparring.types import Observation, Policy, Reply, Sampling, Seen, derive_seed
 
 ANSWERS = ("output", "program")
@@ -65,9 +65,12 @@ class TreeOfCode:
             raise ValueError(f"only one model can be trained, got {len(self.models)}")
         if answer not in ANSWERS:
             raise ValueError(f"answer must be one of {ANSWERS}, got {answer!r}")
-        self._batched = [Batched(model) for model in self.models]
-        self._critic = _known(critic, CRITICS, "critic") if isinstance(critic, str) else critic
-        self._prompts = [prompt for prompt in prompts if _known(prompt, POOL, "prompt")]
+        for prompt in prompts:
+            _require_known("prompt", prompt, POOL)
+        if isinstance(critic, str):
+            _require_known("critic", critic, CRITICS)
+        self._critic = CRITICS[critic] if isinstance(critic, str) else critic
+        self._prompts = list(prompts)
         for each in self.models:
             check_sampling(sampling, each)
         self.shape, self.sampling = shape, sampling
@@ -85,17 +88,17 @@ class TreeOfCode:
 
     def judged(self, tree: Tree, observation: Observation) -> tuple[Tree, bool]:
         """The tree with the last program judged, and whether only one turn is left."""
-        feedback = read_feedback(observation.text)
+        feedback = feedback_of(observation.info)
         return tree.judged(feedback, observation.text, self._critic), feedback.turns_left == 1
 
     async def write(self, tree: Tree, seed: int) -> tuple[Tree, Reply]:
         """The tree with its next node, which is still to be run, and the turn that hands it in."""
         chance = random.Random(derive_seed(seed, "pools"))
-        prompt, batched = chance.choice(self._prompts), chance.choice(self._batched)
-        parent, model = tree.pending[0], batched.model
+        prompt, model = chance.choice(self._prompts), chance.choice(self.models)
+        parent = tree.pending[0]
         ancestors = tree.ancestors(parent)
         conversation = Conversation.of(model, message("user", tree_prompt(prompt, tree.task, ancestors)))
-        completion = await batched.generate(conversation.tokens, self.sampling, seed)
+        completion = await model.generate(conversation.tokens, self.sampling, seed)
         written = read_program(model.decode(completion.token_ids))
         code = written.content if written.kind == "program" else ""
         node = Node(len(tree.nodes) + 1, parent, len(ancestors) + 1, prompt, model.name, written.thought, code)
@@ -106,7 +109,7 @@ class TreeOfCode:
     def vote(self, tree: Tree) -> Reply:
         """The majority's answer; an empty one where no node ran."""
         found = vote(tree.nodes, self._canonical)
-        notes: dict[str, Any] = {
+        notes: dict[str, object] = {
             "votes": found.counts,
             "voters": found.voters,
             "chosen": found.chosen,
@@ -147,10 +150,9 @@ def _action(written: CodeProgram) -> str:
     return "" if written.kind == "answer" else written.action
 
 
-def _known(name: str, among: Any, kind: str) -> Any:
-    if name not in among:
-        raise registry.UnknownName(registry.unknown(kind, name, among))
-    return among[name]
+def _require_known(kind: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise registry.UnknownName(registry.unknown(kind, name, known))
 
 
 @registry.agents.register("tree-of-code", family="code", extra="train")
@@ -162,8 +164,8 @@ def tree_of_code(
     width_rule: WidthRule = "children",
     critic: str = "none",
     answer: Literal["output", "program"] = "output",
-    device: str = "auto",
+    **options: Unpack[ModelOptions],
 ) -> TreeOfCode:
     """Grows a tree of whole programs where they fail, then votes: `tree-of-code:MODEL`, or `MODEL+MODEL` for a pool."""
-    models = load_models(argument.split("+"), device)
+    models = [load(name, **options) for name in argument.split("+")]
     return TreeOfCode(models, shape=Shape(width, depth, width_rule), critic=critic, answer=answer)

@@ -7,11 +7,12 @@ and counted like those of any other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
+from sparring.protocols import Ids
 
-from sparring.agents.models import Ids
+if TYPE_CHECKING:
+    import numpy as np
 
 END = 256
 ROLES = {"system": 257, "user": 258, "assistant": 259}
@@ -39,13 +40,9 @@ class TextModel:
         framed = ([ROLES[message["role"]], *self.encode(message["content"]), END] for message in messages)
         return [*(token for tokens in framed for token in tokens), ROLES["assistant"]]
 
-    def score(self, prompts: Sequence[Ids], continuations: Sequence[Sequence[Ids]]) -> list[list[np.ndarray]]:
+    async def score(self, prompt: Ids, continuations: Sequence[Ids]) -> list[np.ndarray]:
         """Raises TypeError: text comes without probabilities."""
         raise TypeError(f"{self.name} writes, but it shows no probabilities to score with")
-
-    def sync(self, weights: Mapping[str, Any], version: str) -> None:
-        """There are no weights here: only the version changes."""
-        self.weights_version = version
 
 
 def messages_of(token_ids: Ids) -> list[dict[str, str]]:

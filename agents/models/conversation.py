@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sparring.agents.models import Completion, LanguageModel, policy_that_wrote
+from sparring.agents.models import policy_that_wrote
+from sparring.protocols import Completion, LanguageModel
 from sparring.types import Call, Message, Sampling, Segment
 
 

@@ -1,146 +1,97 @@
-"""A model by name: `smollm2`, `nano`, a folder, a run folder, or an id on a model hub. fp32 weights, a thin tokenizer.
+"""The one door to language models: a spec becomes a model.
 
-Nothing here imports torch before a model is asked for.
+smollm2        nano:seed=3        runs/kuhn        ./my-model:device=cpu        owner/name
+openai:NAME:url=http://localhost:8000/v1
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Literal, TypedDict, Unpack
 
-from sparring.agents.models.tokenizer import FastTokenizer, Tokenizer
-from sparring.agents.models.weights import nano, smollm2
-from sparring.agents.models.weights.trained import best_of, is_run, run_around
-from sparring.registry import UnknownName, require, unknown
+from sparring.agents.models.trainable import LocalModel
+from sparring.protocols import LanguageModel
+from sparring.registry import MissingExtra, require
+from sparring.specs import parse_spec, require_options, typed_options
 
-if TYPE_CHECKING:
-    import torch
-
-NAMES = ("nano", "smollm2")
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+SERVED, VLLM = "openai", "vllm"
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A model in memory."""
+class LocalOptions(TypedDict, total=False):
+    """How a model in this process is loaded."""
 
-    name: str
-    model: torch.nn.Module
-    """A `transformers` causal language model: fp32, evaluation mode, on its device."""
-    tokenizer: Tokenizer
-    fingerprint: str
-    """SHA-256 over the parameters' names, shapes and values."""
-
-    def save(self, folder: str | Path) -> None:
-        """Write a folder that `load(folder)` reads: weights, config and tokenizer."""
-        model: Any = self.model
-        with _without_progress_bars(require("transformers", "train")):
-            model.save_pretrained(str(folder))
-        self.tokenizer.save(Path(folder))
+    device: str
+    """auto (CUDA where present, else the CPU), cpu, cuda, cuda:1."""
+    precision: Literal["auto", "fp32", "bf16"]
+    seed: int
+    """Of nano's weights."""
 
 
-def load(name: str, device: str = "auto", seed: int = 0) -> Loaded:
-    """The model of that name; of a run folder, its best checkpoint.
+class ServedOptions(TypedDict, total=False):
+    """How a model behind a server is asked."""
 
-    `seed` initialises nano; `device` auto is CUDA where present, else the CPU.
+    url: str
+    """Where the server is; else `OPENAI_BASE_URL` says it."""
+    timeout: float
+    """Seconds that a request has."""
+
+
+class ModelOptions(LocalOptions, ServedOptions, total=False):
+    """What a model may be given, whichever kind it is."""
+
+
+def load(spec: str, **options: Unpack[ModelOptions]) -> LanguageModel:
+    """The model of a spec: `smollm2`, `nano`, a folder, a run folder, a hub id, `openai:NAME`. `options` go before
+    those that the spec names.
 
     Raises: UnknownName (no such short name), MissingExtra (the package to install), FileNotFoundError (a path or hub id
-    that leads to no model; the message says why), ValueError (a device that is not here).
+    that leads to no model; the message says why), ValueError (an option that is wrong, or that this kind has not).
     """
-    device = pick_device(device)
-    transformers = require("transformers", "train")
-    with _without_progress_bars(transformers):
-        model, tokenizer = _read(name, seed)
-    model = model.float().eval().to(device)
-    return Loaded(name, model, FastTokenizer(tokenizer, _eos_ids(model, tokenizer)), fingerprint(model))
+    scheme, name, written = _parsed(spec)
+    if scheme == VLLM:
+        raise MissingExtra(
+            f"there is no backend for vLLM yet, so {spec!r} cannot be loaded: run `vllm serve {name}` "
+            f"and write openai:{name}:url=http://localhost:8000/v1"
+        )
+    build: Callable[..., LanguageModel] = _served if scheme == SERVED else _local
+    require_options(f"model {spec!r}", build, options)
+    return build(name, **{**typed_options(f"model {spec!r}", build, written), **options})
 
 
-def pick_device(device: str) -> str:
-    """`auto` is CUDA where present, else the CPU; anything else is itself. Raises ValueError where it is not here."""
-    torch = require("torch", "train")
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device == "auto":
-        return "cuda" if count else "cpu"
-    cuda = re.fullmatch(r"cuda(?::([0-9]+))?", device)
-    if cuda and int(cuda[1] or 0) >= count:
-        raise ValueError(f"device {device!r} is not here: torch sees {count} CUDA devices")
-    if not cuda and device != "cpu" and not (device == "mps" and torch.backends.mps.is_available()):
-        raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {device!r}")
-    return device
+def load_trainable(spec: str, **options: Unpack[LocalOptions]) -> LocalModel:
+    """As `load`, a model whose weights can be trained. Raises ValueError for one behind a server too."""
+    scheme, name, written = _parsed(spec)
+    if scheme:
+        raise ValueError(f"a model to be trained must be in this process, and {spec!r} is behind a server")
+    require_options(f"model {spec!r}", _local, options)
+    build: Callable[..., LocalModel] = _local
+    return build(name, **{**typed_options(f"model {spec!r}", build, written), **options})
 
 
-def fingerprint(model: torch.nn.Module) -> str:
-    """SHA-256, in hex, over the parameters' names, shapes and values."""
-    byte = require("torch", "train").uint8
-    digest = hashlib.sha256()
-    for name, parameter in model.named_parameters():
-        digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
-        digest.update(parameter.detach().cpu().contiguous().view(-1).view(byte).numpy().data)
-    return digest.hexdigest()
+def _parsed(spec: str) -> tuple[str, str, Mapping[str, str]]:
+    """The scheme of a spec ("": in this process), the name, the options as text."""
+    if Path(spec).is_dir():  # whatever colons its name has
+        return "", spec, {}
+    parsed = parse_spec(spec)
+    if parsed.name not in (SERVED, VLLM):
+        return "", parsed.name if parsed.argument is None else f"{parsed.name}:{parsed.argument}", parsed.options
+    if not parsed.argument:
+        raise ValueError(f"the name of a model must follow `{parsed.name}:`, got {spec!r}")
+    return parsed.name, parsed.argument, parsed.options
 
 
-def _read(name: str, seed: int) -> tuple[Any, Any]:
-    if name == "nano":
-        return nano.build(seed)
-    if name == "smollm2":
-        return _from_folder(smollm2.folder())
-    if _is_path(name):
-        return _from_folder(Path(name).expanduser())
-    if "/" in name:
-        return _from_pretrained(name, "is no folder here, and the hub gave no model")
-    raise UnknownName(f"{unknown('model', name, NAMES)} (or give a folder, or a hub id with a slash)")
+def _local(argument: str, **options: Unpack[LocalOptions]) -> LocalModel:
+    """A model whose weights live in this process."""
+    require("torch", "train")
+    require("transformers", "train")
+    from sparring.agents.models.transformers import TransformersModel
+
+    return TransformersModel(argument, **options)
 
 
-def _is_path(name: str) -> bool:
-    """Whether a name is no hub id: `owner/name`, where `owner` is no folder here."""
-    return Path(name).is_dir() or bool(
-        "/" in name and (not _HUB_ID.fullmatch(name) or Path(name.partition("/")[0]).is_dir())
-    )
+def _served(argument: str, **options: Unpack[ServedOptions]) -> LanguageModel:
+    """A model behind a server."""
+    from sparring.agents.models.openai import OpenAIModel
 
-
-def _from_folder(folder: Path) -> tuple[Any, Any]:
-    if folder.is_file():
-        raise FileNotFoundError(f"{str(folder)!r} is a file, not a model's folder")
-    if not folder.is_dir():
-        raise FileNotFoundError(f"there is no model's folder {str(folder)!r}")
-    if is_run(folder):
-        folder = best_of(folder)
-    if not (folder / "config.json").is_file():
-        run = run_around(folder)
-        whose = f"; it belongs to the run {run}, whose best weights are the model of that name" if run else ""
-        raise FileNotFoundError(f"{str(folder)!r} is a folder without a model: it has no config.json{whose}")
-    return _from_pretrained(str(folder), "is a folder without a model", local_files_only=True)
-
-
-def _from_pretrained(name: str, otherwise: str, **options: bool) -> tuple[Any, Any]:
-    transformers, damaged = require("transformers", "train"), require("safetensors", "train").SafetensorError
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **options)
-        model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype="float32", **options)
-    except (OSError, ValueError, damaged) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise FileNotFoundError(f"{name!r} {otherwise}: {reason}") from error
-    return model, tokenizer
-
-
-def _eos_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
-    configured = model.generation_config.eos_token_id
-    several = configured if isinstance(configured, list) else [configured]
-    return tuple(sorted({int(token) for token in [*several, tokenizer.eos_token_id] if token is not None}))
-
-
-@contextmanager
-def _without_progress_bars(transformers: Any) -> Iterator[None]:
-    logging = transformers.utils.logging
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
+    return OpenAIModel(argument, **options)

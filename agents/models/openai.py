@@ -10,17 +10,15 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from sparring import registry
-from sparring.agents.models import Completion, Ids
 from sparring.agents.models.byte_tokens import END, TextModel, messages_of
 from sparring.agents.models.chat_answer import Answer, read_answer
-from sparring.rollout.loop import run_coroutine
-from sparring.types import Sampling
+from sparring.protocols import Completion, Ids
+from sparring.types import Sampling, mark_fault
 
 AT_ONCE = 16
 """Requests in flight; servers batch what comes together."""
@@ -53,20 +51,25 @@ class _Line:
 class OpenAIModel(TextModel):
     """A model by the name that its server knows it by. Its tokens, here, are the bytes of what it writes.
 
-    Raises MissingExtra; ConnectionError, from `generate` and `answer`, where the server does not answer in time or
-    answers something else.
+    Raises MissingExtra; ConnectionError, from `generate`, where the server does not answer in time or answers something
+    else.
     """
 
-    def __init__(self, name: str, timeout: float | None = None) -> None:
-        """`timeout`, seconds, is that of a whole request."""
+    shows_logprobs = False
+
+    def __init__(self, name: str, url: str | None = None, timeout: float | None = None) -> None:
+        """`url`: where the server is, if not at `OPENAI_BASE_URL`. `timeout`, seconds, is that of a whole request."""
         self._package = registry.require("openai", "openai")
         self.timeout = _timeout() if timeout is None else _positive(timeout, "timeout")
-        where, self._key = os.environ.get("OPENAI_BASE_URL"), _key()
+        where = os.environ.get("OPENAI_BASE_URL") if url is None else _address(url)
+        self._key = _key()
         if not (where or self._key):
             raise ValueError(
-                f"where is {name!r} served? Set OPENAI_BASE_URL (such as http://localhost:8000/v1), or OPENAI_API_KEY"
+                f"where is {name!r} served? Write openai:{name}:url=http://localhost:8000/v1, or set OPENAI_BASE_URL, "
+                "or OPENAI_API_KEY"
             )
         self._client = self._package.AsyncOpenAI(
+            base_url=where or None,
             api_key=self._key or "none",  # a server of one's own asks for no key, but the package does
             timeout=self.timeout,
             default_headers={"Accept-Encoding": "identity"},  # or a little body could become a large one
@@ -74,20 +77,11 @@ class OpenAIModel(TextModel):
         self.name, self.weights_version = name, "served"
         self._line: _Line | None = None
 
-    def generate(self, prompts: Sequence[Ids], sampling: Sampling, seeds: Sequence[int]) -> list[Completion]:
-        """As many requests as there are prompts. The server may ignore the seed."""
+    async def generate(self, prompt: Ids, sampling: Sampling, seed: int) -> Completion:
+        """One request; its time runs from when it is sent, which is when fewer than `AT_ONCE` are under way.
 
-        async def all_of_them() -> list[Completion]:
-            asked = zip(prompts, seeds, strict=True)
-            try:
-                return await asyncio.gather(*(self.answer(prompt, sampling, seed) for prompt, seed in asked))
-            finally:
-                await self._line_here().client.close()
-
-        return run_coroutine(all_of_them())
-
-    async def answer(self, prompt: Ids, sampling: Sampling, seed: int) -> Completion:
-        """One request; its time runs from when it is sent, which is when fewer than `AT_ONCE` are under way."""
+        The server may ignore the seed.
+        """
         most = BYTES_PER_TOKEN * (sampling.max_new_tokens + 4)
         async with self._line_here().slots:
             answer = await self._ask(
@@ -132,10 +126,11 @@ class OpenAIModel(TextModel):
         except Exception as error:  # noqa: BLE001  (whatever is wrong with an answer, the server sent it)
             said = f"{str(error) or type(error).__name__} {error.__cause__ or ''}"
             reason = self._without_key(said.rstrip())[:MOST_SAID]  # in this order: half a key is one too
-        raise ConnectionError(
+        failure = ConnectionError(
             f"{self.name!r} at {_without_user(str(self._client.base_url))} gave no answer: {reason} "
-            "(OPENAI_BASE_URL and OPENAI_API_KEY say where it is and as whom)"
+            "(the option url, or OPENAI_BASE_URL, says where it is, and OPENAI_API_KEY as whom)"
         )
+        raise mark_fault(failure, "engine")
 
     async def _send(self, most: int, request: dict[str, Any]) -> tuple[bytes, bool]:
         """The body of the answer and whether it is whole; of a longer one little more than `most` bytes are read."""
@@ -177,6 +172,16 @@ def _positive(value: float | str, name: str) -> float:
     if not 0 < seconds < math.inf:
         raise ValueError(f"{name} must be a number of seconds > 0, got {value!r}")
     return seconds
+
+
+def _address(url: str) -> str:
+    """The address of a server. Raises ValueError for what is none, or holds a password: names are recorded."""
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("http", "https") or not rest:
+        raise ValueError(f"url must begin with http:// or https://, got {_without_user(url)!r}")
+    if "@" in rest.partition("/")[0]:
+        raise ValueError(f"url must hold no password, got one for {_without_user(url)!r}: set OPENAI_API_KEY instead")
+    return url
 
 
 def _without_user(address: str) -> str:

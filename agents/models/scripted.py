@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sparring.agents.models import Completion, Ids
+from sparring.agents.models.batching import Batched
 from sparring.agents.models.byte_tokens import END, NAMES, TextModel, text_of
+from sparring.protocols import Completion, Ids
 from sparring.types import Sampling
 
 
-class ScriptedModel(TextModel):
+class ScriptedModel(TextModel, Batched):
     """`write(prompt, seed)` gives the text of the answer. The prompt is the conversation with its frames as text."""
+
+    shows_logprobs = True
 
     def __init__(self, write: Callable[[str, int], str], name: str = "scripted", weights_version: str = "0") -> None:
         self._write = write
         self.name = name
         self.weights_version = weights_version
 
-    def generate(self, prompts: Sequence[Ids], sampling: Sampling, seeds: Sequence[int]) -> list[Completion]:
+    def generate_batch(self, prompts: Sequence[Ids], sampling: Sampling, seeds: Sequence[int]) -> list[Completion]:
         """The function's answers, cut at `max_new_tokens`."""
         return [
             self._complete(prompt, sampling.max_new_tokens, seed) for prompt, seed in zip(prompts, seeds, strict=True)

@@ -10,7 +10,10 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
@@ -22,7 +25,7 @@ _SLOT = re.compile("\ue000([0-9]+)\ue001")
 
 
 class Tokenizer(Protocol):
-    """Text to token ids and back. Any string is valid input, lone surrogates included."""
+    """Text to token ids and back. Every string is valid input, lone surrogates included."""
 
     eos_ids: tuple[int, ...]
     """The ids that end an answer."""
@@ -43,14 +46,14 @@ class Tokenizer(Protocol):
         ...
 
     def save(self, folder: Path) -> None:
-        """Write the files from which `loading.load(folder)` makes the same tokenizer again."""
+        """Write the files from which `reading.read_model(folder)` makes the same tokenizer again."""
         ...
 
 
 class FastTokenizer:
     """A `transformers` fast tokenizer behind the protocol. Raises ValueError where there is no chat template."""
 
-    def __init__(self, tokenizer: Any, eos_ids: tuple[int, ...]) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, eos_ids: tuple[int, ...]) -> None:
         self._tokenizer = tokenizer
         self.eos_ids = eos_ids
         self.vocab_size = len(tokenizer)

@@ -10,19 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sparring.agents.models import Completion, Ids, Refused
+from sparring.agents.models.batching import Batched
 from sparring.agents.models.engine.decode import Engine, generate
 from sparring.agents.models.engine.forward import context_of
 from sparring.agents.models.engine.logprobs import Head, chosen_logprobs
 from sparring.agents.models.engine.packing import Pack, pack
 from sparring.agents.models.engine.selftest import right_pass
-from sparring.agents.models.loading import Loaded, load
+from sparring.agents.models.rounds import Refused, require_wanted
+from sparring.agents.models.weights.reading import Loaded, read_model
+from sparring.protocols import Completion, Ids
 from sparring.types import Sampling
 
 _Question = tuple[tuple[int, ...], tuple[int, ...]]
@@ -31,14 +32,17 @@ SMALL_MODEL = 10_000_000
 """Below this many parameters bf16 gains no time, so fp32 is used."""
 
 
-class TransformersModel:
+class TransformersModel(Batched):
     """A language model whose weights live in this process.
 
-    Raises what `loading.load` raises, and ValueError where we cannot compute what the model itself computes.
+    Raises what `reading.read_model` raises, and ValueError where we cannot compute what the model itself computes.
     """
 
+    shows_logprobs = True
+    adapter: str | None = None
+
     def __init__(self, name: str, device: str = "auto", precision: str = "auto", seed: int = 0) -> None:
-        self._adopt(load(name, device=device, seed=seed), precision)
+        self._adopt(read_model(name, device=device, seed=seed), precision)
 
     @classmethod
     def from_loaded(cls, loaded: Loaded, precision: str = "auto") -> TransformersModel:
@@ -50,10 +54,10 @@ class TransformersModel:
     def _adopt(self, loaded: Loaded, precision: str) -> None:
         self._loaded = loaded
         self.name, self.tokenizer = loaded.name, loaded.tokenizer
-        self.module: Any = loaded.model
+        self.module = loaded.model
         self.weights_version = loaded.fingerprint[:12]
         self.weights_fingerprint, self.tokenizer_fingerprint = loaded.fingerprint, loaded.tokenizer.fingerprint
-        self.device = next(self.module.parameters()).device
+        self.device: torch.device = next(self.module.parameters()).device
         self.precision = _choose_precision(self.module, self.device) if precision == "auto" else precision
         if self.precision not in ("fp32", "bf16"):
             raise ValueError(f"precision must be auto, fp32 or bf16, got {precision!r}")
@@ -74,7 +78,7 @@ class TransformersModel:
         """Token ids of a conversation, up to where the assistant's answer begins."""
         return self.tokenizer.chat([dict(message) for message in messages])
 
-    def sync(self, weights: Mapping[str, Any] | None, version: str) -> None:
+    def sync(self, weights: Mapping[str, Tensor] | None, version: str) -> None:
         """Take new weights; None says that the module's own were trained in place."""
         if weights is not None:
             missing, unexpected = self.module.load_state_dict(weights, strict=False)
@@ -88,10 +92,10 @@ class TransformersModel:
         return {name: value for name, value in self.module.state_dict().items() if name not in tied}
 
     def save(self, folder: Path) -> None:
-        """Write weights, config and tokenizer so that `TransformersModel(str(folder))` loads them again."""
+        """Write weights, config and tokenizer so that `models.load(str(folder))` loads them again."""
         self._loaded.save(folder)
 
-    def autocast(self) -> AbstractContextManager[Any]:
+    def autocast(self) -> AbstractContextManager[object]:
         """bf16 matrix products over fp32 weights, or nothing."""
         if self.precision == "fp32":
             return nullcontext()
@@ -111,7 +115,7 @@ class TransformersModel:
             raise ValueError(f"a sequence has {packed.positions.max() + 1} tokens, the context is {self.context}")
         return self._forward(self.module, packed)
 
-    def generate(self, prompts: Sequence[Ids], sampling: Sampling, seeds: Sequence[int]) -> list[Completion]:
+    def generate_batch(self, prompts: Sequence[Ids], sampling: Sampling, seeds: Sequence[int]) -> list[Completion]:
         """One completion a prompt; see `decode.generate`. Raises Refused."""
         self._require_room(prompts, [sampling.max_new_tokens] * len(prompts))
         if self._engine is None:
@@ -131,7 +135,7 @@ class TransformersModel:
         version = self.weights_version
         return [Completion(tuple(g.token_ids), tuple(g.logprobs), g.stop_reason, version) for g in generated]
 
-    def score(self, prompts: Sequence[Ids], continuations: Sequence[Sequence[Ids]]) -> list[list[np.ndarray]]:
+    def score_batch(self, prompts: Sequence[Ids], continuations: Sequence[Sequence[Ids]]) -> list[list[np.ndarray]]:
         """Log-probability of every token of every continuation; equal questions in one call are computed once.
 
         Raises Refused.
@@ -160,6 +164,7 @@ class TransformersModel:
     def _score(self, keys: list[_Question]) -> dict[_Question, np.ndarray]:
         scores: dict[_Question, np.ndarray] = {}
         for packed in pack([prompt + continuation[:-1] for prompt, continuation in keys]):
+            require_wanted()
             members = [keys[index] for index in packed.sequences]
             nodes = np.concatenate(
                 [path[len(prompt) - 1 :] for (prompt, _), path in zip(members, packed.nodes, strict=True)]

@@ -150,7 +150,7 @@ def _importer() -> Callable[..., types.ModuleType]:
     seats=1,
     skills=("programming",),
     extra="code",
-    version="0",
+    version="1",
     reward_range=(0.0, 1.0),
 )
 class HumanEval(Workbench):

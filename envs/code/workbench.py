@@ -106,7 +106,7 @@ class Workbench(gymnasium.Env[str, str]):
         self._turns, self._over = 0, False
         statement = cut(shown(self._start(self._seed)), MAX_OBSERVATION_LENGTH - 1_000)
         self._seen = f"{statement}\n\n{HOW_TO_ACT}\nTurns left: {self.max_turns}"
-        return self._seen, {"task": self._task_name()}
+        return self._seen, {"task": self._task_name(), "turns_left": self.max_turns}
 
     def step(self, action: str) -> tuple[str, float, bool, bool, Info]:
         """Run the program, or grade the answer, that the action holds. After the end nothing happens any more."""
@@ -116,7 +116,11 @@ class Workbench(gymnasium.Env[str, str]):
             return self._seen, 0.0, self._terminated, not self._terminated, dict(self._info)
         self._turns += 1
         understood = parse_action(action)
-        self._info = {"task": self._task_name(), "illegal": understood.kind == "illegal"}
+        self._info = {
+            "task": self._task_name(),
+            "illegal": understood.kind == "illegal",
+            "turns_left": self.max_turns - self._turns,
+        }
         if understood.kind == "answer":
             return self._end(understood.text)
         return self._go_on(understood)

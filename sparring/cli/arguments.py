@@ -154,8 +154,9 @@ def require_resumable(config: DataclassInstance, run: Path, steps: int | None, a
     from sparring.trainers.settings import restore
 
     started = restore(type(config), _settings_as_written(run), run)
-    if steps is not None and steps < getattr(started, "steps", 0):
-        raise ValueError(f"steps can only be raised: {run} was started with {started.steps}, got {steps}")
+    before = getattr(started, "steps", 0)
+    if steps is not None and steps < before:
+        raise ValueError(f"steps can only be raised: {run} was started with {before}, got {steps}")
     given = {word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")}
     for field in fields(config):
         was, got = getattr(started, field.name), getattr(config, field.name)

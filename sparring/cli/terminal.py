@@ -21,7 +21,7 @@ WIDE = 500
 
 
 def _console(stream: TextIO, stderr: bool = False) -> Console:
-    return Console(width=None if stream.isatty() else WIDE, stderr=stderr)
+    return Console(width=None if stream.isatty() else WIDE, stderr=stderr, emoji=False)  # `:m:` stands in specs
 
 
 out, err = _console(sys.stdout), _console(sys.stderr, stderr=True)

@@ -17,10 +17,10 @@ import torch
 import transformers
 
 from sparring.agents.models.engine.forward import context_of
-from sparring.agents.models.loading import Loaded
 from sparring.agents.models.tokenizer import FastTokenizer
 from sparring.agents.models.transformers import TransformersModel
 from sparring.agents.models.weights import nano
+from sparring.agents.models.weights.reading import Loaded
 from sparring.trainers.batch import Signal, merge
 from sparring.trainers.learner import Learner, LearnerConfig
 from sparring.types import Sampling
@@ -159,7 +159,7 @@ def test_each_architecture_is_computed_in_the_way_that_the_docs_say_or_refused(n
 @pytest.mark.parametrize("name", USED)
 def test_scores_are_those_of_the_plain_forward_pass(name: str) -> None:
     model = loaded(name)
-    for prompt, scores in zip(PROMPTS, model.score(PROMPTS, [CONTINUATIONS] * len(PROMPTS)), strict=True):
+    for prompt, scores in zip(PROMPTS, model.score_batch(PROMPTS, [CONTINUATIONS] * len(PROMPTS)), strict=True):
         for continuation, logprobs in zip(CONTINUATIONS, scores, strict=True):
             with torch.no_grad():
                 distribution = plain_logprobs(model.module, prompt, continuation)
@@ -171,7 +171,7 @@ def test_scores_are_those_of_the_plain_forward_pass(name: str) -> None:
 def test_generated_log_probabilities_are_those_of_the_plain_forward_pass(name: str) -> None:
     model = loaded(name)
     prompts = [PROMPTS[row % len(PROMPTS)] for row in range(7)]
-    for prompt, row in zip(prompts, model.generate(prompts, Sampling(max_new_tokens=12), range(7)), strict=True):
+    for prompt, row in zip(prompts, model.generate_batch(prompts, Sampling(max_new_tokens=12), range(7)), strict=True):
         with torch.no_grad():
             distribution = plain_logprobs(model.module, prompt, list(row.token_ids))
         expected = distribution[torch.arange(12), torch.tensor(row.token_ids)]
@@ -226,11 +226,11 @@ def test_rows_that_are_computed_in_several_groups_give_the_same(name: str, monke
 @pytest.mark.parametrize("name", ["Llama", "Gemma2", "Phi", "LFM2", "Mamba"])
 def test_in_bf16_only_the_rounding_is_another(name: str) -> None:
     model = TransformersModel.from_loaded(build(name), "bf16")
-    rows = model.generate(PROMPTS, Sampling(max_new_tokens=8), range(4))
+    rows = model.generate_batch(PROMPTS, Sampling(max_new_tokens=8), range(4))
     for written, scored, exact in zip(
         rows,
-        model.score(PROMPTS, [[row.token_ids] for row in rows]),
-        loaded(name).score(PROMPTS, [[row.token_ids] for row in rows]),
+        model.score_batch(PROMPTS, [[row.token_ids] for row in rows]),
+        loaded(name).score_batch(PROMPTS, [[row.token_ids] for row in rows]),
         strict=True,
     ):
         np.testing.assert_allclose(written.logprobs, exact[0], rtol=0, atol=0.3)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from sparring.agents.code.code_act import CodeAct
 from sparring.agents.models.conversation import Conversation, message
-from sparring.agents.models.loading import load
 from sparring.agents.models.scripted import ScriptedModel, rendered
 from sparring.agents.models.transformers import TransformersModel
+from sparring.agents.models.weights.reading import read_model
 from sparring.protocols import Seat
 from sparring.rollout.loop import act_now
 from sparring.types import Observation, Sampling
@@ -70,16 +70,16 @@ def test_the_sample_is_exactly_what_the_model_saw():
 
 def test_what_was_generated_is_never_tokenised_again():
     """nano writes bytes that are no text; they stand in the next prompt as they are."""
-    model = TransformersModel.from_loaded(load("nano", device="cpu", seed=5), "fp32")
+    model = TransformersModel.from_loaded(read_model("nano", device="cpu", seed=5), "fp32")
     agent = CodeAct(model, sampling=Sampling(max_new_tokens=20, decoding="free"))
     first, second = replies(agent, ["A task.", "Status: illegal\nTurns left: 3\nOutput:\n"])
     generated = first.calls[0].segments[1].token_ids
     assert "\N{REPLACEMENT CHARACTER}" in model.decode(generated)
     assert extends(second)
     sample = [*first.calls[0].segments[0].token_ids, *generated, *second.calls[0].segments[0].token_ids]
-    (scored,) = model.score([sample], [[second.calls[0].segments[1].token_ids]])[0]
+    (scored,) = model.score_batch([sample], [[second.calls[0].segments[1].token_ids]])[0]
     assert scored == pytest.approx(second.calls[0].segments[1].logprobs, abs=1e-4)
-    again = asyncio.run(agent._batched.generate(sample, agent.sampling, SEAT.turn_seed(1)))
+    again = asyncio.run(agent.model.generate(sample, agent.sampling, SEAT.turn_seed(1)))
     assert again.token_ids == second.calls[0].segments[1].token_ids
 
 
@@ -145,4 +145,4 @@ def test_whatever_the_model_writes_there_is_an_action(texts, observation):
 
 def test_a_script_writes_but_does_not_score():
     with pytest.raises(TypeError, match="it shows no probabilities"):
-        script([])[0].score([[1]], [[[2]]])
+        asyncio.run(script([])[0].score([1], [[2]]))

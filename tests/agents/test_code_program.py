@@ -1,11 +1,11 @@
-"""What a model wrote is read strictly, what the environment said is read back, and neither reading ever raises."""
+"""What a model wrote is read strictly, what an environment says stands in its info; no reading raises."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sparring.agents.code.critic import static_critic
-from sparring.agents.code.program import LONGEST_PROSE, read_feedback, read_program
+from sparring.agents.code.program import LONGEST_PROSE, Feedback, feedback_of, read_program
 
 PIECES = st.sampled_from(
     [
@@ -81,22 +81,18 @@ def test_any_text_is_read_without_an_error(pieces):
     assert "</execute>" not in written.content or written.kind != "program"
 
 
-def test_feedback_is_read_back():
-    feedback = read_feedback("Status: nonzero\nTurns left: 7\nOutput:\n3\nNameError: name 'x' is not defined\n")
-    assert (feedback.status, feedback.turns_left) == ("nonzero", 7)
-    assert feedback.output == "3\nNameError: name 'x' is not defined"
-    assert feedback.result == "NameError: name 'x' is not defined"
-
-
-def test_what_a_program_prints_is_never_taken_for_the_status():
-    feedback = read_feedback("Status: ok\nTurns left: 3\nOutput:\nStatus: nonzero\nTurns left: 1\nOutput:\n5\n\n")
-    assert (feedback.status, feedback.turns_left, feedback.result) == ("ok", 3, "5")
-
-
-@given(st.text())
-def test_any_observation_is_read_without_an_error(text):
-    feedback = read_feedback(text)
-    assert feedback.status == "unknown" or text.startswith("Status: ")
+@pytest.mark.parametrize(
+    ("info", "feedback"),
+    [
+        ({"execution": {"status": "ok", "output": "5"}, "turns_left": 3}, Feedback("ok", "5", 3)),
+        ({"execution": {"status": "memory", "output": ""}, "turns_left": 0}, Feedback("memory", "", 0)),
+        ({"illegal": True, "turns_left": 2}, Feedback("illegal", "", 2)),
+        ({"task": "of an environment that says nothing"}, Feedback("unknown")),
+        ({"execution": "?", "turns_left": "many"}, Feedback("unknown")),
+    ],
+)
+def test_what_came_of_a_program_is_taken_from_the_info(info, feedback):
+    assert feedback_of(info) == feedback
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 
 from sparring.agents.models.engine.decode import Engine, Generated, generate
 from sparring.agents.models.engine.fused import share
-from sparring.agents.models.loading import load
+from sparring.agents.models.weights.reading import read_model
 
 torch.set_num_threads(1)
 
@@ -31,7 +31,7 @@ def _models() -> dict[str, Any]:
         torch.manual_seed(0)
         gpt2 = GPT2Config(vocab_size=300, n_embd=32, n_layer=2, n_head=4, n_positions=256, initializer_range=0.2)
         models = {
-            "nano": load("nano", device="cpu").model,
+            "nano": read_model("nano", device="cpu").model,
             "llama, scaled rotation, biases": LlamaForCausalLM(
                 LlamaConfig(**TINY, **HEADS, head_dim=16, rope_parameters=rope, attention_bias=True, mlp_bias=True)
             ),

@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from sparring import registry
-from sparring.agents.code.code_act import CodeAct, load_models
-from sparring.agents.models.batching import Batched
+from sparring.agents import models
+from sparring.agents.code.code_act import CodeAct
 from sparring.agents.models.byte_tokens import messages_of
 from sparring.agents.models.openai import OpenAIModel
 from sparring.agents.players import WritingAgent
@@ -84,12 +84,22 @@ def serve(monkeypatch):
         server.server_close()
 
 
+def answers(model, *prompts, sampling=FREE, seeds=None):
+    """What the model writes to prompts that are asked together."""
+
+    async def together():
+        asked = zip(prompts, seeds or range(len(prompts)), strict=True)
+        return await asyncio.gather(*(model.generate(prompt, sampling, seed) for prompt, seed in asked))
+
+    return asyncio.run(together())
+
+
 def test_the_server_is_asked_what_the_model_saw(serve):
     server = serve(lambda messages: (f"You said {messages[-1]['content']}.", "stop"))
     model = OpenAIModel("some-model")
     talk = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Ü <|end|>"}]
     prompts = [model.chat(talk), model.chat(talk[1:])]
-    first, second = model.generate(prompts, FREE, seeds=[2**40 + 3, 4])
+    first, second = answers(model, *prompts, seeds=[2**40 + 3, 4])
     assert model.decode(first.token_ids) == model.decode(second.token_ids) == "You said Ü <|end|>."
     assert (first.logprobs, first.stop_reason) == (None, "eos")
     path, request = next(asked for asked in server.asked if len(asked[1]["messages"]) == 2)
@@ -114,7 +124,7 @@ def load_text_model():
 def test_no_text_and_text_that_was_cut(serve, content, reason, stop):
     serve(lambda _: (content, reason))
     model = OpenAIModel("m")
-    (completion,) = model.generate([model.chat([{"role": "user", "content": "\ud83d"}])], FREE, [0])
+    (completion,) = answers(model, model.chat([{"role": "user", "content": "\ud83d"}]))
     assert (model.decode(completion.token_ids), completion.stop_reason) == (content or "", stop)
 
 
@@ -125,7 +135,7 @@ def test_a_served_model_solves_a_task_and_cannot_be_trained_on(serve):
         return f"<answer>{messages[-1]['content'].split()[-1]}</answer>", "stop"
 
     server = serve(write)
-    (model,) = load_models(["openai:some-model"])
+    model = models.load("openai:some-model")
     agent = CodeAct(model, sampling=Sampling(max_new_tokens=300, decoding="free"), trainable=True)
     (episode,) = play([Match("e", "sparring/ToolTasks-v0", {"player_0": "player_0"}, seed=3)], {"player_0": agent})
     (_, ran), (_, answered) = episode.turns
@@ -146,11 +156,11 @@ def test_a_served_model_plays_games(serve):
 
 def test_a_server_that_refuses_or_is_not_there_is_named(serve, monkeypatch):
     server = serve(lambda _: ("no such model", "404"))
-    prompt = [OpenAIModel("m").chat([{"role": "user", "content": "?"}])]
+    prompt = OpenAIModel("m").chat([{"role": "user", "content": "?"}])
     with pytest.raises(ConnectionError, match=rf"'m' at http://127.0.0.1:{server.server_port}.*no such model"):
-        OpenAIModel("m").generate(prompt, FREE, [0])
+        answers(OpenAIModel("m"), prompt)
     monkeypatch.delenv("OPENAI_BASE_URL")
-    with pytest.raises(ValueError, match="Set OPENAI_BASE_URL"):
+    with pytest.raises(ValueError, match="or set OPENAI_BASE_URL"):
         OpenAIModel("m")
 
 
@@ -201,7 +211,7 @@ def test_a_request_ends_within_its_time_whatever_the_server_does(serve, raw, sai
     model = OpenAIModel("m", timeout=0.5)
     started = time.monotonic()
     with pytest.raises(ConnectionError, match=said):
-        model.generate([question(model)], FREE, [0])
+        answers(model, question(model))
     assert 0.4 < time.monotonic() - started < 3
 
 
@@ -228,7 +238,7 @@ def test_a_key_out_of_a_file_works_with_its_line_break(serve, monkeypatch, aroun
 
     serve(raw=raw)
     monkeypatch.setenv("OPENAI_API_KEY", KEY + around)
-    OpenAIModel("m").generate([question(OpenAIModel("m"))], FREE, [0])
+    answers(OpenAIModel("m"), question(OpenAIModel("m")))
     assert seen == [f"Bearer {KEY}"]
 
 
@@ -273,7 +283,7 @@ def test_an_answer_of_another_shape_is_one_clear_error(serve, body):
     with pytest.raises(
         ConnectionError, match=r"'m' at http.* gave no answer: what it sent is no chat completion: "
     ) as e:
-        model.generate([question(model)], FREE, [0])
+        answers(model, question(model))
     assert len(str(e.value)) < 600
 
 
@@ -283,7 +293,7 @@ def test_half_a_key_is_not_shown_either(serve, monkeypatch, padding):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     model = OpenAIModel("m")
     with pytest.raises(ConnectionError) as raised:
-        model.generate([question(model)], FREE, [0])
+        answers(model, question(model))
     assert KEY[:4] not in str(raised.value)
 
 
@@ -291,7 +301,7 @@ def test_a_connection_that_breaks_off_is_one_clear_error(serve):
     serve(raw=lambda handler, _: handler.send(b'{"choices"', Content_Length=5000))
     model = OpenAIModel("m")
     with pytest.raises(ConnectionError, match="gave no answer"):
-        model.generate([question(model)], FREE, [0])
+        answers(model, question(model))
 
 
 @pytest.mark.parametrize("text", ["x" * 10_000_000, "\u00fc\n" * 1_000_000, "y" * 5000])
@@ -307,7 +317,7 @@ def test_an_answer_is_cut_at_what_was_asked(serve, text):
 
     serve(raw=raw)
     model = OpenAIModel("m")
-    (written,) = model.generate([question(model)], Sampling(max_new_tokens=64, decoding="free"), [0])
+    (written,) = answers(model, question(model), sampling=Sampling(max_new_tokens=64, decoding="free"))
     assert written.stop_reason == "length"
     assert text.startswith(model.decode(written.token_ids))
     assert 64 <= len(written.token_ids) <= 64 * 20
@@ -326,17 +336,16 @@ def test_one_request_that_fails_or_hangs_costs_its_own_episode(serve):
     model = OpenAIModel("m", timeout=1.0)
     finished = []
 
-    async def ask(batched, text):
+    async def ask(text):
         try:
-            answer = model.decode((await batched.generate(question(model, text), FREE, 0)).token_ids)
+            answer = model.decode((await model.generate(question(model, text), FREE, 0)).token_ids)
         except ConnectionError:
             answer = "failed"
         finished.append(text)
         return answer
 
     async def together():
-        batched = Batched(model)
-        return await asyncio.gather(*(ask(batched, text) for text in ("hang", "a", "bad", "b")))
+        return await asyncio.gather(*(ask(text) for text in ("hang", "a", "bad", "b")))
 
     assert asyncio.run(together()) == ["failed", "A", "failed", "B"]
     assert finished[-1] == "hang"
@@ -344,7 +353,7 @@ def test_one_request_that_fails_or_hangs_costs_its_own_episode(serve):
 
 
 SCRIPT = """
-import sys
+import asyncio, sys
 from sparring import registry
 from sparring.rollout.recording import Match
 from sparring.rollout.loop import play
@@ -355,7 +364,10 @@ if sys.argv[1] == "play":
     play([Match(str(i), "sparring/KuhnPoker-v0", {seat: seat for seat in agents}, seed=i) for i in range(20)], agents)
 else:
     model = OpenAIModel("m")
-    model.generate([model.chat([{"role": "user", "content": "?"}])] * 20, Sampling(decoding="free"), range(20))
+    async def ask():
+        prompt = model.chat([{"role": "user", "content": "?"}])
+        await asyncio.gather(*(model.generate(prompt, Sampling(decoding="free"), seed) for seed in range(20)))
+    asyncio.run(ask())
 """
 
 

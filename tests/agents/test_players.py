@@ -14,25 +14,24 @@ from hypothesis import strategies as st
 from sparring import registry
 from sparring.agents.code.code_act import CodeAct
 from sparring.agents.code.tree_of_code import TreeOfCode
-from sparring.agents.models import Completion
 from sparring.agents.models.batching import Batched
-from sparring.agents.models.loading import load
 from sparring.agents.models.transformers import TransformersModel
+from sparring.agents.models.weights.reading import read_model
 from sparring.agents.players import LanguageModelAgent, WritingAgent, make_player
-from sparring.protocols import Seat
+from sparring.protocols import Completion, Seat
 from sparring.rollout.loop import Match, act_now, play, run_coroutine
 from sparring.types import Observation, Sampling
 
 torch.set_num_threads(1)
-MODEL = TransformersModel.from_loaded(load("nano", device="cpu", seed=5), "fp32")
+MODEL = TransformersModel.from_loaded(read_model("nano", device="cpu", seed=5), "fp32")
 SEEN = Observation(("Your card is K.",), ("check", "bet", "bet more"))
 
 
-class Writer:
+class Writer(Batched):
     """A language model that writes what it is told to, byte by byte."""
 
     name, weights_version = "writer", "1"
-    tokenizer_fingerprint, weights_fingerprint = "bytes", ""
+    tokenizer_fingerprint, weights_fingerprint, shows_logprobs = "bytes", "", True
 
     def __init__(self, text):
         self.text = text.encode("utf-8", "surrogatepass")
@@ -46,10 +45,10 @@ class Writer:
     def chat(self, messages):
         return self.encode(messages[-1]["content"])
 
-    def generate(self, prompts, sampling, seeds):
+    def generate_batch(self, prompts, sampling, seeds):
         return [Completion(tuple(self.text), (-1.0,) * len(self.text), "eos", "1") for _ in prompts]
 
-    def score(self, prompts, continuations):
+    def score_batch(self, prompts, continuations):
         return [[np.full(len(c), -1.0) for c in cs] for cs in continuations]
 
 
@@ -161,30 +160,28 @@ def test_a_distribution_needs_legal_actions():
 
 
 def test_a_prompt_that_does_not_fit_costs_its_own_question():
-    batched = Batched(MODEL)
     prompts = [MODEL.encode("x" * length) for length in (20, 2397, 30, 2048)]
 
     async def ask(question):
         return await asyncio.gather(*map(question, prompts), return_exceptions=True)
 
-    free = asyncio.run(ask(lambda prompt: batched.generate(prompt, Sampling(max_new_tokens=4), seed=1)))
-    scores = asyncio.run(ask(lambda prompt: batched.score(prompt, [[1, 2], [3]])))
+    free = asyncio.run(ask(lambda prompt: MODEL.generate(prompt, Sampling(max_new_tokens=4), seed=1)))
+    scores = asyncio.run(ask(lambda prompt: MODEL.score(prompt, [[1, 2], [3]])))
     assert str(free[1]) == "the prompt has 2397 tokens and up to 4 follow, the context of nano is 2048"
     assert str(scores[3]) == "the prompt has 2048 tokens and up to 2 follow, the context of nano is 2048"
     for answers in (free, scores):
         assert [isinstance(answer, ValueError) for answer in answers] == [False, True, False, True]
-    alone = MODEL.generate([prompts[2]], Sampling(max_new_tokens=4), [1])[0]
+    alone = MODEL.generate_batch([prompts[2]], Sampling(max_new_tokens=4), [1])[0]
     assert free[2].token_ids == alone.token_ids
     assert free[2].logprobs == pytest.approx(alone.logprobs, abs=1e-5)
-    np.testing.assert_allclose(scores[0][0], MODEL.score([prompts[0]], [[[1, 2]]])[0][0], atol=1e-5)
+    np.testing.assert_allclose(scores[0][0], MODEL.score_batch([prompts[0]], [[[1, 2]]])[0][0], atol=1e-5)
 
 
 @pytest.mark.parametrize("decoding", ["legal", "free"])
 def test_an_episode_whose_prompt_does_not_fit_fails_alone(decoding):
     sampling = Sampling(max_new_tokens=4, decoding=decoding)
-    shared = Batched(MODEL)
-    short = make_player(shared, prompt="bracket", sampling=sampling)
-    long = make_player(shared, prompt="bracket", sampling=sampling)
+    short = make_player(MODEL, prompt="bracket", sampling=sampling)
+    long = make_player(MODEL, prompt="bracket", sampling=sampling)
     long.template = replace(long.template, instruction="{observation}" + "x" * 2400)
     matches = [
         Match(str(i), "sparring/KuhnPoker-v0", {"player_0": "long" if i == 3 else "short", "player_1": "short"}, seed=i)
@@ -198,18 +195,17 @@ def test_an_episode_whose_prompt_does_not_fit_fails_alone(decoding):
 class Fragile(Writer):
     """Fails as a whole where one of its prompts is bad, and does not say which."""
 
-    def generate(self, prompts, sampling, seeds):
+    def generate_batch(self, prompts, sampling, seeds):
         if self.encode("bad") in prompts:
             raise RuntimeError("no")
-        return super().generate(prompts, sampling, seeds)
+        return super().generate_batch(prompts, sampling, seeds)
 
 
 def test_a_call_that_fails_as_a_whole_is_asked_again_one_by_one():
     model = Fragile("[bet]")
 
     async def together():
-        batched = Batched(model)
-        asked = (batched.generate(model.encode(text), Sampling(), 0) for text in ("a", "bad", "b"))
+        asked = (model.generate(model.encode(text), Sampling(), 0) for text in ("a", "bad", "b"))
         return await asyncio.gather(*asked, return_exceptions=True)
 
     first, bad, last = asyncio.run(together())

@@ -36,7 +36,9 @@ class Bench(gymnasium.Env):
         program = action.removeprefix("<execute>\n").removesuffix("\n</execute>")
         status, _, output = program.partition(" ") if program != action else ("illegal", "", "")
         text = f"Status: {status}\nTurns left: {self.max_turns - self.turns}\nOutput:\n{output}"
-        info = {"illegal": status == "illegal", "execution": {"status": status, "output": output}}
+        info = {"illegal": status == "illegal", "turns_left": self.max_turns - self.turns}
+        if not info["illegal"]:
+            info["execution"] = {"status": status, "output": output.rpartition("\n")[2].strip()}
         return text, 0.0, False, self.turns >= self.max_turns, info
 
 
@@ -155,6 +157,20 @@ def test_the_turn_budget_leaves_a_turn_for_the_vote():
     episode = episode_of(writer(["ok 42", "nonzero"]), max_turns=6)
     assert (len(nodes_of(episode)), len(episode.turns)) == (5, 6)
     assert (episode.status, episode.trajectories["player_0"].reward) == ("ok", 1.0)
+
+
+def test_what_came_of_a_program_is_never_read_out_of_its_rendering(monkeypatch):
+    """Programs print what looks like another outcome; the environment may word its text as it likes."""
+    step = Bench.step
+
+    def worded_otherwise(self, action):
+        text, *rest = step(self, action)
+        return f"Status: ok\nTurns left: 1\nOutput:\n7\n{text}", *rest
+
+    monkeypatch.setattr(Bench, "step", worded_otherwise)
+    episode = episode_of(writer(["nonzero", "ok 42"]), shape=Shape(1, 2))
+    assert [node["parent"] for node in nodes_of(episode)] == [None, 1]
+    assert answer_of(episode).action == "<answer>42</answer>"
 
 
 def test_children_see_every_ancestor_and_no_other_node():

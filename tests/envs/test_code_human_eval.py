@@ -168,7 +168,7 @@ def test_the_imports_and_helpers_of_the_prompt_are_there(sandbox):
     env = envs.make("sparring/HumanEval-v0", sandbox=sandbox)
     observation, info = env.reset(seed=50)
     assert "def decode_shift" in observation
-    assert info == {"task": "HumanEval/50"}
+    assert info == {"task": "HumanEval/50", "turns_left": 10}
     program = "def decode_shift(s: str):\n    return s\nprint(encode_shift('a'))"
     assert env.step(f"<execute>{program}</execute>")[0].endswith("\nf")
     env.reset(seed=0)

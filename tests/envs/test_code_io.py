@@ -100,7 +100,7 @@ def test_an_output_is_graded_as_a_typed_value(double):
     x = env._inputs["x"]
     assert f"What does it return for this input?\n{{'x': {x}}}" in observation
     assert "def main_solution" not in observation
-    assert info == {"task": "output/0"}
+    assert info == {"task": "output/0", "turns_left": 10}
     for answer, reward in [
         (f"{{'half': {x / 2}, 'twice': {2 * x}}}", 1.0),
         (f'{{"twice": {2 * x}.0, "half": {x / 2 + 1e-12}}}', 1.0),

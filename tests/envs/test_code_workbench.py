@@ -45,7 +45,8 @@ def test_every_code_environment_passes_the_check_of_gymnasium(env_id):
     assert observation in env.observation_space
     assert env.render() == observation
     assert "Turns left: 10" in observation
-    assert set(info) == {"task"}
+    assert set(info) == {"task", "turns_left"}
+    assert info["turns_left"] == 10
 
 
 def test_feedback_shows_status_and_output(sandbox):
@@ -55,7 +56,7 @@ def test_feedback_shows_status_and_output(sandbox):
     assert seen == "Status: ok\nTurns left: 9\nOutput:\na\nb"
     assert (reward, terminated, truncated) == (0.0, False, False)
     assert info["execution"] == {"status": "ok", "output": "b"}
-    assert info["illegal"] is False
+    assert (info["illegal"], info["turns_left"]) == (False, 9)
 
 
 def test_a_traceback_speaks_of_the_program_alone(sandbox):
@@ -103,7 +104,7 @@ def test_an_illegal_action_uses_up_its_turn():
     env.reset(seed=0)
     seen, reward, terminated, truncated, info = env.step("I do not know.")
     assert seen.startswith("Status: illegal\nTurns left: 1\nOutput:\nThere is neither a program nor an answer.")
-    assert (reward, terminated, truncated, info["illegal"]) == (0.0, False, False, True)
+    assert (reward, terminated, truncated, info["illegal"], info["turns_left"]) == (0.0, False, False, True, 1)
     assert "execution" not in info
 
 

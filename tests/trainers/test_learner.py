@@ -12,8 +12,8 @@ import transformers
 import trl
 
 from sparring.agents.models.engine.packing import pack
-from sparring.agents.models.loading import load
 from sparring.agents.models.transformers import TransformersModel
+from sparring.agents.models.weights.reading import read_model
 from sparring.trainers.batch import Signal, merge, signals_of
 from sparring.trainers.learner import MOST_SKIPPED, Learner, LearnerConfig
 from sparring.types import Call, Policy, Sampling, Seen, Segment, Trajectory, Turn, call_id
@@ -26,7 +26,7 @@ BETA, LENGTH = 0.05, 7
 
 @pytest.fixture
 def model():
-    return TransformersModel.from_loaded(load("nano", device="cpu", seed=3), "fp32")
+    return TransformersModel.from_loaded(read_model("nano", device="cpu", seed=3), "fp32")
 
 
 def plain_logprobs(module, prompt, completion):
@@ -127,7 +127,7 @@ def test_merging_equal_samples_leaves_the_gradient_as_it_is(model):
 
 
 def test_score_equals_a_plain_forward_pass(model):
-    scores = model.score(PROMPTS, [COMPLETIONS] * 2)
+    scores = model.score_batch(PROMPTS, [COMPLETIONS] * 2)
     for prompt, row in zip(PROMPTS, scores, strict=True):
         for completion, logprobs in zip(COMPLETIONS, row, strict=True):
             with torch.no_grad():
@@ -140,7 +140,7 @@ def test_score_equals_a_plain_forward_pass_on_smollm2():
     smollm2 = TransformersModel("smollm2", device="cpu", precision="fp32")
     chats = [smollm2.chat([{"role": "user", "content": text}]) for text in ("Card: K. Act.", "Card: Q. You act.")]
     answers = [smollm2.encode("bet"), smollm2.encode("check and then call")]
-    for prompt, row in zip(chats, smollm2.score(chats, [answers] * 2), strict=True):
+    for prompt, row in zip(chats, smollm2.score_batch(chats, [answers] * 2), strict=True):
         for answer, logprobs in zip(answers, row, strict=True):
             with torch.no_grad():
                 plain = plain_logprobs(smollm2.module, tuple(prompt), tuple(answer))

@@ -17,7 +17,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sparring.agents.models.loading import load
+from sparring.agents.models.weights.reading import read_model
 from sparring.cli.app import main
 from sparring.cli.runs import in_bytes
 from sparring.store.runs import size_of
@@ -162,7 +162,7 @@ def folder_with(path, *numbers):
     folder = RunFolder(path)
     folder.create("spiral", {})
     for number in numbers:
-        folder.save_checkpoint(number, *state(number))
+        folder.checkpoints.save(number, *state(number))
     return folder
 
 
@@ -180,18 +180,18 @@ def test_no_flipped_bit_is_loaded_and_the_checkpoint_before_takes_over(tmp_path,
         bit = generator.randrange(8 * file.stat().st_size)
         flip_bit(file, bit)
         caplog.clear()
-        weights, found = RunFolder(tmp_path / "run").load_checkpoint()
+        weights, found = RunFolder(tmp_path / "run").checkpoints.load()
         assert (found["done"], weights["w"][0].item()) == (1, 1.0)
         assert "update-000002 is damaged" in caplog.text
         flip_bit(file, bit)
-    assert RunFolder(tmp_path / "run").load_checkpoint()[1]["done"] == 2
+    assert RunFolder(tmp_path / "run").checkpoints.load()[1]["done"] == 2
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "state.pt", "SHA256SUMS"])
 def test_a_file_that_is_missing_from_a_checkpoint_is_noticed(tmp_path, name):
     folder_with(tmp_path / "run", 1, 2)
     (checkpoints(tmp_path / "run")[-1] / name).unlink()
-    assert RunFolder(tmp_path / "run").load_checkpoint()[1]["done"] == 1
+    assert RunFolder(tmp_path / "run").checkpoints.load()[1]["done"] == 1
 
 
 def test_a_run_without_a_whole_checkpoint_is_refused_and_nothing_is_changed(refused, run):
@@ -265,15 +265,15 @@ def test_a_kill_while_best_is_written_leaves_the_old_one_or_the_new_one(tmp_path
     def best(text):
         return lambda path: (path / "model").write_text(text)
 
-    folder.save_whole("best", best("old"))
+    folder.checkpoints.save_whole("best", best("old"))
     with monkeypatch.context() as patch:
         dies_at(patch, call)
         with suppress(Killed):
-            folder.save_whole("best", best("new"))
-    assert (folder.checkpoints / "best" / "model").read_text() in ("old", "new")
-    folder.save_whole("best", best("newer"))
-    assert (folder.checkpoints / "best" / "model").read_text() == "newer"
-    assert len(list(folder.checkpoints.iterdir())) == 2, "a folder and the link to it; nothing is left over"
+            folder.checkpoints.save_whole("best", best("new"))
+    assert (folder.checkpoints.path / "best" / "model").read_text() in ("old", "new")
+    folder.checkpoints.save_whole("best", best("newer"))
+    assert (folder.checkpoints.path / "best" / "model").read_text() == "newer"
+    assert len(list(folder.checkpoints.path.iterdir())) == 2, "a folder and the link to it; nothing is left over"
 
 
 @pytest.mark.parametrize("call", range(8))
@@ -282,27 +282,27 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_a_whole_one(tmp_path, monke
     with monkeypatch.context() as patch:
         dies_at(patch, call)
         with suppress(Killed):
-            folder.save_checkpoint(3, *state(3))
+            folder.checkpoints.save(3, *state(3))
     again = RunFolder(tmp_path / "run")
-    found = again.load_checkpoint()[1]["done"]
+    found = again.checkpoints.load()[1]["done"]
     assert found in (2, 3)
-    again.save_checkpoint(4, *state(4))
-    assert [path.name for path in folder.checkpoints.iterdir() if path.name.startswith(".")] == []
+    again.checkpoints.save(4, *state(4))
+    assert [path.name for path in folder.checkpoints.path.iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize("call", range(6))
 def test_a_kill_while_equal_files_become_one_leaves_a_whole_checkpoint(tmp_path, monkeypatch, call):
     folder = folder_with(tmp_path / "run", 1)
-    save_weights(folder.checkpoints / "snapshot.safetensors", state(2)[0])
+    save_weights(folder.checkpoints.path / "snapshot.safetensors", state(2)[0])
     with monkeypatch.context() as patch:
         dies_at(patch, call)
         with suppress(Killed):
-            folder.save_checkpoint(2, *state(2))
+            folder.checkpoints.save(2, *state(2))
     again = RunFolder(tmp_path / "run")
-    assert again.load_checkpoint()[1]["done"] in (1, 2)
-    again.save_checkpoint(3, *state(3))
-    assert load_file(folder.checkpoints / "snapshot.safetensors")["w"][0].item() == 2.0
-    assert [path.name for path in folder.checkpoints.iterdir() if path.name.startswith(".")] == []
+    assert again.checkpoints.load()[1]["done"] in (1, 2)
+    again.checkpoints.save(3, *state(3))
+    assert load_file(folder.checkpoints.path / "snapshot.safetensors")["w"][0].item() == 2.0
+    assert [path.name for path in folder.checkpoints.path.iterdir() if path.name.startswith(".")] == []
 
 
 # Disk
@@ -389,7 +389,7 @@ def test_training_ends_by_saying_what_is_kept_on_disk(tmp_path, capsys, monkeypa
 
 def test_a_copy_in_which_best_is_a_folder_goes_on(finished, tmp_path):
     copy = Path(shutil.copytree(finished, tmp_path / "run"))
-    RunFolder.open(copy, "spiral").save_whole("best", lambda path: (path / "model").write_text("new"))
+    RunFolder.open(copy, "spiral").checkpoints.save_whole("best", lambda path: (path / "model").write_text("new"))
     assert (copy / "checkpoints" / "best" / "model").read_text() == "new"
 
 
@@ -401,7 +401,7 @@ def test_weights_that_are_not_finite_are_never_written(finished, run, value):
         next(resumed.model.module.parameters()).view(-1)[3] = value
     weights = resumed.model.weights()
     with pytest.raises(RuntimeError, match=r"1 of \d+ values of \S+ are not finite"):
-        resumed.folder.save_checkpoint(5, weights, {})
+        resumed.folder.checkpoints.save(5, weights, {})
     with pytest.raises(RuntimeError, match="not finite"):
         resumed.method.league.add("update-5", weights)
     with pytest.raises(RuntimeError, match="not finite"):
@@ -466,7 +466,7 @@ def config_without_settings(run):
 
 def another_model(run):
     made = run.parent / "wide"
-    loaded = load("nano", device="cpu")
+    loaded = read_model("nano", device="cpu")
     loaded.model.resize_token_embeddings(loaded.model.config.vocab_size + 8)
     loaded.save(made)
     config_with(model=str(made))(run)

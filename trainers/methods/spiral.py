@@ -16,12 +16,11 @@ What we do otherwise, and why:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from sparring import registry
-from sparring.agents.models.transformers import TransformersModel
+from sparring.agents.models.trainable import LocalModel
 from sparring.protocols import Agent
 from sparring.rollout.match import Match
 from sparring.scoreboard.matches import seats_of
@@ -32,6 +31,7 @@ from sparring.trainers.league import League, frozen_seat
 from sparring.trainers.method import Method
 from sparring.trainers.methods.spiral_config import Config
 from sparring.trainers.run import Run
+from sparring.trainers.state import State
 from sparring.types import Episode
 
 __all__ = ["Config", "Spiral"]
@@ -52,8 +52,8 @@ class Spiral(Method[Config]):
     def __init__(self, run: Run[Config]) -> None:
         super().__init__(run)
         self.baselines = RoleBaselines(self.config.baseline_decay)
-        self.league = League(run.folder.checkpoints / "league", self.config.league_size)
-        self.frozen: TransformersModel | None = None
+        self.league = League(run.folder.checkpoints.path / "league", self.config.league_size)
+        self.frozen: LocalModel | None = None
 
     @classmethod
     def require_usable(cls, config: Config) -> None:
@@ -86,7 +86,7 @@ class Spiral(Method[Config]):
         if name is None:
             return {}
         if self.frozen is None:
-            self.frozen = TransformersModel(self.config.model, device=self.config.device, seed=self.config.seed)
+            self.frozen = self.run.load_model()
         if self.frozen.weights_version != name:
             self.frozen.sync(self.league.weights(name), name)
         return {FROZEN: self.run.agent(self.frozen, f"{self.config.model} (league)", trainable=False)}
@@ -121,15 +121,15 @@ class Spiral(Method[Config]):
         """Snapshots that no checkpoint needs any more go."""
         self.league.prune(kept)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Baselines and league."""
         return {"baselines": self.baselines.state_dict(), "league": self.league.state_dict()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Take back what `state_dict` gave."""
         self.baselines.load_state_dict(state["baselines"])
         self.league.load_state_dict(state["league"])
 
-    def require_whole(self, state: Mapping[str, Any]) -> None:
+    def require_whole(self, state: State) -> None:
         """Raises DamagedFile unless the league's snapshots are as they were."""
         self.league.require_whole(state["league"])

@@ -10,16 +10,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sparring.agents.models.engine.forward import context_of
 from sparring.agents.models.engine.fused import FusedLlama, FusedRows, can_fuse
 from sparring.agents.models.engine.rows import CachedRows, RecomputedRows, Rows
 from sparring.agents.models.engine.sampling import draw, uniforms
 from sparring.agents.models.engine.selftest import decodes_right
+from sparring.agents.models.rounds import require_wanted
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 ROWS = 256
 """At most so many rows are decoded together; more go in turn."""
@@ -45,11 +49,11 @@ class Engine:
     The model it came from can be trained on; what the engine samples changes at the next `sync`.
     """
 
-    def __init__(self, model: nn.Module, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, model: PreTrainedModel, dtype: torch.dtype = torch.float32) -> None:
         self.context = context_of(model.config)
         self.device = next(model.parameters()).device
         self._fused = _fused(model, dtype)
-        self._plain: Any = None if self._fused else copy.deepcopy(model).to(dtype).eval().requires_grad_(False)
+        self._plain = None if self._fused else _frozen_copy(model, dtype)
         self._own_rows = CachedRows if self._fused or _caches(model) else RecomputedRows
 
     @property
@@ -58,12 +62,12 @@ class Engine:
         return self._fused is not None
 
     @torch.no_grad()
-    def sync(self, weights: Mapping[str, Tensor] | nn.Module) -> None:
+    def sync(self, weights: Mapping[str, Tensor] | PreTrainedModel) -> None:
         """Take a model's weights, or a state dict's, in place."""
-        state = weights.state_dict() if isinstance(weights, nn.Module) else weights
+        state = weights if isinstance(weights, Mapping) else weights.state_dict()
         if self._fused:
             self._fused.sync(state)
-        else:
+        elif self._plain is not None:
             for name, parameter in self._plain.named_parameters():
                 parameter.copy_(state[name])
 
@@ -74,7 +78,11 @@ class Engine:
         return self._own_rows(self._plain, prompts, rows)
 
 
-def _fused(model: Any, dtype: torch.dtype) -> FusedLlama | None:
+def _frozen_copy(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
+    return copy.deepcopy(model).to(dtype).eval().requires_grad_(False)
+
+
+def _fused(model: PreTrainedModel, dtype: torch.dtype) -> FusedLlama | None:
     """Fused weights, where they compute what the model does; that is tried in fp32."""
     if not can_fuse(model.config):
         return None
@@ -85,7 +93,7 @@ def _fused(model: Any, dtype: torch.dtype) -> FusedLlama | None:
     return fused
 
 
-def _caches(model: Any) -> bool:
+def _caches(model: PreTrainedModel) -> bool:
     """Whether the model computes with its cache what it computes without."""
     return decodes_right(model, lambda prompts, rows, _: CachedRows(model, prompts, rows))
 
@@ -130,7 +138,9 @@ class _Distribution:
     eos_ids: frozenset[int]
     allowed: Allowed | None
 
-    def draw(self, logits_BV: Tensor, uniform_B: Tensor, rows: list[int], written: list[Generated]) -> tuple[Any, Any]:
+    def draw(
+        self, logits_BV: Tensor, uniform_B: Tensor, rows: list[int], written: list[Generated]
+    ) -> tuple[Tensor, Tensor]:
         if self.allowed is not None:
             for logits_V, row in zip(logits_BV, rows, strict=True):
                 ids = None if written[row].stop_reason == "eos" else self.allowed(row, written[row].token_ids)
@@ -155,6 +165,7 @@ def _decode(
     uniform_BT = torch.from_numpy(uniforms(seeds, steps)).to(engine.device)
     rows, logits_BV = list(prompts), state.first()
     for step in range(steps):
+        require_wanted()
         tokens_B, logprobs_B = distribution.draw(logits_BV, uniform_BT[:, step], rows, written)
         _write(written, rows, tokens_B.tolist(), logprobs_B.tolist(), distribution.eos_ids)
         going = [slot for slot, row in enumerate(rows) if written[row].stop_reason != "eos"]

@@ -10,8 +10,8 @@ N nodes, D hidden units, T tokens of a sequence.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -20,18 +20,21 @@ from torch.utils.checkpoint import checkpoint
 
 from sparring.agents.models.engine.packing import Pack
 
-Forward = Callable[[Any, Pack], Tensor]
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+Forward: TypeAlias = "Callable[[PreTrainedModel, Pack], Tensor]"
 """(model, pack) -> final hidden states [N, D]."""
 ROW_TOKENS = 8192
 """Tokens, padding included, that `row_by_row` computes at a time."""
 
 
-def one_mask(module: Any, packed: Pack) -> Tensor:
+def one_mask(module: PreTrainedModel, packed: Pack) -> Tensor:
     """All layers see the same: everything before, or the window that the config names."""
     return _packed(module, packed, _mask(module, _visible(packed, getattr(_config(module), "sliding_window", None))))
 
 
-def mask_by_layer(module: Any, packed: Pack) -> Tensor:
+def mask_by_layer(module: PreTrainedModel, packed: Pack) -> Tensor:
     """Layers see what their type says. Raises KeyError where a layer is no attention."""
     config = _config(module)
     spans = {
@@ -42,7 +45,7 @@ def mask_by_layer(module: Any, packed: Pack) -> Tensor:
     return _packed(module, packed, {kind: _mask(module, spans[kind]()) for kind in set(config.layer_types)})
 
 
-def row_by_row(module: Any, packed: Pack) -> Tensor:
+def row_by_row(module: PreTrainedModel, packed: Pack) -> Tensor:
     """Every sequence by itself; a sequence that begins another one is not computed again."""
     inner = {int(node) for path in packed.nodes for node in path[:-1]}
     paths = list({int(path[-1]): path for path in packed.nodes if int(path[-1]) not in inner}.values())
@@ -51,7 +54,7 @@ def row_by_row(module: Any, packed: Pack) -> Tensor:
     return hidden[torch.from_numpy(first_N).to(hidden.device)]
 
 
-def sequences_hidden(module: Any, sequences: Sequence[Sequence[int]]) -> list[Tensor]:
+def sequences_hidden(module: PreTrainedModel, sequences: Sequence[Sequence[int]]) -> list[Tensor]:
     """Final hidden states [T, D] of each sequence, in rows padded on the right."""
     hidden: list[Tensor] = [torch.empty(0)] * len(sequences)
     for rows in _row_groups([len(sequence) for sequence in sequences]):
@@ -63,7 +66,7 @@ def sequences_hidden(module: Any, sequences: Sequence[Sequence[int]]) -> list[Te
     return hidden
 
 
-def context_of(config: Any) -> int:
+def context_of(config: PreTrainedConfig) -> int:
     """The most tokens that a sequence may have.
 
     "longrope" turns all positions otherwise once a sequence passes its original length, so the same tokens would get
@@ -76,16 +79,16 @@ def context_of(config: Any) -> int:
     return min((n for n in (getattr(text, "max_position_embeddings", None), *lengths) if n), default=sys.maxsize)
 
 
-def _config(module: Any) -> Any:
+def _config(module: PreTrainedModel) -> PreTrainedConfig:
     return module.config.get_text_config()
 
 
-def _decoder(module: Any) -> Any:
+def _decoder(module: PreTrainedModel) -> PreTrainedModel:
     """The model without its head."""
     return module.model if module.base_model is module else module.base_model
 
 
-def _packed(module: Any, packed: Pack, mask: Any) -> Tensor:
+def _packed(module: PreTrainedModel, packed: Pack, mask: Tensor | Mapping[str, Tensor]) -> Tensor:
     output = _decoder(module)(
         input_ids=torch.from_numpy(packed.token_ids).to(module.device)[None],
         position_ids=torch.from_numpy(packed.positions).to(module.device)[None],
@@ -106,7 +109,7 @@ def _visible(packed: Pack, window: int | None = None, chunk: int | None = None) 
     return visible
 
 
-def _mask(module: Any, visible_NN: np.ndarray) -> Tensor:
+def _mask(module: PreTrainedModel, visible_NN: np.ndarray) -> Tensor:
     """[1, 1, N, N] as the model's attention wants it: booleans for sdpa, numbers to add for eager."""
     visible = torch.from_numpy(visible_NN).to(module.device)[None, None]
     if _config(module)._attn_implementation == "sdpa":
@@ -134,7 +137,7 @@ def _padded(sequences: Sequence[Sequence[int]], device: torch.device) -> tuple[T
     return torch.tensor(tokens, device=device), torch.tensor(mask, device=device)
 
 
-def _rows(module: Any, tokens_BT: Tensor, mask_BT: Tensor) -> Tensor:
+def _rows(module: PreTrainedModel, tokens_BT: Tensor, mask_BT: Tensor) -> Tensor:
     hidden_BTD: Tensor = _decoder(module)(
         input_ids=tokens_BT, attention_mask=mask_BT, use_cache=False
     ).last_hidden_state

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparring.agents.models.engine.packing import pack
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 PREFILL_NODES = 512
 HEAD_ROWS = 2048
@@ -36,7 +39,7 @@ Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """(layer, q [N, H, E], k [N, K, E], v [N, K, E]) -> [N, H * E]."""
 
 
-def can_fuse(config: Any) -> bool:
+def can_fuse(config: PreTrainedConfig) -> bool:
     """Whether `FusedLlama` computes exactly what the model of this config computes."""
     return (
         config.model_type in ("llama", "qwen2")
@@ -49,7 +52,7 @@ def can_fuse(config: Any) -> bool:
 class FusedLlama:
     """Copies of a model's weights, fused. `sync` refreshes them in place."""
 
-    def __init__(self, model: Any, dtype: torch.dtype) -> None:
+    def __init__(self, model: PreTrainedModel, dtype: torch.dtype) -> None:
         self.config, self.dtype = model.config, dtype
         self.heads, self.kv_heads = self.config.num_attention_heads, self.config.num_key_value_heads
         self.width = getattr(self.config, "head_dim", None) or self.config.hidden_size // self.heads

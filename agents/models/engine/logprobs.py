@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 CHUNK = 256
 """Rows of full-vocabulary logits that exist at once."""
@@ -37,7 +40,7 @@ class Head:
     cap: float | None = None
 
     @staticmethod
-    def of(module: Any) -> Head:
+    def of(module: PreTrainedModel) -> Head:
         """The head of a `transformers` causal language model."""
         layer, config = module.get_output_embeddings(), module.config.get_text_config()
         scale = 1.0
@@ -63,7 +66,7 @@ class Head:
         return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)
 
 
-def _numbers(config: Any, names: Sequence[str]) -> Iterator[float]:
+def _numbers(config: PreTrainedConfig, names: Sequence[str]) -> Iterator[float]:
     values = (getattr(config, name, None) for name in names)
     return (float(value) for value in values if isinstance(value, (int, float)) and value)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
 from sparring.agents.models.engine.forward import sequences_hidden
 from sparring.agents.models.engine.logprobs import Head
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class Rows(Protocol):
@@ -31,7 +34,7 @@ class Rows(Protocol):
 class CachedRows:
     """Rows decoded by the model's own forward pass: prompts padded on the left, one cache for all."""
 
-    def __init__(self, model: Any, prompts: Sequence[Sequence[int]], rows: Sequence[int]) -> None:
+    def __init__(self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], rows: Sequence[int]) -> None:
         device, width = model.device, max(map(len, prompts))
         self._model = model
         self._mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device)
@@ -70,7 +73,7 @@ class CachedRows:
 class RecomputedRows:
     """Rows whose whole sequences are computed again for every token: for models whose cache we cannot use."""
 
-    def __init__(self, model: Any, prompts: Sequence[Sequence[int]], rows: Sequence[int]) -> None:
+    def __init__(self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], rows: Sequence[int]) -> None:
         self._model = model
         self._sequences = [list(prompts[row]) for row in rows]
 

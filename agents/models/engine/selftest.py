@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from sparring.agents.models.engine.forward import Forward, mask_by_layer, one_ma
 from sparring.agents.models.engine.logprobs import Head
 from sparring.agents.models.engine.packing import pack
 from sparring.agents.models.engine.rows import Rows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 TOLERANCE = 1e-3
 """Nats, over all tokens of the vocabulary."""
@@ -49,7 +52,7 @@ class Trial:
 
 
 @torch.no_grad()
-def right_pass(module: Any) -> Forward:
+def right_pass(module: PreTrainedModel) -> Forward:
     """The fastest way to hidden states that is right for this model. Raises ValueError where none is."""
     with _short_spans(module) as spans:
         reasons: list[str] = []
@@ -70,7 +73,7 @@ def right_pass(module: Any) -> Forward:
 
 
 @torch.no_grad()
-def decodes_right(module: Any, start: Start) -> bool:
+def decodes_right(module: PreTrainedModel, start: Start) -> bool:
     """Whether rows, fed with known tokens, show the plain forward pass's distribution at every step."""
     with _short_spans(module) as spans:
         try:
@@ -80,11 +83,11 @@ def decodes_right(module: Any, start: Start) -> bool:
             return False
 
 
-def _refusal(module: Any, reason: str) -> ValueError:
+def _refusal(module: PreTrainedModel, reason: str) -> ValueError:
     return ValueError(f"a model of type {module.config.model_type!r} cannot be used: {reason}")
 
 
-def _trial(module: Any) -> Trial:
+def _trial(module: PreTrainedModel) -> Trial:
     vocabulary = module.config.get_text_config().vocab_size
     tokens = np.random.default_rng(0).integers(vocabulary, size=(2, LENGTH))
     tokens[1, :SHARED], tokens[1, SHARED] = tokens[0, :SHARED], (tokens[0, SHARED] + 1) % vocabulary
@@ -93,7 +96,7 @@ def _trial(module: Any) -> Trial:
     return Trial((first, second[:SHORTER]), logits_2TV.float().log_softmax(-1))
 
 
-def _scoring_difference(module: Any, forward: Forward, trial: Trial) -> float:
+def _scoring_difference(module: PreTrainedModel, forward: Forward, trial: Trial) -> float:
     (packed,) = pack(trial.sequences)
     logits_NV = Head.of(module).logits(forward(module, packed))
     return max(
@@ -120,7 +123,7 @@ def _decoding_difference(start: Start, trial: Trial) -> float:
 
 
 @contextmanager
-def _short_spans(module: Any) -> Iterator[dict[str, int]]:
+def _short_spans(module: PreTrainedModel) -> Iterator[dict[str, int]]:
     """The spans of attention that the config names, cut short while the context lasts."""
     config = module.config.get_text_config()
     spans = {name: value for name, value in vars(config).items() if _is_span(name, value)}
@@ -141,7 +144,7 @@ def _shortened(span: int) -> int:
     return min(SPAN, span // 2)
 
 
-def _spans_matter(module: Any, spans: dict[str, int], trial: Trial) -> bool:
+def _spans_matter(module: PreTrainedModel, spans: dict[str, int], trial: Trial) -> bool:
     """Whether each span, given back its length, changes the plain distribution: else the trial has not crossed it."""
     config = module.config.get_text_config()
     for name, value in spans.items():

@@ -5,9 +5,12 @@ For tests and demonstrations of minutes: nothing to download, and a step takes m
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sparring.registry import require
+
+if TYPE_CHECKING:
+    from transformers import LlamaConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 SPECIAL = ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 """After the 256 bytes, in this order."""
@@ -22,7 +25,7 @@ CHAT = (
 )
 
 
-def build(seed: int = 0) -> tuple[Any, Any]:
+def build(seed: int = 0) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """The model and its `transformers` tokenizer; equal seeds give equal weights, torch's generator is untouched."""
     torch, transformers = require("torch", "train"), require("transformers", "train")
     with torch.random.fork_rng(devices=[]):
@@ -35,7 +38,7 @@ def build(seed: int = 0) -> tuple[Any, Any]:
     return model, tokenizer()
 
 
-def config() -> Any:
+def config() -> LlamaConfig:
     """Four layers of width 128, head and embedding tied."""
     return require("transformers", "train").LlamaConfig(
         vocab_size=256 + len(SPECIAL),
@@ -54,7 +57,7 @@ def config() -> Any:
     )
 
 
-def tokenizer() -> Any:
+def tokenizer() -> PreTrainedTokenizerFast:
     """One token a byte, then the special ones; the files it saves hold all of it."""
     tokenizers = require("tokenizers", "train")
     alphabet = _byte_characters()

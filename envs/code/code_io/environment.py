@@ -35,7 +35,7 @@ LIMITS = Limits(wall_seconds=3.0, cpu_seconds=3.0)
     seats=1,
     skills=("programming", "reasoning"),
     extra="code",
-    version="1",
+    version="2",
     reward_range=(0.0, 1.0),
 )
 class CodeIO(Workbench):

@@ -46,7 +46,7 @@ def statement(task: Task) -> str:
     family="code",
     seats=1,
     skills=("tool use", "programming", "planning"),
-    version="1",
+    version="2",
     reward_range=(0.0, 1.0),
 )
 class ToolTasks(Workbench):
