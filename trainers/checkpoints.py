@@ -17,8 +17,8 @@ import torch
 from safetensors.torch import load_file
 
 from sparring.files import fsync
+from sparring.store.run_files import RunError, checkpoint_name, checkpoints_of
 from sparring.store.sealing import SUMS, DamagedFile, require_sealed, seal, sha256, share_equal_files
-from sparring.trainers.run_lock import RunError
 from sparring.trainers.state import State
 from sparring.trainers.whole_files import save_weights
 
@@ -70,7 +70,7 @@ class Checkpoints:
             except RuntimeError as error:  # torch's word for a file that cannot be written
                 raise OSError(f"{folder / 'state.pt'} cannot be written, is the disk full? ({error})") from error
 
-        target = self.path / f"update-{update:06d}"
+        target = self.path / checkpoint_name(update)
         if target == self._current and target.is_dir():
             return False
         self._stand(self._fill(target.name, write), target)
@@ -108,7 +108,7 @@ class Checkpoints:
         return None
 
     def _complete(self) -> list[Path]:
-        return sorted(self.path.glob("update-*"))
+        return checkpoints_of(self.path.parent)
 
     def _fill(self, name: str, write: Callable[[Path], None]) -> Path:
         """A sealed folder beside the standing ones; what a kill left of earlier attempts goes first."""

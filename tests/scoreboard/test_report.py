@@ -78,7 +78,9 @@ def write_run(folder: Path) -> RunData:
         for update in range(3)
     ]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (folder / "config.json").write_text(json.dumps({"note": HOSTILE, "learning_rate": 0.0001}))
+    (folder / "config.json").write_text(
+        json.dumps({"format": 3, "method": HOSTILE, "config": {"note": HOSTILE, "learning_rate": 0.0001}})
+    )
     return replace(
         load_run(folder),
         references={KUHN: {"uniform": 0.916667, "always bet": 0.666667, "equilibrium": 0.0}},

@@ -54,7 +54,9 @@ def write_run(folder: Path, seed: int = 0, under_pressure: str = "fold") -> RunD
         store.append(play(matches, {"learner": learner, "bold": bold}))
     lines = [{"update": n, f"nash_conv/{KUHN}": 0.9 - 0.1 * n, "illegal_share": 0.0} for n in range(4)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (folder / "config.json").write_text(json.dumps({"config": {"seed": seed, "steps": 3}, "method": "spiral"}))
+    (folder / "config.json").write_text(
+        json.dumps({"format": 3, "method": "spiral", "config": {"seed": seed, "steps": 3}})
+    )
     return load_run(folder)
 
 

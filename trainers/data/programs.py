@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sparring.scoreboard.output import require_output, write_parts
+from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
 from sparring.types import Episode, Policy, Segment, Trajectory, Turn, call_id
 
@@ -132,8 +133,7 @@ def write_rows(run: Path, kind: Kind, output: Path) -> int:
     if kind not in ROWS:
         raise ValueError(f"kind must be one of {', '.join(ROWS)}, got {kind!r}")
     require_output(output, "file of rows of ours", _are_rows)
-    nested = Path(run) / "episodes"
-    with Store(nested if nested.is_dir() else run) as store:
+    with Store(episodes_of(Path(run))) as store:
         return write_parts(output, (line + "\n" for line in to_json_rows(ROWS[kind](store))))
 
 
