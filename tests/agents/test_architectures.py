@@ -241,7 +241,7 @@ def _passes_of_scoring(model: TransformersModel) -> int:
     """How often the model looks up token ids while it scores the continuations."""
     passes: list[int] = []
     hook = model.module.get_input_embeddings().register_forward_hook(lambda *_: passes.append(1))
-    model.score(PROMPTS, [CONTINUATIONS] * len(PROMPTS))
+    model.score_batch(PROMPTS, [CONTINUATIONS] * len(PROMPTS))
     hook.remove()
     return len(passes)
 

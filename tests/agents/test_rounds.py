@@ -282,17 +282,16 @@ class Dawdler(ScriptedAgent):
         return Reply("done")
 
 
-def test_environments_in_threads_are_stepped_while_a_model_computes(monkeypatch):
+def test_environments_in_threads_are_stepped_while_a_model_computes():
     class Waiting(Counter):
         def generate_batch(self, prompts, sampling, seeds):
             assert Slow.stepped.wait(5), "the other environment was not stepped meanwhile"
             return super().generate_batch(prompts, sampling, seeds)
 
-    registry.envs.load()
-    monkeypatch.setitem(registry.envs._rows, "test/Slow-v0", registry.Row("test/Slow-v0", Slow))
-    agents = [Thinker(Waiting()), Dawdler("dawdler")]
-    matches = [Match(f"{seed}", "test/Slow-v0", {"player_0": agent}, seed) for seed, agent in enumerate(agents)]
-    assert [(episode.status, episode.error) for episode in play(matches)] == [("ok", None)] * 2
+    agents = {"thinker": Thinker(Waiting()), "dawdler": Dawdler("dawdler")}
+    matches = [Match(f"{seed}", "test/Slow-v0", {"player_0": name}, seed) for seed, name in enumerate(agents)]
+    with registry.envs.temporary(registry.EnvironmentRow("test/Slow-v0", Slow)):
+        assert [(episode.status, episode.error) for episode in play(matches, agents)] == [("ok", None)] * 2
 
 
 SCRIPT = """
