@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from sparring.files import fsync
 from sparring.store.run_files import RunError, checkpoint_name, checkpoints_of
-from sparring.store.sealing import SUMS, DamagedFile, require_sealed, seal, sha256, share_equal_files
+from sparring.store.sealing import SUMS, DamagedFile, is_sealed, require_sealed, seal, sha256, share_equal_files
 from sparring.trainers.state import State
 from sparring.trainers.whole_files import save_weights
 
@@ -43,7 +43,7 @@ class Checkpoints:
         """Let `write` fill a folder. `checkpoints/NAME` leads to the older one until the new one is complete."""
         partial = self._fill(name, write)
         standing = self.path / f"{name}-{sha256(partial / SUMS)[:12]}"
-        if standing.exists() and _is_whole(standing):  # the very same content
+        if standing.exists() and is_sealed(standing):  # the very same content
             shutil.rmtree(partial)
         else:
             self._stand(partial, standing)
@@ -137,11 +137,3 @@ def _read_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], State]:
         return load_file(folder / "weights.safetensors"), torch.load(folder / "state.pt", weights_only=True)
     except Exception as error:
         raise DamagedFile(f"{folder} is damaged ({error})") from error
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        require_sealed(folder)
-    except DamagedFile:
-        return False
-    return True

@@ -67,6 +67,15 @@ def require_sealed(folder: Path) -> None:
         raise DamagedFile(f"{folder} is damaged: the checksum of {', '.join(names)} does not hold")
 
 
+def is_sealed(folder: Path) -> bool:
+    """Whether every file of a folder is there, and as it was when the folder was sealed."""
+    try:
+        require_sealed(folder)
+    except (DamagedFile, OSError):
+        return False
+    return True
+
+
 def sha256(file: Path) -> str:
     """SHA-256 of a file's content, in hex."""
     with file.open("rb") as opened:
