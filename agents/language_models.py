@@ -8,8 +8,9 @@ from typing import Literal, TypedDict, Unpack, cast
 from sparring import registry
 from sparring.agents import models
 from sparring.agents.models.loading import SERVED, LocalOptions, ServedOptions
-from sparring.agents.models.weights.trained import is_run, settings_as_trained
+from sparring.agents.models.weights.trained import settings_as_trained
 from sparring.agents.players import WritingAgent, make_player
+from sparring.store.run_files import is_run
 from sparring.types import Sampling
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from sparring import registry
-from sparring.agents.models.weights.trained import is_run
 from sparring.protocols import Agent
 from sparring.specs import parse_spec
+from sparring.store.run_files import is_run
 
 
 def make(spec: str, **extra: object) -> Agent:

@@ -44,6 +44,7 @@ from sparring.agents.code.tree_of_code import TreeOfCode
 from sparring.agents.models.scripted import ScriptedModel
 from sparring.envs.code.split_rng import SplitRng
 from sparring.envs.code.tool_tasks.environment import FAMILIES, make_task
+from sparring.notes import ProgramNote
 from sparring.protocols import Agent, LanguageModel
 from sparring.rollout.loop import Match, play
 from sparring.samples import generated_tokens
@@ -104,7 +105,7 @@ def summary(name: str, episodes: Sequence[Episode], baseline: Sequence[Episode])
     """What a method reached; intervals are Wilson's, the difference to CodeAct is taken within each task."""
     counted = [episode for episode in episodes if episode.sound]
     turns = [[turn for _, turn in episode.turns] for episode in counted]
-    nodes = [[turn.notes for turn in one if "node" in turn.notes] for one in turns]
+    nodes = [[note for turn in one if (note := ProgramNote.from_notes(turn.notes))] for one in turns]
     written = [generated_tokens(one) for one in turns]
     return {
         "method": name,
@@ -112,7 +113,7 @@ def summary(name: str, episodes: Sequence[Episode], baseline: Sequence[Episode])
         "minus_code_act": asdict(paired_difference(_scores(counted), _scores(baseline))) if baseline else None,
         "turns": _mean([len(one) for one in turns]),
         "programs": _mean([len(one) for one in nodes]),
-        "layers": _mean([max((info["depth"] for info in one), default=0) for one in nodes]),
+        "layers": _mean([max((note.depth for note in one), default=0) for one in nodes]),
         "tokens": _mean(written),
         "abstained": _mean([bool(one[-1].notes.get("abstained")) for one in turns if one]),
         "truncated": _mean([one.status == "truncated" for one in counted]),

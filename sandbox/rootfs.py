@@ -13,10 +13,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
+from sparring.files import build_folder, cache_folder
 from sparring.sandbox.types import SandboxUnavailable
 
 INSIDE = Path(__file__).with_name("inside")
@@ -44,13 +45,6 @@ COMMAND = (PYTHON, "-P", "-s", "-S", "-m", "sparring.sandbox.inside.server")
 PACKAGES = "/packages"
 
 
-def cache_folder() -> Path:
-    """Where built things stay. As root it is one that the unprivileged user of the sandbox can read."""
-    if os.geteuid() == 0:
-        return Path("/var/cache/sparring")
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sparring"
-
-
 def python_path() -> tuple[str, ...]:
     """Where programs inside import from, after their own folder."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -60,21 +54,7 @@ def python_path() -> tuple[str, ...]:
 
 def rootfs(packages: Sequence[str] = ()) -> Path:
     """The folder of a root filesystem with these packages, built if need be. Raises SandboxUnavailable, OSError."""
-    folder = cache_folder() / f"root-{_key(packages)}"
-    if folder.exists():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix="draft-", dir=folder.parent))
-    try:
-        _build(draft, packages)
-        draft.chmod(0o755)
-        draft.rename(folder)
-    except OSError:
-        if not folder.exists():  # another process was as quick
-            raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return folder
+    return build_folder(cache_folder() / f"root-{_key(packages)}", partial(_build, packages))
 
 
 def _key(packages: Sequence[str]) -> str:
@@ -93,7 +73,7 @@ def _version(package: str) -> str:
         ) from None
 
 
-def _build(root: Path, packages: Sequence[str]) -> None:
+def _build(packages: Sequence[str], root: Path) -> None:
     for name in ("proc", "dev", "box", "etc", "run/sparring", "libraries", "packages", "python/bin", "python/lib"):
         (root / name).mkdir(parents=True)
     (root / "tmp").symlink_to("/box/now/tmp")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sparring.scoreboard.progress import PROBE, Figure, figures, short_name
 from sparring.scoreboard.stats import Estimate, paired_difference
-from sparring.store.runs import metrics_of, read_settings
+from sparring.store.run_files import EPISODES, metrics_of, read_config
 from sparring.store.store import Store
 
 Deal = tuple[str, str]
@@ -50,7 +50,8 @@ class Compared:
 
 def load_measured(run: Path) -> Measured:
     """Read one run. Raises ValueError where the folder is no run or damaged, DamagedStore."""
-    method, settings = read_settings(run)
+    started = read_config(run)
+    settings = started["config"]
     rows = metrics_of(run)
     exact, probes = _parted(figures(rows))
     by_update = {f"{figure.name} {figure.game}": dict(figure.values) for figure in exact}
@@ -60,7 +61,7 @@ def load_measured(run: Path) -> Measured:
     last_games = {f"evaluation-{settings.get('steps')}/": "against uniform"}
     last_games |= {f"probe-{figure.values[-1][0]}/{figure.opponent}/": f"vs {figure.opponent}" for figure in probes}
     best = {f"{figure.game} {figure.name}": figure.best[1] for figure in probes}
-    return Measured(run, {"method": method, **settings}, by_update, _games(run, last_games), best, seconds)
+    return Measured(run, {"method": started["method"], **settings}, by_update, _games(run, last_games), best, seconds)
 
 
 def _parted(found: Sequence[Figure]) -> tuple[list[Figure], list[Figure]]:
@@ -114,10 +115,10 @@ def _paired(ours: Iterable[tuple[object, float]], theirs: Iterable[tuple[object,
 
 def _games(run: Path, moments: Mapping[str, str]) -> dict[str, list[tuple[Deal, float]]]:
     """(deal, reward) of the run's own seat, by game and what `moments` calls an id's beginning."""
-    if not (run / "episodes").is_dir():
+    if not (run / EPISODES).is_dir():
         return {}
     rewards: dict[str, list[tuple[Deal, float]]] = {}
-    with Store(run / "episodes") as store:
+    with Store(run / EPISODES) as store:
         for row in store.rows():
             what = next((what for prefix, what in moments.items() if row.id.startswith(prefix)), None)
             learner = next((seat for seat, agent in row.agents.items() if AT_A_MOMENT.search(agent)), None)

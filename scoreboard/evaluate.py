@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from sparring.rollout.loop import Listener, play
 from sparring.scoreboard import game_theory
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of, standing_by_place
 from sparring.scoreboard.standings import Policy, RunData, Standing, faults_of, load_run
+from sparring.store.run_files import policies_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +104,7 @@ def load_for_report(path: Path) -> RunData:
     `standings.load_run` raises.
     """
     run = load_run(path)
-    file = path / "policies.json"
-    try:
-        written: dict[str, dict[str, Policy]] = json.loads(file.read_text()) if file.is_file() else {}
-    except ValueError as error:
-        raise ValueError(f"{file} is damaged: {error}") from error
+    written: dict[str, dict[str, Policy]] = policies_of(path)
     solved = {key.partition("/")[2] for line in run.metrics for key in line if key.startswith("nash_conv/")}
     references, states, policies, left_out = {}, {}, dict(written), []
     for game in sorted(solved | set(written)):

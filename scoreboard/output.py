@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from sparring.faults import reason_of
+from sparring.files import drafted
 
 Ours = Callable[[bytes], bool]
 """Whether the beginning of a file says that we wrote it."""
@@ -32,22 +33,19 @@ def require_output(output: Path, kind: str, is_ours: Ours) -> None:
         raise OSError(f"cannot write {output}: it exists and is no {kind}; remove it, or choose another name")
 
 
-def write_whole(output: Path, parts: Iterable[str]) -> int:
-    """Write the parts to a draft, and give that the file's name when all are on the disk; returns how many there were.
+def write_parts(output: Path, parts: Iterable[str]) -> int:
+    """Write the parts one after the other; returns how many there were. There is no file where there are no parts.
 
-    There is never half a file, and none where there are no parts.
+    Raises OSError naming the file, and what `parts` raises; what was there stays.
     """
-    draft, count = output.with_name(f".sparring-{os.getpid()}.partial"), 0
-    with draft.open("x", encoding="utf-8") as file:
-        try:
-            for count, part in enumerate(parts, start=1):  # noqa: B007  (the last one is returned)
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-            if count:
-                draft.replace(output)
-        except OSError as error:
-            raise OSError(f"cannot write {output}: {reason_of(error)}") from error
-        finally:
-            draft.unlink(missing_ok=True)
+    count = 0
+    try:
+        with drafted(output, shared=True) as draft:
+            with draft.open("x", encoding="utf-8") as file:
+                for count, part in enumerate(parts, start=1):  # noqa: B007  (the last one is returned)
+                    file.write(part)
+            if not count:
+                draft.unlink()
+    except OSError as error:
+        raise OSError(f"cannot write {output}: {reason_of(error)}") from error
     return count

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparring.scoreboard.progress import Figure, main_figure, short_name
+from sparring.store.run_files import metrics_of, read_config
 from sparring.store.run_parts import last_checkpoint
-from sparring.store.runs import losses_of, metrics_of, read_settings, size_of, state_of, updates_done
+from sparring.store.runs import losses_of, size_of, state_of, updates_done
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class RunSummary:
 def summarise(run: Path) -> RunSummary:
     """The summary of a run folder; a damaged file is named in it, not raised."""
     try:
-        method, config = read_settings(run)
+        started = read_config(run)
+        config = started["config"]
         rows = metrics_of(run)
         steps = int(config.get("steps", 0))
         state = state_of(run, rows, steps)
@@ -48,7 +50,7 @@ def summarise(run: Path) -> RunSummary:
     return RunSummary(
         path=run,
         state=state,
-        method=method,
+        method=started["method"],
         model=str(config.get("model", "")),
         games=games,
         done=done,

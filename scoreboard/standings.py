@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,8 +12,8 @@ from sparring.content import canonical_json
 from sparring.scoreboard.cross_table import CrossTable, cross_tables, mean_reward
 from sparring.scoreboard.stats import Estimate, Outcomes, count_outcomes, rate
 from sparring.store.rows import DamagedEpisode, EpisodeRow
+from sparring.store.run_files import BEST, CHECKPOINTS, CONFIG, EPISODES, METRICS, metrics_of, read_config
 from sparring.store.run_parts import MetricsRow, lost_parts, lost_updates
-from sparring.store.run_settings import require_settings
 from sparring.store.runs import is_live
 from sparring.store.store import Store
 from sparring.types import Episode
@@ -88,8 +87,9 @@ def load_run(path: Path, replays: int = 200) -> RunData:
     Raises FileNotFoundError if there is neither a metrics file nor a store, ValueError for a broken metrics line.
     """
     path = Path(path)
-    config, metrics = _config(path / "config.json"), _metrics(path / "metrics.jsonl")
-    measurable = (path / "checkpoints" / "best").is_dir()
+    config: Mapping[str, Any] = read_config(path) if (path / CONFIG).exists() else {}
+    metrics = metrics_of(path)
+    measurable = (path / CHECKPOINTS / BEST).is_dir()
     run = RunData(path.name or path.resolve().name, path, config, metrics, has_checkpoint=measurable)
     if not is_live(path):
         lost = lost_updates(path, metrics)
@@ -97,7 +97,7 @@ def load_run(path: Path, replays: int = 200) -> RunData:
         run = replace(run, damaged=found, lost_metrics=lost)
     episodes = _store_of(path)
     if episodes is None and not metrics:
-        what = "it has no metrics.jsonl and no episodes" if path.exists() else "nothing is there"
+        what = f"it has no {METRICS} and no {EPISODES}" if path.exists() else "nothing is there"
         raise FileNotFoundError(f"{path} is not a run folder and not a store: {what}")
     return run if episodes is None else _with_episodes(run, episodes, replays)
 
@@ -123,8 +123,8 @@ def _with_episodes(run: RunData, episodes: Path, replays: int) -> RunData:
 
 def _store_of(path: Path) -> Path | None:
     """The store of a run folder, or the store itself, whole or not: whoever opens it says what is wrong with it."""
-    if (path / "episodes").exists():
-        return path / "episodes"
+    if (path / EPISODES).exists():
+        return path / EPISODES
     return path if (path / "store.json").exists() or (path / "segments").is_dir() else None
 
 
@@ -237,32 +237,3 @@ def _variants(store: Store, shown: Sequence[Episode]) -> dict[str, str]:
         for row, episode in store.scan()
         if isinstance(episode, Episode) and len(several.get(row.env_id, ())) > 1
     }
-
-
-def _config(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        config = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"{path} is damaged: it must hold a JSON object")
-    require_settings(path, config.get("config", {}))
-    return config
-
-
-def _metrics(path: Path) -> list[dict[str, Any]]:
-    """One object a line; a last line that a crash cut short is left out."""
-    if not path.exists():
-        return []
-    lines = path.read_text().splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines.pop()
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            rows.append(dict(json.loads(line)))
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path} line {number} is not a JSON object: {error}") from error
-    return rows

@@ -19,6 +19,7 @@ import pytest
 
 from sparring import registry
 from sparring.cli.app import main
+from sparring.store.run_files import metrics_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -35,6 +36,11 @@ WRITES = ("--run", "--store", "-o", "--jsonl", "--junit")
 """Options that name what a command writes."""
 FILE_NAME = re.compile(r"# ([\w/]+\.py)\n")
 """The first line of a block that the page tells its reader to save."""
+DOTTED = re.compile(r"`(?:[a-z_]+\.)*([a-z_]+)\.([A-Za-z_]+)[`(]")
+"""An owner, and what it has."""
+OTHERS = ("gymnasium", "os", "registration", "self", "spaces", "sys", "unwrapped")
+"""Owners that are not ours."""
+SUFFIXES = ("json", "jsonl", "md", "py", "toml", "txt", "yml", "zst")
 LOADS_TORCH = re.compile(r"models\.load|TransformersModel|sparring\.trainers|\"nano\"|\"smollm2\"|cloning")
 
 
@@ -83,6 +89,14 @@ def help_of(name: str) -> str:
         except SystemExit as end:
             code = int(end.code or 0)
     return printed.getvalue() if code == 0 else ""
+
+
+@cache
+def sources() -> dict[Path, str]:
+    """Every source file and its text."""
+    folders = ("agents", "envs", "sandbox", "scoreboard", "sparring", "trainers")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    return {path: path.read_text() for path in files}
 
 
 def blocks() -> list[object]:
@@ -172,6 +186,35 @@ def test_contributing_shows_the_layers_that_ci_checks() -> None:
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     shown = next(content for language, content in fences(ROOT / "CONTRIBUTING.md") if language == "text")
     assert shown.splitlines() == [layer.replace("sparring.", "") for layer in layers]
+
+
+def test_every_module_of_the_package_has_a_layer() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    named = {module.strip().removeprefix("sparring.") for layer in layers for module in layer.split("|")}
+    parts = {path.stem for path in (ROOT / "sparring").iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert parts - {"__init__", "__pycache__"} == named
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_every_name_of_a_module_or_a_type_that_a_page_mentions_exists(document: Path) -> None:
+    """`standings.rows`, `models.load(...)`, `turn.notes`: a module and what it has, or a type and its field."""
+    for owner, name in DOTTED.findall(FENCE.sub("", document.read_text())):
+        if owner not in OTHERS and name not in SUFFIXES:
+            where = [text for path, text in sources().items() if owner in (path.stem, path.parent.name)]
+            where += [text for text in sources().values() if re.search(rf"class \w*{owner.title()}\b", text)]
+            assert any(re.search(rf"\b{name}\b", text) for text in where), f"there is no {owner}.{name}"
+
+
+@pytest.mark.slow
+def test_the_page_on_trainers_explains_every_metric_of_a_run(tmp_path: Path) -> None:
+    words = ("--steps", "1", "--games-per-update", "8", "--evaluation-games", "8", "--probe", "random", "--json")
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert main(["train", "spiral", "--run", str(tmp_path / "run"), "--device", "cpu", *words]) == 0
+    kinds = {name.partition("/")[0] for row in metrics_of(tmp_path / "run") for name in row}
+    page = (ROOT / "docs" / "trainer.md").read_text()
+    table = page[page.index("| metric | meaning |") :].partition("\n\n")[0]
+    assert kinds - {"update"} == {name for name in re.findall(r"`(\w+)(?:/[^`]*)?`", table) if name in kinds}
 
 
 def test_every_figure_has_one_row_and_the_command_that_measures_it() -> None:

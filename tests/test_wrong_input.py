@@ -13,7 +13,7 @@ from sparring.cli.app import COMMANDS, main
 from sparring.cli.interrupts import saying_what_is_kept
 from sparring.cli.parsing import UsageError, in_one_line
 from sparring.faults import in_words
-from sparring.scoreboard.output import write_whole
+from sparring.scoreboard.output import write_parts
 
 WRONG = [
     ("trian", "did you mean 'train'?"),
@@ -227,7 +227,7 @@ def test_a_full_disk_names_the_file_that_was_asked_for(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OSError, match=r"cannot write .*page.html: the disk is full"):
-        write_whole(tmp_path / "page.html", parts())
+        write_parts(tmp_path / "page.html", parts())
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OSError, match="games") as caught, saying_what_is_kept(tmp_path / "games"):
         raise OSError(errno.ENOSPC, "No space left on device")

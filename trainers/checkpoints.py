@@ -17,8 +17,8 @@ import torch
 from safetensors.torch import load_file
 
 from sparring.files import fsync
-from sparring.store.sealing import SUMS, DamagedFile, require_sealed, seal, sha256, share_equal_files
-from sparring.trainers.run_lock import RunError
+from sparring.store.run_files import RunError, checkpoint_name, checkpoints_of
+from sparring.store.sealing import SUMS, DamagedFile, is_sealed, require_sealed, seal, sha256, share_equal_files
 from sparring.trainers.state import State
 from sparring.trainers.whole_files import save_weights
 
@@ -43,7 +43,7 @@ class Checkpoints:
         """Let `write` fill a folder. `checkpoints/NAME` leads to the older one until the new one is complete."""
         partial = self._fill(name, write)
         standing = self.path / f"{name}-{sha256(partial / SUMS)[:12]}"
-        if standing.exists() and _is_whole(standing):  # the very same content
+        if standing.exists() and is_sealed(standing):  # the very same content
             shutil.rmtree(partial)
         else:
             self._stand(partial, standing)
@@ -70,7 +70,7 @@ class Checkpoints:
             except RuntimeError as error:  # torch's word for a file that cannot be written
                 raise OSError(f"{folder / 'state.pt'} cannot be written, is the disk full? ({error})") from error
 
-        target = self.path / f"update-{update:06d}"
+        target = self.path / checkpoint_name(update)
         if target == self._current and target.is_dir():
             return False
         self._stand(self._fill(target.name, write), target)
@@ -108,7 +108,7 @@ class Checkpoints:
         return None
 
     def _complete(self) -> list[Path]:
-        return sorted(self.path.glob("update-*"))
+        return checkpoints_of(self.path.parent)
 
     def _fill(self, name: str, write: Callable[[Path], None]) -> Path:
         """A sealed folder beside the standing ones; what a kill left of earlier attempts goes first."""
@@ -137,11 +137,3 @@ def _read_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], State]:
         return load_file(folder / "weights.safetensors"), torch.load(folder / "state.pt", weights_only=True)
     except Exception as error:
         raise DamagedFile(f"{folder} is damaged ({error})") from error
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        require_sealed(folder)
-    except DamagedFile:
-        return False
-    return True

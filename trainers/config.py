@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import tyro
 
 from sparring import registry
-from sparring.agents.models.weights.trained import is_run, settings_as_trained
+from sparring.agents.models.weights.trained import settings_as_trained
 from sparring.agents.prompts import template
+from sparring.store.run_files import is_run
 from sparring.trainers.settings import require_ranges, require_types
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sparring.store.run_files import RunError
 from sparring.store.schema import EMPTY_ROOT, next_root
 from sparring.store.store import Store
-from sparring.trainers.run_lock import RunError
 from sparring.trainers.state import State
 
 

@@ -14,18 +14,25 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sparring.faults import make_folder
-from sparring.files import write_whole
-from sparring.store import runs
+from sparring.files import partial_of, write_whole
+from sparring.store.run_files import (
+    CHECKPOINTS,
+    CONFIG,
+    EPISODES,
+    FORMAT,
+    LOCK,
+    METRICS,
+    RunError,
+    Started,
+    metrics_of,
+    read_config,
+    read_metrics,
+)
 from sparring.trainers import run_lock
 from sparring.trainers.checkpoints import Checkpoints
-from sparring.trainers.run_lock import RunError
-from sparring.trainers.state import State
 
 __all__ = ["RunError", "RunFolder", "read_metrics"]
 
-FORMAT = 3
-READABLE = (1, 2, 3)
-"""Formats whose settings can be read; only runs of the last one can go on."""
 Facts = Mapping[str, object]
 
 
@@ -34,17 +41,17 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.checkpoints = Checkpoints(path / "checkpoints")
-        self.episodes = path / "episodes"
-        self.metrics = path / "metrics.jsonl"
+        self.checkpoints = Checkpoints(path / CHECKPOINTS)
+        self.episodes = path / EPISODES
+        self.metrics = path / METRICS
 
     def require_free(self) -> None:
         """Raises RunError where the folder already holds something, an abandoned start apart."""
-        if (self.path / "config.json").is_file():
+        if (self.path / CONFIG).is_file():
             raise RunError(
                 f"{self.path} already exists; continue that run with --resume, or choose another --run folder"
             )
-        abandoned = {runs.LOCK, ".config.json.partial"}
+        abandoned = {LOCK, partial_of(self.path / CONFIG).name}
         if self.path.exists() and (not self.path.is_dir() or {item.name for item in self.path.iterdir()} - abandoned):
             raise RunError(f"{self.path} already exists and is no run of ours; choose another --run folder")
 
@@ -64,7 +71,7 @@ class RunFolder:
         """Write `config.json`; `made_with` says what the run was started with, where that is known."""
         kept = {"schedule": schedule, "made_with": made_with}
         present = {name: value for name, value in kept.items() if value is not None}
-        self.write_json("config.json", {"format": FORMAT, "method": method, "config": dict(config), **present})
+        self.write_json(CONFIG, {"format": FORMAT, "method": method, "config": dict(config), **present})
 
     @classmethod
     def open(cls, path: Path, method: str) -> RunFolder:
@@ -87,20 +94,9 @@ class RunFolder:
         """Take the folder (again). Raises RunError where another process has it."""
         run_lock.acquire(self.path)
 
-    def read_config(self) -> State:
-        """The run's `config.json`: format, method, config."""
-        file = self.path / "config.json"
-        if not file.is_file():
-            raise RunError(f"{self.path} is not a run folder: it has no config.json")
-        try:
-            found = json.loads(file.read_bytes())
-            written = found["format"]
-            found["method"], found["config"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{file} is damaged ({error}); nothing was changed") from error
-        if written not in READABLE:
-            raise RunError(f"{self.path} was written in run format {written}, this version reads format {FORMAT}")
-        return dict(found)
+    def read_config(self) -> Started:
+        """The run's `config.json`."""
+        return read_config(self.path)
 
     def log(self, row: Facts) -> None:
         """Append one line to `metrics.jsonl`, durably; numbers that are not finite become null."""
@@ -122,7 +118,7 @@ class RunFolder:
         if updates and not self.metrics.exists():
             held = "update 0" if updates == 1 else f"updates 0 to {updates - 1}"
             raise RunError(f"{self.metrics} is missing: bring back the file with the figures of {held}")
-        rows = read_metrics(self.metrics) if self.metrics.exists() else []
+        rows = metrics_of(self.path)
         for update in range(updates):
             found = rows[update]["update"] if update < len(rows) else "the end"
             if found != update:
@@ -130,14 +126,6 @@ class RunFolder:
                 raise RunError(f"{where} must be that of update {update}, got {found}; nothing was changed")
         if self.metrics.exists():
             write_whole(self.metrics, "".join(json.dumps(line) + "\n" for line in rows[:updates]).encode())
-
-
-def read_metrics(file: Path) -> list[State]:
-    """The lines of a `metrics.jsonl`; a torn last line is left out. Raises RunError naming a line damaged before it."""
-    try:
-        return runs.read_metrics(file)
-    except ValueError as error:
-        raise RunError(f"{error}; nothing was changed") from error
 
 
 def _is_not_finite(value: object) -> bool:

@@ -6,14 +6,10 @@ import fcntl
 import os
 from pathlib import Path
 
-from sparring.store.runs import LOCK
+from sparring.store.run_files import LOCK, RunError
 
 _held: dict[Path, int] = {}
 """Lock file -> descriptor, of this process. Within one process the lock may be taken again."""
-
-
-class RunError(ValueError):
-    """A run folder that cannot be used as asked; the message says why and what would work."""
 
 
 def acquire(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparring.trainers.run_lock import RunError
+from sparring.store.run_files import CONFIG, RunError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Schedule:
         sound = all(len(pair) == 2 and all(type(number) is int and number >= 0 for number in pair) for pair in pairs)
         if not pairs or not sound or pairs[0][0] != 0:
             raise RunError(
-                f"{run / 'config.json'} is damaged: schedule must be a list of [update, steps] from update 0 on, "
+                f"{run / CONFIG} is damaged: schedule must be a list of [update, steps] from update 0 on, "
                 f"got {stretches!r}; nothing was changed"
             )
         return cls(tuple(pairs))

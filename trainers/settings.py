@@ -9,7 +9,7 @@ from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from sparring.trainers.run_lock import RunError
+from sparring.store.run_files import CONFIG, RunError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -42,7 +42,7 @@ def require_ranges(config: object, ranges: Mapping[str, str]) -> None:
 
 def restore(config_type: type[ConfigT], values: object, run: Path) -> ConfigT:
     """The settings in a run's `config.json`. Raises RunError where this version cannot use them."""
-    file = run / "config.json"
+    file = run / CONFIG
     if not isinstance(values, dict):
         raise RunError(f"{file} is damaged: its settings are no JSON object; nothing was changed")
     names = {field.name for field in fields(config_type)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from sparring.files import partial_of, put_in_place
+from sparring.files import drafted
 
 FORMAT = {"format": "pt"}
 """What `transformers` writes at the head of its weights: so equal weights are equal files, whoever wrote them."""
@@ -24,10 +24,9 @@ def save_weights(file: Path, weights: Mapping[str, torch.Tensor]) -> None:
     Raises what safetensors raises where the disk is full.
     """
     require_finite(weights)
-    partial = partial_of(file)
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
-    save_file(plain, partial, metadata=FORMAT)
-    put_in_place(partial, file)
+    with drafted(file) as draft:
+        save_file(plain, draft, metadata=FORMAT)
 
 
 def require_finite(weights: Mapping[str, torch.Tensor]) -> None:

@@ -7,6 +7,7 @@ are left out: whether programs share their variables is up to the environment.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Unpack
 
 from sparring import registry
@@ -15,6 +16,7 @@ from sparring.agents.code.program import CodeProgram, read_program
 from sparring.agents.code.prompts import code_act_prompt
 from sparring.agents.models.conversation import Conversation, message
 from sparring.agents.models.loading import ModelOptions
+from sparring.notes import ProgramNote
 from sparring.protocols import Completion, LanguageModel, Seat
 from sparring.types import Observation, Policy, Reply, Sampling, Seen, call_id
 
@@ -86,11 +88,11 @@ class CodeActPlayer:
         return self._conversation.after(model, self._completion, text, self._agent.most_prompt_tokens)
 
 
-def _notes(written: CodeProgram, programs: int) -> dict[str, int | bool | None]:
+def _notes(written: CodeProgram, programs: int) -> Mapping[str, object]:
     """A program is a node of a tree without branches; an answer hangs on the last one."""
     if written.kind == "answer":
         return {"parent": programs or None, "abstained": not written.content}
-    return {"node": programs, "parent": programs - 1 or None, "depth": programs}
+    return ProgramNote(programs, programs - 1 or None, programs).to_notes()
 
 
 @registry.agents.register("code-act", family="code", extra="train")

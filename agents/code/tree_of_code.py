@@ -32,6 +32,7 @@ from sparring.agents.models import check_sampling, load, policy_of
 from sparring.agents.models.conversation import Conversation, message
 from sparring.agents.models.loading import ModelOptions
 from sparring.answers.canonical import canonical_key
+from sparring.notes import ProgramNote, VoteNote
 from sparring.protocols import LanguageModel, Seat
 from sparring.types import Observation, Policy, Reply, Sampling, Seen, derive_seed
 
@@ -102,20 +103,16 @@ class TreeOfCode:
         written = read_program(model.decode(completion.token_ids))
         code = written.content if written.kind == "program" else ""
         node = Node(len(tree.nodes) + 1, parent, len(ancestors) + 1, prompt, model.name, written.thought, code)
-        notes = {name: getattr(node, name) for name in ("parent", "depth", "prompt", "model")}
+        note = ProgramNote(node.id, parent, node.depth, prompt, model.name)
         call = conversation.call(model, completion, self.sampling, trainable=self._trainable)
-        return tree.planted(node), Reply(_action(written), (call,), {"node": node.id, **notes})
+        return tree.planted(node), Reply(_action(written), (call,), note.to_notes())
 
     def vote(self, tree: Tree) -> Reply:
         """The majority's answer; an empty one where no node ran."""
         found = vote(tree.nodes, self._canonical)
-        notes: dict[str, object] = {
-            "votes": found.counts,
-            "voters": found.voters,
-            "chosen": found.chosen,
-            "abstained": found.chosen is None,
-            "rejected": {str(node.id): node.objection for node in tree.nodes if node.objection},
-        }
+        voters = {output: tuple(nodes) for output, nodes in found.voters.items()}
+        rejected = {node.id: node.objection for node in tree.nodes if node.objection}
+        notes = VoteNote(voters, found.chosen, found.chosen is None, rejected).to_notes()
         if found.chosen is None:
             return Reply("<answer></answer>", notes=notes)
         winner = tree.nodes[found.voters[found.chosen][0] - 1]

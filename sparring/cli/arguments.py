@@ -12,8 +12,7 @@ from sparring import registry
 from sparring.cli import outline
 from sparring.protocols import Agent
 from sparring.specs import Spec, parse_spec, typed_options
-from sparring.store.run_settings import require_settings
-from sparring.store.runs import read_settings
+from sparring.store.run_files import CONFIG, is_run, read_config
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -89,7 +88,6 @@ def _literal(value: str) -> object:
 def agent(spec: str) -> Agent:
     """The agent of a spec, or the best checkpoint of a run folder. Raises UnknownName, ValueError."""
     from sparring.agents import named
-    from sparring.agents.models.weights.trained import is_run
 
     if is_run(Path(spec)):
         settings_of(Path(spec))  # a damaged one is named before a model is loaded
@@ -113,8 +111,6 @@ def measured(what: str, spec: str | None) -> tuple[Agent, str, dict[str, object]
 
     A run plays as it was trained, and in its own games by its illegal rule.
     """
-    from sparring.agents.models.weights.trained import is_run
-
     run = Path(what)
     if not is_run(run):
         return agent(what), *env(spec or "KuhnPoker")
@@ -127,23 +123,14 @@ def measured(what: str, spec: str | None) -> tuple[Agent, str, dict[str, object]
 
 def settings_of(run: Path) -> dict[str, Any]:
     """The settings a run was started with. Raises RunError where the folder is no run of ours."""
-    return require_settings(run / "config.json", _settings_as_written(run))
-
-
-def _settings_as_written(run: Path) -> dict[str, Any]:
-    from sparring.trainers.run_folder import RunFolder
-
-    settings = RunFolder(run).read_config()["config"]
-    if not isinstance(settings, dict):
-        raise ValueError(f"{run / 'config.json'} is damaged: its settings are no JSON object")
-    return settings
+    return read_config(run)["config"]
 
 
 def damage_of_settings(run: Path) -> str:
     """What is wrong with a run's `config.json`; nothing for a store, which has none."""
     try:
-        if (run / "config.json").is_file():
-            read_settings(run)
+        if (run / CONFIG).is_file():
+            read_config(run)
     except ValueError as error:
         return str(error)
     return ""
@@ -153,7 +140,7 @@ def require_resumable(config: DataclassInstance, run: Path, steps: int | None, a
     """A resumed run keeps its settings: what `argv` gives beside --resume must not say otherwise. Raises ValueError."""
     from sparring.trainers.settings import restore
 
-    started = restore(type(config), _settings_as_written(run), run)
+    started = restore(type(config), settings_of(run), run)
     before = getattr(started, "steps", 0)
     if steps is not None and steps < before:
         raise ValueError(f"steps can only be raised: {run} was started with {before}, got {steps}")
@@ -189,8 +176,3 @@ def unknown_episode(episode: str, known: list[str]) -> str:
     if known and "; known: " in message:
         return f"unknown episode {episode!r}; {len(known)} are stored, from {known[0]!r} to {known[-1]!r}"
     return message
-
-
-def store_of(run: Path) -> Path:
-    """The store of a run folder, or the store itself."""
-    return run / "episodes" if (run / "episodes").is_dir() else run

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from sparring.cli import terminal
-from sparring.scoreboard.output import require_output, write_whole
+from sparring.scoreboard.output import require_output, write_parts
 
 XML, SUITES = '<?xml version="1.0" encoding="UTF-8"?>\n', "sparring sandbox grade"
 
@@ -34,9 +34,9 @@ def require_grade_files(jsonl: Path | None, junit: Path | None) -> None:
 def write_grades(grades: Mapping[str, Grade], jsonl: Path | None, junit: Path | None) -> None:
     """One JSON object a program, and JUnit XML, where they were asked for."""
     if jsonl is not None:
-        write_whole(jsonl, (jsonlib.dumps(row) + "\n" for row in _plain(grades)))
+        write_parts(jsonl, (jsonlib.dumps(row) + "\n" for row in _plain(grades)))
     if junit is not None:
-        write_whole(junit, [_junit_of(grades)])
+        write_parts(junit, [_junit_of(grades)])
 
 
 def show_grades(grades: Mapping[str, Grade], json: bool) -> None:

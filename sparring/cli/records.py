@@ -11,6 +11,7 @@ from sparring.cli import arguments, records_view, terminal
 from sparring.cli.runs import complain_of_damage, show_episode_list
 from sparring.cli.tables import plural
 from sparring.start import EXIT_FAILED
+from sparring.store.run_files import episodes_of
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Words = tyro.conf.Positional[str]
@@ -42,7 +43,7 @@ def replay(
 
     if last < 1:
         raise ValueError(f"last must be >= 1, got {last}")
-    with Store(arguments.store_of(run)) as store:
+    with Store(episodes_of(run)) as store:
         if episode is None:
             rows = list(store.rows())
             numbers = {row.id: number for number, row in enumerate(rows, start=1)}
@@ -66,7 +67,7 @@ def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
     from sparring.scoreboard.verify import verify as check
     from sparring.store.store import Store
 
-    with Store(arguments.store_of(run)) as store, terminal.progress("verifying", store.count, quiet=json) as advance:
+    with Store(episodes_of(run)) as store, terminal.progress("verifying", store.count, quiet=json) as advance:
         result = check(store, lambda done, total: advance(to=done))
     records_view.show_verification(result, json)
     damage = arguments.damage_of_settings(run)
@@ -117,9 +118,9 @@ def data(
     """
     from sparring.trainers.data.programs import why_no_rows, write_rows
 
-    written = write_rows(arguments.store_of(run), kind, output)
+    written = write_rows(episodes_of(run), kind, output)
     if not written:
-        terminal.complain(why_no_rows(arguments.store_of(run), kind))
+        terminal.complain(why_no_rows(episodes_of(run), kind))
         return EXIT_FAILED
     terminal.say(f"wrote {written} {plural(written, 'row')} to {output}")
     return 0

@@ -15,6 +15,7 @@ from sparring.scoreboard import progress, run_summary
 from sparring.scoreboard.progress import short_name
 from sparring.scoreboard.run_summary import RunSummary
 from sparring.start import EXIT_FAILED
+from sparring.store.run_files import checkpoints_of
 from sparring.store.runs import find_runs, size_of
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _cells(summary: RunSummary) -> tuple[str, ...]:
 
 def what_is_kept(run: Path) -> str:
     """How many checkpoints a run folder holds, and what all of it takes: "2 checkpoints, 1.1 GB in runs/first"."""
-    count = len(list((run / "checkpoints").glob("update-*")))
+    count = len(checkpoints_of(run))
     return f"{count} checkpoint{'' if count == 1 else 's'}, {in_bytes(size_of(run))} in {run}"
 
 

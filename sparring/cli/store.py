@@ -7,9 +7,10 @@ from pathlib import Path
 
 import tyro
 
-from sparring.cli import arguments, parsing, terminal
+from sparring.cli import parsing, terminal
 from sparring.cli.tables import plural
 from sparring.store import store as stores
+from sparring.store.run_files import episodes_of
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 app = parsing.Commands()
@@ -25,7 +26,7 @@ def reindex(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
         run: A run folder, or a store.
         json: Print JSON.
     """
-    rebuilt = stores.reindex(arguments.store_of(run))
+    rebuilt = stores.reindex(episodes_of(run))
     if json:
         terminal.dump(asdict(rebuilt))
     else:

@@ -19,7 +19,7 @@ from sparring.cli.tables import table_of
 from sparring.faults import in_words
 from sparring.start import EXIT_INTERRUPTED, EXIT_USAGE, loading
 from sparring.store.rows import DamagedStore
-from sparring.store.runs import metrics_of
+from sparring.store.run_files import metrics_of
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 EXAMPLES = """Examples:

@@ -11,7 +11,8 @@ import tyro
 
 from sparring.cli import terminal, training_view
 from sparring.start import EXIT_INTERRUPTED
-from sparring.store.runs import is_live, metrics_of, read_settings, state_of
+from sparring.store.run_files import metrics_of, read_config
+from sparring.store.runs import is_live, state_of
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 PAUSE = 0.5
@@ -25,8 +26,8 @@ def watch_run(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
         run: A run folder.
         json: Print one JSON line per update instead.
     """
-    method, settings = read_settings(run)
-    steps = int(settings.get("steps", 0))
+    started = read_config(run)
+    steps = int(started["config"].get("steps", 0))
     with training_view.training(steps, quiet=json) as show:
         try:
             for row in follow(run):
@@ -34,7 +35,7 @@ def watch_run(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
         except KeyboardInterrupt:
             return EXIT_INTERRUPTED
     state = state_of(run, metrics_of(run), steps)
-    again = f"; go on with: sparring train {method} --run {shlex.quote(str(run))} --resume"
+    again = f"; go on with: sparring train {started['method']} --run {shlex.quote(str(run))} --resume"
     terminal.say(f"{run}: {state}{again if state == 'interrupted' else ''}", quiet=json)
     return 0
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import zstandard
 
 from sparring.content import Blob
-from sparring.files import fsync, put_in_place
+from sparring.files import drafted, fsync
 from sparring.store.rows import DamagedStore
 
 LEVEL = 3
@@ -32,9 +31,8 @@ class Blobs:
                 raise ValueError(f"blob {blob.sha256} comes without its bytes, and this store does not hold them")
             path.parent.mkdir(parents=True, exist_ok=True)
             fsync(self.folder)
-            partial = path.with_name(f".{blob.sha256}.{os.getpid()}")  # another process may be writing the same one
-            partial.write_bytes(zstandard.compress(blob.data, LEVEL))
-            put_in_place(partial, path)
+            with drafted(path, shared=True) as draft:
+                draft.write_bytes(zstandard.compress(blob.data, LEVEL))
 
     def read(self, sha256: str) -> bytes:
         """The bytes of that name. Raises KeyError, DamagedStore."""

@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 
 from sparring.content import canonical_json
-from sparring.files import fsync
+from sparring.files import put_in_place
 from sparring.store.database import damaged_index
 from sparring.store.index import Column, Index
 from sparring.store.rows import DamagedStore, read_line
@@ -88,8 +88,7 @@ def reindex(folder: Path) -> Rebuilt:
     for suffix in SUFFIXES:
         if index.with_name(index.name + suffix).exists():
             index.with_name(index.name + suffix).rename(old.with_name(old.name + suffix))
-    draft.rename(index)
-    fsync(folder)
+    put_in_place(draft, index)
     return rebuilt
 
 

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sparring.store.run_files import CHECKPOINTS, CONFIG, EPISODES, METRICS, POLICIES, checkpoint_name, checkpoints_of
+
 MetricsRow = Mapping[str, Any]
 """A line of `metrics.jsonl`: JSON, with the number of its `update`."""
 Rows = Sequence[MetricsRow]
 CONSEQUENCES = {
-    "config.json": "the run's method, model and settings are unknown",
-    "episodes": "the games cannot be shown or verified, and the run cannot go on",
-    "checkpoints": "the run cannot go on, and its best policy cannot be measured",
-    "policies.json": "the policies of the run cannot be shown",
+    CONFIG: "the run's method, model and settings are unknown",
+    EPISODES: "the games cannot be shown or verified, and the run cannot go on",
+    CHECKPOINTS: "the run cannot go on, and its best policy cannot be measured",
+    POLICIES: "the policies of the run cannot be shown",
 }
 """Part of a run folder -> what cannot be done without it."""
 
@@ -24,12 +26,12 @@ def lost_updates(run: Path, rows: Rows) -> str:
     A checkpoint is written after the lines of its updates, and `policies.json` after those of all updates.
     """
     held, reached = _updates_in(rows), last_checkpoint(run)
-    if held >= reached and (rows or not (run / "policies.json").exists()):
+    if held >= reached and (rows or not (run / POLICIES).exists()):
         return ""
     holds = f"holds {held or 'no'} update{'' if held == 1 else 's'}"
-    found = holds if (run / "metrics.jsonl").exists() else "is missing"
-    known = f"checkpoints/update-{reached:06d}" if reached else "policies.json"
-    return f"metrics.jsonl {found}, but {known} says that {reached or 'all'} updates were done"
+    found = holds if (run / METRICS).exists() else "is missing"
+    known = f"{CHECKPOINTS}/{checkpoint_name(reached)}" if reached else POLICIES
+    return f"{METRICS} {found}, but {known} says that {reached or 'all'} updates were done"
 
 
 def lost_parts(run: Path, rows: Rows, settings: Mapping[str, object]) -> Iterator[str]:
@@ -41,7 +43,7 @@ def lost_parts(run: Path, rows: Rows, settings: Mapping[str, object]) -> Iterato
 
 def last_checkpoint(run: Path) -> int:
     """The updates that were done when the last checkpoint was written; 0 before the first."""
-    counts = (folder.name.removeprefix("update-") for folder in (run / "checkpoints").glob("update-*"))
+    counts = (folder.name.removeprefix("update-") for folder in checkpoints_of(run))
     return max((int(count) for count in counts if count.isdecimal()), default=0)
 
 
@@ -49,15 +51,15 @@ def _expected(rows: Rows, settings: Mapping[str, object]) -> Iterator[str]:
     steps, every = settings.get("steps"), settings.get("checkpoint_every")
     if not rows:
         return
-    yield "config.json"
+    yield CONFIG
     if not isinstance(steps, int):
         return
-    yield "episodes"
+    yield EPISODES
     finished = int(rows[-1].get("update", 0)) >= steps
     if finished or (isinstance(every, int) and _updates_in(rows) > every):
-        yield "checkpoints"
+        yield CHECKPOINTS
     if finished and any(key.startswith("nash_conv/") for row in rows for key in row):
-        yield "policies.json"
+        yield POLICIES
 
 
 def _updates_in(rows: Rows) -> int:

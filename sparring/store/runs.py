@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
+from sparring.store.run_files import LOCK, is_run
 from sparring.store.run_parts import Rows, lost_parts, lost_updates
-from sparring.store.run_settings import require_settings
-
-LOCK = ".lock"
-"""The file that a working process has locked."""
 
 
 def find_runs(folder: Path) -> list[Path]:
@@ -39,59 +34,11 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield from _walk(child)
 
 
-def is_run(folder: Path) -> bool:
-    """Whether a folder holds a run: a `config.json` (or the metrics of a run that lost it), and what stands beside."""
-    beside = (LOCK, "episodes", "checkpoints")
-    if (folder / "config.json").is_file():
-        return any((folder / name).exists() for name in ("metrics.jsonl", *beside))
-    return (folder / "metrics.jsonl").is_file() and any((folder / name).exists() for name in beside)
-
-
 def losses_of(run: Path, rows: Rows, settings: Mapping[str, object]) -> list[str]:
     """What a run has lost, in words; a run under way is not judged."""
     if is_live(run):
         return []
     return [*filter(None, [lost_updates(run, rows)]), *lost_parts(run, rows, settings)]
-
-
-def read_settings(run: Path) -> tuple[str, dict[str, Any]]:
-    """The method and the settings of a run. Raises ValueError where the folder is no run, or damaged."""
-    file = run / "config.json"
-    if not file.is_file():
-        raise ValueError(f"{run} is not a run folder: it has no config.json")
-    try:
-        written = json.loads(file.read_bytes())
-        method, settings = str(written["method"]), written["config"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{file} is damaged: it must hold method and config ({error!r})") from error
-    return method, require_settings(file, settings)
-
-
-def metrics_of(run: Path) -> list[dict[str, Any]]:
-    """The lines of a run's metrics so far; none before the first. Raises ValueError naming a damaged line."""
-    file = run / "metrics.jsonl"
-    return read_metrics(file) if file.exists() else []
-
-
-def read_metrics(file: Path) -> list[dict[str, Any]]:
-    """The lines of a `metrics.jsonl`, without a torn last one. Raises ValueError naming a line damaged before it."""
-    *lines, tail = file.read_bytes().split(b"\n")
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        row = _metrics_row(line)
-        if row is not None:
-            rows.append(row)
-        elif tail or number < len(lines):
-            raise ValueError(f"{file} line {number} is damaged: it is no JSON object of an update")
-    return rows
-
-
-def _metrics_row(line: bytes) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) and type(row.get("update")) is int else None
 
 
 def updates_done(rows: Rows, steps: int) -> int:

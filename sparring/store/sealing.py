@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from sparring.files import fsync, partial_of, write_whole
+from sparring.files import drafted, fsync, write_whole
 
 SUMS = "SHA256SUMS"
 BLOCK = 1 << 20
@@ -36,12 +37,8 @@ def share_equal_files(folder: Path, standing: Path) -> None:
 
 
 def _become(file: Path, twin: Path) -> None:
-    partial = partial_of(file)
-    try:
-        os.link(twin, partial)
-    except OSError:
-        return
-    os.replace(partial, file)
+    with drafted(file) as draft, suppress(OSError):
+        os.link(twin, draft)
 
 
 def _is_equal(one: Path, other: Path) -> bool:
@@ -68,6 +65,15 @@ def require_sealed(folder: Path) -> None:
     if different := sorted(written ^ present):
         names = sorted({line.partition(b"  ")[2].decode("utf-8", "replace") for line in different})
         raise DamagedFile(f"{folder} is damaged: the checksum of {', '.join(names)} does not hold")
+
+
+def is_sealed(folder: Path) -> bool:
+    """Whether every file of a folder is there, and as it was when the folder was sealed."""
+    try:
+        require_sealed(folder)
+    except (DamagedFile, OSError):
+        return False
+    return True
 
 
 def sha256(file: Path) -> str:

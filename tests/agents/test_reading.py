@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -24,6 +23,7 @@ from sparring.agents.models.tokenizer import FastTokenizer
 from sparring.agents.models.weights import nano, smollm2
 from sparring.agents.models.weights.reading import Loaded, fingerprint, read_model
 from sparring.registry import MissingExtra, UnknownName
+from sparring.store.sealing import is_sealed, seal, sha256
 
 torch.set_num_threads(1)
 
@@ -188,18 +188,18 @@ def test_importing_the_loader_imports_no_torch() -> None:
     assert run.stdout.split() == ["False", "False"]
 
 
-def test_a_manifest_notices_every_kind_of_damage(tmp_path: Path) -> None:
+def test_a_seal_notices_every_kind_of_damage(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"weights")
-    digest = smollm2.file_sha256(tmp_path / "model.safetensors")
-    assert not smollm2.intact(tmp_path)
-    (tmp_path / "manifest.json").write_text(json.dumps({"model.safetensors": digest}))
-    assert smollm2.intact(tmp_path)
+    assert not is_sealed(tmp_path)
+    seal(tmp_path)
+    assert is_sealed(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"weightz")
-    assert not smollm2.intact(tmp_path)
+    assert not is_sealed(tmp_path)
     (tmp_path / "model.safetensors").unlink()
-    assert not smollm2.intact(tmp_path)
-    (tmp_path / "manifest.json").write_text("[")
-    assert not smollm2.intact(tmp_path)
+    assert not is_sealed(tmp_path)
+    (tmp_path / "SHA256SUMS").write_text("[")
+    assert not is_sealed(tmp_path)
+    assert not is_sealed(tmp_path / "nowhere")
 
 
 def _small_conversion(source: Path, target: Path) -> None:
@@ -229,7 +229,7 @@ def test_conversions_at_once_leave_one_intact_cache(tmp_path: Path, monkeypatch:
     with ThreadPoolExecutor(8) as pool:
         folders = set(pool.map(lambda _: smollm2.folder(), range(8)))
     (folder,) = folders
-    assert smollm2.intact(folder)
+    assert is_sealed(folder)
     assert list(folder.parent.iterdir()) == [folder]
 
 
@@ -262,9 +262,9 @@ def test_smollm2_reads_digits_one_by_one() -> None:
 def test_a_cut_off_smollm2_cache_is_converted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARRING_CACHE", str(tmp_path))
     weights = smollm2.folder() / "model.safetensors"
-    digest = smollm2.file_sha256(weights)
+    digest = sha256(weights)
     os.truncate(weights, 1_000_000)
     loaded = read_model("smollm2", device="cpu")
-    assert smollm2.file_sha256(weights) == digest
+    assert sha256(weights) == digest
     assert loaded.fingerprint.startswith("c0e4176a4421")
     assert list((tmp_path / "smollm2").iterdir()) == [weights.parent]

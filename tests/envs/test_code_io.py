@@ -1,6 +1,7 @@
 """CodeI/O: rows run in the sandbox alone, tasks are the same twice, answers are graded as typed values."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +44,8 @@ def double(monkeypatch, sandbox):
 
 def test_about_two_thirds_of_the_rows_are_usable():
     assert len(all_rows()) == 3002
+    page = " ".join((Path(__file__).parents[2] / "docs" / "environment.md").read_text().split())
+    assert f"{len(usable_rows()):,} of reasoning-gym's {len(all_rows()):,} programs" in page
     assert 1_800 < len(usable_rows()) < 2_300
     assert {row.split for row in usable_rows()} == {"train", "held_out"}
 

@@ -7,26 +7,26 @@ import sys
 
 import pytest
 
-from sparring.scoreboard.output import require_output, write_whole
+from sparring.scoreboard.output import require_output, write_parts
 
 KILLED = """
 import sys, time
 from pathlib import Path
-from sparring.scoreboard.output import write_whole
+from sparring.scoreboard.output import write_parts
 
 def parts():
     yield "half of it" * 10_000
     print("half", flush=True)
     time.sleep(60)
 
-write_whole(Path(sys.argv[1]), parts())
+write_parts(Path(sys.argv[1]), parts())
 """
 
 
 def test_parts_are_written_and_counted(tmp_path):
-    assert write_whole(tmp_path / "out", ["one\n", "two\n"]) == 2
+    assert write_parts(tmp_path / "out", ["one\n", "two\n"]) == 2
     assert (tmp_path / "out").read_text() == "one\ntwo\n"
-    assert write_whole(tmp_path / "none", []) == 0
+    assert write_parts(tmp_path / "none", []) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
@@ -37,7 +37,7 @@ def test_an_error_half_way_leaves_what_was_there(tmp_path):
 
     (tmp_path / "out").write_text("before")
     with pytest.raises(RuntimeError, match="out of ink"):
-        write_whole(tmp_path / "out", parts())
+        write_parts(tmp_path / "out", parts())
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("out", "before")]
 
 
@@ -52,10 +52,16 @@ def test_a_kill_half_way_leaves_what_was_there(tmp_path):
 
 def test_a_draft_is_not_written_through_a_link_that_lies_in_wait(tmp_path):
     (tmp_path / "notes").write_text("years of work")
-    (tmp_path / f".sparring-{os.getpid()}.partial").symlink_to(tmp_path / "notes")
-    with pytest.raises(FileExistsError):
-        write_whole(tmp_path / "out", ["text"])
+    (tmp_path / f".out.{os.getpid()}.partial").symlink_to(tmp_path / "notes")
+    write_parts(tmp_path / "out", ["text"])
     assert (tmp_path / "notes").read_text() == "years of work"
+    assert ((tmp_path / "out").read_text(), (tmp_path / "out").is_symlink()) == ("text", False)
+
+
+def test_a_draft_that_a_killed_process_of_the_same_number_left_is_in_nobodys_way(tmp_path):
+    (tmp_path / f".out.{os.getpid()}.partial").write_text("half of it")
+    assert write_parts(tmp_path / "out", ["text"]) == 1
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("out", "text")]
 
 
 @pytest.mark.parametrize("target", ["there", "nowhere"])

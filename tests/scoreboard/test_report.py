@@ -8,13 +8,12 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from sparring.agents.scripted import ScriptedAgent
 from sparring.rollout.loop import Match, play
@@ -23,16 +22,6 @@ from sparring.scoreboard.stats import Estimate
 from sparring.store.store import Store
 from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, Segment
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 MINUS = "\N{MINUS SIGN}"
 KUHN = "sparring/KuhnPoker-v0"
 HOSTILE = "</script><img src=x onerror=alert(1)>\x00\u202e\ud800<!--<script>alert(2)//"
@@ -78,7 +67,9 @@ def write_run(folder: Path) -> RunData:
         for update in range(3)
     ]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (folder / "config.json").write_text(json.dumps({"note": HOSTILE, "learning_rate": 0.0001}))
+    (folder / "config.json").write_text(
+        json.dumps({"format": 3, "method": HOSTILE, "config": {"note": HOSTILE, "learning_rate": 0.0001}})
+    )
     return replace(
         load_run(folder),
         references={KUHN: {"uniform": 0.916667, "always bet": 0.666667, "equilibrium": 0.0}},
@@ -244,34 +235,10 @@ def test_a_run_with_nothing_in_it_still_has_a_report(tmp_path: Path) -> None:
     assert 'id="learning"' not in html
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.fail(f"{CHROMIUM} is missing: run `apt-get install -y chromium`")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield started
-        started.close()
-
-
 @pytest.fixture
 def report(tmp_path: Path) -> Path:
     build_report([write_run(tmp_path / "run")], tmp_path / "report.html")
     return tmp_path / "report.html"
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that must stay silent: no console message, no error, no dialog, no request but for the file itself."""
-    opened, noise = browser.new_page(), []
-    opened.set_default_timeout(10_000)
-    opened.on("console", lambda message: noise.append(message.text))
-    opened.on("pageerror", lambda error: noise.append(str(error)))
-    opened.on("dialog", lambda dialog: (noise.append("a dialog opened"), dialog.dismiss()))
-    opened.on("request", lambda request: request.is_navigation_request() or noise.append(request.url))
-    yield opened
-    opened.close()
-    assert noise == []
 
 
 @pytest.mark.slow
@@ -346,6 +313,7 @@ def test_the_learning_curve_tells_its_values(page: Page, report: Path) -> None:
     expect(page.locator("#learning .wide .reference text")).to_have_text(
         ["uniform 0.9167", "always bet 0.6667", "equilibrium 0"]
     )
+    page.locator("#learning .wide svg.chart").scroll_into_view_if_needed()
     box = page.locator("#learning .wide svg.chart").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.43, box["y"] + 40)

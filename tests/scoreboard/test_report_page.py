@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect
 
 from sparring.agents.scripted import ScriptedAgent
 from sparring.content import Blob
@@ -24,8 +23,6 @@ from sparring.scoreboard.standings import RunData, load_run
 from sparring.store.store import Store
 from sparring.types import Call, Message, Observation, Policy, Reply, Segment
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 HOSTILE = "</script><img src=x onerror=alert(1)>\u202e"
 KUHN, LEDUC = "sparring/KuhnPoker-v0", "sparring/LeducPoker-v0"
 
@@ -54,30 +51,15 @@ def write_run(folder: Path, seed: int = 0, under_pressure: str = "fold") -> RunD
         store.append(play(matches, {"learner": learner, "bold": bold}))
     lines = [{"update": n, f"nash_conv/{KUHN}": 0.9 - 0.1 * n, "illegal_share": 0.0} for n in range(4)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (folder / "config.json").write_text(json.dumps({"config": {"seed": seed, "steps": 3}, "method": "spiral"}))
+    (folder / "config.json").write_text(
+        json.dumps({"format": 3, "method": "spiral", "config": {"seed": seed, "steps": 3}})
+    )
     return load_run(folder)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.fail(f"{CHROMIUM} is missing: run `apt-get install -y chromium`")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield started
-        started.close()
-
-
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that must stay silent."""
-    opened, noise = browser.new_page(viewport={"width": 1200, "height": 900}), []
-    opened.set_default_timeout(10_000)
-    opened.on("console", lambda message: noise.append(message.text))
-    opened.on("pageerror", lambda error: noise.append(str(error)))
-    yield opened
-    opened.close()
-    assert noise == []
+def viewport() -> ViewportSize:
+    return {"width": 1200, "height": 900}
 
 
 @pytest.fixture(scope="module")

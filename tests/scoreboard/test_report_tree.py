@@ -8,7 +8,7 @@ from typing import Any
 
 import gymnasium
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from sparring import registry
 from sparring.agents.scripted import ScriptedAgent
@@ -18,8 +18,6 @@ from sparring.scoreboard.report.code_tree import code_tree
 from sparring.store.store import Store
 from sparring.types import Episode, Observation, Reply
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 HOSTILE = "</script><img src=x onerror=alert(1)>\u202e"
 PARENTS = [None, None, None, 2, 2, 3, 3]
 STATUSES = ["ok", "nonzero", "illegal", "ok", "timeout", "ok", "ok"]
@@ -137,35 +135,12 @@ def test_a_vote_in_another_form_is_left_out(vote: dict[str, Any]) -> None:
     assert [node.mark for node in tree.nodes] == ["ran"]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.fail(f"{CHROMIUM} is missing: run `apt-get install -y chromium`")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield started
-        started.close()
-
-
 @pytest.fixture
 def report(tmp_path: Path) -> Path:
     with Store(tmp_path / "run" / "episodes", "a") as store:
         store.append([played(TREE, "tree"), played(CHAIN, "chain"), played(PLAIN, "plain")])
     build_report([load_run(tmp_path / "run")], tmp_path / "report.html")
     return tmp_path / "report.html"
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that must stay silent: no console message, no error, no dialog, no request but for the file itself."""
-    opened, noise = browser.new_page(), []
-    opened.set_default_timeout(10_000)
-    opened.on("console", lambda message: noise.append(message.text))
-    opened.on("pageerror", lambda error: noise.append(str(error)))
-    opened.on("request", lambda request: request.is_navigation_request() or noise.append(request.url))
-    yield opened
-    opened.close()
-    assert noise == []
 
 
 @pytest.mark.slow

@@ -107,14 +107,15 @@ def episode(id: str) -> Episode:
 
 
 def test_a_run_folder_is_read(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text('{"seed": 3}')
+    started = {"format": 3, "method": "spiral", "config": {"seed": 3}}
+    (tmp_path / "config.json").write_text(json.dumps(started))
     lines = [json.dumps({"update": update, "loss": update / 2}) for update in range(3)]
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + '\n{"update": 3, "lo')
     with Store(tmp_path / "episodes", "a") as store:
         store.append([episode(f"e{number}") for number in range(101)])
         root = store.root()
     run = load_run(tmp_path, replays=11)
-    assert run.config == {"seed": 3}
+    assert (run.config, run.settings) == (started, {"seed": 3})
     assert [line["loss"] for line in run.metrics] == [0.0, 0.5, 1.0]
     assert [one.id for one in run.replays] == [f"e{number}" for number in range(0, 101, 10)]
     assert (run.episodes, run.turns, run.root, run.label) == (101, 0, root, tmp_path.name)
@@ -145,7 +146,7 @@ def test_damaged_episodes_are_told_not_hidden(tmp_path: Path) -> None:
 
 def test_a_broken_metrics_line_is_named(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"update": 0}\nnot json\n{"update": 2}\n')
-    with pytest.raises(ValueError, match=r"metrics\.jsonl line 2 is not a JSON object"):
+    with pytest.raises(ValueError, match=r"metrics\.jsonl line 2 is damaged: it is no JSON object of an update"):
         load_run(tmp_path)
 
 

@@ -201,3 +201,24 @@ def test_an_unknown_kind_is_refused_and_leaves_no_file(tmp_path):
 def test_json_rows_have_the_fields_of_the_dataclass():
     (line, *_) = to_json_rows(sft_rows([chain()]))
     assert list(json.loads(line)) == ["trajectory_id", "env_id", "task", "kind", "reward", "written"]
+
+
+def noting(episode, *notes):
+    """An episode whose turns note something else."""
+    (trajectory,) = episode.trajectories.values()
+    turns = tuple(replace(turn, notes=said) for turn, said in zip(trajectory.turns, notes, strict=True))
+    return replace(episode, trajectories={trajectory.seat: replace(trajectory, turns=turns)})
+
+
+@pytest.mark.parametrize("parent", [[1], {"node": 1}, "1", 9])
+def test_notes_of_another_agent_are_no_ancestry(parent):
+    episode = noting(chain(), *({"node": number, "parent": parent} for number in range(1, 5)), {})
+    assert list(repair_rows([episode])) == []
+    assert [row.written.node for row in sft_rows([episode])] == [None, None, None]
+
+
+@pytest.mark.parametrize("vote", [{"chosen": ["42"]}, {"chosen": "42", "voters": {"42": 3}}, {"chosen": None}])
+def test_of_a_damaged_vote_nothing_is_imitated(vote):
+    nodes = [{"node": 1, "parent": None}, *({"node": n, "parent": n - 1} for n in range(2, 5))]
+    rows = list(sft_rows([noting(chain(), *nodes, {"voters": {"42": [3]}} | vote)]))
+    assert [row.kind for row in rows] == ["answer"]

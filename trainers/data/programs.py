@@ -18,7 +18,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from sparring.scoreboard.output import require_output, write_whole
+from sparring.notes import ProgramNote, VoteNote
+from sparring.scoreboard.output import require_output, write_parts
+from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
 from sparring.types import Episode, Policy, Segment, Trajectory, Turn, call_id
 
@@ -132,9 +134,8 @@ def write_rows(run: Path, kind: Kind, output: Path) -> int:
     if kind not in ROWS:
         raise ValueError(f"kind must be one of {', '.join(ROWS)}, got {kind!r}")
     require_output(output, "file of rows of ours", _are_rows)
-    nested = Path(run) / "episodes"
-    with Store(nested if nested.is_dir() else run) as store:
-        return write_whole(output, (line + "\n" for line in to_json_rows(ROWS[kind](store))))
+    with Store(episodes_of(Path(run))) as store:
+        return write_parts(output, (line + "\n" for line in to_json_rows(ROWS[kind](store))))
 
 
 def why_no_rows(run: Path, kind: Kind) -> str:
@@ -175,10 +176,10 @@ def _written(trajectory: Trajectory) -> Iterator[tuple[_Step, Written]]:
 
 
 def _of(segment: Segment, before: tuple[int, ...], turn: Turn, policy: Policy) -> Written:
-    node = turn.notes.get("node")
+    note = ProgramNote.from_notes(turn.notes)
     return Written(
         turn=turn.index,
-        node=node if type(node) is int else None,
+        node=note.node if note else None,
         prompt_ids=before,
         completion_ids=segment.token_ids,
         logprobs=segment.logprobs,
@@ -199,16 +200,13 @@ def _ran(step: _Step) -> bool:
     return isinstance(execution, Mapping) and execution.get("status") == "ok"
 
 
-def _voters(trajectory: Trajectory) -> set[Any] | None:
+def _voters(trajectory: Trajectory) -> tuple[int, ...] | None:
     """The nodes that voted for the answer; None where nothing was put to the vote."""
-    for turn in trajectory.turns:
-        voters = turn.notes.get("voters")
-        if isinstance(voters, Mapping):
-            return set(voters.get(turn.notes.get("chosen"), ()))
-    return None
+    held = filter(None, (VoteNote.from_notes(turn.notes) for turn in trajectory.turns))
+    return next((vote.winners for vote in held), None)
 
 
-def _counts(node: int | None, voters: set[Any] | None) -> bool:
+def _counts(node: int | None, voters: tuple[int, ...] | None) -> bool:
     return voters is None or node in voters
 
 
@@ -219,14 +217,15 @@ def _feedback(trajectory: Trajectory) -> dict[int, str]:
 
 def _failed_parent(turn: Turn, nodes: _Nodes) -> Written | None:
     """The program before a node, if it was one and did not run."""
-    parent, written = nodes.get(turn.notes.get("parent"), (None, None))
+    note = ProgramNote.from_notes(turn.notes)
+    parent, written = nodes.get(note.parent, (None, None)) if note else (None, None)
     return written if parent is not None and _kind(parent) == "program" and not _ran(parent) else None
 
 
 def _ancestors(written: Written, nodes: _Nodes) -> tuple[int, ...]:
     chain: list[int] = []
-    parent: Any = nodes[written.node][0].turn.notes.get("parent")
-    while parent in nodes and parent not in chain:
-        chain.append(parent)
-        parent = nodes[parent][0].turn.notes.get("parent")
+    note = ProgramNote.from_notes(nodes[written.node][0].turn.notes)
+    while note is not None and note.parent is not None and note.parent in nodes:
+        chain.append(note.parent)
+        note = ProgramNote.from_notes(nodes[note.parent][0].turn.notes)
     return tuple(reversed(chain))

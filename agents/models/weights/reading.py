@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sparring.agents.models.tokenizer import FastTokenizer, Tokenizer
 from sparring.agents.models.weights import nano, smollm2
-from sparring.agents.models.weights.trained import best_of, is_run, run_around
+from sparring.agents.models.weights.trained import best_of, run_around
 from sparring.registry import UnknownName, require, unknown
+from sparring.store.run_files import is_run
 
 if TYPE_CHECKING:
     import torch

