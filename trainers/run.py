@@ -28,6 +28,7 @@ from sparring.agents.models.trainable import LocalModel
 from sparring.agents.players import WritingAgent, make_player
 from sparring.rollout.hosts import EnvPool
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
+from sparring.store.run_files import CONFIG, POLICIES
 from sparring.store.store import Store
 from sparring.trainers.alarms import Alarms
 from sparring.trainers.batch import Batch, Signal, Stream, merge, signals_of
@@ -223,7 +224,7 @@ class Run(Generic[ConfigT]):
         """Evaluate the final weights."""
         started = time.perf_counter()
         metrics: Metrics = {"update": self.done, **self._measure(store)}
-        self.folder.write_json("policies.json", self.evaluator.policies())
+        self.folder.write_json(POLICIES, self.evaluator.policies())
         return {**metrics, "seconds": time.perf_counter() - started}
 
     def _measure(self, store: Store) -> Metrics:
@@ -310,7 +311,7 @@ class Run(Generic[ConfigT]):
         except (ValueError, RuntimeError) as error:
             raise RunError(
                 f"the weights of {self.folder.checkpoints.path} do not fit the model {self.config.model!r} that "
-                f"{self.folder.path / 'config.json'} names; nothing was changed"
+                f"{self.folder.path / CONFIG} names; nothing was changed"
             ) from error
         self.done = state["done"]
         self.learner.load_state_dict(state["learner"])
