@@ -14,6 +14,7 @@ from sparring.agents.models.weights.trained import settings_as_trained
 from sparring.agents.prompts import template
 from sparring.store.run_files import is_run
 from sparring.trainers.settings import require_ranges, require_types
+from sparring.trainers.tracking import Tracker
 
 if TYPE_CHECKING:
     from sparring.agents.models.trainable import TrainableModel
@@ -100,6 +101,10 @@ class RunConfig:
         int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 2 while it trains, then 1)")
     ] = None
     """How many of the newest checkpoints stay on disk; where one is damaged, the one before it takes over."""
+    track: Annotated[
+        tuple[Tracker, ...], tyro.conf.arg(metavar="TRACKER,TRACKER", help_behavior_hint="(default: none)")
+    ] = ()
+    """Where metrics go too: tensorboard (into RUN/tensorboard), wandb (with WANDB_MODE=offline into RUN/wandb only)."""
     device: str = "auto"
     """Where to compute: auto (CUDA if present), cpu, cuda, cuda:1, ..."""
 

@@ -46,6 +46,7 @@ from sparring.trainers.run_folder import RunError, RunFolder
 from sparring.trainers.schedule import Schedule
 from sparring.trainers.settings import restore
 from sparring.trainers.state import State
+from sparring.trainers.tracking import Trackers
 from sparring.trainers.whole_files import require_finite
 from sparring.types import Episode, Sampling, Trajectory, derive_seed
 
@@ -82,6 +83,7 @@ class Run(Generic[ConfigT]):
         self.probes = Probes(config, self.evaluator.games)
         self.pool = EnvPool()
         self.alarms = Alarms()
+        self.trackers = Trackers(config.track, folder.path, asdict(config))
         self.done = 0
         """Updates."""
         self.best: float | None = None
@@ -147,9 +149,11 @@ class Run(Generic[ConfigT]):
         """Train to the end; True if it got there. Between updates `should_stop` may ask for an end, which saves."""
         self.folder.lock()
         try:
+            self.trackers.start(self.done)
             with Store(self.folder.episodes, "a") as store:
                 return self._run(store, on_update, should_stop)
         finally:
+            self.trackers.close()
             self.folder.release()
 
     def _run(self, store: Store, on_update: Callable[[Metrics], None], should_stop: Callable[[], bool]) -> bool:
@@ -321,6 +325,7 @@ class Run(Generic[ConfigT]):
 
     def _report(self, metrics: Metrics, on_update: Callable[[Metrics], None]) -> None:
         self.folder.log(metrics)
+        self.trackers.log(metrics)
         on_update(metrics)
         for line in self.alarms.feed(metrics):
             logger.warning("update %d: %s", metrics["update"], line)

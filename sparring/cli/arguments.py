@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HOSTED = ("gym", "pettingzoo", "openspiel")
 """The registers of other libraries, as `sparring.envs.hosted` knows them."""
-LISTS = ("--games", "--envs", "--probe", "--opponents", "--horizons")
+LISTS = ("--games", "--envs", "--probe", "--opponents", "--horizons", "--track")
 """Options whose values are separated by commas."""
 
 

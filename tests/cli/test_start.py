@@ -77,7 +77,7 @@ def test_the_outline_read_from_the_sources_is_what_the_registry_holds():
             loaded.extra,
             loaded.config,
         )
-        assert outline.config_of(row) is loaded.build.config_type is Config
+        assert outline.config_of(row) is loaded.build.config_type
 
 
 @pytest.mark.parametrize("known", [registry.envs, registry.agents, registry.trainers], ids=lambda known: known.kind)
