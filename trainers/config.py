@@ -39,6 +39,7 @@ class RunConfig:
         "evaluation_games": ">= 0",
         "probe_every": ">= 0",
         "reference_kl": ">= 0",
+        "max_grad_norm": "> 0",
         "temperature": "> 0",
         "momentum": "in [0, 1)",
     }
@@ -65,6 +66,8 @@ class RunConfig:
     """Share of the step size that is left at the last update; in between it falls geometrically (to 0: linearly)."""
     momentum: float = 0.0
     """AdamW's first moment. In self-play the opponent changes, and momentum still follows the old one."""
+    max_grad_norm: float = 0.5
+    """Gradients that are longer are scaled down to this norm."""
     reference_kl: float = 0.0
     """Weight of the KL divergence (k3) from the model as it was at the start; 0: none. It takes a second copy of it."""
     epochs: int = 1
@@ -175,4 +178,5 @@ def learner_config(config: RunConfig, model: TrainableModel) -> LearnerConfig:
         epochs=config.epochs,
         length=config.max_new_tokens,
         reference_kl=config.reference_kl,
+        max_grad_norm=config.max_grad_norm,
     )
