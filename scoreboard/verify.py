@@ -10,7 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
+from operator import attrgetter
 from typing import Self
 
 from sparring import registry
@@ -19,15 +21,18 @@ from sparring.protocols import Seat
 from sparring.rollout.loop import Match, play
 from sparring.rollout.match import MOST_STEPS
 from sparring.rollout.recording import STEP_CAP
-from sparring.store.rows import DamagedEpisode, DamagedStore, EpisodeRow, summary
+from sparring.store.rows import DamagedEpisode, DamagedStore, EpisodeRow, Summary, row_of
 from sparring.store.store import Store
 from sparring.types import Episode, Observation, Policy, Reply, Sampling, Seen, Turn
 
 CHUNK = 512
 CONCURRENCY = 8
-COMPARED = ("index", "hidden", "action", "legal", "reward", "reward_parts")
-SEEN = {"observation": "content", "legal_actions": "legal_actions", "info": "info"}
-"""What is compared of an observation, and the field that holds it."""
+INDEXED = ("env_id", "status", "group", "task", *Summary.__annotations__)
+"""What is compared of an episode and its row in the index."""
+OF_TURN = ("index", "hidden", "action", "legal", "reward", "reward_parts")
+"""What is compared of a turn, beside the observation."""
+OF_SEEN = ("content", "legal_actions", "info")
+OF_TRAJECTORY = ("reward", "reward_parts", "metrics", "hidden")
 
 Progress = Callable[[int, int], None]
 """Called with (episodes verified, episodes stored)."""
@@ -115,7 +120,7 @@ def verify_episodes(found: Iterable[tuple[EpisodeRow, Episode | DamagedEpisode]]
     """The faults among rows and their episodes, in order; at most one an episode."""
     faults: dict[str, Fault | None] = {}
     playable: dict[str, Episode] = {}
-    problems: dict[str, str | None] = {}
+    problems: dict[tuple[str, str, str], str | None] = {}
     for row, episode in found:
         if isinstance(episode, DamagedEpisode):
             faults[row.id] = Fault(row.id, "damaged", str(episode))
@@ -167,17 +172,18 @@ def _rematch(episode: Episode) -> Match:
 
 
 def _index_fault(row: EpisodeRow, episode: Episode) -> Fault | None:
-    names = {"env_id": episode.env_id, "status": episode.status, "group": episode.group, "task": episode.task}
-    for name, value in {**names, **summary(episode)}.items():
-        indexed = getattr(row, name)
-        if _differ(indexed, value):
-            return Fault(row.id, "index", f"{name} is {indexed!r} in the index, {value!r} in the episode")
-    return None
+    actual = row_of(episode)
+    name = _first_different(INDEXED, row, actual)
+    if name is None:
+        return None
+    indexed, value = getattr(row, name), getattr(actual, name)
+    return Fault(row.id, "index", f"{name} is {indexed!r} in the index, {value!r} in the episode")
 
 
-def _environment_fault(episode: Episode, problems: dict[str, str | None]) -> Fault | None:
+def _environment_fault(episode: Episode, problems: dict[tuple[str, str, str], str | None]) -> Fault | None:
     """Why the environment cannot be built; `problems` remembers it by id, version and kwargs."""
-    key = canonical_json([episode.env_id, episode.env_version, dict(episode.env_kwargs)])
+    kwargs = canonical_json(dict(episode.env_kwargs)) if episode.env_kwargs else ""
+    key = (episode.env_id, episode.env_version, kwargs)
     if key not in problems:
         problems[key] = _build_problem(episode)
     problem = problems[key]
@@ -220,20 +226,20 @@ def _turn_difference(before: tuple[str, Turn], after: tuple[str, Turn]) -> tuple
     difference = _seen_difference(turn.observation, other.observation)
     if difference is not None:
         return difference
-    for name in COMPARED:
-        if _differ(getattr(turn, name), getattr(other, name)):
-            return name, f"recorded {_shown(getattr(turn, name))}, replayed {_shown(getattr(other, name))}"
-    return None
+    name = _first_different(OF_TURN, turn, other)
+    if name is None:
+        return None
+    return name, f"recorded {_shown(getattr(turn, name))}, replayed {_shown(getattr(other, name))}"
 
 
 def _seen_difference(recorded: Seen | None, again: Seen | None) -> tuple[str, str] | None:
     if recorded is None or again is None:
         return None if recorded is again else ("last", f"recorded {_shown(recorded)}, replayed {_shown(again)}")
-    for name, field_name in SEEN.items():
-        was, came = getattr(recorded, field_name), getattr(again, field_name)
-        if _differ(was, came):
-            return name, f"recorded {_shown(was)}, replayed {_shown(came)}"
-    return None
+    name = _first_different(OF_SEEN, recorded, again)
+    if name is None:
+        return None
+    what = "observation" if name == "content" else name
+    return what, f"recorded {_shown(getattr(recorded, name))}, replayed {_shown(getattr(again, name))}"
 
 
 def _end_difference(recorded: Episode, again: Episode) -> Fault | None:
@@ -245,11 +251,24 @@ def _end_difference(recorded: Episode, again: Episode) -> Fault | None:
         difference = _seen_difference(trajectory.last, other.last) if recorded.sound else None
         if difference is not None:
             return Fault(recorded.id, "last", f"observation of {seat}: {difference[1]}")
-        for name in ("reward", "reward_parts", "metrics", "hidden"):
+        name = _first_different(OF_TRAJECTORY, trajectory, other)
+        if name is not None:
             was, came = getattr(trajectory, name), getattr(other, name)
-            if _differ(was, came):
-                return Fault(recorded.id, name, f"of {seat}: recorded {was!r}, replayed {came!r}")
+            return Fault(recorded.id, name, f"of {seat}: recorded {was!r}, replayed {came!r}")
     return None
+
+
+def _first_different(names: tuple[str, ...], left: object, right: object) -> str | None:
+    """The first of these fields that differs. Nearly all records are equal, and are compared at once."""
+    values_of = _values_of(names)
+    if values_of(left) == values_of(right):
+        return None
+    return next((name for name in names if _differ(getattr(left, name), getattr(right, name))), None)
+
+
+@cache
+def _values_of(names: tuple[str, ...]) -> Callable[[object], object]:
+    return attrgetter(*names)
 
 
 def _differ(left: object, right: object) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
-from sparring.types import Observation, Policy, Reply, Sampling, Seen, derive_seed
+from sparring.types import Observation, Policy, Reply, Sampling, Seen, derive_seed, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seat:
     """A place in an episode, given to an agent once."""
 

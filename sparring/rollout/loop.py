@@ -19,8 +19,8 @@ from typing import Any, Literal, TypeVar
 
 from sparring import registry
 from sparring.protocols import Agent, Player
-from sparring.rollout.adapters import adapt
-from sparring.rollout.hosts import EnvPool, Host, Hosts, StepTimeout, close_env
+from sparring.rollout.adapters import Game
+from sparring.rollout.hosts import EnvPool, Host, Hosts, Lent, StepTimeout, close_env
 from sparring.rollout.match import Event, Match, agents_by_seat
 from sparring.rollout.recording import Answered, Recording
 from sparring.types import Episode, FaultKind, Observation, Reply
@@ -82,13 +82,13 @@ async def run_batches(
     """Like `run_matches`, everything that has finished since the last time at once: what is worth one write to disk."""
     if concurrency < 1:
         raise ValueError(f"concurrency must be >= 1, got {concurrency}")
-    waiting, known, lent, hosts = iter(matches), dict(agents or {}), pool or EnvPool(), Hosts()
+    waiting, known, envs, hosts = iter(matches), dict(agents or {}), pool or EnvPool(), Hosts()
     finished: asyncio.Queue[tuple[Match, Episode] | BaseException | None] = asyncio.Queue(2 * concurrency)
 
     async def work() -> None:
         try:
             for match in waiting:
-                episode = await _episode(match, agents_by_seat(match, known), on_event, lent, hosts)
+                episode = await _episode(match, agents_by_seat(match, known), on_event, envs, hosts)
                 await finished.put((match, episode))  # waits where nobody takes them
                 await asyncio.sleep(0)  # let the consumer have it, even if no agent ever waits
             await finished.put(None)
@@ -114,7 +114,7 @@ async def run_batches(
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
         if pool is None:
-            await lent.close(hosts)
+            await envs.close(hosts)
         hosts.close()
 
 
@@ -189,31 +189,33 @@ async def _episode(
 ) -> Episode:
     """Play one match to its end. Never raises for what an environment or an agent does."""
     recording = Recording(match, agents)
-    env: Any = None
+    lent: Lent | None = None
     if on_event is not None:
         on_event(Event("begun", match))
     try:
         with _ENV:
-            env = hosts.build(pool.borrow, match)
-        await _play(env, recording, hosts.of(env), on_event)
-        pool.give_back(match, env)
+            lent = hosts.build(pool.borrow, match)
+            game = lent.game
+        await _play(game, recording, hosts.of(lent.env), on_event)
+        pool.give_back(match, lent)
     except _Fault as fault:
         recording.status, recording.fault, recording.error = fault.status, fault.kind, fault.text
-        if env is not None and not isinstance(fault.__cause__, StepTimeout):  # whose thread closes it, if it comes back
-            await close_env(env, hosts)
+        hangs = isinstance(fault.__cause__, StepTimeout)  # its thread closes the environment, if it comes back
+        if lent is not None and not hangs:
+            await close_env(lent.env, hosts)
     return recording.episode()
 
 
-async def _play(env: Any, recording: Recording, call: Host, on_event: Listener | None) -> None:
-    """Play an environment to its end: all who are to move answer, then it steps."""
+async def _play(game: Game, recording: Recording, call: Host, on_event: Listener | None) -> None:
+    """Play a game to its end: all who are to move answer, then it steps."""
     match, taken, players = recording.match, 0, dict[str, Player]()
     try:
         with _ENV:
-            game = adapt(env)
             recording.require_seats(game.seats)
             observations = recording.observe(await call(game.reset, match.seed))
         with _AGENT:
-            players |= {seat: agent.open(match.seat(seat)) for seat, agent in recording.agents.items()}
+            for seat, agent in recording.agents.items():
+                players[seat] = agent.open(match.seat(seat))
         while observations and recording.may_step(taken):
             taken += 1
             answered = await _replies(players, observations)
@@ -267,7 +269,9 @@ class _Boundary:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
         if isinstance(error, Exception | SystemExit) and not isinstance(
             error, (_Fault, registry.MissingExtra, registry.UnknownName)
         ):

@@ -12,7 +12,7 @@ from typing import TypedDict
 
 from sparring.encoding import episode_from_dict, episode_to_json
 from sparring.samples import generated_tokens
-from sparring.types import SOUND, Episode, Parents
+from sparring.types import SOUND, Episode, Parents, record
 
 TIMES_IN_LINE = re.compile(rb'"(?:agent_seconds|env_seconds)":[^,}]*,')
 """Two in every turn; more where plain data has such keys."""
@@ -30,7 +30,7 @@ class DamagedEpisode(DamagedStore):
         self.episode_id, self.file, self.offset, self.reason = episode_id, file, offset, reason
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EpisodeRow:
     """What can be asked of an episode without decoding it; the mappings are by seat."""
 
