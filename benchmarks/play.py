@@ -58,7 +58,9 @@ class Chat(gym.Env[str, str]):
 
     observation_space, action_space = spaces.Text(200), spaces.Text(20)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, object] | None = None) -> tuple[str, dict[str, object]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, object] | None = None
+    ) -> tuple[str, dict[str, object]]:
         super().reset(seed=seed)
         self.seed, self.turn = seed, 0
         return self._said()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import islice
 from operator import attrgetter
 from typing import Self
@@ -21,21 +20,45 @@ from sparring.protocols import Seat
 from sparring.rollout.loop import Match, play
 from sparring.rollout.match import MOST_STEPS
 from sparring.rollout.recording import STEP_CAP
-from sparring.store.rows import DamagedEpisode, DamagedStore, EpisodeRow, Summary, row_of
+from sparring.store.rows import DamagedEpisode, DamagedStore, EpisodeRow, summary
 from sparring.store.store import Store
 from sparring.types import Episode, Observation, Policy, Reply, Sampling, Seen, Turn
 
 CHUNK = 512
 CONCURRENCY = 8
-INDEXED = ("env_id", "status", "group", "task", *Summary.__annotations__)
-"""What is compared of an episode and its row in the index."""
-OF_TURN = ("index", "hidden", "action", "legal", "reward", "reward_parts")
-"""What is compared of a turn, beside the observation."""
-OF_SEEN = ("content", "legal_actions", "info")
-OF_TRAJECTORY = ("reward", "reward_parts", "metrics", "hidden")
-
+Difference = tuple[str, object, object]
+"""The name of what differs, as it was recorded, and as it came again."""
 Progress = Callable[[int, int], None]
 """Called with (episodes verified, episodes stored)."""
+
+
+class _Compared:
+    """The fields of a record that must come out the same, by the names that faults give them."""
+
+    def __init__(self, **paths: str) -> None:
+        self._names, self._values_of = tuple(paths), attrgetter(*paths.values())
+
+    def first_difference(self, recorded: object, again: object) -> Difference | None:
+        """Nearly all records are equal: they are compared at once."""
+        was, came = self._values_of(recorded), self._values_of(again)
+        if was == came:
+            return None
+        rows = zip(self._names, was, came, strict=True)
+        return next(((name, left, right) for name, left, right in rows if _differ(left, right)), None)
+
+
+SEEN = {"observation": "content", "legal_actions": "legal_actions", "info": "info"}
+OF_SEEN = _Compared(**SEEN)
+OF_TURN = _Compared(
+    **{name: f"observation.{path}" for name, path in SEEN.items()},
+    index="index",
+    hidden="hidden",
+    action="action",
+    legal="legal",
+    reward="reward",
+    reward_parts="reward_parts",
+)
+OF_TRAJECTORY = _Compared(reward="reward", reward_parts="reward_parts", metrics="metrics", hidden="hidden")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +195,12 @@ def _rematch(episode: Episode) -> Match:
 
 
 def _index_fault(row: EpisodeRow, episode: Episode) -> Fault | None:
-    actual = row_of(episode)
-    name = _first_different(INDEXED, row, actual)
-    if name is None:
-        return None
-    indexed, value = getattr(row, name), getattr(actual, name)
-    return Fault(row.id, "index", f"{name} is {indexed!r} in the index, {value!r} in the episode")
+    names = {"env_id": episode.env_id, "status": episode.status, "group": episode.group, "task": episode.task}
+    for name, value in {**names, **summary(episode)}.items():
+        indexed = getattr(row, name)
+        if _differ(indexed, value):
+            return Fault(row.id, "index", f"{name} is {indexed!r} in the index, {value!r} in the episode")
+    return None
 
 
 def _environment_fault(episode: Episode, problems: dict[tuple[str, str, str], str | None]) -> Fault | None:
@@ -223,23 +246,20 @@ def _turn_difference(before: tuple[str, Turn], after: tuple[str, Turn]) -> tuple
     (seat, turn), (other_seat, other) = before, after
     if seat != other_seat:
         return "seat", f"recorded for {seat}, replayed {other_seat} is to move"
-    difference = _seen_difference(turn.observation, other.observation)
-    if difference is not None:
-        return difference
-    name = _first_different(OF_TURN, turn, other)
-    if name is None:
-        return None
-    return name, f"recorded {_shown(getattr(turn, name))}, replayed {_shown(getattr(other, name))}"
+    return _in_words(OF_TURN.first_difference(turn, other))
 
 
 def _seen_difference(recorded: Seen | None, again: Seen | None) -> tuple[str, str] | None:
     if recorded is None or again is None:
-        return None if recorded is again else ("last", f"recorded {_shown(recorded)}, replayed {_shown(again)}")
-    name = _first_different(OF_SEEN, recorded, again)
-    if name is None:
+        return None if recorded is again else _in_words(("last", recorded, again))
+    return _in_words(OF_SEEN.first_difference(recorded, again))
+
+
+def _in_words(difference: Difference | None) -> tuple[str, str] | None:
+    if difference is None:
         return None
-    what = "observation" if name == "content" else name
-    return what, f"recorded {_shown(getattr(recorded, name))}, replayed {_shown(getattr(again, name))}"
+    name, was, came = difference
+    return name, f"recorded {_shown(was)}, replayed {_shown(came)}"
 
 
 def _end_difference(recorded: Episode, again: Episode) -> Fault | None:
@@ -248,27 +268,14 @@ def _end_difference(recorded: Episode, again: Episode) -> Fault | None:
         return Fault(recorded.id, "status", detail)
     for seat, trajectory in recorded.trajectories.items():
         other = again.trajectories[seat]
-        difference = _seen_difference(trajectory.last, other.last) if recorded.sound else None
+        seen = _seen_difference(trajectory.last, other.last) if recorded.sound else None
+        if seen is not None:
+            return Fault(recorded.id, "last", f"observation of {seat}: {seen[1]}")
+        difference = OF_TRAJECTORY.first_difference(trajectory, other)
         if difference is not None:
-            return Fault(recorded.id, "last", f"observation of {seat}: {difference[1]}")
-        name = _first_different(OF_TRAJECTORY, trajectory, other)
-        if name is not None:
-            was, came = getattr(trajectory, name), getattr(other, name)
+            name, was, came = difference
             return Fault(recorded.id, name, f"of {seat}: recorded {was!r}, replayed {came!r}")
     return None
-
-
-def _first_different(names: tuple[str, ...], left: object, right: object) -> str | None:
-    """The first of these fields that differs. Nearly all records are equal, and are compared at once."""
-    values_of = _values_of(names)
-    if values_of(left) == values_of(right):
-        return None
-    return next((name for name in names if _differ(getattr(left, name), getattr(right, name))), None)
-
-
-@cache
-def _values_of(names: tuple[str, ...]) -> Callable[[object], object]:
-    return attrgetter(*names)
 
 
 def _differ(left: object, right: object) -> bool:

@@ -84,13 +84,7 @@ def canonical_json(value: object, left_out: frozenset[str] = frozenset()) -> str
 
     A blob is its name, not its bytes. Raises TypeError for what JSON cannot hold.
     """
-
-    def fields_of(value: Any) -> dict[str, Any]:
-        if not is_dataclass(value):
-            raise TypeError(f"{type(value).__name__} {value!r:.80} is not plain data")
-        return {name: getattr(value, name) for name in _names(value.__class__) if name not in left_out}
-
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=fields_of)
+    return _encoder(left_out).encode(value)
 
 
 def plain(value: object, name: str) -> Any:
@@ -108,8 +102,24 @@ def plain_or_none(value: object) -> Any:
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.compare)
+def _encoder(left_out: frozenset[str]) -> json.JSONEncoder:
+    """It writes dataclasses by their fields, without those of these names."""
+    names_of: dict[type, tuple[str, ...]] = {}
+
+    def fields_of(value: object) -> dict[str, object]:
+        names = names_of.get(type(value))
+        if names is None:
+            names = names_of[type(value)] = _names(value, left_out)
+        return {name: getattr(value, name) for name in names}
+
+    return json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=fields_of)
+
+
+def _names(value: object, left_out: frozenset[str]) -> tuple[str, ...]:
+    """The fields that are written. Raises TypeError for what is no dataclass."""
+    if not is_dataclass(value):
+        raise TypeError(f"{type(value).__name__} {value!r:.80} is not plain data")
+    return tuple(field.name for field in fields(value) if field.compare and field.name not in left_out)
 
 
 def _written(seen: Any) -> str:

@@ -260,9 +260,10 @@ class Episode:
     def blobs(self) -> Iterator[Blob]:
         """Everything that it saw and that is not text."""
         for trajectory in self.trajectories.values():
-            for seen in (*(turn.observation for turn in trajectory.turns), trajectory.last):
-                if seen is not None:
-                    yield from (part for part in seen.content if isinstance(part, Blob))
+            for seen in (*[turn.observation for turn in trajectory.turns], trajectory.last):
+                for part in seen.content if seen else ():
+                    if isinstance(part, Blob):
+                        yield part
 
 
 def derive_seed(*parts: object) -> int:

@@ -39,6 +39,8 @@ __all__ = [
 
 T = TypeVar("T")
 Listener = Callable[[Event], None]
+FAULTS = (Exception, SystemExit)
+"""What an environment or an agent may raise at the cost of its own episode; interrupts pass through."""
 
 
 async def rollout(
@@ -193,9 +195,11 @@ async def _episode(
     if on_event is not None:
         on_event(Event("begun", match))
     try:
-        with _ENV:
+        try:
             lent = hosts.build(pool.borrow, match)
             game = lent.game
+        except FAULTS as error:
+            raise _blamed("env_error", error) from error
         await _play(game, recording, hosts.of(lent.env), on_event)
         pool.give_back(match, lent)
     except _Fault as fault:
@@ -210,23 +214,29 @@ async def _play(game: Game, recording: Recording, call: Host, on_event: Listener
     """Play a game to its end: all who are to move answer, then it steps."""
     match, taken, players = recording.match, 0, dict[str, Player]()
     try:
-        with _ENV:
+        try:
             recording.require_seats(game.seats)
             observations = recording.observe(await call(game.reset, match.seed))
-        with _AGENT:
+        except FAULTS as error:
+            raise _blamed("env_error", error) from error
+        try:
             for seat, agent in recording.agents.items():
                 players[seat] = agent.open(match.seat(seat))
+        except FAULTS as error:
+            raise _blamed("agent_error", error) from error
         while observations and recording.may_step(taken):
             taken += 1
             answered = await _replies(players, observations)
             if on_event is not None:
                 for seat, seen, reply, _ in answered:
                     on_event(Event("turn", match, seat, seen, reply))
-            with _ENV:
+            try:
                 started = time.perf_counter()
                 step = await call(game.step, {seat: reply.action for seat, _, reply, _ in answered})
                 recording.stepped(answered, step, time.perf_counter() - started)
                 observations = recording.observe(step)
+            except FAULTS as error:
+                raise _blamed("env_error", error) from error
     finally:
         for seat, player in players.items():
             with suppress(Exception):  # the episode is over, and its record stands
@@ -243,10 +253,12 @@ async def _replies(players: Mapping[str, Player], observations: list[tuple[str, 
 
 async def _reply(seat: str, player: Player, observation: Observation) -> Answered:
     started = time.perf_counter()
-    with _AGENT:
+    try:
         reply = await player.act(observation)
         if not isinstance(reply.action, str):
             raise TypeError(f"an action must be text, got {type(reply.action).__name__}")
+    except FAULTS as error:
+        raise _blamed("agent_error", error) from error
     return seat, observation, reply, time.perf_counter() - started
 
 
@@ -258,28 +270,12 @@ class _Fault(Exception):
         self.status, self.kind, self.text = status, kind, text
 
 
-class _Boundary:
-    """Turns any error inside it into a `_Fault`, `sys.exit` included; interrupts pass through."""
-
-    __slots__ = ("status",)
-
-    def __init__(self, status: Literal["env_error", "agent_error"]) -> None:
-        self.status = status
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if error is None:
-            return
-        if isinstance(error, Exception | SystemExit) and not isinstance(
-            error, (_Fault, registry.MissingExtra, registry.UnknownName)
-        ):
-            text = "".join(traceback.format_exception_only(error)).strip() or type(error).__name__
-            raise _Fault(self.status, _kind_of(error, self.status), text) from error
-
-
-_ENV, _AGENT = _Boundary("env_error"), _Boundary("agent_error")
+def _blamed(status: Literal["env_error", "agent_error"], error: BaseException) -> _Fault:
+    """An error as a fault; what says that something is not there, or that a fault is found already, is raised again."""
+    if isinstance(error, (_Fault, registry.MissingExtra, registry.UnknownName)):
+        raise error
+    text = "".join(traceback.format_exception_only(error)).strip() or type(error).__name__
+    return _Fault(status, _kind_of(error, status), text)
 
 
 def _kind_of(error: BaseException, status: Literal["env_error", "agent_error"]) -> FaultKind:
