@@ -24,7 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from types import FrameType
-from typing import Generic, ParamSpec, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from sparring import registry
 from sparring.content import canonical_json
@@ -33,7 +33,7 @@ from sparring.rollout.match import Match
 from sparring.rollout.processes import ProcessGame
 
 T = TypeVar("T")
-P = ParamSpec("P")
+A = TypeVar("A")
 STEP_TIMEOUT_SECONDS = 60.0
 Handler = Callable[[int, FrameType | None], object]
 WAKE = signal.SIGURG
@@ -50,9 +50,9 @@ class Closable(Protocol):
 
 
 class Host(Protocol):
-    """`await host(function, *args)` calls a function of an environment where that environment runs."""
+    """`await host(function, argument)` calls a function of an environment where that environment runs."""
 
-    def __call__(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]: ...
+    def __call__(self, function: Callable[[A], T], argument: A, /) -> Awaitable[T]: ...
 
 
 class StepTimeout(TimeoutError):
@@ -74,19 +74,19 @@ class Hosts:
             return partial(self._threads.call, env)
         return partial(self._call_here, env)
 
-    def build(self, make: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def build(self, make: Callable[[A], T], argument: A) -> T:
         """An environment, built here: nobody knows yet whether it is slow."""
-        return self._here.call(make, *args, **kwargs)
+        return self._here.call(make, argument)
 
     def close(self) -> None:
         """Let the threads end; those that hang are left behind."""
         self._here.close()
         self._threads.close()
 
-    async def _call_here(self, env: Closable, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _call_here(self, env: Closable, function: Callable[[A], T], argument: A, /) -> T:
         if self._here.has_hung:
-            return await self._threads.call(env, function, *args, **kwargs)
-        return self._here.call(function, *args, **kwargs)
+            return await self._threads.call(env, function, argument)
+        return self._here.call(function, argument)
 
 
 class Lent:
@@ -134,12 +134,16 @@ class EnvPool:
 async def close_env(env: Closable, hosts: Hosts) -> bool:
     """Close an environment where it runs, whatever it raises; False where it hangs."""
     try:
-        await hosts.of(env)(env.close)
+        await hosts.of(env)(_close, env)
     except StepTimeout:
         return False
     except (Exception, SystemExit, GeneratorExit):  # noqa: BLE001  (its matches are over)
         return True
     return True
+
+
+def _close(env: Closable) -> None:
+    env.close()
 
 
 class _Here:
@@ -159,10 +163,10 @@ class _Here:
                 self._before[signal.SIGINT] = signal.signal(signal.SIGINT, partial(self._on_ctrl_c, ctrl_c))
         threading.Thread(target=self._watch, name="sparring-watch", daemon=True).start()
 
-    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def call(self, function: Callable[[A], T], argument: A) -> T:
         self._started = time.monotonic()
         try:
-            return function(*args, **kwargs)
+            return function(argument)
         except StepTimeout:
             self.has_hung = True
             raise
@@ -205,10 +209,10 @@ class _Threads:
         self._turns = asyncio.Semaphore(THREADS)
         self._idle: list[_Worker] = []
 
-    async def call(self, env: Closable, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def call(self, env: Closable, function: Callable[[A], T], argument: A, /) -> T:
         async with self._turns:
             worker = self._idle.pop() if self._idle else _Worker()
-            answer = asyncio.wrap_future(worker.submit(partial(function, *args, **kwargs)))
+            answer = asyncio.wrap_future(worker.submit(partial(function, argument)))
             try:
                 await asyncio.wait([answer], timeout=STEP_TIMEOUT_SECONDS)
             finally:
