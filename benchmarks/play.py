@@ -10,6 +10,7 @@ not grow with the number. `--matches` without numbers leaves this out.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import multiprocessing
 import platform
@@ -18,6 +19,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,7 +31,7 @@ from rich.table import Table
 from sparring import registry
 from sparring.agents.scripted import RandomAgent
 from sparring.rollout.loop import Match, play
-from sparring.scoreboard.matches import by_name, play_missing, rotated_matches
+from sparring.scoreboard.matches import by_name, rotated_matches, store_missing
 from sparring.scoreboard.verify import verify
 from sparring.store.store import Store
 from sparring.types import Episode
@@ -107,6 +109,7 @@ def verify_all(folder: Path) -> None:
 
 def per_second(games: int, action: Callable[[], object]) -> float:
     """Games per CPU second of one run."""
+    gc.collect()
     started = time.process_time()
     action()
     return games / (time.process_time() - started)
@@ -119,13 +122,11 @@ def run(game: str, games: int) -> Speed:
     episodes: list[Episode] = []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "store"
-        return Speed(
-            game,
-            bare=per_second(10 * games, lambda: play_bare(env_id, 10 * games)),
-            play=per_second(games, lambda: episodes.extend(play(matches, agents))),
-            append=per_second(games, lambda: append_all(folder, episodes)),
-            verify=per_second(games, lambda: verify_all(folder)),
-        )
+        bare = per_second(10 * games, lambda: play_bare(env_id, 10 * games))
+        played = per_second(games, lambda: episodes.extend(play(matches, agents)))
+        appended = per_second(games, lambda: append_all(folder, episodes))
+        episodes.clear()
+        return Speed(game, bare, played, appended, per_second(games, lambda: verify_all(folder)))
 
 
 def best_of(runs: list[Speed]) -> Speed:
@@ -136,8 +137,8 @@ def best_of(runs: list[Speed]) -> Speed:
 
 def peak_mib(matches: int) -> float:
     """The most memory that a process of its own has held, in MiB, while it played and stored these matches."""
-    with multiprocessing.get_context("spawn").Pool(1) as process:
-        return process.apply(play_and_store, (matches,))
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(play_and_store, matches).result()
 
 
 def play_and_store(matches: int) -> float:
@@ -145,7 +146,7 @@ def play_and_store(matches: int) -> float:
     registry.envs.register("benchmark/Chat-v0")(Chat)
     played = (Match(f"chat/{seed}", "benchmark/Chat-v0", {"player_0": "random"}, seed) for seed in range(matches))
     with tempfile.TemporaryDirectory() as place, Store(Path(place) / "store", "a") as store:
-        play_missing(list(played), {"random": RandomAgent()}, store)
+        store_missing(list(played), {"random": RandomAgent()}, store)
         assert store.count == matches
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

@@ -48,7 +48,7 @@ async def rollout(
     agents: Mapping[str, Agent],
     seeds: Iterable[int],
     concurrency: int = 256,
-    env_kwargs: Mapping[str, Any] | None = None,
+    env_kwargs: Mapping[str, object] | None = None,
 ) -> AsyncIterator[Episode]:
     """Stream the finished episodes of one environment and fixed seats, one episode a seed."""
     kwargs = dict(env_kwargs or {})
