@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,6 +56,18 @@ class Blob:
 
 
 Content = tuple[str | Blob, ...]
+
+
+class Nothing(dict[str, Never]):
+    """A mapping that stays empty: all records share one, where each would have several of its own."""
+
+    def _refuse(self, *args: object, **kwargs: object) -> Never:
+        raise TypeError("this mapping of a record is empty, and takes no entries")
+
+    __setitem__ = __ior__ = setdefault = update = _refuse
+
+
+NOTHING = Nothing()
 
 
 def content_of(seen: Any) -> Content:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sparring.content import content_of, plain, plain_or_none
+from sparring.content import NOTHING, content_of, plain, plain_or_none
 from sparring.rollout.actions import Info
 from sparring.types import Observation
 
@@ -34,7 +34,7 @@ def observation_of(seen: object, info: Info, turn: int) -> Observation:
 def hidden_of(info: Info) -> Mapping[str, object]:
     """What no agent sees. Raises TypeError where it is not plain data."""
     if "hidden" not in info:
-        return {}
+        return NOTHING
     hidden: Mapping[str, object] = plain(info["hidden"], 'info["hidden"]')
     return hidden
 
@@ -42,7 +42,7 @@ def hidden_of(info: Info) -> Mapping[str, object]:
 def rest_of(info: Info) -> Info:
     """What an environment says beyond what is read here, as plain data; what JSON cannot hold is left out."""
     if READ.issuperset(info):
-        return {}
+        return NOTHING
     found = {name: plain_or_none(value) for name, value in info.items() if name not in READ}
     return {str(name): value for name, value in found.items() if value is not None}
 

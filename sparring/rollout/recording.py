@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sparring import registry
-from sparring.content import Content, content_of, plain
+from sparring.content import NOTHING, Content, content_of, plain
 from sparring.protocols import Agent
 from sparring.rollout.actions import Info
 from sparring.rollout.adapters import UNREADABLE, Step, View
@@ -55,7 +55,7 @@ class _OpenTurn:
     env_seconds: float
     agent_seconds: float
     reward: float = 0.0
-    reward_parts: dict[str, float] = field(default_factory=dict)
+    reward_parts: Mapping[str, float] = field(default_factory=lambda: NOTHING)
 
     def turn(self) -> Turn:
         return Turn(
@@ -79,9 +79,9 @@ class _OpenSeat:
 
     turns: list[_OpenTurn] = field(default_factory=list)
     reward: float = 0.0
-    parts: dict[str, float] = field(default_factory=dict)
+    parts: Mapping[str, float] = field(default_factory=lambda: NOTHING)
     metrics: dict[str, float] = field(default_factory=dict)
-    hidden: Mapping[str, object] = field(default_factory=dict)
+    hidden: Mapping[str, object] = field(default_factory=lambda: NOTHING)
     """Of what it sees now."""
     seen: Seen | None = None
     """What it sees now."""
@@ -95,10 +95,10 @@ class _OpenSeat:
     def pay(self, reward: float, parts: Mapping[str, float]) -> None:
         """Credit the seat, and its latest turn."""
         self.reward += reward
-        _add(self.parts, parts)
+        self.parts = _sum(self.parts, parts)
         if self.turns:
             self.turns[-1].reward += reward
-            _add(self.turns[-1].reward_parts, parts)
+            self.turns[-1].reward_parts = _sum(self.turns[-1].reward_parts, parts)
 
 
 class Recording:
@@ -159,7 +159,7 @@ class Recording:
             not is_illegal(info),
             seat.hidden,
             reply.calls,
-            plain(reply.notes, "Reply.notes") if reply.notes else {},
+            plain(reply.notes, "Reply.notes") if reply.notes else NOTHING,
             env_seconds,
             agent_seconds,
         )
@@ -217,7 +217,7 @@ class Recording:
             turns=tuple([turn.turn() for turn in seat.turns]),
             reward=seat.reward,
             last=seat.last,
-            hidden=seat.hidden if seat.is_over else {},
+            hidden=seat.hidden if seat.is_over else NOTHING,
             reward_parts=seat.parts or {"payoff": seat.reward},
             metrics=seat.metrics,
             stop_reason=self.stop_reason or ("terminated" if self.status == "ok" else self.status),
@@ -236,6 +236,5 @@ def _storable_content(content: Content) -> Content:
     return tuple(_storable(part) if isinstance(part, str) else part for part in content)
 
 
-def _add(total: dict[str, float], parts: Mapping[str, float]) -> None:
-    for name, part in parts.items():
-        total[name] = total.get(name, 0.0) + part
+def _sum(total: Mapping[str, float], parts: Mapping[str, float]) -> Mapping[str, float]:
+    return {**total, **{name: total.get(name, 0.0) + part for name, part in parts.items()}}
