@@ -23,6 +23,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
+from operator import methodcaller
 from types import FrameType
 from typing import Generic, Protocol, TypeVar
 
@@ -44,9 +45,7 @@ THREADS = min(32, (os.cpu_count() or 1) + 4)
 class Closable(Protocol):
     """What every environment has."""
 
-    def close(self) -> None:
-        """Let go of what it holds."""
-        ...
+    def close(self) -> None: ...
 
 
 class Host(Protocol):
@@ -134,16 +133,12 @@ class EnvPool:
 async def close_env(env: Closable, hosts: Hosts) -> bool:
     """Close an environment where it runs, whatever it raises; False where it hangs."""
     try:
-        await hosts.of(env)(_close, env)
+        await hosts.of(env)(methodcaller("close"), env)
     except StepTimeout:
         return False
     except (Exception, SystemExit, GeneratorExit):  # noqa: BLE001  (its matches are over)
         return True
     return True
-
-
-def _close(env: Closable) -> None:
-    env.close()
 
 
 class _Here:
