@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 from sparring import registry
@@ -137,18 +137,48 @@ def play_missing(
     episodes = stored_episodes(matches, agents, store)
     missing = [match for match in matches if match.id not in episodes]
 
+    def keep(batch: Sequence[Episode]) -> None:
+        episodes.update((episode.id, episode) for episode in batch)
+
+    _play_into(store, missing, agents, concurrency, on_event, keep)
+    return [episodes[match.id] for match in matches]
+
+
+def store_missing(
+    matches: Sequence[Match],
+    agents: Mapping[str, Agent],
+    store: Store,
+    concurrency: int = 256,
+    on_event: Listener | None = None,
+) -> None:
+    """Like `play_missing`, for any number of matches: episodes are in the store, and memory holds a few at a time."""
+    known: set[str] = set()
+    for start in range(0, len(matches), FULL_BATCH):
+        known.update(stored_episodes(matches[start : start + FULL_BATCH], agents, store))
+    missing = [match for match in matches if match.id not in known]
+    _play_into(store, missing, agents, concurrency, on_event)
+
+
+def _play_into(
+    store: Store,
+    matches: Sequence[Match],
+    agents: Mapping[str, Agent],
+    concurrency: int,
+    on_event: Listener | None,
+    keep: Callable[[Sequence[Episode]], None] | None = None,
+) -> None:
     async def run() -> None:
         writer = _Writer(store)
         try:
-            async for batch in run_batches(missing, agents, max(1, min(concurrency, len(missing))), on_event):
+            async for batch in run_batches(matches, agents, max(1, min(concurrency, len(matches))), on_event):
                 writer.add(batch)
-                episodes.update((episode.id, episode) for episode in batch)
+                if keep is not None:
+                    keep(batch)
         finally:
             writer.flush()
 
-    if missing:
+    if matches:
         run_coroutine(run())
-    return [episodes[match.id] for match in matches]
 
 
 def stored_episodes(matches: Iterable[Match], agents: Mapping[str, Agent], store: Store) -> dict[str, Episode]:

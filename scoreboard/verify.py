@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import attrgetter
 from typing import Self
 
 from sparring import registry
@@ -25,12 +26,39 @@ from sparring.types import Episode, Observation, Policy, Reply, Sampling, Seen, 
 
 CHUNK = 512
 CONCURRENCY = 8
-COMPARED = ("index", "hidden", "action", "legal", "reward", "reward_parts")
-SEEN = {"observation": "content", "legal_actions": "legal_actions", "info": "info"}
-"""What is compared of an observation, and the field that holds it."""
-
+Difference = tuple[str, object, object]
+"""The name of what differs, as it was recorded, and as it came again."""
 Progress = Callable[[int, int], None]
 """Called with (episodes verified, episodes stored)."""
+
+
+class _Compared:
+    """The fields of a record that must come out the same, by the names that faults give them."""
+
+    def __init__(self, **paths: str) -> None:
+        self._names, self._values_of = tuple(paths), attrgetter(*paths.values())
+
+    def first_difference(self, recorded: object, again: object) -> Difference | None:
+        """Nearly all records are equal: they are compared at once."""
+        was, came = self._values_of(recorded), self._values_of(again)
+        if was == came:
+            return None
+        rows = zip(self._names, was, came, strict=True)
+        return next(((name, left, right) for name, left, right in rows if _differ(left, right)), None)
+
+
+SEEN = {"observation": "content", "legal_actions": "legal_actions", "info": "info"}
+OF_SEEN = _Compared(**SEEN)
+OF_TURN = _Compared(
+    **{name: f"observation.{path}" for name, path in SEEN.items()},
+    index="index",
+    hidden="hidden",
+    action="action",
+    legal="legal",
+    reward="reward",
+    reward_parts="reward_parts",
+)
+OF_TRAJECTORY = _Compared(reward="reward", reward_parts="reward_parts", metrics="metrics", hidden="hidden")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +143,7 @@ def verify_episodes(found: Iterable[tuple[EpisodeRow, Episode | DamagedEpisode]]
     """The faults among rows and their episodes, in order; at most one an episode."""
     faults: dict[str, Fault | None] = {}
     playable: dict[str, Episode] = {}
-    problems: dict[str, str | None] = {}
+    problems: dict[tuple[str, str, str], str | None] = {}
     for row, episode in found:
         if isinstance(episode, DamagedEpisode):
             faults[row.id] = Fault(row.id, "damaged", str(episode))
@@ -175,9 +203,10 @@ def _index_fault(row: EpisodeRow, episode: Episode) -> Fault | None:
     return None
 
 
-def _environment_fault(episode: Episode, problems: dict[str, str | None]) -> Fault | None:
+def _environment_fault(episode: Episode, problems: dict[tuple[str, str, str], str | None]) -> Fault | None:
     """Why the environment cannot be built; `problems` remembers it by id, version and kwargs."""
-    key = canonical_json([episode.env_id, episode.env_version, dict(episode.env_kwargs)])
+    kwargs = canonical_json(dict(episode.env_kwargs)) if episode.env_kwargs else ""
+    key = (episode.env_id, episode.env_version, kwargs)
     if key not in problems:
         problems[key] = _build_problem(episode)
     problem = problems[key]
@@ -217,23 +246,20 @@ def _turn_difference(before: tuple[str, Turn], after: tuple[str, Turn]) -> tuple
     (seat, turn), (other_seat, other) = before, after
     if seat != other_seat:
         return "seat", f"recorded for {seat}, replayed {other_seat} is to move"
-    difference = _seen_difference(turn.observation, other.observation)
-    if difference is not None:
-        return difference
-    for name in COMPARED:
-        if _differ(getattr(turn, name), getattr(other, name)):
-            return name, f"recorded {_shown(getattr(turn, name))}, replayed {_shown(getattr(other, name))}"
-    return None
+    return _in_words(OF_TURN.first_difference(turn, other))
 
 
 def _seen_difference(recorded: Seen | None, again: Seen | None) -> tuple[str, str] | None:
     if recorded is None or again is None:
-        return None if recorded is again else ("last", f"recorded {_shown(recorded)}, replayed {_shown(again)}")
-    for name, field_name in SEEN.items():
-        was, came = getattr(recorded, field_name), getattr(again, field_name)
-        if _differ(was, came):
-            return name, f"recorded {_shown(was)}, replayed {_shown(came)}"
-    return None
+        return None if recorded is again else _in_words(("last", recorded, again))
+    return _in_words(OF_SEEN.first_difference(recorded, again))
+
+
+def _in_words(difference: Difference | None) -> tuple[str, str] | None:
+    if difference is None:
+        return None
+    name, was, came = difference
+    return name, f"recorded {_shown(was)}, replayed {_shown(came)}"
 
 
 def _end_difference(recorded: Episode, again: Episode) -> Fault | None:
@@ -242,13 +268,13 @@ def _end_difference(recorded: Episode, again: Episode) -> Fault | None:
         return Fault(recorded.id, "status", detail)
     for seat, trajectory in recorded.trajectories.items():
         other = again.trajectories[seat]
-        difference = _seen_difference(trajectory.last, other.last) if recorded.sound else None
+        seen = _seen_difference(trajectory.last, other.last) if recorded.sound else None
+        if seen is not None:
+            return Fault(recorded.id, "last", f"observation of {seat}: {seen[1]}")
+        difference = OF_TRAJECTORY.first_difference(trajectory, other)
         if difference is not None:
-            return Fault(recorded.id, "last", f"observation of {seat}: {difference[1]}")
-        for name in ("reward", "reward_parts", "metrics", "hidden"):
-            was, came = getattr(trajectory, name), getattr(other, name)
-            if _differ(was, came):
-                return Fault(recorded.id, name, f"of {seat}: recorded {was!r}, replayed {came!r}")
+            name, was, came = difference
+            return Fault(recorded.id, name, f"of {seat}: recorded {was!r}, replayed {came!r}")
     return None
 
 

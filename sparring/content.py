@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, Never, TypeGuard
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +58,18 @@ class Blob:
 Content = tuple[str | Blob, ...]
 
 
+class Nothing(dict[str, Never]):
+    """A mapping that stays empty: all records share one, where each would have several of its own."""
+
+    def _refuse(self, *args: object, **kwargs: object) -> Never:
+        raise TypeError("this mapping of a record is empty, and takes no entries")
+
+    __setitem__ = __ior__ = setdefault = update = _refuse
+
+
+NOTHING = Nothing()
+
+
 def content_of(seen: object) -> Content:
     """An observation as text and blobs. Raises TypeError for what is neither text, numbers, arrays, nor made of these.
 
@@ -84,13 +96,7 @@ def canonical_json(value: object, left_out: frozenset[str] = frozenset()) -> str
 
     A blob is its name, not its bytes. Raises TypeError for what JSON cannot hold.
     """
-
-    def fields_of(value: object) -> dict[str, object]:
-        if not is_dataclass(value):
-            raise TypeError(f"{type(value).__name__} {value!r:.80} is not plain data")
-        return {name: getattr(value, name) for name in _names(value.__class__) if name not in left_out}
-
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=fields_of)
+    return _encoder(left_out).encode(value)
 
 
 def plain(value: object, name: str) -> Any:
@@ -108,8 +114,24 @@ def plain_or_none(value: object) -> Any:
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.compare)
+def _encoder(left_out: frozenset[str]) -> json.JSONEncoder:
+    """It writes dataclasses by their fields, without those of these names."""
+    names_of: dict[type, tuple[str, ...]] = {}
+
+    def fields_of(value: object) -> dict[str, object]:
+        names = names_of.get(type(value))
+        if names is None:
+            names = names_of[type(value)] = _names(value, left_out)
+        return {name: getattr(value, name) for name in names}
+
+    return json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=fields_of)
+
+
+def _names(value: object, left_out: frozenset[str]) -> tuple[str, ...]:
+    """The fields that are written. Raises TypeError for what is no dataclass."""
+    if not is_dataclass(value):
+        raise TypeError(f"{type(value).__name__} {value!r:.80} is not plain data")
+    return tuple(field.name for field in fields(value) if field.compare and field.name not in left_out)
 
 
 def _written(seen: object) -> str:

@@ -33,7 +33,7 @@ def _trajectory_from_dict(data: Record) -> Trajectory:
     return Trajectory(
         **{
             **data,
-            "turns": tuple(_turn_from_dict(turn) for turn in data["turns"]),
+            "turns": tuple(map(_turn_from_dict, data["turns"])),
             "last": None if data["last"] is None else _seen_from_dict(data["last"]),
             "parents": tuple((relation, other) for relation, other in data["parents"]),
         }
@@ -41,13 +41,13 @@ def _trajectory_from_dict(data: Record) -> Trajectory:
 
 
 def _turn_from_dict(data: Record) -> Turn:
-    calls = tuple(_call_from_dict(call) for call in data["calls"])
+    calls = tuple(map(_call_from_dict, data["calls"]))
     return Turn(**{**data, "observation": _seen_from_dict(data["observation"]), "calls": calls})
 
 
 def _seen_from_dict(data: Record) -> Seen:
     legal = data["legal_actions"]
-    content = tuple(part if isinstance(part, str) else _blob_from_dict(part) for part in data["content"])
+    content = tuple([part if isinstance(part, str) else _blob_from_dict(part) for part in data["content"]])
     return Seen(content, None if legal is None else tuple(legal), data["info"])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sparring.types import Observation, Policy, Reply, Sampling, Seen, derive_seed
+from sparring.types import Observation, Policy, Reply, Sampling, Seen, derive_seed, record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,7 @@ Ids = Sequence[int]
 """Token ids."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seat:
     """A place in an episode, given to an agent once."""
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from sparring.content import content_of, plain_or_none
 from sparring.envs.conformance.subject import Environment, action_space
-from sparring.rollout.adapters import Step, View, adapt, takes_text, text_of_action
+from sparring.rollout.actions import takes_text, text_of_action
+from sparring.rollout.adapters import Step, View, adapt
 
 MOST_STEPS = 2_000
 """A longer episode counts as one that never ends."""

@@ -10,7 +10,7 @@ from typing import Literal
 from sparring import registry
 from sparring.envs.conformance import rules, seeds
 from sparring.envs.conformance.subject import Check, Environment, NotHere, Subject, action_space
-from sparring.rollout.adapters import takes_text
+from sparring.rollout.actions import takes_text
 
 Verdict = Literal["holds", "fault", "advice", "not here"]
 FAULTS: tuple[Check, ...] = (

@@ -22,7 +22,8 @@ from sparring.envs.conformance.subject import (
     action_space,
     observation_space,
 )
-from sparring.rollout.adapters import action_of, adapt, takes_text
+from sparring.rollout.actions import action_of, takes_text
+from sparring.rollout.adapters import adapt
 
 BUDGET = 3
 SLOW_SECONDS = 10.0

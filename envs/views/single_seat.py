@@ -12,9 +12,9 @@ import numpy as np
 
 from sparring import envs, registry
 from sparring.protocols import Agent, Seat
-from sparring.rollout.adapters import Offered, Unreadable
+from sparring.rollout.actions import Offered, Unreadable
+from sparring.rollout.infos import observation_of
 from sparring.rollout.loop import act_now
-from sparring.rollout.recording import observation_of
 from sparring.types import derive_seed
 
 RANDOM = "random"

@@ -9,43 +9,38 @@ an illegal action of the agent: the environment does not see it, and the episode
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol, SupportsFloat, cast
 
-import numpy as np
-from gymnasium import spaces
+import gymnasium
+
+from sparring.rollout.actions import Info, Offered, Unreadable
 
 ONLY_SEAT = "player_0"
 UNREADABLE = "unreadable_action"
 """The stop reason of an episode that an answer ended which the action space cannot read."""
-MOST_LISTED = 1_000
-"""Discrete actions that are listed as legal; a larger space is not."""
-MOST_SUGGESTED = 64
-"""Numbers in an action that is suggested."""
-Info = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class View:
     """What one seat sees."""
 
     seat: str
-    seen: Any
+    seen: object
     info: Info
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
     """What an environment says after a reset or a step."""
 
-    movers: tuple[View, ...]
+    movers: Sequence[View]
     """Who is to move now: one seat, or several at once; nobody when the episode is over."""
-    rewards: Mapping[str, float] = field(default_factory=dict)
+    rewards: Mapping[str, SupportsFloat] = field(default_factory=dict)
     infos: Mapping[str, Info] = field(default_factory=dict)
     """By seat: what the environment says of the action before, and of the reward."""
-    ended: tuple[View, ...] = ()
+    ended: Sequence[View] = ()
     """What seats see whose game is over."""
     truncated: bool = False
     unreadable: str | None = None
@@ -66,20 +61,57 @@ class Game(Protocol):
         ...
 
 
-def adapt(env: Any) -> Game:
+class AecEnv(Protocol):
+    """A PettingZoo environment in which one seat acts at a time, as far as it is used here."""
+
+    possible_agents: Sequence[str]
+    agents: Sequence[str]
+    agent_selection: str
+    rewards: Mapping[str, SupportsFloat]
+    terminations: Mapping[str, bool]
+    truncations: Mapping[str, bool]
+    infos: Mapping[str, Info]
+
+    def action_space(self, agent: str, /) -> object: ...
+    def reset(self, seed: int | None = None) -> None: ...
+    def observe(self, agent: str, /) -> object: ...
+    def step(self, action: object, /) -> None: ...
+
+
+BySeat = Mapping[str, object]
+
+
+class ParallelEnv(Protocol):
+    """A PettingZoo environment in which all seats act at once, as far as it is used here."""
+
+    possible_agents: Sequence[str]
+    agents: Sequence[str]
+
+    def action_space(self, agent: str, /) -> object: ...
+    def reset(self, seed: int | None = None) -> tuple[BySeat, Mapping[str, Info]]: ...
+    def step(
+        self, actions: BySeat, /
+    ) -> tuple[BySeat, Mapping[str, SupportsFloat], Mapping[str, bool], Mapping[str, bool], Mapping[str, Info]]: ...
+
+
+GymnasiumEnv = gymnasium.Env[object, object]
+
+
+def adapt(env: object) -> Game:
     """The game of an environment of any of the three kinds; what is a game already is itself."""
     if hasattr(env, "seats") and not hasattr(env, "action_space"):
-        game: Game = env
-        return game
+        return cast(Game, env)
     if hasattr(env, "agent_iter"):
-        return AecGame(env)
-    return ParallelGame(env) if hasattr(env, "possible_agents") else GymnasiumGame(env)
+        return AecGame(cast(AecEnv, env))
+    if hasattr(env, "possible_agents"):
+        return ParallelGame(cast(ParallelEnv, env))
+    return GymnasiumGame(cast(GymnasiumEnv, env))
 
 
 class GymnasiumGame:
     """A Gymnasium environment: one seat, `player_0`."""
 
-    def __init__(self, env: Any) -> None:
+    def __init__(self, env: GymnasiumEnv) -> None:
         self.env = env
         self.seats: tuple[str, ...] = (ONLY_SEAT,)
         self._offered = Offered(env.action_space)
@@ -105,7 +137,7 @@ class GymnasiumGame:
             bool(truncated and not terminated),
         )
 
-    def _see(self, seen: Any, info: Info) -> View:
+    def _see(self, seen: object, info: Info) -> View:
         self._view = View(ONLY_SEAT, seen, self._offered.beside(seen, info))
         return self._view
 
@@ -113,7 +145,7 @@ class GymnasiumGame:
 class AecGame:
     """A PettingZoo environment in which whoever `agent_selection` names acts next."""
 
-    def __init__(self, env: Any) -> None:
+    def __init__(self, env: AecEnv) -> None:
         self.env, self.seats = env, tuple(env.possible_agents)
         self._offered = {seat: Offered(env.action_space(seat)) for seat in self.seats}
 
@@ -128,18 +160,18 @@ class AecGame:
         try:
             action = self._offered[seat].read(answers[seat])
         except Unreadable:
-            return _unreadable(seat, [self._see(one) for one in env.agents])
+            return _unreadable(seat, [self._see(other) for other in env.agents])
         env.step(action)
         return self._step(dict(env.rewards), dict(env.infos))
 
-    def _step(self, rewards: Mapping[str, float], infos: Mapping[str, Info]) -> Step:
+    def _step(self, rewards: Mapping[str, SupportsFloat], infos: Mapping[str, Info]) -> Step:
         env, ended = self.env, []
         truncated = any(env.truncations.values()) and not any(env.terminations.values())
         while env.agents and (env.terminations[env.agent_selection] or env.truncations[env.agent_selection]):
             ended.append(self._see(env.agent_selection))
             env.step(None)
         movers = (self._see(env.agent_selection),) if env.agents else ()
-        return Step(movers, rewards, infos, tuple(ended), truncated)
+        return Step(movers, rewards, infos, ended, truncated)
 
     def _see(self, seat: str) -> View:
         seen = self.env.observe(seat)
@@ -149,10 +181,10 @@ class AecGame:
 class ParallelGame:
     """A PettingZoo environment in which all seats act at once."""
 
-    def __init__(self, env: Any) -> None:
+    def __init__(self, env: ParallelEnv) -> None:
         self.env, self.seats = env, tuple(env.possible_agents)
         self._offered = {seat: Offered(env.action_space(seat)) for seat in self.seats}
-        self._views: tuple[View, ...] = ()
+        self._views: Sequence[View] = ()
 
     def reset(self, seed: int) -> Step:
         """Start an episode."""
@@ -174,119 +206,9 @@ class ParallelGame:
         truncated = any(truncations.values()) and not any(terminations.values())
         return Step(self._views, rewards, infos, self._see(over, seen, infos), truncated)
 
-    def _see(self, seats: Iterable[str], seen: Mapping[str, Any], infos: Mapping[str, Info]) -> tuple[View, ...]:
+    def _see(self, seats: Iterable[str], seen: BySeat, infos: Mapping[str, Info]) -> Sequence[View]:
         return tuple(View(seat, seen[seat], self._offered[seat].beside(seen[seat], infos[seat])) for seat in seats)
 
 
-class Unreadable(ValueError):
-    """An answer is no action of the space."""
-
-
-def action_of(space: Any, answer: str) -> Any:
-    """The action that a text names in a space. Raises Unreadable.
-
-    A text space takes it as it is. A number of a discrete space may stand in one pair of brackets.
-    """
-    if takes_text(space):
-        return answer
-    if isinstance(space, spaces.Discrete):
-        return _discrete(space, answer)
-    try:
-        said = json.loads(answer)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"action {answer[:80]!r} is no JSON: {error}") from error
-    action = _made(space, said)
-    if not space.contains(action):
-        raise Unreadable(f"action {answer[:80]!r} is not in {space}")
-    return action
-
-
-def takes_text(space: Any) -> bool:
-    """Whether a space takes an answer as it is: text, or a space that is not Gymnasium's."""
-    return isinstance(space, spaces.Text) or not isinstance(space, spaces.Space)
-
-
-def text_of_action(action: Any) -> str:
-    """The inverse of `action_of` for an action that is not text: `2`, `[0.5, -1.0]`, `{"grip": 1}`."""
-    return json.dumps(_listed(action))
-
-
-def _discrete(space: spaces.Discrete, answer: str) -> int:
-    text = answer.strip()
-    if text[:1] == "[" and text[-1:] == "]":
-        text = text[1:-1].strip()
-    digits = text.removeprefix("-")
-    if len(text) > 20 or not (digits.isascii() and digits.isdecimal()):
-        raise Unreadable(f"action {answer[:80]!r} is no number")
-    first, action = int(space.start), int(text)
-    if not first <= action < first + int(space.n):
-        raise Unreadable(f"action {action} is not from {first} to {first + int(space.n) - 1}")
-    return action
-
-
-def _made(space: Any, said: Any) -> Any:
-    """What was said as NumPy wants it; `contains` judges it."""
-    try:
-        if isinstance(space, spaces.Dict):
-            return {name: _made(part, said[name]) for name, part in space.spaces.items()}
-        if isinstance(space, spaces.Tuple):
-            return tuple(_made(part, one) for part, one in zip(space.spaces, said, strict=True))
-        if isinstance(space, spaces.Discrete):
-            return int(said)
-        if isinstance(space, spaces.Text):
-            return said
-        return np.asarray(said, dtype=space.dtype).reshape(space.shape)
-    except (TypeError, ValueError, KeyError, OverflowError) as error:
-        raise Unreadable(f"it does not fit {space}: {error}") from error
-
-
-def _listed(action: Any) -> Any:
-    if isinstance(action, Mapping):
-        return {name: _listed(value) for name, value in action.items()}
-    if isinstance(action, tuple | list):
-        return [_listed(value) for value in action]
-    return action.tolist() if isinstance(action, np.ndarray | np.generic) else action
-
-
-class Offered:
-    """What a seat may do, for environments that do not say it themselves."""
-
-    def __init__(self, space: Any) -> None:
-        self._space = None if takes_text(space) else space
-        self.legal = _numbers(space)
-        self.start = int(space.start) if isinstance(space, spaces.Discrete) else 0
-        self.suggested = _examples(space)
-
-    def read(self, answer: str) -> Any:
-        """The action that an answer names. Raises Unreadable."""
-        return answer if self._space is None else action_of(self._space, answer)
-
-    def beside(self, seen: Any, info: Info) -> Info:
-        """The info with the actions that are open."""
-        if not (self.legal or self.suggested) or "legal_actions" in info or "suggested_actions" in info:
-            return info
-        if self.legal:
-            mask = info.get("action_mask", seen.get("action_mask") if isinstance(seen, Mapping) else None)
-            if mask is None:
-                return {**info, "legal_actions": self.legal}
-            return {**info, "legal_actions": tuple(str(self.start + at) for at in np.flatnonzero(np.asarray(mask)))}
-        return {**info, "suggested_actions": self.suggested}
-
-
-def _numbers(space: Any) -> tuple[str, ...]:
-    if not isinstance(space, spaces.Discrete) or space.n > MOST_LISTED:
-        return ()
-    return tuple(str(int(space.start) + index) for index in range(int(space.n)))
-
-
-def _examples(space: Any) -> tuple[str, ...]:
-    """Some actions of a space of vectors: its lower end, its middle, its upper end."""
-    if not isinstance(space, spaces.Box) or space.shape is None or int(np.prod(space.shape)) > MOST_SUGGESTED:
-        return ()
-    low, high = np.maximum(space.low, -1e3), np.minimum(space.high, 1e3)
-    ends = [low, low + (high - low) / 2, high]
-    return tuple(dict.fromkeys(text_of_action(end.astype(space.dtype)) for end in ends))
-
-
-def _unreadable(seat: str, views: Iterable[View]) -> Step:
-    return Step((), {}, {seat: {"illegal": True}}, tuple(views), True, seat)
+def _unreadable(seat: str, views: Sequence[View]) -> Step:
+    return Step((), {}, {seat: {"illegal": True}}, views, True, seat)

@@ -18,25 +18,40 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Generic, TypeVar
+from functools import cached_property, partial
+from operator import methodcaller
+from types import FrameType
+from typing import Generic, Protocol, TypeVar
 
 from sparring import registry
 from sparring.content import canonical_json
+from sparring.rollout.adapters import Game, adapt
 from sparring.rollout.match import Match
 from sparring.rollout.processes import ProcessGame
 
 T = TypeVar("T")
+A = TypeVar("A")
 STEP_TIMEOUT_SECONDS = 60.0
+Handler = Callable[[int, FrameType | None], object]
 WAKE = signal.SIGURG
 """A signal that nothing else uses and that does nothing by itself."""
-Host = Callable[..., Coroutine[Any, Any, Any]]
-"""`await host(function, *args)` calls a function of an environment where that environment runs."""
 THREADS = min(32, (os.cpu_count() or 1) + 4)
+
+
+class Closable(Protocol):
+    """What every environment has."""
+
+    def close(self) -> None: ...
+
+
+class Host(Protocol):
+    """`await host(function, argument)` calls a function of an environment where that environment runs."""
+
+    def __call__(self, function: Callable[[A], T], argument: A, /) -> Awaitable[T]: ...
 
 
 class StepTimeout(TimeoutError):
@@ -52,49 +67,61 @@ class Hosts:
     def __init__(self) -> None:
         self._here, self._threads = _Here(), _Threads()
 
-    def of(self, env: Any) -> Host:
+    def of(self, env: Closable) -> Host:
         """How to call an environment: the answer, what it raises, or StepTimeout."""
         if (getattr(env, "metadata", None) or {}).get("slow"):
             return partial(self._threads.call, env)
         return partial(self._call_here, env)
 
-    def build(self, make: Callable[..., T], *args: Any) -> T:
+    def build(self, make: Callable[[A], T], argument: A) -> T:
         """An environment, built here: nobody knows yet whether it is slow."""
-        return self._here.call(make, *args)
+        return self._here.call(make, argument)
 
     def close(self) -> None:
         """Let the threads end; those that hang are left behind."""
         self._here.close()
         self._threads.close()
 
-    async def _call_here(self, env: Any, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    async def _call_here(self, env: Closable, function: Callable[[A], T], argument: A, /) -> T:
         if self._here.has_hung:
-            return await self._threads.call(env, function, *args, **kwargs)
-        return self._here.call(function, *args, **kwargs)
+            return await self._threads.call(env, function, argument)
+        return self._here.call(function, argument)
+
+
+class Lent:
+    """An environment that a pool lends, and how it is played."""
+
+    def __init__(self, env: Closable) -> None:
+        self.env = env
+
+    @cached_property
+    def game(self) -> Game:
+        """The same for all its episodes."""
+        return adapt(self.env)
 
 
 class EnvPool:
     """Environments between episodes: `reset` leaves nothing of the last one, so one instance serves many matches."""
 
     def __init__(self) -> None:
-        self._idle: dict[str, list[Any]] = {}
+        self._idle: dict[str, list[Lent]] = {}
 
-    def borrow(self, match: Match) -> Any:
+    def borrow(self, match: Match) -> Lent:
         idle = self._idle.get(self._key(match))
         if idle:
             return idle.pop()
         if registry.envs.row(match.env_id).host == "process":
-            return ProcessGame(match.env_id, match.env_kwargs, STEP_TIMEOUT_SECONDS)
-        return registry.envs.make(match.env_id, **match.env_kwargs)
+            return Lent(ProcessGame(match.env_id, match.env_kwargs, STEP_TIMEOUT_SECONDS))
+        return Lent(registry.envs.make(match.env_id, **match.env_kwargs))
 
-    def give_back(self, match: Match, env: Any) -> None:
-        self._idle.setdefault(self._key(match), []).append(env)
+    def give_back(self, match: Match, lent: Lent) -> None:
+        self._idle.setdefault(self._key(match), []).append(lent)
 
     async def close(self, hosts: Hosts) -> None:
         """Close what is idle. What fails at that is left; where one hangs, its kind is left."""
         for idle in self._idle.values():
-            for env in idle:
-                if not await close_env(env, hosts):
+            for lent in idle:
+                if not await close_env(lent.env, hosts):
                     break
         self._idle.clear()
 
@@ -103,10 +130,10 @@ class EnvPool:
         return match.env_id + canonical_json(dict(match.env_kwargs)) if match.env_kwargs else match.env_id
 
 
-async def close_env(env: Any, hosts: Hosts) -> bool:
+async def close_env(env: Closable, hosts: Hosts) -> bool:
     """Close an environment where it runs, whatever it raises; False where it hangs."""
     try:
-        await hosts.of(env)(env.close)
+        await hosts.of(env)(methodcaller("close"), env)
     except StepTimeout:
         return False
     except (Exception, SystemExit, GeneratorExit):  # noqa: BLE001  (its matches are over)
@@ -124,17 +151,17 @@ class _Here:
     def __init__(self) -> None:
         self.has_hung = False
         self._thread, self._started, self._closed = threading.get_ident(), 0.0, threading.Event()
-        self._before: dict[int, Any] = {}
+        self._before: dict[int, Handler | signal.Handlers | int | None] = {}
         if threading.current_thread() is threading.main_thread():
             self._before = {WAKE: signal.signal(WAKE, self._on_wake)}
             if callable(ctrl_c := signal.getsignal(signal.SIGINT)):
                 self._before[signal.SIGINT] = signal.signal(signal.SIGINT, partial(self._on_ctrl_c, ctrl_c))
         threading.Thread(target=self._watch, name="sparring-watch", daemon=True).start()
 
-    def call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    def call(self, function: Callable[[A], T], argument: A) -> T:
         self._started = time.monotonic()
         try:
-            return function(*args, **kwargs)
+            return function(argument)
         except StepTimeout:
             self.has_hung = True
             raise
@@ -148,11 +175,11 @@ class _Here:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _on_wake(self, number: int, frame: object) -> None:
+    def _on_wake(self, number: int, frame: FrameType | None) -> None:
         if self._is_late():
             raise StepTimeout
 
-    def _on_ctrl_c(self, before: Callable[[int, Any], Any], number: int, frame: object) -> None:
+    def _on_ctrl_c(self, before: Handler, number: int, frame: FrameType | None) -> None:
         if self._started:
             raise KeyboardInterrupt
         before(number, frame)
@@ -177,10 +204,10 @@ class _Threads:
         self._turns = asyncio.Semaphore(THREADS)
         self._idle: list[_Worker] = []
 
-    async def call(self, env: Any, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    async def call(self, env: Closable, function: Callable[[A], T], argument: A, /) -> T:
         async with self._turns:
             worker = self._idle.pop() if self._idle else _Worker()
-            answer = asyncio.wrap_future(worker.submit(partial(function, *args, **kwargs)))
+            answer = asyncio.wrap_future(worker.submit(partial(function, argument)))
             try:
                 await asyncio.wait([answer], timeout=STEP_TIMEOUT_SECONDS)
             finally:
@@ -215,21 +242,27 @@ class _Worker:
     """A thread that answers one call after another. It is a daemon: a program that ends does not wait for it."""
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
-        self._abandoned: Any = None
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._abandoned: Closable | None = None
         self._thread = threading.Thread(target=self._work, name="sparring-step", daemon=True)
         self._thread.start()
 
     def submit(self, function: Callable[[], T]) -> Future[_Outcome[T]]:
         """The answer to come."""
         answer: Future[_Outcome[T]] = Future()
-        self._calls.put((function, answer))
+
+        def work() -> None:
+            outcome = _outcome(function)
+            with suppress(Exception):  # the event loop may be gone
+                answer.set_result(outcome)
+
+        self._calls.put(work)
         return answer
 
     def stop(self) -> None:
         self._calls.put(None)
 
-    def abandon(self, env: Any) -> None:
+    def abandon(self, env: Closable) -> None:
         """Interrupt it; when it comes back it closes the environment, and ends."""
         self._abandoned = env
         self.stop()
@@ -238,11 +271,8 @@ class _Worker:
 
     def _work(self) -> None:
         with suppress(StepTimeout):
-            while (call := self._calls.get()) is not None:
-                function, answer = call
-                outcome = _outcome(function)
-                with suppress(Exception):  # the event loop may be gone
-                    answer.set_result(outcome)
+            while (work := self._calls.get()) is not None:
+                work()
         if self._abandoned is not None:
             with suppress(Exception):
                 self._abandoned.close()

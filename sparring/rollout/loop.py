@@ -19,8 +19,8 @@ from typing import Any, Literal, TypeVar
 
 from sparring import registry
 from sparring.protocols import Agent, Player
-from sparring.rollout.adapters import adapt
-from sparring.rollout.hosts import EnvPool, Host, Hosts, StepTimeout, close_env
+from sparring.rollout.adapters import Game
+from sparring.rollout.hosts import EnvPool, Host, Hosts, Lent, StepTimeout, close_env
 from sparring.rollout.match import Event, Match, agents_by_seat
 from sparring.rollout.recording import Answered, Recording
 from sparring.types import Episode, FaultKind, Observation, Reply
@@ -39,6 +39,8 @@ __all__ = [
 
 T = TypeVar("T")
 Listener = Callable[[Event], None]
+FAULTS = (Exception, SystemExit)
+"""What an environment or an agent may raise at the cost of its own episode; interrupts pass through."""
 
 
 async def rollout(
@@ -46,7 +48,7 @@ async def rollout(
     agents: Mapping[str, Agent],
     seeds: Iterable[int],
     concurrency: int = 256,
-    env_kwargs: Mapping[str, Any] | None = None,
+    env_kwargs: Mapping[str, object] | None = None,
 ) -> AsyncIterator[Episode]:
     """Stream the finished episodes of one environment and fixed seats, one episode a seed."""
     kwargs = dict(env_kwargs or {})
@@ -82,13 +84,13 @@ async def run_batches(
     """Like `run_matches`, everything that has finished since the last time at once: what is worth one write to disk."""
     if concurrency < 1:
         raise ValueError(f"concurrency must be >= 1, got {concurrency}")
-    waiting, known, lent, hosts = iter(matches), dict(agents or {}), pool or EnvPool(), Hosts()
+    waiting, known, envs, hosts = iter(matches), dict(agents or {}), pool or EnvPool(), Hosts()
     finished: asyncio.Queue[tuple[Match, Episode] | BaseException | None] = asyncio.Queue(2 * concurrency)
 
     async def work() -> None:
         try:
             for match in waiting:
-                episode = await _episode(match, agents_by_seat(match, known), on_event, lent, hosts)
+                episode = await _episode(match, agents_by_seat(match, known), on_event, envs, hosts)
                 await finished.put((match, episode))  # waits where nobody takes them
                 await asyncio.sleep(0)  # let the consumer have it, even if no agent ever waits
             await finished.put(None)
@@ -114,7 +116,7 @@ async def run_batches(
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
         if pool is None:
-            await lent.close(hosts)
+            await envs.close(hosts)
         hosts.close()
 
 
@@ -189,42 +191,52 @@ async def _episode(
 ) -> Episode:
     """Play one match to its end. Never raises for what an environment or an agent does."""
     recording = Recording(match, agents)
-    env: Any = None
+    lent: Lent | None = None
     if on_event is not None:
         on_event(Event("begun", match))
     try:
-        with _ENV:
-            env = hosts.build(pool.borrow, match)
-        await _play(env, recording, hosts.of(env), on_event)
-        pool.give_back(match, env)
+        try:
+            lent = hosts.build(pool.borrow, match)
+            game = lent.game
+        except FAULTS as error:
+            raise _blamed("env_error", error) from error
+        await _play(game, recording, hosts.of(lent.env), on_event)
+        pool.give_back(match, lent)
     except _Fault as fault:
         recording.status, recording.fault, recording.error = fault.status, fault.kind, fault.text
-        if env is not None and not isinstance(fault.__cause__, StepTimeout):  # whose thread closes it, if it comes back
-            await close_env(env, hosts)
+        hangs = isinstance(fault.__cause__, StepTimeout)  # its thread closes the environment, if it comes back
+        if lent is not None and not hangs:
+            await close_env(lent.env, hosts)
     return recording.episode()
 
 
-async def _play(env: Any, recording: Recording, call: Host, on_event: Listener | None) -> None:
-    """Play an environment to its end: all who are to move answer, then it steps."""
+async def _play(game: Game, recording: Recording, call: Host, on_event: Listener | None) -> None:
+    """Play a game to its end: all who are to move answer, then it steps."""
     match, taken, players = recording.match, 0, dict[str, Player]()
     try:
-        with _ENV:
-            game = adapt(env)
+        try:
             recording.require_seats(game.seats)
             observations = recording.observe(await call(game.reset, match.seed))
-        with _AGENT:
-            players |= {seat: agent.open(match.seat(seat)) for seat, agent in recording.agents.items()}
+        except FAULTS as error:
+            raise _blamed("env_error", error) from error
+        try:
+            for seat, agent in recording.agents.items():
+                players[seat] = agent.open(match.seat(seat))
+        except FAULTS as error:
+            raise _blamed("agent_error", error) from error
         while observations and recording.may_step(taken):
             taken += 1
             answered = await _replies(players, observations)
             if on_event is not None:
                 for seat, seen, reply, _ in answered:
                     on_event(Event("turn", match, seat, seen, reply))
-            with _ENV:
+            try:
                 started = time.perf_counter()
                 step = await call(game.step, {seat: reply.action for seat, _, reply, _ in answered})
                 recording.stepped(answered, step, time.perf_counter() - started)
                 observations = recording.observe(step)
+            except FAULTS as error:
+                raise _blamed("env_error", error) from error
     finally:
         for seat, player in players.items():
             with suppress(Exception):  # the episode is over, and its record stands
@@ -241,10 +253,12 @@ async def _replies(players: Mapping[str, Player], observations: list[tuple[str, 
 
 async def _reply(seat: str, player: Player, observation: Observation) -> Answered:
     started = time.perf_counter()
-    with _AGENT:
+    try:
         reply = await player.act(observation)
         if not isinstance(reply.action, str):
             raise TypeError(f"an action must be text, got {type(reply.action).__name__}")
+    except FAULTS as error:
+        raise _blamed("agent_error", error) from error
     return seat, observation, reply, time.perf_counter() - started
 
 
@@ -256,26 +270,12 @@ class _Fault(Exception):
         self.status, self.kind, self.text = status, kind, text
 
 
-class _Boundary:
-    """Turns any error inside it into a `_Fault`, `sys.exit` included; interrupts pass through."""
-
-    __slots__ = ("status",)
-
-    def __init__(self, status: Literal["env_error", "agent_error"]) -> None:
-        self.status = status
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, Exception | SystemExit) and not isinstance(
-            error, (_Fault, registry.MissingExtra, registry.UnknownName)
-        ):
-            text = "".join(traceback.format_exception_only(error)).strip() or type(error).__name__
-            raise _Fault(self.status, _kind_of(error, self.status), text) from error
-
-
-_ENV, _AGENT = _Boundary("env_error"), _Boundary("agent_error")
+def _blamed(status: Literal["env_error", "agent_error"], error: BaseException) -> _Fault:
+    """An error as a fault; what says that something is not there, or that a fault is found already, is raised again."""
+    if isinstance(error, (_Fault, registry.MissingExtra, registry.UnknownName)):
+        raise error
+    text = "".join(traceback.format_exception_only(error)).strip() or type(error).__name__
+    return _Fault(status, _kind_of(error, status), text)
 
 
 def _kind_of(error: BaseException, status: Literal["env_error", "agent_error"]) -> FaultKind:

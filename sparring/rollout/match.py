@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from sparring import registry
 from sparring.protocols import Agent, Seat
@@ -23,7 +23,7 @@ class Match:
     """Seat -> name of its agent: one that is given beside the matches, else a spec such as "random"."""
     seed: int
     """Decides the task."""
-    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    env_kwargs: Mapping[str, object] = field(default_factory=dict)
     sample: int = 0
     """Which attempt at the task: equal seeds and other samples are one task played with other randomness."""
     task: str | None = None

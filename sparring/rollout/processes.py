@@ -26,7 +26,7 @@ class ProcessGame:
 
     metadata = {"slow": True}
 
-    def __init__(self, env_id: str, kwargs: Mapping[str, Any], timeout: float) -> None:
+    def __init__(self, env_id: str, kwargs: Mapping[str, object], timeout: float) -> None:
         """Raises what the environment raises when it is built, and TimeoutError after `timeout` seconds."""
         self._timeout = timeout
         context = multiprocessing.get_context("spawn")
@@ -51,7 +51,7 @@ class ProcessGame:
             self.process.join(ENDING_SECONDS)
         self._kill()
 
-    def _ask(self, what: str, argument: Any) -> Step:
+    def _ask(self, what: str, argument: object) -> Step:
         try:
             self._pipe.send((what, argument))
         except OSError as error:
@@ -85,10 +85,10 @@ class ProcessGame:
         self._pipe.close()
 
 
-def _serve(pipe: Connection, env_id: str, kwargs: dict[str, Any]) -> None:
+def _serve(pipe: Connection, env_id: str, kwargs: dict[str, object]) -> None:
     """In the other process: answer until it is told to end, or nobody is left to ask."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks
-    env: Any = None
+    env = None
     try:
         env = registry.envs.make(env_id, **kwargs)
         game = adapt(env)

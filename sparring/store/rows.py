@@ -12,7 +12,7 @@ from typing import TypedDict
 
 from sparring.encoding import episode_from_dict, episode_to_json
 from sparring.samples import generated_tokens
-from sparring.types import SOUND, Episode, Parents
+from sparring.types import SOUND, Episode, Parents, record
 
 TIMES_IN_LINE = re.compile(rb'"(?:agent_seconds|env_seconds)":[^,}]*,')
 """Two in every turn; more where plain data has such keys."""
@@ -30,7 +30,7 @@ class DamagedEpisode(DamagedStore):
         self.episode_id, self.file, self.offset, self.reason = episode_id, file, offset, reason
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EpisodeRow:
     """What can be asked of an episode without decoding it; the mappings are by seat."""
 
@@ -96,7 +96,7 @@ def encode(episode: Episode) -> Record:
     One thing JSON changes: two surrogates that stand for a character come back as that character.
     """
     try:
-        for mapping in _free_mappings(episode):
+        for mapping in filter(None, _free_mappings(episode)):
             _require_string_keys(mapping)
         line = episode_to_json(episode).encode()
     except TypeError as error:
@@ -171,7 +171,7 @@ def _free_mappings(episode: Episode) -> Iterator[Mapping[str, object]]:
 
 def _require_string_keys(value: object) -> None:
     """JSON turns other keys into strings and sorts them differently: the hash would not survive."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):  # JSON takes no other mapping
         for key, item in value.items():
             if not isinstance(key, str):
                 raise TypeError(f"keys must be strings, got {key!r}")

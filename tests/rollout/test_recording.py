@@ -1,6 +1,7 @@
 """What an agent notes and what an environment says of a program is kept with the turn, or refused where it is made."""
 
 import json
+import pickle
 
 import gymnasium
 import pytest
@@ -111,3 +112,28 @@ def test_plain_data_is_copied():
     copy = plain(notes, "notes")
     notes["list"].append(2)
     assert copy == {"list": [1]} == json.loads('{"list": [1]}')
+
+
+class Scribbling(ScriptedAgent):
+    def __init__(self):
+        super().__init__("scribbling")
+
+    async def act(self, observation):
+        observation.info["mine"] = "written by the agent"
+        return Reply("go")
+
+
+def test_an_agent_cannot_write_into_the_empty_info_of_a_record():
+    turns = played(Noting({})).trajectories["player_0"].turns
+    for mapping in (turns[0].notes, turns[0].hidden, turns[0].reward_parts):
+        assert mapping == {}
+        assert json.dumps(mapping) == "{}"
+        assert pickle.loads(pickle.dumps(mapping)) == {}
+        for write in (lambda m: m.update(a=1), lambda m: m.setdefault("a", 1), lambda m: m.__setitem__("a", 1)):
+            with pytest.raises(TypeError, match="takes no entries"):
+                write(mapping)
+    (episode,) = play(
+        [Match("m", "sparring/KuhnPoker-v0", dict.fromkeys(("player_0", "player_1"), "s"), 1)], {"s": Scribbling()}
+    )
+    assert episode.status == "agent_error"
+    assert all(trajectory.last is None and not trajectory.turns for trajectory in episode.trajectories.values())

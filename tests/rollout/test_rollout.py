@@ -228,3 +228,58 @@ def test_ctrl_c_ends_play_that_was_started_in_a_notebook():
         loop.run_until_complete(notebook_cell())
     loop.close()
     assert time.monotonic() - started < 10
+
+
+class Vandal(RandomAgent):
+    """Overwrites what it was shown after it has seen it."""
+
+    async def act(self, observation):
+        reply = await super().act(observation)
+        observation.content, observation.legal_actions = ("I never saw that",), ()
+        return reply
+
+
+def test_an_agent_cannot_change_the_record_of_what_it_was_shown():
+    seats = {"player_0": "agent", "player_1": "agent"}
+    vandal, plain = (play([Match("one", KUHN, seats, 3)], {"agent": agent})[0] for agent in (Vandal(), RandomAgent()))
+    assert vandal.status == "ok"
+    assert vandal.hash == plain.hash
+
+
+class Sealed(ScriptedAgent):
+    """Opens in the first seat only, and notes which of its players are closed."""
+
+    def __init__(self):
+        super().__init__("sealed")
+        self.closed = []
+
+    def open(self, seat):
+        if seat.seat == "player_1":
+            raise ValueError("only one seat")
+        return super().open(seat)
+
+    def close(self, last):
+        self.closed.append(self.seat.seat)
+
+
+def test_a_player_that_was_opened_is_closed_though_a_later_one_does_not_open():
+    agent = Sealed()
+    seats = {"player_0": "agent", "player_1": "agent"}
+    (episode,) = play([Match("one", KUHN, seats, 0)], {"agent": agent})
+    assert episode.status == "agent_error"
+    assert agent.closed == ["player_0"]
+
+
+def test_an_environment_is_asked_for_its_spaces_once_however_many_episodes_it_plays(monkeypatch):
+    asked = []
+
+    class Asked(Fragile):
+        def action_space(self, agent):
+            asked.append(agent)
+            return super().action_space(agent)
+
+    monkeypatch.setitem(registry.envs._rows, "test/Asked-v0", registry.Row("test/Asked-v0", Asked, seats=2))
+    seats = {"player_0": "random", "player_1": "random"}
+    matches = [Match(str(seed), "test/Asked-v0", seats, seed) for seed in range(5)]
+    assert {episode.status for episode in play(matches, concurrency=1)} == {"ok"}
+    assert asked == ["player_0", "player_1"]

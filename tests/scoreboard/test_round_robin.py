@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,20 @@ from sparring.agents.scripted import ConstantAgent, RandomAgent
 from sparring.agents.solvers import EquilibriumAgent
 from sparring.cli import play_view
 from sparring.cli.app import main
+from sparring.rollout.match import Event
 from sparring.scoreboard.cross_table import cross_tables
-from sparring.scoreboard.matches import by_name, head_to_head, round_robin, standings_by_agent
+from sparring.scoreboard.matches import (
+    FULL_BATCH,
+    by_name,
+    head_to_head,
+    play_missing,
+    round_robin,
+    standings_by_agent,
+    store_missing,
+)
 from sparring.store.rows import row_of
 from sparring.store.store import Store
+from sparring.types import Episode
 
 KUHN = "sparring/KuhnPoker-v0"
 
@@ -116,3 +127,32 @@ def test_a_run_folder_is_an_agent(tmp_path: Path, capsys: pytest.CaptureFixture[
         (episode, *_) = store.find(agent=str(run))
     (trajectory,) = [t for t in episode.trajectories.values() if t.agent == str(run)]
     assert {call.sampling.temperature for _, call in trajectory.calls if call.sampling} == {0.5}
+
+
+def test_storing_thousands_of_matches_holds_a_bounded_number_of_episodes(tmp_path: Path) -> None:
+    agents = by_name([RandomAgent(), RandomAgent()])
+    matches, concurrency, alive = round_robin(KUHN, agents, 4_000, seed=0), 8, []
+
+    def count_episodes(event: Event) -> None:
+        if event.kind == "done" and len(alive) < 40 and int(event.match.id.rpartition("/")[2]) % 100 == 0:
+            alive.append(sum(type(thing) is Episode for thing in gc.get_objects()))
+
+    before = sum(type(thing) is Episode for thing in gc.get_objects())
+    with Store(tmp_path, "a") as store:
+        store_missing(matches, agents, store, concurrency, count_episodes)
+        assert store.count == 4_000
+        assert len(alive) == 40
+        assert max(alive) - before <= FULL_BATCH + 4 * concurrency
+
+
+def test_storing_matches_plays_those_that_are_missing_and_refuses_others_under_their_ids(tmp_path: Path) -> None:
+    agents = by_name([RandomAgent(), RandomAgent()])
+    matches, played = round_robin(KUHN, agents, 20, seed=0), []
+    with Store(tmp_path, "a") as store:
+        store_missing(matches[:12], agents, store)
+        store_missing(matches, agents, store, on_event=lambda event: played.append((event.kind, event.match.id)))
+        assert sorted(id for kind, id in played if kind == "done") == sorted(match.id for match in matches[12:])
+        assert [store.get(match.id) for match in matches] == play_missing(matches, agents, store)
+        with pytest.raises(ValueError, match="agent of player_0 'random', now 'constant:bet'"):
+            store_missing(matches, dict.fromkeys(agents, ConstantAgent("bet")), store)
+        assert store.count == 20
