@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 from sparring import registry
 from sparring.protocols import Agent
 from sparring.rollout.loop import Listener, Match, play, run_batches, run_coroutine
 from sparring.rollout.match import agents_by_seat
-from sparring.scoreboard.standings import Standing, standing
-from sparring.store.rows import row_of
+from sparring.scoreboard.standings import Standing, faults_of, standing
+from sparring.store.rows import EpisodeRow, row_of
 from sparring.store.store import Store
 from sparring.types import Episode, Trajectory, derive_seed
 
@@ -96,11 +97,57 @@ def play_matches(
     on_event: Listener | None = None,
 ) -> list[Episode]:
     """The episodes of all matches, in order, stored as they come where there is a store. People play one at a time."""
-    people = any(agent.name == "human" for agent in agents.values())
-    concurrency = 1 if people else 256
     if store is None:
-        return play(matches, agents, concurrency, on_event)
-    return play_missing(matches, agents, store, concurrency, on_event)
+        return play(matches, agents, _concurrency(agents), on_event)
+    return play_missing(matches, agents, store, _concurrency(agents), on_event)
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What is left of matches that were played: a row each, in order, and the faults."""
+
+    rows: list[EpisodeRow]
+    faults: list[str]
+    """Every episode that broke off, as "id: status: error"."""
+
+
+def play_rows(
+    matches: Sequence[Match],
+    agents: Mapping[str, Agent],
+    store: Store | None = None,
+    on_event: Listener | None = None,
+) -> Played:
+    """Like `play_matches`, for any number of matches: memory holds a few episodes at a time."""
+    rows: dict[str, EpisodeRow] = {}
+    faults: list[str] = []
+
+    def keep(episodes: Iterable[Episode]) -> None:
+        for episode in episodes:
+            rows[episode.id] = row_of(episode)
+            faults.extend(faults_of([episode]))
+
+    if store is None:
+        run_coroutine(_play_all(matches, agents, _concurrency(agents), on_event, keep))
+    else:
+        store_missing(matches, agents, store, _concurrency(agents), on_event, keep)
+    return Played([rows[match.id] for match in matches], sorted(faults))
+
+
+def _concurrency(agents: Mapping[str, Agent]) -> int:
+    """People play one game at a time."""
+    return 1 if any(agent.name == "human" for agent in agents.values()) else 256
+
+
+async def _play_all(
+    matches: Sequence[Match],
+    agents: Mapping[str, Agent],
+    concurrency: int,
+    on_event: Listener | None,
+    keep: Callable[[Sequence[Episode]], None],
+) -> None:
+    if matches:
+        async for batch in run_batches(matches, agents, max(1, min(concurrency, len(matches))), on_event):
+            keep(batch)
 
 
 def head_to_head(
@@ -150,13 +197,19 @@ def store_missing(
     store: Store,
     concurrency: int = 256,
     on_event: Listener | None = None,
+    keep: Callable[[Sequence[Episode]], None] = lambda episodes: None,
 ) -> None:
-    """Like `play_missing`, for any number of matches: episodes are in the store, and memory holds a few at a time."""
+    """Like `play_missing`, for any number of matches: episodes are in the store, and memory holds a few at a time.
+
+    `keep` sees every episode once, those that were stored already first.
+    """
     known: set[str] = set()
     for start in range(0, len(matches), FULL_BATCH):
-        known.update(stored_episodes(matches[start : start + FULL_BATCH], agents, store))
+        stored = stored_episodes(matches[start : start + FULL_BATCH], agents, store)
+        known.update(stored)
+        keep(list(stored.values()))
     missing = [match for match in matches if match.id not in known]
-    _play_into(store, missing, agents, concurrency, on_event)
+    _play_into(store, missing, agents, concurrency, on_event, keep)
 
 
 def _play_into(
@@ -165,20 +218,18 @@ def _play_into(
     agents: Mapping[str, Agent],
     concurrency: int,
     on_event: Listener | None,
-    keep: Callable[[Sequence[Episode]], None] | None = None,
+    keep: Callable[[Sequence[Episode]], None],
 ) -> None:
-    async def run() -> None:
-        writer = _Writer(store)
-        try:
-            async for batch in run_batches(matches, agents, max(1, min(concurrency, len(matches))), on_event):
-                writer.add(batch)
-                if keep is not None:
-                    keep(batch)
-        finally:
-            writer.flush()
+    writer = _Writer(store)
 
-    if matches:
-        run_coroutine(run())
+    def write(batch: Sequence[Episode]) -> None:
+        writer.add(batch)
+        keep(batch)
+
+    try:
+        run_coroutine(_play_all(matches, agents, concurrency, on_event, write))
+    finally:
+        writer.flush()
 
 
 def stored_episodes(matches: Iterable[Match], agents: Mapping[str, Agent], store: Store) -> dict[str, Episode]:
@@ -244,24 +295,27 @@ def _other_calls(seat: str, trajectory: Trajectory, agent: Agent) -> Iterator[tu
             return
 
 
-def standings_by_agent(episodes: Sequence[Episode], players: Sequence[Agent]) -> list[Standing]:
+def standings_by_agent(episodes: Sequence[Episode | EpisodeRow], players: Sequence[Agent]) -> list[Standing]:
     """How each player did over all its games of a round robin, the highest mean reward first."""
-    rows = [row_of(episode) for episode in episodes]
-    found = []
+    rows = _rows(episodes)
+    standings = []
     for player in players:
         sides = [(row, seat) for row in rows for seat, name in row.agents.items() if name == player.name]
         others = None if len(rows[0].agents) == 1 else f"{len(players) - 1} others"
-        found.append(standing(episodes[0].env_id, player.name, others, sides))
-    return sorted(found, key=lambda one: -one.reward.value if one.reward.n else math.inf)
+        standings.append(standing(rows[0].env_id, player.name, others, sides))
+    return sorted(standings, key=lambda one: -one.reward.value if one.reward.n else math.inf)
 
 
-def standing_by_place(episodes: Sequence[Episode], players: Sequence[Agent]) -> list[Standing]:
+def standing_by_place(episodes: Sequence[Episode | EpisodeRow], players: Sequence[Agent]) -> list[Standing]:
     """How each player did in matches of `rotated_matches`, in the order of the players; equal names are told apart."""
-    seats = list(episodes[0].trajectories)
-    rows = [row_of(episode) for episode in episodes]
-    found = []
+    rows = _rows(episodes)
+    seats, standings = list(rows[0].agents), []
     for place, player in enumerate(players):
         sides = [(row, seats[(place - index) % len(seats)]) for index, row in enumerate(rows)]
         others = ", ".join(other.name for rank, other in enumerate(players) if rank != place)
-        found.append(standing(episodes[0].env_id, player.name, others or None, sides))
-    return found
+        standings.append(standing(rows[0].env_id, player.name, others or None, sides))
+    return standings
+
+
+def _rows(episodes: Sequence[Episode | EpisodeRow]) -> list[EpisodeRow]:
+    return [one if isinstance(one, EpisodeRow) else row_of(one) for one in episodes]

@@ -46,8 +46,7 @@ def play(
     if episodes < 1:
         raise ValueError(f"episodes must be >= 1, got {episodes}")
     from sparring.scoreboard.cross_table import cross_tables
-    from sparring.scoreboard.matches import by_name, play_matches, round_robin, standing_by_place, standings_by_agent
-    from sparring.store.rows import row_of
+    from sparring.scoreboard.matches import by_name, play_rows, round_robin, standing_by_place, standings_by_agent
     from sparring.store.store import Store
 
     env_id, options = arguments.env(env)
@@ -60,15 +59,16 @@ def play(
     with saying_what_is_kept(store), opened as kept:
         known = 0 if kept is None else len(kept.known(match.id for match in matches))
         with terminal.progress("playing", len(matches) - known, quiet) as advance:
-            played = play_matches(matches, by_their_names, kept, _when_done(advance))
+            played = play_rows(matches, by_their_names, kept, _when_done(advance))
     if known:
         terminal.say(f"{known} of these games were in {store} already; --seed plays others", quiet=json)
-    is_round_robin = len(players) > len(played[0].trajectories)
-    standings = standings_by_agent(played, players) if is_round_robin else standing_by_place(played, players)
-    play_view.show_matches(played, standings, json)
-    if is_round_robin and len(played[0].trajectories) == 2 and not json:
-        play_view.show_cross_table(cross_tables(map(row_of, played))[0])
-    return EXIT_FAILED if any(episode.error for episode in played) else 0
+    seats = len(played.rows[0].agents)
+    is_round_robin = len(players) > seats
+    standings = standings_by_agent(played.rows, players) if is_round_robin else standing_by_place(played.rows, players)
+    play_view.show_matches(standings, len(played.rows), played.faults, json)
+    if is_round_robin and seats == 2 and not json:
+        play_view.show_cross_table(cross_tables(played.rows)[0])
+    return EXIT_FAILED if played.faults else 0
 
 
 def evaluate(

@@ -10,7 +10,6 @@ from rich.markup import escape
 
 from sparring.cli import terminal
 from sparring.cli.tables import BETWEEN, SHORTEST, plural, shortened, table_of
-from sparring.types import Episode
 
 if TYPE_CHECKING:
     from sparring.scoreboard.cross_table import CrossTable
@@ -20,11 +19,10 @@ if TYPE_CHECKING:
     from sparring.scoreboard.suites import Score
 
 
-def show_matches(episodes: Sequence[Episode], rows: Sequence[Standing], json: bool) -> None:
+def show_matches(rows: Sequence[Standing], episodes: int, faults: Sequence[str], json: bool) -> None:
     """Who earned how much and won how often, with intervals."""
-    faults = [f"{episode.id}: {episode.status}: {episode.error}" for episode in episodes if episode.error]
     if json:
-        terminal.dump({"standings": [asdict(row) for row in rows], "faults": faults})
+        terminal.dump({"standings": [asdict(row) for row in rows], "faults": list(faults)})
         return
     lines = []
     names = [row.agent for row in rows]
@@ -35,7 +33,7 @@ def show_matches(episodes: Sequence[Episode], rows: Sequence[Standing], json: bo
             contested = (_record(row.outcomes, "/"), _share(row.win_rate), _share(row.illegal_rate))
         lines.append((name, str(row.reward.n), _signed(row.reward, 2), *contested))
     terminal.show_table(("agent", "games", "reward (95 % interval)", "W/D/L", "win", "illegal"), lines)
-    _complain_of_faults(faults, len(episodes))
+    _complain_of_faults(faults, episodes)
 
 
 def show_cross_table(table: CrossTable) -> None:

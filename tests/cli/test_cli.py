@@ -296,7 +296,7 @@ def test_other_agents_and_seeds_play_their_own_games_into_one_store(answer, tmp_
 
 
 def test_play_refuses_a_store_it_cannot_write_before_the_first_game(refused, tmp_path, monkeypatch):
-    monkeypatch.setattr("sparring.scoreboard.matches.play_matches", lambda *_: pytest.fail("played"))
+    monkeypatch.setattr("sparring.scoreboard.matches.play_rows", lambda *_: pytest.fail("played"))
     (tmp_path / "file").write_text("years of work")
     assert "file" in refused("play", "KuhnPoker", "--store", tmp_path / "file")
     assert (tmp_path / "file").read_text() == "years of work"

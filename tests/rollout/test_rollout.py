@@ -270,7 +270,7 @@ def test_a_player_that_was_opened_is_closed_though_a_later_one_does_not_open():
     assert agent.closed == ["player_0"]
 
 
-def test_an_environment_is_asked_for_its_spaces_once_however_many_episodes_it_plays(monkeypatch):
+def test_an_environment_is_asked_for_its_spaces_once_however_many_episodes_it_plays():
     asked = []
 
     class Asked(Fragile):
@@ -278,8 +278,8 @@ def test_an_environment_is_asked_for_its_spaces_once_however_many_episodes_it_pl
             asked.append(agent)
             return super().action_space(agent)
 
-    monkeypatch.setitem(registry.envs._rows, "test/Asked-v0", registry.Row("test/Asked-v0", Asked, seats=2))
     seats = {"player_0": "random", "player_1": "random"}
     matches = [Match(str(seed), "test/Asked-v0", seats, seed) for seed in range(5)]
-    assert {episode.status for episode in play(matches, concurrency=1)} == {"ok"}
+    with registry.envs.temporary(registry.EnvironmentRow("test/Asked-v0", Asked, seats=2)):
+        assert {episode.status for episode in play(matches, concurrency=1)} == {"ok"}
     assert asked == ["player_0", "player_1"]
