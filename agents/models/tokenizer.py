@@ -102,7 +102,7 @@ class FastTokenizer:
             return False
         try:
             shown = self._rendered(("user",), tools)
-        except (TemplateError, TypeError):
+        except (TemplateError, TypeError, ValueError, AttributeError, LookupError):
             return False
         return all(str(tool["function"]["name"]) in shown for tool in tools) and shown != self._rendered(("user",), ())
 

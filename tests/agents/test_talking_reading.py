@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparring.agents.talking.prompts import content, fit
 from sparring.agents.talking.reading import read
 from sparring.agents.talking.tools import tool_call_in
 
@@ -104,3 +105,29 @@ def test_reading_never_raises(answer, kind, tools):
     thought, action = read(kind, answer, LEGAL, tools)
     assert isinstance(thought, str)
     assert isinstance(action, str)
+
+
+def bytes_of(text):
+    return len(text.encode())
+
+
+@given(st.text(), st.integers(96, 400), st.integers(1, 60))
+def test_a_message_has_no_more_tokens_than_there_is_room_for_and_ends_with_how_to_answer(text, room, times):
+    offered = "Write one legal action in brackets."
+    message = content(text * times, offered, room, bytes_of)
+    assert bytes_of(message) <= room
+    assert message.endswith(f"\n\n{offered}") or "characters are left out" in message
+
+
+@given(st.text(min_size=1), st.integers(96, 400), st.integers(1, 60))
+def test_a_text_that_fits_is_left_as_it_is_and_another_says_how_much_is_missing(text, room, times):
+    text = text * times
+    found = fit(text, room, bytes_of)
+    if bytes_of(text) <= room:
+        assert found == text
+    else:
+        head, _, rest = found.partition("\n[... ")
+        left_out, _, tail = rest.partition(" characters are left out ...]\n")
+        assert len(head) + len(tail) + int(left_out.replace(",", "")) == len(text)
+        assert text.startswith(head)
+        assert text.endswith(tail)

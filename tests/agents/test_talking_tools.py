@@ -71,6 +71,13 @@ def test_smollm2s_template_shows_no_tools():
     assert model_with(HERMES).shows_tools(tools_of({"tools": [LOOK]}))
 
 
+def test_tools_that_a_template_stumbles_over_are_described():
+    odd = HERMES.replace("tool | tojson", "tool['function']['parameters']['required'] | dictsort")
+    agent = TalkingAgent(model_with(odd), sampling=SAMPLING, system="Act.")
+    (first,), _ = prompts(agent, {"tools": [{**LOOK, "parameters": {"required": ["at"]}}]})
+    assert first.startswith("<|system|>Act.\n\nThese are your tools")
+
+
 def test_other_tools_begin_a_new_sample_in_which_nothing_is_left_out():
     agent = TalkingAgent(model_with(HERMES), sampling=SAMPLING, system="Act.")
     (_, second), replies = prompts(agent, {"tools": [LOOK]}, {"tools": [{**LOOK, "name": "jump"}]})
