@@ -15,7 +15,7 @@ from sparring.agents.models.scripted import ScriptedModel
 from sparring.agents.models.transformers import TransformersModel
 from sparring.agents.models.weights.reading import read_model
 from sparring.agents.talking.agent import TalkingAgent, talking_player
-from sparring.protocols import Seat
+from sparring.protocols import Completion, Seat
 from sparring.registry import EnvironmentRow
 from sparring.rollout.loop import Match, act_now, play
 from sparring.samples import samples
@@ -39,8 +39,20 @@ class Watched(TransformersModel):
         return await super().score(prompt, continuations)
 
 
-def nano(seed):
-    return Watched.from_loaded(read_model("nano", device="cpu", seed=seed), "fp32")
+class Dictated(Watched):
+    """One that is made to write this and then to end its answer, with the log-probabilities that it gives to it."""
+
+    text = ""
+
+    async def generate(self, prompt, sampling, seed):
+        self.seen = [*getattr(self, "seen", []), tuple(prompt)]
+        ids = (*self.encode(self.text), 256)
+        (scores,) = await TransformersModel.score(self, prompt, [ids])
+        return Completion(ids, tuple(map(float, scores)), "eos", self.weights_version)
+
+
+def nano(seed, kind=Watched):
+    return kind.from_loaded(read_model("nano", device="cpu", seed=seed), "fp32")
 
 
 class Rooms(gymnasium.Env):
@@ -93,14 +105,9 @@ def test_fifty_games_of_legal_decoding_have_no_illegal_action(kind):
     assert len({turn.action for turn in turns}) == 9
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_thought_and_choice_are_recorded_as_a_plain_forward_pass_computes_them(temperature):
-    model = nano(7)
-    sampling = Sampling(temperature, max_new_tokens=10, decoding="legal")
-    agent = TalkingAgent(model, kind="react", sampling=sampling, trainable=True)
-    matches = [Match("m", TTT, {"player_0": "us", "player_1": "random"}, 2)]
-    (episode,) = play(matches, {"us": agent, "random": make("random")})
-    (sample,) = samples(episode.trajectories["player_0"])
+def require_recorded_as_computed(model, trajectory, temperature):
+    """The record of one sample against one plain forward pass; how many tokens were free, and how many were chosen."""
+    (sample,) = samples(trajectory)
     tokens = [token for segment in sample.segments for token in segment.token_ids]
     logits = plain_logprobs(model, tokens) / temperature
     place, checked = 0, {"free": 0, "among": 0}
@@ -113,10 +120,37 @@ def test_thought_and_choice_are_recorded_as_a_plain_forward_pass_computes_them(t
                 assert segment.logprobs[offset] == pytest.approx(float(expected), abs=1e-4)
                 checked["free" if segment.allowed is None else "among"] += 1
             place += 1
+    assert list(shown_before(trajectory)) == model.seen
+    return tokens, checked
+
+
+def played(agent):
+    matches = [Match("m", TTT, {"player_0": "us", "player_1": "random"}, 2)]
+    (episode,) = play(matches, {"us": agent, "random": make("random")})
+    return episode.trajectories["player_0"]
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_thought_and_choice_are_recorded_as_a_plain_forward_pass_computes_them(temperature):
+    model = nano(7)
+    sampling = Sampling(temperature, max_new_tokens=10, decoding="legal")
+    trajectory = played(TalkingAgent(model, kind="react", sampling=sampling, trainable=True))
+    tokens, checked = require_recorded_as_computed(model, trajectory, temperature)
     assert checked["free"] >= 10
     assert checked["among"] >= 3
-    assert list(shown_before(episode.trajectories["player_0"])) == model.seen
     assert all(tokens[: len(prompt)] == list(prompt) for prompt in model.scored)
+
+
+@pytest.mark.parametrize(("text", "thought"), [("Thought: hm.\nAction: and more", "hm."), ("I stop", "I stop")])
+def test_a_thought_that_is_cut_keeps_the_log_probabilities_of_what_is_left(text, thought):
+    model = nano(7, Dictated)
+    model.text = text
+    sampling = Sampling(max_new_tokens=40, decoding="legal")
+    trajectory = played(TalkingAgent(model, kind="react", sampling=sampling, trainable=True))
+    _, checked = require_recorded_as_computed(model, trajectory, 1.0)
+    kept = text.removesuffix(" and more")
+    assert checked["free"] == len(kept) * len(trajectory.turns)
+    assert {turn.notes["thought"] for turn in trajectory.turns} == {thought}
 
 
 def test_actions_are_drawn_as_often_as_their_recorded_log_probabilities_say():
