@@ -64,3 +64,16 @@ def _among(option: Option, depth: int, at: dict[tuple[int, ...], float]) -> floa
     prefix = option.token_ids[:depth]
     among = [at[(*prefix, token)] for token in option.allowed[depth]]
     return at[option.token_ids[: depth + 1]] - float(np.logaddexp.reduce(among))
+
+
+async def choose(
+    model: LanguageModel, tokens: Sequence[int], options: Sequence[Option], temperature: float, uniform: float
+) -> tuple[Option, tuple[float, ...]]:
+    """One of the options after these tokens, by the model's distribution over them; the log-probability of each token
+    among those that it was chosen among. `uniform` [0, 1) is the randomness.
+    """
+    scores = await model.score(tokens, [list(option.token_ids) for option in options])
+    logprobs = renormalised(options, scores, temperature)
+    cumulative = np.cumsum(np.exp([np.sum(one) for one in logprobs]))
+    picked = min(int(np.searchsorted(cumulative / cumulative[-1], uniform)), len(options) - 1)
+    return options[picked], logprobs[picked]

@@ -8,17 +8,37 @@ rendered anew and a new training sample starts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, cast, runtime_checkable
 
 from sparring.agents.models import policy_that_wrote
+from sparring.agents.models.tokenizer import Tools
 from sparring.protocols import Completion, LanguageModel
 from sparring.types import Call, Message, Sampling, Segment
+
+
+@runtime_checkable
+class ShowsTools(Protocol):
+    """A model whose chat template may have a place for tools."""
+
+    def chat(self, messages: Sequence[Mapping[str, str]], tools: Tools = ()) -> list[int]:
+        """As `LanguageModel.chat`, with the tools where the template has their place."""
+        ...
+
+    def shows_tools(self, tools: Tools) -> bool:
+        """Whether `chat` shows these tools, and no text of theirs as a special token."""
+        ...
 
 
 def message(role: str, content: str) -> Mapping[str, str]:
     """One message of a conversation."""
     return {"role": role, "content": content}
+
+
+def rendered(model: LanguageModel, messages: Sequence[Mapping[str, str]], tools: Tools = ()) -> tuple[int, ...]:
+    """The tokens of a conversation. Only a model that shows these tools may be given any."""
+    return tuple(cast("ShowsTools", model).chat(messages, tools) if tools else model.chat(messages))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +53,14 @@ class Conversation:
     """Those of them that came after the model's last answer."""
     extends: bool = False
     """Whether `tokens` continue those of the last answer."""
+    tools: Tools = ()
+    """Those that the template shows."""
 
     @classmethod
-    def of(cls, model: LanguageModel, *messages: Mapping[str, str]) -> Conversation:
+    def of(cls, model: LanguageModel, *messages: Mapping[str, str], tools: Tools = ()) -> Conversation:
         """A conversation rendered as a whole."""
-        tokens = tuple(model.chat(messages))
-        return cls(messages, tokens, tokens)
+        tokens = rendered(model, messages, tools)
+        return cls(messages, tokens, tokens, tools=tools)
 
     def call(
         self,
@@ -70,23 +92,31 @@ class Conversation:
 
         Beyond `most_tokens` it starts anew with its first message and the last exchange.
         """
+        grown = self.grown(model, completion, reply)
+        if len(grown.tokens) > most_tokens:
+            return Conversation.of(model, self.messages[0], *grown.messages[-2:])
+        return grown
+
+    def grown(self, model: LanguageModel, completion: Completion, reply: str) -> Conversation:
+        """The conversation with the model's completion and the user's reply to it; rendered anew where the template
+        changes what came before.
+        """
         said, heard = message("assistant", model.decode(completion.token_ids)), message("user", reply)
         messages = (*self.messages, said, heard)
         tail = self._tail(model, messages, completion)
-        if len(self.tokens) + len(completion.token_ids) + len(tail or ()) > most_tokens:
-            return Conversation.of(model, self.messages[0], said, heard)
         if tail is None:
-            return Conversation.of(model, *messages)
-        return Conversation(messages, (*self.tokens, *completion.token_ids, *tail), tail, extends=True)
+            return Conversation.of(model, *messages, tools=self.tools)
+        tokens = (*self.tokens, *completion.token_ids, *tail)
+        return Conversation(messages, tokens, tail, extends=True, tools=self.tools)
 
     def _tail(
         self, model: LanguageModel, messages: tuple[Mapping[str, str], ...], completion: Completion
     ) -> tuple[int, ...] | None:
         """The template's tokens behind the last answer; None where the template changes what came before."""
-        before = [*model.chat(self.messages), *model.encode(messages[-2]["content"])]
-        whole = model.chat(messages)
+        before = (*rendered(model, self.messages, self.tools), *model.encode(messages[-2]["content"]))
+        whole = rendered(model, messages, self.tools)
         if whole[: len(before)] != before:
             return None
-        tail = tuple(whole[len(before) :])
+        tail = whole[len(before) :]
         closed = completion.stop_reason == "eos" and completion.token_ids[-1:] == tail[:1]
         return tail[1:] if closed else tail

@@ -7,10 +7,13 @@ nine characters and cannot end the turn it stands in.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jinja2 import TemplateError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -22,6 +25,10 @@ CHATML = (
 """ChatML and nothing more: no system message unless the caller gives one."""
 
 _SLOT = re.compile("\ue000([0-9]+)\ue001")
+MOST_TEMPLATES = 1024
+"""Rendered templates that are kept, one for each sequence of roles and each set of tools."""
+Tools = Sequence[Mapping[str, Any]]
+"""JSON schemas of functions, as chat templates take them."""
 
 
 class Tokenizer(Protocol):
@@ -41,8 +48,12 @@ class Tokenizer(Protocol):
         """The text of token ids, special tokens left out."""
         ...
 
-    def chat(self, messages: list[dict[str, str]]) -> list[int]:
+    def chat(self, messages: list[dict[str, str]], tools: Tools = ()) -> list[int]:
         """Token ids of a conversation (`role`, `content`), up to where the assistant's answer begins."""
+        ...
+
+    def shows_tools(self, tools: Tools) -> bool:
+        """Whether `chat` shows these tools, and no text of theirs as a special token."""
         ...
 
     def save(self, folder: Path) -> None:
@@ -59,7 +70,7 @@ class FastTokenizer:
         self.vocab_size = len(tokenizer)
         said = f"{tokenizer.backend_tokenizer.to_str()}\x1f{tokenizer.chat_template}"
         self.fingerprint = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        self._template_pieces: dict[tuple[str, ...], list[list[int] | int]] = {}
+        self._template_pieces: dict[tuple[tuple[str, ...], str], list[list[int] | int]] = {}
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, no special tokens added and none recognised."""
@@ -70,33 +81,53 @@ class FastTokenizer:
         text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
 
-    def chat(self, messages: list[dict[str, str]]) -> list[int]:
+    def chat(self, messages: list[dict[str, str]], tools: Tools = ()) -> list[int]:
         """Token ids of a conversation, up to where the assistant's answer begins."""
         roles = tuple(message["role"] for message in messages)
-        if roles not in self._template_pieces:
-            self._template_pieces[roles] = list(self._pieces(roles))
+        key = (roles, json.dumps(list(tools)) if tools else "")
+        if key not in self._template_pieces:
+            if len(self._template_pieces) >= MOST_TEMPLATES:
+                self._template_pieces.clear()
+            self._template_pieces[key] = list(self._pieces(roles, tools))
         ids: list[int] = []
-        for piece in self._template_pieces[roles]:
+        for piece in self._template_pieces[key]:
             ids += self.encode(messages[piece]["content"]) if isinstance(piece, int) else piece
         return ids
+
+    def shows_tools(self, tools: Tools) -> bool:
+        """Whether the template has a place for these tools, and none of their texts would be a special token there."""
+        said = json.dumps(list(tools), ensure_ascii=False)
+        added = self._tokenizer.added_tokens_decoder.values()
+        if "\ue000" in said or any(token.special and token.content in said for token in added):
+            return False
+        try:
+            shown = self._rendered(("user",), tools)
+        except (TemplateError, TypeError, ValueError, AttributeError, LookupError):
+            return False
+        return all(str(tool["function"]["name"]) in shown for tool in tools) and shown != self._rendered(("user",), ())
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer's files."""
         self._tokenizer.save_pretrained(str(folder))
 
-    def _pieces(self, roles: tuple[str, ...]) -> Iterator[list[int] | int]:
+    def _pieces(self, roles: tuple[str, ...], tools: Tools) -> Iterator[list[int] | int]:
         """The template of a conversation with these roles: token ids, and for each content its message's index."""
         if not self._tokenizer.chat_template:
             raise ValueError(f"the tokenizer {self._tokenizer.name_or_path!r} has no chat template")
-        slots: list[Mapping[str, str]] = [
-            {"role": role, "content": f"\ue000{index}\ue001"} for index, role in enumerate(roles)
-        ]
-        rendered = self._tokenizer.apply_chat_template(slots, tokenize=False, add_generation_prompt=True)
-        for index, piece in enumerate(_SLOT.split(rendered)):
+        for index, piece in enumerate(_SLOT.split(self._rendered(roles, tools))):
             if index % 2:
                 yield int(piece)
             elif piece:
                 yield self._encode(piece, special=True)
+
+    def _rendered(self, roles: tuple[str, ...], tools: Tools) -> str:
+        """The template's text with a slot for each content."""
+        slots: list[Mapping[str, str]] = [
+            {"role": role, "content": f"\ue000{index}\ue001"} for index, role in enumerate(roles)
+        ]
+        shown = list(tools) or None
+        text: str = self._tokenizer.apply_chat_template(slots, shown, tokenize=False, add_generation_prompt=True)
+        return text
 
     def _encode(self, text: str, special: bool) -> list[int]:
         well_formed = text.encode("utf-8", "replace").decode()

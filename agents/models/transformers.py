@@ -22,6 +22,7 @@ from sparring.agents.models.engine.logprobs import Head, chosen_logprobs
 from sparring.agents.models.engine.packing import Pack, pack
 from sparring.agents.models.engine.selftest import right_pass
 from sparring.agents.models.rounds import Refused, require_wanted
+from sparring.agents.models.tokenizer import Tools
 from sparring.agents.models.weights.reading import Loaded, read_model
 from sparring.protocols import Completion, Ids
 from sparring.types import Sampling
@@ -74,9 +75,13 @@ class TransformersModel(Batched):
         """The text of token ids, special tokens left out."""
         return self.tokenizer.decode(token_ids)
 
-    def chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+    def chat(self, messages: Sequence[Mapping[str, str]], tools: Tools = ()) -> list[int]:
         """Token ids of a conversation, up to where the assistant's answer begins."""
-        return self.tokenizer.chat([dict(message) for message in messages])
+        return self.tokenizer.chat([dict(message) for message in messages], tools)
+
+    def shows_tools(self, tools: Tools) -> bool:
+        """Whether the chat template shows these tools."""
+        return self.tokenizer.shows_tools(tools)
 
     def sync(self, weights: Mapping[str, Tensor] | None, version: str) -> None:
         """Take new weights; None says that the module's own were trained in place."""
