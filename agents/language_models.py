@@ -10,8 +10,12 @@ from sparring.agents import models
 from sparring.agents.models.loading import SERVED, LocalOptions, ServedOptions
 from sparring.agents.models.weights.trained import settings_as_trained
 from sparring.agents.players import WritingAgent, make_player
+from sparring.agents.talking.agent import TalkingAgent
 from sparring.store.run_files import is_run
 from sparring.types import Sampling
+
+CHOOSES = "choose"
+"""The kind of agent that remembers nothing, beside those that talk: chat, react."""
 
 
 class PlayingOptions(TypedDict, total=False):
@@ -27,7 +31,7 @@ class PlayerOptions(LocalOptions, PlayingOptions, total=False):
     """How a model in this process is loaded and plays."""
 
 
-def build(model: str, **options: Unpack[PlayerOptions]) -> WritingAgent:
+def build(model: str, **options: Unpack[PlayerOptions]) -> WritingAgent | TalkingAgent:
     """A frozen player from a model's name, path or hub id, for matches and evaluation.
 
     Of a run folder its best checkpoint, which plays as it was trained where `options` do not say otherwise.
@@ -35,7 +39,12 @@ def build(model: str, **options: Unpack[PlayerOptions]) -> WritingAgent:
     registry.require("torch", "train")
     registry.require("transformers", "train")
     if is_run(Path(model)):
-        options = cast("PlayerOptions", settings_as_trained(Path(model)) | options)
+        trained = settings_as_trained(Path(model))
+        kind = trained.pop("agent", CHOOSES)
+        if kind != CHOOSES:
+            talking = {name: value for name, value in options.items() if name != "prompt"}
+            return cast("TalkingAgent", registry.agents.make(str(kind), argument=model, **talking))
+        options = cast("PlayerOptions", trained | options)
     decoding = options.get("decoding", "legal")
     if decoding not in ("legal", "free"):
         raise ValueError(f"decoding must be legal or free, got {decoding!r}")
@@ -48,19 +57,19 @@ def build(model: str, **options: Unpack[PlayerOptions]) -> WritingAgent:
 
 
 @registry.agents.register("smollm2", family="language model", extra="train")
-def smollm2(**options: Unpack[PlayerOptions]) -> WritingAgent:
+def smollm2(**options: Unpack[PlayerOptions]) -> WritingAgent | TalkingAgent:
     """SmolLM2-135M-Instruct, choosing among the legal actions."""
     return build("smollm2", **options)
 
 
 @registry.agents.register("nano", family="language model", extra="train")
-def nano(**options: Unpack[PlayerOptions]) -> WritingAgent:
+def nano(**options: Unpack[PlayerOptions]) -> WritingAgent | TalkingAgent:
     """A tiny transformer with random weights: for tests and quick runs."""
     return build("nano", **options)
 
 
 @registry.agents.register("model", family="language model", extra="train")
-def model(argument: str, **options: Unpack[PlayerOptions]) -> WritingAgent:
+def model(argument: str, **options: Unpack[PlayerOptions]) -> WritingAgent | TalkingAgent:
     """Any causal language model: `model:PATH` or `model:HUB-ID`."""
     return build(argument, **options)
 

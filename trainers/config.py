@@ -74,6 +74,8 @@ class RunConfig:
     """Optimizer steps on the games of one update."""
     illegal: Literal["forfeit", "spiral", "retry", "noop"] = "forfeit"
     """Illegal actions: forfeit, the game is lost; spiral, so too, at the paper's price; retry, asked again; noop."""
+    agent: Literal["choose", "chat", "react"] = "choose"
+    """choose: a question a turn, whose answer is the action; chat: a conversation an episode; react: with thoughts."""
     decoding: Literal["legal", "free"] = "legal"
     """legal: the model chooses among the legal actions; free: it writes, and the action is read out of its text."""
     prompt: str = "bracket"
@@ -144,7 +146,7 @@ def _require_same_way_of_playing(config: RunConfig) -> None:
     """Raises ValueError where a run folder is the model, and its weights were trained to play in another way."""
     run = Path(config.model)
     trained = settings_as_trained(run) if is_run(run) else {}
-    for name in ("prompt", "decoding"):
+    for name in ("agent", "prompt", "decoding"):
         if name in trained and trained[name] != getattr(config, name):
             raise ValueError(
                 f"{name}: the model {run} was trained with {name} {trained[name]!r}, got {getattr(config, name)!r}; "

@@ -26,6 +26,7 @@ from sparring.agents import models
 from sparring.agents.choices import options_of
 from sparring.agents.models.trainable import LocalModel
 from sparring.agents.players import WritingAgent, make_player
+from sparring.agents.talking.agent import TalkingAgent, talking_player
 from sparring.rollout.hosts import EnvPool
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
 from sparring.store.run_files import CONFIG, POLICIES
@@ -286,10 +287,12 @@ class Run(Generic[ConfigT]):
         config = self.config
         return models.load_trainable(config.model, device=config.device, seed=config.seed)
 
-    def agent(self, model: LocalModel, name: str, trainable: bool) -> WritingAgent:
-        """A model as a player of this run: its prompt, its sampling."""
+    def agent(self, model: LocalModel, name: str, trainable: bool) -> WritingAgent | TalkingAgent:
+        """A model as a player of this run: its kind, its prompt, its sampling."""
         config = self.config
         sampling = Sampling(config.temperature, max_new_tokens=config.max_new_tokens, decoding=config.decoding)
+        if config.agent != "choose":
+            return talking_player(model, kind=config.agent, sampling=sampling, name=name, trainable=trainable)
         return make_player(model, prompt=config.prompt, sampling=sampling, name=name, trainable=trainable)
 
     def save(self, store: Store) -> None:

@@ -24,11 +24,12 @@ from sparring.agents import models
 from sparring.agents.choices import CLOSING, Option, choose, options_of
 from sparring.agents.models.conversation import Conversation
 from sparring.agents.models.loading import ModelOptions
-from sparring.agents.models.weights.trained import is_run, settings_as_trained
+from sparring.agents.models.weights.trained import settings_as_trained
 from sparring.agents.talking.dialogue import Dialogue, Opening
 from sparring.agents.talking.prompts import SYSTEM, Kind
 from sparring.agents.talking.reading import MARK, read, thought_of
 from sparring.protocols import Completion, LanguageModel, Seat
+from sparring.store.run_files import is_run
 from sparring.types import Observation, Policy, Reply, Sampling, Seen, Segment, call_id, derive_seed, mark_fault
 
 TALKING = Sampling(max_new_tokens=256, decoding="free")

@@ -209,7 +209,7 @@ def test_envs_lists_everything_registered(answer, capsys, wide):
 def test_doctor_says_what_is_missing_and_the_command_for_it(answer, capsys, monkeypatch, wide):
     here = answer("doctor")
     assert here["python"]
-    assert here["missing"] == {"train": [], "code": [], "docker": [], "openai": []}
+    assert here["missing"] == {"train": [], "code": [], "track": [], "docker": [], "openai": []}
     assert set(here["sandbox"]) == {"namespaces", "docker"}
     monkeypatch.setattr(registry, "installed", lambda module: False)
     assert main(["doctor"]) == 0

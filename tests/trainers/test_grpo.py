@@ -7,6 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from sparring.agents import named
+from sparring.rollout.loop import Match, play
 from sparring.store.store import Store
 from sparring.trainers.advantages import batch_normalised, leave_one_out, returns_to_go
 from sparring.trainers.methods.grpo import Config, Grpo
@@ -153,6 +155,19 @@ def test_settings_that_cannot_work_are_refused(tmp_path, changes, rule):
     with pytest.raises(ValueError, match=rule):
         Run.start(Grpo, replace(SMALL, **changes), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_conversation_is_one_sample_and_plays_on_as_it_was_trained(tmp_path):
+    rows = []
+    config = replace(SMALL, agent="chat", steps=1, games_per_update=8, magnet=0.01)
+    Run.start(Grpo, config, tmp_path / "run").run(rows.append)
+    assert rows[0]["broken_prefixes"] == 0
+    assert rows[0]["samples"] <= 8 < rows[0]["turns"]
+    agent = named.make(str(tmp_path / "run"))
+    assert type(agent).__name__ == "TalkingAgent"
+    (episode,) = play([Match("m", TTT, {"player_0": "mine", "player_1": "random"}, 1)], {"mine": agent})
+    calls = [call for turn in episode.trajectories["player_0"].turns for call in turn.calls]
+    assert [call.continues is None for call in calls] == [True, *[False] * (len(calls) - 1)]
 
 
 # Tasks

@@ -7,7 +7,7 @@ from pathlib import Path
 from sparring.store.run_files import BEST, CHECKPOINTS, is_run, read_config
 from sparring.store.sealing import SUMS, require_sealed
 
-AS_TRAINED = ("prompt", "decoding", "temperature", "max_new_tokens")
+AS_TRAINED = ("agent", "prompt", "decoding", "temperature", "max_new_tokens")
 """The settings of a run that its weights were trained to play with."""
 
 
@@ -17,7 +17,7 @@ def run_around(folder: Path) -> Path | None:
 
 
 def settings_as_trained(run: Path) -> dict[str, object]:
-    """Prompt, decoding, temperature and longest answer of a run. Raises ValueError where its settings are damaged."""
+    """How a run plays: the settings of `AS_TRAINED`. Raises ValueError where its settings are damaged."""
     settings = read_config(run)["config"]
     return {name: settings[name] for name in AS_TRAINED if name in settings}
 
