@@ -40,6 +40,8 @@ Handler = Callable[[int, FrameType | None], object]
 WAKE = signal.SIGURG
 """A signal that nothing else uses and that does nothing by itself."""
 THREADS = min(32, (os.cpu_count() or 1) + 4)
+PROCESSES = 2 * (os.cpu_count() or 1)
+"""Environments in processes of their own that are in play at a time, however many matches are: each may be large."""
 
 
 class Closable(Protocol):
@@ -110,9 +112,14 @@ class EnvPool:
         idle = self._idle.get(self._key(match))
         if idle:
             return idle.pop()
-        if registry.envs.row(match.env_id).host == "process":
+        if self.is_process(match):
             return Lent(ProcessGame(match.env_id, match.env_kwargs, STEP_TIMEOUT_SECONDS))
         return Lent(registry.envs.make(match.env_id, **match.env_kwargs))
+
+    @staticmethod
+    def is_process(match: Match) -> bool:
+        """Whether the environment of a match is played in a process of its own."""
+        return registry.envs.row(match.env_id).host == "process"
 
     def give_back(self, match: Match, lent: Lent) -> None:
         self._idle.setdefault(self._key(match), []).append(lent)

@@ -14,13 +14,13 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, Literal, TypeVar
 
 from sparring import registry
 from sparring.protocols import Agent, Player
 from sparring.rollout.adapters import Game
-from sparring.rollout.hosts import EnvPool, Host, Hosts, Lent, StepTimeout, close_env
+from sparring.rollout.hosts import PROCESSES, EnvPool, Host, Hosts, Lent, StepTimeout, close_env
 from sparring.rollout.match import Event, Match, agents_by_seat
 from sparring.rollout.recording import Answered, Recording
 from sparring.types import Episode, FaultKind, Observation, Reply
@@ -85,12 +85,15 @@ async def run_batches(
     if concurrency < 1:
         raise ValueError(f"concurrency must be >= 1, got {concurrency}")
     waiting, known, envs, hosts = iter(matches), dict(agents or {}), pool or EnvPool(), Hosts()
+    processes = asyncio.Semaphore(PROCESSES)
     finished: asyncio.Queue[tuple[Match, Episode] | BaseException | None] = asyncio.Queue(2 * concurrency)
 
     async def work() -> None:
         try:
             for match in waiting:
-                episode = await _episode(match, agents_by_seat(match, known), on_event, envs, hosts)
+                players = agents_by_seat(match, known)
+                async with processes if envs.is_process(match) else nullcontext():
+                    episode = await _episode(match, players, on_event, envs, hosts)
                 await finished.put((match, episode))  # waits where nobody takes them
                 await asyncio.sleep(0)  # let the consumer have it, even if no agent ever waits
             await finished.put(None)

@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from sparring import registry
+from sparring.rollout.adapters import adapt
+from sparring.rollout.loop import Match, play
+
 MODULE = """
 import os, time
 import gymnasium
@@ -120,3 +124,38 @@ def test_what_crashes_or_hangs_costs_its_own_episode_and_leaves_no_process(
     while left_over(place) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left_over(place) == []
+
+
+def test_however_many_matches_are_played_at_once_few_environments_in_processes_are_alive(monkeypatch) -> None:
+    """Counted at the seam, without starting a process a match: games stand in for those of other processes."""
+    alive, most = 0, 0
+
+    class Counted:
+        metadata = {"slow": True}
+        seats = ("player_0",)
+
+        def __init__(self, env_id, kwargs, timeout):
+            nonlocal alive, most
+            alive += 1
+            most = max(most, alive)
+            self.game = adapt(registry.envs.make("gym:FrozenLake-v1"))
+
+        def reset(self, seed):
+            time.sleep(0.01)
+            return self.game.reset(seed)
+
+        def step(self, answers):
+            return self.game.step(answers)
+
+        def close(self):
+            nonlocal alive
+            alive -= 1
+
+    monkeypatch.setattr("sparring.rollout.hosts.ProcessGame", Counted)
+    monkeypatch.setattr("sparring.rollout.loop.PROCESSES", 3)
+    row = registry.EnvironmentRow("test/Heavy-v0", lambda: None, host="process")
+    with registry.envs.temporary(row):
+        matches = [Match(f"m{n}", "test/Heavy-v0", {"player_0": "random"}, n) for n in range(40)]
+        episodes = play(matches, concurrency=40)
+    assert {episode.error for episode in episodes} == {None}
+    assert (most, alive) == (3, 0)
