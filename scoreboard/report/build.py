@@ -64,13 +64,14 @@ def build_report(runs: Sequence[RunData], output: Path) -> None:
     write_parts(output, [render(runs)])
 
 
-def render(runs: Sequence[RunData]) -> str:
-    """The HTML of a report."""
+def render(runs: Sequence[RunData], live: str = "") -> str:
+    """The HTML of a report; with `live`, its version, the page asks the server that it came from for a newer one."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(number=number, fixed=fixed, quote=shlex.quote, words=env_words, unit=unit_of)
     environment.filters["breakable"] = breakable
     runs = _named_apart(runs)
-    style, script = _resource("report.css"), '"use strict";\n' + "".join(map(_resource, SCRIPTS))
+    scripts = (*SCRIPTS, "live.js") if live else SCRIPTS
+    style, script = _resource("report.css"), '"use strict";\n' + "".join(map(_resource, scripts))
     tables = policy_tables(runs)
     text = environment.from_string(_resource("charts.html") + _resource("report.html")).render(
         runs=runs,
@@ -78,6 +79,7 @@ def render(runs: Sequence[RunData]) -> str:
         script=Markup(script),
         style_hash=_csp_hash(style),
         script_hash=_csp_hash(script),
+        live=live,
         headlines=[headline for run in runs for headline in headlines(run)],
         facts=facts,
         comparison=comparison(runs),

@@ -1,10 +1,11 @@
-"""`sparring watch`: a run that another process trains, as it goes on."""
+"""`sparring watch`: runs that other processes train, as they go on: in the terminal, or as a page."""
 
 from __future__ import annotations
 
 import shlex
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import tyro
@@ -19,13 +20,49 @@ PAUSE = 0.5
 """Seconds between two looks at the run."""
 
 
-def watch_run(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
-    """Show a run that is under way, update by update, until it ends. Ctrl-C leaves; the run goes on.
+def watch_run(
+    runs: tyro.conf.Positional[tuple[Path, ...]],
+    /,
+    page: Flag = False,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    json: Flag = False,
+) -> int:
+    """Show a run that is under way, update by update, until it ends; or runs as a live page. Ctrl-C leaves; they go on.
 
     Args:
-        run: A run folder.
+        runs: A run folder; with --page several, or stores.
+        page: Serve the report, to which new points and episodes come by themselves, to a browser on this machine.
+        host: With --page, the address; another than this machine's own shows the page to whoever can reach it.
+        port: With --page, the port; 0: any that is free.
         json: Print one JSON line per update instead.
     """
+    if page:
+        return _serve(runs, host, port)
+    if len(runs) != 1:
+        raise ValueError(f"name one run folder, or add --page to see several, got {len(runs)}")
+    return _watch_one(runs[0], json)
+
+
+def _serve(runs: tuple[Path, ...], host: str, port: int) -> int:
+    from sparring.scoreboard.evaluate import load_for_report
+    from sparring.scoreboard.live.server import serve
+
+    if not runs:
+        raise ValueError("name at least one run folder or store")
+    if not 0 <= port < 2**16:
+        raise ValueError(f"port must be in 0..65535, got {port}")
+    for run in runs:
+        load_for_report(run)
+    with serve(runs, host, port) as server:
+        where = f"http://{'[' + host + ']' if ':' in host else host}:{server.server_address[1]}/"
+        terminal.say(f"{where} shows {', '.join(map(str, runs))} until Ctrl-C")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever(poll_interval=PAUSE)
+    return 0
+
+
+def _watch_one(run: Path, json: bool) -> int:
     started = read_config(run)
     steps = int(started["config"].get("steps", 0))
     with training_view.training(steps, quiet=json) as show:

@@ -36,14 +36,23 @@ def viewport() -> ViewportSize:
 
 
 @pytest.fixture
-def page(browser: Browser, viewport: ViewportSize) -> Iterator[Page]:
+def allowed() -> tuple[str, ...]:
+    """How addresses end that a page may ask for."""
+    return ()
+
+
+@pytest.fixture
+def page(browser: Browser, viewport: ViewportSize, allowed: tuple[str, ...]) -> Iterator[Page]:
     """A page that must stay silent: no console message, no error, no dialog, no request but for the file itself."""
     opened, noise = browser.new_page(viewport=viewport), []
     opened.set_default_timeout(10_000)
     opened.on("console", lambda message: noise.append(message.text))
     opened.on("pageerror", lambda error: noise.append(str(error)))
     opened.on("dialog", lambda dialog: (noise.append("a dialog opened"), dialog.dismiss()))
-    opened.on("request", lambda request: request.is_navigation_request() or noise.append(request.url))
+    opened.on(
+        "request",
+        lambda request: request.is_navigation_request() or request.url.endswith(allowed) or noise.append(request.url),
+    )
     yield opened
     opened.close()
     assert noise == []

@@ -76,7 +76,7 @@ def test_a_run_that_lost_its_settings_is_called_damaged_and_not_unknown(
 READERS: dict[str, Callable[[Path], object]] = {
     "report": load_run,
     "compare": load_measured,
-    "watch": watch_run,
+    "watch": lambda run: watch_run((run,)),
     "eval": settings_of,
     "play": settings_as_trained,
     "train": lambda run: RunFolder.open(run, "spiral"),

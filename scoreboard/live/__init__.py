@@ -1,0 +1,1 @@
+"""A report that goes on with its runs: a small local server."""

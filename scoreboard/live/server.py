@@ -1,0 +1,145 @@
+"""The report of runs that are under way, for a browser on this machine: new points and episodes come by themselves.
+
+    GET /          the report, as `sparring report` writes it, with a line that says how the runs stand
+    GET /version   {"version": ..., "said": ...}: the page asks now and then, and loads itself anew where it changed
+
+Read-only, and bound to the loopback address unless asked otherwise. A request that names another host is refused, so
+that a page on the web cannot read it through a name that it points here (DNS rebinding). The report's content security
+policy holds: text that agents wrote is never markup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from sparring.scoreboard.evaluate import load_for_report
+from sparring.scoreboard.report.build import render
+from sparring.scoreboard.run_summary import summarise
+from sparring.store.run_files import is_run
+
+LOOPBACK = "127.0.0.1"
+LOCAL = ("127.0.0.1", "localhost", "[::1]")
+WATCHED = ("config.json", "metrics.jsonl", "policies.json", "segments/*.zst", "episodes/segments/*.zst")
+"""Files of a run or a store that change when there is something new to see; reading changes none of them."""
+
+
+class LivePage:
+    """The page of some runs or stores; it is made anew only where they have changed."""
+
+    def __init__(self, runs: Sequence[Path]) -> None:
+        self.runs = tuple(runs)
+        self._making = threading.Lock()
+        self._made = ("", b"")
+
+    def version(self) -> str:
+        """Changes when a run or a store does."""
+        digest = hashlib.sha256()
+        for run in self.runs:
+            for file in (file for name in WATCHED for file in sorted(run.glob(name))):
+                digest.update(f"{file} {_stamp(file)}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()[:16]
+
+    def said(self) -> str:
+        """How the runs stand, in words."""
+        summaries = [summarise(run) for run in self.runs if is_run(run)]
+        return "; ".join(f"{one.path.name}: {one.state}, update {one.done} of {one.steps}" for one in summaries)
+
+    def html(self) -> bytes:
+        """The report of now. Raises what reading runs raises."""
+        version = self.version()
+        with self._making:
+            if self._made[0] != version:
+                page = render([load_for_report(run) for run in self.runs], live=version)
+                self._made = (version, page.encode())
+            return self._made[1]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], page: LivePage) -> None:
+        self.page = page
+        super().__init__(address, _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    server_version, sys_version, timeout = "sparring", "", 10
+
+    def do_GET(self) -> None:
+        """The page, or its version."""
+        page = self.server.page
+        answers: dict[str, tuple[str, Callable[[], bytes]]] = {
+            "/": ("text/html; charset=utf-8", page.html),
+            "/version": ("application/json", partial(_version, page)),
+        }
+        kind, body = answers.get(self.path.partition("?")[0], ("", None))
+        if not self._is_meant():
+            self._send(HTTPStatus.FORBIDDEN, "text/plain; charset=utf-8", b"this page is for this machine only\n")
+        elif body is None:
+            self._send(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"there is / and /version\n")
+        else:
+            self._answer(kind, body)
+
+    do_HEAD = do_GET
+
+    def _answer(self, kind: str, body: Callable[[], bytes]) -> None:
+        try:
+            status, content = HTTPStatus.OK, body()
+        except Exception as error:  # noqa: BLE001  (a run that is damaged now: the next look may find it whole)
+            status, kind = HTTPStatus.SERVICE_UNAVAILABLE, "text/plain; charset=utf-8"
+            content = f"{type(error).__name__}: {error}\n".encode("utf-8", "replace")
+        self._send(status, kind, content)
+
+    def _is_meant(self) -> bool:
+        """Whether the request names this server: by a local name, or the address that it was bound to."""
+        asked = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
+        bound = str(self.server.server_address[0])
+        return bound not in LOCAL or asked in LOCAL
+
+    def _send(self, status: HTTPStatus, kind: str, content: bytes) -> None:
+        self.send_response(status)
+        headers = {
+            "Content-Type": kind,
+            "Content-Length": str(len(content)),
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        }
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Requests are not worth a line."""
+
+
+def serve(runs: Sequence[Path], host: str = LOOPBACK, port: int = 0) -> ThreadingHTTPServer:
+    """A server of the page of some runs, bound and not started: `serve_forever` starts it. Port 0: any that is free.
+
+    Raises OSError where the address cannot be had.
+    """
+    return _Server((host, port), LivePage(runs))
+
+
+def _version(page: LivePage) -> bytes:
+    return json.dumps({"version": page.version(), "said": page.said()}).encode()
+
+
+def _stamp(file: Path) -> str:
+    try:
+        found = file.stat()
+    except OSError:
+        return "-"
+    return f"{found.st_mtime_ns} {found.st_size}"
