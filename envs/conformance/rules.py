@@ -130,7 +130,7 @@ def listed_actions_are_accepted(subject: Subject) -> Iterator[str]:
 
 
 def hostile_texts_are_illegal_actions(subject: Subject) -> Iterator[str]:
-    """Garbage, empty and enormous text never raises, and is reported as an illegal action."""
+    """Garbage, empty and enormous text never raises; what lies outside the action space is reported as illegal."""
     env = subject.build()
     for text in HOSTILE:
         game = adapt(env)
@@ -142,7 +142,8 @@ def hostile_texts_are_illegal_actions(subject: Subject) -> Iterator[str]:
         except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
             yield f"the answer {text[:20]!r} raises {type(error).__name__}: {str(error)[:80]}"
             return
-        if takes_text(spaces[0]) and step.infos.get(seat, {}).get("illegal") is not True:
+        outside = takes_text(spaces[0]) and not spaces[0].contains(text)
+        if outside and step.infos.get(seat, {}).get("illegal") is not True:
             yield f'the answer {text[:20]!r} is not reported: info["illegal"] must be True'
             return
 

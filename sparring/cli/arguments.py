@@ -17,7 +17,7 @@ from sparring.store.run_files import CONFIG, is_run, read_config
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-HOSTED = ("gym", "pettingzoo", "openspiel")
+HOSTED = ("gym", "pettingzoo", "openspiel", "reasoning-gym")
 """The registers of other libraries, as `sparring.envs.hosted` knows them."""
 LISTS = ("--games", "--envs", "--probe", "--opponents", "--horizons", "--track")
 """Options whose values are separated by commas."""
