@@ -19,7 +19,7 @@ import numpy as np
 
 from sparring.agents.choices import options_of, renormalised
 from sparring.agents.models import check_sampling, policy_of, policy_that_wrote
-from sparring.agents.prompts import Template, template
+from sparring.agents.prompts import Template, readable, template
 from sparring.protocols import LanguageModel, Seat
 from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, Seen, Segment
 
@@ -70,14 +70,15 @@ class WritingAgent:
 
     async def reply(self, observation: Observation, seed: int) -> Reply:
         """Write, and take the action out of it."""
-        prompt = self._prompt(observation.text)
+        text = readable(observation)
+        prompt = self._prompt(text)
         completion = await self.model.generate(prompt, self.sampling, seed)
         written = self.model.decode(completion.token_ids)
         call = Call(
             policy_that_wrote(completion, self.model, self._trainable),
             self.sampling,
             (Segment("prompt", prompt), Segment("generated", completion.token_ids, completion.logprobs)),
-            self._messages(observation.text, written),
+            self._messages(text, written),
             stop_reason=completion.stop_reason,
         )
         return Reply(self.template.parse(written), (call,))
@@ -163,7 +164,7 @@ class LanguageModelAgent(WritingAgent):
 
     async def _distribution(self, observation: Observation) -> _Distribution:
         """The distribution over the legal actions, asked of the model once per observation and weights."""
-        key = (observation.text, _required_actions(observation))
+        key = (readable(observation), _required_actions(observation))
         if (
             self._distributions_version != self.model.weights_version
             or len(self._distributions) >= CACHED_DISTRIBUTIONS

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sparring import registry
+from sparring.content import shown
+from sparring.types import Observation
 
 LONGEST_ACTION = 2_000
 """Characters; a longer answer is cut before it reaches the environment."""
@@ -32,6 +34,15 @@ class Template:
     def messages(self, observation: str) -> list[Mapping[str, str]]:
         """The conversation that asks for one action."""
         return [{"role": "user", "content": self.instruction.replace("{observation}", observation)}]
+
+
+def readable(observation: Observation) -> str:
+    """The text of an observation. Raises ValueError where it shows arrays only: the models here read text."""
+    text = observation.text
+    if not text and observation.content:
+        blobs = ", ".join(shown(part) for part in observation.content)
+        raise ValueError(f"the observation shows no text ({blobs}), and a language model here reads nothing else")
+    return text
 
 
 def parse_boxed(answer: str) -> str:

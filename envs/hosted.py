@@ -6,12 +6,14 @@ sparring play gym:FrozenLake-v1 --agents random          sparring check pettingz
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 import gymnasium
 import pettingzoo
+from gymnasium.envs.registration import load_env_creator
 
 from sparring import registry
 from sparring.registry import EnvironmentRow, MissingExtra, UnknownName, unknown
@@ -56,6 +58,16 @@ def open_spiel_row(name: str) -> EnvironmentRow:
 
 
 def _make_gymnasium(id: str, **kwargs: Any) -> gymnasium.Env[object, object]:
+    """Raises ValueError for options that the environment does not name, or that are of another kind than its own."""
+    entry = gymnasium.spec(id).entry_point
+    build = load_env_creator(entry) if isinstance(entry, str) else entry
+    known = inspect.signature(build).parameters if build is not None else {}
+    anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
+    for name, value in kwargs.items():
+        if name not in known and not anything:
+            raise ValueError(f"{id} has no option {name!r}; it takes {', '.join(known)}")
+        if name in known and isinstance(known[name].default, bool) and not isinstance(value, bool):
+            raise ValueError(f"{name} of {id} must be true or false, got {value!r}")
     return gymnasium.make(id, disable_env_checker=True, **kwargs)
 
 

@@ -2,4 +2,5 @@
 
 from sparring.start import main
 
-main()
+if __name__ == "__main__":  # a process that another one spawns imports this module too
+    main()

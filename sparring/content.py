@@ -91,6 +91,14 @@ def text_of(content: Content) -> str:
     return "\n".join(part for part in content if isinstance(part, str))
 
 
+def shown(part: str | Blob) -> str:
+    """A part for people: text as it is, an array as `[image 32x32x3 |u1, sha256 0f3a...]`."""
+    if isinstance(part, str):
+        return part
+    size = "x".join(map(str, part.shape))
+    return f"[{part.name or 'array'} {size} {part.dtype}, sha256 {part.sha256[:12]}]"
+
+
 def canonical_json(value: object, left_out: frozenset[str] = frozenset()) -> str:
     """One text per value: sorted keys, no spaces, ASCII; dataclasses by their fields, without those of these names.
 

@@ -9,6 +9,7 @@ argument, colons included.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import types
@@ -53,6 +54,30 @@ def typed_options(what: str, build: Callable[..., object], given: Mapping[str, s
     """The options with the types that a builder wants. Raises ValueError naming what would be right."""
     known = require_options(what, build, given)
     return {option: _converted(f"{option} of {what}", value, known[option]) for option, value in given.items()}
+
+
+def read_options(what: str, build: Callable[..., object], given: Mapping[str, str]) -> dict[str, object]:
+    """As `typed_options`; where a builder takes any option, by what the text looks like."""
+    if given and takes_anything(build):
+        return {option: literal(value) for option, value in given.items()}
+    return typed_options(what, build, given)
+
+
+def takes_anything(build: Callable[..., object]) -> bool:
+    """Whether a builder hands on options that it does not name."""
+    parameters = inspect.signature(build).parameters.values()
+    return any(one.kind is one.VAR_KEYWORD for one in parameters) and not any(options_of(build))
+
+
+def literal(value: str) -> object:
+    """An option whose type nobody declares: a number, true, false, none, else text."""
+    words = {"true": True, "false": False, "none": None}
+    if value.lower() in words:
+        return words[value.lower()]
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value
 
 
 def require_options(what: str, build: Callable[..., object], names: Iterable[str]) -> dict[str, object]:

@@ -49,8 +49,8 @@ class Alarms:
             yield (
                 "illegal",
                 (
-                    "every action of the last three updates was illegal, so there is nothing to learn from: choose "
-                    "among the legal actions (--decoding legal), or imitate an agent that plays first"
+                    "every action of the last three updates was illegal, so there is nothing to learn from: "
+                    "imitate an agent that plays first; where actions are listed, choose among them (--decoding legal)"
                 ),
             )
         for name, what in (("entropy", "the entropy of its choices"), ("tokens_per_turn", "the length of its answers")):

@@ -121,6 +121,9 @@ class RunConfig:
             raise ValueError(f"seed must be in [0, 2**63), got {self.seed}")
         if not self.games:
             raise ValueError("games must name at least one environment")
+        if len(set(self.games)) < len(self.games):
+            twice = next(game for game in self.games if self.games.count(game) > 1)
+            raise ValueError(f"games must name each environment once, got {twice} twice")
 
     def env_kwargs(self) -> dict[str, object]:
         """What every environment is made with."""

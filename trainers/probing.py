@@ -52,7 +52,8 @@ class Probes:
         agents = {spec: named.make(spec) for spec in (config.probe or (UNNAMED,))} if config.probe_every else {}
         self.all = [Probe(game, spec, agent, config.env_kwargs()) for game in games for spec, agent in agents.items()]
         for probe in self.all if config.probe else []:
-            _require_playable(probe)
+            if probe.agent is not None:
+                require_playable("probe", probe.game, probe.spec, probe.agent, probe.env_kwargs)
         self.all += [_alone(game, config) for game in config.games if game not in shared and config.probe_every]
 
     def play(self, update: int, player: Agent, store: Store, pool: EnvPool) -> dict[str, float]:
@@ -97,13 +98,11 @@ def _measured(probe: Probe, player: str, episodes: Sequence[Episode]) -> dict[st
     return dict(zip(probe_keys(probe.game, probe.spec), (mean.value, mean.low, mean.high), strict=True))
 
 
-def _require_playable(probe: Probe) -> None:
-    """Raises ValueError where the agent breaks off a game that it plays against itself."""
-    if probe.agent is None:
-        return
-    if probe.agent.name == "human":
-        raise ValueError("probe: a person cannot be asked for games while a run goes on")
-    match = Match("probe", probe.game, dict.fromkeys(seats_of(probe.game), probe.spec), 0, probe.env_kwargs)
-    (episode,) = play([match], {probe.spec: probe.agent})
+def require_playable(what: str, game: str, spec: str, agent: Agent, env_kwargs: Mapping[str, object]) -> None:
+    """Raises ValueError, naming the setting, where the agent breaks off a game that it plays against itself."""
+    if agent.name == "human":
+        raise ValueError(f"{what}: a person cannot be asked for games while a run goes on")
+    match = Match(what, game, dict.fromkeys(seats_of(game), spec), 0, env_kwargs)
+    (episode,) = play([match], {spec: agent})
     if episode.error is not None:
-        raise ValueError(f"probe: agent {probe.spec!r} cannot play {probe.game}: {episode.error}")
+        raise ValueError(f"{what}: agent {spec!r} cannot play {game}: {episode.error}")

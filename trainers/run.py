@@ -243,7 +243,10 @@ class Run(Generic[ConfigT]):
         """By the figure that `best_by` names, else by exact strength in the first game that can be solved."""
         if not self.config.best_by:
             return self.evaluator.improved
-        value = metrics.get(self.config.best_by.removeprefix("-"))
+        name = self.config.best_by.removeprefix("-")
+        value = metrics.get(name)
+        if value is None and self.done in (0, self.config.steps):
+            raise RunError(f"best_by: nothing measures {name!r} in this run; there are {', '.join(sorted(metrics))}")
         if value is None:
             return False
         value = -value if self.config.best_by.startswith("-") else value

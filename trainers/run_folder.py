@@ -77,10 +77,7 @@ class RunFolder:
     def open(cls, path: Path, method: str) -> RunFolder:
         """An existing run, locked. Raises RunError where it is none, damaged, in use, of another format or method."""
         folder = cls(path)
-        found = folder.read_config()
-        if found["method"] != method:
-            again = f"sparring train {found['method']} --run {shlex.quote(str(path))} --resume"
-            raise RunError(f"{path} is a run of {found['method']}, not of {method}; go on with: {again}")
+        found = require_method(path, method)
         if found["format"] != FORMAT:
             raise RunError(f"{path} was written in run format {found['format']}, this version resumes format {FORMAT}")
         run_lock.acquire(path)
@@ -130,3 +127,12 @@ class RunFolder:
 
 def _is_not_finite(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
+
+
+def require_method(path: Path, method: str) -> Started:
+    """The settings of a run. Raises RunError where it is none, damaged, or a run of another method."""
+    found = RunFolder(path).read_config()
+    if found["method"] != method:
+        again = f"sparring train {found['method']} --run {shlex.quote(str(path))} --resume"
+        raise RunError(f"{path} is a run of {found['method']}, not of {method}; go on with: {again}")
+    return found

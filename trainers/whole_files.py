@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from sparring.files import drafted
@@ -21,12 +22,15 @@ class NotFinite(RuntimeError):
 def save_weights(file: Path, weights: Mapping[str, torch.Tensor]) -> None:
     """Write weights as `write_whole` does; a tied tensor is written once. Raises NotFinite before anything is written.
 
-    Raises what safetensors raises where the disk is full.
+    Raises OSError where the disk is full.
     """
     require_finite(weights)
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
     with drafted(file) as draft:
-        save_file(plain, draft, metadata=FORMAT)
+        try:
+            save_file(plain, draft, metadata=FORMAT)
+        except SafetensorError as error:  # its word for a file that cannot be written
+            raise OSError(f"{file} cannot be written, is the disk full? ({error})") from error
 
 
 def require_finite(weights: Mapping[str, torch.Tensor]) -> None:

@@ -14,6 +14,7 @@ from jinja2 import TemplateError
 
 from sparring.agents.models.conversation import Conversation, ShowsTools, message, rendered
 from sparring.agents.models.tokenizer import Tools
+from sparring.agents.prompts import readable
 from sparring.agents.talking.prompts import content, fit, left_out, offers
 from sparring.agents.talking.tools import described, tools_of
 from sparring.protocols import Completion, LanguageModel
@@ -100,7 +101,7 @@ class Dialogue:
         """The conversation after an observation, of at most `most` tokens. Raises ValueError where there is no room."""
         self.dropped = 0
         others = self._opening.offer(tools_of(observation.info), most)
-        heard = content(observation.text, offers(observation), self._opening.room(most), self._opening.count)
+        heard = content(readable(observation), offers(observation), self._opening.room(most), self._opening.count)
         if self._last is None:
             self._first, self._first_message = observation.text, heard
             return self._rendered(heard, 0)

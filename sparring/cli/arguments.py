@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sparring import registry
 from sparring.cli import outline
 from sparring.protocols import Agent
-from sparring.specs import Spec, parse_spec, typed_options
+from sparring.specs import Spec, literal, parse_spec, typed_options
 from sparring.store.run_files import CONFIG, is_run, read_config
 
 if TYPE_CHECKING:
@@ -54,13 +53,25 @@ def env(spec: str) -> tuple[str, dict[str, object]]:
     parsed = parse_spec(spec)
     id = env_id(_env_name(parsed))
     if _is_hosted(id):
-        return id, {name: _literal(value) for name, value in parsed.options.items()}
+        options = {name: literal(value) for name, value in parsed.options.items()}
+        try:
+            registry.envs.make(id, **options).close()
+        except TypeError as error:
+            raise ValueError(f"{id} cannot be made with {options}: {error}") from error
+        return id, options
     if parsed.argument is not None:
         raise ValueError(f"environment {id} takes options such as `{parsed.name}:option=value`, got {spec!r}")
     options = typed_options(f"environment {id}", registry.envs.row(id).build, parsed.options)
     if options:
         registry.envs.make(id, **options).close()  # what it refuses is refused once, before anything is played
     return id, options
+
+
+def env_with_options(spec: str) -> str:
+    """An environment's id with its options: `gym:FrozenLake-v1:is_slippery=false`."""
+    parsed = parse_spec(spec)
+    id = env_id(_env_name(parsed)) + "".join(f":{name}={value}" for name, value in parsed.options.items())
+    return registry.envs.row(id).name if parsed.options else id
 
 
 def _env_name(parsed: Spec) -> str:
@@ -72,17 +83,6 @@ def _env_name(parsed: Spec) -> str:
 def _is_hosted(name: str) -> bool:
     """Whether a name is one in another library's register."""
     return name.partition(":")[0] in HOSTED and ":" in name
-
-
-def _literal(value: str) -> object:
-    """An option whose type nobody declares: a number, true, false, none, else text."""
-    words = {"true": True, "false": False, "none": None}
-    if value.lower() in words:
-        return words[value.lower()]
-    try:
-        return ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return value
 
 
 def agent(spec: str) -> Agent:
@@ -136,10 +136,12 @@ def damage_of_settings(run: Path) -> str:
     return ""
 
 
-def require_resumable(config: DataclassInstance, run: Path, steps: int | None, argv: list[str]) -> None:
+def require_resumable(method: str, config: DataclassInstance, run: Path, steps: int | None, argv: list[str]) -> None:
     """A resumed run keeps its settings: what `argv` gives beside --resume must not say otherwise. Raises ValueError."""
+    from sparring.trainers.run_folder import require_method
     from sparring.trainers.settings import restore
 
+    require_method(run, method)
     started = restore(type(config), settings_of(run), run)
     before = getattr(started, "steps", 0)
     if steps is not None and steps < before:

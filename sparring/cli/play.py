@@ -66,6 +66,8 @@ def play(
     is_round_robin = len(players) > seats
     standings = standings_by_agent(played.rows, players) if is_round_robin else standing_by_place(played.rows, players)
     play_view.show_matches(standings, len(played.rows), played.faults, json)
+    if not json:
+        play_view.complain_of_illegal(played.rows)
     if is_round_robin and seats == 2 and not json:
         play_view.show_cross_table(cross_tables(played.rows)[0])
     return EXIT_FAILED if played.faults else 0

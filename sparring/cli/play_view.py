@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sparring.scoreboard.standings import Standing
     from sparring.scoreboard.stats import Estimate, Outcomes
     from sparring.scoreboard.suites import Score
+    from sparring.store.rows import EpisodeRow
 
 
 def show_matches(rows: Sequence[Standing], episodes: int, faults: Sequence[str], json: bool) -> None:
@@ -34,6 +36,19 @@ def show_matches(rows: Sequence[Standing], episodes: int, faults: Sequence[str],
         lines.append((name, str(row.reward.n), _signed(row.reward, 2), *contested))
     terminal.show_table(("agent", "games", "reward (95 % interval)", "W/D/L", "win", "illegal"), lines)
     _complain_of_faults(faults, episodes)
+
+
+def complain_of_illegal(rows: Sequence[EpisodeRow]) -> None:
+    """Agents whose actions were mostly illegal, or could not be read: their rewards say little about play."""
+    turns, illegal = Counter[str](), Counter[str]()
+    for row in rows:
+        for seat, agent in row.agents.items():
+            turns[agent] += row.turns[seat]
+            illegal[agent] += row.illegal[seat]
+    for agent, count in illegal.items():
+        if count > turns[agent] / 2:
+            share = 100 * count / turns[agent]
+            terminal.complain(f"{share:.0f} % of the actions of {agent} were illegal or could not be read")
 
 
 def show_cross_table(table: CrossTable) -> None:

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from sparring.cli import terminal
 from sparring.cli.tables import plural
+from sparring.content import shown
 from sparring.encoding import episode_to_dict
 from sparring.types import Episode
 
@@ -26,7 +27,7 @@ def show_episode(episode: Episode, json: bool) -> None:
     for seat, turn in episode.turns:
         agent = episode.trajectories[seat].agent
         _show_heading(f"turn {turn.index}: {seat} ({agent})")
-        terminal.say_wrapped(turn.observation.text)
+        terminal.say_wrapped("\n".join(map(shown, turn.observation.content)))
         generated = [segment for segment in turn.segments if segment.logprobs]
         logprob = f"  (log-probability {sum(sum(s.logprobs or ()) for s in generated):.3f})" if generated else ""
         terminal.say_wrapped(f"> {turn.action[:2000]!r}{'' if turn.legal else '  ILLEGAL'}{logprob}\n")

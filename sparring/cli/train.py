@@ -46,10 +46,10 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
             resume: Go on with the run in that folder and its settings; only --steps may be raised.
             json: Print one JSON line per update instead of a progress bar.
         """
-        config = replace(config, games=tuple(arguments.env_id(game) for game in config.games))
+        config = replace(config, games=tuple(arguments.env_with_options(game) for game in config.games))
         steps = config.steps if any(word.partition("=")[0] == "--steps" for word in argv) else None
         if resume:
-            arguments.require_resumable(config, run, steps, argv)
+            arguments.require_resumable(argv[0], config, run, steps, argv)
         with loading():
             method: Any = registry.trainers.row(argv[0]).build
             from sparring.trainers.run import Run

@@ -13,6 +13,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 from sparring.registry.errors import UnknownName, unknown
 from sparring.registry.plugins import current_plugin, import_submodules, load_plugin, registering, warn
 from sparring.registry.rows import Row, require_usable
+from sparring.specs import Spec, parse_spec, read_options
 
 Built = TypeVar("Built")
 Thing_co = TypeVar("Thing_co", covariant=True)
@@ -88,6 +89,8 @@ class Registry(Generic[RowT, Fields]):
     def row(self, name: str) -> RowT:
         """The row of a name. Raises UnknownName with the nearest names."""
         self.load()
+        if name not in self._rows and (parsed := parse_spec(name)).options:
+            return self._with_options(name, parsed)
         scheme, _, rest = name.partition(":")
         if name not in self._rows and rest and scheme in self.schemes:
             return self._unregistered(scheme, rest)
@@ -100,6 +103,14 @@ class Registry(Generic[RowT, Fields]):
         name = f"{scheme}:{rest}"
         if name not in self._made:
             self._made[name] = replace(self.schemes[scheme](rest), name=name)
+        return self._made[name]
+
+    def _with_options(self, name: str, parsed: Spec) -> RowT:
+        """The row of an id with options, such as `gym:FrozenLake-v1:is_slippery=false`: the id says all of it."""
+        if name not in self._made:
+            row = self.row(parsed.name if parsed.argument is None else f"{parsed.name}:{parsed.argument}")
+            options = read_options(f"{self.kind} {row.name}", row.build, parsed.options)
+            self._made[name] = replace(row, name=name, kwargs={**row.kwargs, **options})
         return self._made[name]
 
     def make(self: _Rows[Thing], name: str, **kwargs: object) -> Thing:

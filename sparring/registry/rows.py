@@ -118,4 +118,9 @@ def _are_texts(value: object) -> bool:
 
 
 def _is_range(value: object) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(end, int | float) for end in value)
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(end, int | float) for end in value)
+        and value[0] <= value[1]
+    )

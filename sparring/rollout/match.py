@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Literal
+from operator import index
+from typing import Literal, SupportsIndex
 
 from sparring import registry
 from sparring.protocols import Agent, Seat
@@ -34,7 +35,17 @@ class Match:
     """After so many steps of the environment the episode is truncated, whatever the environment says."""
 
     def __post_init__(self) -> None:
-        """Raises TypeError where a seat is not given the name of an agent."""
+        """Raises TypeError, ValueError for what could not be stored, or names no agent."""
+        for name in ("id", "env_id", "task", "group"):
+            value = getattr(self, name)
+            if not isinstance(value, str) and (value is not None or name in ("id", "env_id")):
+                raise TypeError(f"match {self.id!r:.80}: {name} must be text, got {value!r:.80}")
+        for name in ("seed", "sample", "max_steps"):
+            object.__setattr__(self, name, _whole(self.id, name, getattr(self, name)))
+        if self.max_steps < 1:
+            raise ValueError(f"match {self.id!r}: max_steps must be >= 1, got {self.max_steps}")
+        if not isinstance(self.agents, Mapping):
+            raise TypeError(f"match {self.id!r}: agents must be names by seat, got {self.agents!r:.80}")
         for seat, agent in self.agents.items():
             if not isinstance(agent, str):
                 raise TypeError(f"match {self.id!r}: the agent of {seat} must be a name, got {agent!r:.80}")
@@ -42,6 +53,15 @@ class Match:
     def seat(self, seat: str) -> Seat:
         """What the agent in a seat is told."""
         return Seat(self.env_id, seat, self.id, self.seed, self.sample, self.task, self.env_kwargs)
+
+
+def _whole(id: str, name: str, value: object) -> int:
+    """A whole number, NumPy's too. Raises TypeError."""
+    if type(value) is int:
+        return value
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise TypeError(f"match {id!r}: {name} must be a whole number, got {value!r:.80}")
+    return index(value)
 
 
 def agents_by_seat(match: Match, known: MutableMapping[str, Agent]) -> dict[str, Agent]:

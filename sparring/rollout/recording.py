@@ -119,6 +119,8 @@ class Recording:
         for seat in seats:
             if seat not in self.agents:
                 raise KeyError(f"no agent for seat {seat!r}; agents are given for {sorted(self.agents)}")
+        if extra := sorted(set(self.agents) - set(seats)):
+            raise KeyError(f"there is no seat {extra[0]!r}; the seats are {sorted(seats)}")
 
     def observe(self, step: Step) -> list[tuple[str, Observation]]:
         """What the seats see that are to move. Raises TypeError for what is no observation."""

@@ -18,6 +18,7 @@ from sparring.trainers.batch import Signal
 from sparring.trainers.evaluation import own_trajectories
 from sparring.trainers.method import Method
 from sparring.trainers.methods.episodic_config import EpisodicConfig
+from sparring.trainers.probing import require_playable
 from sparring.trainers.run import Run
 from sparring.trainers.state import State
 from sparring.trainers.tasks import Tasks
@@ -51,6 +52,9 @@ class Episodic(Method[EpisodicT]):
         super().__init__(run)
         self.tasks = Tasks(self.config.seed, self.config.tasks)
         self.opponents = {spec: named.make(spec) for spec in self.config.opponents}
+        for game in self.config.games:
+            for spec, agent in self.opponents.items():
+                require_playable("opponents", game, spec, agent, self.config.env_kwargs())
 
     @classmethod
     def require_usable(cls, config: EpisodicT) -> None:
@@ -62,8 +66,10 @@ class Episodic(Method[EpisodicT]):
         alone = [game for game in config.games if len(seats_of(game)) == 1]
         if config.opponents and alone:
             raise ValueError(f"opponents need a seat to play in, and {alone[0]} has one seat, which the model takes")
-        if any(horizon < 1 for horizon in config.horizons):
-            raise ValueError(f"horizons must be >= 1, got {', '.join(map(str, config.horizons))}")
+        if any(horizon < 1 for horizon in config.horizons) or list(config.horizons) != sorted(config.horizons):
+            raise ValueError(f"horizons must grow from 1 on, got {', '.join(map(str, config.horizons))}")
+        if config.discount != 1.0 and config.credit != "turn":
+            raise ValueError(f"discount {config.discount} needs credit 'turn', got credit {config.credit!r}")
 
     @abstractmethod
     def advantages(self, attempts: Sequence[Attempt]) -> Sequence[np.ndarray | None]:
