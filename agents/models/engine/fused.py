@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sparring.agents.models.adapter import merged_weights
 from sparring.agents.models.engine.packing import pack
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class FusedLlama:
         self.heads, self.kv_heads = self.config.num_attention_heads, self.config.num_key_value_heads
         self.width = getattr(self.config, "head_dim", None) or self.config.hidden_size // self.heads
         self.rotation = model.base_model.rotary_emb
-        weights = model.state_dict()
+        weights = merged_weights(model)
         self.device = weights["model.embed_tokens.weight"].device
         self._sources = _sources(weights, self.config.num_hidden_layers)
         self.weights = {
@@ -164,8 +165,9 @@ class FusedRows:
         """Go on with these rows only, in this order."""
         index = torch.tensor(rows, device=self._model.device)
         self._prompt_of = [self._prompt_of[row] for row in rows]
-        self._own_K = [self._kept(cache, index) for cache in self._own_K]
-        self._own_V = [self._kept(cache, index) for cache in self._own_V]
+        for caches in (self._own_K, self._own_V):
+            for layer, cache in enumerate(caches):  # one at a time: all of them twice would not fit
+                caches[layer] = self._kept(cache, index)
         self._share()
 
     def _kept(self, cache: Tensor, index: Tensor) -> Tensor:
@@ -180,7 +182,7 @@ class FusedRows:
         caches: list[list[tuple[Tensor, Tensor]]] = [[] for _ in range(model.config.num_hidden_layers)]
         last = [torch.empty(0)] * len(prompts)
         for packed in pack(prompts, PREFILL_NODES):
-            arrays = (packed.token_ids, packed.positions, packed.visible)
+            arrays = (packed.token_ids, packed.positions, packed.visible())
             tokens, positions, visible = (torch.from_numpy(array).to(model.device) for array in arrays)
             hidden_ND = model.forward(tokens, positions, _collect(caches, visible, model.heads // model.kv_heads))
             for prompt, path in zip(packed.sequences, packed.nodes, strict=True):
