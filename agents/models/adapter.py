@@ -6,7 +6,6 @@ so the model as it was is there all the time: it is the same module with the ada
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from sparring.agents.models.weights.adapters import quiet
 from sparring.registry import require
 
 if TYPE_CHECKING:
@@ -52,18 +52,13 @@ def add_adapter(module: PreTrainedModel, lora: Lora) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(lora.seed)
         try:
-            _add(module, config)
+            with quiet():
+                module.add_adapter(config, NAME)
         except ValueError as error:
             raise ValueError(f"lora_targets must name layers of the model, got {', '.join(lora.targets)}") from error
     ends = (module.get_input_embeddings(), module.get_output_embeddings())
     if any(hasattr(layer, "base_layer") for layer in ends):
         raise ValueError(f"lora_targets must leave out embedding and head, got {', '.join(lora.targets)}")
-
-
-def _add(module: PreTrainedModel, config: object) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # transformers warns of its own call
-        module.add_adapter(config, NAME)
 
 
 def adapter_weights(module: PreTrainedModel) -> dict[str, Tensor]:

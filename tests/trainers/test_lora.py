@@ -28,8 +28,8 @@ from sparring.types import Sampling
 torch.set_num_threads(1)
 PROMPTS = ((11, 12, 13, 14), (11, 12, 20))
 SMALL = Config(
-    steps=4, games_per_update=8, league_every=1, league_share=0.5, checkpoint_every=2, evaluation_games=2, probe_every=0,
-    device="cpu", seed=5, lora_rank=4, lora_alpha=8,
+    steps=4, games_per_update=8, league_every=1, league_share=0.5, checkpoint_every=2, evaluation_games=2,
+    probe_every=0, device="cpu", seed=5, lora_rank=4, lora_alpha=8,
 )  # fmt: skip
 
 
@@ -221,8 +221,8 @@ def test_a_run_whose_model_has_changed_is_not_gone_on_with(tmp_path):
 
 def test_a_run_with_a_penalty_to_its_start_needs_no_second_copy(tmp_path):
     config = GrpoConfig(
-        games=("sparring/TicTacToe-v0",), opponents=("random",), steps=2, games_per_update=8, group_size=4, probe_every=0,
-        evaluation_games=0, device="cpu", lora_rank=2, reference_kl=0.1, gradient_checkpointing=True,
+        games=("sparring/TicTacToe-v0",), opponents=("random",), steps=2, games_per_update=8, group_size=4,
+        probe_every=0, evaluation_games=0, device="cpu", lora_rank=2, reference_kl=0.1, gradient_checkpointing=True,
     )  # fmt: skip
     run = Run.start(Grpo, config, tmp_path / "run")
     assert run.run()

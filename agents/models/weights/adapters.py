@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -54,7 +57,16 @@ def base_of(folder: Path) -> Base:
 def merge_adapter(module: PreTrainedModel, folder: Path) -> None:
     """Add a saved adapter to the weights of the model that it belongs to."""
     peft = require("peft", "train")
-    peft.PeftModel.from_pretrained(module, str(folder)).merge_and_unload()
+    with quiet():
+        peft.PeftModel.from_pretrained(module, str(folder)).merge_and_unload()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' warning of a call that `peft` makes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        yield
 
 
 def merged_fingerprint(base: str, folder: Path) -> str:

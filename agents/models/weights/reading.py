@@ -22,7 +22,7 @@ from sparring.store.run_files import is_run
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 NAMES = ("nano", "smollm2")
 _ModelAndTokenizer: TypeAlias = "tuple[PreTrainedModel, PreTrainedTokenizerFast]"
@@ -71,6 +71,24 @@ def read_model(name: str, device: str = "auto", seed: int = 0) -> Loaded:
         model, tokenizer = _read(name, folder, seed)
     model = model.float().eval().to(device)
     return Loaded(name, model, FastTokenizer(tokenizer, _eos_ids(model, tokenizer)), fingerprint(model), seed)
+
+
+def read_outline(name: str) -> tuple[PreTrainedConfig, Tokenizer]:
+    """Config and tokenizer of a model without its weights; of an adapter, its model's. Raises as `read_model`."""
+    folder = _folder_of(name)
+    if folder is not None and is_adapter(folder):
+        return read_outline(adapters.base_of(folder)["model"])
+    if name == "nano":
+        return nano.config(), FastTokenizer(nano.tokenizer(), ())
+    if folder is None and "/" not in name:
+        raise UnknownName(unknown("model", name, NAMES))
+    transformers, where = require("transformers", "train"), str(folder or name)
+    try:
+        config = transformers.AutoConfig.from_pretrained(where)
+        return config, FastTokenizer(transformers.AutoTokenizer.from_pretrained(where), ())
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise FileNotFoundError(f"{where!r} gave no config and tokenizer: {reason}") from error
 
 
 def _with_adapter(name: str, folder: Path, device: str) -> Loaded:
