@@ -85,7 +85,7 @@ class RunConfig:
     lora_targets: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LAYER,LAYER")] = ("all-linear",)
     """The layers that get an adapter, e.g. q_proj,v_proj; all-linear: every linear layer but the head."""
     gradient_checkpointing: bool = False
-    """Keep only the inputs of each layer for the backward pass: a third more time, a tenth of the memory."""
+    """Keep only the inputs of each layer for the backward pass, and compute the rest again: about a third more time."""
     pack_nodes: int = 1024
     """Tokens of one forward and backward pass. A longer sample has its own; gradients are summed over the passes."""
     epochs: int = 1

@@ -38,7 +38,7 @@ from sparring.types import Episode, Sampling, derive_seed
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
-GAMES = 8
+GAMES = 16
 """Games of each environment that are played to see how long observations are, and how large a stored game is."""
 TRIED_TOKENS = 32
 """Longest answers in these games; longer ones are reckoned from shorter ones."""
@@ -64,7 +64,7 @@ class Plan:
     """Keys and values of answers that are written freely."""
     store_per_update: int
     checkpoints: int
-    """All that stands in `checkpoints/` while the run is under way."""
+    """All that stands in `checkpoints/` while the run is under way, if no two files are equal and share their room."""
 
     @property
     def memory(self) -> int:
@@ -235,7 +235,7 @@ def lines_of(plan: Plan, config: RunConfig) -> Iterator[str]:
     yield from (f"  {name}: {_readable(size)}" for name, size in rows.items())
     stored = plan.store_per_update
     yield f"store: about {_readable(stored)} an update, {_readable(stored * config.steps)} in {config.steps:,} updates"
-    yield f"checkpoints: {_readable(plan.checkpoints)}"
+    yield f"checkpoints: at most {_readable(plan.checkpoints)}"
 
 
 def _readable(size: int) -> str:

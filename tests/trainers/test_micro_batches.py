@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from sparring.agents.models.engine import decode, logprobs
+from sparring.agents.models.engine import decode, fused, logprobs
 from sparring.agents.models.engine.packing import pack
 from sparring.agents.models.transformers import TransformersModel
 from sparring.agents.models.weights.reading import read_model
@@ -133,6 +134,35 @@ def test_recomputing_is_refused_where_transformers_has_no_such_layers():
     plain.module.supports_gradient_checkpointing = False
     with pytest.raises(ValueError, match="gradient_checkpointing does not work with a model of type 'llama'"):
         plain.recompute_layers()
+
+
+class Shapes(TorchDispatchMode):
+    """The shapes of all batched matrix products."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func is torch.ops.aten.bmm.default:
+            self.found.add(tuple(tuple(one.shape) for one in args))
+        return func(*args, **(kwargs or {}))
+
+
+def test_long_answers_in_bf16_compile_no_kernel_for_every_length(monkeypatch):
+    prompts, sampling = [PROMPT] * 3, Sampling(max_new_tokens=150, decoding="free")
+    bf16 = TransformersModel.from_loaded(read_model("nano", device="cpu", seed=3), "bf16")
+    with Shapes() as shapes:
+        (first, *_) = bf16.generate_batch(prompts, sampling, range(3))
+    assert len(shapes.found) < 30, "one for every 64 tokens, and not one for every token"
+    scored = model().score_batch([PROMPT], [[first.token_ids]])[0][0]
+    np.testing.assert_allclose(first.logprobs, scored, atol=0.1)
+    monkeypatch.setattr(fused, "BLOCK", 1)
+    (alone, *_) = TransformersModel.from_loaded(read_model("nano", device="cpu", seed=3), "bf16").generate_batch(
+        prompts, sampling, range(3)
+    )
+    assert alone.token_ids[:20] == first.token_ids[:20]
+    np.testing.assert_allclose(alone.logprobs[:20], first.logprobs[:20], atol=0.05)
 
 
 def test_rows_whose_cache_would_not_fit_are_decoded_in_turn_and_write_the_same(monkeypatch):

@@ -102,8 +102,9 @@ def test_store_and_checkpoints_are_as_planned(config, tmp_path):
             run.save(store)
         sizes.append(sum(file.stat().st_size for file in (path / "episodes").rglob("*") if file.is_file()))
     assert plan.store_per_update == near((sizes[3] - sizes[0]) / 3)
-    files = {file.stat().st_ino: file.stat().st_size for file in (path / "checkpoints").rglob("*") if file.is_file()}
-    assert sum(files.values()) == near(plan.checkpoints)
+    files = [file for file in (path / "checkpoints").rglob("*") if file.is_file() and "best/" not in str(file)]
+    by_name = sum(file.stat().st_size for file in files)  # as where no two of them are equal, and share their room
+    assert by_name == near(plan.checkpoints)
 
 
 def test_a_plan_starts_nothing(tmp_path, capsys):
