@@ -220,8 +220,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3, help="measured steps, after one that warms up")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    results = [in_own_process(stack, options) for stack in (ours, trl)]
-    Console().print(table(results))
+    results: list[Result] = []
+    for stack in (ours, trl):
+        results.append(in_own_process(stack, options))
+        Console().print(table(results))  # the first one alone too: the second may take long
     if options.json:
         options.json.write_text(json.dumps([asdict(result) for result in results], indent=1))
 
