@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import tyro
 
 from sparring import registry
+from sparring.agents import models
 from sparring.agents.models.weights.trained import settings_as_trained
 from sparring.agents.prompts import template
 from sparring.store.run_files import is_run
+from sparring.trainers.schedule import Shape
 from sparring.trainers.settings import require_ranges, require_types
 from sparring.trainers.tracking import Tracker
 
 if TYPE_CHECKING:
-    from sparring.agents.models.trainable import TrainableModel
+    from sparring.agents.models.trainable import LocalModel, TrainableModel
     from sparring.trainers.learner import LearnerConfig
 
 
@@ -35,6 +37,10 @@ class RunConfig:
         "probe_games": ">= 1",
         "learning_rate": ">= 0",
         "learning_rate_decay": ">= 0",
+        "warmup": ">= 0",
+        "lora_rank": ">= 0",
+        "lora_alpha": ">= 1",
+        "pack_nodes": ">= 1",
         "evaluate_every": ">= 0",
         "evaluation_games": ">= 0",
         "probe_every": ">= 0",
@@ -61,15 +67,31 @@ class RunConfig:
     learning_rate: Annotated[
         float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: by the model's size)")
     ] = None
-    """AdamW's step size at the first update. Left out: 5e-4 for models under 10 million parameters, else 3e-5."""
+    """AdamW's step size after --warmup. Left out: 5e-4 for models under 10 million parameters, else 3e-5, or 3e-4 with
+    --lora-rank."""
     learning_rate_decay: float = 0.05
-    """Share of the step size that is left at the last update; in between it falls geometrically (to 0: linearly)."""
+    """Share of the step size that is left at the last update."""
+    schedule: Shape = "geometric"
+    """How the step size falls to that share: geometric (to 0: linear), linear or cosine; constant: it does not fall."""
+    warmup: int = 0
+    """Updates in which the step size rises to --learning-rate, in equal steps, before it falls."""
     momentum: float = 0.0
     """AdamW's first moment. In self-play the opponent changes, and momentum still follows the old one."""
     max_grad_norm: float = 0.5
     """Gradients that are longer are scaled down to this norm."""
     reference_kl: float = 0.0
-    """Weight of the KL divergence (k3) from the model as it was at the start; 0: none. It takes a second copy of it."""
+    """Weight of the KL divergence (k3) from the model as it was at the start; 0: none. It takes a second copy of it,
+    but not with --lora-rank."""
+    lora_rank: int = 0
+    """Train a LoRA adapter of this rank and leave the weights as they are; 0: train all weights."""
+    lora_alpha: int = 32
+    """The adapter counts alpha / rank."""
+    lora_targets: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LAYER,LAYER")] = ("all-linear",)
+    """The layers that get an adapter, e.g. q_proj,v_proj; all-linear: every linear layer but the head."""
+    gradient_checkpointing: bool = False
+    """Keep only the inputs of each layer for the backward pass, and compute the rest again: about a third more time."""
+    pack_nodes: int = 1024
+    """Tokens of one forward and backward pass. A longer sample has its own; gradients are summed over the passes."""
     epochs: int = 1
     """Optimizer steps on the games of one update."""
     illegal: Literal["forfeit", "spiral", "retry", "noop"] = "forfeit"
@@ -119,6 +141,8 @@ class RunConfig:
         require_ranges(self, self.RANGES)
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must be in [0, 2**63), got {self.seed}")
+        if 0 < self.warmup >= self.steps:
+            raise ValueError(f"warmup must be below steps, {self.steps}, got {self.warmup}")
         if not self.games:
             raise ValueError("games must name at least one environment")
         if len(set(self.games)) < len(self.games):
@@ -169,16 +193,30 @@ def require_device(device: str) -> None:
         raise ValueError(f"device must be auto, cpu, or one that torch finds here, got {device!r}: {reason}") from error
 
 
+def load_model(config: RunConfig) -> LocalModel:
+    """The model that the settings name, as it is at the start of the run."""
+    from sparring.agents.models.adapter import Lora
+
+    model = models.load_trainable(config.model, device=config.device, seed=config.seed)
+    if config.lora_rank:
+        model.add_adapter(Lora(config.lora_rank, config.lora_alpha, config.lora_targets, config.seed))
+    if config.gradient_checkpointing:
+        model.recompute_layers()
+    return model
+
+
 def learner_config(config: RunConfig, model: TrainableModel) -> LearnerConfig:
     """What the learner needs of the settings; the step size depends on the model's."""
     from sparring.agents.models.transformers import SMALL_MODEL
     from sparring.trainers.learner import LearnerConfig
 
     small = sum(parameter.numel() for parameter in model.module.parameters()) < SMALL_MODEL
-    rate = config.learning_rate if config.learning_rate is not None else (5e-4 if small else 3e-5)
+    usual = 5e-4 if small else 3e-4 if config.lora_rank else 3e-5
+    rate = usual if config.learning_rate is None else config.learning_rate
     betas = (config.momentum, 0.95)
     return LearnerConfig(
         learning_rate=rate,
+        pack_nodes=config.pack_nodes,
         betas=betas,
         epochs=config.epochs,
         length=config.max_new_tokens,

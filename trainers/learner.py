@@ -63,7 +63,8 @@ class LearnerConfig:
     pair_beta: float = 0.1
     """DPO's beta: how far from the reference a preference may lead; smaller is farther."""
     pack_nodes: int = 1024
-    """Tokens of one forward and backward pass, shared beginnings counted once; a longer sample has its own."""
+    """Tokens of one forward and backward pass, shared beginnings counted once; a longer sample has its own. Gradients
+    of the passes are summed, so this decides how much memory a step takes, and not what is learnt."""
     length: int = 1
     """The constant that sums over freely written tokens are divided by: the longest answer. Choices are not divided."""
 
@@ -76,8 +77,10 @@ class Learner:
         self.updates = 0
         self.skipped = 0
         """Updates in a row, up to now, in which no step could be taken."""
+        self.trained = [parameter for parameter in model.module.parameters() if parameter.requires_grad]
+        """All parameters, or those of the adapter."""
         self.optimizer = torch.optim.AdamW(
-            model.module.parameters(), lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay
+            self.trained, lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay
         )
 
     def step(self, signals: Iterable[Signal] | Batch, magnet: float = 0.0) -> dict[str, float]:
@@ -117,7 +120,7 @@ class Learner:
             torch.stack([loss for loss, _ in parts]).sum().backward()
             for _, measured in parts:
                 _add(totals, measured)
-        norm = float(torch.nn.utils.clip_grad_norm_(self.model.module.parameters(), self.config.max_grad_norm))
+        norm = float(torch.nn.utils.clip_grad_norm_(self.trained, self.config.max_grad_norm))
         sound = math.isfinite(norm) and math.isfinite(totals["loss"])
         if sound:
             self.optimizer.step()

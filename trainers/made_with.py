@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,7 +13,9 @@ from pathlib import Path
 import torch
 
 import sparring
+from sparring.agents.models.trainable import LocalModel
 from sparring.protocols import LanguageModel
+from sparring.store.run_files import RunError
 
 PACKAGES = ("torch", "transformers", "numpy", "peft")
 
@@ -32,6 +35,16 @@ def made_with(device: str = "auto", model: LanguageModel | None = None) -> dict[
         facts |= {"weights": model.weights_fingerprint, "tokenizer": model.tokenizer_fingerprint}
     commit = _commit(Path(sparring.__file__).resolve().parent)
     return facts if commit is None else {**facts, "commit": commit}
+
+
+def require_base(model: LocalModel, made: Mapping[str, object] | None, run: Path) -> None:
+    """Raises RunError where the adapters of a run were trained on another model than is there now."""
+    before, now = str((made or {}).get("weights", "")), model.weights_fingerprint
+    if model.adapter is not None and before != now:
+        raise RunError(
+            f"the adapters of {run} belong to another model: {model.name} had fingerprint {before[:12] or 'unknown'} "
+            f"when the run was started, and has {now[:12]}; nothing was changed"
+        )
 
 
 def _version(package: str) -> str | None:

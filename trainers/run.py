@@ -22,9 +22,8 @@ from typing import Generic, cast
 import torch
 
 from sparring import registry
-from sparring.agents import models
 from sparring.agents.choices import options_of
-from sparring.agents.models.trainable import LocalModel
+from sparring.agents.models.trainable import LocalModel, TrainableModel
 from sparring.agents.players import WritingAgent, make_player
 from sparring.agents.talking.agent import TalkingAgent, talking_player
 from sparring.rollout.hosts import EnvPool
@@ -35,11 +34,11 @@ from sparring.trainers.alarms import Alarms
 from sparring.trainers.batch import Batch, Signal, Stream, merge, signals_of
 from sparring.trainers.checkpoints import KEPT
 from sparring.trainers.collecting import collect
-from sparring.trainers.config import learner_config, require_usable
+from sparring.trainers.config import learner_config, load_model, require_usable
 from sparring.trainers.cursor import cursor_of, require_stored
 from sparring.trainers.evaluation import Evaluator, Metrics, against_uniform, episode_metrics, trained
 from sparring.trainers.learner import Learner, NothingLearnt, one_temperature
-from sparring.trainers.made_with import made_with
+from sparring.trainers.made_with import made_with, require_base
 from sparring.trainers.method import LEARNER, ConfigT, Method
 from sparring.trainers.probing import Probes
 from sparring.trainers.reference import add_reference
@@ -77,7 +76,7 @@ class Run(Generic[ConfigT]):
             )
         self.learner = Learner(self.model, learner_config(config, self.model))
         self.player = self.agent(self.model, config.model, trainable=True)
-        self._reference: LocalModel | None = None
+        self._reference: TrainableModel | None = None
         self._measured: Metrics = {}
         self._spelt = lru_cache(maxsize=4096)(partial(options_of, self.model))
         self.evaluator = Evaluator(config.games, self.player)
@@ -119,6 +118,7 @@ class Run(Generic[ConfigT]):
         started = cast("ConfigT", restore(method.config_type, found["config"], folder.path))
         run = cls(method, replace(started, steps=_raised(started.steps, steps)), folder)
         run.schedule = Schedule.read(found.get("schedule"), folder.path)
+        require_base(run.model, found.get("made_with"), folder.path)
         checkpoint = folder.checkpoints.load(lambda state: run.method.require_whole(state["method"]))
         if checkpoint is not None:
             require_stored(folder.episodes, checkpoint[1]["store"])
@@ -189,7 +189,8 @@ class Run(Generic[ConfigT]):
         """One step of the learner on the method's signals. Raises ValueError for a reward that is not finite."""
         _require_finite_rewards(episodes)
         weights, rate = self.method.loss_weights(self.done), self.learner.config.learning_rate
-        self.learner.learning_rate = self.schedule.value(self.done, rate, rate * self.config.learning_rate_decay)
+        last, shape, warmup = rate * self.config.learning_rate_decay, self.config.schedule, self.config.warmup
+        self.learner.learning_rate = self.schedule.value(self.done, rate, last, shape, warmup)
         self.store, self._measured = store, {}
         batch = merge(self.method.signals(episodes))
         if self._needs_reference(batch):
@@ -208,7 +209,7 @@ class Run(Generic[ConfigT]):
 
     def _add_reference(self, batch: Batch) -> None:
         if self._reference is None:
-            self._reference = self.load_model()
+            self._reference = self.model.reference() or self.load_model()
         add_reference(batch, self._reference, one_temperature(batch), self.learner.config.pack_nodes)
 
     def signals_of(
@@ -287,8 +288,7 @@ class Run(Generic[ConfigT]):
 
     def load_model(self) -> LocalModel:
         """The model that the settings name, as it was at the start of the run."""
-        config = self.config
-        return models.load_trainable(config.model, device=config.device, seed=config.seed)
+        return load_model(self.config)
 
     def agent(self, model: LocalModel, name: str, trainable: bool) -> WritingAgent | TalkingAgent:
         """A model as a player of this run: its kind, its prompt, its sampling."""

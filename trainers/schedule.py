@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from sparring.store.run_files import CONFIG, RunError
+
+Shape = Literal["geometric", "linear", "cosine", "constant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,19 @@ class Schedule:
         """The same schedule before `update`, that of a run of `steps` from there on."""
         return Schedule((*(pair for pair in self.stretches if pair[0] < update), (update, steps)))
 
-    def value(self, update: int, first: float, last: float) -> float:
-        """From `first` at update 0 to `last` at the last one: geometrically, and linearly where `last` is 0.
+    def value(self, update: int, first: float, last: float, shape: Shape = "geometric", warmup: int = 0) -> float:
+        """From `first` at update `warmup` to `last` at the last one; before, it rises to `first` in equal steps.
 
-        A `first` of 0 stays 0.
+        Geometrically means linearly where `last` is 0. A `first` of 0 stays 0.
         """
         steps = next(steps for start, steps in reversed(self.stretches) if start <= update)
-        progress = min(1.0, update / max(1, steps - 1))
-        if first == 0.0:
-            return 0.0
-        return first * (last / first) ** progress if last > 0.0 else first * (1.0 - progress)
+        if update < warmup:
+            return first * (update + 1) / (warmup + 1)
+        progress = min(1.0, (update - warmup) / max(1, steps - 1 - warmup))
+        if first == 0.0 or shape == "constant":
+            return first
+        if shape == "geometric" and last > 0.0:
+            return first * float((last / first) ** progress)
+        if shape == "cosine":
+            progress = (1.0 - math.cos(math.pi * progress)) / 2
+        return first * (1.0 - progress) if last == 0.0 else first + (last - first) * progress

@@ -22,6 +22,7 @@ def policy_of(model: LanguageModel, trainable: bool) -> Policy:
     return Policy(
         model.name,
         model.weights_version,
+        adapter=getattr(model, "adapter", None),
         trainable=trainable,
         tokenizer=model.tokenizer_fingerprint,
         weights=model.weights_fingerprint,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from sparring.agents.models.adapter import Lora
     from sparring.agents.models.engine.logprobs import Head
     from sparring.agents.models.engine.packing import Pack
 
@@ -48,6 +49,19 @@ class TrainableModel(Protocol):
 
     def sync(self, weights: Mapping[str, Tensor] | None, version: str) -> None:
         """Take new weights, None: the module's own were trained in place. Raises ValueError where they do not fit."""
+        ...
+
+    def add_adapter(self, lora: Lora) -> None:
+        """Train an adapter from now on, and leave the weights as they are: `weights`, `sync` and `save` are then the
+        adapter's. Raises ValueError where it does not fit, MissingExtra."""
+        ...
+
+    def recompute_layers(self) -> None:
+        """Train in less memory, and in more time. Raises ValueError where the model cannot."""
+        ...
+
+    def reference(self) -> TrainableModel | None:
+        """The model as it was before its adapter; None where it has none."""
         ...
 
     def save(self, folder: Path) -> None:

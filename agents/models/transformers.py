@@ -7,17 +7,21 @@ processor has it.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sparring.agents.models.adapter import Lora, adapter_weights, add_adapter, switched_off
 from sparring.agents.models.batching import Batched
 from sparring.agents.models.engine.decode import Engine, generate
-from sparring.agents.models.engine.forward import context_of
+from sparring.agents.models.engine.forward import Forward, context_of, recompute_layers
 from sparring.agents.models.engine.logprobs import Head, chosen_logprobs
 from sparring.agents.models.engine.packing import Pack, pack
 from sparring.agents.models.engine.selftest import right_pass
@@ -26,6 +30,9 @@ from sparring.agents.models.tokenizer import Tools
 from sparring.agents.models.weights.reading import Loaded, read_model
 from sparring.protocols import Completion, Ids
 from sparring.types import Sampling
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _Question = tuple[tuple[int, ...], tuple[int, ...]]
 """Prompt and continuation, as token ids."""
@@ -62,10 +69,29 @@ class TransformersModel(Batched):
         self.precision = _choose_precision(self.module, self.device) if precision == "auto" else precision
         if self.precision not in ("fp32", "bf16"):
             raise ValueError(f"precision must be auto, fp32 or bf16, got {precision!r}")
-        self._forward = right_pass(self.module)
+        self._forward: Forward = right_pass(self.module)
         self.context = context_of(self.module.config)
         self._engine: Engine | None = None
         self._engine_version = ""
+
+    def add_adapter(self, lora: Lora) -> None:
+        """Train a small adapter from now on, and leave the weights as they are. Raises ValueError, MissingExtra."""
+        if self.adapter is not None:
+            raise ValueError(f"{self.name} has an adapter already, {self.adapter}")
+        add_adapter(self.module, lora)
+        self.adapter, self._engine = lora.name, None
+
+    def recompute_layers(self) -> None:
+        """Spend a forward pass more to train in less memory. Raises ValueError where the model's layers cannot."""
+        recompute_layers(self.module)
+
+    def reference(self) -> TransformersModel | None:
+        """The same weights with the adapter switched off; None where there is no adapter."""
+        if self.adapter is None:
+            return None
+        without = copy.copy(self)
+        without.adapter, without._forward = None, partial(_without_adapter, self._forward)
+        return without
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, no special tokens added."""
@@ -92,13 +118,21 @@ class TransformersModel(Batched):
         self.weights_version, self.weights_fingerprint = version, ""
 
     def weights(self) -> dict[str, Tensor]:
-        """The parameters by name, a tied one under one of its names; `sync` takes them back."""
+        """The parameters by name, a tied one under one of its names; of a model with an adapter, those of the adapter.
+
+        `sync` takes them back.
+        """
+        if self.adapter is not None:
+            return adapter_weights(self.module)
         tied = set(self.module._tied_weights_keys or ()) if self.module.config.tie_word_embeddings else set()
         return {name: value for name, value in self.module.state_dict().items() if name not in tied}
 
     def save(self, folder: Path) -> None:
-        """Write weights, config and tokenizer so that `models.load(str(folder))` loads them again."""
-        self._loaded.save(folder)
+        """Write what `models.load(str(folder))` loads again: weights, config and tokenizer, or the adapter alone."""
+        if self.adapter is None:
+            self._loaded.save(folder)
+        else:
+            self._loaded.save_adapter(folder)
 
     def autocast(self) -> AbstractContextManager[object]:
         """bf16 matrix products over fp32 weights, or nothing."""
@@ -181,6 +215,11 @@ class TransformersModel(Batched):
             ends = np.cumsum([len(continuation) for _, continuation in members])[:-1]
             scores.update(zip(members, np.split(logprobs_M, ends), strict=True))
         return scores
+
+
+def _without_adapter(forward: Forward, module: PreTrainedModel, packed: Pack) -> Tensor:
+    with torch.no_grad(), switched_off(module):
+        return forward(module, packed)
 
 
 def bf16_pays() -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,16 +37,21 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         return 0 if argv else EXIT_USAGE
     config_type = outline.config_of(outline.find_row(registry.trainers, argv[0]))
 
-    def start(config: tyro.conf.OmitArgPrefixes[Any], run: Path, resume: Flag = False, json: Flag = False) -> int:
+    def start(
+        config: tyro.conf.OmitArgPrefixes[Any], run: Path, resume: Flag = False, plan: Flag = False, json: Flag = False
+    ) -> int:
         """Train, and record everything in a run folder: games, figures, checkpoints.
 
         Args:
             config: Settings; each may be left out.
             run: The run folder, e.g. runs/first; a new one, unless --resume.
             resume: Go on with the run in that folder and its settings; only --steps may be raised.
+            plan: Say what the run would need, memory and disk, and start nothing.
             json: Print one JSON line per update instead of a progress bar.
         """
         config = replace(config, games=tuple(arguments.env_with_options(game) for game in config.games))
+        if plan:
+            return _show_plan(config, json)
         steps = config.steps if any(word.partition("=")[0] == "--steps" for word in argv) else None
         if resume:
             arguments.require_resumable(argv[0], config, run, steps, argv)
@@ -78,6 +83,18 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
     start.__annotations__["config"] = Annotated[config_type, tyro.conf.OmitArgPrefixes]
     prog = f"sparring train {argv[0]}"
     return parsing.run(start, prog, arguments.split_lists(argv[1:]), EXAMPLES.format(prog))
+
+
+def _show_plan(config: Any, json: bool) -> int:
+    """What a run would need."""
+    with loading():
+        from sparring.trainers.plan import lines_of, plan_of
+    found = plan_of(config)
+    if json:
+        terminal.dump(asdict(found))
+    else:
+        terminal.say("\n".join(lines_of(found, config)))
+    return 0
 
 
 def _show_methods(rows: Sequence[registry.MethodRow], json: bool) -> None:

@@ -17,7 +17,7 @@ def test_every_token_of_every_sequence_has_its_node(rows, max_nodes):
             assert list(packed.token_ids[path]) == rows[index]
             assert list(packed.positions[path]) == list(range(len(rows[index])))
             for depth, node in enumerate(path):
-                assert list(np.flatnonzero(packed.visible[node])) == sorted(path[: depth + 1])
+                assert list(np.flatnonzero(packed.visible()[node])) == sorted(path[: depth + 1])
     assert sorted(seen) == list(range(len(rows)))
 
 

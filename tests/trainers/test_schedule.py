@@ -42,3 +42,35 @@ def test_a_schedule_survives_the_settings_file(tmp_path):
 def test_a_damaged_schedule_is_named(tmp_path, damaged):
     with pytest.raises(ValueError, match=r"config\.json is damaged: schedule must be a list of \[update, steps\]"):
         Schedule.read(damaged, tmp_path)
+
+
+def test_the_step_size_rises_in_equal_steps_before_it_falls():
+    schedule = Schedule.of(7)
+    assert [schedule.value(update, 1.0, 1 / 16, warmup=2) for update in range(7)] == pytest.approx(
+        [1 / 3, 2 / 3, 1, 1 / 2, 1 / 4, 1 / 8, 1 / 16]
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "last", "expected"),
+    [
+        ("linear", 0.2, [1.0, 0.8, 0.6, 0.4, 0.2]),
+        ("linear", 0.0, [1.0, 0.75, 0.5, 0.25, 0.0]),
+        ("cosine", 0.0, [1.0, (2 + 2**0.5) / 4, 0.5, (2 - 2**0.5) / 4, 0.0]),
+        ("cosine", 0.5, [1.0, 0.5 + (2 + 2**0.5) / 8, 0.75, 0.5 + (2 - 2**0.5) / 8, 0.5]),
+        ("constant", 0.2, [1.0] * 5),
+    ],
+)
+def test_shapes_of_the_way_down(shape, last, expected):
+    schedule = Schedule.of(5)
+    assert [schedule.value(update, 1.0, last, shape) for update in range(5)] == pytest.approx(expected)
+    assert schedule.value(9, 1.0, last, shape) == pytest.approx(expected[-1])
+
+
+@pytest.mark.parametrize("shape", ["geometric", "linear", "cosine", "constant"])
+def test_a_stretched_schedule_of_any_shape_leaves_the_past_as_it_was(shape):
+    before, after = Schedule.of(6), Schedule.of(6).stretched(4, 60)
+    assert [after.value(u, 1.0, 0.1, shape, 2) for u in range(4)] == [
+        before.value(u, 1.0, 0.1, shape, 2) for u in range(4)
+    ]
+    assert after.value(59, 1.0, 0.1, shape, 2) == pytest.approx(1.0 if shape == "constant" else 0.1)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
+from sparring.agents.models.adapter import merged_weights, take_out
 from sparring.agents.models.engine.forward import context_of
 from sparring.agents.models.engine.fused import FusedLlama, FusedRows, can_fuse
 from sparring.agents.models.engine.rows import CachedRows, RecomputedRows, Rows
@@ -23,10 +24,12 @@ from sparring.agents.models.engine.selftest import decodes_right
 from sparring.agents.models.rounds import require_wanted
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 ROWS = 256
 """At most so many rows are decoded together; more go in turn."""
+CACHE_BYTES = {"cpu": 2 << 30, "cuda": 16 << 30}
+"""Keys and values of the tokens that rows write; rows for which that is not enough go in turn."""
 
 Allowed = Callable[[int, Sequence[int]], Sequence[int] | None]
 """(row, what it generated so far) -> the token ids it may choose among next, None for the whole vocabulary."""
@@ -54,7 +57,14 @@ class Engine:
         self.device = next(model.parameters()).device
         self._fused = _fused(model, dtype)
         self._plain = None if self._fused else _frozen_copy(model, dtype)
+        self._kept_tokens = CACHE_BYTES.get(self.device.type, CACHE_BYTES["cpu"]) // cache_bytes(model.config, dtype)
         self._own_rows = CachedRows if self._fused or _caches(model) else RecomputedRows
+        if self._plain is not None:
+            self.sync(model)
+
+    def rows(self, steps: int) -> int:
+        """How many rows of so many new tokens are decoded together."""
+        return max(1, min(ROWS, self._kept_tokens // max(1, steps)))
 
     @property
     def fused(self) -> bool:
@@ -64,7 +74,7 @@ class Engine:
     @torch.no_grad()
     def sync(self, weights: Mapping[str, Tensor] | PreTrainedModel) -> None:
         """Take a model's weights, or a state dict's, in place."""
-        state = weights if isinstance(weights, Mapping) else weights.state_dict()
+        state = weights if isinstance(weights, Mapping) else merged_weights(weights)
         if self._fused:
             self._fused.sync(state)
         elif self._plain is not None:
@@ -78,8 +88,23 @@ class Engine:
         return self._own_rows(self._plain, prompts, rows)
 
 
+def cache_bytes(config: PreTrainedConfig, dtype: torch.dtype) -> int:
+    """Keys and values of one token in all layers."""
+    text = config.get_text_config()
+    heads = _whole(text, "num_attention_heads", 1)
+    width = _whole(text, "head_dim", text.hidden_size // heads)
+    return 2 * int(text.num_hidden_layers) * _whole(text, "num_key_value_heads", heads) * width * dtype.itemsize
+
+
+def _whole(config: PreTrainedConfig, name: str, otherwise: int) -> int:
+    value = getattr(config, name, None)
+    return value if isinstance(value, int) and value > 0 else otherwise
+
+
 def _frozen_copy(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
-    return copy.deepcopy(model).to(dtype).eval().requires_grad_(False)
+    frozen = copy.deepcopy(model).to(dtype).eval().requires_grad_(False)
+    take_out(frozen)
+    return frozen
 
 
 def _fused(model: PreTrainedModel, dtype: torch.dtype) -> FusedLlama | None:
@@ -118,8 +143,9 @@ def generate(
     written = [Generated([], [], "length") for _ in prompts]
     order = sorted(range(len(prompts)), key=lambda row: tuple(prompts[row]))
     distribution = _Distribution(temperature, top_p, frozenset(eos_ids), allowed)
-    for start in range(0, len(order), ROWS):
-        rows = order[start : start + ROWS]
+    together = engine.rows(max_new_tokens)
+    for start in range(0, len(order), together):
+        rows = order[start : start + together]
         _decode(
             engine,
             distribution,

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from sparring.agents.models.engine.packing import Pack
 
@@ -30,8 +32,14 @@ ROW_TOKENS = 8192
 
 
 def one_mask(module: PreTrainedModel, packed: Pack) -> Tensor:
-    """All layers see the same: everything before, or the window that the config names."""
-    return _packed(module, packed, _mask(module, _visible(packed, getattr(_config(module), "sliding_window", None))))
+    """All layers see the same: everything before, or the window that the config names.
+
+    Where nothing is shared and no window is crossed there is no mask: attention knows by itself what comes before.
+    """
+    window = getattr(_config(module), "sliding_window", None)
+    if packed.is_row and (not window or len(packed.parents) <= window):
+        return _packed(module, packed, None)
+    return _packed(module, packed, _mask(module, _visible(packed, window)))
 
 
 def mask_by_layer(module: PreTrainedModel, packed: Pack) -> Tensor:
@@ -52,6 +60,25 @@ def row_by_row(module: PreTrainedModel, packed: Pack) -> Tensor:
     hidden = torch.cat(sequences_hidden(module, [packed.token_ids[path].tolist() for path in paths]))
     _, first_N = np.unique(np.concatenate(paths), return_index=True)
     return hidden[torch.from_numpy(first_N).to(hidden.device)]
+
+
+def recompute_layers(module: PreTrainedModel) -> None:
+    """Let the layers keep their inputs only, and compute the rest again in the backward pass (arXiv 1604.06174).
+
+    transformers' own switch acts in training mode alone, which also brings dropout back. Raises ValueError where
+    transformers cannot do so with the model's layers.
+    """
+    layers = [layer for layer in module.modules() if isinstance(layer, GradientCheckpointingLayer)]
+    if not layers or not module.supports_gradient_checkpointing:
+        raise ValueError(f"gradient_checkpointing does not work with a model of type {module.config.model_type!r}")
+    for layer in layers:
+        layer.forward = partial(_recomputed, layer.forward)
+
+
+def _recomputed(forward: Callable[..., object], *args: object, **kwargs: object) -> object:
+    if not torch.is_grad_enabled():
+        return forward(*args, **kwargs)
+    return checkpoint(partial(forward, **kwargs), *args, use_reentrant=False, preserve_rng_state=False)
 
 
 def sequences_hidden(module: PreTrainedModel, sequences: Sequence[Sequence[int]]) -> list[Tensor]:
@@ -88,7 +115,7 @@ def _decoder(module: PreTrainedModel) -> PreTrainedModel:
     return module.model if module.base_model is module else module.base_model
 
 
-def _packed(module: PreTrainedModel, packed: Pack, mask: Tensor | Mapping[str, Tensor]) -> Tensor:
+def _packed(module: PreTrainedModel, packed: Pack, mask: Tensor | Mapping[str, Tensor] | None) -> Tensor:
     output = _decoder(module)(
         input_ids=torch.from_numpy(packed.token_ids).to(module.device)[None],
         position_ids=torch.from_numpy(packed.positions).to(module.device)[None],
@@ -101,7 +128,7 @@ def _packed(module: PreTrainedModel, packed: Pack, mask: Tensor | Mapping[str, T
 
 def _visible(packed: Pack, window: int | None = None, chunk: int | None = None) -> np.ndarray:
     """Which nodes [N, N] each node sees: its ancestors, of them the last `window`, or those in its chunk."""
-    visible, depth_N = packed.visible, packed.positions
+    visible, depth_N = packed.visible(), packed.positions
     if window:
         visible = visible & (depth_N[:, None] - depth_N[None] < window)
     if chunk:

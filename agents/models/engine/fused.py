@@ -17,12 +17,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sparring.agents.models.adapter import merged_weights
 from sparring.agents.models.engine.packing import pack
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
 PREFILL_NODES = 512
+BLOCK = 64
+"""On a CPU, bf16 attention runs over whole blocks of new tokens: oneDNN compiles and keeps a kernel for every shape."""
 HEAD_ROWS = 2048
 """On a CPU, matrix products with so many rows of the output embedding at a time are a fifth faster than with all."""
 
@@ -57,7 +60,7 @@ class FusedLlama:
         self.heads, self.kv_heads = self.config.num_attention_heads, self.config.num_key_value_heads
         self.width = getattr(self.config, "head_dim", None) or self.config.hidden_size // self.heads
         self.rotation = model.base_model.rotary_emb
-        weights = model.state_dict()
+        weights = merged_weights(model)
         self.device = weights["model.embed_tokens.weight"].device
         self._sources = _sources(weights, self.config.num_hidden_layers)
         self.weights = {
@@ -142,11 +145,11 @@ class FusedRows:
         self._model, self._step = model, 0
         self._prompt_of, self._lengths = list(rows), [len(prompt) for prompt in prompts]
         self._prefill(prompts)
-        kv = model.kv_heads
-        shape = (len(rows), kv, max(steps - 1, 0), model.width)
+        self._block = BLOCK if model.device.type == "cpu" and model.dtype == torch.bfloat16 else 1
+        shape = (len(rows), model.kv_heads, self._blocks(max(steps - 1, 0)), model.width)
         layers = range(model.config.num_hidden_layers)
-        self._own_K = [torch.empty(shape, dtype=model.dtype, device=model.device) for _ in layers]
-        self._own_V = [torch.empty(shape, dtype=model.dtype, device=model.device) for _ in layers]
+        self._own_K = [self._empty(shape) for _ in layers]
+        self._own_V = [self._empty(shape) for _ in layers]
         self._share()
 
     def first(self) -> Tensor:
@@ -164,12 +167,22 @@ class FusedRows:
         """Go on with these rows only, in this order."""
         index = torch.tensor(rows, device=self._model.device)
         self._prompt_of = [self._prompt_of[row] for row in rows]
-        self._own_K = [self._kept(cache, index) for cache in self._own_K]
-        self._own_V = [self._kept(cache, index) for cache in self._own_V]
+        for caches in (self._own_K, self._own_V):
+            for layer, cache in enumerate(caches):  # one at a time: all of them twice would not fit
+                caches[layer] = self._kept(cache, index)
         self._share()
 
+    def _blocks(self, tokens: int) -> int:
+        """So many tokens or more: whole blocks."""
+        return -(-tokens // self._block) * self._block
+
+    def _empty(self, shape: tuple[int, ...]) -> Tensor:
+        """A cache. What stands behind the last token of a block is multiplied by zero, so it must be finite."""
+        make = torch.empty if self._block == 1 else torch.zeros
+        return make(shape, dtype=self._model.dtype, device=self._model.device)
+
     def _kept(self, cache: Tensor, index: Tensor) -> Tensor:
-        kept = cache.new_empty((len(index), *cache.shape[1:]))
+        kept = self._empty((len(index), *cache.shape[1:]))
         kept[:, :, : self._step] = cache[index, :, : self._step]
         return kept
 
@@ -180,7 +193,7 @@ class FusedRows:
         caches: list[list[tuple[Tensor, Tensor]]] = [[] for _ in range(model.config.num_hidden_layers)]
         last = [torch.empty(0)] * len(prompts)
         for packed in pack(prompts, PREFILL_NODES):
-            arrays = (packed.token_ids, packed.positions, packed.visible)
+            arrays = (packed.token_ids, packed.positions, packed.visible())
             tokens, positions, visible = (torch.from_numpy(array).to(model.device) for array in arrays)
             hidden_ND = model.forward(tokens, positions, _collect(caches, visible, model.heads // model.kv_heads))
             for prompt, path in zip(packed.sequences, packed.nodes, strict=True):
@@ -212,7 +225,7 @@ class FusedRows:
         self._hidden_B11P = hidden_BP[:, None, None] if len(set(lengths)) > 1 else None
 
     def _attend(self, layer: int, q_BHE: Tensor, k_BKE: Tensor, v_BKE: Tensor) -> Tensor:
-        rows, kv, end = len(q_BHE), self._model.kv_heads, self._step + 1
+        rows, kv, end = len(q_BHE), self._model.kv_heads, self._blocks(self._step + 1)
         self._own_K[layer][:, :, self._step], self._own_V[layer][:, :, self._step] = k_BKE, v_BKE
         own_K, own_V = self._own_K[layer].flatten(0, 1)[:, :end], self._own_V[layer].flatten(0, 1)[:, :end]
         shared_K, shared_V = self._shared_KV[layer]
@@ -221,6 +234,7 @@ class FusedRows:
         if self._hidden_B11P is not None:
             to_prompt_BKGP = to_prompt_BKGP.masked_fill(self._hidden_B11P, -torch.inf)
         to_own_BKGT = torch.bmm(q_BKGE.flatten(0, 1), own_K.transpose(1, 2)).view(rows, kv, -1, end)
+        to_own_BKGT[..., self._step + 1 :] = -torch.inf
         distribution = (
             torch.cat((to_prompt_BKGP, to_own_BKGT), -1).softmax(-1, dtype=torch.float32).to(self._model.dtype)
         )

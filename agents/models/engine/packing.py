@@ -23,12 +23,25 @@ class Pack:
     """[N] int64."""
     positions: np.ndarray
     """[N] int64, the node's depth in its sequence."""
-    visible: np.ndarray
-    """[N, N] bool: row i sees column j."""
+    parents: np.ndarray
+    """[N] int64, the node before in its sequence; -1 at the beginning."""
     sequences: tuple[int, ...]
     """Which of the packed sequences are in here."""
     nodes: tuple[np.ndarray, ...]
     """Per sequence, the node of each of its tokens."""
+
+    @property
+    def is_row(self) -> bool:
+        """Whether every node sees all nodes before it: one sequence, and perhaps beginnings of it."""
+        return bool((self.parents == np.arange(-1, len(self.parents) - 1)).all())
+
+    def visible(self) -> np.ndarray:
+        """[N, N] bool: row i sees column j. Made anew, because it grows with the square of the nodes."""
+        visible = np.eye(len(self.parents), dtype=bool)
+        for node, parent in enumerate(self.parents):
+            if parent >= 0:
+                visible[node] |= visible[parent]
+        return visible
 
 
 def pack(sequences: Sequence[Sequence[int]], max_nodes: int = MAX_NODES) -> Iterator[Pack]:
@@ -77,16 +90,10 @@ class _Trie:
         self.members.append((index, path))
 
     def pack(self) -> Pack:
-        count = len(self.tokens)
-        visible = np.zeros((count, count), bool)
-        for node, parent in enumerate(self.parents):
-            if parent >= 0:
-                visible[node] = visible[parent]
-            visible[node, node] = True
         return Pack(
             token_ids=np.asarray(self.tokens, np.int64),
             positions=np.asarray(self.depths, np.int64),
-            visible=visible,
+            parents=np.asarray(self.parents, np.int64),
             sequences=tuple(index for index, _ in self.members),
             nodes=tuple(path for _, path in self.members),
         )
