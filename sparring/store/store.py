@@ -13,7 +13,6 @@ everything: `reindex` builds a lost index from them.
 from __future__ import annotations
 
 import fcntl
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -143,9 +142,6 @@ class Store:
         A call's id is its trajectory's and its own: `ID/SEAT/3.0`. Raises ValueError for other values than stored.
         """
         self._require_append()
-        for id, value in values.items():
-            if not math.isfinite(value):
-                raise ValueError(f"column {name} of {method}: the value of {id} must be a finite number, got {value}")
         with self._taking_back(), self._index.transaction():
             fresh = self._index.new_columns(method, name, values)
             if fresh:
