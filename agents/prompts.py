@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sparring import registry
-from sparring.content import shown
+from sparring.content import Blob, shown
 from sparring.types import Observation
 
 LONGEST_ACTION = 2_000
@@ -39,7 +39,7 @@ class Template:
 def readable(observation: Observation) -> str:
     """The text of an observation. Raises ValueError where it shows arrays only: the models here read text."""
     text = observation.text
-    if not text and observation.content:
+    if not text and any(isinstance(part, Blob) for part in observation.content):
         blobs = ", ".join(shown(part) for part in observation.content)
         raise ValueError(f"the observation shows no text ({blobs}), and a language model here reads nothing else")
     return text

@@ -57,16 +57,20 @@ def typed_options(what: str, build: Callable[..., object], given: Mapping[str, s
 
 
 def read_options(what: str, build: Callable[..., object], given: Mapping[str, str]) -> dict[str, object]:
-    """As `typed_options`; where a builder takes any option, by what the text looks like."""
-    if given and takes_anything(build):
-        return {option: literal(value) for option, value in given.items()}
-    return typed_options(what, build, given)
+    """As `typed_options`; what a builder hands on without naming it is read by what its text looks like."""
+    known = dict(options_of(build))
+    unnamed = {option: value for option, value in given.items() if option not in known and hands_on_anything(build)}
+    named = {option: value for option, value in given.items() if option not in unnamed}
+    return typed_options(what, build, named) | {option: literal(value) for option, value in unnamed.items()}
 
 
-def takes_anything(build: Callable[..., object]) -> bool:
-    """Whether a builder hands on options that it does not name."""
+def hands_on_anything(build: Callable[..., object]) -> bool:
+    """Whether a function takes options that it does not name."""
+    if not inspect.isfunction(build):
+        return False
+    hints = typing.get_type_hints(build)
     parameters = inspect.signature(build).parameters.values()
-    return any(one.kind is one.VAR_KEYWORD for one in parameters) and not any(options_of(build))
+    return any(one.kind is one.VAR_KEYWORD and not any(_unpacked(hints.get(one.name))) for one in parameters)
 
 
 def literal(value: str) -> object:

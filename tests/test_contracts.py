@@ -383,3 +383,59 @@ def test_everything_that_happens_is_told_in_one_shape() -> None:
             if event.observation and event.reply
         ]
         assert turns == [(seat, turn.observation.text, turn.action) for seat, turn in episode.turns]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "rule"),
+    [
+        ({"id": 3}, TypeError, "match 3: id must be text, got 3"),
+        ({"group": 3}, TypeError, "group must be text, got 3"),
+        ({"seed": True}, TypeError, "seed must be a whole number, got True"),
+        ({"sample": "2"}, TypeError, "sample must be a whole number, got '2'"),
+        ({"max_steps": 0}, ValueError, "max_steps must be >= 1, got 0"),
+        ({"agents": ["random"]}, TypeError, r"agents must be names by seat, got \['random'\]"),
+    ],
+)
+def test_a_match_that_could_not_be_stored_is_refused_when_it_is_made(
+    changes: dict[str, Any], error: type[Exception], rule: str
+) -> None:
+    given = {"id": "m", "env_id": KUHN, "agents": {"player_0": "random", "player_1": "random"}, "seed": 1}
+    with pytest.raises(error, match=rule):
+        Match(**{**given, **changes})
+
+
+def test_numbers_of_numpy_are_whole_numbers_and_unknown_seats_are_named(tmp_path: Path) -> None:
+    seats = {"player_0": "random", "player_1": "random"}
+    match = Match("m", KUHN, seats, np.int64(3), sample=np.int64(2))  # type: ignore[arg-type]
+    assert (type(match.seed), type(match.sample)) == (int, int)
+    with Store(tmp_path / "s", "a") as store:
+        store.append(play([match]))
+    (episode,) = play([Match("m", KUHN, {**seats, "player_9": "random"}, 1)])
+    assert "there is no seat 'player_9'" in str(episode.error)
+
+
+def test_an_id_may_hold_options() -> None:
+    lake = "gym:FrozenLake-v1:is_slippery=false"
+    (episode,) = play([Match("m", lake, {"player_0": "constant:1"}, 1)])
+    assert [turn.observation.text for _, turn in episode.turns][:3] == ["0", "4", "8"]
+    assert registry.envs.row("sparring/KuhnPoker-v0:illegal=retry").kwargs["illegal"] == "retry"
+    with pytest.raises(ValueError, match="is_slippery of FrozenLake-v1 must be true or false, got 'maybe'"):
+        registry.envs.make("gym:FrozenLake-v1:is_slippery=maybe")
+    with pytest.raises(ValueError, match="FrozenLake-v1 has no option 'nope'"):
+        registry.envs.make("gym:FrozenLake-v1:nope=1")
+
+
+def test_a_language_model_is_not_asked_about_what_it_cannot_read() -> None:
+    (episode,) = play([Match("m", "gym:CartPole-v1", {"player_0": "nano"}, 1)])
+    assert episode.trajectories["player_0"].turns, "numbers are text"
+
+    class Picture(gymnasium.Env[np.ndarray, int]):
+        observation_space, action_space = spaces.Box(0, 255, (32, 32, 3), np.uint8), spaces.Discrete(2)
+
+        def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[np.ndarray, dict[str, Any]]:
+            return np.zeros((32, 32, 3), np.uint8), {}
+
+    with registry.envs.temporary(EnvironmentRow("test/Picture-v0", Picture)):
+        (episode,) = play([Match("m", "test/Picture-v0", {"player_0": "nano"}, 1)])
+    assert (episode.status, episode.fault) == ("agent_error", "agent")
+    assert "the observation shows no text ([array 32x32x3 |u1, sha256" in str(episode.error)

@@ -323,7 +323,7 @@ def test_a_model_behind_a_server_talks_in_text():
 def test_a_run_folder_talks_with_its_best_checkpoint_and_samples_as_trained(tmp_path):
     nano(11).save(tmp_path / "checkpoints" / "best")
     settings = {"temperature": 0.5, "max_new_tokens": 33, "decoding": "legal", "prompt": "boxed"}
-    (tmp_path / "config.json").write_text(json.dumps({"method": "any", "config": settings}))
+    (tmp_path / "config.json").write_text(json.dumps({"format": 3, "method": "any", "config": settings}))
     assert make(f"react:{tmp_path}:device=cpu").sampling == Sampling(0.5, max_new_tokens=33, decoding="legal")
     assert make(f"react:{tmp_path}:device=cpu:temperature=2").sampling.temperature == 2
 

@@ -148,7 +148,11 @@ def test_reinforce_plays_learns_and_resumes(tmp_path, changes):
     [
         ({"games_per_update": 18}, "games_per_update must be a multiple of group_size, 4, got 18"),
         ({"games": (LAKE,)}, "opponents need a seat to play in, and gym:FrozenLake-v1 has one seat"),
-        ({"horizons": (0, 3)}, "horizons must be >= 1, got 0, 3"),
+        ({"horizons": (0, 3)}, "horizons must grow from 1 on, got 0, 3"),
+        ({"horizons": (8, 4)}, "horizons must grow from 1 on, got 8, 4"),
+        ({"discount": 0.5}, "discount 0.5 needs credit 'turn', got credit 'episode'"),
+        ({"games": (TTT, TTT)}, "games must name each environment once, got sparring/TicTacToe-v0 twice"),
+        ({"opponents": ("human",)}, "opponents: a person cannot be asked for games while a run goes on"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(tmp_path, changes, rule):
