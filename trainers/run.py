@@ -21,13 +21,11 @@ from typing import Generic, cast
 
 import torch
 
-from sparring import registry
 from sparring.agents.choices import options_of
 from sparring.agents.models.trainable import LocalModel, TrainableModel
 from sparring.agents.players import WritingAgent, make_player
 from sparring.agents.talking.agent import TalkingAgent, talking_player
 from sparring.rollout.hosts import EnvPool
-from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
 from sparring.store.run_files import CONFIG, POLICIES
 from sparring.store.store import Store
 from sparring.trainers.alarms import Alarms
@@ -36,19 +34,18 @@ from sparring.trainers.checkpoints import KEPT
 from sparring.trainers.collecting import collect
 from sparring.trainers.config import learner_config, load_model, require_usable
 from sparring.trainers.cursor import cursor_of, require_stored
-from sparring.trainers.evaluation import Evaluator, Metrics, against_uniform, episode_metrics, trained
+from sparring.trainers.evaluation import Metrics, episode_metrics, trained
 from sparring.trainers.learner import Learner, NothingLearnt, one_temperature
 from sparring.trainers.made_with import made_with, require_base
+from sparring.trainers.measuring import Measurements
 from sparring.trainers.method import LEARNER, ConfigT, Method
-from sparring.trainers.probing import Probes
 from sparring.trainers.reference import add_reference
 from sparring.trainers.run_folder import RunError, RunFolder
 from sparring.trainers.schedule import Schedule
 from sparring.trainers.settings import restore
 from sparring.trainers.state import State
 from sparring.trainers.tracking import Trackers
-from sparring.trainers.whole_files import require_finite
-from sparring.types import Episode, Sampling, Trajectory, derive_seed
+from sparring.types import Episode, Sampling, Trajectory
 
 logger = logging.getLogger(__name__)
 
@@ -79,15 +76,12 @@ class Run(Generic[ConfigT]):
         self._reference: TrainableModel | None = None
         self._measured: Metrics = {}
         self._spelt = lru_cache(maxsize=4096)(partial(options_of, self.model))
-        self.evaluator = Evaluator(config.games, self.player)
-        self.probes = Probes(config, self.evaluator.games)
         self.pool = EnvPool()
         self.alarms = Alarms()
         self.trackers = Trackers(config.track, folder.path, asdict(config))
         self.done = 0
         """Updates."""
-        self.best: float | None = None
-        """The best value so far of the figure that `best_by` names."""
+        self.measurements = Measurements(self)
         self.method = method(self)
 
     @classmethod
@@ -144,7 +138,7 @@ class Run(Generic[ConfigT]):
         yield from self.method.ids(update)
         for game in self.config.games:
             yield from (f"evaluation-{update}/{game}/{index}" for index in range(self.config.evaluation_games))
-        yield from self.probes.ids(update)
+        yield from self.measurements.probes.ids(update)
 
     def run(self, on_update: Callable[[Metrics], None] = _ignore, should_stop: Callable[[], bool] = _never) -> bool:
         """Train to the end; True if it got there. Between updates `should_stop` may ask for an end, which saves."""
@@ -175,7 +169,7 @@ class Run(Generic[ConfigT]):
     def update(self, store: Store) -> Metrics:
         """Evaluate the current weights, play, learn."""
         started = time.perf_counter()
-        metrics: Metrics = {"update": self.done, **self._measure(store)}
+        metrics: Metrics = {"update": self.done, **self.measurements.measure(store)}
         playing = time.perf_counter()
         agents = {**self.method.agents(self.done), LEARNER: self.player}
         episodes = collect(self.method.matches(self.done), agents, store, self.pool)
@@ -229,58 +223,9 @@ class Run(Generic[ConfigT]):
     def finish(self, store: Store) -> Metrics:
         """Evaluate the final weights."""
         started = time.perf_counter()
-        metrics: Metrics = {"update": self.done, **self._measure(store)}
-        self.folder.write_json(POLICIES, self.evaluator.policies())
+        metrics: Metrics = {"update": self.done, **self.measurements.measure(store)}
+        self.folder.write_json(POLICIES, self.measurements.evaluator.policies())
         return {**metrics, "seconds": time.perf_counter() - started}
-
-    def _measure(self, store: Store) -> Metrics:
-        """What the present weights can do; the best ones so far are kept."""
-        metrics = {**self._play_others(store), **self._evaluate()}
-        if self._is_best(metrics):
-            self._save_best()
-        return metrics
-
-    def _is_best(self, metrics: Metrics) -> bool:
-        """By the figure that `best_by` names, else by exact strength in the first game that can be solved."""
-        if not self.config.best_by:
-            return self.evaluator.improved
-        name = self.config.best_by.removeprefix("-")
-        value = metrics.get(name)
-        if value is None and self.done in (0, self.config.steps):
-            raise RunError(f"best_by: nothing measures {name!r} in this run; there are {', '.join(sorted(metrics))}")
-        if value is None:
-            return False
-        value = -value if self.config.best_by.startswith("-") else value
-        if self.best is not None and value <= self.best:
-            return False
-        self.best = value
-        return True
-
-    def _play_others(self, store: Store) -> Metrics:
-        """Games of the present weights against named agents, and at both ends against uniform play, seats rotating.
-
-        The player's name says when, so that games of different weights are never counted as those of one agent.
-        """
-        moment = f"update {self.done}" if self.done else "before"
-        player = self.agent(self.model, f"{self.config.model} ({moment})", trainable=False)
-        seed, group = derive_seed(self.config.seed, "evaluation"), f"evaluation/{moment}"
-        metrics: Metrics = dict(self.probes.play(self.done, player, store, self.pool))
-        for game in self.config.games if self.done in (0, self.config.steps) else ():
-            agents = by_name([player, *(registry.make_agent("random") for _ in seats_of(game)[1:])])
-            prefix, count = f"evaluation-{self.done}", self.config.evaluation_games
-            matches = rotated_matches(game, list(agents), count, seed, prefix, group, self.config.env_kwargs())
-            metrics |= against_uniform(game, player.name, collect(matches, agents, store, self.pool))
-        return metrics
-
-    def _evaluate(self) -> Metrics:
-        every, self.evaluator.improved = self.config.evaluate_every, False
-        if self.done not in (0, self.config.steps) and (every == 0 or self.done % every):
-            return {}
-        return self.evaluator.evaluate(self.done)
-
-    def _save_best(self) -> None:
-        require_finite(self.model.weights())
-        self.folder.checkpoints.save_whole("best", self.model.save)
 
     def spell(self, actions: tuple[str, ...]) -> list[tuple[int, ...]]:
         """The tokens of each of some legal actions, as the model spells them."""
@@ -304,13 +249,12 @@ class Run(Generic[ConfigT]):
             "done": self.done,
             "learner": self.learner.state_dict(),
             "method": self.method.state_dict(),
-            "evaluator": self.evaluator.state_dict(),
-            "best": self.best,
+            "evaluator": self.measurements.evaluator.state_dict(),
+            "best": self.measurements.best,
             "store": cursor_of(store),
         }
-        unknown = self.best is None if self.config.best_by else not self.evaluator.games
-        if unknown:  # no figure can say which weights were the best: then the last ones are
-            self._save_best()
+        if not self.measurements.knows_the_best:
+            self.measurements.save_best()
         keep = self.config.keep_checkpoints or KEPT
         if self.folder.checkpoints.save(self.done, self.model.weights(), state, keep):
             self.method.after_checkpoint(keep)
@@ -326,8 +270,8 @@ class Run(Generic[ConfigT]):
         self.done = state["done"]
         self.learner.load_state_dict(state["learner"])
         self.method.load_state_dict(state["method"])
-        self.evaluator.load_state_dict(state["evaluator"])
-        self.best = state["best"]
+        self.measurements.evaluator.load_state_dict(state["evaluator"])
+        self.measurements.best = state["best"]
 
     def _report(self, metrics: Metrics, on_update: Callable[[Metrics], None]) -> None:
         self.folder.log(metrics)

@@ -130,5 +130,5 @@ def test_a_checkpoint_takes_no_more_room_after_many_evaluations(tmp_path: Path) 
             Imitation, replace(SMALL, steps=steps, evaluation_games=0, games_per_update=2), tmp_path / f"{steps}"
         )
         run.run()
-        sizes.append(len(repr(run.evaluator.state_dict())))
+        sizes.append(len(repr(run.measurements.evaluator.state_dict())))
     assert sizes[1] == pytest.approx(sizes[0], rel=0.05)

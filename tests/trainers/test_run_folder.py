@@ -405,7 +405,7 @@ def test_weights_that_are_not_finite_are_never_written(finished, run, value):
     with pytest.raises(RuntimeError, match="not finite"):
         resumed.method.league.add("update-5", weights)
     with pytest.raises(RuntimeError, match="not finite"):
-        resumed._save_best()
+        resumed.measurements.save_best()
     assert {name: content for name, content in contents(run / "checkpoints").items() if "partial" not in name} == before
     assert Run.resume(Spiral, run).done == 4
 

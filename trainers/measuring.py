@@ -1,0 +1,84 @@
+"""What the weights of a run can do, measured as it goes: exact strength, named agents, uniform play, the best."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sparring import registry
+from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
+from sparring.store.run_files import RunError
+from sparring.store.store import Store
+from sparring.trainers.collecting import collect
+from sparring.trainers.evaluation import Evaluator, Metrics, against_uniform
+from sparring.trainers.probing import Probes
+from sparring.trainers.whole_files import require_finite
+from sparring.types import derive_seed
+
+if TYPE_CHECKING:
+    from sparring.trainers.run import Run
+
+
+class Measurements:
+    """Of one run."""
+
+    def __init__(self, run: Run[Any]) -> None:
+        self.run = run
+        self.evaluator = Evaluator(run.config.games, run.player)
+        self.probes = Probes(run.config, self.evaluator.games)
+        self.best: float | None = None
+        """The best value so far of the figure that `best_by` names."""
+
+    @property
+    def knows_the_best(self) -> bool:
+        """Whether a figure says which weights were the best; else the last ones are."""
+        return self.best is not None if self.run.config.best_by else bool(self.evaluator.games)
+
+    def measure(self, store: Store) -> Metrics:
+        """What the present weights can do; the best ones so far are kept."""
+        metrics = {**self._play_others(store), **self._evaluate()}
+        if self._is_best(metrics):
+            self.save_best()
+        return metrics
+
+    def _is_best(self, metrics: Metrics) -> bool:
+        """By the figure that `best_by` names, else by exact strength in the first game that can be solved."""
+        if not self.run.config.best_by:
+            return self.evaluator.improved
+        name = self.run.config.best_by.removeprefix("-")
+        value = metrics.get(name)
+        if value is None and self.run.done in (0, self.run.config.steps):
+            raise RunError(f"best_by: nothing measures {name!r} in this run; there are {', '.join(sorted(metrics))}")
+        if value is None:
+            return False
+        value = -value if self.run.config.best_by.startswith("-") else value
+        if self.best is not None and value <= self.best:
+            return False
+        self.best = value
+        return True
+
+    def _play_others(self, store: Store) -> Metrics:
+        """Games of the present weights against named agents, and at both ends against uniform play, seats rotating.
+
+        The player's name says when, so that games of different weights are never counted as those of one agent.
+        """
+        moment = f"update {self.run.done}" if self.run.done else "before"
+        player = self.run.agent(self.run.model, f"{self.run.config.model} ({moment})", trainable=False)
+        seed, group = derive_seed(self.run.config.seed, "evaluation"), f"evaluation/{moment}"
+        metrics: Metrics = dict(self.probes.play(self.run.done, player, store, self.run.pool))
+        for game in self.run.config.games if self.run.done in (0, self.run.config.steps) else ():
+            agents = by_name([player, *(registry.make_agent("random") for _ in seats_of(game)[1:])])
+            prefix, count = f"evaluation-{self.run.done}", self.run.config.evaluation_games
+            matches = rotated_matches(game, list(agents), count, seed, prefix, group, self.run.config.env_kwargs())
+            metrics |= against_uniform(game, player.name, collect(matches, agents, store, self.run.pool))
+        return metrics
+
+    def _evaluate(self) -> Metrics:
+        every, self.evaluator.improved = self.run.config.evaluate_every, False
+        if self.run.done not in (0, self.run.config.steps) and (every == 0 or self.run.done % every):
+            return {}
+        return self.evaluator.evaluate(self.run.done)
+
+    def save_best(self) -> None:
+        """Keep the present weights as the best. Raises NotFinite."""
+        require_finite(self.run.model.weights())
+        self.run.folder.checkpoints.save_whole("best", self.run.model.save)
