@@ -86,23 +86,23 @@ def tabular_policy(agent: Agent, env_id: str, action_orders: Sequence[str] = ("g
 
     Raises TypeError for an agent that is not scorable.
     """
-    player = agent.open(Seat(env_id, "player_0"))
-    if not isinstance(player, Scorable):
-        raise TypeError(f"{agent.name} shows no probabilities over the legal actions")
-
-    async def distributions() -> list[dict[str, dict[str, float]]]:
-        tables = []
-        for order in action_orders:
-            states = solved_game(env_id, order).states
-            answers = await asyncio.gather(*(player.action_distribution(state) for state in states.values()))
-            tables.append(dict(zip(states, answers, strict=True)))
-        return tables
-
-    tables = run_coroutine(distributions())
+    tables = [distributions(agent, env_id, solved_game(env_id, order).states) for order in action_orders]
     return {
         key: {action: float(np.mean([table[key][action] for table in tables])) for action in distribution}
         for key, distribution in tables[0].items()
     }
+
+
+def distributions(agent: Agent, env_id: str, states: Mapping[str, Observation]) -> dict[str, dict[str, float]]:
+    """The agent's probability of every legal action at each of these states. Raises TypeError if it is not scorable."""
+    player = agent.open(Seat(env_id, "player_0"))
+    if not isinstance(player, Scorable):
+        raise TypeError(f"{agent.name} shows no probabilities over the legal actions")
+
+    async def all_at_once() -> list[dict[str, float]]:
+        return await asyncio.gather(*(player.action_distribution(state) for state in states.values()))
+
+    return dict(zip(states, run_coroutine(all_at_once()), strict=True))
 
 
 def nash_conv(env_id: str, policy: TabularPolicy) -> float:

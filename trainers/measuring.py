@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sparring import registry
+from sparring.protocols import Agent
+from sparring.scoreboard import perfect_play
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
 from sparring.store.run_files import RunError
 from sparring.store.store import Store
@@ -25,6 +28,8 @@ class Measurements:
         self.run = run
         self.evaluator = Evaluator(run.config.games, run.player)
         self.probes = Probes(run.config, self.evaluator.games)
+        self.open_games = [game for game in run.config.games if perfect_play.is_measurable(run.player, game)]
+        """Small games of perfect information: measured exactly, when probes are played."""
         self.best: float | None = None
         """The best value so far of the figure that `best_by` names."""
 
@@ -65,11 +70,21 @@ class Measurements:
         player = self.run.agent(self.run.model, f"{self.run.config.model} ({moment})", trainable=False)
         seed, group = derive_seed(self.run.config.seed, "evaluation"), f"evaluation/{moment}"
         metrics: Metrics = dict(self.probes.play(self.run.done, player, store, self.run.pool))
+        if self.probes.is_due(self.run.done):
+            metrics |= self._play_quality(player)
         for game in self.run.config.games if self.run.done in (0, self.run.config.steps) else ():
             agents = by_name([player, *(registry.make_agent("random") for _ in seats_of(game)[1:])])
             prefix, count = f"evaluation-{self.run.done}", self.run.config.evaluation_games
             matches = rotated_matches(game, list(agents), count, seed, prefix, group, self.run.config.env_kwargs())
             metrics |= against_uniform(game, player.name, collect(matches, agents, store, self.run.pool))
+        return metrics
+
+    def _play_quality(self, player: Agent) -> Metrics:
+        """Exact figures of the games of perfect information."""
+        metrics: Metrics = {}
+        for game in self.open_games:
+            figures = asdict(perfect_play.play_quality(player, game))
+            metrics |= {f"{name}/{game}": value for name, value in figures.items()}
         return metrics
 
     def _evaluate(self) -> Metrics:

@@ -58,7 +58,7 @@ class Probes:
 
     def play(self, update: int, player: Agent, store: Store, pool: EnvPool) -> dict[str, float]:
         """The player's mean reward against every agent, with its interval; nothing where it is not the time for it."""
-        if update != self.config.steps and (not self.config.probe_every or update % self.config.probe_every):
+        if not self.is_due(update):
             return {}
         metrics: dict[str, float] = {}
         for probe in self.all:
@@ -66,6 +66,10 @@ class Probes:
             episodes = collect(self._matches(probe, update, list(agents)), agents, store, pool)
             metrics |= _measured(probe, player.name, episodes)
         return metrics
+
+    def is_due(self, update: int) -> bool:
+        """Whether it is the time for probes: before the first update, now and then, and after the last."""
+        return update == self.config.steps or (self.config.probe_every > 0 and update % self.config.probe_every == 0)
 
     def ids(self, update: int) -> Iterator[str]:
         """The ids of all episodes that the weights of an update may have played."""

@@ -34,7 +34,8 @@ from sparring.trainers.methods.spiral_config import Config
 from sparring.trainers.run import Run
 from sparring.trainers.stakes import stake_of
 from sparring.trainers.state import State
-from sparring.types import Episode
+from sparring.trainers.state_baselines import StateBaselines
+from sparring.types import Episode, Trajectory
 
 __all__ = ["Config", "Spiral"]
 
@@ -54,6 +55,7 @@ class Spiral(Method[Config]):
     def __init__(self, run: Run[Config]) -> None:
         super().__init__(run)
         self.baselines = RoleBaselines(self.config.baseline_decay)
+        self.states = StateBaselines()
         self.league = League(run.folder.checkpoints.path / "league", self.config.league_size)
         self.frozen: LocalModel | None = None
         self.stakes = {game: stake_of(game) for game in self.config.games}
@@ -95,21 +97,33 @@ class Spiral(Method[Config]):
         return {FROZEN: self.run.agent(self.frozen, f"{self.config.model} (league)", trainable=False)}
 
     def signals(self, episodes: Sequence[Episode]) -> Iterator[Signal]:
-        """The `rl` stream: every trainable trajectory's advantage, which the store keeps as a column beside it."""
+        """The `rl` stream: the advantage of every turn that learns; the store keeps its mean by trajectory."""
         pairs = list(trained(episodes))
-        returns = [trajectory.reward / self.stakes[game] for game, trajectory in pairs]
-        advantages = self._advantages(returns, [(game, t.seat) for game, t in pairs])
-        columns = {t.id: float(a) for (_, t), a in zip(pairs, advantages, strict=True)}
+        returns = np.array([trajectory.reward / self.stakes[game] for game, trajectory in pairs])
+        advantages = self._advantages(returns, pairs)
+        columns = {t.id: float(np.mean(a)) for (_, t), a in zip(pairs, advantages, strict=True) if len(a)}
         self.run.keep(self.config.estimator, "advantage", columns)
-        for game, trajectory in pairs:
-            yield from self.run.signals_of(trajectory, game, advantage=columns[trajectory.id])
+        for (game, trajectory), advantages_T in zip(pairs, advantages, strict=True):
+            yield from self.run.signals_of(trajectory, game, advantage=list(map(float, advantages_T)))
 
-    def _advantages(self, returns: list[float], roles: list[tuple[str, str]]) -> np.ndarray:
-        if self.config.estimator == "rae":
-            return self.baselines.advantages(returns, roles)
+    def _advantages(self, returns_B: np.ndarray, pairs: Sequence[tuple[str, Trajectory]]) -> list[np.ndarray]:
+        """One array a trajectory, one number a turn."""
+        roles = [(game, trajectory.seat) for game, trajectory in pairs]
         if self.config.estimator == "group":
-            return group_relative(np.array(returns), roles, normalise=False)
-        return reinforce(np.array(returns))
+            advantages_B = group_relative(returns_B, roles, normalise=False)
+        elif self.config.estimator == "reinforce":
+            advantages_B = reinforce(returns_B)
+        else:
+            advantages_B = self.baselines.advantages(list(returns_B), roles)
+        turns = [len(trajectory.turns) for _, trajectory in pairs]
+        flat = np.repeat(advantages_B, turns)
+        if self.config.estimator == "state":
+            seen = [
+                (*role, turn.observation.content) for role, (_, t) in zip(roles, pairs, strict=True) for turn in t.turns
+            ]
+            returns = np.repeat(returns_B, turns)
+            flat = self.states.advantages(returns, seen, returns - flat)
+        return np.split(flat, np.cumsum(turns)[:-1])
 
     def loss_weights(self, update: int) -> Mapping[str, float]:
         """The magnet's."""
@@ -126,11 +140,16 @@ class Spiral(Method[Config]):
 
     def state_dict(self) -> State:
         """Baselines and league."""
-        return {"baselines": self.baselines.state_dict(), "league": self.league.state_dict()}
+        return {
+            "baselines": self.baselines.state_dict(),
+            "states": self.states.state_dict(),
+            "league": self.league.state_dict(),
+        }
 
     def load_state_dict(self, state: State) -> None:
         """Take back what `state_dict` gave."""
         self.baselines.load_state_dict(state["baselines"])
+        self.states.load_state_dict(state["states"])
         self.league.load_state_dict(state["league"])
 
     def require_whole(self, state: State) -> None:

@@ -23,8 +23,9 @@ class Config(RunConfig):
         "baseline_decay": "in [0, 1)",
     }
 
-    estimator: Literal["rae", "reinforce", "group"] = "rae"
-    """What results are held against: rae, a moving average by game and seat; group, the update's mean; or nothing."""
+    estimator: Literal["rae", "reinforce", "group", "state"] = "rae"
+    """What results are held against: rae, a moving average by game and seat; state, one by what was seen at the turn;
+    group, the update's mean; reinforce, nothing."""
     baseline_decay: float = 0.95
     """How slowly the moving average of rae moves, 0 to below 1."""
     magnet: float = 0.25

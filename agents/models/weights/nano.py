@@ -5,6 +5,7 @@ For tests and demonstrations of minutes: nothing to download, and a step takes m
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from sparring.registry import require
@@ -16,9 +17,9 @@ SPECIAL = ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 """After the 256 bytes, in this order."""
 CONTEXT = 2048
 """Tokens, which are bytes."""
-SELECTIVE = 2.0
-"""Queries and keys start this much larger than usual. Otherwise attention starts out even over the 300 bytes of a
-prompt, and the one byte that matters, a card, is noticed only after a long plateau."""
+SPREAD = 0.1
+"""Standard deviation of the weights, four times the usual one. Otherwise attention starts out even over a prompt, and
+the one word that matters, a card, is noticed only after a long plateau."""
 CHAT = (
     "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
@@ -32,19 +33,17 @@ def build(seed: int = 0) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
         torch.random.default_generator.manual_seed(seed)
         model = transformers.LlamaForCausalLM(config())
     with torch.no_grad():
-        for layer in model.model.layers:
-            layer.self_attn.q_proj.weight *= SELECTIVE
-            layer.self_attn.k_proj.weight *= SELECTIVE
+        model.lm_head.weight.zero_()
     return model, tokenizer()
 
 
 def config() -> LlamaConfig:
-    """Four layers of width 128, head and embedding tied."""
+    """Two layers of width 128."""
     return require("transformers", "train").LlamaConfig(
-        vocab_size=256 + len(SPECIAL),
+        vocab_size=256 + len(SPECIAL) + len(words()),
         hidden_size=128,
         intermediate_size=352,
-        num_hidden_layers=4,
+        num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=CONTEXT,
@@ -52,26 +51,31 @@ def config() -> LlamaConfig:
         bos_token_id=None,
         eos_token_id=256,
         pad_token_id=256,
-        tie_word_embeddings=True,
-        initializer_range=0.05,
+        tie_word_embeddings=False,
+        initializer_range=SPREAD,
     )
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """One token a byte, then the special ones; the files it saves hold all of it."""
+    """A token for each byte, the special ones, and one for each of the words; the files it saves hold all of it."""
     tokenizers = require("tokenizers", "train")
-    alphabet = _byte_characters()
-    bytes_only = tokenizers.Tokenizer(tokenizers.models.BPE({alphabet[byte]: byte for byte in range(256)}, []))
-    bytes_only.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    bytes_only.decoder = tokenizers.decoders.ByteLevel()
-    bytes_only.add_special_tokens([tokenizers.AddedToken(t, special=True, normalized=False) for t in SPECIAL])
+    vocabulary = {token: index for index, token in enumerate([*_byte_characters(), *SPECIAL, *words()])}
+    by_word = tokenizers.Tokenizer(tokenizers.models.BPE(vocabulary, [], ignore_merges=True))
+    by_word.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    by_word.decoder = tokenizers.decoders.ByteLevel()
+    by_word.add_special_tokens([tokenizers.AddedToken(t, special=True, normalized=False) for t in SPECIAL])
     return require("transformers", "train").PreTrainedTokenizerFast(
-        tokenizer_object=bytes_only,
+        tokenizer_object=by_word,
         eos_token=SPECIAL[0],
         pad_token=SPECIAL[0],
         chat_template=CHAT,
         clean_up_tokenization_spaces=False,
     )
+
+
+def words() -> list[str]:
+    """The words that have a token of their own, as byte-level tokenizers write them: `Ġcard` is " card"."""
+    return files(__package__).joinpath("nano_words.txt").read_text("utf-8").split()
 
 
 def _byte_characters() -> list[str]:

@@ -1,0 +1,139 @@
+"""Exact figures for small games of perfect information and no chance: nothing here is played or estimated.
+
+Every position is visited once, so that a policy is measured by dynamic programming over the whole game.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from sparring import envs
+from sparring.envs.games.open_spiel import OpenSpielGame
+from sparring.envs.games.spiel import SpielState
+from sparring.protocols import Agent
+from sparring.scoreboard.game_theory import TabularPolicy, distributions, is_scorable
+from sparring.types import Observation
+
+MOST_POSITIONS = 20_000
+"""Larger games are rated by play."""
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """A game whole. Positions come after those that they follow from; values are player 0's."""
+
+    observations: Mapping[str, Observation]
+    """What the mover sees, by state key."""
+    movers: Mapping[str, int]
+    moves: Mapping[str, Mapping[str, str]]
+    """State key -> action -> the state key after it."""
+    ends: Mapping[str, float]
+    """State key of a finished game -> its result."""
+    values: Mapping[str, float]
+    """Of every position, if nobody errs (minimax)."""
+
+    def best(self, key: str) -> list[str]:
+        """The actions that keep the value of a position."""
+        return [action for action, after in self.moves[key].items() if self.values[after] == self.values[key]]
+
+
+@dataclass(frozen=True, slots=True)
+class PlayQuality:
+    """How well a policy plays."""
+
+    optimal: float
+    """Probability of an optimal move, the mean over the positions where some move is none."""
+    blunders: float
+    """Share of the moves of its games against itself that give away value: a win or a draw."""
+    exploitability: float
+    """What a best response wins against it, the mean over both seats, in the game's payoff unit."""
+
+
+def is_measurable(agent: Agent, env_id: str) -> bool:
+    """Whether the game is small, open and without chance, and the agent's probabilities can be asked for."""
+    try:
+        positions(env_id)
+    except ValueError:
+        return False
+    return is_scorable(agent, env_id)
+
+
+def play_quality(agent: Agent, env_id: str) -> PlayQuality:
+    """Measure the agent in both seats.
+
+    Raises ValueError for a game that is not small, open and without chance, TypeError for an agent without
+    probabilities.
+    """
+    game = positions(env_id)
+    policy = distributions(agent, env_id, game.observations)
+    errable = [key for key in game.moves if len(game.best(key)) < len(game.moves[key])]
+    optimal = [sum(policy[key].get(action, 0.0) for action in game.best(key)) for key in errable]
+    lost = _best_response(game, policy, 0) - _best_response(game, policy, 1)
+    return PlayQuality(sum(optimal) / max(len(optimal), 1), _blunders(game, policy), lost / 2)
+
+
+@cache
+def positions(env_id: str) -> Positions:
+    """All positions of a game. Raises ValueError for one that is not small, open and without chance."""
+    env = envs.make(env_id)
+    game = getattr(env, "spiel_game", None)
+    kind = game.get_type() if game else None
+    if kind is None or (kind.information.name, kind.chance_mode.name) != ("PERFECT_INFORMATION", "DETERMINISTIC"):
+        raise ValueError(f"{env_id} is not an OpenSpiel game of perfect information without chance")
+    movers, moves, ends = dict[str, int](), dict[str, Mapping[str, str]](), dict[str, float]()
+    _visit(env, game.new_initial_state(), movers, moves, ends)
+    order = dict(reversed(movers.items()))
+    values = dict(ends)
+    for key, mover in movers.items():
+        values[key] = (max, min)[mover](values[after] for after in moves[key].values())
+    observations = {str(seen.state_key): seen for _, seen in env.information_states()}
+    return Positions(observations, order, moves, ends, values)
+
+
+def _visit(
+    env: OpenSpielGame,
+    state: SpielState,
+    movers: dict[str, int],
+    moves: dict[str, Mapping[str, str]],
+    ends: dict[str, float],
+) -> str:
+    """The state key of a position. `movers` and the others get it, and before it all that follow from it."""
+    key = str(state)
+    if state.is_terminal():
+        ends[key] = float(state.returns()[0])
+    elif key not in movers:
+        if len(movers) >= MOST_POSITIONS:
+            raise ValueError(f"{env.env_id} has more than {MOST_POSITIONS} positions: too many to be measured exactly")
+        player = state.current_player()
+        names = env.action_strings(f"player_{player}", state)
+        after = {names[action]: _visit(env, state.child(action), movers, moves, ends) for action in names}
+        movers[key], moves[key] = player, after
+    return key
+
+
+def _best_response(game: Positions, policy: TabularPolicy, seat: int) -> float:
+    """Player 0's result where a best response has that seat and the policy the other."""
+    values = dict(game.ends)
+    for key, mover in reversed(game.movers.items()):
+        after = {action: values[reached] for action, reached in game.moves[key].items()}
+        choose = (max, min)[mover]
+        played = sum(policy[key].get(action, 0.0) * value for action, value in after.items())
+        values[key] = choose(after.values()) if mover == seat else played
+    return values[next(iter(game.movers))]
+
+
+def _blunders(game: Positions, policy: TabularPolicy) -> float:
+    """Share of the moves of self-play that give away value."""
+    reach = dict.fromkeys([*game.movers, *game.ends], 0.0)
+    reach[next(iter(game.movers))] = 1.0
+    given_away = played = 0.0
+    for key in game.movers:
+        best = game.best(key)
+        for action, after in game.moves[key].items():
+            flow = reach[key] * policy[key].get(action, 0.0)
+            reach[after] += flow
+            played += flow
+            given_away += flow * (action not in best)
+    return given_away / played
