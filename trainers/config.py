@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 class RunConfig:
     """A run. A method's own settings are a subclass; the docstring under each field is its help."""
 
+    EXAMPLES: ClassVar[tuple[str, ...]] = ("--run runs/kuhn --model smollm2 --steps 60",)
+    """What can follow `sparring train METHOD`, shown by its help."""
     RANGES: ClassVar[Mapping[str, str]] = {
         "steps": ">= 1",
         "games_per_update": ">= 1",
@@ -50,6 +52,12 @@ class RunConfig:
         "momentum": "in [0, 1)",
     }
     """Name -> rule, a key of `settings.RULES`."""
+    USED_WITH: ClassVar[Mapping[str, tuple[str, tuple[object, ...]]]] = {
+        "prompt": ("agent", ("choose",)),
+        "lora_alpha": ("lora_rank", ()),
+        "lora_targets": ("lora_rank", ()),
+    }
+    """Name -> another setting, and the values of it with which the setting does something; none: all but 0 and ()."""
 
     model: str = "nano"
     """Model to train: nano (tiny, to try things out), smollm2, a model's folder, a run folder, or a hub id."""
@@ -167,6 +175,18 @@ def require_usable(config: RunConfig) -> None:
             registry.envs.make(game, **config.env_kwargs()).close()
         except TypeError as error:
             raise ValueError(f"{game} cannot be made with {config.env_kwargs()}: {error}") from error
+
+
+def require_used(config: RunConfig) -> None:
+    """Raises ValueError for a setting that was given and that would do nothing beside the other ones."""
+    for name, (other, values) in config.USED_WITH.items():
+        given, beside = getattr(config, name), getattr(config, other)
+        default = next(field.default for field in fields(config) if field.name == name)
+        if given != default and not (beside in values if values else beside):
+            needed = f"{other} {' or '.join(map(str, values))}" if values else other
+            raise ValueError(
+                f"{name} is used only with {needed}: leave it out, got {name} {given!r}, {other} {beside!r}"
+            )
 
 
 def _require_same_way_of_playing(config: RunConfig) -> None:

@@ -9,7 +9,6 @@ A run that is killed at any moment and resumed is the run that would have been, 
 from __future__ import annotations
 
 import logging
-import math
 import resource
 import sys
 import time
@@ -31,13 +30,13 @@ from sparring.store.store import Store
 from sparring.trainers.alarms import Alarms
 from sparring.trainers.batch import Batch, Signal, Stream, merge, signals_of
 from sparring.trainers.checkpoints import KEPT
-from sparring.trainers.collecting import collect
-from sparring.trainers.config import learner_config, load_model, require_usable
+from sparring.trainers.collecting import collect, require_finite_rewards
+from sparring.trainers.config import learner_config, load_model, require_usable, require_used
 from sparring.trainers.cursor import cursor_of, require_stored
-from sparring.trainers.evaluation import Metrics, episode_metrics, trained
+from sparring.trainers.evaluation import Metrics, episode_metrics
 from sparring.trainers.learner import Learner, NothingLearnt, one_temperature
 from sparring.trainers.made_with import made_with, require_base
-from sparring.trainers.measuring import Measurements
+from sparring.trainers.measuring import Measurements, require_measured
 from sparring.trainers.method import LEARNER, ConfigT, Method
 from sparring.trainers.reference import add_reference
 from sparring.trainers.run_folder import RunError, RunFolder
@@ -64,6 +63,7 @@ class Run(Generic[ConfigT]):
     def __init__(self, method: type[Method[ConfigT]], config: ConfigT, folder: RunFolder) -> None:
         require_usable(config)
         method.require_usable(config)
+        require_measured(config)
         self.config, self.folder, self.schedule = config, folder, Schedule.of(config.steps)
         self.model = self.load_model()
         if config.decoding == "free" and config.max_new_tokens >= self.model.context:
@@ -89,6 +89,7 @@ class Run(Generic[ConfigT]):
         """A new run in a new folder, which is made only when everything that the settings name has been found."""
         folder = RunFolder(path)
         folder.require_free()
+        require_used(config)
         run = cls(method, config, folder)
         folder.create(method.name, asdict(config), run.schedule.to_json(), made_with(config.device, run.model))
         return run
@@ -181,7 +182,7 @@ class Run(Generic[ConfigT]):
 
     def learn(self, episodes: Sequence[Episode], store: Store) -> Metrics:
         """One step of the learner on the method's signals. Raises ValueError for a reward that is not finite."""
-        _require_finite_rewards(episodes)
+        require_finite_rewards(episodes)
         weights, rate = self.method.loss_weights(self.done), self.learner.config.learning_rate
         last, shape, warmup = rate * self.config.learning_rate_decay, self.config.schedule, self.config.warmup
         self.learner.learning_rate = self.schedule.value(self.done, rate, last, shape, warmup)
@@ -291,10 +292,3 @@ def _peak_memory() -> float:
     """Of this process so far, GB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1e9 if sys.platform == "darwin" else 1e6)
-
-
-def _require_finite_rewards(episodes: Sequence[Episode]) -> None:
-    """One reward that is not finite would spoil every advantage of the batch, and the baselines after it."""
-    for _, trajectory in trained(episodes):
-        if not math.isfinite(trajectory.reward):
-            raise ValueError(f"trajectory {trajectory.id} has a reward that is not finite: {trajectory.reward}")

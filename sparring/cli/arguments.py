@@ -61,8 +61,9 @@ def env(spec: str) -> tuple[str, dict[str, object]]:
         return id, options
     if parsed.argument is not None:
         raise ValueError(f"environment {id} takes options such as `{parsed.name}:option=value`, got {spec!r}")
-    options = typed_options(f"environment {id}", registry.envs.row(id).build, parsed.options)
-    if options:
+    row = registry.envs.row(id)
+    options = typed_options(f"environment {id}", row.build, parsed.options)
+    if options or row.host == "inline":
         registry.envs.make(id, **options).close()  # what it refuses is refused once, before anything is played
     return id, options
 
@@ -169,6 +170,8 @@ def numbered_episode(episode: str, known: list[str]) -> str:
     """The id of the episode of that number, counted from 1. Raises UnknownName for what is no such number."""
     if episode.isdecimal() and 1 <= int(episode) <= len(known):
         return known[int(episode) - 1]
+    if known and episode.lstrip("+-").isdecimal():
+        raise registry.UnknownName(f"episodes are numbered from 1 to {len(known)}, got {episode}")
     raise registry.UnknownName(unknown_episode(episode, known))
 
 

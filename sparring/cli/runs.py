@@ -55,7 +55,7 @@ def _show_runs(found: Sequence[RunSummary]) -> None:
     if any(summary.figure for summary in found):
         met = dict.fromkeys(summary.figure.opponent for summary in found if summary.figure and summary.figure.opponent)
         signed = f"; with a sign: reward against {', '.join(met)}" if met else ""
-        terminal.say(f"best and last: NashConv (0 is an equilibrium){signed}")
+        terminal.say_wrapped(f"best and last: NashConv (0 is an equilibrium){signed}")
     complain_of_damage({str(summary.path): [summary.damage] for summary in found})
 
 
@@ -126,6 +126,8 @@ def compare_runs(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = F
 
 
 def _setting(value: object) -> str:
+    if value is None:
+        return "-"
     return ", ".join(short_name(str(item)) for item in value) if isinstance(value, list) else str(value)
 
 

@@ -15,6 +15,11 @@ class Config(EpisodicConfig):
 
     RANGES: ClassVar[Mapping[str, str]] = {**EpisodicConfig.RANGES, "baseline_decay": "in [0, 1)"}
 
+    USED_WITH: ClassVar[Mapping[str, tuple[str, tuple[object, ...]]]] = {
+        **EpisodicConfig.USED_WITH,
+        "baseline_decay": ("baseline", ("moving",)),
+    }
+
     baseline: Literal["moving", "batch", "none"] = "moving"
     """What returns are held against: a moving average by environment and seat; the update's mean; or nothing."""
     baseline_decay: float = 0.95
