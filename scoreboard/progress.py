@@ -77,6 +77,11 @@ def probe_keys(env_id: str, agent: str) -> tuple[str, str, str]:
     return mean, low, high
 
 
+def illegal_key(env_id: str, agent: str) -> str:
+    """The name in `metrics.jsonl` of the share of illegal actions in a probe's games."""
+    return f"probe_illegal/{env_id}{VERSUS}{agent}"
+
+
 def figures(rows: Sequence[MetricsRow]) -> list[Figure]:
     """The figures of every game, in the order of the run: exact strength where a game can be solved, and its probes.
 

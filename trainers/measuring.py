@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sparring import registry
 from sparring.scoreboard import game_theory
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
-from sparring.scoreboard.progress import probe_keys
+from sparring.scoreboard.progress import illegal_key, probe_keys
 from sparring.store.store import Store
 from sparring.trainers.collecting import collect
 from sparring.trainers.config import RunConfig
@@ -34,7 +34,7 @@ def figures_of(config: RunConfig) -> list[str]:
     exact = [game for game in config.games if game_theory.is_solvable(game)] if chooses else []
     names = [f"{figure}/{game}" for game in exact for figure in ("nash_conv", "nash_conv_average")]
     for probe in planned_probes(config, exact):
-        names += probe_keys(probe.game, probe.spec)
+        names += [*probe_keys(probe.game, probe.spec), illegal_key(probe.game, probe.spec)]
     return names + [f"against_uniform/{game}" for game in config.games if config.evaluation_games]
 
 

@@ -15,7 +15,7 @@ from sparring.protocols import Agent
 from sparring.rollout.loop import EnvPool, Match, play
 from sparring.scoreboard.cross_table import mean_reward
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
-from sparring.scoreboard.progress import HELD_OUT, OTHER_TASKS, probe_keys
+from sparring.scoreboard.progress import HELD_OUT, OTHER_TASKS, illegal_key, probe_keys
 from sparring.specs import options_of
 from sparring.store.store import Store
 from sparring.trainers.collecting import collect
@@ -106,7 +106,10 @@ def _measured(probe: Probe, player: str, episodes: Sequence[Episode]) -> dict[st
     if not sides:
         return {}
     mean = mean_reward(probe.game, [reward for _, reward in sides], [task for task, _ in sides])
-    return dict(zip(probe_keys(probe.game, probe.spec), (mean.value, mean.low, mean.high), strict=True))
+    turns = [turn for e in sound for t in e.trajectories.values() if t.agent == player for turn in t.turns]
+    illegal = sum(not turn.legal for turn in turns) / max(1, len(turns))
+    figures = zip(probe_keys(probe.game, probe.spec), (mean.value, mean.low, mean.high), strict=True)
+    return {**dict(figures), illegal_key(probe.game, probe.spec): illegal}
 
 
 def require_playable(what: str, game: str, spec: str, agent: Agent, env_kwargs: Mapping[str, object]) -> None:

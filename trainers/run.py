@@ -24,6 +24,7 @@ from sparring.agents.choices import options_of
 from sparring.agents.models.trainable import LocalModel, TrainableModel
 from sparring.agents.players import WritingAgent, make_player
 from sparring.agents.talking.agent import TalkingAgent, talking_player
+from sparring.protocols import LanguageModel
 from sparring.rollout.hosts import EnvPool
 from sparring.store.run_files import CONFIG, POLICIES
 from sparring.store.store import Store
@@ -38,7 +39,7 @@ from sparring.trainers.learner import Learner, NothingLearnt, one_temperature
 from sparring.trainers.made_with import made_with, require_base
 from sparring.trainers.measuring import Measurements, require_measured
 from sparring.trainers.method import LEARNER, ConfigT, Method
-from sparring.trainers.reference import add_reference
+from sparring.trainers.reference import add_reference, reference_columns
 from sparring.trainers.run_folder import RunError, RunFolder
 from sparring.trainers.schedule import Schedule
 from sparring.trainers.settings import restore
@@ -174,7 +175,8 @@ class Run(Generic[ConfigT]):
         playing = time.perf_counter()
         agents = {**self.method.agents(self.done), LEARNER: self.player}
         episodes = collect(self.method.matches(self.done), agents, store, self.pool)
-        metrics |= episode_metrics(episodes, time.perf_counter() - playing)
+        if episodes:
+            metrics |= episode_metrics(episodes, time.perf_counter() - playing)
         metrics |= self.learn(episodes, store)
         self.done += 1
         self.method.after_update()
@@ -187,7 +189,9 @@ class Run(Generic[ConfigT]):
         last, shape, warmup = rate * self.config.learning_rate_decay, self.config.schedule, self.config.warmup
         self.learner.learning_rate = self.schedule.value(self.done, rate, last, shape, warmup)
         self.store, self._measured = store, {}
-        batch = merge(self.method.signals(episodes))
+        batch = merge(
+            self.method.signals(episodes), dict(zip(self.config.games, self.config.game_weights, strict=False))
+        )
         if self._needs_reference(batch):
             self._add_reference(batch)
         try:
@@ -206,6 +210,7 @@ class Run(Generic[ConfigT]):
         if self._reference is None:
             self._reference = self.model.reference() or self.load_model()
         add_reference(batch, self._reference, one_temperature(batch), self.learner.config.pack_nodes)
+        self.store.put_columns(f"{self.method.name}/reference", "logprob", reference_columns(batch), as_stored=True)
 
     def signals_of(
         self, trajectory: Trajectory, game: str, advantage: Stream = 0.0, imitation: Stream = 0.0
@@ -236,7 +241,7 @@ class Run(Generic[ConfigT]):
         """The model that the settings name, as it was at the start of the run."""
         return load_model(self.config)
 
-    def agent(self, model: LocalModel, name: str, trainable: bool) -> WritingAgent | TalkingAgent:
+    def agent(self, model: LanguageModel, name: str, trainable: bool) -> WritingAgent | TalkingAgent:
         """A model as a player of this run: its kind, its prompt, its sampling."""
         config = self.config
         sampling = Sampling(config.temperature, max_new_tokens=config.max_new_tokens, decoding=config.decoding)

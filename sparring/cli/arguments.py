@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 HOSTED = ("gym", "pettingzoo", "openspiel", "reasoning-gym")
 """The registers of other libraries, as `sparring.envs.hosted` knows them."""
-LISTS = ("--games", "--envs", "--probe", "--opponents", "--horizons", "--track")
+LISTS = ("--games", "--envs", "--probe", "--opponents", "--horizons", "--track", "--game-weights", "--reward-scales")
 """Options whose values are separated by commas."""
+ALIASES = {"envs": "games", "from": "source"}
+"""Options that are not called like their setting."""
 
 
 def env_id(name: str) -> str:
@@ -147,7 +149,8 @@ def require_resumable(method: str, config: DataclassInstance, run: Path, steps: 
     before = getattr(started, "steps", 0)
     if steps is not None and steps < before:
         raise ValueError(f"steps can only be raised: {run} was started with {before}, got {steps}")
-    given = {word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")}
+    words = {word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")}
+    given = {ALIASES.get(word, word) for word in words}
     for field in fields(config):
         was, got = getattr(started, field.name), getattr(config, field.name)
         if field.name in given - {"steps"} and got != was:

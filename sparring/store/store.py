@@ -140,17 +140,19 @@ class Store:
         for entry in self._index.select(agent, limit, env_id=env_id, status=status, grp=group):
             yield entry.row
 
-    def put_columns(self, method: str, name: str, values: Mapping[str, float]) -> None:
-        """Attach a number to trajectories or calls (an advantage, a weight), durably, by their ids.
+    def put_columns(self, method: str, name: str, values: Mapping[str, float], as_stored: bool = False) -> None:
+        """Attach a number to trajectories, calls or tokens (an advantage, a weight), durably, by their ids.
 
-        A call's id is its trajectory's and its own: `ID/SEAT/3.0`. Raises ValueError for other values than stored.
+        A call's id is its trajectory's and its own: `ID/SEAT/3.0`; its fifth generated token is `ID/SEAT/3.0/4`.
+        Raises ValueError for other values than stored; with `as_stored` these stand, for what is not computed equally
+        to the bit everywhere.
         """
         self._require_append()
         require_kind("values", values, Mapping, "numbers by the ids of trajectories or calls")
         for id, value in values.items():
             require_kind(f"the value of {id!r}", value, (int, float, SupportsFloat), "a number")
         with self._taking_back(), self._index.transaction():
-            fresh = self._index.new_columns(method, name, values)
+            fresh = self._index.new_columns(method, name, values, as_stored)
             if fresh:
                 self._index.add_columns(fresh, self._write("columns", column_lines(fresh)))
 

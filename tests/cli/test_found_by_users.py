@@ -64,35 +64,34 @@ def test_a_run_of_another_method_is_named_on_resume(tmp_path, capsys):
     assert f"{run} is a run of grpo, not of reinforce; go on with: sparring train grpo" in capsys.readouterr().err
 
 
+PROBES = ("probe", "probe_low", "probe_high", "probe_illegal")
+
+
 @pytest.mark.parametrize(
     ("changes", "known"),
     [
         (
             {"games": (KUHN, TTT), "probe_every": 1},
-            f"nash_conv/{KUHN}, nash_conv_average/{KUHN}, probe/{TTT} vs random, probe_low/{TTT} vs random, "
-            f"probe_high/{TTT} vs random",
+            [f"nash_conv/{KUHN}", f"nash_conv_average/{KUHN}", *(f"{name}/{TTT} vs random" for name in PROBES)],
         ),
         (
             {"decoding": "free", "probe_every": 1, "probe": ("cfr",), "evaluation_games": 2},
-            f"probe/{KUHN} vs cfr, probe_low/{KUHN} vs cfr, probe_high/{KUHN} vs cfr, against_uniform/{KUHN}",
+            [*(f"{name}/{KUHN} vs cfr" for name in PROBES), f"against_uniform/{KUHN}"],
         ),
-        (
-            {"games": (LAKE,), "probe_every": 1},
-            f"probe/{LAKE} vs other tasks, probe_low/{LAKE} vs other tasks, probe_high/{LAKE} vs other tasks",
-        ),
+        ({"games": (LAKE,), "probe_every": 1}, [f"{name}/{LAKE} vs other tasks" for name in PROBES]),
     ],
 )
 def test_the_figures_of_a_run_are_known_before_its_model_is_loaded(tmp_path, changes, known):
     config = replace(SMALL, best_by="-return", model="owner/that-is-not-there", **changes)
     with pytest.raises(ValueError, match="nothing measures 'return'") as error:
         Run.start(Grpo, config, tmp_path / "run")
-    assert str(error.value).endswith(f"in this run; there are {known}")
+    assert str(error.value).endswith(f"in this run; there are {', '.join(known)}")
     assert not (tmp_path / "run").exists()
     rows = []
-    measured = replace(config, best_by=known.split(", ")[0], model="nano", evaluate_every=1, probe_games=2)
+    measured = replace(config, best_by=known[0], model="nano", evaluate_every=1, probe_games=2)
     Run.start(Grpo, measured, tmp_path / "run").run(rows.append)
     figures = [name for name in rows[0] if name.startswith(("nash_conv", "probe", "against_uniform"))]
-    assert sorted(figures) == sorted(known.split(", "))
+    assert sorted(figures) == sorted(known)
 
 
 def test_what_vllm_needs_is_said_wherever_it_is_named(capsys, tmp_path):
