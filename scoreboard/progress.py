@@ -99,6 +99,12 @@ def figures(rows: Sequence[MetricsRow]) -> list[Figure]:
     return sorted(kept, key=lambda figure: (games.index(figure.env_id), not figure.is_exact))
 
 
+def figures_alone(row: MetricsRow) -> MetricsRow:
+    """Of an update what `figures` needs, and how long it took."""
+    kept = (EXACT, PROBE, PROBE_LOW, PROBE_HIGH, PLAYED)
+    return {key: value for key, value in row.items() if key in ("update", "seconds") or key.startswith(kept)}
+
+
 def _last_interval(key: str, rows: Sequence[MetricsRow]) -> tuple[float, float] | None:
     """The two ends that stand beside the last value of a probe."""
     ends = [PROBE_LOW + key.removeprefix(PROBE), PROBE_HIGH + key.removeprefix(PROBE)]

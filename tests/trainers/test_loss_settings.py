@@ -93,7 +93,8 @@ def test_a_reader_of_the_store_computes_the_loss_of_an_update_again(tmp_path, es
     """One optimizer step an update: the sampler's weights are the learner's, so the ratio is 1 and w is 1."""
     rows, kl, weight = [], {"k2": lambda d: d * d / 2, "k3": lambda d: math.exp(-d) - 1 + d}[estimator], 0.5
     config = Config(games=(TTT,), opponents=("random",), steps=3, games_per_update=8, group_size=4, evaluation_games=0,
-                    probe_every=0, device="cpu", reference_kl=weight, reference_estimator=estimator, learning_rate=3e-3)  # fmt: skip
+                    probe_every=0, device="cpu", reference_kl=weight, reference_estimator=estimator,
+                    learning_rate=3e-3)  # fmt: skip
     Run.start(Grpo, config, tmp_path / "run").run(rows.append)
     with Store(tmp_path / "run" / "episodes") as store:
         advantages = store.columns("grpo/group", "advantage")
