@@ -91,11 +91,15 @@ class Batch:
 
     def share(self, signal: Signal) -> float:
         """The weight of one sample, so that those of each game sum to the game's share."""
-        return self.share_of(signal.game, self.sizes) / self.sizes[signal.game]
+        return self.weight(signal.game) / (self.total(self.sizes) * self.sizes[signal.game])
 
-    def share_of(self, game: str, games: Iterable[str]) -> float:
-        """The share of a game among games: 1 / games where all weigh the same."""
-        return self.weights.get(game, 1.0) / sum(self.weights.get(other, 1.0) for other in games)
+    def weight(self, game: str) -> float:
+        """Of a game against the others."""
+        return self.weights.get(game, 1.0)
+
+    def total(self, games: Iterable[str]) -> float:
+        """The weights of some games together: how many they are where all weigh the same."""
+        return sum(map(self.weight, games))
 
 
 def signals_of(

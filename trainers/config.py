@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 class RunConfig:
     """A run. A method's own settings are a subclass; the docstring under each field is its help."""
 
-    EXAMPLES: ClassVar[tuple[str, ...]] = ("--run runs/kuhn --model smollm2 --steps 60",)
+    EXAMPLES: ClassVar[tuple[str, ...]] = ("--run runs/first", "--run runs/kuhn --model smollm2 --steps 60")
     """What can follow `sparring train METHOD`, shown by its help."""
+    PLAYS: ClassVar[bool] = True
+    """Whether an update plays, and so stores, episodes."""
     RANGES: ClassVar[Mapping[str, str]] = {
         "steps": ">= 1",
         "games_per_update": ">= 1",

@@ -76,7 +76,8 @@ def passes_of(batch: Batch, max_nodes: int, device: torch.device) -> list[Pass]:
             for row in _rows(index, entry, path, share, pair):
                 if row.decision is not None:
                     game = row.decision[0]
-                    row.weight = entry.count * batch.share_of(game, games) / (met[row.decision] * games[game])
+                    count = entry.count * batch.weight(game)
+                    row.weight = count / (met[row.decision] * games[game] * batch.total(games))
                 rows[row.allowed is not None].append(row)
         passes.append(Pass(packed, [_tensors(found, chosen, device) for chosen, found in rows.items() if found]))
     return passes
@@ -155,11 +156,12 @@ def _tensors(rows: list[_Row], chosen: bool, device: torch.device) -> Targets:
         for column in zip(*((*row.numbers, row.weight) for row in rows), strict=True)
     )
     allowed = [row.allowed or () for row in rows]
+    unknown = sampling.isnan() & (positive == 0) & (negative == 0)  # nan with an advantage is a fault, and stays one
     return Targets(
         nodes_M=torch.as_tensor([row.node for row in rows], device=device),
         tokens_M=torch.as_tensor([row.token for row in rows], device=device),
-        sampling_M=sampling.nan_to_num(0.0),
-        sampled_M=sampling.isfinite().float(),
+        sampling_M=sampling.masked_fill(unknown, 0.0),
+        sampled_M=(~unknown).float(),
         positive_advantage_M=positive,
         negative_advantage_M=negative,
         imitation_M=imitation,

@@ -20,8 +20,7 @@ from sparring.store.rows import DamagedStore
 from sparring.store.run_files import metrics_of
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
-EXAMPLES = """Examples:
-  {0} --run runs/first{1}
+EXAMPLES = """Examples:{1}
   {0} --run runs/first --resume --steps 200"""
 
 

@@ -1,5 +1,6 @@
 """Imitation: the tokens that the run's own agent would have recorded, plain cross-entropy, resumed to the bit."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -200,3 +201,9 @@ def test_a_warm_start_goes_on_by_rl_in_the_same_form(games, tmp_path):
     assert all(torch.equal(value, start[name]) for name, value in run.model.weights().items())
     assert run.run()
     assert isinstance(named.make(str(tmp_path / "rl")), type(make("nano:decoding=free")))
+
+
+def test_the_plan_of_an_imitation_stores_no_games(games, capsys):
+    words = ["--from", games, "--expert", "minimax", "--envs", "TicTacToe", "--run", "nowhere"]
+    assert main(["train", "imitate", *words, "--plan", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["store_per_update"] == 0

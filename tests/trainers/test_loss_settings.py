@@ -223,3 +223,15 @@ def test_settings_that_cannot_work_are_one_line(tmp_path, capsys, words, rule):
     assert rule in said
     assert len(said.splitlines()) == 1
     assert not run.exists()
+
+
+def test_a_token_that_nobody_sampled_may_be_imitated_and_never_reinforced(model):
+    nobody = (math.nan,) * len(ANSWERS[0])
+    told = signal(model, ANSWERS[0], 0.0)
+    told = Signal(told.tokens, told.targets, nobody, told.allowed, imitation=1.0)
+    measured = Learner(model, LearnerConfig()).step([told, told])
+    assert measured["skipped_steps"] == 0
+    assert measured["sampler_mismatch"] == 0
+    assert measured["distinct"] == 1
+    paid = Signal(told.tokens, told.targets, nobody, told.allowed, advantage=1.0)
+    assert Learner(model, LearnerConfig()).step([paid])["skipped_steps"] == 1

@@ -16,6 +16,7 @@ class EpisodicConfig(RunConfig):
     """RL on any environment."""
 
     EXAMPLES: ClassVar[tuple[str, ...]] = (
+        "--run runs/first",
         "--run runs/three --envs TicTacToe --opponents random,minimax",
         "--run runs/lake --envs gym:FrozenLake-v1 --agent chat --horizons 8,16,32",
         "--run runs/tools --envs ToolTasks --model smollm2 --lora-rank 16",

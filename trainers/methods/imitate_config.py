@@ -19,6 +19,8 @@ class Config(RunConfig):
         "--from games --expert human --envs KuhnPoker --model smollm2 --lora-rank 16 --run runs/me",
     )
 
+    PLAYS: ClassVar[bool] = False
+
     source: Annotated[str, tyro.conf.arg(name="from", metavar="STORE")] = ""
     """The store, or the run folder, whose episodes are imitated: `sparring play ... --store STORE` records them."""
     expert: str = ""

@@ -14,6 +14,7 @@ class Config(RunConfig):
     """Self-play by SPIRAL."""
 
     EXAMPLES: ClassVar[tuple[str, ...]] = (
+        "--run runs/first",
         "--run runs/kuhn --model smollm2 --steps 60",
         "--run runs/poker --games KuhnPoker,LeducPoker",
         "--run runs/three --games TicTacToe --probe minimax",
