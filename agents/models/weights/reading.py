@@ -146,7 +146,7 @@ def _read(name: str, folder: Path | None, seed: int) -> _ModelAndTokenizer:
         return _from_pretrained(str(folder), "is a folder without a model", local_files_only=True)
     if "/" in name:
         offline = not hub.answers()
-        why = "is no folder here, and the hub gave no model" + (f" ({hub.UNREACHED})" if offline else "")
+        why = "is no folder here, and the hub gave no model" + (f": {hub.UNREACHED}" if offline else "")
         return _from_pretrained(name, why, local_files_only=offline)
     raise UnknownName(f"{unknown('model', name, NAMES)} (or give a folder, or a hub id with a slash)")
 
