@@ -42,8 +42,9 @@ def build(model: str, **options: Unpack[PlayerOptions]) -> WritingAgent | Talkin
         trained = settings_as_trained(Path(model))
         kind = trained.pop("agent", CHOOSES)
         if kind != CHOOSES:
-            talking = {name: value for name, value in options.items() if name != "prompt"}
-            return cast("TalkingAgent", registry.agents.make(str(kind), argument=model, **talking))
+            if "prompt" in options:
+                raise ValueError(f"prompt: {model} was trained as agent {kind}, which has a system prompt instead")
+            return cast("TalkingAgent", registry.agents.make(str(kind), argument=model, **options))
         options = cast("PlayerOptions", trained | options)
     decoding = options.get("decoding", "legal")
     if decoding not in ("legal", "free"):

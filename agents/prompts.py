@@ -28,12 +28,18 @@ class Template:
     """`{observation}` is where the observation goes."""
     opening: str
     """The answer's text just before the action."""
+    closing: str
+    """The answer's text just after it."""
     parse: Callable[[str], str]
     """The action in an answer; "" where there is none."""
 
     def messages(self, observation: str) -> list[Mapping[str, str]]:
         """The conversation that asks for one action."""
         return [{"role": "user", "content": self.instruction.replace("{observation}", observation)}]
+
+    def answer(self, action: str) -> str:
+        """The shortest answer that says an action."""
+        return f"{self.opening}{action}{self.closing}"
 
 
 def readable(observation: Observation) -> str:
@@ -78,9 +84,10 @@ TEMPLATES = {
             "Please reason step by step, and put your final answer within \\boxed{}."
         ),
         opening="\\boxed{",
+        closing="}",
         parse=parse_boxed,
     ),
-    "bracket": Template(name="bracket", instruction="{observation}", opening="[", parse=parse_bracket),
+    "bracket": Template(name="bracket", instruction="{observation}", opening="[", closing="]", parse=parse_bracket),
 }
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypedDict, Unpack
 
+from sparring.kinds import require_each, require_kind
 from sparring.sandbox.backends import make_backend
 from sparring.sandbox.checks import (
     argument_bytes,
@@ -73,10 +74,15 @@ class Sandbox:
         packages: Sequence[str] = (),
         defences: Defences = Defences(),  # noqa: B008
     ) -> None:
+        require_kind("backend", backend, str, "the name of a backend")
+        require_kind("workers", workers, int, "a whole number")
+        require_kind("limits", limits, Limits, "Limits")
+        require_kind("defences", defences, Defences, "Defences")
+        packages = tuple(require_each("packages", packages, str, "the name of a distribution"))
         if workers < 1:
             raise ValueError(f"workers must be >= 1, got {workers}")
         self.limits, self.workers, self.defences = limits, workers, defences
-        self.backend = make_backend(backend, limits, tuple(packages), defences)
+        self.backend = make_backend(backend, limits, packages, defences)
         self._free = threading.Semaphore(workers)
         self._idle: deque[Worker] = deque()
         self._alive = 0

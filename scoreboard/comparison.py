@@ -71,10 +71,15 @@ def _parted(found: Sequence[Figure]) -> tuple[list[Figure], list[Figure]]:
 
 
 def differing_settings(runs: Sequence[Measured]) -> dict[str, tuple[object, ...]]:
-    """The settings in which runs differ, one value a run; None where a run has no such setting."""
+    """The settings in which runs differ, one value a run; None where a run has no such setting, or it is empty."""
     names = dict.fromkeys(name for run in runs for name in run.settings if name not in NOT_COMPARED)
-    held = {name: tuple(run.settings.get(name) for run in runs) for name in names}
+    held = {name: tuple(_held(run.settings.get(name)) for run in runs) for name in names}
     return {name: values for name, values in held.items() if any(value != values[0] for value in values)}
+
+
+def _held(value: object) -> object:
+    """A list or text without anything in it is the same as no setting."""
+    return None if value in ("", [], ()) else value
 
 
 def compare_figures(runs: Sequence[Measured]) -> list[Compared]:

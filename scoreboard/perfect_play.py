@@ -13,7 +13,7 @@ from sparring import envs
 from sparring.envs.games.open_spiel import OpenSpielGame
 from sparring.envs.games.spiel import SpielState
 from sparring.protocols import Agent
-from sparring.scoreboard.game_theory import TabularPolicy, distributions, is_scorable
+from sparring.scoreboard.game_theory import TabularPolicy, distributions
 from sparring.types import Observation
 
 MOST_POSITIONS = 20_000
@@ -26,7 +26,7 @@ class Positions:
 
     observations: Mapping[str, Observation]
     """What the mover sees, by state key."""
-    movers: Mapping[str, int]
+    movers: dict[str, int]
     moves: Mapping[str, Mapping[str, str]]
     """State key -> action -> the state key after it."""
     ends: Mapping[str, float]
@@ -51,13 +51,13 @@ class PlayQuality:
     """What a best response wins against it, the mean over both seats, in the game's payoff unit."""
 
 
-def is_measurable(agent: Agent, env_id: str) -> bool:
-    """Whether the game is small, open and without chance, and the agent's probabilities can be asked for."""
+def is_small_and_open(env_id: str) -> bool:
+    """Whether every position of an environment can be visited, with perfect information and no chance."""
     try:
         positions(env_id)
     except ValueError:
         return False
-    return is_scorable(agent, env_id)
+    return True
 
 
 def play_quality(agent: Agent, env_id: str) -> PlayQuality:

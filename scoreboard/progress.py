@@ -77,6 +77,11 @@ def probe_keys(env_id: str, agent: str) -> tuple[str, str, str]:
     return mean, low, high
 
 
+def illegal_key(env_id: str, agent: str) -> str:
+    """The name in `metrics.jsonl` of the share of illegal actions in a probe's games."""
+    return f"probe_illegal/{env_id}{VERSUS}{agent}"
+
+
 def figures(rows: Sequence[MetricsRow]) -> list[Figure]:
     """The figures of every game, in the order of the run: exact strength where a game can be solved, and its probes.
 
@@ -92,6 +97,12 @@ def figures(rows: Sequence[MetricsRow]) -> list[Figure]:
     games = list(dict.fromkeys(figure.env_id for figure in measured))
     kept = [figure for figure in measured if not figure.key.startswith(PLAYED) or figure.env_id not in told]
     return sorted(kept, key=lambda figure: (games.index(figure.env_id), not figure.is_exact))
+
+
+def figures_alone(row: MetricsRow) -> MetricsRow:
+    """Of an update what `figures` needs, and how long it took."""
+    kept = (EXACT, PROBE, PROBE_LOW, PROBE_HIGH, PLAYED)
+    return {key: value for key, value in row.items() if key in ("update", "seconds") or key.startswith(kept)}
 
 
 def _last_interval(key: str, rows: Sequence[MetricsRow]) -> tuple[float, float] | None:

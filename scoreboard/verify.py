@@ -16,6 +16,7 @@ from typing import Self
 
 from sparring import registry
 from sparring.content import canonical_json
+from sparring.kinds import require_kind
 from sparring.protocols import Seat
 from sparring.rollout.loop import Match, play
 from sparring.rollout.match import MOST_STEPS
@@ -97,7 +98,8 @@ class VerifyResult:
 
 
 def verify(store: Store, progress: Progress | None = None) -> VerifyResult:
-    """Re-execute all episodes of a store; faults are collected, never raised."""
+    """Re-execute all episodes of a store; faults are collected, never raised. Raises TypeError for what is no store."""
+    require_kind("store", store, Store, "an open Store (`with Store(path) as store`)")
     started, total = time.perf_counter(), store.count
     faults: list[Fault] = []
     episodes = turns = broken_off = 0

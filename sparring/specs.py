@@ -33,7 +33,9 @@ class Spec:
 
 
 def parse_spec(text: str) -> Spec:
-    """Take a spec apart. Raises ValueError for an option that is given twice."""
+    """Take a spec apart. Raises ValueError for an option that is given twice, TypeError for what is no text."""
+    if not isinstance(text, str):
+        raise TypeError(f"a name must be text, such as 'random', got {text!r:.80}")
     name, *parts = text.split(":")
     argument: list[str] = []
     options: dict[str, str] = {}

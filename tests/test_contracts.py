@@ -113,7 +113,9 @@ class Says(ScriptedAgent):
 def rows() -> Iterator[None]:
     with (
         registry.envs.temporary(EnvironmentRow("test/Reach-v0", Reach)),
-        registry.envs.temporary(EnvironmentRow("test/Bidding-v0", Bidding, seats=3)),
+        registry.envs.temporary(
+            EnvironmentRow("test/Bidding-v0", Bidding, seats=3, seat_names=("left", "middle", "right"))
+        ),
         registry.envs.temporary(EnvironmentRow("test/FrozenLake-v1", gymnasium.make, kwargs={"id": "FrozenLake-v1"})),
         registry.envs.temporary(EnvironmentRow("test/Pendulum-v1", gymnasium.make, kwargs={"id": "Pendulum-v1"})),
     ):

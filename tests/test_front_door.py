@@ -66,3 +66,58 @@ def test_an_unknown_name_names_the_nearest():
         sparring.Trajectry  # noqa: B018
     with pytest.raises(AttributeError, match=r"^module 'sparring' has no attribute 'zzz'$"):
         sparring.zzz  # noqa: B018
+
+
+MATCH = sparring.Match("m", "sparring/KuhnPoker-v0", {"player_0": "random", "player_1": "random"}, 1)
+
+
+@pytest.fixture
+def store(tmp_path):
+    with sparring.Store(tmp_path / "store", "a") as opened:
+        yield opened
+
+
+class Odd:
+    """No agent, and no environment."""
+
+
+@pytest.mark.parametrize(
+    ("call", "rule"),
+    [
+        (lambda _: sparring.play(MATCH), "matches must be a list, each a Match, got a value of type Match"),
+        (lambda _: sparring.play("x"), "matches must be a list, each a Match, got 'x'"),
+        (lambda _: sparring.play([MATCH, 3]), "matches[1] must be a Match, got 3"),
+        (lambda _: sparring.play([MATCH], [Odd()]), "agents must be agents by the names that the matches use, got"),
+        (lambda _: sparring.play([MATCH], {"random": "cfr"}), "agents['random'] must be an agent, got 'cfr' (a spec"),
+        (lambda _: sparring.play([MATCH], {"a": Odd()}), "agents['a'] must be an agent, got a value of type Odd"),
+        (lambda _: sparring.play([MATCH], {"a": Odd}), "agents['a'] must be an agent, got the class Odd"),
+        (lambda _: sparring.play([MATCH], concurrency="4"), "concurrency must be a whole number, got '4'"),
+        (lambda _: sparring.play([MATCH], on_event=3), "on_event must be a function or None, got 3"),
+        (lambda store: sparring.verify(str(store.path)), "store must be an open Store"),
+        (lambda _: sparring.verify(None), "store must be an open Store (`with Store(path) as store`), got None"),
+        (lambda _: sparring.make(None), "the name of the environment must be text, got None"),
+        (lambda _: sparring.make(["x"]), "the name of the environment must be text, got a value of type list"),
+        (lambda _: sparring.make_agent(None), "a name must be text, such as 'random', got None"),
+        (lambda _: sparring.Store(3), "path must be the path of a folder, got 3"),
+        (lambda store: store.append(["x"]), "episodes[0] must be an Episode, got 'x'"),
+        (lambda store: store.append(sparring.play([MATCH])[0]), "episodes must be a list, each an Episode, got"),
+        (lambda store: store.get(3), "ids[0] must be an episode's id, got 3"),
+        (lambda store: store.get_many("m"), "ids must be a list, each an episode's id, got 'm'"),
+        (lambda store: store.known([3]), "ids[0] must be an episode's id, got 3"),
+        (lambda store: store.blob(3), "sha256 must be text, got 3"),
+        (lambda store: store.put_columns("m", "a", [1.0]), "values must be numbers by the ids of trajectories"),
+        (lambda store: store.put_columns("m", "a", {"x": "1"}), "the value of 'x' must be a number, got '1'"),
+        (lambda _: sparring.Match(env=3), "unexpected keyword argument 'env'"),
+        (lambda _: sparring.Match("m", "e", {}, 1, 3), "match 'm': env_kwargs must be a mapping, got 3"),
+        (lambda _: sparring.Match("m", "e", {}, 1, parents=3), "match 'm': parents must be a mapping, got 3"),
+        (lambda _: sparring.Sandbox(3), "backend must be the name of a backend, got 3"),
+        (lambda _: sparring.Sandbox(workers="2"), "workers must be a whole number, got '2'"),
+        (lambda _: sparring.Sandbox(limits=3), "limits must be Limits, got 3"),
+        (lambda _: sparring.Sandbox(packages="numpy"), "packages must be a list, each the name of a distribution, got"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_kind_is_refused_in_one_line(store, call, rule):
+    with pytest.raises(TypeError) as error:
+        call(store)
+    assert rule in str(error.value)
+    assert len(str(error.value).splitlines()) == 1

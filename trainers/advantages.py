@@ -74,6 +74,56 @@ def returns_to_go(rewards_T: Sequence[float], discount: float = 1.0) -> np.ndarr
     return returns_T
 
 
+class LinearBaselines:
+    """A return that is expected before the turn is taken: least squares on what earlier updates returned.
+
+    One line per (game, seat) over the number of the turn, b(t) = a + c t, fitted to all returns of past updates, each
+    weighted by decay ** (updates since). The update's own returns come in after its advantages are taken, so the
+    estimate stays independent of the sample (the state-dependent baseline of Williams 1992, with a linear function).
+    """
+
+    def __init__(self, decay: float = 0.95) -> None:
+        if not 0.0 <= decay < 1.0:
+            raise ValueError(f"decay must be in [0, 1), got {decay}")
+        self.decay = decay
+        self.sums: dict[tuple[str, str], list[float]] = {}
+        """(game, seat) -> weighted sums of 1, t, t t, R, t R."""
+
+    def advantages(
+        self, returns_B: Sequence[float], roles: Sequence[tuple[str, str]], turns: Sequence[int]
+    ) -> np.ndarray:
+        """A = R - b(t) in the order given: the returns of one update, each with its role and its turn's number."""
+        if not len(returns_B) == len(roles) == len(turns):
+            sizes = f"{len(returns_B)} returns, {len(roles)} roles, {len(turns)} turns"
+            raise ValueError(f"there must be one role and one turn per return, got {sizes}")
+        expected = [self.expected(role, turn) for role, turn in zip(roles, turns, strict=True)]
+        self._take_in(returns_B, roles, turns)
+        return np.array([value - before for value, before in zip(returns_B, expected, strict=True)], np.float64)
+
+    def expected(self, role: tuple[str, str], turn: int) -> float:
+        """b(t); 0 before anything is known, a constant where all turns had one number."""
+        count, t, tt, total, slope = self.sums.get(role, [0.0] * 5)
+        if not count:
+            return 0.0
+        mean, spread = t / count, tt / count - (t / count) ** 2
+        steep = (slope / count - mean * total / count) / spread if spread > 1e-9 else 0.0
+        return total / count + steep * (turn - mean)
+
+    def _take_in(self, returns_B: Sequence[float], roles: Sequence[tuple[str, str]], turns: Sequence[int]) -> None:
+        self.sums = {role: [self.decay * value for value in sums] for role, sums in self.sums.items()}
+        for value, role, turn in zip(returns_B, roles, turns, strict=True):
+            new = (1.0, turn, turn * turn, float(value), turn * float(value))
+            self.sums[role] = [old + one for old, one in zip(self.sums.get(role, [0.0] * 5), new, strict=True)]
+
+    def state_dict(self) -> State:
+        """What a checkpoint must hold."""
+        return {"sums": [[game, seat, *sums] for (game, seat), sums in sorted(self.sums.items())]}
+
+    def load_state_dict(self, state: State) -> None:
+        """Take back what `state_dict` gave."""
+        self.sums = {(game, seat): sums for game, seat, *sums in state["sums"]}
+
+
 class RoleBaselines:
     """Role-conditioned advantage estimation (RAE), SPIRAL, arXiv 2506.24119, equation 2 and Algorithm 1.
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sparring.samples import Sample, samples
@@ -57,6 +57,8 @@ class Signal:
     """[len(targets)], where the answer begins that a target belongs to; empty: each is an answer of its own."""
     leaves: tuple[tuple[int, ...] | None, ...] = ()
     """[len(targets)], how many legal actions begin with each of the allowed tokens; empty: one each."""
+    ids: tuple[str, ...] = ()
+    """[len(targets)], what the store calls a target: TRAJECTORY/CALL/TOKEN, counted over what the call generated."""
 
 
 @dataclass(slots=True)
@@ -68,6 +70,8 @@ class Merged:
     negative_advantage: list[float]
     imitation: list[float]
     count: int = 0
+    ids: list[tuple[str, ...]] = field(default_factory=list)
+    """Of the targets of each of them."""
 
 
 @dataclass(slots=True)
@@ -77,6 +81,8 @@ class Batch:
     merged: list[Merged] = field(default_factory=list)
     sizes: Counter[str] = field(default_factory=Counter)
     """Samples of every game."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Of games against each other; 1 where there is none."""
 
     @property
     def size(self) -> int:
@@ -84,8 +90,16 @@ class Batch:
         return self.sizes.total()
 
     def share(self, signal: Signal) -> float:
-        """The weight of one sample, so that those of each game sum to 1 / games."""
-        return 1.0 / (len(self.sizes) * self.sizes[signal.game])
+        """The weight of one sample, so that those of each game sum to the game's share."""
+        return self.weight(signal.game) / (self.total(self.sizes) * self.sizes[signal.game])
+
+    def weight(self, game: str) -> float:
+        """Of a game against the others."""
+        return self.weights.get(game, 1.0)
+
+    def total(self, games: Iterable[str]) -> float:
+        """The weights of some games together: how many they are where all weigh the same."""
+        return sum(map(self.weight, games))
 
 
 def signals_of(
@@ -149,6 +163,7 @@ class _Target:
     start: int
     turn: int
     leaves: tuple[int, ...] | None
+    id: str
 
 
 def _signal(
@@ -167,9 +182,11 @@ def _signal(
         spelt = (
             spellings(actions) if spellings is not None and actions and any(s.allowed for s in call.segments) else ()
         )
+        written = 0
         for segment in call.segments:
             if segment.kind == "generated" and place >= sample.first:
-                targets += _targets_of(segment, len(tokens), turn, spelt)
+                targets += _targets_of(segment, len(tokens), turn, spelt, f"{trajectory.id}/{id}", written)
+                written += len(segment.token_ids)
             tokens.extend(segment.token_ids)
     if not targets:
         return None
@@ -184,10 +201,13 @@ def _signal(
         game=game,
         starts=tuple(target.start for target in targets),
         leaves=tuple(target.leaves for target in targets),
+        ids=tuple(target.id for target in targets),
     )
 
 
-def _targets_of(segment: Segment, start: int, turn: int, spelt: Sequence[Sequence[int]]) -> Iterator[_Target]:
+def _targets_of(
+    segment: Segment, start: int, turn: int, spelt: Sequence[Sequence[int]], call: str, written: int
+) -> Iterator[_Target]:
     """The tokens of a generated segment that had an alternative: a forced token has no gradient."""
     logprobs = segment.logprobs or ()
     if len(logprobs) != len(segment.token_ids):
@@ -198,7 +218,7 @@ def _targets_of(segment: Segment, start: int, turn: int, spelt: Sequence[Sequenc
     for offset, (logprob, choices) in enumerate(zip(logprobs, allowed, strict=True)):
         if choices is None or len(choices) > 1:
             leaves = _leaves(segment.token_ids[:offset], choices, spelt) if choices and spelt else None
-            yield _Target(start + offset, logprob, choices, start, turn, leaves)
+            yield _Target(start + offset, logprob, choices, start, turn, leaves, f"{call}/{written + offset}")
 
 
 def _leaves(written: Sequence[int], choices: Sequence[int], spelt: Sequence[Sequence[int]]) -> tuple[int, ...]:
@@ -208,9 +228,9 @@ def _leaves(written: Sequence[int], choices: Sequence[int], spelt: Sequence[Sequ
     return tuple(max(1, following[choice]) for choice in choices)
 
 
-def merge(signals: Iterable[Signal]) -> Batch:
-    """Merge equal samples; the order of first appearance is kept."""
-    batch, found = Batch(), dict[object, Merged]()
+def merge(signals: Iterable[Signal], weights: Mapping[str, float] | None = None) -> Batch:
+    """Merge equal samples; the order of first appearance is kept. `weights`: of games, where they differ."""
+    batch, found = Batch(weights=weights or {}), dict[object, Merged]()
     for signal in signals:
         zeros = [0.0] * len(signal.targets)
         key = (
@@ -227,6 +247,7 @@ def merge(signals: Iterable[Signal]) -> Batch:
         for index, imitation in enumerate(_by_target(signal.imitation, signal)):
             entry.imitation[index] += imitation
         entry.count += 1
+        entry.ids.append(signal.ids)
         batch.sizes[signal.game] += 1
     return batch
 

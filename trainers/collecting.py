@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+import math
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 
 from sparring.protocols import Agent
 from sparring.rollout.loop import EnvPool, Match, play
 from sparring.store.store import Store
+from sparring.trainers.evaluation import trained
 from sparring.types import Episode
+
+logger = logging.getLogger(__name__)
 
 
 def collect(matches: Iterable[Match], agents: Mapping[str, Agent], store: Store, pool: EnvPool) -> list[Episode]:
@@ -22,7 +28,28 @@ def collect(matches: Iterable[Match], agents: Mapping[str, Agent], store: Store,
     store.append(played)
     _require_mostly_sound(played)
     found = stored | {episode.id: episode for episode in played}
-    return [found[match.id] for match in matches]
+    episodes = [found[match.id] for match in matches]
+    _warn_of_faults(episodes, store)
+    return episodes
+
+
+def require_finite_rewards(episodes: Sequence[Episode]) -> None:
+    """Raises ValueError: one reward that is not finite would spoil every advantage of a batch, and baselines."""
+    for _, trajectory in trained(episodes):
+        if not math.isfinite(trajectory.reward):
+            raise ValueError(f"trajectory {trajectory.id} has a reward that is not finite: {trajectory.reward}")
+
+
+def _warn_of_faults(episodes: Sequence[Episode], store: Store) -> None:
+    """Say which episode broke off first, why, and where it stands: metrics only count them."""
+    faults = [episode for episode in episodes if episode.error is not None]
+    if faults:
+        first = faults[0]
+        logger.warning(
+            "%d of %d episodes broke off and are left out; the first: %s: %s: %s; see: sparring replay %s %s",
+            *(len(faults), len(episodes), first.id, first.status, " ".join((first.error or "").split())[:300]),
+            *(shlex.quote(str(store.path.parent)), shlex.quote(first.id)),
+        )
 
 
 def _require_mostly_sound(episodes: list[Episode]) -> None:

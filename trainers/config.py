@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 class RunConfig:
     """A run. A method's own settings are a subclass; the docstring under each field is its help."""
 
+    EXAMPLES: ClassVar[tuple[str, ...]] = ("--run runs/first", "--run runs/kuhn --model smollm2 --steps 60")
+    """What can follow `sparring train METHOD`, shown by its help."""
+    PLAYS: ClassVar[bool] = True
+    """Whether an update plays, and so stores, episodes."""
     RANGES: ClassVar[Mapping[str, str]] = {
         "steps": ">= 1",
         "games_per_update": ">= 1",
@@ -50,6 +54,13 @@ class RunConfig:
         "momentum": "in [0, 1)",
     }
     """Name -> rule, a key of `settings.RULES`."""
+    USED_WITH: ClassVar[Mapping[str, tuple[str, tuple[object, ...]]]] = {
+        "prompt": ("agent", ("choose",)),
+        "lora_alpha": ("lora_rank", ()),
+        "lora_targets": ("lora_rank", ()),
+        "reference_estimator": ("reference_kl", ()),
+    }
+    """Name -> another setting, and the values of it with which the setting does something; none: all but 0 and ()."""
 
     model: str = "nano"
     """Model to train: nano (tiny, to try things out), smollm2, a model's folder, a run folder, or a hub id."""
@@ -80,8 +91,10 @@ class RunConfig:
     max_grad_norm: float = 0.5
     """Gradients that are longer are scaled down to this norm."""
     reference_kl: float = 0.0
-    """Weight of the KL divergence (k3) from the model as it was at the start; 0: none. It takes a second copy of it,
-    but not with --lora-rank."""
+    """Weight of the KL divergence from the model as it was at the start; 0: none. It takes a second copy of it, but
+    not with --lora-rank. What that model says of each token is stored beside the episodes."""
+    reference_estimator: Literal["k3", "k2"] = "k3"
+    """Of that divergence, with d = log-probability - that of the start: k3, exp(-d) - 1 + d (GRPO); k2, d * d / 2."""
     lora_rank: int = 0
     """Train a LoRA adapter of this rank and leave the weights as they are; 0: train all weights."""
     lora_alpha: int = 32
@@ -94,6 +107,16 @@ class RunConfig:
     """Tokens of one forward and backward pass. A longer sample has its own; gradients are summed over the passes."""
     epochs: int = 1
     """Optimizer steps on the games of one update."""
+    game_weights: Annotated[
+        tuple[float, ...],
+        tyro.conf.arg(metavar="FLOAT,FLOAT", help_behavior_hint="(default: all games weigh the same)"),
+    ] = ()
+    """How much each of --games weighs in the loss against the others, one for each, e.g. 2,1."""
+    reward_scales: Annotated[
+        tuple[float, ...], tyro.conf.arg(metavar="FLOAT,FLOAT", help_behavior_hint="(default: by the method)")
+    ] = ()
+    """What the rewards of each of --games are divided by, one for each. Left out: in spiral the game's stake, where it
+    is known; 1 elsewhere."""
     illegal: Literal["forfeit", "spiral", "retry", "noop"] = "forfeit"
     """Illegal actions: forfeit, the game is lost; spiral, so too, at the paper's price; retry, asked again; noop."""
     agent: Literal["choose", "chat", "react"] = "choose"
@@ -148,6 +171,11 @@ class RunConfig:
         if len(set(self.games)) < len(self.games):
             twice = next(game for game in self.games if self.games.count(game) > 1)
             raise ValueError(f"games must name each environment once, got {twice} twice")
+        for name in ("game_weights", "reward_scales"):
+            values = getattr(self, name)
+            if values and (len(values) != len(self.games) or min(values) <= 0):
+                given = ", ".join(f"{value:g}" for value in values)
+                raise ValueError(f"{name} must be a number above 0 for each of {len(self.games)} games, got {given}")
 
     def env_kwargs(self) -> dict[str, object]:
         """What every environment is made with."""
@@ -167,6 +195,18 @@ def require_usable(config: RunConfig) -> None:
             registry.envs.make(game, **config.env_kwargs()).close()
         except TypeError as error:
             raise ValueError(f"{game} cannot be made with {config.env_kwargs()}: {error}") from error
+
+
+def require_used(config: RunConfig) -> None:
+    """Raises ValueError for a setting that was given and that would do nothing beside the other ones."""
+    for name, (other, values) in config.USED_WITH.items():
+        given, beside = getattr(config, name), getattr(config, other)
+        default = next(field.default for field in fields(config) if field.name == name)
+        if given != default and not (beside in values if values else beside):
+            needed = f"{other} {' or '.join(map(str, values))}" if values else other
+            raise ValueError(
+                f"{name} is used only with {needed}: leave it out, got {name} {given!r}, {other} {beside!r}"
+            )
 
 
 def _require_same_way_of_playing(config: RunConfig) -> None:
@@ -221,5 +261,6 @@ def learner_config(config: RunConfig, model: TrainableModel) -> LearnerConfig:
         epochs=config.epochs,
         length=config.max_new_tokens,
         reference_kl=config.reference_kl,
+        reference_estimator=config.reference_estimator,
         max_grad_norm=config.max_grad_norm,
     )

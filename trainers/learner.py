@@ -1,16 +1,16 @@
 """The one learner: turns signals over stored trajectories into one weighted loss, and takes optimizer steps.
 
-    loss = mean over games, over samples [ 1/L sum_M w surrogate(A) - ce logp + c k3(logp, reference) ]
+    loss = mean over games, over samples [ 1/L sum_M w surrogate(A) - ce logp + c kl(logp, reference) ]
            + magnet * mean over games, over decisions KL(pi || uniform)
            + mean over pairs -log sigmoid(beta (chosen - rejected))
 
-Means over the samples of every game, then over games: a game with many turns weighs no more than another one. L is a
-constant length for freely written tokens, so that long answers are not favoured (Dr. GRPO, arXiv 2503.20783), and 1 for
-tokens that were chosen among legal actions. w is the truncated importance weight against the log-probabilities that
-the sampler stored. The magnet is the KL divergence between distributions over legal *actions* (the chain rule over the
-tokens that spell them), averaged over the *distinct* decisions, so that rarely visited ones are held as firmly as
-common ones. Pairs are DPO (arXiv 2305.18290, equation 7): chosen and rejected are sums of logp - reference. No method
-has a loop of its own.
+Means over the samples of every game, then over games, by their weights: a game with many turns weighs no more than
+another one. kl is k3 or k2. L is a constant length for freely written tokens, so that long answers are not favoured
+(Dr. GRPO, arXiv 2503.20783), and 1 for tokens that were chosen among legal actions. w is the truncated importance
+weight against the log-probabilities that the sampler stored. The magnet is the KL divergence between distributions over
+legal *actions* (the chain rule over the tokens that spell them), averaged over the *distinct* decisions, so that rarely
+visited ones are held as firmly as common ones. Pairs are DPO (arXiv 2305.18290, equation 7): chosen and rejected are
+sums of logp - reference. No method has a loop of its own.
 
 A step whose loss or gradient is not finite is not taken: weights and optimizer stay as they are.
 """
@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -60,6 +61,8 @@ class LearnerConfig:
     """Truncation of the weight between the learner's and the sampler's probabilities."""
     reference_kl: float = 0.0
     """Weight of the KL penalty to the reference policy, where signals carry its log-probabilities."""
+    reference_estimator: Literal["k3", "k2"] = "k3"
+    """How that divergence is estimated from a token."""
     pair_beta: float = 0.1
     """DPO's beta: how far from the reference a preference may lead; smaller is farther."""
     pack_nodes: int = 1024
@@ -170,12 +173,13 @@ class Learner:
         )
         token_M = weight_M * surrogate_M - targets.imitation_M * logp_M
         if config.reference_kl:
-            token_M = token_M + config.reference_kl * losses.kl_k3(logp_M, targets.reference_M) * targets.referenced_M
+            kl = losses.kl_k2 if config.reference_estimator == "k2" else losses.kl_k3
+            token_M = token_M + config.reference_kl * kl(logp_M, targets.reference_M) * targets.referenced_M
         loss = token_M.sum() / (config.length if targets.choices is None else 1) + regulariser
         if margins_P is not None:
             slope_M = losses.pair_slope(margins_P, config.pair_beta)[targets.pairs_M.clamp(min=0)] * targets.sides_M
             loss = loss - (slope_M * logp_M).sum()
-        mismatch = float((targets.old_M - targets.sampling_M).abs().max())
+        mismatch = float(((targets.old_M - targets.sampling_M).abs() * targets.sampled_M).max())
         return loss, {**measured, "loss": float(loss.detach()), "sampler_mismatch": mismatch}
 
     @property

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from sparring import registry
 from sparring.protocols import Agent
-from sparring.scoreboard import perfect_play
+from sparring.scoreboard import game_theory, perfect_play
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
-from sparring.store.run_files import RunError
+from sparring.scoreboard.progress import illegal_key, probe_keys
 from sparring.store.store import Store
 from sparring.trainers.collecting import collect
+from sparring.trainers.config import RunConfig
 from sparring.trainers.evaluation import Evaluator, Metrics, against_uniform
-from sparring.trainers.probing import Probes
+from sparring.trainers.probing import Probes, planned_probes
 from sparring.trainers.whole_files import require_finite
 from sparring.types import derive_seed
 
 if TYPE_CHECKING:
     from sparring.trainers.run import Run
+
+
+def require_measured(config: RunConfig) -> None:
+    """Raises ValueError where nothing measures the figure that `best_by` names. No model is needed to say so."""
+    name, known = config.best_by.removeprefix("-"), figures_of(config)
+    if name and name not in known:
+        there_are = f"there are {', '.join(known)}" if known else "nothing is measured"
+        raise ValueError(f"best_by: nothing measures {name!r} in this run; {there_are}")
+
+
+def figures_of(config: RunConfig) -> list[str]:
+    """The names of what a run with these settings measures, as `metrics.jsonl` has them."""
+    chooses = config.agent == "choose" and config.decoding == "legal"
+    exact = [game for game in config.games if game_theory.is_solvable(game)] if chooses else []
+    names = [f"{figure}/{game}" for game in exact for figure in ("nash_conv", "nash_conv_average")]
+    small = [game for game in config.games if perfect_play.is_small_and_open(game)] if chooses else []
+    names += [f"{field.name}/{game}" for game in small for field in fields(perfect_play.PlayQuality)]
+    for probe in planned_probes(config, exact):
+        names += [*probe_keys(probe.game, probe.spec), illegal_key(probe.game, probe.spec)]
+    return names + [f"against_uniform/{game}" for game in config.games if config.evaluation_games]
 
 
 class Measurements:
@@ -28,7 +49,8 @@ class Measurements:
         self.run = run
         self.evaluator = Evaluator(run.config.games, run.player)
         self.probes = Probes(run.config, self.evaluator.games)
-        self.open_games = [game for game in run.config.games if perfect_play.is_measurable(run.player, game)]
+        small = [game for game in run.config.games if perfect_play.is_small_and_open(game)]
+        self.open_games = [game for game in small if game_theory.is_scorable(run.player, game)]
         """Small games of perfect information: measured exactly, when probes are played."""
         self.best: float | None = None
         """The best value so far of the figure that `best_by` names."""
@@ -51,8 +73,6 @@ class Measurements:
             return self.evaluator.improved
         name = self.run.config.best_by.removeprefix("-")
         value = metrics.get(name)
-        if value is None and self.run.done in (0, self.run.config.steps):
-            raise RunError(f"best_by: nothing measures {name!r} in this run; there are {', '.join(sorted(metrics))}")
         if value is None:
             return False
         value = -value if self.run.config.best_by.startswith("-") else value

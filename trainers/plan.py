@@ -96,7 +96,7 @@ def plan_of(config: RunConfig) -> Plan:
         longest_pack=pack,
         activations=_activations(shape, config, dtype, pack),
         cache=_cache(shape, config, dtype),
-        store_per_update=sum(_stored(config, game) for game in config.games) // len(config.games),
+        store_per_update=sum(_stored(config, game) for game in config.games) // len(config.games) * config.PLAYS,
         checkpoints=(config.keep_checkpoints or KEPT) * (1 + moments) * learnt
         + (1 + getattr(config, "league_size", 0)) * learnt,
     )

@@ -7,7 +7,7 @@ has the very weights of the run without them.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sparring import registry
 from sparring.agents import named
@@ -15,7 +15,7 @@ from sparring.protocols import Agent
 from sparring.rollout.loop import EnvPool, Match, play
 from sparring.scoreboard.cross_table import mean_reward
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
-from sparring.scoreboard.progress import HELD_OUT, OTHER_TASKS, probe_keys
+from sparring.scoreboard.progress import HELD_OUT, OTHER_TASKS, illegal_key, probe_keys
 from sparring.specs import options_of
 from sparring.store.store import Store
 from sparring.trainers.collecting import collect
@@ -34,8 +34,10 @@ class Probe:
     spec: str
     """The agent as the settings name it; in an environment of one seat, which tasks are played."""
     agent: Agent | None
-    """None in an environment of one seat."""
+    """None in an environment of one seat, and before it is made."""
     env_kwargs: Mapping[str, object]
+    alone: bool = True
+    """Whether the environment has one seat."""
 
 
 class Probes:
@@ -47,14 +49,12 @@ class Probes:
         Raises UnknownName, and ValueError where an agent cannot play one of the games.
         """
         self.config = config
-        shared = [game for game in config.games if len(seats_of(game)) > 1]
-        games = shared if config.probe else [game for game in shared if game not in solvable]
-        agents = {spec: named.make(spec) for spec in (config.probe or (UNNAMED,))} if config.probe_every else {}
-        self.all = [Probe(game, spec, agent, config.env_kwargs()) for game in games for spec, agent in agents.items()]
+        planned = planned_probes(config, solvable)
+        agents = {probe.spec: named.make(probe.spec) for probe in planned if not probe.alone}
+        self.all = [replace(probe, agent=None if probe.alone else agents[probe.spec]) for probe in planned]
         for probe in self.all if config.probe else []:
             if probe.agent is not None:
                 require_playable("probe", probe.game, probe.spec, probe.agent, probe.env_kwargs)
-        self.all += [_alone(game, config) for game in config.games if game not in shared and config.probe_every]
 
     def play(self, update: int, player: Agent, store: Store, pool: EnvPool) -> dict[str, float]:
         """The player's mean reward against every agent, with its interval; nothing where it is not the time for it."""
@@ -85,6 +85,17 @@ class Probes:
         return rotated_matches(probe.game, agents, count, seed, prefix, group, dict(probe.env_kwargs))
 
 
+def planned_probes(config: RunConfig, solvable: Collection[str]) -> list[Probe]:
+    """What a run will play, its agents not made yet."""
+    if not config.probe_every:
+        return []
+    shared = [game for game in config.games if len(seats_of(game)) > 1]
+    games = shared if config.probe else [game for game in shared if game not in solvable]
+    specs, kwargs = dict.fromkeys(config.probe or (UNNAMED,)), config.env_kwargs()
+    played = [Probe(game, spec, None, kwargs, alone=False) for game in games for spec in specs]
+    return played + [_alone(game, config) for game in config.games if game not in shared]
+
+
 def _alone(game: str, config: RunConfig) -> Probe:
     """Tasks that are never trained on: those that an environment holds out, else other seeds than those of training."""
     if "split" in dict(options_of(registry.envs.row(game).build)):
@@ -99,7 +110,10 @@ def _measured(probe: Probe, player: str, episodes: Sequence[Episode]) -> dict[st
     if not sides:
         return {}
     mean = mean_reward(probe.game, [reward for _, reward in sides], [task for task, _ in sides])
-    return dict(zip(probe_keys(probe.game, probe.spec), (mean.value, mean.low, mean.high), strict=True))
+    turns = [turn for e in sound for t in e.trajectories.values() if t.agent == player for turn in t.turns]
+    illegal = sum(not turn.legal for turn in turns) / max(1, len(turns))
+    figures = zip(probe_keys(probe.game, probe.spec), (mean.value, mean.low, mean.high), strict=True)
+    return {**dict(figures), illegal_key(probe.game, probe.spec): illegal}
 
 
 def require_playable(what: str, game: str, spec: str, agent: Agent, env_kwargs: Mapping[str, object]) -> None:

@@ -24,3 +24,12 @@ def add_reference(batch: Batch, reference: TrainableModel, temperature: float, m
                     found[index][target] = logp
     for entry, logprobs in zip(batch.merged, found, strict=True):
         entry.signal = replace(entry.signal, reference_logprobs=tuple(logprobs))
+
+
+def reference_columns(batch: Batch) -> dict[str, float]:
+    """The reference's log-probability of every target [nats], by what the store calls it."""
+    found: dict[str, float] = {}
+    for entry in batch.merged:
+        for ids in entry.ids:
+            found |= dict(zip(ids, entry.signal.reference_logprobs, strict=False))
+    return found

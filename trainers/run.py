@@ -9,7 +9,6 @@ A run that is killed at any moment and resumed is the run that would have been, 
 from __future__ import annotations
 
 import logging
-import math
 import resource
 import sys
 import time
@@ -25,21 +24,22 @@ from sparring.agents.choices import options_of
 from sparring.agents.models.trainable import LocalModel, TrainableModel
 from sparring.agents.players import WritingAgent, make_player
 from sparring.agents.talking.agent import TalkingAgent, talking_player
+from sparring.protocols import LanguageModel
 from sparring.rollout.hosts import EnvPool
 from sparring.store.run_files import CONFIG, POLICIES
 from sparring.store.store import Store
 from sparring.trainers.alarms import Alarms
 from sparring.trainers.batch import Batch, Signal, Stream, merge, signals_of
 from sparring.trainers.checkpoints import KEPT
-from sparring.trainers.collecting import collect
-from sparring.trainers.config import learner_config, load_model, require_usable
+from sparring.trainers.collecting import collect, require_finite_rewards
+from sparring.trainers.config import learner_config, load_model, require_usable, require_used
 from sparring.trainers.cursor import cursor_of, require_stored
-from sparring.trainers.evaluation import Metrics, episode_metrics, trained
+from sparring.trainers.evaluation import Metrics, episode_metrics
 from sparring.trainers.learner import Learner, NothingLearnt, one_temperature
 from sparring.trainers.made_with import made_with, require_base
-from sparring.trainers.measuring import Measurements
+from sparring.trainers.measuring import Measurements, require_measured
 from sparring.trainers.method import LEARNER, ConfigT, Method
-from sparring.trainers.reference import add_reference
+from sparring.trainers.reference import add_reference, reference_columns
 from sparring.trainers.run_folder import RunError, RunFolder
 from sparring.trainers.schedule import Schedule
 from sparring.trainers.settings import restore
@@ -64,6 +64,7 @@ class Run(Generic[ConfigT]):
     def __init__(self, method: type[Method[ConfigT]], config: ConfigT, folder: RunFolder) -> None:
         require_usable(config)
         method.require_usable(config)
+        require_measured(config)
         self.config, self.folder, self.schedule = config, folder, Schedule.of(config.steps)
         self.model = self.load_model()
         if config.decoding == "free" and config.max_new_tokens >= self.model.context:
@@ -89,6 +90,7 @@ class Run(Generic[ConfigT]):
         """A new run in a new folder, which is made only when everything that the settings name has been found."""
         folder = RunFolder(path)
         folder.require_free()
+        require_used(config)
         run = cls(method, config, folder)
         folder.create(method.name, asdict(config), run.schedule.to_json(), made_with(config.device, run.model))
         return run
@@ -173,7 +175,8 @@ class Run(Generic[ConfigT]):
         playing = time.perf_counter()
         agents = {**self.method.agents(self.done), LEARNER: self.player}
         episodes = collect(self.method.matches(self.done), agents, store, self.pool)
-        metrics |= episode_metrics(episodes, time.perf_counter() - playing)
+        if episodes:
+            metrics |= episode_metrics(episodes, time.perf_counter() - playing)
         metrics |= self.learn(episodes, store)
         self.done += 1
         self.method.after_update()
@@ -181,12 +184,14 @@ class Run(Generic[ConfigT]):
 
     def learn(self, episodes: Sequence[Episode], store: Store) -> Metrics:
         """One step of the learner on the method's signals. Raises ValueError for a reward that is not finite."""
-        _require_finite_rewards(episodes)
+        require_finite_rewards(episodes)
         weights, rate = self.method.loss_weights(self.done), self.learner.config.learning_rate
         last, shape, warmup = rate * self.config.learning_rate_decay, self.config.schedule, self.config.warmup
         self.learner.learning_rate = self.schedule.value(self.done, rate, last, shape, warmup)
         self.store, self._measured = store, {}
-        batch = merge(self.method.signals(episodes))
+        batch = merge(
+            self.method.signals(episodes), dict(zip(self.config.games, self.config.game_weights, strict=False))
+        )
         if self._needs_reference(batch):
             self._add_reference(batch)
         try:
@@ -205,6 +210,7 @@ class Run(Generic[ConfigT]):
         if self._reference is None:
             self._reference = self.model.reference() or self.load_model()
         add_reference(batch, self._reference, one_temperature(batch), self.learner.config.pack_nodes)
+        self.store.put_columns(f"{self.method.name}/reference", "logprob", reference_columns(batch), as_stored=True)
 
     def signals_of(
         self, trajectory: Trajectory, game: str, advantage: Stream = 0.0, imitation: Stream = 0.0
@@ -235,7 +241,7 @@ class Run(Generic[ConfigT]):
         """The model that the settings name, as it was at the start of the run."""
         return load_model(self.config)
 
-    def agent(self, model: LocalModel, name: str, trainable: bool) -> WritingAgent | TalkingAgent:
+    def agent(self, model: LanguageModel, name: str, trainable: bool) -> WritingAgent | TalkingAgent:
         """A model as a player of this run: its kind, its prompt, its sampling."""
         config = self.config
         sampling = Sampling(config.temperature, max_new_tokens=config.max_new_tokens, decoding=config.decoding)
@@ -291,10 +297,3 @@ def _peak_memory() -> float:
     """Of this process so far, GB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1e9 if sys.platform == "darwin" else 1e6)
-
-
-def _require_finite_rewards(episodes: Sequence[Episode]) -> None:
-    """One reward that is not finite would spoil every advantage of the batch, and the baselines after it."""
-    for _, trajectory in trained(episodes):
-        if not math.isfinite(trajectory.reward):
-            raise ValueError(f"trajectory {trajectory.id} has a reward that is not finite: {trajectory.reward}")

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from sparring import registry
+from sparring.trainers.config import RunConfig
+
+
+def scales_of(config: RunConfig, stakes: bool) -> dict[str, float]:
+    """What the rewards of every game are divided by: what the settings say, else with `stakes` its stake, else 1."""
+    said = dict(zip(config.games, config.reward_scales, strict=False))
+    return {game: said.get(game, stake_of(game) if stakes else 1.0) for game in config.games}
 
 
 def stake_of(env_id: str) -> float:

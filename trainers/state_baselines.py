@@ -32,9 +32,7 @@ class StateBaselines:
         self.sums: dict[str, list[float]] = {}
         """Key of a state -> [sum of returns, count], both decayed."""
 
-    def advantages(
-        self, returns_B: Sequence[float], states: Sequence[Hashable], expected_B: Sequence[float]
-    ) -> np.ndarray:
+    def advantages(self, returns_B: np.ndarray, states: Sequence[Hashable], expected_B: np.ndarray) -> np.ndarray:
         """Advantages [B] of decisions, one state each; `expected_B` is what is expected of a state never seen."""
         keys = [state_key(state) for state in states]
         baselines_B = [self._baseline(key, general) for key, general in zip(keys, expected_B, strict=True)]
@@ -43,7 +41,7 @@ class StateBaselines:
             total = self.sums.setdefault(key, [0.0, 0.0])
             total[0] += value
             total[1] += 1.0
-        return np.asarray(returns_B) - np.asarray(baselines_B)
+        return returns_B - np.array(baselines_B)
 
     def _baseline(self, key: str, general: float) -> float:
         total, count = self.sums.get(key, (0.0, 0.0))

@@ -33,9 +33,11 @@ class Targets:
     negative_advantage_M: Tensor
     imitation_M: Tensor
     reference_M: Tensor
-    """Log-probabilities under the reference; the sampler's where there is none."""
+    """Log-probabilities under the reference; 0 where there is none, which `referenced_M` leaves out."""
     referenced_M: Tensor
     """The share of the samples that have a reference; 0 where there is none."""
+    sampled_M: Tensor
+    """1 where the sampler's log-probability is known; 0 where somebody else chose the token (imitation)."""
     pairs_M: Tensor
     """Which pair, by number; -1: none."""
     sides_M: Tensor
@@ -74,7 +76,8 @@ def passes_of(batch: Batch, max_nodes: int, device: torch.device) -> list[Pass]:
             for row in _rows(index, entry, path, share, pair):
                 if row.decision is not None:
                     game = row.decision[0]
-                    row.weight = entry.count / (met[row.decision] * games[game] * len(games))
+                    count = entry.count * batch.weight(game)
+                    row.weight = count / (met[row.decision] * games[game] * batch.total(games))
                 rows[row.allowed is not None].append(row)
         passes.append(Pass(packed, [_tensors(found, chosen, device) for chosen, found in rows.items() if found]))
     return passes
@@ -114,7 +117,7 @@ def _rows(sample: int, entry: Merged, path: np.ndarray, share: float, pair: int)
     side = 0.0 if pair < 0 else (1.0 if signal.preferred else -1.0)
     for index, position in enumerate(signal.targets):
         sampled, allowed = signal.sampling_logprobs[index], signal.allowed[index]
-        reference = signal.reference_logprobs[index] if signal.reference_logprobs else sampled
+        reference = signal.reference_logprobs[index] if signal.reference_logprobs else 0.0
         numbers = (
             sampled,
             entry.positive_advantage[index] * share,
@@ -153,10 +156,12 @@ def _tensors(rows: list[_Row], chosen: bool, device: torch.device) -> Targets:
         for column in zip(*((*row.numbers, row.weight) for row in rows), strict=True)
     )
     allowed = [row.allowed or () for row in rows]
+    unknown = sampling.isnan() & (positive == 0) & (negative == 0)  # nan with an advantage is a fault, and stays one
     return Targets(
         nodes_M=torch.as_tensor([row.node for row in rows], device=device),
         tokens_M=torch.as_tensor([row.token for row in rows], device=device),
-        sampling_M=sampling,
+        sampling_M=sampling.masked_fill(unknown, 0.0),
+        sampled_M=(~unknown).float(),
         positive_advantage_M=positive,
         negative_advantage_M=negative,
         imitation_M=imitation,

@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 
 from sparring.agents.models.loading import load, load_trainable
+from sparring.kinds import require_kind
 from sparring.protocols import Completion, LanguageModel
 from sparring.types import Policy, Sampling
 
@@ -42,6 +43,9 @@ def check_sampling(sampling: Sampling, model: LanguageModel) -> Sampling:
 
     Temperature 0 is for models that show no log-probabilities: it leaves none to renormalise or to learn from.
     """
+    for name in ("temperature", "top_p"):
+        require_kind(name, getattr(sampling, name), (int, float), "a number")
+    require_kind("max_new_tokens", sampling.max_new_tokens, int, "a whole number")
     lowest_is_zero = not model.shows_logprobs
     if not (0 < sampling.temperature < math.inf or (lowest_is_zero and sampling.temperature == 0)):
         rule = ">= 0" if lowest_is_zero else "> 0"

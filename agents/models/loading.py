@@ -16,6 +16,8 @@ from sparring.registry import MissingExtra, require
 from sparring.specs import parse_spec, require_options, typed_options
 
 SERVED, VLLM = "openai", "vllm"
+AGENT = "model:"
+"""How an agent's spec begins that names a model; `chat:model:PATH` is `chat:PATH`."""
 
 
 class LocalOptions(TypedDict, total=False):
@@ -62,6 +64,10 @@ def load(spec: str, **options: Unpack[ModelOptions]) -> LanguageModel:
 def load_trainable(spec: str, **options: Unpack[LocalOptions]) -> LocalModel:
     """As `load`, a model whose weights can be trained. Raises ValueError for one behind a server too."""
     scheme, name, written = _parsed(spec)
+    if scheme == VLLM:
+        raise ValueError(
+            f"vLLM serves weights and does not train them, got {spec!r}: train {name!r} itself, then run `vllm serve`"
+        )
     if scheme:
         raise ValueError(f"a model to be trained must be in this process, and {spec!r} is behind a server")
     require_options(f"model {spec!r}", _local, options)
@@ -69,8 +75,14 @@ def load_trainable(spec: str, **options: Unpack[LocalOptions]) -> LocalModel:
     return build(name, **{**typed_options(f"model {spec!r}", build, written), **options})
 
 
+def model_name(spec: str) -> str:
+    """What a person calls a model, without the `model:` that its agent's spec begins with."""
+    return spec if Path(spec).is_dir() else spec.removeprefix(AGENT)
+
+
 def _parsed(spec: str) -> tuple[str, str, Mapping[str, str]]:
     """The scheme of a spec ("": in this process), the name, the options as text."""
+    spec = model_name(spec)
     if Path(spec).is_dir():  # whatever colons its name has
         return "", spec, {}
     parsed = parse_spec(spec)
@@ -85,6 +97,8 @@ def _local(argument: str, **options: Unpack[LocalOptions]) -> LocalModel:
     """A model whose weights live in this process."""
     require("torch", "train")
     require("transformers", "train")
+    if not 0 <= (seed := options.get("seed", 0)) < 2**63:
+        raise ValueError(f"seed of model {argument!r} must be in [0, 2**63), got {seed}")
     from sparring.agents.models.transformers import TransformersModel
 
     return TransformersModel(argument, **options)

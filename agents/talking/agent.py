@@ -23,7 +23,7 @@ from sparring import registry
 from sparring.agents import models
 from sparring.agents.choices import CLOSING, Option, choose, options_of
 from sparring.agents.models.conversation import Conversation
-from sparring.agents.models.loading import ModelOptions
+from sparring.agents.models.loading import ModelOptions, model_name
 from sparring.agents.models.weights.trained import settings_as_trained
 from sparring.agents.talking.dialogue import Dialogue, Opening
 from sparring.agents.talking.prompts import SYSTEM, Kind
@@ -229,7 +229,7 @@ SAMPLED = ("temperature", "top_p", "max_new_tokens", "decoding")
 
 def build(kind: Kind, model: str, options: TalkingOptions) -> TalkingAgent:
     """An agent by its model's name; of a run folder its best checkpoint, which samples as it was trained to."""
-    given: dict[str, Any] = dict(options)
+    given, model = dict[str, Any](options), model_name(model)
     if is_run(Path(model)):
         given = {name: value for name, value in settings_as_trained(Path(model)).items() if name in SAMPLED} | given
     sampling = replace(TALKING, **{name: given[name] for name in SAMPLED if name in given})

@@ -33,8 +33,8 @@ from sparring.store.marker import StoreVersionError
 from sparring.store.rows import DamagedStore
 
 DESCRIPTION = (
-    "LLM agents that learn by playing. Train with `sparring train METHOD --help` (spiral, grpo, reinforce); a first "
-    "run: `sparring train spiral --model nano --games KuhnPoker --steps 200 --run runs/first`."
+    "LLM agents that learn by playing. Train with `sparring train METHOD --help` (spiral, grpo, reinforce, imitate); a "
+    "first run: `sparring train spiral --model nano --games KuhnPoker --steps 200 --run runs/first`."
 )
 SHELLS = ("bash", "zsh", "fish")
 OPTIONS = """

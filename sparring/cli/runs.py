@@ -54,8 +54,8 @@ def _show_runs(found: Sequence[RunSummary]) -> None:
     terminal.show_table(("run", "state", "model", "games", "updates", "best", "last", "size"), rows, names=(0, 2, 3))
     if any(summary.figure for summary in found):
         met = dict.fromkeys(summary.figure.opponent for summary in found if summary.figure and summary.figure.opponent)
-        signed = f"; with a sign: reward against {', '.join(met)}" if met else ""
-        terminal.say(f"best and last: NashConv (0 is an equilibrium){signed}")
+        signed = f"; signed: reward against {', '.join(met)}" if met else ""
+        terminal.say_wrapped(f"best and last: NashConv (0 is an equilibrium){signed}")
     complain_of_damage({str(summary.path): [summary.damage] for summary in found})
 
 
@@ -126,6 +126,8 @@ def compare_runs(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = F
 
 
 def _setting(value: object) -> str:
+    if value is None:
+        return "-"
     return ", ".join(short_name(str(item)) for item in value) if isinstance(value, list) else str(value)
 
 

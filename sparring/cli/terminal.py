@@ -69,10 +69,13 @@ def dump(value: object) -> None:
     print(jsonlib.dumps(_finite(value), default=str, allow_nan=False), flush=True)
 
 
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], names: Sequence[int] = (0,)) -> None:
-    """A table of plain text. In a terminal that is too narrow, the columns of `names` are shortened."""
+def show_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], names: Sequence[int] = (0,), prose: int | None = None
+) -> None:
+    """A table of plain text. In a narrow terminal `names` are shortened, and `prose` takes several lines."""
     mark = ".." if out.options.ascii_only else "…"
-    out.print(fitted_table(columns, rows, names, out.width if out.is_terminal else None, mark))
+    width = out.width if out.is_terminal else None
+    out.print(fitted_table(columns, rows, names, width, mark, prose), highlight=False)
 
 
 def filled(text: str, console: Console) -> str:

@@ -9,24 +9,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.markup import escape
 
 from sparring import registry
 from sparring.cli import arguments, outline, parsing, terminal, training_view
 from sparring.cli.interrupts import stop_after_update
 from sparring.cli.runs import what_is_kept
-from sparring.cli.tables import table_of
 from sparring.faults import in_words
 from sparring.start import EXIT_INTERRUPTED, EXIT_USAGE, loading
 from sparring.store.rows import DamagedStore
 from sparring.store.run_files import metrics_of
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
-EXAMPLES = """Examples:
-  {0} --run runs/first
-  {0} --run runs/kuhn --model smollm2 --steps 60
-  {0} --run runs/poker --games KuhnPoker,LeducPoker
-  {0} --run runs/three --games TicTacToe --probe minimax
+EXAMPLES = """Examples:{1}
   {0} --run runs/first --resume --steps 200"""
 
 
@@ -82,7 +76,8 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
 
     start.__annotations__["config"] = Annotated[config_type, tyro.conf.OmitArgPrefixes]
     prog = f"sparring train {argv[0]}"
-    return parsing.run(start, prog, arguments.split_lists(argv[1:]), EXAMPLES.format(prog))
+    examples = "".join(f"\n  {prog} {words}" for words in getattr(config_type, "EXAMPLES", ()))
+    return parsing.run(start, prog, arguments.split_lists(argv[1:]), EXAMPLES.format(prog, examples))
 
 
 def _show_plan(config: Any, json: bool) -> int:
@@ -104,10 +99,8 @@ def _show_methods(rows: Sequence[registry.MethodRow], json: bool) -> None:
             [{field: getattr(row, field) for field in ("name", "family", "summary", "extra")} for row in rows]
         )
         return
-    table = table_of("method", "family", "what it is")
-    for row in rows:
-        table.add_row(row.name, escape(row.family), escape(row.summary))
-    terminal.out.print(table)
+    lines = [(row.name, row.family, row.summary) for row in rows]
+    terminal.show_table(("method", "family", "what it is"), lines, names=(), prose=2)
     terminal.say("\n".join(f"its settings: sparring train {row.name} --help" for row in rows))
 
 

@@ -20,6 +20,7 @@ from sparring.scoreboard.progress import (
     BARS,
     Figure,
     figures,
+    figures_alone,
     short_name,
     shown,
     shown_interval,
@@ -38,13 +39,31 @@ class TrainingView:
     """What is known of a run that is under way."""
 
     def __init__(self, steps: int, rows: Sequence[Metrics] = (), clock: Callable[[], float] = time.monotonic) -> None:
-        self.steps, self.rows, self._clock = steps, list(rows), clock
+        self.steps, self._clock, self._gone = steps, clock, 0.0
+        self.rows: list[Metrics] = []
+        """Of every update the figures; of the last one everything."""
+        self._played: list[Metrics] = []
+        self._figures: list[Figure] | None = None
         self._since = clock()
+        for row in rows:
+            self.add(row)
 
     def add(self, row: Metrics) -> None:
         """Another update is done."""
+        if self.rows:
+            self.rows[-1] = figures_alone(self.rows[-1])
         self.rows.append(row)
+        self._gone += _seconds(row)
+        self._played = [row] if "illegal_share" in row else self._played
+        self._figures = None
         self._since = self._clock()
+
+    @property
+    def figures(self) -> list[Figure]:
+        """What was measured so far, worked out once an update and not at every redraw."""
+        if self._figures is None:
+            self._figures = figures(self.rows)
+        return self._figures
 
     @property
     def done(self) -> int:
@@ -53,7 +72,7 @@ class TrainingView:
 
     def gone(self) -> float:
         """Seconds of work."""
-        return sum(map(_seconds, self.rows)) + self._clock() - self._since
+        return self._gone + self._clock() - self._since
 
     def left(self) -> float | None:
         """Seconds, by the pace of the last updates; None before the first."""
@@ -64,22 +83,22 @@ class TrainingView:
 
     def lines(self, width: int, ascii_only: bool = False) -> list[str]:
         """The block that is redrawn; no line is wider than `width`."""
-        found = figures(self.rows)
+        found = self.figures
         lines = [_progress_line(self.done, self.steps, self.gone(), self.left(), width, ascii_only)]
         lines += [_figure_line(figure, width, ASCII_BARS if ascii_only else BARS) for figure in found[:MOST_FIGURES]]
         if len(found) > MOST_FIGURES:
             more = len(found) - MOST_FIGURES
             lines.append(_fitting([f"and {more} {plural(more, 'figure')} more"], width))
-        if self.rows:
-            lines.append(_fitting(_playing(self.rows), width))
+        if self._played:
+            lines.append(_fitting(_playing(self._played), width))
         return [line for line in lines if line]
 
     def line(self, width: int | None = None) -> str:
         """The last update as one line that stays; what does not fit into `width` is left out from the end."""
         last = self.rows[-1]
-        several = len({figure.env_id for figure in figures(self.rows)}) > 1
+        several = len({figure.env_id for figure in self.figures}) > 1
         parts = [f"update {last['update']}/{self.steps}"]
-        for figure in figures(self.rows):
+        for figure in self.figures:
             if figure.values[-1][0] == last["update"]:
                 named = f"{figure.game} {figure.name}" if several else figure.name
                 value = f"{named} {shown(figure, figure.last)}"

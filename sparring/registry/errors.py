@@ -22,6 +22,8 @@ class MissingExtra(ImportError):
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """The one sentence for an unknown name: the nearest right ones, or all of them when none is near."""
+    if kind == "agent" and name == "vllm":
+        return "vllm plays behind its server: run `vllm serve NAME` and write openai:NAME:url=http://localhost:8000/v1"
     names = sorted(known)
     folded = {other.lower(): other for other in names}
     near = [folded[match] for match in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)]

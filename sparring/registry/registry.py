@@ -10,6 +10,7 @@ from functools import partial
 from importlib.metadata import entry_points
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
+from sparring.kinds import require_kind
 from sparring.registry.errors import UnknownName, unknown
 from sparring.registry.plugins import current_plugin, import_submodules, load_plugin, registering, warn
 from sparring.registry.rows import Row, require_usable
@@ -87,7 +88,8 @@ class Registry(Generic[RowT, Fields]):
             self._take_out(row.name)
 
     def row(self, name: str) -> RowT:
-        """The row of a name. Raises UnknownName with the nearest names."""
+        """The row of a name. Raises UnknownName with the nearest names, TypeError for what is no text."""
+        require_kind(f"the name of the {self.kind}", name, str, "text")
         self.load()
         if name not in self._rows and (parsed := parse_spec(name)).options:
             return self._with_options(name, parsed)
@@ -114,9 +116,11 @@ class Registry(Generic[RowT, Fields]):
         return self._made[name]
 
     def make(self: _Rows[Thing], name: str, **kwargs: object) -> Thing:
-        """Build the thing of that name; kwargs override the row's."""
+        """Build the thing of that name; kwargs override the row's. Raises ValueError for one not as its row says."""
         row = self.row(name)
-        return row.build(**{**row.kwargs, **kwargs})
+        built = row.build(**{**row.kwargs, **kwargs})
+        row.require_as_said(built)
+        return built
 
     @property
     def is_empty(self) -> bool:

@@ -36,6 +36,9 @@ class Row(Generic[Thing]):
     """The extra that has to be installed, e.g. "games"."""
     kwargs: Mapping[str, object] = field(default_factory=dict)
 
+    def require_as_said(self, built: object) -> None:
+        """Raises ValueError where what was built is not what the row says."""
+
     def rules(self) -> dict[str, tuple[bool, str]]:
         """Of the fields: whether the value may be used, and what would be right."""
         return {
@@ -68,6 +71,16 @@ class EnvironmentRow(Row[Environment]):
     """Of an environment whose seats are not called player_0, player_1, ...: their names, in order."""
     unit: str = "reward"
     """What its rewards count, for people: chips."""
+
+    def require_as_said(self, built: object) -> None:
+        """Raises ValueError where the environment's seats have other names, or are more or fewer: nobody could play."""
+        seats = getattr(built, "possible_agents", None)
+        said = self.seat_names or tuple(f"player_{index}" for index in range(self.seats))
+        if seats is not None and tuple(seats) != tuple(said):
+            raise ValueError(
+                f"environment {self.name} has the seats {', '.join(map(repr, seats))}, and its row says "
+                f"{', '.join(map(repr, said))}: register it with seats={len(seats)}, seat_names={tuple(seats)!r}"
+            )
 
     def rules(self) -> dict[str, tuple[bool, str]]:
         """As of every row, and those of an environment."""

@@ -18,10 +18,11 @@ from contextlib import nullcontext, suppress
 from typing import Any, Literal, TypeVar
 
 from sparring import registry
+from sparring.kinds import require_each, require_kind, shown
 from sparring.protocols import Agent, Player
 from sparring.rollout.adapters import Game
 from sparring.rollout.hosts import PROCESSES, EnvPool, Host, Hosts, Lent, StepTimeout, close_env
-from sparring.rollout.match import Event, Match, agents_by_seat
+from sparring.rollout.match import Event, Match, agents_by_seat, require_agents
 from sparring.rollout.recording import Answered, Recording
 from sparring.types import Episode, FaultKind, Observation, Reply
 
@@ -82,9 +83,14 @@ async def run_batches(
     pool: EnvPool | None = None,
 ) -> AsyncIterator[list[Episode]]:
     """Like `run_matches`, everything that has finished since the last time at once: what is worth one write to disk."""
+    require_kind("concurrency", concurrency, int, "a whole number")
+    require_agents(agents)
+    if on_event is not None and not callable(on_event):
+        raise TypeError(f"on_event must be a function or None, got {shown(on_event)}")
     if concurrency < 1:
         raise ValueError(f"concurrency must be >= 1, got {concurrency}")
-    waiting, known, envs, hosts = iter(matches), dict(agents or {}), pool or EnvPool(), Hosts()
+    waiting = require_each("matches", matches, Match, "a Match")
+    known, envs, hosts = dict(agents or {}), pool or EnvPool(), Hosts()
     processes = asyncio.Semaphore(PROCESSES)
     finished: asyncio.Queue[tuple[Match, Episode] | BaseException | None] = asyncio.Queue(2 * concurrency)
 
@@ -134,7 +140,8 @@ def play(
 
     `agents`: by the names that the matches use; other names are specs. Raises UnknownName, ValueError for these.
     """
-    matches = list(matches)
+    matches = list(require_each("matches", matches, Match, "a Match"))
+    require_kind("concurrency", concurrency, int, "a whole number")
 
     async def collect() -> list[Episode]:
         episodes: list[Episode] = []

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from operator import index
-from typing import Literal, SupportsIndex
+from typing import Literal, SupportsIndex, cast
 
 from sparring import registry
+from sparring.kinds import require_kind, shown
 from sparring.protocols import Agent, Seat
 from sparring.types import Episode, Observation, Parents, Reply
 
@@ -46,6 +47,8 @@ class Match:
             raise ValueError(f"match {self.id!r}: max_steps must be >= 1, got {self.max_steps}")
         if not isinstance(self.agents, Mapping):
             raise TypeError(f"match {self.id!r}: agents must be names by seat, got {self.agents!r:.80}")
+        for name in ("env_kwargs", "parents"):
+            require_kind(f"match {self.id!r}: {name}", getattr(self, name), Mapping, "a mapping")
         for seat, agent in self.agents.items():
             if not isinstance(agent, str):
                 raise TypeError(f"match {self.id!r}: the agent of {seat} must be a name, got {agent!r:.80}")
@@ -62,6 +65,17 @@ def _whole(id: str, name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         raise TypeError(f"match {id!r}: {name} must be a whole number, got {value!r:.80}")
     return index(value)
+
+
+def require_agents(agents: object) -> None:
+    """Raises TypeError unless it is a mapping of names to agents, or None."""
+    if agents is None:
+        return
+    require_kind("agents", agents, Mapping, "agents by the names that the matches use")
+    for name, agent in cast("Mapping[object, object]", agents).items():
+        if isinstance(agent, type) or not hasattr(agent, "open") or not hasattr(agent, "name"):
+            hint = " (a spec is named in the match itself, or made by make_agent)" if isinstance(agent, str) else ""
+            raise TypeError(f"agents[{name!r}] must be an agent, got {shown(agent)}{hint}")
 
 
 def agents_by_seat(match: Match, known: MutableMapping[str, Agent]) -> dict[str, Agent]:

@@ -138,13 +138,13 @@ class Index:
             )
             return [Frame(*row) for row in self._db.execute(query)]
 
-    def new_columns(self, method: str, name: str, values: Mapping[str, float]) -> list[Column]:
-        """The rows that are not stored yet. Raises ValueError where another value is."""
+    def new_columns(self, method: str, name: str, values: Mapping[str, float], as_stored: bool) -> list[Column]:
+        """The rows that are not stored yet. Raises ValueError where another value is, unless that one stands."""
         self.check()
         new = {trajectory: repr(float(value)) for trajectory, value in values.items()}
         known = {key: repr(value) for key, value in self._columns_of(method, name, new)}
         for trajectory, was in known.items():
-            if was != new[trajectory]:
+            if was != new[trajectory] and not as_stored:
                 got = new[trajectory]
                 raise ValueError(f"column {method}/{name} of {trajectory!r} is stored as {was}, got {got}")
         return [(str(plain(method)), str(plain(name)), str(plain(key)), new[key]) for key in new if key not in known]

@@ -18,8 +18,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, SupportsFloat
 
+from sparring.kinds import require_each, require_kind
 from sparring.store.blobs import Blobs
 from sparring.store.index import Index, Link
 from sparring.store.marker import (
@@ -46,6 +47,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str], mode: Literal["r", "a"] = "r") -> None:
         """Raises FileNotFoundError (mode r), StoreVersionError, DamagedStore, OSError."""
+        require_kind("path", path, (str, os.PathLike), "the path of a folder")
         if mode not in ("r", "a"):
             raise ValueError(f"mode must be 'r' or 'a', got {mode!r}")
         self.path, self.mode = Path(path), mode
@@ -73,7 +75,7 @@ class Store:
         JSON would not give back; OSError if the disk refuses, with everything recorded so far untouched.
         """
         self._require_append()
-        records = _distinct([encode(episode) for episode in episodes])
+        records = _distinct([encode(one) for one in require_each("episodes", episodes, Episode, "an Episode")])
         with self._taking_back(), self._index.transaction():
             known = {entry.row.id: entry.row.hash for entry in self._index.lookup(records)}
             fresh = [record for id, record in records.items() if not _is_known(record, known.get(id))]
@@ -87,7 +89,7 @@ class Store:
 
     def get_many(self, ids: Iterable[str]) -> dict[str, Episode]:
         """Episodes by id, in the order asked. Raises KeyError for an id that is not stored, DamagedEpisode."""
-        wanted = list(dict.fromkeys(ids))
+        wanted = list(dict.fromkeys(require_each("ids", ids, str, "an episode's id")))
         entries = sorted(self._index.lookup(wanted), key=lambda entry: entry.row.position)
         found = dict(self._decoded(entries))
         for id in wanted:
@@ -97,10 +99,12 @@ class Store:
 
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are stored."""
-        return {entry.row.id for entry in self._index.lookup(ids)}
+        known = require_each("ids", ids, str, "an episode's id")
+        return {entry.row.id for entry in self._index.lookup(known)}
 
     def blob(self, sha256: str) -> bytes:
         """The bytes of an image or array that an episode names. Raises KeyError, DamagedStore."""
+        require_kind("sha256", sha256, str, "text")
         return self._blobs.read(sha256)
 
     def links(self, relation: str | None = None, parent: str | None = None) -> list[Link]:
@@ -136,14 +140,19 @@ class Store:
         for entry in self._index.select(agent, limit, env_id=env_id, status=status, grp=group):
             yield entry.row
 
-    def put_columns(self, method: str, name: str, values: Mapping[str, float]) -> None:
-        """Attach a number to trajectories or calls (an advantage, a weight), durably, by their ids.
+    def put_columns(self, method: str, name: str, values: Mapping[str, float], as_stored: bool = False) -> None:
+        """Attach a number to trajectories, calls or tokens (an advantage, a weight), durably, by their ids.
 
-        A call's id is its trajectory's and its own: `ID/SEAT/3.0`. Raises ValueError for other values than stored.
+        A call's id is its trajectory's and its own: `ID/SEAT/3.0`; its fifth generated token is `ID/SEAT/3.0/4`.
+        Raises ValueError for other values than stored; with `as_stored` these stand, for what is not computed equally
+        to the bit everywhere.
         """
         self._require_append()
+        require_kind("values", values, Mapping, "numbers by the ids of trajectories or calls")
+        for id, value in values.items():
+            require_kind(f"the value of {id!r}", value, (int, float, SupportsFloat), "a number")
         with self._taking_back(), self._index.transaction():
-            fresh = self._index.new_columns(method, name, values)
+            fresh = self._index.new_columns(method, name, values, as_stored)
             if fresh:
                 self._index.add_columns(fresh, self._write("columns", column_lines(fresh)))
 

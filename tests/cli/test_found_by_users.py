@@ -1,16 +1,39 @@
 """Faults that somebody met who knew the README only."""
 
+import logging
+import socket
 import subprocess
 import sys
+import time
+from dataclasses import replace
 
 import pytest
 import torch
 
+from sparring import registry
+from sparring.agents import make
+from sparring.agents.models.weights import hub
+from sparring.agents.models.weights.reading import read_model, read_outline
+from sparring.agents.talking.agent import TalkingAgent
 from sparring.cli.app import main
+from sparring.registry import EnvironmentRow
+from sparring.trainers.config import load_model
 from sparring.trainers.methods.grpo import Config, Grpo
+from sparring.trainers.methods.reinforce import Config as ReinforceConfig
+from sparring.trainers.methods.reinforce import Reinforce
 from sparring.trainers.run import Run
 
 torch.set_num_threads(1)
+KUHN, TTT, LAKE = "sparring/KuhnPoker-v0", "sparring/TicTacToe-v0", "gym:FrozenLake-v1"
+SMALL = Config(steps=1, games_per_update=2, group_size=2, evaluation_games=0, probe_every=0, device="cpu")
+
+
+def refused(capsys, *words):
+    """The one line with which the command line refuses these words."""
+    assert main(list(words)) == 2
+    said = capsys.readouterr().err.strip()
+    assert len(said.splitlines()) == 1, said
+    return said
 
 
 def test_a_process_that_imports_the_program_does_not_start_it():
@@ -36,7 +59,212 @@ def test_a_wrong_option_of_another_librarys_environment_is_one_line(capsys, env,
 
 def test_a_run_of_another_method_is_named_on_resume(tmp_path, capsys):
     run = tmp_path / "run"
-    small = Config(steps=1, games_per_update=2, group_size=2, evaluation_games=0, probe_every=0, device="cpu")
-    Run.start(Grpo, small, run).run()
+    Run.start(Grpo, SMALL, run).run()
     assert main(["train", "reinforce", "--run", str(run), "--resume"]) == 2
     assert f"{run} is a run of grpo, not of reinforce; go on with: sparring train grpo" in capsys.readouterr().err
+
+
+PROBES = ("probe", "probe_low", "probe_high", "probe_illegal")
+
+
+@pytest.mark.parametrize(
+    ("changes", "known"),
+    [
+        (
+            {"games": (KUHN, TTT), "probe_every": 1},
+            [f"nash_conv/{KUHN}", f"nash_conv_average/{KUHN}", *(f"{name}/{TTT} vs random" for name in PROBES)],
+        ),
+        (
+            {"decoding": "free", "probe_every": 1, "probe": ("cfr",), "evaluation_games": 2},
+            [*(f"{name}/{KUHN} vs cfr" for name in PROBES), f"against_uniform/{KUHN}"],
+        ),
+        ({"games": (LAKE,), "probe_every": 1}, [f"{name}/{LAKE} vs other tasks" for name in PROBES]),
+    ],
+)
+def test_the_figures_of_a_run_are_known_before_its_model_is_loaded(tmp_path, changes, known):
+    config = replace(SMALL, best_by="-return", model="owner/that-is-not-there", **changes)
+    with pytest.raises(ValueError, match="nothing measures 'return'") as error:
+        Run.start(Grpo, config, tmp_path / "run")
+    assert str(error.value).endswith(f"in this run; there are {', '.join(known)}")
+    assert not (tmp_path / "run").exists()
+    rows = []
+    measured = replace(config, best_by=known[0], model="nano", evaluate_every=1, probe_games=2)
+    Run.start(Grpo, measured, tmp_path / "run").run(rows.append)
+    figures = [name for name in rows[0] if name.startswith(("nash_conv", "probe", "against_uniform"))]
+    assert sorted(figures) == sorted(known)
+
+
+def test_what_vllm_needs_is_said_wherever_it_is_named(capsys, tmp_path):
+    server = "run `vllm serve NAME` and write openai:NAME:url=http://localhost:8000/v1"
+    assert server in refused(capsys, "play", "KuhnPoker", "--agents", "vllm:x,random")
+    assert server in refused(capsys, "eval", "vllm:x")
+    assert server in refused(capsys, "train", "grpo", "--run", str(tmp_path / "run"), "--opponents", "vllm:x")
+    said = refused(capsys, "train", "grpo", "--run", str(tmp_path / "run"), "--model", "vllm:x")
+    assert "vLLM serves weights and does not train them, got 'vllm:x': train 'x' itself" in said
+    with pytest.raises(registry.UnknownName, match="run `vllm serve NAME`"):
+        make("vllm:x")
+
+
+@pytest.mark.parametrize(
+    ("method", "config", "rule"),
+    [
+        (Grpo, replace(SMALL, agent="chat", prompt="boxed"), "prompt is used only with agent choose"),
+        (Grpo, replace(SMALL, agent="react", prompt="boxed"), "prompt is used only with agent choose"),
+        (Grpo, replace(SMALL, lora_alpha=8), "lora_alpha is used only with lora_rank"),
+        (Grpo, replace(SMALL, lora_targets=("q_proj",)), "lora_targets is used only with lora_rank"),
+        (Grpo, replace(SMALL, horizon_every=3), "horizon_every is used only with horizons"),
+        (Grpo, replace(SMALL, estimator="batch", normalise=False), "normalise is used only with estimator group"),
+        (Grpo, replace(SMALL, decoding="free", magnet=0.1), "magnet is used only with decoding legal"),
+        (
+            Reinforce,
+            ReinforceConfig(baseline="none", baseline_decay=0.5, device="cpu"),
+            "baseline_decay is used only with baseline moving",
+        ),
+    ],
+)
+def test_a_setting_that_would_do_nothing_is_refused(tmp_path, method, config, rule):
+    with pytest.raises(ValueError, match=rule):
+        Run.start(method, config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_talks_takes_no_prompt_when_it_plays(tmp_path):
+    Run.start(Grpo, replace(SMALL, agent="chat"), tmp_path / "run").run()
+    with pytest.raises(ValueError, match="trained as agent chat, which has a system prompt instead"):
+        make(f"model:{tmp_path / 'run'}:prompt=boxed")
+
+
+class Duel:
+    """An environment of two seats with names of their own."""
+
+    possible_agents = ("black", "white")
+
+    def close(self):
+        """Nothing is held open."""
+
+
+def test_seats_that_are_not_as_registered_are_named_when_the_environment_is_made(capsys):
+    rule = "has the seats 'black', 'white', and its row says 'player_0', 'player_1': register it with seats=2, "
+    rule += "seat_names=('black', 'white')"
+    with registry.envs.temporary(EnvironmentRow("test/Duel-v0", Duel, seats=2)):
+        assert rule in refused(capsys, "check", "test/Duel-v0")
+        assert rule in refused(capsys, "play", "test/Duel-v0")
+        with pytest.raises(ValueError, match="register it with seats=2"):
+            registry.envs.make("test/Duel-v0")
+    with registry.envs.temporary(EnvironmentRow("test/Duel-v0", Duel, seats=2, seat_names=("black", "white"))):
+        assert isinstance(registry.envs.make("test/Duel-v0"), Duel)
+
+
+@pytest.mark.parametrize("agent", ["chat", "react"])
+@pytest.mark.parametrize("name", ["nano", "model:nano", "FOLDER", "model:FOLDER", "RUN", "model:RUN"])
+def test_an_agent_that_talks_takes_every_name_of_a_model(tmp_path, agent, name):
+    run = tmp_path / "run"
+    if "RUN" in name or "FOLDER" in name:
+        Run.start(Grpo, replace(SMALL, agent=agent, max_new_tokens=7), run).run()
+    name = name.replace("RUN", str(run)).replace("FOLDER", str(run / "checkpoints" / "best"))
+    made = make(f"{agent}:{name}:device=cpu")
+    assert isinstance(made, TalkingAgent)
+    assert made.kind == agent
+    assert made.sampling.max_new_tokens == (7 if name.endswith("run") else 256)
+
+
+def test_a_model_is_trained_by_its_agents_name_too():
+    config = replace(SMALL, model="model:nano", seed=4)
+    assert load_model(config).weights_fingerprint == load_model(replace(config, model="nano")).weights_fingerprint
+
+
+class Breaks(Duel):
+    """Has seats, and nothing else that an environment needs."""
+
+    possible_agents = ("player_0", "player_1")
+
+
+def test_the_first_episode_that_broke_off_is_named_with_its_reason(tmp_path, caplog):
+    with registry.envs.temporary(EnvironmentRow("test/Breaks-v0", Breaks, seats=2)):
+        config = replace(SMALL, games=(KUHN, "test/Breaks-v0"), games_per_update=4, group_size=2)
+        with caplog.at_level(logging.WARNING, "sparring"):
+            Run.start(Grpo, config, tmp_path / "run").run()
+    (said,) = [record.getMessage() for record in caplog.records if "broke off" in record.getMessage()]
+    assert said.startswith("2 of 4 episodes broke off and are left out; the first: update-0/2: env_error: ")
+    assert "AttributeError: 'Breaks' object has no attribute 'action_space'" in said
+    assert said.endswith(f"see: sparring replay {tmp_path / 'run'} update-0/2")
+    assert main(["replay", str(tmp_path / "run"), "update-0/2"]) == 0
+
+
+@pytest.mark.parametrize(
+    "spec", ["nano:seed=99999999999999999999", "model:nano:seed=-1", "chat:nano:seed=9223372036854775808"]
+)
+def test_a_seed_that_is_too_large_is_refused_by_its_rule(capsys, spec):
+    said = refused(capsys, "play", "KuhnPoker", "--agents", f"{spec},random")
+    assert f"must be in [0, 2**63), got {spec.partition('=')[2]}" in said
+
+
+def test_a_list_of_numbers_says_which_of_its_words_is_none(capsys, tmp_path):
+    said = refused(capsys, "train", "grpo", "--run", str(tmp_path / "run"), "--horizons", "4,8,x")
+    assert "--horizons must be whole numbers, separated by commas, got 'x' in 4,8,x" in said
+
+
+@pytest.mark.parametrize("method", ["grpo", "reinforce", "spiral"])
+def test_the_help_of_a_method_shows_examples_that_it_can_read(capsys, method):
+    assert main(["train", method, "--help"]) == 0
+    shown = capsys.readouterr().out
+    examples = [
+        line.strip() for line in shown.splitlines() if line.strip().startswith(f"sparring train {method} --run")
+    ]
+    assert len(examples) >= 4
+    for example in examples:
+        if "smollm2" not in example and "--resume" not in example:
+            assert main([*example.split()[1:], "--plan"]) == 0, example
+    assert ("--magnet-final" in shown) is True
+    if method != "spiral":
+        assert "--horizons INT,INT" in shown
+        assert "--opponents AGENT,AGENT" in shown
+        assert not any("--games KuhnPoker,LeducPoker" in example for example in examples)
+
+
+def test_episodes_are_numbered_from_one_and_zero_says_so(capsys, tmp_path):
+    store = str(tmp_path / "store")
+    assert main(["play", "KuhnPoker", "--episodes", "3", "--store", store]) == 0
+    capsys.readouterr()
+    for number in ("0", "4"):
+        assert f"episodes are numbered from 1 to 3, got {number}" in refused(capsys, "replay", store, number)
+    assert main(["replay", "--help"]) == 0
+    assert "counted from 1" in " ".join(capsys.readouterr().out.replace("│", "").split())
+
+
+@pytest.mark.parametrize("read", [read_model, read_outline])
+@pytest.mark.parametrize("offline", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}])
+def test_a_model_of_a_hub_that_cannot_be_reached_is_refused_at_once(monkeypatch, read, offline):
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    for name, value in offline.items():
+        monkeypatch.setenv(name, value)
+    read_outline("nano")  # imports are no part of the time
+    started = time.perf_counter()
+    with pytest.raises(FileNotFoundError, match="'owner/nothing'") as error:
+        read("owner/nothing")
+    assert time.perf_counter() - started < 3
+    assert "the hub cannot be reached" in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_hub_that_takes_the_call_and_says_nothing_is_given_up(monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        started = time.perf_counter()
+        assert not hub.answers()
+        assert time.perf_counter() - started < 3
+
+
+def test_runs_of_two_methods_are_compared_by_what_they_set(tmp_path, capsys):
+    Run.start(Grpo, SMALL, tmp_path / "a").run()
+    small = ReinforceConfig(steps=1, games_per_update=2, evaluation_games=0, probe_every=0, device="cpu")
+    Run.start(Reinforce, small, tmp_path / "b").run()
+    capsys.readouterr()
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    lines = capsys.readouterr().out.partition("\n\n")[0].splitlines()
+    shown = {line.split()[0]: line.split()[1:] for line in lines[1:]}
+    assert shown["group_size"] == ["2", "-"]
+    assert shown["baseline"] == ["-", "moving"]
+    assert all(len(values) == 2 and values[0] != values[1] for values in shown.values())
+    assert "opponents" not in shown

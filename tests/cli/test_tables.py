@@ -106,7 +106,7 @@ def test_an_episode_can_be_asked_for_by_its_number_in_the_list(capsys, tmp_path,
     assert capsys.readouterr().out.startswith("random,random/0/sparring/KuhnPoker-v0/1: ")
     for number in ("0", "4"):
         assert main(["replay", "games", number]) == 2
-        assert f"unknown episode '{number}'" in capsys.readouterr().err
+        assert f"episodes are numbered from 1 to 3, got {number}" in capsys.readouterr().err
 
 
 def test_no_line_of_a_table_ends_in_blanks(capsys, tmp_path, monkeypatch):
@@ -193,3 +193,33 @@ def test_a_suite_counts_what_is_stored_as_done(tmp_path):
                 on_event=lambda event: event.kind == "done" and seen.append(1),
             )
         assert len(seen) == played * len(suites.SUITES["code"])
+
+
+def test_prose_goes_down_and_where_even_that_is_too_wide_a_row_is_a_few_lines():
+    rows = [["sparring/Game-v0", "2", "a board on which two people place stones"]]
+    columns = ("environment", "seats", "what it is")
+    wide = lines_of(fitted_table(columns, rows, (), 60, prose=2), 60)
+    assert [line[:25].split() for line in wide] == [["environment", "seats"], ["sparring/Game-v0", "2"], []]
+    assert lines_of(fitted_table(columns, rows, (), 30, prose=2), 30) == [
+        "sparring/Game-v0", "  seats: 2", "  what it is: a board on which", "    two people place stones",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_tables_can_be_read_in_a_narrow_terminal(monkeypatch, tmp_path, width):
+    monkeypatch.chdir(tmp_path)
+    said = io.StringIO()
+    console = Console(width=width, file=said, force_terminal=True, color_system=None, legacy_windows=False)
+    monkeypatch.setattr(terminal, "out", console)
+    players = "random,constant:bet/call,constant:check"
+    train = "train spiral --run runs/a --steps 1 --games-per-update 2 --evaluation-games 2"
+    for words in ("envs", "train --help", f"play KuhnPoker --agents {players} --episodes 2", "eval random --games 2",
+                  f"{train} --device cpu", "runs", "doctor"):  # fmt: skip
+        main(words.split())
+    lines = said.getvalue().splitlines()
+    wide = [line for line in lines if cell_len(line) > width and not line.startswith(("its settings:", "Next:"))]
+    assert all(len(line.split()) <= 2 for line in wide), wide  # words that cannot be broken
+    words = set(said.getvalue().split())
+    assert {"sparring/KuhnPoker-v0", "Group-relative", "reinforce", "(CFR+)"} <= words
+    assert any("role-conditioned" in line for line in lines)
+    assert any(re.search(r"[+-]\d\.\d\d \([+-]\d", line) for line in lines), "a reward stands whole"

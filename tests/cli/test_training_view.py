@@ -7,8 +7,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from sparring.cli import terminal
+from sparring.cli import terminal, training_view
 from sparring.cli.training_view import TrainingView, training
+from sparring.scoreboard import progress
 
 KUHN, LEDUC, FOUR = (f"sparring/{name}-v0" for name in ("KuhnPoker", "LeducPoker", "ConnectFour"))
 
@@ -143,3 +144,26 @@ def test_a_resumed_run_goes_on_with_its_earlier_best():
     view = TrainingView(9, exact(KUHN, 0.9, 0.2), Clock())
     view.add(row(2, **{f"nash_conv/{KUHN}": 0.5}))
     assert "NashConv 0.500 (best 0.200)" in view.line()
+
+
+def test_a_long_run_is_held_by_its_figures_and_worked_out_once_an_update(monkeypatch):
+    asked = []
+    monkeypatch.setattr(training_view, "figures", lambda rows: asked.append(len(rows)) or progress.figures(rows))
+    rows = [
+        {"update": at, "seconds": 0.5, "illegal_share": 0.25, "turns": 2, "tokens_per_second": 9.0,
+         "nash_conv/sparring/KuhnPoker-v0": 1 - at / 4000, "probe/g vs r": 0.5, "probe_low/g vs r": 0.25,
+         "probe_high/g vs r": 0.75, **{f"other/{number}": 1.0 for number in range(40)}}
+        for at in range(2000)
+    ]  # fmt: skip
+    view = training_view.TrainingView(4000, rows[:1000], clock=lambda: 0.0)
+    for row in rows[1000:]:
+        view.add(row)
+    drawn = [view.lines(200) for _ in range(20)]
+    assert asked == [2000]
+    assert sum(map(len, view.rows)) < 2000 * 7
+    assert drawn[0] == drawn[-1]
+    assert "NashConv 0.500" in drawn[0][1]
+    assert "(+0.25 to +0.75)" in "".join(drawn[0])
+    assert "illegal 25.0 %" in drawn[0][-1]
+    assert view.gone() == 1000.0
+    assert view.line().startswith("update 1999/4000")

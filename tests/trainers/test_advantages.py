@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparring.trainers.advantages import RoleBaselines, group_relative, reinforce
+from sparring.trainers.advantages import LinearBaselines, RoleBaselines, group_relative, reinforce
 
 FIRST, SECOND = ("kuhn", "player_0"), ("kuhn", "player_1")
 returns = st.lists(st.floats(-10, 10), min_size=1, max_size=30)
@@ -69,3 +69,39 @@ def test_a_decay_outside_its_range_is_refused(decay):
 def test_one_role_per_return_is_required():
     with pytest.raises(ValueError, match="2 roles for 1 returns"):
         RoleBaselines().advantages([1.0], [FIRST, SECOND])
+
+
+def test_the_linear_baseline_is_weighted_least_squares_on_past_updates_only():
+    rng, decay, model = np.random.default_rng(0), 0.8, LinearBaselines(0.8)
+    past = []
+    for update in range(4):
+        roles = [("g", f"player_{i % 2}") for i in range(12)]
+        turns = [int(rng.integers(0, 5)) for _ in range(12)]
+        returns = [
+            float(rng.normal() + turn * (1 if seat == "player_0" else -2))
+            for turn, (_, seat) in zip(turns, roles, strict=True)
+        ]
+        found = model.advantages(returns, roles, turns)
+        for value, role, turn, got in zip(returns, roles, turns, found, strict=True):
+            rows = [(decay ** (update - 1 - then), t, r) for then, other, t, r in past if other == role]
+            if not rows:
+                assert got == value, "nothing is known yet"
+                continue
+            weight, t, r = (np.array(column, float) for column in zip(*rows, strict=True))
+            design = np.stack([np.ones_like(t), t], 1) * np.sqrt(weight)[:, None]
+            (a, b), *_ = np.linalg.lstsq(design, r * np.sqrt(weight), rcond=None)
+            assert got == pytest.approx(value - (a + b * turn), abs=1e-9)
+        past += [(update, role, turn, value) for role, turn, value in zip(roles, turns, returns, strict=True)]
+
+
+def test_the_linear_baseline_is_a_mean_where_all_turns_have_one_number():
+    model = LinearBaselines(0.0)
+    model.advantages([1.0, 3.0], [("g", "a")] * 2, [2, 2])
+    assert model.advantages([5.0, 5.0], [("g", "a"), ("g", "b")], [7, 7]).tolist() == [3.0, 5.0]
+    twin = LinearBaselines(0.0)
+    twin.load_state_dict(model.state_dict())
+    assert twin.sums == model.sums
+    with pytest.raises(ValueError, match="one role and one turn per return, got 1 returns, 1 roles, 0 turns"):
+        model.advantages([1.0], [("g", "a")], [])
+    with pytest.raises(ValueError, match=r"decay must be in \[0, 1\), got 1"):
+        LinearBaselines(1.0)

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from sparring.agents import named
+from sparring.cli.arguments import measured
 from sparring.rollout.loop import Match, play
 from sparring.store.store import Store
 from sparring.trainers.advantages import batch_normalised, leave_one_out, returns_to_go
@@ -209,3 +210,55 @@ def test_leave_one_out_is_unbiased_and_batch_normalisation_keeps_scales():
 def test_returns_to_go_are_discounted_from_the_end():
     assert returns_to_go([1.0, 0.0, 2.0], 0.5).tolist() == [1.5, 1.0, 2.0]
     assert returns_to_go([]).tolist() == []
+
+
+@pytest.mark.parametrize("credit", ["episode", "turn"])
+def test_a_learnt_baseline_resumes_to_the_bit(tmp_path, credit):
+    config = ReinforceConfig(games=(TTT,), steps=3, games_per_update=8, evaluation_games=0, probe_every=0,
+                             checkpoint_every=1, device="cpu", baseline="linear", baseline_decay=0.7,
+                             credit=credit)  # fmt: skip
+    Run.start(Reinforce, config, tmp_path / "whole").run()
+    rows = []
+    assert not Run.start(Reinforce, config, tmp_path / "cut").run(rows.append, should_stop=lambda: len(rows) == 2)
+    assert Run.resume(Reinforce, tmp_path / "cut").run()
+    whole, cut = (
+        load_file(max((tmp_path / name / "checkpoints").glob("update-*")) / "weights.safetensors")
+        for name in ("whole", "cut")
+    )
+    assert all(torch.equal(value, cut[name]) for name, value in whole.items())
+    with Store(tmp_path / "whole" / "episodes") as store:
+        advantages = store.columns("reinforce/linear", "advantage")
+        first = {t.id: t.reward for e in store if e.id.startswith("update-0/") for t in e.trajectories.values()}
+    if credit == "episode":
+        assert all(advantages[id] == reward for id, reward in first.items() if id in advantages)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"prompt": "boxed"},
+        {"decoding": "free", "max_new_tokens": 5, "temperature": 0.7},
+        {"decoding": "free", "max_new_tokens": 5, "prompt": "boxed"},
+        {"agent": "chat", "temperature": 0.5},
+        {"agent": "react", "max_new_tokens": 7},
+        {"agent": "chat", "decoding": "free", "max_new_tokens": 5},
+        {"agent": "react", "decoding": "free", "max_new_tokens": 5},
+    ],
+)
+def test_a_run_is_measured_later_in_the_way_in_which_it_was_trained(tmp_path, way):
+    """The last games of the run, played again by what `sparring eval RUN` loads: the same tokens."""
+    config = replace(SMALL, steps=1, games_per_update=4, evaluation_games=2, probe_every=0, **way)
+    Run.start(Grpo, config, tmp_path / "run").run()
+    agent, game, kwargs = measured(str(tmp_path / "run"), None)
+    with Store(tmp_path / "run" / "episodes") as store:
+        for index in range(2):
+            then = store.get(f"evaluation-1/{TTT}/{index}")
+            (own,) = [seat for seat, t in then.trajectories.items() if t.agent != "random"]
+            agents = {seat: "mine" if seat == own else "random" for seat in then.trajectories}
+            (now,) = play([Match(then.id, game, agents, then.seed, kwargs, task=then.task)], {"mine": agent})
+            for one, other in zip(then.trajectories[own].turns, now.trajectories[own].turns, strict=True):
+                assert one.action == other.action
+                for before, after in zip(one.calls, other.calls, strict=True):
+                    assert before.sampling == after.sampling
+                    assert [s.token_ids for s in before.segments] == [s.token_ids for s in after.segments]
+                    assert before.messages == after.messages

@@ -1,5 +1,6 @@
 """A method of a few lines is a whole run: who plays whom, what is learnt, resumed to the bit."""
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -132,3 +133,17 @@ def test_a_checkpoint_takes_no_more_room_after_many_evaluations(tmp_path: Path) 
         run.run()
         sizes.append(len(repr(run.measurements.evaluator.state_dict())))
     assert sizes[1] == pytest.approx(sizes[0], rel=0.05)
+
+
+def test_what_a_run_holds_does_not_grow_with_its_updates(tmp_path: Path) -> None:
+    """Objects that Python can reach, after the first updates have filled what is filled once."""
+    config = replace(SMALL, steps=45, games_per_update=4, evaluation_games=0, checkpoint_every=5, patience=3)
+    held: dict[int, int] = {}
+
+    def count(row: dict[str, Any]) -> None:
+        if row["update"] in (15, 30, 44):
+            gc.collect()
+            held[row["update"]] = len(gc.get_objects())
+
+    Run.start(Imitation, config, tmp_path / "run").run(count)
+    assert abs(held[44] - held[15]) < 1000, held

@@ -216,7 +216,7 @@ def test_runs_say_against_whom_the_figure_is(tmp_path, capsys):
     assert main(["runs", str(run)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "-0.500 -0.750" in shown
-    assert "with a sign: reward against minimax" in shown
+    assert "signed: reward against minimax" in shown
     assert main(["runs", str(run), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["interval"] == [-1.0, -0.5]
 

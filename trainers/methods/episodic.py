@@ -20,6 +20,7 @@ from sparring.trainers.method import Method
 from sparring.trainers.methods.episodic_config import EpisodicConfig
 from sparring.trainers.probing import require_playable
 from sparring.trainers.run import Run
+from sparring.trainers.stakes import scales_of
 from sparring.trainers.state import State
 from sparring.trainers.tasks import Tasks
 from sparring.types import Episode, Trajectory
@@ -33,8 +34,10 @@ class Attempt(NamedTuple):
     game: str
     task: str
     trajectory: Trajectory
+    value: float
+    """Its whole return, in units of the game's scale."""
     returns_T: np.ndarray
-    """One a turn."""
+    """One a turn, in these units too."""
 
     @property
     def group(self) -> tuple[str, str]:
@@ -50,6 +53,7 @@ class Episodic(Method[EpisodicT]):
 
     def __init__(self, run: Run[EpisodicT]) -> None:
         super().__init__(run)
+        self.scales = scales_of(self.config, stakes=False)
         self.tasks = Tasks(self.config.seed, self.config.tasks)
         self.opponents = {spec: named.make(spec) for spec in self.config.opponents}
         for game in self.config.games:
@@ -107,9 +111,7 @@ class Episodic(Method[EpisodicT]):
     def signals(self, episodes: Sequence[Episode]) -> Iterator[Signal]:
         """The `rl` stream of every attempt that teaches something."""
         attempts = [
-            Attempt(episode.env_id, episode.task or episode.id, trajectory, self._returns(trajectory))
-            for episode in episodes
-            for trajectory in own_trajectories(episode)
+            self._attempt(episode, trajectory) for episode in episodes for trajectory in own_trajectories(episode)
         ]
         self.tasks.record([(a.task, a.trajectory.reward) for a in attempts])
         found = zip(attempts, self.advantages(attempts), strict=True)
@@ -119,11 +121,13 @@ class Episodic(Method[EpisodicT]):
         for attempt, values in learnt:
             yield from self.run.signals_of(attempt.trajectory, attempt.game, advantage=list(map(float, values)))
 
-    def _returns(self, trajectory: Trajectory) -> np.ndarray:
-        """One a turn: the episode's return for each, or the rewards from the turn on."""
+    def _attempt(self, episode: Episode, trajectory: Trajectory) -> Attempt:
+        """With one return a turn: the episode's for each, or the rewards from the turn on."""
+        scale, game = self.scales[episode.env_id], episode.env_id
+        returns_T = np.full(len(trajectory.turns), trajectory.reward)
         if self.config.credit == "turn":
-            return returns_to_go([turn.reward for turn in trajectory.turns], self.config.discount)
-        return np.full(len(trajectory.turns), trajectory.reward)
+            returns_T = returns_to_go([turn.reward for turn in trajectory.turns], self.config.discount)
+        return Attempt(game, episode.task or episode.id, trajectory, trajectory.reward / scale, returns_T / scale)
 
     def loss_weights(self, update: int) -> Mapping[str, float]:
         """The magnet's."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+import tyro
 
 from sparring.trainers.config import RunConfig
 
@@ -13,6 +15,12 @@ from sparring.trainers.config import RunConfig
 class EpisodicConfig(RunConfig):
     """RL on any environment."""
 
+    EXAMPLES: ClassVar[tuple[str, ...]] = (
+        "--run runs/first",
+        "--run runs/three --envs TicTacToe --opponents random,minimax",
+        "--run runs/lake --envs gym:FrozenLake-v1 --agent chat --horizons 8,16,32",
+        "--run runs/tools --envs ToolTasks --model smollm2 --lora-rank 16",
+    )
     RANGES: ClassVar[Mapping[str, str]] = {
         **RunConfig.RANGES,
         "tasks": ">= 0",
@@ -20,6 +28,13 @@ class EpisodicConfig(RunConfig):
         "magnet_final": ">= 0",
         "discount": "in [0, 1]",
         "horizon_every": ">= 1",
+    }
+
+    USED_WITH: ClassVar[Mapping[str, tuple[str, tuple[object, ...]]]] = {
+        **RunConfig.USED_WITH,
+        "horizon_every": ("horizons", ()),
+        "magnet": ("decoding", ("legal",)),
+        "magnet_final": ("magnet", ()),
     }
 
     games_per_update: int = 64
@@ -30,11 +45,13 @@ class EpisodicConfig(RunConfig):
     """episode: every turn is credited with the whole return; turn: with the rewards from it on."""
     discount: float = 1.0
     """With --credit turn, what the next turn's return counts, 0 to 1."""
-    horizons: tuple[int, ...] = ()
+    horizons: Annotated[tuple[int, ...], tyro.conf.arg(metavar="INT,INT", help_behavior_hint="(default: none)")] = ()
     """Most turns of an episode, growing in steps, e.g. 4,8,16 (ScalingInter-RL); none: the environment's own limit."""
     horizon_every: int = 100
     """Updates between two of the --horizons."""
-    opponents: tuple[str, ...] = ()
+    opponents: Annotated[
+        tuple[str, ...], tyro.conf.arg(metavar="AGENT,AGENT", help_behavior_hint="(default: none)")
+    ] = ()
     """Who takes the other seats, by turns, e.g. random,minimax; none: the model itself."""
     magnet: float = 0.0
     """Pull towards uniform play at the first update, where actions are chosen among legal ones; 0: none."""

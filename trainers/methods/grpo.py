@@ -56,7 +56,7 @@ class Grpo(Episodic[Config]):
         if self.config.credit == "turn":
             turns = [attempt.group for attempt in attempts for _ in attempt.returns_T]
             return by_turn(attempts, self._estimate(np.concatenate([a.returns_T for a in attempts]), turns))
-        values = self._estimate(np.array([a.trajectory.reward for a in attempts]), [a.group for a in attempts])
+        values = self._estimate(np.array([a.value for a in attempts]), [a.group for a in attempts])
         return [np.full(len(a.returns_T), value) for a, value in zip(attempts, values, strict=True)]
 
     def _estimate(self, returns_B: np.ndarray, groups: Sequence[tuple[str, str]]) -> np.ndarray:

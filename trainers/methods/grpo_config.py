@@ -15,6 +15,11 @@ class Config(EpisodicConfig):
 
     RANGES: ClassVar[Mapping[str, str]] = {**EpisodicConfig.RANGES, "group_size": ">= 2"}
 
+    USED_WITH: ClassVar[Mapping[str, tuple[str, tuple[object, ...]]]] = {
+        **EpisodicConfig.USED_WITH,
+        "normalise": ("estimator", ("group",)),
+    }
+
     group_size: int = 8
     """Attempts at each task, which are held against each other."""
     estimator: Literal["group", "leave-one-out", "batch"] = "group"

@@ -15,7 +15,14 @@ class Config(EpisodicConfig):
 
     RANGES: ClassVar[Mapping[str, str]] = {**EpisodicConfig.RANGES, "baseline_decay": "in [0, 1)"}
 
-    baseline: Literal["moving", "batch", "none"] = "moving"
-    """What returns are held against: a moving average by environment and seat; the update's mean; or nothing."""
+    USED_WITH: ClassVar[Mapping[str, tuple[str, tuple[object, ...]]]] = {
+        **EpisodicConfig.USED_WITH,
+        "baseline_decay": ("baseline", ("moving", "linear")),
+    }
+
+    baseline: Literal["moving", "linear", "batch", "none"] = "moving"
+    """What returns are held against: a moving average by environment and seat; linear, a line over the turn's number
+    for each of these, learnt from past updates; the update's mean; or nothing."""
     baseline_decay: float = 0.95
-    """How slowly the moving average moves, 0 to below 1."""
+    """How slowly the moving average moves, by return; how much an update of the past counts against the one after it in
+    linear. 0 to below 1."""

@@ -32,7 +32,7 @@ from sparring.trainers.league import League, frozen_seat
 from sparring.trainers.method import Method
 from sparring.trainers.methods.spiral_config import Config
 from sparring.trainers.run import Run
-from sparring.trainers.stakes import stake_of
+from sparring.trainers.stakes import scales_of
 from sparring.trainers.state import State
 from sparring.trainers.state_baselines import StateBaselines
 from sparring.types import Episode, Trajectory
@@ -58,7 +58,7 @@ class Spiral(Method[Config]):
         self.states = StateBaselines()
         self.league = League(run.folder.checkpoints.path / "league", self.config.league_size)
         self.frozen: LocalModel | None = None
-        self.stakes = {game: stake_of(game) for game in self.config.games}
+        self.stakes = scales_of(self.config, stakes=True)
 
     @classmethod
     def require_usable(cls, config: Config) -> None:

@@ -13,6 +13,12 @@ from sparring.trainers.config import RunConfig
 class Config(RunConfig):
     """Self-play by SPIRAL."""
 
+    EXAMPLES: ClassVar[tuple[str, ...]] = (
+        "--run runs/first",
+        "--run runs/kuhn --model smollm2 --steps 60",
+        "--run runs/poker --games KuhnPoker,LeducPoker",
+        "--run runs/three --games TicTacToe --probe minimax",
+    )
     RANGES: ClassVar[Mapping[str, str]] = {
         **RunConfig.RANGES,
         "league_every": ">= 1",

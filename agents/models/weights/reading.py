@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from sparring.agents.models.tokenizer import FastTokenizer, Tokenizer
-from sparring.agents.models.weights import adapters, nano, smollm2
+from sparring.agents.models.weights import adapters, hub, nano, smollm2
 from sparring.agents.models.weights.adapters import is_adapter
 from sparring.agents.models.weights.trained import best_of, run_around
 from sparring.registry import UnknownName, require, unknown
@@ -83,12 +83,15 @@ def read_outline(name: str) -> tuple[PreTrainedConfig, Tokenizer]:
     if folder is None and "/" not in name:
         raise UnknownName(unknown("model", name, NAMES))
     transformers, where = require("transformers", "train"), str(folder or name)
+    only = folder is not None or not hub.answers()
     try:
-        config = transformers.AutoConfig.from_pretrained(where)
-        return config, FastTokenizer(transformers.AutoTokenizer.from_pretrained(where), ())
+        config = transformers.AutoConfig.from_pretrained(where, local_files_only=only)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(where, local_files_only=only)
+        return config, FastTokenizer(tokenizer, ())
     except (OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise FileNotFoundError(f"{where!r} gave no config and tokenizer: {reason}") from error
+        offline = f" ({hub.UNREACHED})" if only and folder is None else ""
+        raise FileNotFoundError(f"{where!r} gave no config and tokenizer{offline}: {reason}") from error
 
 
 def _with_adapter(name: str, folder: Path, device: str) -> Loaded:
@@ -142,7 +145,9 @@ def _read(name: str, folder: Path | None, seed: int) -> _ModelAndTokenizer:
     if folder is not None:
         return _from_pretrained(str(folder), "is a folder without a model", local_files_only=True)
     if "/" in name:
-        return _from_pretrained(name, "is no folder here, and the hub gave no model")
+        offline = not hub.answers()
+        why = "is no folder here, and the hub gave no model" + (f": {hub.UNREACHED}" if offline else "")
+        return _from_pretrained(name, why, local_files_only=offline)
     raise UnknownName(f"{unknown('model', name, NAMES)} (or give a folder, or a hub id with a slash)")
 
 

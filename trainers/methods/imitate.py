@@ -1,0 +1,130 @@
+"""Imitation: plain cross-entropy on the legal actions that somebody else took, in a store of episodes.
+
+The run's own agent is led through every trajectory with a model that says what the expert did (`DictatedModel`), so the
+prompt, the form of the answer and the tokens are those that the agent will play with: choosing or writing freely, in
+questions or in a conversation. Illegal actions are not imitated, nor those that the agent's form cannot say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from sparring import registry
+from sparring.agents.dictation import answer_of
+from sparring.agents.models.dictated import DictatedModel
+from sparring.protocols import Seat
+from sparring.rollout.loop import act_now
+from sparring.rollout.match import Match
+from sparring.store.run_files import episodes_of
+from sparring.store.store import Store
+from sparring.trainers.batch import Signal
+from sparring.trainers.cursor import cursor_of, require_stored
+from sparring.trainers.method import Method
+from sparring.trainers.methods.imitate_config import Config
+from sparring.trainers.run import Run
+from sparring.trainers.state import State
+from sparring.types import Episode, Observation, Trajectory, Turn, derive_seed
+
+__all__ = ["Config", "Imitate"]
+Place = tuple[str, str]
+"""An episode and a seat of it."""
+
+
+@registry.trainers.register(
+    "imitate", family="imitation", extra="train", config="sparring.trainers.methods.imitate_config:Config"
+)
+class Imitate(Method[Config]):
+    """Cross-entropy on the episodes of a good agent, or of a person: a start for RL."""
+
+    name = "imitate"
+    config_type = Config
+
+    def __init__(self, run: Run[Config]) -> None:
+        super().__init__(run)
+        self.model = DictatedModel(run.model)
+        self.agent = run.agent(self.model, self.config.model, trainable=True)
+        self.store = Store(_folder(self.config))
+        self.cursor = cursor_of(self.store)
+        self.places = places_of(self.store, self.config, self.store.count)
+
+    @classmethod
+    def require_usable(cls, config: Config) -> None:
+        """Raises ValueError where there is nothing to imitate, DamagedStore."""
+        if not config.source:
+            raise ValueError("imitate needs episodes to imitate: --from STORE, or a run folder")
+        with Store(_folder(config)) as store:
+            if not places_of(store, config, store.count):
+                by = sorted({f"{name} in {row.env_id}" for row in store.rows() for name in row.agents.values()})
+                whom = f"by {config.expert!r} " if config.expert else ""
+                raise ValueError(
+                    f"{config.source} holds no whole episode {whom}in {', '.join(config.games)}; it holds episodes of: "
+                    f"{', '.join(by[:10]) or 'nobody'}"
+                )
+
+    def matches(self, update: int) -> Iterator[Match]:
+        """None: everything was played before."""
+        return iter(())
+
+    def ids(self, update: int) -> Iterator[str]:
+        """None."""
+        return iter(())
+
+    def signals(self, episodes: Sequence[Episode]) -> Iterator[Signal]:
+        """The `ce` stream of some of the expert's trajectories, drawn anew at every update."""
+        generator = np.random.default_rng(derive_seed(self.config.seed, "imitate", self.run.done))
+        count = min(self.config.games_per_update, len(self.places))
+        drawn = [self.places[place] for place in sorted(generator.choice(len(self.places), count, replace=False))]
+        stored = self.store.get_many(id for id, _ in drawn)
+        unsaid = turns = 0
+        for id, seat in drawn:
+            trajectory, weights = self.retold(stored[id], seat)
+            unsaid, turns = unsaid + weights.count(0.0), turns + len(weights)
+            for signal in self.run.signals_of(trajectory, stored[id].env_id, imitation=weights):
+                yield replace(signal, sampling_logprobs=(math.nan,) * len(signal.targets))
+        self.run.measure("imitated", turns - unsaid)
+        self.run.measure("not_imitated", unsaid)
+
+    def retold(self, episode: Episode, seat: str) -> tuple[Trajectory, list[float]]:
+        """A trajectory as the run's agent would have recorded it, and the weight of each of its turns."""
+        if dict(episode.env_kwargs).get("split") == "held_out":
+            raise ValueError(f"episode {episode.id} is a held-out task, which is not to be trained on")
+        trajectory = episode.trajectories[seat]
+        place = Seat(episode.env_id, seat, episode.id, episode.seed, episode.sample, episode.task, episode.env_kwargs)
+        player, turns, weights = self.agent.open(place), list[Turn](), list[float]()
+        for number, turn in enumerate(trajectory.turns):
+            seen = turn.observation
+            self.model.told(answer_of(self.agent, turn.action, seen.legal_actions), turn.action)
+            reply = act_now(player, Observation(seen.content, seen.legal_actions, turn=number, info=seen.info))
+            turns.append(replace(turn, calls=reply.calls))
+            weights.append(float(turn.legal and reply.action == turn.action))
+        return replace(trajectory, turns=tuple(turns)), weights
+
+    def state_dict(self) -> State:
+        """How much of the store there was: what comes later is not imitated."""
+        return {"source": self.cursor}
+
+    def load_state_dict(self, state: State) -> None:
+        """Take back what `state_dict` gave. Raises RunError where the store has lost some of it."""
+        require_stored(_folder(self.config), state["source"])
+        self.cursor = state["source"]
+        self.places = places_of(self.store, self.config, self.cursor["count"])
+
+
+def _folder(config: Config) -> Path:
+    return episodes_of(Path(config.source))
+
+
+def places_of(store: Store, config: Config, count: int) -> list[Place]:
+    """Where the expert sat in whole episodes of the run's games, among the first `count` of a store."""
+    return [
+        (row.id, seat)
+        for row in store.rows(limit=count)
+        if row.sound and row.env_id in config.games
+        for seat, agent in row.agents.items()
+        if config.expert in ("", agent) and row.turns[seat]
+    ]
