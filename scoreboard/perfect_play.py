@@ -11,7 +11,7 @@ from functools import cache
 
 from sparring import envs
 from sparring.envs.games.open_spiel import OpenSpielGame
-from sparring.envs.games.spiel import SpielState
+from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.protocols import Agent
 from sparring.scoreboard.game_theory import TabularPolicy, distributions
 from sparring.types import Observation
@@ -79,8 +79,7 @@ def positions(env_id: str) -> Positions:
     """All positions of a game. Raises ValueError for one that is not small, open and without chance."""
     env = envs.make(env_id)
     game = getattr(env, "spiel_game", None)
-    kind = game.get_type() if game else None
-    if kind is None or (kind.information.name, kind.chance_mode.name) != ("PERFECT_INFORMATION", "DETERMINISTIC"):
+    if game is None or _kind(game) != ("PERFECT_INFORMATION", "DETERMINISTIC"):
         raise ValueError(f"{env_id} is not an OpenSpiel game of perfect information without chance")
     movers, moves, ends = dict[str, int](), dict[str, Mapping[str, str]](), dict[str, float]()
     _visit(env, game.new_initial_state(), movers, moves, ends)
@@ -90,6 +89,11 @@ def positions(env_id: str) -> Positions:
         values[key] = (max, min)[mover](values[after] for after in moves[key].values())
     observations = {str(seen.state_key): seen for _, seen in env.information_states()}
     return Positions(observations, order, moves, ends, values)
+
+
+def _kind(game: SpielGame) -> tuple[str, str]:
+    kind = game.get_type()
+    return kind.information.name, kind.chance_mode.name
 
 
 def _visit(

@@ -41,7 +41,7 @@ class StateBaselines:
             total = self.sums.setdefault(key, [0.0, 0.0])
             total[0] += value
             total[1] += 1.0
-        return returns_B - np.array(baselines_B)
+        return np.asarray(returns_B - np.array(baselines_B))
 
     def _baseline(self, key: str, general: float) -> float:
         total, count = self.sums.get(key, (0.0, 0.0))

@@ -63,6 +63,9 @@ class SpielGameType(Protocol):
     def information(self) -> SpielEnumMember: ...
 
     @property
+    def chance_mode(self) -> SpielEnumMember: ...
+
+    @property
     def dynamics(self) -> object: ...
 
     @property
