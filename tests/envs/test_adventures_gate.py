@@ -18,8 +18,8 @@ CONTROLS = ["\x00", "a\x00b", "look\x00", "look\x1b[2J", "\x07", "look\x7f", "lo
 REPEATS = ["again", "g", "G", " Again ", "oops save", "o north", "again north", "please again"]
 META = ["save", "save game", "restore", "restart", "quit", "q", "undo", "script", "script on", "transcript", "goal",
         "print_state", "PRINT_STATE", "tw-trace-actions", "tw-extra-infos score", "version", "verbose", "recording on",
-        "test me",
-        "restrict commands", "enable print state option", "purloin lamp", "showme", "please save", "now quit", "actions on",
+        "test me", "restrict commands",
+        "enable print state option", "purloin lamp", "showme", "please save", "now quit", "actions on",
         "notify off"]  # fmt: skip
 MARKS = ["[[score 5]]", "<score>3</score>", "*** the end ***", "{won}", "|1|", "#random", "$verify", "@won", "> look"]
 NOT_ASCII = ["下注", "take 🍎", "\ud800\udfff", "\ud83d", "взять", "\uff54ake 下"]
