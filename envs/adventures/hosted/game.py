@@ -6,17 +6,18 @@ text ─► gate ─► the engine, in a process of its own ─► text, score, 
 
 from __future__ import annotations
 
-from typing import ClassVar, TypedDict, Unpack
+from typing import ClassVar, TypedDict
 
 import gymnasium
+from gymnasium.spaces import Text
 
 from sparring.envs.adventures.gate import MOST_BYTES, Refused, gate
 from sparring.envs.adventures.hosted.session import CommandLost, Session, Situation
 from sparring.envs.adventures.hosted.worker import EngineSpec
+from sparring.envs.code.feedback import CHARSET, shown
 from sparring.envs.code.split_rng import SPLITS, Split
-from sparring.envs.reasoning_gym import AnyText
 
-MOST_OBSERVED = 100_000
+MOST_OBSERVED = 20_000
 """Characters of an observation."""
 SEEDS = 2**31
 Info = dict[str, object]
@@ -46,15 +47,23 @@ class HostedGame(gymnasium.Env[str, str]):
     and_in_names: ClassVar[bool] = False
     """Whether names of the engine's things hold `and`, which its parser does not take for `then`."""
 
-    def __init__(self, engine: EngineSpec, split: Split = "train", **options: Unpack[HostedOptions]) -> None:
-        self.max_turns, self.list_actions = options.get("max_turns", 100), options.get("list_actions", True)
-        self.render_mode = options.get("render_mode")
-        if self.max_turns < 1:
-            raise ValueError(f"max_turns must be >= 1, got {self.max_turns}")
+    def __init__(
+        self,
+        engine: EngineSpec,
+        split: Split = "train",
+        *,
+        max_turns: int = 100,
+        list_actions: bool = True,
+        render_mode: str | None = None,
+    ) -> None:
+        self.max_turns, self.list_actions, self.render_mode = max_turns, list_actions, render_mode
+        if max_turns < 1:
+            raise ValueError(f"max_turns must be >= 1, got {max_turns}")
         if split not in SPLITS:
             raise ValueError(f"split must be 'train' or 'held_out', got {split!r}")
         self.split = split
-        self.observation_space, self.action_space = AnyText(MOST_OBSERVED, min_length=0), AnyText(MOST_BYTES)
+        self.observation_space = Text(MOST_OBSERVED, min_length=0, charset=CHARSET)
+        self.action_space = Text(MOST_BYTES, charset=CHARSET)
         self._session = Session(engine)
         self._now: Situation | None = None
         self._seen, self._over, self._turns = "", True, 0
@@ -66,7 +75,8 @@ class HostedGame(gymnasium.Env[str, str]):
         self._number = int(self.np_random.integers(SEEDS)) if seed is None else int(seed)
         self._now = self._session.reset(self._engine_seed(self._number))
         self._turns, self._over, self._illegal = 0, self._now.over, False
-        self._seen = "\n\n".join(part for part in (self._introduction(), self._now.text) if part)[:MOST_OBSERVED]
+        said = (self._introduction(), self._now.text)
+        self._seen = shown("\n\n".join(part for part in said if part))[:MOST_OBSERVED]
         return self._seen, self._info()
 
     def step(self, action: str) -> Step:
@@ -113,7 +123,7 @@ class HostedGame(gymnasium.Env[str, str]):
             return f"Not played: {reason}.", True
         except CommandLost:
             return "Not played: the game does not take this command.", True
-        return self._now.text[:MOST_OBSERVED], not self._now.understood
+        return shown(self._now.text)[:MOST_OBSERVED], not self._now.understood
 
     def _info(self) -> Info:
         now = self._now

@@ -79,6 +79,7 @@ class Worker:
         with theirs:
             self._process = self._started(theirs.fileno())
         self._pipe = Connection(ours.detach())
+        self._patience = ENDING_SECONDS
         _alive.add(self)
 
     def ask(self, order: Mapping[str, object], seconds: float) -> Any:
@@ -92,18 +93,23 @@ class Worker:
             answer = json.loads(self._pipe.recv_bytes())
         except (EOFError, OSError) as error:
             raise EngineGone(self._last_words()) from error
+        except EngineGone:
+            self._patience = 0.0
+            raise
         if "error" in answer:
-            kind = ValueError if answer["kind"] == "value" else EngineFailed
+            kind = ValueError if answer["impossible"] else EngineFailed
             raise kind(f"{self.spec.name}: {answer['error'][:500]}")
         return answer["said"]
 
     def close(self) -> None:
-        """End the process and whatever it has started, and remove its folder."""
+        """End the process and whatever it has started, and remove its folder. It ends by itself unless it hangs."""
         _alive.discard(self)
         with suppress(OSError):
             self._pipe.close()
         if self.owner != os.getpid():
             return
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(self._patience)
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

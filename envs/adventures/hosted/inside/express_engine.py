@@ -7,8 +7,8 @@ from typing import Any
 
 from textworld_express import TextWorldExpressEnv
 
-from .java import bound_memory
-from .situation import Situation, clean
+from .java import end, started
+from .situation import Impossible, Situation, clean
 
 HEAP_MEGABYTES = 512
 UNKNOWN = "Unknown action"
@@ -18,12 +18,11 @@ class ExpressEngine:
     """One of the games, with its parameters in the engine's own words: `numLocations=3,includeDoors=0`."""
 
     def __init__(self, game: str, parameters: str) -> None:
-        bound_memory(HEAP_MEGABYTES)
         self._game = game
-        self._env = TextWorldExpressEnv(envStepLimit=2**31 - 1)
+        self._env = started(HEAP_MEGABYTES, lambda: TextWorldExpressEnv(envStepLimit=2**31 - 1))
         self._server = self._env.server
         if said := self._server.load(game, parameters):
-            raise ValueError(said.strip())
+            raise Impossible(said.strip())
 
     def reset(self, seed: int) -> Situation:
         """Start the game of a seed."""
@@ -37,6 +36,10 @@ class ExpressEngine:
         """The engine's own gold path."""
         self._start(seed, True)
         return list(self._server.getGoldActionSequence())
+
+    def close(self) -> None:
+        """End the Java machine."""
+        end(self._env)
 
     def _start(self, seed: int, with_plan: bool) -> str:
         fold, first = ("train", 0) if seed >= 0 else ("test", 20_000)

@@ -56,6 +56,9 @@ class JerichoEngine:
         """The walkthrough that Jericho has of a game that it knows; it holds for Jericho's own seed of the game."""
         return list(self._env.get_walkthrough()) or None
 
+    def close(self) -> None:
+        """Nothing was started."""
+
     def _situation(self, text: str) -> Situation:
         won = self._known and bool(self._env.victory())
         lost = self._known and bool(self._env.game_over()) and not won

@@ -6,8 +6,8 @@ import json
 
 from scienceworld import ScienceWorldEnv
 
-from .java import bound_memory
-from .situation import Situation, clean
+from .java import end, started
+from .situation import Impossible, Situation, clean
 
 HEAP_MEGABYTES = 1_500
 UNKNOWN = "No known action matches that input."
@@ -20,11 +20,14 @@ class ScienceWorldEngine:
     """
 
     def __init__(self, task: str, simplifications: str, lists: bool) -> None:
-        bound_memory(HEAP_MEGABYTES)
         self._task, self._simplifications, self._lists = task, simplifications, lists
-        self._env = ScienceWorldEnv("", envStepLimit=2**31 - 1)
+        self._env = started(HEAP_MEGABYTES, lambda: ScienceWorldEnv("", envStepLimit=2**31 - 1))
         self._server = self._env.server
-        self._env.load(task, 0, simplifications)
+        try:
+            self._env.load(task, 0, simplifications)
+        except ValueError as error:
+            self.close()
+            raise Impossible(str(error)) from error
         self._variations = {True: self._env.get_variations_train(), False: self._env.get_variations_test()}
 
     def reset(self, seed: int) -> Situation:
@@ -41,6 +44,10 @@ class ScienceWorldEngine:
         """The engine's own gold path, which wins."""
         self._load(seed, True)
         return list(self._env.get_gold_action_sequence())
+
+    def close(self) -> None:
+        """End the Java machine."""
+        end(self._env)
 
     def _load(self, seed: int, with_plan: bool) -> None:
         variations = self._variations[seed >= 0]

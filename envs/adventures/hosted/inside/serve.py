@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -12,8 +13,14 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from .situation import Engine
+from .situation import Engine, Impossible
 
+ENGINES = {
+    "textworld": ".textworld_engine:TextWorldEngine",
+    "jericho": ".jericho_engine:JerichoEngine",
+    "textworld_express": ".express_engine:ExpressEngine",
+    "scienceworld": ".scienceworld_engine:ScienceWorldEngine",
+}
 LOOK_SECONDS = 1.0
 """How often the process looks whether whoever started it is still there."""
 
@@ -34,28 +41,21 @@ def main() -> None:
             said: dict[str, Any] = {"said": carried_out(engine, order)}
         except Exception as error:  # noqa: BLE001  (told to whoever asked)
             traceback.print_exc()
-            said = {"error": " ".join(f"{error}".split()) or type(error).__name__, "kind": _kind(error)}
+            said = {
+                "error": " ".join(f"{error}".split()) or type(error).__name__,
+                "impossible": isinstance(error, Impossible),
+            }
         pipe.send_bytes(json.dumps(said).encode("utf-8"))
-    os.killpg(0, signal.SIGKILL)  # with everything that the engine has started
+    if engine is not None:
+        engine.close()
+    os._exit(0)
 
 
 def build(name: str, options: dict[str, Any]) -> Engine:
     """The engine of that name; its library is imported now."""
-    if name == "textworld":
-        from .textworld_engine import TextWorldEngine
-
-        return TextWorldEngine(**options)
-    if name == "jericho":
-        from .jericho_engine import JerichoEngine
-
-        return JerichoEngine(**options)
-    if name == "textworld_express":
-        from .express_engine import ExpressEngine
-
-        return ExpressEngine(**options)
-    from .scienceworld_engine import ScienceWorldEngine
-
-    return ScienceWorldEngine(**options)
+    module, _, kind = ENGINES[name].partition(":")
+    engine: Engine = getattr(importlib.import_module(module, __package__), kind)(**options)
+    return engine
 
 
 def carried_out(engine: Engine, order: dict[str, Any]) -> object:
@@ -65,11 +65,6 @@ def carried_out(engine: Engine, order: dict[str, Any]) -> object:
     if "step" in order:
         return engine.step(order["step"]).as_dict()
     return engine.plan(order["plan"])
-
-
-def _kind(error: Exception) -> str:
-    """Whether what was asked for was wrong, or the engine failed at it."""
-    return "value" if isinstance(error, ValueError | KeyError | FileNotFoundError) else "engine"
 
 
 def _end_with(parent: int) -> None:

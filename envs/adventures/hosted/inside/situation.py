@@ -37,6 +37,10 @@ class Situation:
         return asdict(self)
 
 
+class Impossible(ValueError):
+    """What was asked for can be no game; the message says why, for whoever chose the options."""
+
+
 class Engine(Protocol):
     """One game at a time. A seed below 0 means one of the held-out games."""
 
@@ -52,7 +56,11 @@ class Engine(Protocol):
         """Commands that win the game of a seed, where they are known. The game at hand is lost."""
         ...
 
+    def close(self) -> None:
+        """End what the engine has started."""
+        ...
+
 
 def clean(text: str) -> str:
     """Without blanks at the ends of lines, and with one empty line at most between paragraphs."""
-    return GAPS.sub("\n\n", BLANKS.sub("", text.replace("\r", ""))).strip("\n ")
+    return GAPS.sub("\n\n", BLANKS.sub("", text.replace("\r", "").replace("\t", "  "))).strip("\n ")

@@ -24,7 +24,7 @@ import textworld.challenges
 from textworld.generator.game import Game, GameProgression
 from textworld.generator.inform7 import Inform7Game
 
-from .situation import Situation, clean
+from .situation import Impossible, Situation, clean
 
 warnings.simplefilter("ignore")
 TRACE = re.compile(r"^\[[^\[\]]*\]\n?", re.MULTILINE)
@@ -76,6 +76,9 @@ class TextWorldEngine:
         """The walkthrough that the generator wrote down."""
         walkthrough = self._open(seed)[1].metadata.get("walkthrough")
         return None if walkthrough is None else list(walkthrough)
+
+    def close(self) -> None:
+        """Nothing was started."""
 
     def _follow(self, trace: str) -> None:
         """Bring the logic up to an action that Inform reports as done; parts of actions stand in brackets."""
@@ -151,7 +154,7 @@ def _compiled(kind: str, parameters: dict[str, Any], seed: int, path: Path) -> N
             return
         except textworld.generator.QuestGenerationError as error:
             if attempt == TRIES - 1:
-                raise ValueError(f"no quest was found for {kind} with {parameters} in {TRIES} tries") from error
+                raise Impossible(f"no quest was found for {kind} with {parameters} in {TRIES} tries") from error
 
 
 def _seeds(draws: random.Random, held_out: bool) -> dict[str, int]:
@@ -175,7 +178,7 @@ def _game_of(path: Path) -> Game:
     try:
         return Game.load(str(path.with_suffix(".json")))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path.with_suffix('.json').name} does not describe a game of TextWorld: {error}") from error
+        raise Impossible(f"{path.with_suffix('.json').name} does not describe a game of TextWorld: {error}") from error
 
 
 def _forget_the_oldest(folder: Path) -> None:
