@@ -19,6 +19,7 @@ Game = Literal["cookingworld", "twc", "coin", "mapreader", "arithmetic", "sortin
     skills=("language", "planning", "commonsense"),
     extra="textworld-express",
     version=installed_version("textworld-express"),
+    host="engine",
     unit="score",
 )
 class TextWorldExpress(HostedGame):

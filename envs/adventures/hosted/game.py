@@ -20,6 +20,8 @@ from sparring.envs.code.split_rng import SPLITS, Split
 MOST_OBSERVED = 20_000
 """Characters of an observation."""
 SEEDS = 2**31
+SUGGESTED = ("look", "inventory", "wait", "north", "south", "east", "west", "up", "down", "in", "out")
+"""Commands of nearly every text adventure, for one whose engine lists none."""
 Info = dict[str, object]
 Step = tuple[str, float, bool, bool, Info]
 
@@ -36,7 +38,8 @@ class HostedGame(gymnasium.Env[str, str]):
     """A game of a foreign engine. Any text is a valid action; none raises, hangs or ends the process.
 
     max_turns: after that many commands the episode is truncated.
-    list_actions: whether `info["legal_actions"]` lists the engine's admissible commands.
+    list_actions: whether `info["legal_actions"]` lists the engine's admissible commands; where an engine knows none,
+        `info["suggested_actions"]` lists what is common in such games.
 
     The reward is the difference of the engine's score. `info` holds score, max_score, turns_left, and illegal: whether
     the gate or the engine refused the command. Raises EngineGone from `reset` and `step` where the engine cannot be
@@ -90,6 +93,8 @@ class HostedGame(gymnasium.Env[str, str]):
         reward, terminated = self._now.score - before, self._now.over
         truncated = self._turns >= self.max_turns and not terminated
         self._over = terminated or truncated
+        if self._over:
+            self._session.close()
         info = self._info() | {"reward_parts": {"payoff": reward}}
         if self._over:
             info["metrics"] = self._metrics()
@@ -135,12 +140,10 @@ class HostedGame(gymnasium.Env[str, str]):
         if now.name:
             info["task"] = now.name
         if self.list_actions and now.admissible is not None:
-            info["legal_actions"] = self._accepted(now.admissible)
+            info["legal_actions"] = tuple(filter(self._passes, now.admissible))
+        elif self.list_actions:
+            info["suggested_actions"] = SUGGESTED
         return info
-
-    def _accepted(self, commands: object) -> tuple[str, ...]:
-        """Those that the gate lets through as they are."""
-        return tuple(command for command in commands if self._passes(command))  # type: ignore[attr-defined]
 
     def _passes(self, command: str) -> bool:
         try:

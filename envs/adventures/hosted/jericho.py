@@ -25,6 +25,7 @@ HEADER_BYTES = 64
     skills=("language", "planning", "exploration"),
     extra="textworld",
     version=installed_version("jericho"),
+    host="engine",
     unit="points",
 )
 class Jericho(HostedGame):

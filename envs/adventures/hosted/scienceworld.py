@@ -31,6 +31,7 @@ TASKS = (
     skills=("language", "planning", "science"),
     extra="scienceworld",
     version=installed_version("scienceworld"),
+    host="engine",
     unit="points",
 )
 class ScienceWorld(HostedGame):

@@ -68,6 +68,8 @@ class Session:
     def step(self, command: str) -> Situation:
         """Play a command. Raises CommandLost, and EngineGone where the game could not be restored either."""
         try:
+            if not self._held:
+                self._restore()
             situation = self._kept(self._worker().ask({"step": command}, STEP_SECONDS))
         except EngineElsewhere:
             self._drop()
@@ -93,7 +95,7 @@ class Session:
         return found
 
     def close(self) -> None:
-        """Let go of the process."""
+        """Let go of the process. A game that goes on after all is played again in another one."""
         _give_back(self._held)
 
     def _ask_twice(self, order: Mapping[str, object], seconds: float) -> dict[str, Any]:

@@ -43,6 +43,7 @@ MOST_ROOMS = 100
     skills=("language", "planning", "exploration"),
     extra="textworld",
     version=installed_version("textworld"),
+    host="engine",
     unit="points",
 )
 class TextWorld(HostedGame):

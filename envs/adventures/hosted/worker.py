@@ -32,8 +32,8 @@ START_SECONDS = 180.0
 STEP_SECONDS = 20.0
 """For one command. A loop of Frotz's that never ends is told from a slow machine by this."""
 ENDING_SECONDS = 5.0
-MOST_IDLE = 2
-"""Processes of one engine and its options that wait for the next game."""
+MOST_IDLE = 2 * (os.cpu_count() or 1)
+"""Processes that wait for the next game of their engine and options."""
 INSIDE = Path(__file__).with_name("inside") / "__init__.py"
 BOOT = """
 import importlib.util, sys
@@ -145,32 +145,30 @@ class Workers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._idle: dict[str, list[Worker]] = {}
+        self._idle: list[Worker] = []
+        """Those that wait, the longest first."""
 
     def borrow(self, spec: EngineSpec) -> Worker:
         """A process that waits, or a new one."""
         with self._lock:
-            idle = self._idle.get(spec.key, [])
-            while idle:
-                worker = idle.pop()
-                if worker.owner == os.getpid():
+            for worker in reversed(self._idle):
+                if worker.spec.key == spec.key and worker.owner == os.getpid():
+                    self._idle.remove(worker)
                     return worker
         return Worker(spec)
 
     def give_back(self, worker: Worker) -> None:
-        """Keep a process that is well for the next game, if not too many wait."""
+        """Keep a process that is well for the next game; where too many wait, the one that waits longest ends."""
         with self._lock:
-            idle = self._idle.setdefault(worker.spec.key, [])
-            if worker.owner == os.getpid() and len(idle) < MOST_IDLE:
-                idle.append(worker)
-                return
-        worker.close()
+            self._idle.append(worker)
+            surplus = [self._idle.pop(0) for _ in range(len(self._idle) - MOST_IDLE)]
+        for ended in surplus:
+            ended.close()
 
     def close_idle(self) -> None:
         """End the processes that wait."""
         with self._lock:
-            idle = [worker for waiting in self._idle.values() for worker in waiting]
-            self._idle.clear()
+            idle, self._idle = self._idle, []
         for worker in idle:
             worker.close()
 
