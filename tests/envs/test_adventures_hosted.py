@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import warnings
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import gymnasium
 import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check_env
 
-from sparring import envs, registry
+from sparring import envs
 from sparring.cli.app import main
 from sparring.envs.adventures.hosted import session as sessions
 from sparring.envs.adventures.hosted import worker as module
@@ -488,6 +489,8 @@ def test_an_engines_process_leaves_no_folder():
     assert not folder.exists()
 
 
-def test_engine_versions_are_part_of_what_is_recorded():
-    for name, engine in (("TextWorld", "textworld 1."), ("Jericho", "jericho 3."), ("ScienceWorld", "scienceworld 1.")):
-        assert engine in registry.envs.row(f"sparring/{name}-v0").version
+def test_the_version_of_the_engine_is_recorded_and_not_shown():
+    (episode,) = play([Match("m", COIN, {"player_0": "random"}, 1, env_kwargs={"max_turns": 1})])
+    first = episode.trajectories["player_0"].turns[0]
+    assert first.hidden == {"engine": f"textworld {version('textworld')}"}
+    assert "hidden" not in first.observation.info

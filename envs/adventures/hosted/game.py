@@ -6,6 +6,7 @@ text ─► gate ─► the engine, in a process of its own ─► text, score, 
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import ClassVar, TypedDict
 
 import gymnasium
@@ -47,6 +48,8 @@ class HostedGame(gymnasium.Env[str, str]):
     """
 
     metadata: dict[str, object] = {"render_modes": ["ansi"], "render_fps": 1, "slow": True}
+    distribution: ClassVar[str]
+    """Whose version is recorded with every episode: another one may play the same seeds otherwise."""
     and_in_names: ClassVar[bool] = False
     """Whether names of the engine's things hold `and`, which its parser does not take for `then`."""
 
@@ -80,7 +83,8 @@ class HostedGame(gymnasium.Env[str, str]):
         self._turns, self._over, self._illegal = 0, self._now.over, False
         said = (self._introduction(), self._now.text)
         self._seen = shown("\n\n".join(part for part in said if part))[:MOST_OBSERVED]
-        return self._seen, self._info()
+        engine = f"{self.distribution} {version(self.distribution)}"
+        return self._seen, self._info() | {"hidden": {"engine": engine}}
 
     def step(self, action: str) -> Step:
         """Play a command. After the end nothing happens any more."""
