@@ -27,8 +27,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 50.0
-"""For the first answer, and for a game that is made and compiled; the rollout waits for a minute."""
+START_SECONDS = 300.0
+"""For the first answer, and for a game that is made and compiled. The rollout has a limit of its own, and interrupts."""
 PLAN_SECONDS = 600.0
 """For a plan: ScienceWorld takes half a minute for some of its tasks."""
 STEP_SECONDS = 20.0
@@ -82,7 +82,7 @@ class Worker:
             self._process = self._started(theirs.fileno())
         self._pipe = Connection(ours.detach())
         self.is_busy = False
-        """Whether an answer is still to come because whoever asked was interrupted. Nobody else may take it for theirs."""
+        """Whether an answer is still to come: whoever asked was interrupted, and nobody else may take it for theirs."""
         _alive.add(self)
 
     def ask(self, order: Mapping[str, object], seconds: float) -> Any:
