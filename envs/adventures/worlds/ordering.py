@@ -51,6 +51,25 @@ def eager_deeds(machine: Machine, operators: Sequence[Operator]) -> dict[Deed, E
     return found
 
 
+def harmless_deeds(machine: Machine, operators: Sequence[Operator]) -> frozenset[Deed]:
+    """Deeds that never make anything impossible, the goal included: where one changes something, nothing is lost by it.
+
+    The operators must be all that matter from any state of the game.
+    """
+    deeds: dict[Deed, list[Operator]] = {}
+    for one in operators:
+        deeds.setdefault(deed_of(one), []).append(one)
+    relations, goal = _Relations(machine, operators), machine.goal
+    return frozenset(
+        deed
+        for deed, doing in deeds.items()
+        if _may_be_eager(doing)
+        and not (~deed[0] & ~deed[1] & goal.want or deed[1] & goal.mask & ~goal.want)
+        and (eager := relations.eager(doing)) is not None
+        and not eager.disturbed
+    )
+
+
 def _may_be_eager(doing: Sequence[Operator]) -> bool:
     return not any(one.verb == "go" or one.earlier for one in doing)
 

@@ -17,6 +17,7 @@ from sparring.envs.adventures.worlds.draft import Draft
 from sparring.envs.adventures.worlds.goals import GOALS, Aim
 from sparring.envs.adventures.worlds.machine import Machine, Operator
 from sparring.envs.adventures.worlds.maps import draw_map, rooms_of
+from sparring.envs.adventures.worlds.proofs import random_wins
 from sparring.envs.adventures.worlds.rules import violations_of
 from sparring.envs.adventures.worlds.simulator import Simulator, Stage
 from sparring.envs.adventures.worlds.solver import Plan, solve
@@ -28,6 +29,8 @@ DIFFICULTIES = (1, 2, 3, 4, 5)
 MOST_ATTEMPTS = 60
 MOST_STATES = 8_000
 """A draft that needs more to be solved is drawn afresh."""
+SHORTEST = 5
+"""Commands of a plan."""
 DEADLINES, PERISHABLES = 0.25, 0.7
 """How likely these are, where they are possible."""
 END_REWARD = 2
@@ -56,8 +59,8 @@ def sample(split: Split, seed: int, difficulty: int) -> Sampled:
     for attempt in range(MOST_ATTEMPTS):
         rng = random.Random(derive_seed("adventure", split, seed, difficulty, attempt))
         origin = f"sampled: split {split}, seed {seed}, difficulty {difficulty}"
-        sampled = _attempt(rng, rng.choice(themes_of(split)), difficulty, origin)
-        if sampled is not None and split_of_plan(sampled.plan.operators) == split:
+        sampled = _attempt(rng, split, difficulty, origin)
+        if sampled is not None:
             return sampled
     raise AssertionError(f"no game in {MOST_ATTEMPTS} attempts: split {split}, seed {seed}, difficulty {difficulty}")
 
@@ -79,19 +82,23 @@ def _shape(one: Operator) -> str:
     return "act-with" if len(one.command.split()) > 3 else "act"
 
 
-def _attempt(rng: random.Random, theme: Theme, difficulty: int, origin: str) -> Sampled | None:
+def _attempt(rng: random.Random, split: Split, difficulty: int, origin: str) -> Sampled | None:
+    theme = rng.choice(themes_of(split))
     draft, aims = _draft(rng, theme, difficulty)
     if draft is None:
         return None
     game = _game(draft, aims, origin)
     machine = compile_game(game)
     plan = solve(machine, MOST_STATES)
-    if not isinstance(plan, Plan) or _score(machine, plan) != game.max_score:
+    if not isinstance(plan, Plan) or len(plan) < SHORTEST or split_of_plan(plan.operators) != split:
+        return None
+    if _score(machine, plan) != game.max_score:
         return None
     game = _limited(rng, theme, game, plan)
-    if violations_of(game):
+    machine = compile_game(game)
+    if violations_of(game) or random_wins(Stage(machine)):
         return None
-    return Sampled(game, compile_game(game), plan)
+    return Sampled(game, machine, plan)
 
 
 def _draft(rng: random.Random, theme: Theme, difficulty: int) -> tuple[Draft | None, list[Aim]]:
@@ -160,7 +167,7 @@ def _limited(rng: random.Random, theme: Theme, game: Game, plan: Plan) -> Game:
             fails.append(Fail(when=(held,), turns=turns, message=theme.perishables[name]))
             note = f"The {name} must not be carried for more than {turns} turns in a row."
             goal = goal.model_copy(update={"text": f"{goal.text} {note}"})
-    limits = Limits(turns=3 * len(plan) + 15, dead_ends=bool(fails))
+    limits = Limits(turns=2 * len(plan) + 10, dead_ends=bool(fails))
     return game.model_copy(update={"fails": tuple(fails), "limits": limits, "goal": goal})
 
 

@@ -1,8 +1,8 @@
 """The shortest winning plan of a game, and whether a state can still be won.
 
-`solve` is breadth-first over the compiled machine with operators that a plan may need (`relevance`); it looks at so
-many states and no more, and then says so. `can_be_won` is best-first from any state: its estimate is how far the state
-is from the regressed goals of a known plan, so that it goes straight where a game has no dead ends.
+`solve` is breadth-first over the compiled machine with operators that a plan may need (`relevance`), independent ones
+in one order only (`ordering`); it looks at so many states and no more, and then says so. `Prospects` tells from any
+state whether it can be won, not how fast.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import itertools
 from dataclasses import dataclass
 from typing import Literal
 
-from sparring.envs.adventures.worlds.layout import Condition
 from sparring.envs.adventures.worlds.machine import Machine, Operator
-from sparring.envs.adventures.worlds.ordering import eager_deeds
+from sparring.envs.adventures.worlds.ordering import eager_deeds, harmless_deeds
 from sparring.envs.adventures.worlds.relevance import relevant_operators
 from sparring.envs.adventures.worlds.spec import MOST_TURNS
 
@@ -179,22 +178,30 @@ class _Search:
 
 
 class Prospects:
-    """Whether states of a game can still be won, told from a plan that wins it."""
+    """Whether states of a game can still be won, told with the help of a plan that wins it.
+
+    Best-first: a state is the nearer, the more it is like the one in which the plan ends.
+    """
 
     def __init__(self, machine: Machine, plan: Plan, most_states: int = MOST_STATES_OF_ONE) -> None:
-        self._search = _Search(machine, relevant_operators(machine, everywhere=True))
-        self._most = most_states
-        self._stages = _regressed(machine, plan)
+        operators = relevant_operators(machine, everywhere=True)
+        self._search = _Search(machine, operators)
+        self._goal, self._most, self._end = machine.goal, most_states, machine.start
+        for operator in plan.operators:
+            self._end = self._end & operator.keep | operator.add
+        self._mask = (self._end ^ machine.start) & ~machine.layout.player_mask
+        safe = not any(timer.mask for timer in machine.timers) and all(one.kind != "fail" for one in machine.watches)
+        self._harmless = harmless_deeds(machine, operators) if safe else frozenset()
 
     def can_be_won(self, state: int) -> Verdict:
         """From a state in which the game is not over; a deadline of the whole game is not counted."""
         order = itertools.count()
         known, queue = {state}, [(self._distance(state), next(order), state)]
         while queue:
-            distance, _, state = heapq.heappop(queue)
-            if distance == 0:
+            _, _, state = heapq.heappop(queue)
+            if self._search.wins(state):
                 return "yes"
-            for _, after in self._search.successors(state):
+            for after in self._following(state):
                 if after not in known:
                     known.add(after)
                     heapq.heappush(queue, (self._distance(after), next(order), after))
@@ -202,19 +209,14 @@ class Prospects:
                 return "unknown"
         return "no"
 
+    def _following(self, state: int) -> list[int]:
+        """What a deed that harms nothing leads to, alone; else all next states."""
+        found = self._search.successors(state)
+        for operator, after in found:
+            if (operator.keep, operator.add) in self._harmless and after != state:
+                return [after]
+        return [after for _, after in found]
+
     def _distance(self, state: int) -> int:
-        """0 where the goal holds; else the least of commands left plus facts that are missing before them."""
-        return min(
-            left + 2 * ((state & stage.mask) ^ stage.want).bit_count() for left, stage in enumerate(self._stages)
-        )
-
-
-def _regressed(machine: Machine, plan: Plan) -> list[Condition]:
-    """What must hold so that the last 0, 1, 2, ... commands of a plan win."""
-    mask, want = machine.goal.mask, machine.goal.want
-    stages = [Condition(mask, want)]
-    for operator in reversed(plan.operators):
-        unchanged = ~(~operator.keep | operator.add)
-        mask, want = mask & unchanged | operator.mask, want & unchanged | operator.want
-        stages.append(Condition(mask, want))
-    return stages
+        """How many bits differ from the end of the plan, of those that the plan changes."""
+        return ((state ^ self._end) & self._mask).bit_count()
