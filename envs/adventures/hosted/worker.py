@@ -1,0 +1,187 @@
+"""A foreign engine in a process of its own: one order, one answer, within a time limit.
+
+Frotz hangs for ever on some input and ends its process on other; a Java machine may run out of memory. Whoever asks is
+told so as EngineGone, and starts another process. Plain `subprocess` starts it: `multiprocessing` would run the
+caller's main module again, and forbids processes in the daemon processes of vectorised environments.
+
+The process works in an empty folder of its own, which is removed with it, and it is killed with all that it started.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 180.0
+"""For the first answer, and for a game that is made and compiled."""
+STEP_SECONDS = 20.0
+"""For one command. A loop of Frotz's that never ends is told from a slow machine by this."""
+ENDING_SECONDS = 5.0
+MOST_IDLE = 2
+"""Processes of one engine and its options that wait for the next game."""
+INSIDE = Path(__file__).with_name("inside") / "__init__.py"
+BOOT = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("inside", sys.argv[1])
+sys.modules["inside"] = importlib.util.module_from_spec(spec)
+from inside.serve import main
+main()
+"""
+
+
+class EngineGone(RuntimeError):
+    """The engine did not answer in time, or its process ended."""
+
+
+class EngineElsewhere(EngineGone):
+    """The process belongs to the one that this one was forked from: nothing is wrong with it."""
+
+
+class EngineFailed(RuntimeError):
+    """The engine raised an error of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """Which engine, for which games."""
+
+    name: str
+    options: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Equal for processes that serve each other's games."""
+        return f"{self.name} {json.dumps(dict(self.options), sort_keys=True)}"
+
+
+class Worker:
+    """The process of an engine."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self.spec, self.owner = spec, os.getpid()
+        self._folder = Path(tempfile.mkdtemp(prefix="sparring-engine-"))
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = self._started(theirs.fileno())
+        self._pipe = Connection(ours.detach())
+        self._patience = ENDING_SECONDS
+        _alive.add(self)
+
+    def ask(self, order: Mapping[str, object], seconds: float) -> Any:
+        """The answer. Raises EngineGone, EngineFailed, and ValueError for what no engine can do."""
+        if self.owner != os.getpid():
+            raise EngineElsewhere(f"{self.spec.name} answers to process {self.owner} only")
+        try:
+            self._pipe.send_bytes(json.dumps(order).encode("ascii"))
+            if not self._pipe.poll(seconds):
+                raise EngineGone(f"{self.spec.name} did not answer within {seconds:g} s")
+            answer = json.loads(self._pipe.recv_bytes())
+        except (EOFError, OSError) as error:
+            raise EngineGone(self._last_words()) from error
+        except EngineGone:
+            self._patience = 0.0
+            raise
+        if "error" in answer:
+            kind = ValueError if answer["impossible"] else EngineFailed
+            raise kind(f"{self.spec.name}: {answer['error'][:500]}")
+        return answer["said"]
+
+    def close(self) -> None:
+        """End the process and whatever it has started, and remove its folder. It ends by itself unless it hangs."""
+        _alive.discard(self)
+        with suppress(OSError):
+            self._pipe.close()
+        if self.owner != os.getpid():
+            return
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(self._patience)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _started(self, descriptor: int) -> subprocess.Popen[bytes]:
+        options = json.dumps(dict(self.spec.options))
+        words = [str(INSIDE), str(descriptor), str(os.getpid()), self.spec.name, options]
+        with (self._folder / "errors").open("wb") as errors:
+            return subprocess.Popen(
+                [sys.executable, "-P", "-c", BOOT, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                cwd=self._folder,
+                env={**os.environ, "PYTHONHASHSEED": "0"},  # the order of sets is part of what some engines say
+                pass_fds=(descriptor,),
+                start_new_session=True,
+            )
+
+    def _last_words(self) -> str:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(ENDING_SECONDS)
+        code = self._process.poll()
+        how = f"by {signal.Signals(-code).name}" if code is not None and code < 0 else f"with exit code {code}"
+        lines = (self._folder / "errors").read_text("utf-8", "replace").split("\n")
+        said = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return f"the process of {self.spec.name} ended {how}" + (f": {said[:200]}" if said else "")
+
+
+class Workers:
+    """The engines' processes of this process: who needs one borrows it, who is done gives it back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: dict[str, list[Worker]] = {}
+
+    def borrow(self, spec: EngineSpec) -> Worker:
+        """A process that waits, or a new one."""
+        with self._lock:
+            idle = self._idle.get(spec.key, [])
+            while idle:
+                worker = idle.pop()
+                if worker.owner == os.getpid():
+                    return worker
+        return Worker(spec)
+
+    def give_back(self, worker: Worker) -> None:
+        """Keep a process that is well for the next game, if not too many wait."""
+        with self._lock:
+            idle = self._idle.setdefault(worker.spec.key, [])
+            if worker.owner == os.getpid() and len(idle) < MOST_IDLE:
+                idle.append(worker)
+                return
+        worker.close()
+
+    def close_idle(self) -> None:
+        """End the processes that wait."""
+        with self._lock:
+            idle = [worker for waiting in self._idle.values() for worker in waiting]
+            self._idle.clear()
+        for worker in idle:
+            worker.close()
+
+
+workers = Workers()
+_alive: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    for worker in list(_alive):
+        worker.close()
+
+
+atexit.register(_close_all)
