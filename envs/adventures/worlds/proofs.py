@@ -199,7 +199,7 @@ class _Proven:
         player, taken = Simulator(self.stage), []
         for text in HOSTILE:
             score = player.score
-            submit(player, text)
+            player.submit(text)
             if not player.illegal or player.ending == "won" or player.score != score:
                 taken.append(text)
             if player.ending:
@@ -228,16 +228,6 @@ class _Proven:
         wins = random_wins(self.stage)
         said = f"random play wins {wins} of {RANDOM_EPISODES} episodes of {self.game.limits.turns} turns"
         return _check(11, "not won at random", wins == 0, said)
-
-
-def submit(player: Simulator, text: str) -> str:
-    """One turn with whatever a player wrote: behind the gate, unless it is an admissible command as it stands."""
-    if text in player.view.moves:
-        return player.step(text)
-    try:
-        return player.step(gate(text))
-    except Refused as reason:
-        return player.step_refused(f"That is no command: {reason}.")
 
 
 def _check(number: int, name: str, ok: bool, evidence: str) -> Check:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sparring.envs.adventures.gate import Refused, gate
 from sparring.envs.adventures.worlds.machine import Ending, Machine, Operator, Watch
 from sparring.envs.adventures.worlds.narrator import Narrator
 from sparring.envs.adventures.worlds.spec import DIRECTIONS
@@ -33,6 +34,8 @@ class View:
     text: str
     commands: tuple[str, ...]
     moves: dict[str, Operator]
+    room: str
+    inventory: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -79,7 +82,8 @@ class Stage:
                 moves.setdefault(operator.command, operator)
         for command, message in self._looking(state, rooms.room):
             moves[command] = self._looks.get(command) or self._look(command, message)
-        view = View(self.narrator.describe(state, rooms.room), tuple(moves), moves)
+        told, held = self.narrator.describe(state, rooms.room), self.narrator.inventory(state)
+        view = View(told, tuple(moves), moves, rooms.room, tuple(held))
         rooms.views[state & rooms.mask] = view
         return view
 
@@ -94,12 +98,15 @@ class Stage:
 
 
 class Simulator:
-    """One play of a game."""
+    """One play of a game.
 
-    def __init__(self, stage: Stage) -> None:
+    most_turns: the budget that is shown, the game's own where it is left out; whoever plays ends the episode.
+    """
+
+    def __init__(self, stage: Stage, most_turns: int | None = None) -> None:
         self.stage, self.machine = stage, stage.machine
         game = self.machine.game
-        self.max_score, self._most_turns = game.max_score, game.limits.turns
+        self.max_score, self.most_turns = game.max_score, most_turns or game.limits.turns
         self._task, self._timers = f"Task: {game.goal.text}", self.machine.timers
         self.reset()
 
@@ -125,7 +132,7 @@ class Simulator:
         self.turn += 1
         operator = self.view.moves.get(command) or self._understood(command)
         if operator is None:
-            return self.refuse(self.stage.narrator.refusal(plain_command(command), self.state, self.room))
+            return self._refuse(self.stage.narrator.refusal(plain_command(command), self.state, self.view.room))
         self.illegal, self.skill, self.gained = False, operator.skill, 0
         state, said = self.state & operator.keep | operator.add, operator.message
         if operator.reward and not state & operator.paid:
@@ -141,30 +148,25 @@ class Simulator:
         self.text = self._observation(said)
         return self.text
 
-    def refuse(self, reason: str) -> str:
-        """A turn on which nothing happens but the passing of time; the turn itself is counted by the caller."""
+    def submit(self, text: object) -> str:
+        """One turn with whatever a player wrote: behind the gate, unless it is an admissible command as it stands."""
+        if isinstance(text, str) and text in self.view.moves:
+            return self.step(text)
+        try:
+            return self.step(gate(text))  # type: ignore[arg-type]
+        except Refused as reason:
+            if self.ending is None:
+                self.turn += 1
+                self._refuse(f"That is no command: {reason}.")
+            return self.text
+
+    def _refuse(self, reason: str) -> str:
+        """Nothing happens but that time passes."""
         self.illegal, self.skill, self.gained = True, "", 0
         if self._timers:
             self.state, reason = self._count(self.state, reason)
         self.text = self._observation(reason)
         return self.text
-
-    def step_refused(self, reason: str) -> str:
-        """One turn with a text that is no command at all."""
-        if self.ending is not None:
-            return self.text
-        self.turn += 1
-        return self.refuse(reason)
-
-    @property
-    def room(self) -> str:
-        """The player's room."""
-        return self.stage.room(self.state)
-
-    @property
-    def inventory(self) -> list[str]:
-        """What the player carries."""
-        return self.stage.narrator.inventory(self.state)
 
     def _understood(self, command: str) -> Operator | None:
         """What other words for an admissible command mean: `get the egg`, and no word of where it is."""
@@ -176,7 +178,7 @@ class Simulator:
         end = f"{ENDS[self.ending]}\n" if self.ending else ""
         return (
             f"{said}\n\n{self.view.text}\n\n{end}{self._task}\n"
-            f"Score {self.score} of {self.max_score}, turn {self.turn} of {self._most_turns}."
+            f"Score {self.score} of {self.max_score}, turn {self.turn} of {self.most_turns}."
         )
 
     def _look_at(self, watches: tuple[Watch, ...], state: int, said: str) -> tuple[int, str]:
