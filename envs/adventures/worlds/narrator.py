@@ -8,6 +8,9 @@ from sparring.envs.adventures.worlds.layout import Key
 from sparring.envs.adventures.worlds.machine import Machine, Operator
 from sparring.envs.adventures.worlds.spec import INVENTORY, OPPOSITE, Exit, Thing
 
+UNSEEN = "You see no such thing here."
+"""Said of everything that is not in sight, whether the game has it or not."""
+
 
 class Narrator:
     """The words of one game, for any of its states."""
@@ -133,14 +136,15 @@ class Narrator:
         first = known[0]
         if first.refusal and not any(bit & first.reach for bit in unmet):
             return first.refusal
-        return next((self._sentence(bit, state) for bit in unmet), "Nothing happens.")
+        seen = {thing.name for thing in self.visible(state, room)}
+        return next((self._sentence(bit, state, seen) for bit in unmet), "Nothing happens.")
 
     def _unknown(self, command: str, verb: str, state: int, room: str) -> str:
         if verb == "go":
             return f"You cannot go that way. {self._exits(room, state)}"
         named = [thing.name for thing in self.visible(state, room) if f" {thing.name} " in f"{command} "]
         if not named:
-            return "You see no such thing here."
+            return UNSEEN
         return f"You cannot {verb} the {named[0]} like that."
 
     def _unmet(self, operator: Operator, state: int) -> list[int]:
@@ -149,12 +153,14 @@ class Narrator:
         bits = [1 << at for at in range(wrong.bit_length()) if wrong >> at & 1]
         return sorted(bits, key=lambda bit: not bit & operator.reach)
 
-    def _sentence(self, bit: int, state: int) -> str:
+    def _sentence(self, bit: int, state: int, seen: set[str]) -> str:
         at = bit.bit_length() - 1
         if at >= self.layout.size:
             return "Nothing happens."
         what, name, value = self.layout.keys[at]
         holds = bool(state & bit)
+        if what == "at" and not holds and name not in seen:
+            return UNSEEN
         if what == "at":
             return _where(name, value, holds)
         if what == "open":

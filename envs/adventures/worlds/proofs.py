@@ -91,10 +91,16 @@ def prove(game: Game, others: Collection[str] = (), most_states: int = MOST_STAT
         first = _check(1, "rules", False, "; ".join(map(str, broken[:5])))
         return _manifest(game, known, (first, *_not_run(range(2, 12), "the game breaks the rules")))
     rules = _check(1, "rules", True, f"{len(game.rooms)} rooms, {len(game.things)} things, {len(game.actions)} actions")
-    machine = compile_game(game)
+    try:
+        machine = compile_game(game)
+    except ValueError as error:
+        first = _check(1, "rules", False, str(error))
+        return _manifest(game, known, (first, *_not_run(range(2, 12), "the game contradicts itself")))
     plan = solve(machine, most_states)
-    if not isinstance(plan, Plan):
-        second = _check(2, "plan", False, str(plan))
+    if not isinstance(plan, Plan) or not plan:
+        second = _check(
+            2, "plan", False, "the goal holds before the first command" if isinstance(plan, Plan) else str(plan)
+        )
         return _manifest(game, known, (rules, second, *_not_run(range(3, 12), "there is no plan")))
     proven = _Proven(game, machine, plan)
     checks = (rules, *proven.checks(), _novelty(game, plan, known, others), proven.floor())
