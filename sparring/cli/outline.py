@@ -29,11 +29,9 @@ def outline(registry: Registry[RowT, Fields]) -> list[RowT]:
         return list(registry)
     package = importlib.util.find_spec(registry.package)  # found, not imported
     folders = (package and package.submodule_search_locations) or ()
-    sources = [source for folder in folders for source in _sources(Path(folder))]
-    try:
-        rows = [row for source in sources for row in _rows_of(source, registry.row_type)]
-    except ValueError:  # a decorator with something that is no literal: only its module can tell
-        return list(registry)
+    rows = [
+        row for folder in folders for source in _sources(Path(folder)) for row in _rows_of(source, registry.row_type)
+    ]
     return sorted(rows, key=lambda row: row.name)
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, get_args
 
 from sparring.protocols import Agent
 
-Host = Literal["inline", "process"]
+Host = Literal["inline", "process", "engine"]
 NAME = re.compile(r"[^\s,\[\]]+")
 Thing = TypeVar("Thing", covariant=True)
 Environment = Any
@@ -63,7 +63,8 @@ class EnvironmentRow(Row[Environment]):
     """The least and the most that a seat can get in an episode, whatever the kwargs; None: unknown.
     The illegal rule "spiral" may go beyond. Intervals of mean rewards stay within it."""
     host: Host = "inline"
-    """Where it is played: with everything else, or in a process of its own, which may crash or hang."""
+    """Where it is played: with everything else, or in a process of its own, which may crash or hang; "engine" where the
+    environment starts such a process itself."""
     seat_names: tuple[str, ...] = ()
     """Of an environment whose seats are not called player_0, player_1, ...: their names, in order."""
     unit: str = "reward"

@@ -2,7 +2,8 @@
 
     here      in the thread of the event loop: environments that only compute
     a thread  environments that wait (`metadata["slow"] = True`): many steps at a time, the others go on meanwhile
-    a process environments that may crash or never come back (`host="process"` of the row)
+    a process environments that may crash or never come back (`host="process"` of the row; with `host="engine"` the
+              environment sees to that itself, and waits for its process in a thread)
 
 A call that takes longer than `STEP_TIMEOUT_SECONDS` costs its own episode. Here it is interrupted where it stands, also
 while it sleeps or waits for a lock or a socket, where this is the main thread (elsewhere Python code only); after the
@@ -112,14 +113,14 @@ class EnvPool:
         idle = self._idle.get(self._key(match))
         if idle:
             return idle.pop()
-        if self.is_process(match):
+        if registry.envs.row(match.env_id).host == "process":
             return Lent(ProcessGame(match.env_id, match.env_kwargs, STEP_TIMEOUT_SECONDS))
         return Lent(registry.envs.make(match.env_id, **match.env_kwargs))
 
     @staticmethod
-    def is_process(match: Match) -> bool:
-        """Whether the environment of a match is played in a process of its own."""
-        return registry.envs.row(match.env_id).host == "process"
+    def has_process(match: Match) -> bool:
+        """Whether the environment of a match has a process of its own while it is in play."""
+        return registry.envs.row(match.env_id).host != "inline"
 
     def give_back(self, match: Match, lent: Lent) -> None:
         self._idle.setdefault(self._key(match), []).append(lent)

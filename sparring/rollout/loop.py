@@ -92,7 +92,7 @@ async def run_batches(
         try:
             for match in waiting:
                 players = agents_by_seat(match, known)
-                async with processes if envs.is_process(match) else nullcontext():
+                async with processes if envs.has_process(match) else nullcontext():
                     episode = await _episode(match, players, on_event, envs, hosts)
                 await finished.put((match, episode))  # waits where nobody takes them
                 await asyncio.sleep(0)  # let the consumer have it, even if no agent ever waits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Unpack, get_args
 
 from sparring import registry
-from sparring.envs.adventures.hosted.engines import installed_version, require_java
+from sparring.envs.adventures.hosted.engines import require_java
 from sparring.envs.adventures.hosted.game import HostedGame, HostedOptions
 from sparring.envs.adventures.hosted.worker import EngineSpec
 from sparring.envs.code.split_rng import Split
@@ -18,7 +18,7 @@ Game = Literal["cookingworld", "twc", "coin", "mapreader", "arithmetic", "sortin
     family="adventures",
     skills=("language", "planning", "commonsense"),
     extra="textworld-express",
-    version=installed_version("textworld-express"),
+    host="engine",
     unit="score",
 )
 class TextWorldExpress(HostedGame):
@@ -31,6 +31,7 @@ class TextWorldExpress(HostedGame):
     """
 
     metadata = {**HostedGame.metadata, "name": "sparring/TextWorldExpress-v0"}
+    distribution = "textworld-express"
     and_in_names = True
 
     def __init__(

@@ -6,6 +6,7 @@ text ─► gate ─► the engine, in a process of its own ─► text, score, 
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import ClassVar, TypedDict
 
 import gymnasium
@@ -20,6 +21,8 @@ from sparring.envs.code.split_rng import SPLITS, Split
 MOST_OBSERVED = 20_000
 """Characters of an observation."""
 SEEDS = 2**31
+SUGGESTED = ("look", "inventory", "wait", "north", "south", "east", "west", "up", "down", "in", "out")
+"""Commands of nearly every text adventure, for one whose engine lists none."""
 Info = dict[str, object]
 Step = tuple[str, float, bool, bool, Info]
 
@@ -36,7 +39,8 @@ class HostedGame(gymnasium.Env[str, str]):
     """A game of a foreign engine. Any text is a valid action; none raises, hangs or ends the process.
 
     max_turns: after that many commands the episode is truncated.
-    list_actions: whether `info["legal_actions"]` lists the engine's admissible commands.
+    list_actions: whether `info["legal_actions"]` lists the engine's admissible commands; where an engine knows none,
+        `info["suggested_actions"]` lists what is common in such games.
 
     The reward is the difference of the engine's score. `info` holds score, max_score, turns_left, and illegal: whether
     the gate or the engine refused the command. Raises EngineGone from `reset` and `step` where the engine cannot be
@@ -44,6 +48,8 @@ class HostedGame(gymnasium.Env[str, str]):
     """
 
     metadata: dict[str, object] = {"render_modes": ["ansi"], "render_fps": 1, "slow": True}
+    distribution: ClassVar[str]
+    """Whose version is recorded with every episode: another one may play the same seeds otherwise."""
     and_in_names: ClassVar[bool] = False
     """Whether names of the engine's things hold `and`, which its parser does not take for `then`."""
 
@@ -77,7 +83,8 @@ class HostedGame(gymnasium.Env[str, str]):
         self._turns, self._over, self._illegal = 0, self._now.over, False
         said = (self._introduction(), self._now.text)
         self._seen = shown("\n\n".join(part for part in said if part))[:MOST_OBSERVED]
-        return self._seen, self._info()
+        engine = f"{self.distribution} {version(self.distribution)}"
+        return self._seen, self._info() | {"hidden": {"engine": engine}}
 
     def step(self, action: str) -> Step:
         """Play a command. After the end nothing happens any more."""
@@ -90,6 +97,8 @@ class HostedGame(gymnasium.Env[str, str]):
         reward, terminated = self._now.score - before, self._now.over
         truncated = self._turns >= self.max_turns and not terminated
         self._over = terminated or truncated
+        if self._over:
+            self._session.close()
         info = self._info() | {"reward_parts": {"payoff": reward}}
         if self._over:
             info["metrics"] = self._metrics()
@@ -135,12 +144,10 @@ class HostedGame(gymnasium.Env[str, str]):
         if now.name:
             info["task"] = now.name
         if self.list_actions and now.admissible is not None:
-            info["legal_actions"] = self._accepted(now.admissible)
+            info["legal_actions"] = tuple(filter(self._passes, now.admissible))
+        elif self.list_actions:
+            info["suggested_actions"] = SUGGESTED
         return info
-
-    def _accepted(self, commands: object) -> tuple[str, ...]:
-        """Those that the gate lets through as they are."""
-        return tuple(command for command in commands if self._passes(command))  # type: ignore[attr-defined]
 
     def _passes(self, command: str) -> bool:
         try:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.adventures.hosted.engines import installed_version
 from sparring.envs.adventures.hosted.game import HostedGame, HostedOptions
 from sparring.envs.adventures.hosted.worker import EngineSpec
 from sparring.registry import require_installed
@@ -24,7 +23,7 @@ HEADER_BYTES = 64
     family="adventures",
     skills=("language", "planning", "exploration"),
     extra="textworld",
-    version=installed_version("jericho"),
+    host="engine",
     unit="points",
 )
 class Jericho(HostedGame):
@@ -36,6 +35,7 @@ class Jericho(HostedGame):
     """
 
     metadata = {**HostedGame.metadata, "name": "sparring/Jericho-v0"}
+    distribution = "jericho"
 
     def __init__(self, game: str = "", **options: Unpack[HostedOptions]) -> None:
         require_installed("jericho", "textworld")

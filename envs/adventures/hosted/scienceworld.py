@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.adventures.hosted.engines import installed_version, require_java
+from sparring.envs.adventures.hosted.engines import require_java
 from sparring.envs.adventures.hosted.game import HostedGame, HostedOptions
 from sparring.envs.adventures.hosted.worker import EngineSpec
 from sparring.envs.code.split_rng import Split
@@ -30,7 +30,7 @@ TASKS = (
     family="adventures",
     skills=("language", "planning", "science"),
     extra="scienceworld",
-    version=installed_version("scienceworld"),
+    host="engine",
     unit="points",
 )
 class ScienceWorld(HostedGame):
@@ -44,6 +44,7 @@ class ScienceWorld(HostedGame):
     """
 
     metadata = {**HostedGame.metadata, "name": "sparring/ScienceWorld-v0"}
+    distribution = "scienceworld"
     and_in_names = True
 
     def __init__(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparring.envs.adventures.hosted.worker import (
+    PLAN_SECONDS,
     START_SECONDS,
     STEP_SECONDS,
     EngineElsewhere,
@@ -68,6 +69,9 @@ class Session:
     def step(self, command: str) -> Situation:
         """Play a command. Raises CommandLost, and EngineGone where the game could not be restored either."""
         try:
+            if not self._held or self._held[0].is_busy:
+                self._drop()
+                self._restore()
             situation = self._kept(self._worker().ask({"step": command}, STEP_SECONDS))
         except EngineElsewhere:
             self._drop()
@@ -85,7 +89,7 @@ class Session:
         """Commands that win the game of a seed, where they are known; the game at hand stays."""
         other = workers.borrow(self.spec)
         try:
-            found: list[str] | None = other.ask({"plan": seed}, START_SECONDS)
+            found: list[str] | None = other.ask({"plan": seed}, PLAN_SECONDS)
         except BaseException:
             other.close()
             raise
@@ -93,7 +97,7 @@ class Session:
         return found
 
     def close(self) -> None:
-        """Let go of the process."""
+        """Let go of the process. A game that goes on after all is played again in another one."""
         _give_back(self._held)
 
     def _ask_twice(self, order: Mapping[str, object], seconds: float) -> dict[str, Any]:
@@ -119,6 +123,8 @@ class Session:
         return Situation(**said)
 
     def _worker(self) -> Worker:
+        if self._held and self._held[0].is_busy:
+            self._drop()
         if not self._held:
             self._held.append(workers.borrow(self.spec))
         return self._held[0]

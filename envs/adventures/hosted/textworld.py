@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Literal, Unpack, get_args
 
 from sparring import registry
-from sparring.envs.adventures.hosted.engines import installed_version
 from sparring.envs.adventures.hosted.game import HostedGame, HostedOptions
 from sparring.envs.adventures.hosted.worker import EngineSpec
 from sparring.envs.code.split_rng import Split
@@ -42,7 +41,7 @@ MOST_ROOMS = 100
     family="adventures",
     skills=("language", "planning", "exploration"),
     extra="textworld",
-    version=installed_version("textworld"),
+    host="engine",
     unit="points",
 )
 class TextWorld(HostedGame):
@@ -59,6 +58,7 @@ class TextWorld(HostedGame):
     """
 
     metadata = {**HostedGame.metadata, "name": "sparring/TextWorld-v0"}
+    distribution = "textworld"
 
     def __init__(
         self,

@@ -27,13 +27,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 180.0
-"""For the first answer, and for a game that is made and compiled."""
+START_SECONDS = 50.0
+"""For the first answer, and for a game that is made and compiled; the rollout waits for a minute."""
+PLAN_SECONDS = 600.0
+"""For a plan: ScienceWorld takes half a minute for some of its tasks."""
 STEP_SECONDS = 20.0
 """For one command. A loop of Frotz's that never ends is told from a slow machine by this."""
 ENDING_SECONDS = 5.0
-MOST_IDLE = 2
-"""Processes of one engine and its options that wait for the next game."""
+MOST_IDLE = 2 * (os.cpu_count() or 1)
+"""Processes that wait for the next game of their engine and options."""
 INSIDE = Path(__file__).with_name("inside") / "__init__.py"
 BOOT = """
 import importlib.util, sys
@@ -79,23 +81,25 @@ class Worker:
         with theirs:
             self._process = self._started(theirs.fileno())
         self._pipe = Connection(ours.detach())
-        self._patience = ENDING_SECONDS
+        self.is_busy = False
+        """Whether an answer is still to come because whoever asked was interrupted. Nobody else may take it for theirs."""
         _alive.add(self)
 
     def ask(self, order: Mapping[str, object], seconds: float) -> Any:
         """The answer. Raises EngineGone, EngineFailed, and ValueError for what no engine can do."""
         if self.owner != os.getpid():
             raise EngineElsewhere(f"{self.spec.name} answers to process {self.owner} only")
+        self.is_busy = True
         try:
             self._pipe.send_bytes(json.dumps(order).encode("ascii"))
             if not self._pipe.poll(seconds):
                 raise EngineGone(f"{self.spec.name} did not answer within {seconds:g} s")
             answer = json.loads(self._pipe.recv_bytes())
+            self.is_busy = False
+        except TimeoutError:  # an OSError, and what the rollout interrupts with
+            raise
         except (EOFError, OSError) as error:
             raise EngineGone(self._last_words()) from error
-        except EngineGone:
-            self._patience = 0.0
-            raise
         if "error" in answer:
             kind = ValueError if answer["impossible"] else EngineFailed
             raise kind(f"{self.spec.name}: {answer['error'][:500]}")
@@ -109,7 +113,7 @@ class Worker:
         if self.owner != os.getpid():
             return
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(self._patience)
+            self._process.wait(0.0 if self.is_busy else ENDING_SECONDS)
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -145,32 +149,33 @@ class Workers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._idle: dict[str, list[Worker]] = {}
+        self._idle: list[Worker] = []
+        """Those that wait, the longest first."""
 
     def borrow(self, spec: EngineSpec) -> Worker:
         """A process that waits, or a new one."""
         with self._lock:
-            idle = self._idle.get(spec.key, [])
-            while idle:
-                worker = idle.pop()
-                if worker.owner == os.getpid():
+            for worker in reversed(self._idle):
+                if worker.spec.key == spec.key and worker.owner == os.getpid():
+                    self._idle.remove(worker)
                     return worker
         return Worker(spec)
 
     def give_back(self, worker: Worker) -> None:
-        """Keep a process that is well for the next game, if not too many wait."""
+        """Keep a process that is well for the next game; where too many wait, the one that waits longest ends."""
+        if worker.is_busy or worker.owner != os.getpid():
+            worker.close()
+            return
         with self._lock:
-            idle = self._idle.setdefault(worker.spec.key, [])
-            if worker.owner == os.getpid() and len(idle) < MOST_IDLE:
-                idle.append(worker)
-                return
-        worker.close()
+            self._idle.append(worker)
+            surplus = [self._idle.pop(0) for _ in range(len(self._idle) - MOST_IDLE)]
+        for ended in surplus:
+            ended.close()
 
     def close_idle(self) -> None:
         """End the processes that wait."""
         with self._lock:
-            idle = [worker for waiting in self._idle.values() for worker in waiting]
-            self._idle.clear()
+            idle, self._idle = self._idle, []
         for worker in idle:
             worker.close()
 
