@@ -41,6 +41,8 @@ DOTTED = re.compile(r"`(?:[a-z_]+\.)*([a-z_]+)\.([A-Za-z_]+)[`(]")
 OTHERS = ("gymnasium", "os", "registration", "self", "spaces", "sys", "unwrapped")
 """Owners that are not ours."""
 SUFFIXES = ("json", "jsonl", "md", "py", "toml", "txt", "yml", "zst")
+NESTED = (["sandbox"], ["store"], ["adventures"])
+"""Commands that have commands of their own."""
 LOADS_TORCH = re.compile(r"models\.load|TransformersModel|sparring\.trainers|\"nano\"|\"smollm2\"|cloning")
 
 
@@ -76,7 +78,7 @@ def subcommand(command: str) -> str:
     words = [word for word in shlex.split(command, comments=True)[1:] if not word.startswith("-")]
     if words[:1] == ["train"] and words[1:]:
         return "train spiral" if f'trainers.register("{words[1]}"' in OWN.read_text() else f"train {words[1]}"
-    return " ".join(words[:2]) if words[:1] in (["sandbox"], ["store"]) else words[0] if words else ""
+    return " ".join(words[:2]) if words[:1] in NESTED else words[0] if words else ""
 
 
 @cache

