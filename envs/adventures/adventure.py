@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MOST_OBSERVED = 20_000
 """Characters of an observation."""
 DIFFICULTIES = 5
-KEPT_GAMES = 256
+KEPT_GAMES = 128
 """Compiled games that a process keeps, with the views that were met."""
 SEEDS = 2**63
 Info = dict[str, object]

@@ -48,6 +48,21 @@ def test_the_words_of_a_theme_are_words_that_every_parser_takes(theme):
     assert len(theme.rooms) >= 12
 
 
+@pytest.mark.parametrize("theme", all_themes(), ids=lambda theme: theme.name)
+def test_the_task_of_a_goal_names_its_place_person_or_machine_and_its_verb(theme):
+    for row in theme.deliveries:
+        assert row.place in row.task
+        assert "{items}" in row.task
+    for row in theme.rounds:
+        assert row.receiver in row.task
+        assert "{items}" in row.task
+    for row in theme.controls:
+        assert f"{row.verb} {{items}}" in row.task
+    for row in theme.engines:
+        assert row.name in row.task
+        assert row.verb in row.task
+
+
 def test_there_are_fourteen_themes_and_no_word_of_one_split_occurs_in_the_other():
     words = {split: set[str]() for split in ("train", "held_out")}
     for split, known in words.items():

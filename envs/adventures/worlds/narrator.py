@@ -120,7 +120,7 @@ class Narrator:
         words = [one for group in thing.states for one in group if state & bits["is", thing.name, one]]
         if thing.openable:
             words.append("open" if state & bits["open", thing.name, ""] else "closed")
-        return " ".join([*words, thing.name])
+        return f"{', '.join(words)} {thing.name}".lstrip()
 
     # Commands that do nothing.
 
@@ -184,7 +184,7 @@ def _where(name: str, place: str, holds: bool) -> str:
 
 def with_article(name: str) -> str:
     """`an egg`, `a raw egg`."""
-    is_vowel = name[0] in "aeiou" and not name.startswith(("uni", "use", "one"))
+    is_vowel = (name[0] in "aeiou" and not name.startswith(("uni", "use", "one"))) or name.startswith("x-")
     return f"{'an' if is_vowel else 'a'} {name}"
 
 

@@ -14,7 +14,7 @@ from sparring.envs.adventures.worlds.machine import Ending, Machine, Operator, W
 from sparring.envs.adventures.worlds.narrator import Narrator
 from sparring.envs.adventures.worlds.spec import DIRECTIONS
 
-MOST_VIEWS = 20_000
+MOST_VIEWS = 4_000
 """Of a game that are kept; then it starts over."""
 ARTICLES = re.compile(r"\b(the|a|an|some) ")
 SHORT = {"n": "north", "s": "south", "e": "east", "w": "west", "ne": "northeast", "nw": "northwest"} | {
