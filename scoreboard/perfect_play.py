@@ -12,6 +12,7 @@ from functools import cache
 from sparring import envs
 from sparring.envs.games.open_spiel import OpenSpielGame
 from sparring.envs.games.spiel import SpielGame, SpielState
+from sparring.envs.games.two_player import SEATS
 from sparring.protocols import Agent
 from sparring.scoreboard.game_theory import TabularPolicy, distributions
 from sparring.types import Observation
@@ -104,14 +105,15 @@ def _visit(
     ends: dict[str, float],
 ) -> str:
     """The state key of a position. `movers` and the others get it, and before it all that follow from it."""
-    key = str(state)
     if state.is_terminal():
-        ends[key] = float(state.returns()[0])
-    elif key not in movers:
+        ends[str(state)] = float(state.returns()[0])
+        return str(state)
+    player = state.current_player()
+    key = env.state_key(SEATS[player], state)
+    if key not in movers:
         if len(movers) >= MOST_POSITIONS:
             raise ValueError(f"{env.env_id} has more than {MOST_POSITIONS} positions: too many to be measured exactly")
-        player = state.current_player()
-        names = env.action_strings(f"player_{player}", state)
+        names = env.action_strings(SEATS[player], state)
         after = {names[action]: _visit(env, state.child(action), movers, moves, ends) for action in names}
         movers[key], moves[key] = player, after
     return key
