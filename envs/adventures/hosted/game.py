@@ -13,7 +13,8 @@ import gymnasium
 from gymnasium.spaces import Text
 
 from sparring.envs.adventures.gate import MOST_BYTES, Refused, gate
-from sparring.envs.adventures.hosted.session import CommandLost, Session, Situation
+from sparring.envs.adventures.hosted.inside.situation import Situation
+from sparring.envs.adventures.hosted.session import CommandLost, Session
 from sparring.envs.adventures.hosted.worker import EngineSpec
 from sparring.envs.code.feedback import CHARSET, shown
 from sparring.envs.code.split_rng import SPLITS, Split

@@ -8,44 +8,20 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
+from sparring.envs.adventures.hosted.inside.situation import Situation
 from sparring.envs.adventures.hosted.worker import (
     PLAN_SECONDS,
     START_SECONDS,
     STEP_SECONDS,
-    EngineElsewhere,
     EngineFailed,
     EngineGone,
     EngineSpec,
     Worker,
     workers,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What an engine says after a reset or a step."""
-
-    text: str
-    """What the game shows, without status line and marks."""
-    score: float
-    """In the engine's points, since the start."""
-    max_score: float | None
-    won: bool
-    lost: bool
-    over: bool
-    """Whether the engine takes no more commands."""
-    admissible: Sequence[str] | None
-    """Commands that the engine lists; None where it knows none."""
-    understood: bool
-    """False where the engine says that a command is no action."""
-    task: str
-    """What is to be done, where the engine says it."""
-    name: str
-    """Of the game or the task, for tables."""
 
 
 class CommandLost(RuntimeError):
@@ -68,15 +44,10 @@ class Session:
 
     def step(self, command: str) -> Situation:
         """Play a command. Raises CommandLost, and EngineGone where the game could not be restored either."""
-        try:
-            if not self._held or self._held[0].is_busy:
-                self._drop()
-                self._restore()
-            situation = self._kept(self._worker().ask({"step": command}, STEP_SECONDS))
-        except EngineElsewhere:
-            self._drop()
+        if not self._held or not self._held[0].is_usable:
             self._restore()
-            return self.step(command)
+        try:
+            situation = self._kept(self._worker().ask({"step": command}, STEP_SECONDS))
         except (EngineGone, EngineFailed) as error:
             self._drop()
             self._restore()
@@ -123,7 +94,7 @@ class Session:
         return Situation(**said)
 
     def _worker(self) -> Worker:
-        if self._held and self._held[0].is_busy:
+        if self._held and not self._held[0].is_usable:
             self._drop()
         if not self._held:
             self._held.append(workers.borrow(self.spec))

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
@@ -27,12 +28,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 50.0
-"""For the first answer, and for a game that is made and compiled; the rollout waits for a minute."""
-PLAN_SECONDS = 600.0
+START_SECONDS = 60.0
+"""For the first answer, and for a game that is made and compiled."""
+STEP_SECONDS = 10.0
+"""For one command."""
+PLAN_SECONDS = 120.0
 """For a plan: ScienceWorld takes half a minute for some of its tasks."""
-STEP_SECONDS = 20.0
-"""For one command. A loop of Frotz's that never ends is told from a slow machine by this."""
+WAITED = 5.0
+"""These are seconds in which the process computes; it is also given up after this many times as many by the clock."""
 ENDING_SECONDS = 5.0
 MOST_IDLE = 2 * (os.cpu_count() or 1)
 """Processes that wait for the next game of their engine and options."""
@@ -48,10 +51,6 @@ main()
 
 class EngineGone(RuntimeError):
     """The engine did not answer in time, or its process ended."""
-
-
-class EngineElsewhere(EngineGone):
-    """The process belongs to the one that this one was forked from: nothing is wrong with it."""
 
 
 class EngineFailed(RuntimeError):
@@ -82,18 +81,25 @@ class Worker:
             self._process = self._started(theirs.fileno())
         self._pipe = Connection(ours.detach())
         self.is_busy = False
-        """Whether an answer is still to come because whoever asked was interrupted. Nobody else may take it for theirs."""
+        """Whether an answer is still to come: whoever asked was interrupted, and nobody else may take it for theirs."""
         _alive.add(self)
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether it may be asked: no answer is still to come, and it is not that of a process that this one left."""
+        return not self.is_busy and self.owner == os.getpid()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
     def ask(self, order: Mapping[str, object], seconds: float) -> Any:
-        """The answer. Raises EngineGone, EngineFailed, and ValueError for what no engine can do."""
-        if self.owner != os.getpid():
-            raise EngineElsewhere(f"{self.spec.name} answers to process {self.owner} only")
+        """The answer. Raises EngineGone, EngineFailed, and ValueError for what can be no game."""
         self.is_busy = True
         try:
             self._pipe.send_bytes(json.dumps(order).encode("ascii"))
-            if not self._pipe.poll(seconds):
-                raise EngineGone(f"{self.spec.name} did not answer within {seconds:g} s")
+            self._wait(seconds)
             answer = json.loads(self._pipe.recv_bytes())
             self.is_busy = False
         except TimeoutError:  # an OSError, and what the rollout interrupts with
@@ -134,6 +140,21 @@ class Worker:
                 start_new_session=True,
             )
 
+    def _wait(self, seconds: float) -> None:
+        """Until an answer is there. Computing is told from waiting for a processor: other programs may need it too."""
+        computed, waited = self._computed(), time.monotonic()
+        while not self._pipe.poll(min(1.0, seconds)):
+            if self._computed() - computed > seconds or time.monotonic() - waited > WAITED * seconds:
+                raise EngineGone(f"{self.spec.name} did not answer within {seconds:g} s")
+
+    def _computed(self) -> float:
+        """Processor seconds of the process; 0 where the system does not tell."""
+        try:
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def _last_words(self) -> str:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(ENDING_SECONDS)
@@ -156,14 +177,14 @@ class Workers:
         """A process that waits, or a new one."""
         with self._lock:
             for worker in reversed(self._idle):
-                if worker.spec.key == spec.key and worker.owner == os.getpid():
+                if worker.spec.key == spec.key and worker.is_usable and worker.is_alive:
                     self._idle.remove(worker)
                     return worker
         return Worker(spec)
 
     def give_back(self, worker: Worker) -> None:
         """Keep a process that is well for the next game; where too many wait, the one that waits longest ends."""
-        if worker.is_busy or worker.owner != os.getpid():
+        if not worker.is_usable:
             worker.close()
             return
         with self._lock:
