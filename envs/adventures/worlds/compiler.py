@@ -26,7 +26,7 @@ from sparring.envs.adventures.worlds.spec import (
 
 
 def compile_game(game: Game) -> Machine:
-    """The machine of a game that keeps the rules. Raises ValueError for facts that can never hold together, or hold too soon."""
+    """The machine of a game that keeps the rules. Raises ValueError for facts that cannot hold, or hold too soon."""
     return _Compiler(game).machine()
 
 
