@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -52,22 +53,10 @@ def sample(
         raise ValueError(f"difficulty must be from 1 to 5, got {difficulty}")
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output} is a file: -o takes a folder")
-    from sparring.envs.adventures.worlds.proofs import prove
-    from sparring.envs.adventures.worlds.sampler import sample_game
-
-    known: set[str] = set()
     proven: list[tuple[str, Manifest]] = []
     output.mkdir(parents=True, exist_ok=True)
     with terminal.progress("writing games", count, quiet=json) as advance:
-        for number in range(seed, seed + MOST_SEEDS * count):
-            if len(proven) == count:
-                break
-            level = difficulty or 1 + (number - seed) % 5
-            game = sample_game(split, number, level)
-            manifest = prove(game, known)
-            if manifest.fingerprint in known:
-                continue
-            known.add(manifest.fingerprint)
+        for number, game, manifest in islice(_different(split, seed, difficulty, MOST_SEEDS * count), count):
             name = f"{split}-{number:05}-{game.theme.replace(' ', '-')}.json"
             _write(output / name, game, manifest)
             proven.append((name, manifest))
@@ -115,6 +104,22 @@ def play(file: tyro.conf.Positional[Path], /) -> int:
     """
     file.lstat()
     return play_episodes(f"Adventure:file={file}:list_actions=false", agents="human", episodes=1)
+
+
+def _different(
+    split: Literal["train", "held_out"], seed: int, difficulty: int | None, most: int
+) -> Iterator[tuple[int, Game, Manifest]]:
+    """(seed, game, its proofs) of so many seeds, without games of a structure that was there before."""
+    from sparring.envs.adventures.worlds.proofs import prove
+    from sparring.envs.adventures.worlds.sampler import sample_game
+
+    known: set[str] = set()
+    for at in range(most):
+        game = sample_game(split, seed + at, difficulty or 1 + at % 5)
+        manifest = prove(game, known)
+        if manifest.fingerprint not in known:
+            known.add(manifest.fingerprint)
+            yield seed + at, game, manifest
 
 
 def _proven(file: Path, text: bytes, known: set[str], broken: list[str]) -> Manifest | None:

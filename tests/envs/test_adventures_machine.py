@@ -43,11 +43,11 @@ class Reading:
             return any(way.door == name and self.room in (way.room, way.to) for way in self.game.exits)
         return self.place[name] == ("inventory" if thing.portable else self.room)
 
-    def become(self, fact) -> None:
+    def become(self, fact, here: str) -> None:
         if isinstance(fact, RoomFact):
             self.room = fact.room
         elif isinstance(fact, PlaceFact):
-            self.place[fact.thing] = self.room if fact.place == "here" else fact.place
+            self.place[fact.thing] = here if fact.place == "here" else fact.place
         elif fact.state in ("open", "closed", "locked", "unlocked"):
             (self.open.add if fact.state == "open" else self.open.discard)(
                 fact.thing
@@ -125,8 +125,9 @@ class Reading:
             if number not in self.paid:
                 self.paid.add(number)
                 self.score += one.reward
+            here = self.room
             for fact in one.effects:
-                self.become(fact)
+                self.become(fact, here)
         elif verb == "go":
             self.room = self.ways()[words[1]]
         elif verb in ("take", "drop", "put"):

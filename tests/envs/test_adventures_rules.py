@@ -178,6 +178,19 @@ def test_facts_that_contradict_each_other_fail_the_first_proof():
     assert (first.number, first.status) == (1, "fail")
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "kind"),
+    [
+        ("milestones", [{"when": [{"room": "hall"}], "reward": 1, "skill": "walking"}], "milestone"),
+        ("fails", [{"when": [{"room": "hall"}], "message": "Too bad."}], "fail"),
+    ],
+)
+def test_what_is_paid_or_lost_before_the_first_command_fails_the_first_proof(path, value, kind):
+    first = prove(read_game(changed(path, value))).checks[0]
+    assert (first.number, first.status) == (1, "fail")
+    assert f"a {kind} must not hold before the first command" in first.evidence
+
+
 def test_a_game_that_is_won_before_it_begins_fails_the_second_proof():
     manifest = prove(read_game(changed("goal.when", [{"thing": "lamp", "state": "dark"}])))
     assert [check.evidence for check in manifest.checks if check.status == "fail" and check.number == 2] == [

@@ -26,13 +26,14 @@ from sparring.envs.adventures.worlds.spec import (
 
 
 def compile_game(game: Game) -> Machine:
-    """The machine of a game that keeps the rules. Raises ValueError for facts that can never hold together."""
+    """The machine of a game that keeps the rules. Raises ValueError for facts that cannot hold, or hold too soon."""
     return _Compiler(game).machine()
 
 
 class _Compiler:
     def __init__(self, game: Game) -> None:
         self.game, self.layout = game, Layout(game)
+        self._start = self.layout.start()
         self._bit = 1 << self.layout.size
         """The next bit that is free."""
 
@@ -47,7 +48,7 @@ class _Compiler:
         watches += [self._watch("fail", fail.when, fail.message) for fail in self.game.fails if not fail.turns]
         operators = self._linked([*self._built_in(), *self._custom()], watches)
         timers = tuple(self._timer(fail) for fail in self.game.fails if fail.turns)
-        return Machine(self.game, self.layout, self.layout.start(), operators, goal, tuple(watches), timers, self._bit)
+        return Machine(self.game, self.layout, self._start, operators, goal, tuple(watches), timers, self._bit)
 
     def _next_bit(self) -> int:
         self._bit <<= 1
@@ -65,6 +66,8 @@ class _Compiler:
         bits = self.layout.condition(facts)
         if bits is None:
             raise ValueError(f"the facts of the {kind} contradict each other, or something that never moves: {facts}")
+        if kind != "goal" and bits.holds(self._start):
+            raise ValueError(f"a {kind} must not hold before the first command: {facts}")
         return Watch(kind, bits.mask, bits.want, message, reward, paid, skill)
 
     def _timer(self, fail: Fail) -> Timer:

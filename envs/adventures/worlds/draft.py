@@ -18,7 +18,6 @@ from sparring.envs.adventures.worlds.spec import (
     NOWHERE,
     UNLOCKED,
     Action,
-    Fact,
     Facts,
     Kind,
     Milestone,
@@ -274,6 +273,3 @@ class Draft:
                 }
             )
         )
-
-
-__all__ = ["Draft", "Fact"]

@@ -10,7 +10,7 @@ effects), what the goal asks for, what must not happen.
     {..., "holds": false}                      the opposite; not for effects
 
 "reach" is: carried, for a thing that can be carried; in the player's room, for one that cannot. The things that an
-action names must be in reach without saying so. "here" is the floor of the player's room.
+action names must be in reach without saying so. "here" is the floor of the room where the command was given.
 
 The rules that pydantic cannot say (references, words of the parser, sizes) are in `rules`; `read_game` asks for all.
 """
