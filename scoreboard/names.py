@@ -11,6 +11,9 @@ MODELS = {"smollm2": "SmolLM2-135M"}
 METRICS = {
     "nash_conv": "NashConv of the policy",
     "nash_conv_average": "NashConv of the average of all policies",
+    "optimal": "Probability of an optimal move",
+    "blunders": "Moves that give away value, share",
+    "exploitability": "What a best response wins",
     "against_uniform": "Reward against uniform play",
     "reward": "Reward by seat",
     "illegal_share": "Illegal actions, share",

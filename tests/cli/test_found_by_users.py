@@ -72,7 +72,11 @@ PROBES = ("probe", "probe_low", "probe_high", "probe_illegal")
     [
         (
             {"games": (KUHN, TTT), "probe_every": 1},
-            [f"nash_conv/{KUHN}", f"nash_conv_average/{KUHN}", *(f"{name}/{TTT} vs random" for name in PROBES)],
+            [
+                *(f"{name}/{KUHN}" for name in ("nash_conv", "nash_conv_average")),
+                *(f"{name}/{TTT}" for name in ("optimal", "blunders", "exploitability")),
+                *(f"{name}/{TTT} vs random" for name in PROBES),
+            ],
         ),
         (
             {"decoding": "free", "probe_every": 1, "probe": ("cfr",), "evaluation_games": 2},
