@@ -142,6 +142,9 @@ class RunConfig:
     """Updates between such games; they are also played before the first update and after the last; 0: never."""
     probe_games: int = 100
     """Games against each of these agents in each game, always on the same deals, from every seat."""
+    every_position: bool = False
+    """When probes are played, also measure small games of perfect information (TicTacToe) exactly: how likely optimal
+    moves are, how often value is given away, what a best response wins. It asks the model at all 4,520 positions."""
     best_by: str = ""
     """Figure in metrics.jsonl whose highest value makes checkpoints/best, e.g. "probe/ENV vs minimax"; with a minus in
     front the lowest. Left out: exact strength where the first game can be solved, else the last weights."""

@@ -35,11 +35,18 @@ def figures_of(config: RunConfig) -> list[str]:
     chooses = config.agent == "choose" and config.decoding == "legal"
     exact = [game for game in config.games if game_theory.is_solvable(game)] if chooses else []
     names = [f"{figure}/{game}" for game in exact for figure in ("nash_conv", "nash_conv_average")]
-    small = [game for game in config.games if perfect_play.is_small_and_open(game)] if chooses else []
-    names += [f"{field.name}/{game}" for game in small for field in fields(perfect_play.PlayQuality)]
+    names += [
+        f"{field.name}/{game}" for game in _measured_everywhere(config) for field in fields(perfect_play.PlayQuality)
+    ]
     for probe in planned_probes(config, exact):
         names += [*probe_keys(probe.game, probe.spec), illegal_key(probe.game, probe.spec)]
     return names + [f"against_uniform/{game}" for game in config.games if config.evaluation_games]
+
+
+def _measured_everywhere(config: RunConfig) -> list[str]:
+    """The games whose every position is looked at when probes are played."""
+    asked = config.every_position and config.agent == "choose" and config.decoding == "legal"
+    return [game for game in config.games if perfect_play.is_small_and_open(game)] if asked else []
 
 
 class Measurements:
@@ -49,9 +56,7 @@ class Measurements:
         self.run = run
         self.evaluator = Evaluator(run.config.games, run.player)
         self.probes = Probes(run.config, self.evaluator.games)
-        small = [game for game in run.config.games if perfect_play.is_small_and_open(game)]
-        self.open_games = [game for game in small if game_theory.is_scorable(run.player, game)]
-        """Small games of perfect information: measured exactly, when probes are played."""
+        self.open_games = _measured_everywhere(run.config)
         self.best: float | None = None
         """The best value so far of the figure that `best_by` names."""
 

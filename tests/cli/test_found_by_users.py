@@ -71,7 +71,7 @@ PROBES = ("probe", "probe_low", "probe_high", "probe_illegal")
     ("changes", "known"),
     [
         (
-            {"games": (KUHN, TTT), "probe_every": 1},
+            {"games": (KUHN, TTT), "probe_every": 1, "every_position": True},
             [
                 *(f"{name}/{KUHN}" for name in ("nash_conv", "nash_conv_average")),
                 *(f"{name}/{TTT}" for name in ("optimal", "blunders", "exploitability")),

@@ -1,4 +1,4 @@
-"""nano: a Llama of 0.8 million parameters over bytes, made in code. It takes the same paths as any other model.
+"""nano: a Llama of 0.8 million parameters over bytes and words, made in code. It takes the same paths as any other model.
 
 For tests and demonstrations of minutes: nothing to download, and a step takes milliseconds on one CPU core.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SPECIAL = ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 """After the 256 bytes, in this order."""
 CONTEXT = 2048
-"""Tokens, which are bytes."""
+"""Tokens."""
 SPREAD = 0.1
 """Standard deviation of the weights, four times the usual one. Otherwise attention starts out even over a prompt, and
 the one word that matters, a card, is noticed only after a long plateau."""
@@ -74,7 +74,10 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 def words() -> list[str]:
-    """The words that have a token of their own, as byte-level tokenizers write them: `Ġcard` is " card"."""
+    """The words that have a token of their own, as byte-level tokenizers write them (`Ġcard` is " card").
+
+    `.ci/nano_words` wrote them down, from random play of the environments here.
+    """
     return files(__package__).joinpath("nano_words.txt").read_text("utf-8").split()
 
 
