@@ -64,10 +64,14 @@ STUDIES = {
         {"as it is": []},
     ),
     "tic-tac-toe": Study(
-        ["--games", TIC_TAC_TOE, "--steps", "80", "--games-per-update", "256", "--probe", "random,minimax"]
-        + ["--every-position"],
-        [f"{name}/{TIC_TAC_TOE}" for name in ("optimal", "blunders", "exploitability")]
-        + [f"probe/{TIC_TAC_TOE} vs {opponent}" for opponent in ("random", "minimax")],
+        [
+            *("--games", TIC_TAC_TOE, "--steps", "80", "--games-per-update", "256"),
+            *("--probe", "random,minimax", "--every-position"),
+        ],
+        [
+            *(f"{name}/{TIC_TAC_TOE}" for name in ("optimal", "blunders", "exploitability")),
+            *(f"probe/{TIC_TAC_TOE} vs {opponent}" for opponent in ("random", "minimax")),
+        ],
         {"as it is": [], "RAE off": ["--estimator", "reinforce"]},
     ),
     "connect-four": Study(

@@ -1,4 +1,4 @@
-"""nano: a Llama of 0.8 million parameters over bytes and words, made in code. It takes the same paths as any other model.
+"""nano: a Llama of 0.8 million parameters over bytes and words, made in code. It takes the paths of any other model.
 
 For tests and demonstrations of minutes: nothing to download, and a step takes milliseconds on one CPU core.
 """
