@@ -10,7 +10,7 @@ from typing import TypeGuard
 from sparring.store.run_parts import MetricsRow
 
 EXACT, PLAYED = "nash_conv/", "against_uniform/"
-PROBE, PROBE_LOW, PROBE_HIGH = "probe/", "probe_low/", "probe_high/"
+PROBE, PROBE_LOW, PROBE_HIGH, PROBE_ILLEGAL = "probe/", "probe_low/", "probe_high/", "probe_illegal/"
 VERSUS = " vs "
 """Between game and agent in the name of a probe's figure; no game has a blank in its name."""
 HELD_OUT, OTHER_TASKS = "held-out tasks", "other tasks"
@@ -79,7 +79,7 @@ def probe_keys(env_id: str, agent: str) -> tuple[str, str, str]:
 
 def illegal_key(env_id: str, agent: str) -> str:
     """The name in `metrics.jsonl` of the share of illegal actions in a probe's games."""
-    return f"probe_illegal/{env_id}{VERSUS}{agent}"
+    return f"{PROBE_ILLEGAL}{env_id}{VERSUS}{agent}"
 
 
 def figures(rows: Sequence[MetricsRow]) -> list[Figure]:

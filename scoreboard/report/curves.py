@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 
 from sparring.scoreboard.names import env_words, metric_words, unit_of
-from sparring.scoreboard.progress import PROBE, PROBE_HIGH, PROBE_LOW, VERSUS, probe_keys
+from sparring.scoreboard.progress import PROBE, PROBE_HIGH, PROBE_ILLEGAL, PROBE_LOW, VERSUS, probe_keys
 from sparring.scoreboard.report.charts import SMALL, WIDE, Chart, Frame, Series, line_chart
 from sparring.scoreboard.standings import RunData
 
 NASH, AVERAGE = "nash_conv/", "nash_conv_average/"
 CURVES = ("reward/", "illegal_share", "tokens_per_second", "loss", "entropy", "grad_norm")
-SHOWN = (NASH, AVERAGE, PROBE, PROBE_LOW, PROBE_HIGH, *CURVES)
+SHOWN = (NASH, AVERAGE, PROBE, PROBE_LOW, PROBE_HIGH, PROBE_ILLEGAL, *CURVES)
 SHARES = ("illegal_share",)
 MOST_OTHER_CURVES = 24
 

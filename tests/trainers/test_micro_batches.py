@@ -170,7 +170,7 @@ def test_rows_whose_cache_would_not_fit_are_decoded_in_turn_and_write_the_same(m
     together = model()
     expected = together.generate_batch(prompts, sampling, seeds)
     token = decode.cache_bytes(together.module.config, torch.float32)
-    assert token == 2 * 4 * 2 * 32 * 4
+    assert token == 2 * together.module.config.num_hidden_layers * 2 * 32 * 4
     monkeypatch.setitem(decode.CACHE_BYTES, "cpu", 2 * 12 * token)
     few = model()
     assert [c.token_ids for c in few.generate_batch(prompts, sampling, seeds)] == [c.token_ids for c in expected]
