@@ -81,7 +81,7 @@ def test_nano_has_a_token_for_each_byte_and_for_the_words_of_the_environments(sm
 @pytest.mark.parametrize("row", [row for row in registry.envs if row.family == "games" and row.host == "inline"])
 def test_nanos_observations_are_short(small: Loaded, row: EnvironmentRow) -> None:
     """A byte each would be four times as long: what a step costs."""
-    env = row.build()
+    env = row.build(**row.kwargs)
     env.reset(seed=0)
     text = env.observe(env.agent_selection)
     assert len(small.tokenizer.encode(text)) < 0.5 * len(text)

@@ -22,7 +22,7 @@ SMALL = Config(
     steps=4, games_per_update=64, checkpoint_every=1, league_every=1, league_size=2, evaluation_games=0, probe_every=0,
     keep_checkpoints=2, device="cpu",
 )  # fmt: skip
-LORA = replace(SMALL, lora_rank=4)
+LORA = replace(SMALL, lora_rank=8)
 
 
 def near(value):
