@@ -69,7 +69,7 @@ def test_the_action_distribution_is_the_models_own_renormalised_token_by_token()
         with torch.no_grad():
             return MODEL.module(torch.tensor([prompt + MODEL.encode(written)])).logits[0, -1].double()
 
-    c, b, space, end = (MODEL.encode(text)[0] for text in ("c", "b", " ", "]"))
+    c, b, space, end = (MODEL.encode(text)[0] for text in ("check", "bet", " more", "]"))
     first, second = after(""), after("bet")
     bet = torch.softmax(first[[c, b]], 0)[1]
     more = torch.softmax(second[[space, end]], 0)[0]

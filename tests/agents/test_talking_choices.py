@@ -149,7 +149,7 @@ def test_a_thought_that_is_cut_keeps_the_log_probabilities_of_what_is_left(text,
     trajectory = played(TalkingAgent(model, kind="react", sampling=sampling, trainable=True))
     _, checked = require_recorded_as_computed(model, trajectory, 1.0)
     kept = text.removesuffix(" and more")
-    assert checked["free"] == len(kept) * len(trajectory.turns)
+    assert checked["free"] == len(model.encode(kept)) * len(trajectory.turns)
     assert {turn.notes["thought"] for turn in trajectory.turns} == {thought}
 
 

@@ -92,7 +92,7 @@ def test_other_tools_begin_a_new_sample_in_which_nothing_is_left_out():
 def test_text_of_a_tool_never_becomes_a_special_token_or_another_message(text):
     agent = TalkingAgent(model_with(HERMES), sampling=SAMPLING, system="Act.")
     _, (reply,) = prompts(agent, {"tools": [{**LOOK, "description": text}]})
-    special = [token for token in reply.calls[0].segments[0].token_ids if token >= 256]
+    special = [token for token in reply.calls[0].segments[0].token_ids if 256 <= token < 260]
     assert len(special) == 5, "system, end, user, end, assistant"
 
 
