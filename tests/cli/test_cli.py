@@ -209,7 +209,17 @@ def test_envs_lists_everything_registered(answer, capsys, wide):
 def test_doctor_says_what_is_missing_and_the_command_for_it(answer, capsys, monkeypatch, wide):
     here = answer("doctor")
     assert here["python"]
-    extras = ("train", "code", "textworld", "textworld-express", "scienceworld", "track", "docker", "openai")
+    extras = (
+        "train",
+        "code",
+        "adventures",
+        "textworld",
+        "textworld-express",
+        "scienceworld",
+        "track",
+        "docker",
+        "openai",
+    )
     assert here["missing"] == {extra: [] for extra in extras}
     assert set(here["sandbox"]) == {"namespaces", "docker"}
     monkeypatch.setattr(registry, "installed", lambda module: False)

@@ -65,6 +65,7 @@ def test_a_run_of_another_method_is_named_on_resume(tmp_path, capsys):
 
 
 PROBES = ("probe", "probe_low", "probe_high", "probe_illegal")
+MEASURED = ("nash_conv", "probe", "against_uniform", "optimal", "blunders", "exploitability")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_the_figures_of_a_run_are_known_before_its_model_is_loaded(tmp_path, cha
     rows = []
     measured = replace(config, best_by=known[0], model="nano", evaluate_every=1, probe_games=2)
     Run.start(Grpo, measured, tmp_path / "run").run(rows.append)
-    figures = [name for name in rows[0] if name.startswith(("nash_conv", "probe", "against_uniform"))]
+    figures = [name for name in rows[0] if name.startswith(MEASURED)]
     assert sorted(figures) == sorted(known)
 
 
