@@ -1,7 +1,7 @@
 """Does self-play learn, and which part of the recipe matters? Several seeds a variant, the untrained model beside them.
 
     python benchmarks/learning.py kuhn --json benchmarks/results/learning.json
-    python benchmarks/learning.py leduc tic-tac-toe connect-four --json benchmarks/results/learning_games.json
+    python benchmarks/learning.py leduc --json benchmarks/results/learning_leduc.json
 
 A study is one command of `sparring train spiral` and its variants, which differ in one setting each. Kuhn and Leduc
 poker are measured by exact NashConv; tic-tac-toe by exact figures over all its positions and games against uniform
