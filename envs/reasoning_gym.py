@@ -10,29 +10,20 @@ from importlib.metadata import version
 from typing import Protocol
 
 import gymnasium
-from gymnasium import spaces
 
 from sparring import registry
+from sparring.envs.any_text import AnyText, Info
 from sparring.registry import EnvironmentRow, UnknownName, require, unknown
 
 MOST_CHARACTERS = 10_000
 """Of an answer that can be right."""
 Entry = dict[str, object]
-Info = dict[str, object]
 
 
 class _Dataset(Protocol):
     def __getitem__(self, index: int) -> Entry: ...
 
     def score_answer(self, answer: str | None, entry: Entry) -> float: ...
-
-
-class AnyText(spaces.Text):
-    """Text of any characters, up to a length; samples are letters and digits."""
-
-    def contains(self, x: object) -> bool:
-        """Whether it is text of that length."""
-        return isinstance(x, str) and self.min_length <= len(x) <= self.max_length
 
 
 class ReasoningTask(gymnasium.Env[str, str]):

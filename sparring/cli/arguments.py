@@ -16,7 +16,7 @@ from sparring.store.run_files import CONFIG, is_run, read_config
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-HOSTED = ("gym", "pettingzoo", "openspiel", "reasoning-gym")
+HOSTED = ("gym", "pettingzoo", "openspiel", "reasoning-gym", "textarena")
 """The registers of other libraries, as `sparring.envs.hosted` knows them."""
 LISTS = ("--games", "--envs", "--probe", "--opponents", "--horizons", "--track", "--game-weights", "--reward-scales")
 """Options whose values are separated by commas."""

@@ -21,6 +21,7 @@ EXTRAS = {
     "textworld": ("textworld", "jericho"),
     "textworld-express": ("textworld_express",),
     "scienceworld": ("scienceworld",),
+    "textarena": ("textarena",),
     "track": ("tensorboard", "wandb"),
     "docker": ("docker",),
     "openai": ("openai",),

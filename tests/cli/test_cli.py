@@ -216,6 +216,7 @@ def test_doctor_says_what_is_missing_and_the_command_for_it(answer, capsys, monk
         "textworld",
         "textworld-express",
         "scienceworld",
+        "textarena",
         "track",
         "docker",
         "openai",
