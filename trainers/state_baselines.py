@@ -39,7 +39,7 @@ class StateBaselines:
         self._fade()
         for key, value in zip(keys, returns_B, strict=True):
             total = self.sums.setdefault(key, [0.0, 0.0])
-            total[0] += value
+            total[0] += float(value)  # a checkpoint holds plain numbers
             total[1] += 1.0
         return np.asarray(returns_B - np.array(baselines_B))
 

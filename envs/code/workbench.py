@@ -92,6 +92,12 @@ class Workbench(gymnasium.Env[str, str]):
         """A right answer to the present task, for baselines and tests; None where none can be written down."""
         return None
 
+    def walkthrough(self, seed: int) -> list[str] | None:
+        """The action that answers the task of a seed rightly, for the agent `walkthrough`; None where none is known."""
+        self.reset(seed=seed)
+        answer = self.right_answer()
+        return None if answer is None else [f"<answer>{answer}</answer>"]
+
     # The Gymnasium interface.
 
     @property

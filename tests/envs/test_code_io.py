@@ -216,3 +216,11 @@ def test_a_fault_of_the_sandbox_is_no_fault_of_a_row(sandbox, monkeypatch):
         dynamic_reason(sandbox, DOUBLE)
     with pytest.raises(RowFailed, match="large"):
         raise RowFailed("large")
+
+
+def test_the_agent_walkthrough_answers_rightly(double):
+    env = double(max_turns=1, direction="output")
+    for seed in range(3):
+        (answer,) = env.walkthrough(seed)
+        env.reset(seed=seed)
+        assert env.step(answer)[1:4] == (1.0, True, False)

@@ -293,3 +293,16 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
 def test_impossible_settings_are_named(field, value, message):
     with pytest.raises(ValueError, match=message):
         Config(**{**settings(), field: value})
+
+
+def test_only_what_an_estimator_uses_is_in_the_checkpoint(tmp_path):
+    """So runs begun before there was a baseline by state, which were all of rae, go on."""
+    states = {}
+    for estimator in ("rae", "state"):
+        run = Run.start(Spiral, replace(SMALL, estimator=estimator), tmp_path / estimator)
+        assert run.run()
+        states[estimator] = run.method.state_dict()
+        resumed = Run.resume(Spiral, tmp_path / estimator).method.state_dict()
+        assert {**resumed, "league": None} == {**states[estimator], "league": None}  # it lists older members anew
+    assert set(states["rae"]) == {"baselines", "league"}
+    assert states["state"]["states"]["sums"]

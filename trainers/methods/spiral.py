@@ -11,7 +11,9 @@ What we do otherwise, and why:
    a pure strategy; with it the last iterate comes close to equilibrium. Rewards are counted in units of the game's
    stake (half the range of its rewards), so that one weight fits games of 1 and of 13 chips.
 3. A league of frozen past checkpoints takes a seat in some matches. Frozen seats never train.
-4. Forfeits are a zero-sum, separate part of the reward (the paper's -1.5 / +0.5 is `illegal="spiral"`).
+4. Results are held against what followed when the same was seen before (`trainers/state_baselines.py`); where nothing
+   was, against the role's mean. `estimator="rae"` is the paper's baseline alone.
+5. Forfeits are a zero-sum, separate part of the reward (the paper's -1.5 / +0.5 is `illegal="spiral"`).
 """
 
 from __future__ import annotations
@@ -140,16 +142,14 @@ class Spiral(Method[Config]):
 
     def state_dict(self) -> State:
         """Baselines and league."""
-        return {
-            "baselines": self.baselines.state_dict(),
-            "states": self.states.state_dict(),
-            "league": self.league.state_dict(),
-        }
+        state = {"baselines": self.baselines.state_dict(), "league": self.league.state_dict()}
+        return {**state, "states": self.states.state_dict()} if self.config.estimator == "state" else state
 
     def load_state_dict(self, state: State) -> None:
         """Take back what `state_dict` gave."""
         self.baselines.load_state_dict(state["baselines"])
-        self.states.load_state_dict(state["states"])
+        if self.config.estimator == "state":
+            self.states.load_state_dict(state["states"])
         self.league.load_state_dict(state["league"])
 
     def require_whole(self, state: State) -> None:

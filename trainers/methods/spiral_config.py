@@ -29,11 +29,11 @@ class Config(RunConfig):
         "baseline_decay": "in [0, 1)",
     }
 
-    estimator: Literal["rae", "reinforce", "group", "state"] = "rae"
-    """What results are held against: rae, a moving average by game and seat; state, one by what was seen at the turn;
-    group, the update's mean; reinforce, nothing."""
+    estimator: Literal["state", "rae", "reinforce", "group"] = "state"
+    """What results are held against: state, a moving average by what was seen at the turn; rae, one by game and seat
+    (the paper's); group, the update's mean; reinforce, nothing."""
     baseline_decay: float = 0.95
-    """How slowly the moving average of rae moves, 0 to below 1."""
+    """How slowly the moving average by game and seat moves, 0 to below 1."""
     magnet: float = 0.25
     """Pull towards uniform play at the first update: the weight of KL(policy || uniform) in the loss; 0: none."""
     magnet_final: float = 0.05
