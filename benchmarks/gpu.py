@@ -66,7 +66,7 @@ def train(method: type[Method[Any]], config: RunConfig, path: Path, minutes: flo
         "run": path.name,
         "method": method.name,
         "minutes": round(seconds / 60, 2),
-        "updates": len(rows) - 1,
+        "updates": sum("loss" in row for row in rows),
         "episodes": sum(row.get("episodes", 0) for row in rows),
         "tokens": tokens,
         "tokens_per_second": round(tokens / seconds, 1),
