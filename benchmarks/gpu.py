@@ -83,27 +83,27 @@ def spiral(options: argparse.Namespace, common: Mapping[str, Any]) -> list[Row]:
 
 
 def grpo(options: argparse.Namespace, common: Mapping[str, Any]) -> list[Row]:
-    """Groups of eight attempts at 32 adventures."""
+    """Groups of eight attempts at sixteen adventures."""
     config = GrpoConfig(
-        games=(ADVENTURE,), steps=60, games_per_update=256, group_size=8, lora_rank=16, magnet=0.02,
+        games=(ADVENTURE,), steps=12, games_per_update=128, group_size=8, lora_rank=16, magnet=0.02,
         credit="turn", evaluation_games=0, probe_every=10, probe_games=64, **common,
     )  # fmt: skip
     return [train(Grpo, config, options.folder / "grpo", options.minutes)]
 
 
 def code(options: argparse.Namespace, common: Mapping[str, Any]) -> list[Row]:
-    """Imitation for a third of the time, then grpo; both are measured on 256 held-out programs."""
+    """Imitation, then grpo, half of the time each; both are measured on 128 held-out programs."""
     store, warm = options.folder / "answers", options.folder / "imitate"
     seats = {"player_0": "walkthrough"}
     with Store(store, "a") as answers:
         answers.append(play([Match(f"right/{seed}", CODE, seats, seed) for seed in range(options.answers)]))
     talk: Row = {"games": (CODE,), "agent": "chat", "decoding": "free", "max_new_tokens": 24, "lora_rank": 16,
-            "evaluation_games": 0, "probe_games": 256, "probe_every": 40}  # fmt: skip
-    first = ImitateConfig(source=str(store), steps=60, games_per_update=32, **talk, **common)
-    rows = [train(Imitate, first, warm, options.minutes / 3)]
+            "evaluation_games": 0, "probe_games": 128, "probe_every": 40}  # fmt: skip
+    first = ImitateConfig(source=str(store), steps=20, games_per_update=32, **talk, **common)
+    rows = [train(Imitate, first, warm, options.minutes / 2)]
     after = {**common, "model": str(warm)}
-    config = GrpoConfig(steps=80, games_per_update=256, group_size=8, learning_rate=1e-4, **talk, **after)
-    return [*rows, train(Grpo, config, options.folder / "code", 2 * options.minutes / 3)]
+    config = GrpoConfig(steps=25, games_per_update=256, group_size=8, **talk, **after)
+    return [*rows, train(Grpo, config, options.folder / "code", options.minutes / 2)]
 
 
 PARTS: Mapping[str, Callable[[argparse.Namespace, Mapping[str, Any]], list[Row]]] = {

@@ -79,7 +79,7 @@ STUDIES = {
     "tic-tac-toe": Study(
         "spiral",
         [
-            *("--games", TIC_TAC_TOE, "--steps", "300", "--games-per-update", "64", "--learning-rate", "1e-3"),
+            *("--games", TIC_TAC_TOE, "--steps", "220", "--games-per-update", "64", "--learning-rate", "1e-3"),
             *("--magnet", "0.03", "--magnet-final", "0.003"),
             *("--probe", "random,minimax", "--probe-every", "50", "--every-position"),
         ],

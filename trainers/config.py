@@ -103,7 +103,9 @@ class RunConfig:
     """The layers that get an adapter, e.g. q_proj,v_proj; all-linear: every linear layer but the head."""
     gradient_checkpointing: bool = False
     """Keep only the inputs of each layer for the backward pass, and compute the rest again: about a third more time."""
-    pack_nodes: int = 1024
+    pack_nodes: Annotated[
+        int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 1,024 on a CPU, 8,192 on a GPU)")
+    ] = None
     """Tokens of one forward and backward pass. A longer sample has its own; gradients are summed over the passes."""
     epochs: int = 1
     """Optimizer steps on the games of one update."""

@@ -25,6 +25,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sparring.agents.models.engine.packing import nodes_for
 from sparring.agents.models.trainable import TrainableModel
 from sparring.trainers import losses
 from sparring.trainers.batch import Batch, Signal, merge
@@ -65,9 +66,10 @@ class LearnerConfig:
     """How that divergence is estimated from a token."""
     pair_beta: float = 0.1
     """DPO's beta: how far from the reference a preference may lead; smaller is farther."""
-    pack_nodes: int = 1024
+    pack_nodes: int | None = None
     """Tokens of one forward and backward pass, shared beginnings counted once; a longer sample has its own. Gradients
-    of the passes are summed, so this decides how much memory a step takes, and not what is learnt."""
+    of the passes are summed, so this decides how much memory a step takes, and not what is learnt. None: by the device.
+    """
     length: int = 1
     """The constant that sums over freely written tokens are divided by: the longest answer. Choices are not divided."""
 
@@ -77,6 +79,7 @@ class Learner:
 
     def __init__(self, model: TrainableModel, config: LearnerConfig) -> None:
         self.model, self.config = model, config
+        self.pack_nodes = config.pack_nodes or nodes_for(model.device.type)
         self.updates = 0
         self.skipped = 0
         """Updates in a row, up to now, in which no step could be taken."""
@@ -95,7 +98,7 @@ class Learner:
         if not batch.merged:
             return {"samples": 0.0}
         temperature = one_temperature(batch)
-        passes, pairs = passes_of(batch, self.config.pack_nodes, self.model.device), len(pair_names(batch))
+        passes, pairs = passes_of(batch, self.pack_nodes, self.model.device), len(pair_names(batch))
         _require_references(batch)
         totals: dict[str, float] = {}
         skipped = 0.0

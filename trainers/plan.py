@@ -22,6 +22,7 @@ from sparring.agents.models.adapter import Lora, add_adapter
 from sparring.agents.models.engine.decode import CACHE_BYTES, ROWS, cache_bytes
 from sparring.agents.models.engine.forward import recompute_layers
 from sparring.agents.models.engine.logprobs import CHUNK
+from sparring.agents.models.engine.packing import nodes_for
 from sparring.agents.models.tokenizer import Tokenizer
 from sparring.agents.models.transformers import SMALL_MODEL, bf16_pays
 from sparring.agents.models.weights.reading import pick_device, read_outline
@@ -83,7 +84,7 @@ def plan_of(config: RunConfig) -> Plan:
     answer = config.max_new_tokens if config.decoding == "free" else TRIED_TOKENS
     games = {game: _played(config, game, GAMES, TRIED_TOKENS) for game in config.games}
     longest = max(_longest_prompt(tokenizer, config, episodes) for episodes in games.values()) + answer
-    pack = max(config.pack_nodes, longest)
+    pack = max(config.pack_nodes or nodes_for(pick_device(config.device).partition(":")[0]), longest)
     learnt = FP32 * (adapter or parameters)
     moments = 2 if config.momentum else 1
     return Plan(

@@ -209,7 +209,7 @@ class Run(Generic[ConfigT]):
     def _add_reference(self, batch: Batch) -> None:
         if self._reference is None:
             self._reference = self.model.reference() or self.load_model()
-        add_reference(batch, self._reference, one_temperature(batch), self.learner.config.pack_nodes)
+        add_reference(batch, self._reference, one_temperature(batch), self.learner.pack_nodes)
         self.store.put_columns(f"{self.method.name}/reference", "logprob", reference_columns(batch), as_stored=True)
 
     def signals_of(

@@ -18,12 +18,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparring.agents.models.adapter import merged_weights
-from sparring.agents.models.engine.packing import pack
+from sparring.agents.models.engine.packing import PREFILL_NODES, nodes_for, pack
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
-PREFILL_NODES = 512
 BLOCK = 64
 """On a CPU, bf16 attention runs over whole blocks of new tokens: oneDNN compiles and keeps a kernel for every shape."""
 HEAD_ROWS = 2048
@@ -192,7 +191,7 @@ class FusedRows:
         self._nodes: list[Tensor] = [torch.empty(0)] * len(prompts)
         caches: list[list[tuple[Tensor, Tensor]]] = [[] for _ in range(model.config.num_hidden_layers)]
         last = [torch.empty(0)] * len(prompts)
-        for packed in pack(prompts, PREFILL_NODES):
+        for packed in pack(prompts, nodes_for(model.device.type, PREFILL_NODES)):
             arrays = (packed.token_ids, packed.positions, packed.visible())
             tokens, positions, visible = (torch.from_numpy(array).to(model.device) for array in arrays)
             hidden_ND = model.forward(tokens, positions, _collect(caches, visible, model.heads // model.kv_heads))

@@ -7,12 +7,21 @@ sequence, so scoring, sampling and training can all use it. Twelve Kuhn prompts 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 MAX_NODES = 2048
+NODES = {"cpu": 1024, "cuda": 8192}
+"""Tokens of a forward and backward pass: as many as a core is fastest with, and enough to keep a GPU busy."""
+PREFILL_NODES = {"cpu": 512, "cuda": 8192}
+"""The same of a forward pass over prompts."""
+
+
+def nodes_for(device_type: str, nodes: Mapping[str, int] = NODES) -> int:
+    """Of one pass on such a device."""
+    return nodes.get(device_type, nodes["cuda"])
 
 
 @dataclass(frozen=True, slots=True)
