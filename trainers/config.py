@@ -56,6 +56,7 @@ class RunConfig:
     """Name -> rule, a key of `settings.RULES`."""
     USED_WITH: ClassVar[Mapping[str, tuple[str, tuple[object, ...]]]] = {
         "prompt": ("agent", ("choose",)),
+        "momentum": ("optimizer", ("adamw",)),
         "lora_alpha": ("lora_rank", ()),
         "lora_targets": ("lora_rank", ()),
         "reference_estimator": ("reference_kl", ()),
@@ -78,8 +79,8 @@ class RunConfig:
     learning_rate: Annotated[
         float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: by the model's size)")
     ] = None
-    """AdamW's step size after --warmup. Left out: 5e-4 for models under 10 million parameters, else 3e-5, or 3e-4 with
-    --lora-rank."""
+    """The optimizer's step size after --warmup. Left out: 5e-4 for models under 10 million parameters, else 3e-5, or
+    3e-4 with --lora-rank."""
     learning_rate_decay: float = 0.05
     """Share of the step size that is left at the last update."""
     schedule: Shape = "geometric"
@@ -88,6 +89,9 @@ class RunConfig:
     """Updates in which the step size rises to --learning-rate, in equal steps, before it falls."""
     momentum: float = 0.0
     """AdamW's first moment. In self-play the opponent changes, and momentum still follows the old one."""
+    optimizer: Literal["adamw", "adafactor"] = "adamw"
+    """adafactor keeps the sums of rows and columns in place of a number a weight: hardly any memory, and no momentum.
+    Its step size counts in the size of the weights; left out it is ten times that of adamw."""
     max_grad_norm: float = 0.5
     """Gradients that are longer are scaled down to this norm."""
     reference_kl: float = 0.0
@@ -257,10 +261,12 @@ def learner_config(config: RunConfig, model: TrainableModel) -> LearnerConfig:
 
     small = sum(parameter.numel() for parameter in model.module.parameters()) < SMALL_MODEL
     usual = 5e-4 if small else 3e-4 if config.lora_rank else 3e-5
+    usual *= 10 if config.optimizer == "adafactor" else 1
     rate = usual if config.learning_rate is None else config.learning_rate
     betas = (config.momentum, 0.95)
     return LearnerConfig(
         learning_rate=rate,
+        optimizer=config.optimizer,
         pack_nodes=config.pack_nodes,
         betas=betas,
         epochs=config.epochs,

@@ -47,11 +47,13 @@ class LearnerConfig:
     """How weights are updated."""
 
     learning_rate: float = 1e-6
-    """AdamW step size, constant."""
+    """Step size, constant; of Adafactor as a share of the size of the weights."""
+    optimizer: Literal["adamw", "adafactor"] = "adamw"
+    """Adafactor (arXiv 1804.04235, torch's): factored second moments, no first ones."""
     betas: tuple[float, float] = (0.9, 0.95)
     """AdamW moment decays."""
     weight_decay: float = 0.0
-    """AdamW weight decay."""
+    """Decoupled weight decay."""
     max_grad_norm: float = 1.0
     """Gradients are scaled down to this norm."""
     epochs: int = 1
@@ -85,9 +87,7 @@ class Learner:
         """Updates in a row, up to now, in which no step could be taken."""
         self.trained = [parameter for parameter in model.module.parameters() if parameter.requires_grad]
         """All parameters, or those of the adapter."""
-        self.optimizer = torch.optim.AdamW(
-            self.trained, lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay
-        )
+        self.optimizer = _optimizer(self.trained, config)
 
     def step(self, signals: Iterable[Signal] | Batch, magnet: float = 0.0) -> dict[str, float]:
         """One update from signals; returns what it measured. An empty batch changes nothing.
@@ -211,10 +211,18 @@ class Learner:
     def load_state_dict(self, state: State) -> None:
         """Take back what `state_dict` gave."""
         self.optimizer.load_state_dict(state["optimizer"])
-        for kept in self.optimizer.state.values():
-            kept.setdefault(FIRST_MOMENT, torch.zeros_like(kept["exp_avg_sq"]))
+        if self.config.optimizer == "adamw":
+            for kept in self.optimizer.state.values():
+                kept.setdefault(FIRST_MOMENT, torch.zeros_like(kept["exp_avg_sq"]))
         self.updates, self.skipped = state["updates"], state["skipped"]
         self.model.sync(None, f"update-{self.updates}")
+
+
+def _optimizer(parameters: list[torch.nn.Parameter], config: LearnerConfig) -> torch.optim.Optimizer:
+    rate, decay = config.learning_rate, config.weight_decay
+    if config.optimizer == "adafactor":
+        return torch.optim.Adafactor(parameters, lr=rate, weight_decay=decay)
+    return torch.optim.AdamW(parameters, lr=rate, betas=config.betas, weight_decay=decay)
 
 
 def one_temperature(batch: Batch) -> float:

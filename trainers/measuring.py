@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
 
 def require_measured(config: RunConfig) -> None:
-    """Raises ValueError where nothing measures the figure that `best_by` names. No model is needed to say so."""
+    """Raises ValueError where nothing measures the figure that `best_by` names, or no game has positions to measure.
+
+    No model is needed to say so.
+    """
+    if config.every_position and not _measured_everywhere(config):
+        got = f"games {', '.join(config.games)}, agent {config.agent}, decoding {config.decoding}"
+        raise ValueError(
+            "every_position needs a small game of perfect information, such as TicTacToe, and a model that chooses "
+            f"among legal actions, got {got}"
+        )
     name, known = config.best_by.removeprefix("-"), figures_of(config)
     if name and name not in known:
         there_are = f"there are {', '.join(known)}" if known else "nothing is measured"

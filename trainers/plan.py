@@ -78,7 +78,7 @@ def plan_of(config: RunConfig) -> Plan:
     """The plan of a run. Raises what a run would raise for settings that cannot work."""
     require_usable(config)
     shape, tokenizer = read_outline(config.model)
-    parameters, trainable, adapter = _parameters(shape, config)
+    parameters, trainable, adapter, factored = _parameters(shape, config)
     low = parameters >= SMALL_MODEL and (pick_device(config.device).startswith("cuda") or bf16_pays())
     dtype = torch.bfloat16 if low else torch.float32
     answer = config.max_new_tokens if config.decoding == "free" else TRIED_TOKENS
@@ -87,13 +87,16 @@ def plan_of(config: RunConfig) -> Plan:
     pack = max(config.pack_nodes or nodes_for(pick_device(config.device).partition(":")[0]), longest)
     learnt = FP32 * (adapter or parameters)
     moments = 2 if config.momentum else 1
+    state = 2 * FP32 * trainable
+    if config.optimizer == "adafactor":
+        moments, state = 0, FP32 * factored
     return Plan(
         parameters=parameters,
         trainable=trainable,
         weights=FP32 * parameters,
         sampler=_sampler(shape, parameters - adapter, dtype),
         gradients=FP32 * trainable,
-        optimizer=2 * FP32 * trainable,
+        optimizer=state,
         longest_pack=pack,
         activations=_activations(shape, config, dtype, pack),
         cache=_cache(shape, config, dtype),
@@ -103,15 +106,17 @@ def plan_of(config: RunConfig) -> Plan:
     )
 
 
-def _parameters(shape: PreTrainedConfig, config: RunConfig) -> tuple[int, int, int]:
-    """All, those that are trained, and those of the adapter."""
+def _parameters(shape: PreTrainedConfig, config: RunConfig) -> tuple[int, int, int, int]:
+    """All, those that are trained, those of the adapter, and the numbers that Adafactor keeps of those trained."""
     with torch.device("meta"):
         module = AutoModelForCausalLM.from_config(shape)
     before = sum(parameter.numel() for parameter in module.parameters())
     if config.lora_rank:
         add_adapter(module, Lora(config.lora_rank, config.lora_alpha, config.lora_targets))
     every = sum(parameter.numel() for parameter in module.parameters())
-    return every, sum(p.numel() for p in module.parameters() if p.requires_grad), every - before
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    factored = sum(sum(p.shape[-2:]) if p.dim() > 1 else p.numel() for p in trained)
+    return every, sum(p.numel() for p in trained), every - before, factored
 
 
 def _sampler(shape: PreTrainedConfig, parameters: int, dtype: torch.dtype) -> int:

@@ -71,6 +71,24 @@ def test_parameters_weights_gradients_and_optimizer_are_as_planned(config):
     assert plan.sampler == near(bytes_of(fused.weights.values()))
 
 
+def test_the_state_of_adafactor_is_as_planned_and_goes_on_to_the_bit(tmp_path):
+    config = replace(SMALL, optimizer="adafactor", steps=2)
+    plan, model = plan_of(config), load_model(config)
+    learner = Learner(model, LearnerConfig(optimizer="adafactor"))
+    learner.step([answer(20)])
+    kept = [value for state in learner.optimizer.state.values() for value in state.values()]
+    assert plan.optimizer == near(bytes_of(kept))
+    assert plan.optimizer < plan_of(SMALL).optimizer / 50
+    for name, parts in (("whole", [2]), ("halves", [1, 2])):
+        for done in parts:
+            run = Run.resume(Spiral, tmp_path / name) if done > parts[0] else Run.start(Spiral, config, tmp_path / name)
+            run.run(should_stop=lambda run=run, done=done: run.done >= done)
+    weights = [
+        (tmp_path / name / "checkpoints" / "best" / "model.safetensors").read_bytes() for name in ("whole", "halves")
+    ]
+    assert weights[0] == weights[1]
+
+
 @pytest.mark.parametrize("recomputed", [False, True])
 @pytest.mark.parametrize("config", [SMALL, LORA], ids=["all weights", "adapter"])
 def test_activations_of_the_longest_pack_are_as_planned(config, recomputed):

@@ -492,6 +492,7 @@ def another_model(run):
         (config_with(steps="abc"), "config.json is damaged: steps must be a whole number, got 'abc'"),
         (config_with(learning_rate="1"), "learning_rate must be a finite number or null, got '1'"),
         (config_with(games=[7]), "config.json is damaged: games must be a list of names, got [7]"),
+        (config_with(every_position=True), "every_position needs a small game of perfect information, such as TicTac"),
         (config_with(estimator="ray"), "estimator must be one of state, rae, reinforce, group, got 'ray'"),
         (config_with(magnet=-1), "magnet must be >= 0, got -1"),
         (config_without_settings, "config.json is damaged"),
