@@ -72,9 +72,9 @@ def writer(argument: str = "smollm2", **options: Unpack[WriterOptions]) -> Talki
     loading = {name: value for name, value in options.items() if name in ModelOptions.__annotations__}
     model: LanguageModel = models.load(model_name(argument), **cast("ModelOptions", loading))
     sampling = Sampling(
-        options.get("temperature", 0.8),
+        options.get("temperature", 0.7),
         options.get("top_p", 0.95),
-        options.get("max_new_tokens", 40),
+        options.get("max_new_tokens", 32),
         "legal" if model.shows_logprobs else "free",
     )
     kind = SchemaWriter if isinstance(model, OpenAIModel) else TalkingAgent
