@@ -50,8 +50,8 @@ class AdventureWriter(gymnasium.Env[str, str]):
 
     The observation is a prompt. An answer that cannot be taken is illegal, and the next prompt says why; a name that
     was refused twice is then chosen from a list, a sentence is left out after three answers, and a choice that was
-    refused three times ends the episode without a game. The reward at the end is up to 1: 0.5 for a proven game, 0.25 for the
-    share of its names and sentences that no prompt had shown, 0.25 for a plan of the asked length.
+    refused three times ends the episode without a game. The reward at the end is up to 1: 0.5 for a proven game, 0.25
+    for the share of names and sentences that no prompt had shown, 0.25 for a plan of the asked length.
     `info["hidden"]["game"]` of the last observation is the game as JSON. Needs the extra "adventures".
     """
 

@@ -78,7 +78,7 @@ def test_a_proven_game_is_paid_at_the_end_and_is_hidden_from_the_writer(tmp_path
             assert trajectory.hidden["reasons"]
     assert proven >= 8
     with Store(tmp_path / "store", "a") as store:
-        store.add_many(episodes)
+        store.append(episodes)
         assert verify(store).ok
 
 

@@ -34,7 +34,7 @@ class Script:
     def play(self) -> Scene:
         """Every slot of a game."""
         sketch = self.sketch
-        sketch.title = (yield from self._line("title", "Write a title of three to six words.", stock.known_titles()))
+        sketch.title = yield from self._line("title", "Write a title of three to six words.", stock.known_titles())
         sketch.title = sketch.title.rstrip(".") or sketch.idea
         sketch.intro = yield from self._line("intro", "Write how it begins, in one sentence.", stock.known_intros())
         for number in range(ROOMS[self.difficulty - 1]):
@@ -222,7 +222,9 @@ class Script:
 
     def _message(self, about: str, deed: str) -> Asking:
         examples = stock.some(self.sketch.rng, stock.known_deeds(), SENTENCES_SHOWN)
-        return (yield Slot(f"message: {about}", "Write what happens then, in one sentence.", "sentence", (), examples, deed))
+        return (
+            yield Slot(f"message: {about}", "Write what happens then, in one sentence.", "sentence", (), examples, deed)
+        )
 
     def _sentence(self, name: str) -> Asking:
         examples = stock.some(self.sketch.rng, stock.known_places(), SENTENCES_SHOWN)

@@ -22,9 +22,41 @@ MOST_NAME_WORDS, LONGEST_NAME = 3, 30
 LEAST_SENTENCE_WORDS, LONGEST_SENTENCE = 3, 160
 FRAMED = re.compile(r"^[\w '-]{0,40}:\s*(?=\S)")
 """`Name: the old mill`, `Answer: ...`."""
-ABOUT_WRITING = frozenset("adventure answer example game label name player sentence story text title word words".split())
+ABOUT_WRITING = frozenset(
+    {
+        "adventure",
+        "answer",
+        "example",
+        "game",
+        "label",
+        "name",
+        "player",
+        "sentence",
+        "story",
+        "text",
+        "title",
+        "word",
+        "words",
+    }
+)
 """Words of somebody who speaks about the game instead of writing it."""
-SAYS_NOTHING = frozenset("box door fixture furniture key machine person piece place room thing things tool".split())
+SAYS_NOTHING = frozenset(
+    {
+        "box",
+        "door",
+        "fixture",
+        "furniture",
+        "key",
+        "machine",
+        "person",
+        "piece",
+        "place",
+        "room",
+        "thing",
+        "things",
+        "tool",
+    }
+)
 WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 ENDS = re.compile(r"(?<=[.!?])\s+")
 LEFT_OUT = re.compile(r"[^ !#-Z^-~]")
@@ -85,7 +117,7 @@ def _name(line: str) -> str:
     kept = [word for word in words if word not in PARSER_WORDS and len(word) > 1]
     name = " ".join(kept[:MOST_NAME_WORDS]).removesuffix(" of")
     if not name or len(name) > LONGEST_NAME:
-        raise NotRead(f"a name has one to {MOST_NAME_WORDS} words of letters, got {ascii(line[:40])}")
+        raise NotRead(f"a name has one to {MOST_NAME_WORDS} words of letters, got {line[:40]!a}")
     if name in SAYS_NOTHING:
         raise NotRead(f"{name!r} may be anything: say which one")
     return name
