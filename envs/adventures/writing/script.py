@@ -238,4 +238,5 @@ class Script:
     def _choose(self, slot: str, question: str, choices: Sequence[str]) -> Asking:
         if len(choices) == 1:
             return choices[0]
-        return (yield Slot(slot, question, "choice", tuple(choices)))
+        shuffled = self.sketch.rng.sample(choices, len(choices))  # small models like what stands first
+        return (yield Slot(slot, question, "choice", tuple(shuffled)))
