@@ -1,4 +1,4 @@
-"""`sparring adventures sample | prove | play`: games out of seeds, proofs of games, and a person who plays one."""
+"""`sparring adventures sample | prove | play | starling`: games, their proofs, people, and transfer."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tyro
 
 from sparring.cli import parsing, terminal
 from sparring.cli.play import play as play_episodes
+from sparring.cli.starling import starling
 from sparring.files import write_whole
 from sparring.registry import require
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 app = parsing.Commands()
+app.command(starling)
 PROOF = ".proof.json"
 MOST_SEEDS = 10
 """For every game that is asked for: how many seeds may be looked at until all games are different."""
