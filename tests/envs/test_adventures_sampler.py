@@ -7,7 +7,7 @@ import pytest
 
 from sparring.envs.adventures.worlds.novelty import fingerprint
 from sparring.envs.adventures.worlds.proofs import prove
-from sparring.envs.adventures.worlds.rules import _name_problem
+from sparring.envs.adventures.worlds.rules import name_problem
 from sparring.envs.adventures.worlds.sampler import DIFFICULTIES, sample, sample_game, shape_of, split_of_plan
 from sparring.envs.adventures.worlds.themes import Theme, all_themes, themes_of
 from sparring.envs.adventures.worlds.words import LETTERS_THAT_COUNT, OWNED_VERBS, PARSER_WORDS
@@ -37,7 +37,7 @@ def verbs_of(theme: Theme) -> set[str]:
 @pytest.mark.parametrize("theme", all_themes(), ids=lambda theme: theme.name)
 def test_the_words_of_a_theme_are_words_that_every_parser_takes(theme):
     names = names_of(theme)
-    assert [problem for name in names if (problem := _name_problem(name))] == []
+    assert [problem for name in names if (problem := name_problem(name))] == []
     parts = {name: frozenset(word[:LETTERS_THAT_COUNT] for word in name.split()) for name in names}
     assert len(set(parts.values())) == len(names)
     things = [name for name in names if name not in theme.rooms]

@@ -127,9 +127,9 @@ class _Rules:
         named += [(f"things[{at}].name", thing.name) for at, thing in enumerate(self.game.things)]
         keys: dict[frozenset[str], str] = {}
         for place, name in named:
-            if problem := _name_problem(name):
+            if problem := name_problem(name):
                 yield place, problem
-            key = frozenset(word[:LETTERS_THAT_COUNT] for word in name.split())
+            key = letters_of(name)
             if key in keys:
                 yield (
                     place,
@@ -247,7 +247,13 @@ class _Rules:
             yield "goal.reward", f"all rewards together must be from 1 to {MOST_POINTS}, got {self.game.max_score}"
 
 
-def _name_problem(name: str) -> str:
+def letters_of(name: str) -> frozenset[str]:
+    """What a parser knows a name by: equal sets cannot be told apart, and a part of a set may mean the whole."""
+    return frozenset(word[:LETTERS_THAT_COUNT] for word in name.split())
+
+
+def name_problem(name: str) -> str:
+    """Why a parser does not take a name; "" where it does."""
     words = name.split(" ")
     if not NAME.fullmatch(name) or len(words) > MOST_WORDS:
         return f"a name is 1 to {MOST_WORDS} words of small letters, got {name!r}"

@@ -162,7 +162,7 @@ def _limited(rng: random.Random, theme: Theme, game: Game, plan: Plan) -> Game:
     spoils = [thing.name for thing in game.things if thing.name in theme.perishables]
     for name in spoils:
         if rng.random() < PERISHABLES:
-            turns = _carried(name, game, plan) + rng.randrange(4, 9)
+            turns = longest_carried(name, compile_game(game), plan) + rng.randrange(4, 9)
             held = PlaceFact(thing=name, place=INVENTORY)
             fails.append(Fail(when=(held,), turns=turns, message=theme.perishables[name]))
             note = f"The {name} must not be carried for more than {turns} turns in a row."
@@ -171,9 +171,8 @@ def _limited(rng: random.Random, theme: Theme, game: Game, plan: Plan) -> Game:
     return game.model_copy(update={"fails": tuple(fails), "limits": limits, "goal": goal})
 
 
-def _carried(name: str, game: Game, plan: Plan) -> int:
+def longest_carried(name: str, machine: Machine, plan: Plan) -> int:
     """For how many turns in a row a plan carries a thing, at most."""
-    machine = compile_game(game)
     held, state, longest, now = machine.layout.bits["at", name, INVENTORY], machine.start, 0, 0
     for operator in plan.operators:
         state = state & operator.keep | operator.add
