@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import gymnasium
 from gymnasium.spaces import Text
 
 from sparring import registry
 from sparring.envs.adventures.gate import MOST_BYTES
+from sparring.envs.adventures.hundred import games_of
 from sparring.envs.code.feedback import CHARSET
 from sparring.envs.code.split_rng import SPLITS, Split
 from sparring.registry import require
@@ -31,6 +32,7 @@ DIFFICULTIES = 5
 KEPT_GAMES = 128
 """Compiled games that a process keeps, with the views that were met."""
 SEEDS = 2**63
+HUNDRED = "hundred"
 Info = dict[str, object]
 
 
@@ -47,7 +49,8 @@ class Adventure(gymnasium.Env[str, str]):
 
     split: "train" or "held_out": other themes, of which no word occurs in both, and other plans.
     difficulty: 1 (a few commands) to 5; None: the seed decides.
-    games: so many different games, which the seeds name in turn; None: as many as seeds.
+    games: so many different games, which the seeds name in turn; "hundred": the frozen games of a hundred ideas, 75 to
+        train on and 25 held out, in turn; None: as many as seeds.
     file: play this game (a JSON file, see `sparring adventures sample`) instead of those that seeds make.
     max_turns: after that many commands the episode is truncated; None: the game's own limit.
     list_actions: whether `info["legal_actions"]` lists the admissible commands.
@@ -62,7 +65,7 @@ class Adventure(gymnasium.Env[str, str]):
         self,
         split: Split = "train",
         difficulty: int | None = None,
-        games: int | None = None,
+        games: int | Literal["hundred"] | None = None,
         file: str | None = None,
         *,
         max_turns: int | None = None,
@@ -73,8 +76,12 @@ class Adventure(gymnasium.Env[str, str]):
             raise ValueError(f"split must be 'train' or 'held_out', got {split!r}")
         if difficulty is not None and difficulty not in range(1, DIFFICULTIES + 1):
             raise ValueError(f"difficulty must be from 1 to {DIFFICULTIES}, got {difficulty!r}")
+        if isinstance(games, str) and games != HUNDRED:
+            raise ValueError(f"games must be a whole number or {HUNDRED!r}, got {games!r}")
+        if games == HUNDRED and difficulty is not None:
+            raise ValueError(f"games={HUNDRED!r} are what they are: leave out difficulty, got {difficulty}")
         for name, value in (("games", games), ("max_turns", max_turns)):
-            if value is not None and value < 1:
+            if isinstance(value, int) and value < 1:
                 raise ValueError(f"{name} must be >= 1, got {value}")
         require("pydantic", "adventures")
         self.split, self.difficulty, self.games = split, difficulty, games
@@ -123,15 +130,18 @@ class Adventure(gymnasium.Env[str, str]):
         """The shortest winning commands of a seed's game; None where the solver finds none. Never shown to agents."""
         from sparring.envs.adventures.worlds.solver import Plan, solve
 
-        stage = self._stage(seed)
-        plan = _plan_of(*self._arguments(seed)) if self._stage_of_file is None else solve(stage.machine)
+        if self._stage_of_file is None:
+            return list(_prepared(*self._arguments(seed))[1])
+        plan = solve(self._stage_of_file.machine)
         return list(plan.commands) if isinstance(plan, Plan) else None
 
     def _stage(self, seed: int) -> Stage:
-        return self._stage_of_file or _stage_of(*self._arguments(seed))
+        return self._stage_of_file or _prepared(*self._arguments(seed))[0]
 
-    def _arguments(self, seed: int) -> tuple[Split, int, int]:
-        """What decides a game: its split, number and difficulty."""
+    def _arguments(self, seed: int) -> tuple[Split, int, int | None]:
+        """What decides a game: its split, number and difficulty; no difficulty for one of the hundred."""
+        if isinstance(self.games, str):
+            return self.split, seed % len(games_of(self.split)), None
         number = seed if self.games is None else seed % self.games
         drawn = 1 + derive_seed("difficulty", self.split, number) % DIFFICULTIES
         return self.split, number, self.difficulty or drawn
@@ -154,20 +164,17 @@ class Adventure(gymnasium.Env[str, str]):
 
 
 @lru_cache(maxsize=KEPT_GAMES)
-def _sampled(split: Split, number: int, difficulty: int) -> tuple[Stage, object]:
+def _prepared(split: Split, number: int, difficulty: int | None) -> tuple[Stage, tuple[str, ...]]:
+    """A game that can be played, and its shortest plan."""
+    from sparring.envs.adventures.worlds.compiler import compile_game
     from sparring.envs.adventures.worlds.sampler import sample
     from sparring.envs.adventures.worlds.simulator import Stage
 
+    if difficulty is None:
+        frozen = games_of(split)[number]
+        return Stage(compile_game(frozen.game)), frozen.manifest.plan
     found = sample(split, number, difficulty)
-    return Stage(found.machine), found.plan
-
-
-def _stage_of(split: Split, number: int, difficulty: int) -> Stage:
-    return _sampled(split, number, difficulty)[0]
-
-
-def _plan_of(split: Split, number: int, difficulty: int) -> object:
-    return _sampled(split, number, difficulty)[1]
+    return Stage(found.machine), found.plan.commands
 
 
 def _stage_of_file(file: str) -> Stage:

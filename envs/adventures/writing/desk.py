@@ -6,9 +6,10 @@
     desk.game, desk.manifest, desk.reasons
 
 Answers may be anything. One that cannot be taken is asked for again, with the reason in the prompt. A name that is
-refused twice is then chosen among names out of the themes; a sentence that is refused as often is left out. The sentences of rules, solver,
-proofs and of `checks` (a compiler's messages, say) come back as slots: another name for what they name, one more
-obstacle for a game that is too easy. A game that is still not proven has failed, for `reasons`.
+refused twice is then chosen among names out of the themes; a sentence that is refused three times is left out. The
+sentences of rules, solver, proofs and of `checks` (a compiler's messages, say) come back as slots: another name for
+what they name, one more obstacle for a game that is too easy. A game that is still not proven has failed, for
+`reasons`.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class WriterDesk:
     def __init__(
         self, idea: str, difficulty: int = 1, seed: int = 0, known: Collection[str] = (), checks: Sequence[Check] = ()
     ) -> None:
-        """known: fingerprints of games that it must differ from. Raises ValueError for an empty idea or a difficulty."""
+        """known: fingerprints of games that it must differ from. Raises ValueError for an idea without words."""
         if difficulty not in range(1, len(LENGTHS) + 1):
             raise ValueError(f"difficulty must be from 1 to {len(LENGTHS)}, got {difficulty!r}")
         self.idea = clean(idea)

@@ -152,8 +152,9 @@ def _needs(fact: Fact, things: dict[str, Thing]) -> Iterable[Fact]:
         group = _group(fact, things)
         if group.index(fact.state) if group else 0:
             yield StateFact(thing=fact.thing, state=group[group.index(fact.state) - 1])
-    elif isinstance(fact, PlaceFact) and fact.thing in things and things[fact.thing].place == NOWHERE:
-        if fact.place != NOWHERE:
+    elif isinstance(fact, PlaceFact) and fact.place != NOWHERE and fact.thing in things:
+        nowhere = things[fact.thing].place == NOWHERE
+        if nowhere:
             yield PlaceFact(thing=fact.thing, place=NOWHERE)
 
 

@@ -17,7 +17,7 @@ from sparring.envs.adventures.writing.slots import Slot
 Asking = Generator[Slot, str, str]
 Scene = Generator[Slot, str, None]
 ROOMS = (3, 4, 5, 6, 8)
-OBSTACLES = (1, 3, 5, 7, 10)
+OBSTACLES = (1, 3, 4, 6, 8)
 LENGTHS = ((4, 10), (8, 15), (12, 21), (16, 28), (22, 45))
 """Per difficulty: rooms, obstacles, and commands of the shortest plan, at least and at most."""
 EXAMPLES = 3
@@ -33,7 +33,7 @@ class Script:
     def play(self) -> Scene:
         """Every slot of a game."""
         sketch = self.sketch
-        sketch.title = yield Slot("title", "A title for this game, three to six words.")
+        sketch.title = (yield Slot("title", "A title for this game, three to six words.")).rstrip(".")
         sketch.intro = yield Slot("intro", "One sentence that begins the story: where the player is, and why.")
         for number in range(ROOMS[self.difficulty - 1]):
             sketch.rooms.append((yield from self._room(f"room {number + 1}")))
@@ -150,25 +150,22 @@ class Script:
 
     def _hidden(self, item: str) -> Scene:
         place = yield from self._fixture(f"hides {item}", "fixture", f"A big thing in which the {item} is hidden")
-        verb = yield from self._choose(
-            f"searching {place}", f"How does the player search the {place}?", self._searches()
-        )
+        verb = yield from self._search(place)
         message = yield from self._message(place, f"{verb} the {place}")
         self.sketch.hide(item, (verb, place, "", ""), message)
 
     def _buried(self, item: str) -> Scene:
         place = yield from self._fixture(f"hides {item}", "fixture", f"A big thing in which the {item} is hidden")
-        tool = yield from self._name(f"tool for {place}", "thing", f"A tool with which the player searches the {place}")
-        verb = yield from self._choose(
-            f"searching {place}", f"How does the player search the {place}?", self._searches()
-        )
+        tool = yield from self._name(f"tool for {place}", "thing", f"A tool to search the {place} with")
+        verb = yield from self._search(place)
         message = yield from self._message(place, f"{verb} the {place} with the {tool}")
         self.sketch.want(tool)
         self.sketch.hide(item, (verb, place, "with", tool), message)
 
-    def _searches(self) -> list[str]:
+    def _search(self, place: str) -> Asking:
         taken = {one.verb for one in self.sketch.actions}
-        return [verb for verb in stock.SEARCHES if verb not in taken] or list(stock.SEARCHES)
+        verbs = [verb for verb in stock.SEARCHES if verb not in taken] or stock.SEARCHES
+        return (yield from self._choose(f"searching {place}", f"How does the player search the {place}?", verbs))
 
     def _boxed(self, item: str) -> Scene:
         box = yield from self._name(f"box of {item}", "box", f"A box or cupboard in which the {item} is locked")
@@ -178,18 +175,14 @@ class Script:
     def _traded(self, item: str) -> Scene:
         person = yield from self._fixture(f"has {item}", "person", f"The person who has the {item}")
         self.sketch.change(person, kind="person")
-        price = yield from self._name(
-            f"wish of {person}", "thing", f"A thing that can be carried and that the {person} wants"
-        )
+        price = yield from self._name(f"wish of {person}", "thing", f"A thing to carry that the {person} wants")
         verb = yield from self._choose(f"giving {price}", f"Which verb fits best for giving the {price}?", stock.HANDS)
         message = yield from self._message(person, f"{verb} the {price} to the {person}")
         self.sketch.trade(item, person, verb, price, message)
 
     def _joined(self, item: str) -> Scene:
         first = yield from self._name(f"part of {item}", "thing", f"A small part of which the {item} is made")
-        second = yield from self._name(
-            f"other part of {item}", "thing", f"Another small part of which the {item} is made"
-        )
+        second = yield from self._name(f"other part of {item}", "thing", f"Another part of which the {item} is made")
         verb = yield from self._choose(f"making {item}", "How are the two put together?", stock.JOINS)
         message = yield from self._message(item, f"{verb} the {first} with the {second}")
         self.sketch.join(item, first, second, verb, message)

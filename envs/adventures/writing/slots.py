@@ -1,7 +1,7 @@
 """Slots: what a writer is asked for, one answer at a time, and how an answer is read. No answer is trusted.
 
-A choice is one of the listed texts. A name is made of the words that a parser takes. A sentence is printable, short, and
-about anything. What cannot be read so is refused with a sentence that says what would be right.
+A choice is one of the listed texts. A name is made of the words that a parser takes. A sentence is printable and
+short. What cannot be read so is refused with a sentence that says what would be right.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sparring.envs.adventures.worlds.words import PARSER_WORDS
+from sparring.envs.adventures.writing.stock import Example
 
 Kind = Literal["choice", "name", "sentence"]
 MOST_READ = 2_000
@@ -42,8 +43,8 @@ class Slot:
     """Of a choice: the only answers that there are."""
     examples: tuple[str, ...] = ()
     """Shown in the prompt; a name or sentence that repeats one of them is refused at first."""
-    stock: str = ""
-    """Of a name: which names of `stock` it is chosen from where nothing else helped."""
+    stock: Example = "thing"
+    """Of a name: from which names of `stock` it is chosen where nothing else helped."""
 
 
 def read_choice(answer: str, choices: tuple[str, ...]) -> str:

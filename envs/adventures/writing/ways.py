@@ -49,7 +49,7 @@ class _Drawing:
         if not self.cells:
             self.cells[room] = (0, 0)
             return
-        parent, direction = self._spot(among if len(among) > 1 else list(among))
+        parent, direction = self._spot(among)
         self.cells[room] = beside(self.cells[parent], direction)
         way = self._steep(parent) or direction
         self.exits.append(
