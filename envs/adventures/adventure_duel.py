@@ -18,6 +18,7 @@ from pettingzoo import AECEnv
 
 from sparring import registry
 from sparring.envs.adventures.duel_words import fill_with_stock, idea_of
+from sparring.envs.adventures.hundred import fingerprints
 from sparring.envs.code.feedback import CHARSET
 from sparring.envs.games.two_player import whole_seed
 from sparring.envs.rng import Rng
@@ -60,7 +61,8 @@ class AdventureDuel(AECEnv[str, str, str | None]):
 
     The solver is paid the share of the highest score that its best attempt came to. The writer is paid 1 if its game
     was proven, not won at the first attempt, and won at a later one; else 0. A game that cannot be proven ends the
-    episode, and pays nobody. Any text is a valid action; what is not understood costs the turn. Needs the extra "adventures".
+    episode, and pays nobody. Any text is a valid action; what is not understood costs the turn. Needs the extra
+    "adventures".
     """
 
     metadata: dict[str, object] = {
@@ -114,7 +116,7 @@ class AdventureDuel(AECEnv[str, str, str | None]):
         if seed is not None:
             self._rng.seed(whole_seed(seed))
         self._number = self._rng.integer(0, 2**62)
-        self._desk: WriterDesk = WriterDesk(idea_of(self._number), self.difficulty, self._number)
+        self._desk: WriterDesk = WriterDesk(idea_of(self._number), self.difficulty, self._number, fingerprints())
         self._player: Simulator | None = None
         self._attempt, self._best, self._turns, self._said = 1, 0.0, 0, ""
         self._skip_agent_selection: str | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING
 
+from sparring.envs.adventures.hundred import ideas_of
 from sparring.types import derive_seed
 
 if TYPE_CHECKING:
@@ -22,19 +23,15 @@ def fill_with_stock(desk: WriterDesk, seed: int) -> None:
 
 
 def idea_of(seed: int) -> str:
-    """The idea of a seed: how a story of the themes begins."""
-    from sparring.envs.adventures.worlds.themes import themes_of
-
-    rng = random.Random(derive_seed(seed, "idea"))
-    return rng.choice(rng.choice(themes_of("train")).intros)
+    """The idea of a seed: one of those of the hundred that are trained on."""
+    return random.Random(derive_seed(seed, "idea")).choice(ideas_of("train"))
 
 
 def _name(desk: WriterDesk, slot: Slot, rng: random.Random) -> str:
     """One that the game can take; "" where the themes have no more."""
     from sparring.envs.adventures.writing import stock
 
-    kind = slot.stock if slot.stock in get_args(stock.Example) else "thing"
-    names = stock.some_names(rng, cast("stock.Example", kind), 1_000)
+    names = stock.some_names(rng, slot.stock, 1_000)
     return next((name for name in names if name not in slot.examples and not desk.sketch.problem_of(name)), "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import tyro
 
@@ -42,6 +42,8 @@ class Settings:
     """So many times everything, each time with other initial weights of nano and other randomness."""
     targets: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TARGET,TARGET")] = TARGETS
     """Where it is measured: held-out (adventures), cooking (TextWorld), twc (TextWorldExpress, common sense)."""
+    games: Literal["hundred", "seeded"] = "hundred"
+    """Which adventures: the frozen games of a hundred ideas, or games that seeds make, of one --difficulty."""
     train_games: int = 75
     """Adventures to pre-train on."""
     held_out_games: int = 25
@@ -49,7 +51,7 @@ class Settings:
     target_games: int = 20
     """Games of each of the other targets."""
     difficulty: int = 1
-    """Of the adventures, 1 to 5."""
+    """Of adventures that seeds make, 1 to 5."""
     max_turns: int = 24
     """Of an adventure; then it ends as it is."""
     target_turns: int = 12
@@ -84,6 +86,10 @@ class Settings:
         require_ranges(self, self.RANGES)
         if not 1 <= self.difficulty <= 5:
             raise ValueError(f"difficulty must be from 1 to 5, got {self.difficulty}")
+        if self.games == "hundred":
+            for name, most in (("train_games", 75), ("held_out_games", 25)):
+                if getattr(self, name) > most:
+                    raise ValueError(f"{name} of the hundred must be at most {most}, got {getattr(self, name)}")
         if self.batch % self.group_size:
             raise ValueError(f"batch must be a multiple of group_size, {self.group_size}, got {self.batch}")
         if not self.imitation_updates + self.practice_updates:

@@ -63,5 +63,7 @@ def available(settings: Settings) -> tuple[list[Target], list[str]]:
 
 
 def _adventures(name: str, split: str, games: int, settings: Settings) -> Target:
-    kwargs = {"split": split, "difficulty": settings.difficulty, "games": games, "max_turns": settings.max_turns}
-    return Target(name, ADVENTURE, kwargs, games)
+    which: dict[str, object] = {"games": "hundred"}
+    if settings.games == "seeded":
+        which = {"games": games, "difficulty": settings.difficulty}
+    return Target(name, ADVENTURE, {"split": split, **which, "max_turns": settings.max_turns}, games)
