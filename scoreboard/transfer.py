@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from sparring.scoreboard.stats import Estimate, bounded_mean, paired_difference
 from sparring.store.run_files import RunError
 
 RESULTS = "results.json"
+WORDS = {"better": "it helps", "worse": "it hurts", "open": "no clear difference"}
+"""What the verdict on a difference means."""
 FORMAT = 1
 
 
@@ -112,15 +114,21 @@ class Transfer:
     @property
     def verdict(self) -> str:
         """One sentence over all targets: where pre-training helps, hurts, or nothing is shown."""
-        words = {"better": "helps", "worse": "hurts", "open": "shows no difference"}
-        parts = []
-        for target in self.targets:
-            found = [one for one in self.differences if one.target == target and one.against == "from scratch"]
-            first, last = found[0], found[-1]
-            at_once = f"{target}: it {words[first.verdict]} at once, {first.sentence}"
-            later = f"; after {last.episodes} episodes there it {words[last.verdict]}, {last.sentence}"
-            parts.append(at_once + (later if last.episodes != first.episodes else ""))
-        return "Does pre-training help? " + ". ".join(part[0].upper() + part[1:] for part in parts) + "."
+        return self._said(lambda one: f"{WORDS[one.verdict]} {_when(one)}, {one.sentence}", "; ")
+
+    @property
+    def headline(self) -> str:
+        """The same without intervals."""
+        return self._said(lambda one: f"{WORDS[one.verdict]} {_when(one)} ({one.score.value:+.2f})", ", ")
+
+    def _said(self, of: Callable[[Difference], str], between: str) -> str:
+        parts = [f"{name}: {between.join(map(of, self.ends(name))) or 'nothing was measured'}" for name in self.targets]
+        return f"Does pre-training help? {'. '.join(parts)}."
+
+    def ends(self, target: str) -> list[Difference]:
+        """Pre-trained against from scratch, before any practice there and after the last."""
+        found = [one for one in self.differences if one.target == target and one.against == "from scratch"]
+        return found[:1] + found[1:][-1:]
 
 
 def transfer(
@@ -135,8 +143,12 @@ def transfer(
     for (target, agent, episodes), ours in sorted(cells.items(), key=lambda item: item[0][2]):
         for against in [other for one, other in pairs if one == agent]:
             theirs = cells.get((target, against, episodes)) or cells.get((target, against, 0), [])
-            differences.append(_difference(target, agent, against, episodes, ours, theirs))
+            differences += [_difference(target, agent, against, episodes, ours, theirs)] if theirs else []
     return Transfer(measured, differences, _skills(plays), tuple(notes), settings)
+
+
+def _when(difference: Difference) -> str:
+    return f"after {difference.episodes} episodes there" if difference.episodes else "at once"
 
 
 def _measured(target: str, agent: str, episodes: int, plays: Sequence[Play]) -> Measured:
@@ -203,10 +215,7 @@ def read_results(folder: Path) -> Transfer | None:
 
 def _read(written: Mapping[str, Any]) -> Transfer:
     return Transfer(
-        [
-            Measured(**{**one, "score": _estimate(one["score"]), "won": _estimate(one["won"])})
-            for one in written["measured"]
-        ],
+        [_measured_again(one) for one in written["measured"]],
         [
             Difference(
                 **{name: value for name, value in one.items() if name not in ("score", "verdict")},
@@ -218,6 +227,11 @@ def _read(written: Mapping[str, Any]) -> Transfer:
         tuple(map(str, written["notes"])),
         dict(written["settings"]),
     )
+
+
+def _measured_again(written: Mapping[str, Any]) -> Measured:
+    estimates = {name: _estimate(written[name]) for name in ("score", "won")}
+    return Measured(**{**written, **estimates, "by_seed": tuple(written["by_seed"])})
 
 
 def _estimate(written: Mapping[str, Any]) -> Estimate:

@@ -46,7 +46,7 @@ def headlines(run: RunData) -> Iterator[Headline]:
         yield Headline(run.label, None, incomplete_verdict(run), shared)
         return
     if run.transfer:
-        yield Headline(run.label, None, run.transfer.verdict, shared)
+        yield Headline(run.label, None, run.transfer.headline, shared)
         return
     env_ids = suffixes([run], NASH)
     for env_id in env_ids:

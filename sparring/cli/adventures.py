@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 app = parsing.Commands()
-app.command(starling)
 PROOF = ".proof.json"
 MOST_SEEDS = 10
 """For every game that is asked for: how many seeds may be looked at until all games are different."""
@@ -106,6 +105,9 @@ def play(file: tyro.conf.Positional[Path], /) -> int:
     """
     file.lstat()
     return play_episodes(f"Adventure:file={file}:list_actions=false", agents="human", episodes=1)
+
+
+app.command(starling)
 
 
 def _different(

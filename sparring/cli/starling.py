@@ -52,22 +52,22 @@ def starling(
         time.monotonic(),
         f"go on with: sparring adventures starling --run {shlex.quote(str(run))} --resume",
     )
-    try:
-        with stop_after_update() as stop:
-            if resume:
-                protocol = Protocol(read_settings(run), run, terminal.note, stop)
-            else:
-                protocol = Protocol.start(settings, run, terminal.note, stop)
-            for line in protocol.missing:
-                terminal.complain(line)
+    with stop_after_update() as stop:
+        if resume:
+            protocol = Protocol(read_settings(run), run, terminal.note, stop)
+        else:
+            protocol = Protocol.start(settings, run, terminal.note, stop)
+        for line in protocol.missing:
+            terminal.complain(line)
+        try:
             with terminal.progress("protocol", protocol.steps, quiet=json) as advance:
                 cells = protocol.run(advance)
-    except (Stopped, KeyboardInterrupt):
-        terminal.complain(f"stopped and saved; {again}")
-        return EXIT_INTERRUPTED
-    except (OSError, RuntimeError, DamagedStore) as error:
-        terminal.complain(f"stopped: {in_words(error, run)}; {again}")
-        return EXIT_USAGE
+        except (Stopped, KeyboardInterrupt):
+            terminal.complain(f"stopped and saved; {again}")
+            return EXIT_INTERRUPTED
+        except (OSError, RuntimeError, DamagedStore) as error:
+            terminal.complain(f"stopped: {in_words(error, run)}; {again}")
+            return EXIT_USAGE
     show(write_results(protocol, cells), run, json)
     terminal.note(f"this call took {time.monotonic() - started:.0f} s")
     return 0

@@ -28,7 +28,7 @@ from sparring.scoreboard.matches import play_missing, seats_of
 from sparring.store.run_files import EPISODES, RunError, is_run, metrics_of
 from sparring.store.runs import state_of
 from sparring.store.store import Store
-from sparring.trainers.config import RunConfig
+from sparring.trainers.config import RunConfig, load_model, require_device
 from sparring.trainers.method import Method
 from sparring.trainers.methods.grpo_config import Config as GrpoConfig
 from sparring.trainers.methods.imitate import Imitate
@@ -103,12 +103,17 @@ class Protocol:
     def start(
         cls, settings: Settings, folder: Path, note: Callable[[str], None], should_stop: Callable[[], bool]
     ) -> Protocol:
-        """A new one. Raises RunError where the folder holds something."""
+        """A new one, whose folder is made when everything that the settings name has been found.
+
+        Raises RunError where the folder holds something; MissingExtra, ValueError.
+        """
         if (folder / PROTOCOL).is_file():
             raise RunError(f"{folder} already exists; continue with --resume, or choose another --run folder")
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunError(f"{folder} already exists and is no protocol of ours; choose another --run folder")
         protocol = cls(settings, folder, note, should_stop)
+        require_device(settings.device)
+        load_model(protocol._practice(protocol.targets[0], settings.model, 0, 1))
         make_folder(folder)
         written = {"format": FORMAT, "settings": asdict(settings)}
         write_whole(folder / PROTOCOL, json.dumps(written, indent=1).encode())
@@ -130,6 +135,7 @@ class Protocol:
             for seed in range(self.settings.seeds):
                 pre_trained = self._pre_train(seed, plans)
                 for target in self.targets:
+                    self._go_on()
                     self._measure(Cell(target, RANDOM, seed), named.make("random"), store)
                     for agent, model in ((PRE_TRAINED, str(pre_trained)), (SCRATCH, self.settings.model)):
                         self._learn_there(target, agent, seed, model, store)
@@ -146,7 +152,7 @@ class Protocol:
 
     def plan_cells(self) -> list[Cell]:
         """The solver's plans of the held-out games, which say what skills a game needs."""
-        return [Cell(target, PLAN, 0) for target in self.targets if target.name == "held-out"]
+        return [Cell(target.unlimited, PLAN, 0) for target in self.targets if target.name == "held-out"]
 
     def _record_plans(self) -> Path:
         """The solver's plans of the training games, played; those of the held-out ones, which nobody learns from."""
@@ -203,6 +209,7 @@ class Protocol:
     ) -> None:
         """A run to its end, `measure` before the first update and after each. Raises Stopped."""
         end = self._at + config.steps + points
+        self._go_on()
         if not is_run(folder) or state_of(folder, metrics_of(folder), config.steps) != "finished":
             run = Run.resume(method, folder) if is_run(folder) else Run.start(method, config, folder)
             self._move(run.done)
@@ -221,10 +228,13 @@ class Protocol:
         self._move(end - self._at)
 
     def _measure(self, cell: Cell, agent: Agent, store: Store) -> None:
-        if self.should_stop():
-            raise Stopped
         play_missing(cell.matches(), {cell.name: agent}, store)
         self._move(1)
+
+    def _go_on(self) -> None:
+        """Between two runs; a run asks for itself, and saves before it stops. Raises Stopped."""
+        if self.should_stop():
+            raise Stopped
 
     def _move(self, by: int) -> None:
         self._at += by

@@ -56,7 +56,7 @@ class Settings:
     """Of an adventure; then it ends as it is."""
     target_turns: int = 12
     """Of a game of the other targets."""
-    imitation_updates: int = 40
+    imitation_updates: int = 30
     """Pre-training, first part: updates of cross-entropy on the solver's plans of the training games."""
     imitation_batch: int = 16
     """Plans in each of them."""
@@ -64,11 +64,11 @@ class Settings:
     """Their step size."""
     practice_updates: int = 0
     """Pre-training, second part: updates of grpo in the training games."""
-    curve_updates: int = 4
+    curve_updates: int = 3
     """Updates of grpo in the games of a target, of which the learning curve is made."""
-    measure_every: int = 2
+    measure_every: int = 3
     """Updates between two points of the curve."""
-    batch: int = 16
+    batch: int = 12
     """Episodes in each update of grpo."""
     group_size: int = 4
     """Attempts at one game that are held against each other."""

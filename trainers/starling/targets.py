@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sparring import registry
 from sparring.registry import MissingExtra
@@ -27,6 +27,11 @@ class Target:
     def spec(self) -> str:
         """The environment's id with its options, which says all of it."""
         return self.env_id + "".join(f":{name}={value}" for name, value in self.kwargs.items())
+
+    @property
+    def unlimited(self) -> Target:
+        """The same games with their own limits."""
+        return replace(self, kwargs={name: value for name, value in self.kwargs.items() if name != "max_turns"})
 
     def task(self, game: int) -> str:
         """What episodes call a game."""
