@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -35,6 +36,12 @@ def ignore(_):
 
 def start(folder, settings=SMALL, should_stop=lambda: False, note=ignore):
     return Protocol.start(settings, folder, note, should_stop)
+
+
+def after(count):
+    """Asks for an end from so many questions on."""
+    asked = iter(range(10_000))
+    return lambda: next(asked) >= count
 
 
 @pytest.fixture(scope="module")
@@ -83,15 +90,13 @@ def test_the_skills_are_those_of_the_plans(done):
 
 def test_a_protocol_that_is_stopped_again_and_again_measures_the_same(done, tmp_path):
     folder, _, _, _ = done
-    asked = iter(range(10_000))
-    protocol = start(tmp_path / "run", should_stop=lambda: next(asked) % 4 == 3)
-    for _ in range(40):
-        try:
+    protocol, cells = start(tmp_path / "run", should_stop=after(1)), None
+    for patience in range(2, 12):
+        with suppress(Stopped):
             cells = protocol.run(ignore)
             break
-        except Stopped:
-            again = lambda: next(asked) % 4 == 3  # noqa: E731
-            protocol = Protocol(read_settings(tmp_path / "run"), tmp_path / "run", ignore, again)
+        protocol = Protocol(read_settings(tmp_path / "run"), tmp_path / "run", ignore, after(patience))
+    assert cells is not None
     write_results(protocol, cells)
     ours, theirs = (json.loads((one / "results.json").read_text()) for one in (tmp_path / "run", folder))
     assert ours == theirs

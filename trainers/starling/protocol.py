@@ -209,8 +209,8 @@ class Protocol:
     ) -> None:
         """A run to its end, `measure` before the first update and after each. Raises Stopped."""
         end = self._at + config.steps + points
-        self._go_on()
         if not is_run(folder) or state_of(folder, metrics_of(folder), config.steps) != "finished":
+            self._go_on()
             run = Run.resume(method, folder) if is_run(folder) else Run.start(method, config, folder)
             self._move(run.done)
             measured = run.done
