@@ -176,7 +176,7 @@ def _by_seed(plays: Sequence[Play]) -> dict[int, float]:
 
 
 def _skills(plays: Sequence[Play]) -> list[SkillShare]:
-    """By skill and agent, before practice."""
+    """By skill and agent, before practice; what many games need comes first."""
     fresh = [play for play in plays if not play.episodes and play.needed]
     found = []
     for skill in sorted({skill for play in fresh for skill in play.needed}):
@@ -186,7 +186,7 @@ def _skills(plays: Sequence[Play]) -> list[SkillShare]:
             games = [play.game for play in own]
             share = bounded_mean([float(skill in play.skills) for play in own], games, 0.0, 1.0)
             found.append(SkillShare(skill, agent, len(set(games)), share))
-    return found
+    return sorted(found, key=lambda one: (-one.games, one.skill))
 
 
 def to_json(found: Transfer) -> dict[str, object]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sparring.scoreboard.transfer import Difference, Transfer
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
+MOST_SKILLS = 12
+"""In the terminal."""
 AGENTS = ("pre-trained", "from scratch", "random", "plan")
 
 
@@ -83,7 +85,10 @@ def show(found: Transfer, run: Path, json: bool) -> None:
     terminal.show_table(("target", "episodes there", *AGENTS, "pre-trained - scratch"), _rows(found), names=())
     if found.skills:
         terminal.say("\nskills in held-out games whose plan needs them, before practice there: share that used it")
-        terminal.show_table(("skill", "games", *AGENTS[:3]), _skill_rows(found), names=())
+        rows = _skill_rows(found)
+        terminal.show_table(("skill", "games", *AGENTS[:3]), rows[:MOST_SKILLS], names=())
+        if len(rows) > MOST_SKILLS:
+            terminal.say(f"and {len(rows) - MOST_SKILLS} skills more, which fewer games need: the report lists them")
     terminal.say("")
     terminal.say_wrapped(found.verdict)
     for note in found.notes:
