@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,8 @@ FRAME_BYTES, ESCAPED = 2**16, 8
 """What may stand around an answer's text, and how many bytes of JSON one of its bytes may be."""
 LEAST_SECRET = 8
 """Shorter keys are placeholders such as `none`, and words of ordinary texts."""
+Schema = Mapping[str, object]
+"""A JSON schema."""
 MOST_SAID = 500
 """Characters of a server's complaint that are passed on."""
 
@@ -82,7 +85,12 @@ class OpenAIModel(TextModel):
 
         The server may ignore the seed.
         """
+        return await self.generate_as(prompt, sampling, seed, None)
+
+    async def generate_as(self, prompt: Ids, sampling: Sampling, seed: int, schema: Schema | None) -> Completion:
+        """As `generate`; with a schema the server is asked to send JSON that it describes, which it may ignore."""
         most = BYTES_PER_TOKEN * (sampling.max_new_tokens + 4)
+        form = {"json_schema": {"name": "answer", "strict": True, "schema": schema}, "type": "json_schema"}
         async with self._line_here().slots:
             answer = await self._ask(
                 most,
@@ -93,6 +101,7 @@ class OpenAIModel(TextModel):
                 top_p=sampling.top_p,
                 max_tokens=sampling.max_new_tokens,
                 seed=seed % SEEDS,
+                **({} if schema is None else {"response_format": form}),
             )
         written = self._without_key(answer.text).encode("utf-8", "surrogatepass")
         if len(written) > most:

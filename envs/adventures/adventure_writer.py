@@ -43,14 +43,15 @@ class AdventureWriter(gymnasium.Env[str, str]):
     """Write the text adventure of an idea, slot by slot.
 
     ideas: a file with one idea a line; None: the ideas of the hundred games. The seeds name them in turn.
+    idea: this idea, instead.
     split: whose ideas of the hundred.
     difficulty: 1 to 5, how long the shortest plan is to be; None: the seed decides.
     list_actions: whether `info["legal_actions"]` lists the answers where the slot is a choice.
 
     The observation is a prompt. An answer that cannot be taken is illegal, and the next prompt says why; a name that
-    was refused twice is then chosen from a list, a sentence is left out after three answers, and a choice that was refused
-    three times ends the episode without a game. The reward at the end is up to 1: 0.5 for a proven game, 0.25 for the
-    share of its names and sentences that no prompt had shown, 0.25 for a plan of the asked length.
+    was refused twice is then chosen from a list, a sentence is left out after three answers, and a choice that was
+    refused three times ends the episode without a game. The reward at the end is up to 1: 0.5 for a proven game, 0.25
+    for the share of names and sentences that no prompt had shown, 0.25 for a plan of the asked length.
     `info["hidden"]["game"]` of the last observation is the game as JSON. Needs the extra "adventures".
     """
 
@@ -61,6 +62,7 @@ class AdventureWriter(gymnasium.Env[str, str]):
         ideas: str | None = None,
         split: Split = "train",
         difficulty: int | None = None,
+        idea: str | None = None,
         *,
         list_actions: bool = True,
         render_mode: str | None = None,
@@ -71,7 +73,7 @@ class AdventureWriter(gymnasium.Env[str, str]):
             raise ValueError(f"difficulty must be from 1 to {DIFFICULTIES}, got {difficulty!r}")
         require("pydantic", "adventures")
         self.split, self.difficulty, self.list_actions, self.render_mode = split, difficulty, list_actions, render_mode
-        self.ideas = ideas_of(split) if ideas is None else ideas_in(ideas)
+        self.ideas = (idea,) if idea else ideas_of(split) if ideas is None else ideas_in(ideas)
         self.observation_space = Text(MOST_OBSERVED, charset=CHARSET)
         self.action_space = Text(MOST_WRITTEN, charset=CHARSET)
         self._desk: WriterDesk | None = None

@@ -31,12 +31,21 @@ def _name(desk: WriterDesk, slot: Slot, rng: random.Random) -> str:
     """One that the game can take; "" where the themes have no more."""
     from sparring.envs.adventures.writing import stock
 
+    shown = {name for _, name in slot.examples}
     names = stock.some_names(rng, slot.stock, 1_000)
-    return next((name for name in names if name not in slot.examples and not desk.sketch.problem_of(name)), "")
+    return next((name for name in names if name not in shown and not desk.sketch.problem_of(name)), "")
 
 
 def _sentence(slot: Slot, rng: random.Random) -> str:
+    """One of the kind that the slot asks for, and that its prompt does not show."""
     from sparring.envs.adventures.writing import stock
 
-    known = stock.known_messages() if slot.name.startswith("message") else stock.known_sentences()
-    return rng.choice([sentence for sentence in known if sentence not in slot.examples])
+    kinds = {
+        "title": stock.known_titles,
+        "intro": stock.known_intros,
+        "ending": stock.known_endings,
+        "message": stock.known_deeds,
+    }
+    known = kinds.get(slot.name.partition(":")[0], stock.known_places)
+    shown = {sentence for _, sentence in slot.examples}
+    return rng.choice([sentence for _, sentence in known() if sentence not in shown])

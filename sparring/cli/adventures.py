@@ -1,4 +1,4 @@
-"""`sparring adventures sample | prove | play | starling`: games, their proofs, people, and transfer."""
+"""`sparring adventures sample | write | prove | play | starling`: games, their proofs, people, and transfer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from sparring.cli import parsing, terminal
+from sparring.cli import adventure_writing, parsing, terminal
 from sparring.cli.play import play as play_episodes
 from sparring.cli.starling import starling
 from sparring.files import write_whole
@@ -66,6 +66,9 @@ def sample(
     return int(len(proven) < count or any(not manifest.ok for _, manifest in proven))
 
 
+app.command(adventure_writing.write)
+
+
 @app.command
 def prove(files: tyro.conf.Positional[tuple[Path, ...]], /, save: Flag = False, json: Flag = False) -> int:
     """Prove games again: rules, shortest plan, dead ends, hostile texts, and whether they differ from each other.
@@ -73,12 +76,12 @@ def prove(files: tyro.conf.Positional[tuple[Path, ...]], /, save: Flag = False, 
     Exit code 1 if a game fails a proof. What needs a compiler is said to be not run.
 
     Args:
-        files: Games (JSON); the proofs that lie beside them, NAME.proof.json, are passed over.
+        files: Games (JSON); folders, and the proofs that lie beside games, NAME.proof.json, are passed over.
         save: Write the proofs beside the games.
         json: Print JSON.
     """
     require("pydantic", "adventures")
-    games = [file for file in files if not file.name.endswith(PROOF)]
+    games = [file for file in files if not (file.name.endswith(PROOF) or file.is_dir())]
     if not games:
         raise ValueError("there is no game among the files")
     texts = {file: file.read_bytes() for file in games}

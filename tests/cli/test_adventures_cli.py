@@ -7,6 +7,8 @@ import pytest
 from sparring.cli.app import main
 from sparring.envs.adventures.worlds.proofs import Manifest
 from sparring.envs.adventures.worlds.rules import read_game
+from sparring.scoreboard.verify import verify
+from sparring.store.store import Store
 
 
 def test_games_are_written_with_their_proofs_and_proven_again(tmp_path, capsys):
@@ -68,6 +70,10 @@ def test_every_broken_rule_of_a_game_is_a_line(tmp_path, capsys):
         (["play", "{}/missing.json"], "missing.json"),
         (["play", "{}/file"], "is no game: game: it must be one JSON object"),
         (["sampel"], "sampel"),
+        (["write", "--ideas", "{}/missing.txt", "-o", "{}/new"], "missing.txt"),
+        (["write", "--ideas", "{}/file", "-o", "{}/new", "--difficulty", "0"], "difficulty must be from 1 to 5, got 0"),
+        (["write", "--ideas", "{}/file", "-o", "{}/new", "--model", "smolm2"], "did you mean 'smollm2'"),
+        (["write", "--ideas", "{}/file", "-o", "{}/file"], "is a file: -o takes a folder"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_nothing_is_made(tmp_path, capsys, words, said):
@@ -87,3 +93,35 @@ def test_a_person_plays_a_game_by_typing_commands(tmp_path, capsys, monkeypatch)
     monkeypatch.setattr("builtins.input", lambda prompt="": next(answers))
     assert main(["adventures", "play", str(file)]) == 0
     assert "You have won." in capsys.readouterr().err
+
+
+def test_ideas_without_words_are_refused_and_nothing_is_made(tmp_path, capsys):
+    (tmp_path / "ideas.txt").write_text("# only a note\n\n")
+    assert main(["adventures", "write", "--ideas", str(tmp_path / "ideas.txt"), "-o", str(tmp_path / "new")]) == 2
+    assert "holds no idea: write one a line" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_model_writes_games_of_ideas_which_are_proven_recorded_and_not_written_twice(tmp_path, capsys):
+    ideas, output = tmp_path / "ideas.txt", tmp_path / "games"
+    ideas.write_text("A baker looks for flour\n# a note\nA baker looks for flour\nA robot waters \x00 its flower\n")
+    words = ["adventures", "write", "--ideas", str(ideas), "-o", str(output), "--model", "nano", "--json"]
+    code = main(words)
+    found = json.loads(capsys.readouterr().out)
+    assert [one["idea"] for one in found["ideas"]] == ["A baker looks for flour", "A robot waters its flower"]
+    assert code == int(found["proven"] == 0)
+    for one in found["ideas"]:
+        assert bool(one["file"]) != bool(one["reasons"])
+        assert one["answers"] >= 20
+    games = sorted(path.name for path in output.glob("written-*.json") if ".proof." not in path.name)
+    assert games == [one["file"] for one in found["ideas"] if one["file"]]
+    with Store(output / "episodes") as store:
+        before = [row.id for row in store.rows()]
+        assert len(before) == 2
+        assert verify(store).ok
+    main(words)
+    assert json.loads(capsys.readouterr().out) == found
+    with Store(output / "episodes") as store:
+        assert [row.id for row in store.rows()] == before
+    if games:
+        assert main(["adventures", "prove", *map(str, output.iterdir())]) == 0

@@ -11,6 +11,7 @@ from pettingzoo.test import api_test, seed_test
 from sparring import envs, registry
 from sparring.envs.adventures.adventure_duel import SOLVER, WRITER, AdventureDuel
 from sparring.envs.adventures.worlds.rules import read_game
+from sparring.envs.adventures.writing import stock
 from sparring.envs.conformance import review
 from sparring.rollout.loop import Match, play
 from sparring.scoreboard.verify import verify
@@ -98,7 +99,9 @@ def test_a_game_that_cannot_be_written_ends_and_pays_nobody():
 def test_the_game_and_the_plan_are_hidden_and_the_game_can_be_read():
     env, plan = written(seed=5)
     solve(env, plan)
-    assert read_game(json.loads(env.infos[WRITER]["hidden"]["game"])).max_score >= 1
+    game = read_game(json.loads(env.infos[WRITER]["hidden"]["game"]))
+    assert game.title.rstrip(".") in {title.rstrip(".") for _, title in stock.known_titles()}
+    assert game.max_score >= 1
     assert plan[-1] not in env.observe(WRITER)
 
 

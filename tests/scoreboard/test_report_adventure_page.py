@@ -16,8 +16,8 @@ HOSTILE = "</script><img src=x onerror=alert(1)>\u202e"
 
 def hostile_episode() -> Episode:
     info = {"room": HOSTILE, "inventory": [HOSTILE], "skill": HOSTILE, "score": 0, "max_score": 2}
-    steps = [Turn(n, Seen((HOSTILE,), (f"go {HOSTILE}",), info), HOSTILE, False, 0.0) for n in range(2)]
-    turns = (Turn(0, *[getattr(steps[0], name) for name in ("observation", "action", "legal", "reward")], hidden={"plan": [HOSTILE]}), steps[1])  # fmt: skip
+    seen = Seen((HOSTILE,), (f"go {HOSTILE}",), info)
+    turns = (Turn(0, seen, HOSTILE, False, 0.0, hidden={"plan": [HOSTILE]}), Turn(1, seen, HOSTILE, False, 0.0))
     seat = Trajectory("h/player_0", "player_0", HOSTILE, turns, 0.0, last=Seen((HOSTILE,), None, info))
     return Episode("h", "their/Game-v0", "0", {}, 1, "ok", {"player_0": seat})
 

@@ -28,8 +28,8 @@ from sparring.envs.adventures.writing.slots import (
     LEFT_OUT,
     NotRead,
     Slot,
+    names_in,
     read_choice,
-    read_name,
     read_sentence,
 )
 from sparring.types import derive_seed
@@ -95,12 +95,12 @@ class WriterDesk:
         slot = self.slot
         if slot is None:
             return self.verdict
-        lines = ["You write a text adventure.", self.sketch.summary()]
-        lines += [f"Example: {example}" for example in slot.examples if not slot.choices]
-        lines += [f"Not taken: {self.note}"] if self.note else []
-        lines += [slot.question]
-        lines += [f"Answer with one of: {'; '.join(slot.choices)}"] if slot.choices else []
-        return "\n".join(lines)
+        if slot.choices:
+            lines = [slot.question, f"Answer with one of: {'; '.join(slot.choices)}"]
+        else:
+            lines = [slot.question, *(f"{label}: {example}" for label, example in slot.examples), f"{slot.label}:"]
+        note = [f"Not taken: {self.note}."] if self.note else []
+        return "\n".join([self.sketch.summary(), *note, *lines])
 
     @property
     def verdict(self) -> str:
@@ -127,13 +127,16 @@ class WriterDesk:
     def _read(self, slot: Slot, text: str) -> str:
         if slot.choices:
             return read_choice(text, slot.choices)
-        said = read_name(text) if slot.kind == "name" else read_sentence(text)
-        if said.lower() in {example.lower() for example in slot.examples}:
-            raise NotRead(f"{said!r} is the example's: write another one")
-        problem = self.sketch.problem_of(said) if slot.kind == "name" else ""
-        if problem:
-            raise NotRead(problem)
-        return said
+        said = names_in(text) if slot.kind == "name" else [read_sentence(text)]
+        wrong = [self._problem_of(slot, one) for one in said]
+        if "" not in wrong:
+            raise NotRead(wrong[0])
+        return said[wrong.index("")]
+
+    def _problem_of(self, slot: Slot, said: str) -> str:
+        if said.lower() in {example.lower() for _, example in slot.examples}:
+            return f"{said!r} is the example's: write another one"
+        return self.sketch.problem_of(said) if slot.kind == "name" else ""
 
     def _refuse(self, slot: Slot, reason: str) -> str:
         self.note = reason
@@ -212,7 +215,8 @@ class WriterDesk:
 
     def _rename(self, name: str, why: str) -> Scene:
         self.note = why
-        slot = Slot(f"rename {name}", f"Another name for the {name}.", "name", stock="thing")
+        asked = f"Another name for the {name}. Answer with a name of one to three words."
+        slot = Slot(f"rename {name}", asked, "name", label=f"Instead of {name}")
         new = yield slot
         self.sketch.rename(name, new)
 

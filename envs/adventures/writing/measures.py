@@ -39,8 +39,8 @@ def copying(filled: Sequence[Filled]) -> Copying:
     sentences: list[bool] = []
     for one in filled:
         if one.slot.kind != "choice":
-            shown |= {example.lower() for example in one.slot.examples}
-            runs |= {run for example in one.slot.examples for run in _runs(example)}
+            shown |= {example.lower() for _, example in one.slot.examples}
+            runs |= {run for _, example in one.slot.examples for run in _runs(example)}
         if one.slot.kind == "name":
             names.append(bool(one.slot.choices) or one.answer in shown)
         elif one.slot.kind == "sentence" and one.answer:

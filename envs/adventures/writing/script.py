@@ -20,7 +20,8 @@ ROOMS = (3, 4, 5, 6, 8)
 OBSTACLES = (1, 3, 4, 6, 8)
 LENGTHS = ((4, 10), (8, 15), (12, 21), (16, 28), (22, 45))
 """Per difficulty: rooms, obstacles, and commands of the shortest plan, at least and at most."""
-EXAMPLES = 3
+NAMES_SHOWN, SENTENCES_SHOWN = 4, 2
+"""Examples in a prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,9 @@ class Script:
     def play(self) -> Scene:
         """Every slot of a game."""
         sketch = self.sketch
-        sketch.title = (yield Slot("title", "A title for this game, three to six words.")).rstrip(".")
-        sketch.intro = yield Slot("intro", "One sentence that begins the story: where the player is, and why.")
+        sketch.title = yield from self._line("title", "Write a title of three to six words.", stock.known_titles())
+        sketch.title = sketch.title.rstrip(".") or sketch.idea
+        sketch.intro = yield from self._line("intro", "Write how it begins, in one sentence.", stock.known_intros())
         for number in range(ROOMS[self.difficulty - 1]):
             sketch.rooms.append((yield from self._room(f"room {number + 1}")))
         yield from self._ending()
@@ -94,7 +96,8 @@ class Script:
         }
         how = yield from self._choose("ending", "What must the player do at the end to win?", list(ways))
         yield from ways[how]()
-        self.sketch.won = yield Slot("sentence: won", "One sentence that the player reads after winning.")
+        asked = "Write how it ends well, in one sentence."
+        self.sketch.won = yield from self._line("ending: won", asked, stock.known_endings())
 
     def _bring(self) -> Scene:
         sketch = self.sketch
@@ -198,34 +201,41 @@ class Script:
 
     def _room(self, slot: str) -> Generator[Slot, str, Room]:
         name = yield from self._name(slot, "room", "A room or place of this game")
-        text = yield Slot(f"sentence: {name}", f"One sentence that describes the {name}.", examples=self._sentences())
-        return Room(name=name, text=text)
+        return Room(name=name, text=(yield from self._sentence(name)))
 
-    def _fixture(self, slot: str, kind: stock.Example, question: str) -> Asking:
+    def _fixture(self, slot: str, kind: stock.Stock, question: str) -> Asking:
         """Something that stays where it is: its name, its room, a sentence."""
         name = yield from self._name(slot, kind, question)
         room = yield from self._where(name)
-        text = yield Slot(f"sentence: {name}", f"One sentence that describes the {name}.", examples=self._sentences())
-        self.sketch.add(name, room, text=text)
+        self.sketch.add(name, room, text=(yield from self._sentence(name)))
         return name
 
-    def _name(self, slot: str, kind: stock.Example, question: str) -> Asking:
-        examples = stock.some_names(self.sketch.rng, kind, EXAMPLES)
-        return (yield Slot(slot, f"{question}. A name of one to three words.", "name", examples=examples, stock=kind))
+    def _name(self, slot: str, kind: stock.Stock, question: str) -> Asking:
+        label = f"{'An' if kind[0] in 'aeiou' else 'A'} {kind}"
+        examples = tuple((label, name) for name in stock.some_names(self.sketch.rng, kind, NAMES_SHOWN))
+        asked = f"{question}. Answer with a name of one to three words."
+        return (yield Slot(slot, asked, "name", examples=examples, label=label, stock=kind))
 
     def _where(self, name: str) -> Asking:
         rooms = [room.name for room in self.sketch.rooms]
         return (yield from self._choose(f"where {name}", f"In which room is the {name}?", rooms))
 
     def _message(self, about: str, deed: str) -> Asking:
-        examples = tuple(self.sketch.rng.sample(stock.known_messages(), 1))
-        question = f"One sentence: what the player reads after this was done: {deed}."
-        return (yield Slot(f"message: {about}", question, examples=examples))
+        examples = stock.some(self.sketch.rng, stock.known_deeds(), SENTENCES_SHOWN)
+        return (
+            yield Slot(f"message: {about}", "Write what happens then, in one sentence.", "sentence", (), examples, deed)
+        )
+
+    def _sentence(self, name: str) -> Asking:
+        examples = stock.some(self.sketch.rng, stock.known_places(), SENTENCES_SHOWN)
+        asked = f"Describe the {name} in one sentence."
+        return (yield Slot(f"sentence: {name}", asked, "sentence", (), examples, f"the {name}"))
+
+    def _line(self, slot: str, asked: str, examples: tuple[stock.Example, ...]) -> Asking:
+        shown = stock.some(self.sketch.rng, examples, SENTENCES_SHOWN)
+        return (yield Slot(slot, asked, "sentence", (), shown, self.sketch.idea))
 
     def _choose(self, slot: str, question: str, choices: Sequence[str]) -> Asking:
         if len(choices) == 1:
             return choices[0]
         return (yield Slot(slot, question, "choice", tuple(choices)))
-
-    def _sentences(self) -> tuple[str, ...]:
-        return tuple(self.sketch.rng.sample(stock.known_sentences(), 1))

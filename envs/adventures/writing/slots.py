@@ -12,15 +12,51 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sparring.envs.adventures.worlds.words import PARSER_WORDS
-from sparring.envs.adventures.writing.stock import Example
+from sparring.envs.adventures.writing.stock import Example, Stock
 
 Kind = Literal["choice", "name", "sentence"]
 MOST_READ = 2_000
 """Characters of an answer that are looked at."""
+MOST_LINES = 6
 MOST_NAME_WORDS, LONGEST_NAME = 3, 30
 LEAST_SENTENCE_WORDS, LONGEST_SENTENCE = 3, 160
 FRAMED = re.compile(r"^[\w '-]{0,40}:\s*(?=\S)")
 """`Name: the old mill`, `Answer: ...`."""
+ABOUT_WRITING = frozenset(
+    {
+        "adventure",
+        "answer",
+        "example",
+        "game",
+        "label",
+        "name",
+        "player",
+        "sentence",
+        "story",
+        "text",
+        "title",
+        "word",
+        "words",
+    }
+)
+"""Words of somebody who speaks about the game instead of writing it."""
+SAYS_NOTHING = frozenset(
+    {
+        "box",
+        "door",
+        "fixture",
+        "furniture",
+        "key",
+        "machine",
+        "person",
+        "piece",
+        "place",
+        "room",
+        "thing",
+        "things",
+        "tool",
+    }
+)
 WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 ENDS = re.compile(r"(?<=[.!?])\s+")
 LEFT_OUT = re.compile(r"[^ !#-Z^-~]")
@@ -41,9 +77,11 @@ class Slot:
     kind: Kind = "sentence"
     choices: tuple[str, ...] = ()
     """Of a choice: the only answers that there are."""
-    examples: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
     """Shown in the prompt; a name or sentence that repeats one of them is refused at first."""
-    stock: Example = "thing"
+    label: str = ""
+    """What the answer is to: the prompt ends with it, as each example begins with its own."""
+    stock: Stock = "thing"
     """Of a name: from which names of `stock` it is chosen where nothing else helped."""
 
 
@@ -55,15 +93,33 @@ def read_choice(answer: str, choices: tuple[str, ...]) -> str:
     raise NotRead(f"answer with one of: {'; '.join(choices)}")
 
 
-def read_name(answer: str) -> str:
-    """The name in an answer: small letters, without articles and words of the parser. Raises NotRead."""
-    words = WORD.findall(_line(answer).lower())
+def names_in(answer: str) -> list[str]:
+    """The names in an answer, of each line that is short enough: small letters, without articles and words of the
+    parser. Raises NotRead where there is none.
+    """
+    found: list[str] = []
+    wrong: NotRead | None = None
+    for line in _lines(answer) or [""]:
+        try:
+            found.append(_name(line))
+        except NotRead as error:
+            wrong = wrong or error
+    if not found and wrong:
+        raise wrong
+    return found
+
+
+def _name(line: str) -> str:
+    words = WORD.findall(line.lower())
     if len(words) > MOST_NAME_WORDS + 3:
         raise NotRead(f"a name has one to {MOST_NAME_WORDS} words, got {len(words)} words")
+    _require_no_talk(words)
     kept = [word for word in words if word not in PARSER_WORDS and len(word) > 1]
-    name = " ".join(kept[:MOST_NAME_WORDS])
+    name = " ".join(kept[:MOST_NAME_WORDS]).removesuffix(" of")
     if not name or len(name) > LONGEST_NAME:
-        raise NotRead(f"a name has one to {MOST_NAME_WORDS} words of letters, got {answer[:40]!a}")
+        raise NotRead(f"a name has one to {MOST_NAME_WORDS} words of letters, got {line[:40]!a}")
+    if name in SAYS_NOTHING:
+        raise NotRead(f"{name!r} may be anything: say which one")
     return name
 
 
@@ -78,14 +134,25 @@ def read_sentence(answer: str) -> str:
     text = text or line[:LONGEST_SENTENCE].rpartition(" ")[0]
     if len(WORD.findall(text.lower())) < LEAST_SENTENCE_WORDS:
         raise NotRead(f"a sentence has at least {LEAST_SENTENCE_WORDS} words, got {answer[:40]!a}")
+    _require_no_talk(WORD.findall(text.lower()))
     text = text[0].upper() + text[1:]
     return text if text[-1] in ".!?" else f"{text.rstrip(',;:- ')}."
 
 
+def _require_no_talk(words: list[str]) -> None:
+    talk = [word for word in words if word in ABOUT_WRITING]
+    if talk:
+        raise NotRead(f"write what is in the game, not about it: leave out {talk[0]!r}")
+
+
 def _line(answer: str) -> str:
-    """The first line that says something, as ASCII, without a heading such as `Name:`, list marks and quotes."""
+    """The first line that says something."""
+    return next(iter(_lines(answer)), "")
+
+
+def _lines(answer: str) -> list[str]:
+    """The first lines that say something, as ASCII, without a heading such as `Name:`, list marks and quotes."""
     parts = unicodedata.normalize("NFKD", answer[:MOST_READ])
     plain = parts.replace("\u2019", "'").replace("\u2018", "'").encode("ascii", "ignore").decode()
     lines = [line.strip().lstrip("0123456789.)*#- ").strip() for line in plain.splitlines()]
-    line = next((line for line in lines if re.search("[A-Za-z]", line)), "")
-    return FRAMED.sub("", line).strip("\"'*_` ")
+    return [FRAMED.sub("", line).strip("\"'*_` ") for line in lines if re.search("[A-Za-z]", line)][:MOST_LINES]

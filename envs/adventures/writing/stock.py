@@ -9,7 +9,9 @@ from typing import Literal
 
 from sparring.envs.adventures.worlds.themes import themes_of
 
-Example = Literal["room", "thing", "box", "key", "person", "furniture", "fixture", "machine", "door"]
+Stock = Literal["room", "thing", "box", "key", "person", "furniture", "fixture", "machine", "door"]
+Example = tuple[str, str]
+"""What an answer was to, and the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ STARTS = ("crank", "launch", "ignite", "activate", "operate", "trigger")
 
 
 @cache
-def known_names(kind: Example) -> tuple[str, ...]:
+def known_names(kind: Stock) -> tuple[str, ...]:
     """Names of a kind out of the training themes."""
     found: dict[str, None] = {}
     for theme in themes_of("train"):
@@ -69,19 +71,43 @@ def known_names(kind: Example) -> tuple[str, ...]:
 
 
 @cache
-def known_sentences() -> tuple[str, ...]:
-    """Sentences about rooms and things out of the training themes."""
+def known_places() -> tuple[Example, ...]:
+    """Rooms and things, and a sentence about each."""
     themes = themes_of("train")
-    return tuple(text for theme in themes for text in (*theme.rooms.values(), *theme.texts.values()))
+    return tuple(pair for theme in themes for pair in (*theme.rooms.items(), *theme.texts.items()))
 
 
 @cache
-def known_messages() -> tuple[str, ...]:
-    """What players read when something worked."""
-    return tuple(row.message for theme in themes_of("train") for row in theme.transforms)
+def known_deeds() -> tuple[Example, ...]:
+    """What was done, and what players read then."""
+    rows = [row for theme in themes_of("train") for row in theme.transforms]
+    return tuple((f"{row.verb} the {row.item} {row.preposition} the {row.second}", row.message) for row in rows)
 
 
-def some_names(rng: random.Random, kind: Example, count: int) -> tuple[str, ...]:
-    """Examples of names of a kind."""
+@cache
+def known_titles() -> tuple[Example, ...]:
+    """Themes and titles."""
+    return tuple((theme.name, title) for theme in themes_of("train") for title in theme.titles)
+
+
+@cache
+def known_intros() -> tuple[Example, ...]:
+    """Themes and beginnings of stories."""
+    return tuple((theme.name, intro) for theme in themes_of("train") for intro in theme.intros)
+
+
+@cache
+def known_endings() -> tuple[Example, ...]:
+    """Themes, and what players read after winning."""
+    return tuple((theme.name, row.won) for theme in themes_of("train") for row in theme.deliveries)
+
+
+def some(rng: random.Random, examples: tuple[Example, ...], count: int) -> tuple[Example, ...]:
+    """So many of the examples."""
+    return tuple(rng.sample(examples, min(count, len(examples))))
+
+
+def some_names(rng: random.Random, kind: Stock, count: int) -> tuple[str, ...]:
+    """Names of a kind."""
     names = known_names(kind)
     return tuple(rng.sample(names, min(count, len(names))))
