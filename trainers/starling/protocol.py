@@ -13,7 +13,7 @@ A protocol that is stopped or killed goes on where it was: every run from its ch
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -38,7 +38,6 @@ from sparring.trainers.settings import restore
 from sparring.trainers.starling.practice import Practice
 from sparring.trainers.starling.settings import Settings
 from sparring.trainers.starling.targets import Target, available, training_games
-from sparring.types import Episode
 
 FORMAT = 1
 PROTOCOL = "protocol.json"
@@ -297,10 +296,3 @@ def read_settings(folder: Path) -> Settings:
     if not isinstance(written, dict) or written.get("format") != FORMAT:
         raise RunError(f"{file} is not of format {FORMAT}")
     return restore(Settings, cast("object", written.get("settings")), folder)
-
-
-def episodes_of_cell(cell: Cell, store: Store) -> Sequence[Episode]:
-    """What was measured, in the order of the games."""
-    ids = [match.id for match in cell.matches()]
-    found = store.get_many(ids)
-    return [found[id] for id in ids]
