@@ -11,6 +11,7 @@ from typing import Any
 from sparring.content import canonical_json
 from sparring.scoreboard.cross_table import CrossTable, cross_tables, mean_reward
 from sparring.scoreboard.stats import Estimate, Outcomes, count_outcomes, rate
+from sparring.scoreboard.transfer import Transfer, read_results
 from sparring.store.rows import DamagedEpisode, EpisodeRow
 from sparring.store.run_files import BEST, CHECKPOINTS, CONFIG, EPISODES, METRICS, metrics_of, read_config
 from sparring.store.run_parts import MetricsRow, lost_parts, lost_updates
@@ -71,6 +72,8 @@ class RunData:
     """By environment: label (first, last, equilibrium) -> state key -> action -> probability."""
     states: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By environment: state key -> what the seat knows, in words, in the order of play."""
+    transfer: Transfer | None = None
+    """What pre-training was worth elsewhere; of a protocol's folder."""
     has_checkpoint: bool = False
     """Whether a best checkpoint is there to be measured."""
 
@@ -99,6 +102,7 @@ def load_run(path: Path, replays: int = 200) -> RunData:
     if episodes is None and not metrics:
         what = f"it has no {METRICS} and no {EPISODES}" if path.exists() else "nothing is there"
         raise FileNotFoundError(f"{path} is not a run folder and not a store: {what}")
+    run = replace(run, transfer=read_results(path))
     return run if episodes is None else _with_episodes(run, episodes, replays)
 
 

@@ -266,6 +266,7 @@ class Run(Generic[ConfigT]):
             self.method.after_checkpoint(keep)
 
     def _load(self, weights: dict[str, torch.Tensor], state: State) -> None:
+        version, fingerprint = self.model.weights_version, self.model.weights_fingerprint
         try:
             self.model.sync(weights, f"update-{state['done']}")
         except (ValueError, RuntimeError) as error:
@@ -275,6 +276,8 @@ class Run(Generic[ConfigT]):
             ) from error
         self.done = state["done"]
         self.learner.load_state_dict(state["learner"])
+        if not self.done:  # the weights that the settings name, under their own name: episodes record it
+            self.model.weights_version, self.model.weights_fingerprint = version, fingerprint
         self.method.load_state_dict(state["method"])
         self.measurements.evaluator.load_state_dict(state["evaluator"])
         self.measurements.best = state["best"]

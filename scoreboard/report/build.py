@@ -27,6 +27,7 @@ from sparring.scoreboard.report.curves import learning_curves, main_curves, othe
 from sparring.scoreboard.report.header import comparison, facts, headlines
 from sparring.scoreboard.report.policies import policy_tables
 from sparring.scoreboard.report.replays import replays
+from sparring.scoreboard.report.transfer import transfer_view
 from sparring.scoreboard.standings import RunData, Standing, load_run
 from sparring.scoreboard.stats import Estimate
 
@@ -34,7 +35,7 @@ __all__ = ["RunData", "build_report", "load_run"]
 
 TITLE = b"<title>Sparring: "
 """Begins the title of every report."""
-SCRIPTS = ("report.js", "policies.js", "code_tree.js", "replays.js")
+SCRIPTS = ("report.js", "policies.js", "code_tree.js", "adventure.js", "replays.js")
 MOST_STANDINGS = 60
 MOST_STATIC_STATES = 40
 """Readers without JavaScript see that many states of a policy."""
@@ -73,7 +74,9 @@ def render(runs: Sequence[RunData], live: str = "") -> str:
     scripts = (*SCRIPTS, "live.js") if live else SCRIPTS
     style, script = _resource("report.css"), '"use strict";\n' + "".join(map(_resource, scripts))
     tables = policy_tables(runs)
-    text = environment.from_string(_resource("charts.html") + _resource("report.html")).render(
+    text = environment.from_string(
+        _resource("charts.html") + _resource("transfer.html") + _resource("report.html")
+    ).render(
         runs=runs,
         style=Markup(style),
         script=Markup(script),
@@ -89,6 +92,7 @@ def render(runs: Sequence[RunData], live: str = "") -> str:
         probes_on_phones=probe_curves(runs, PHONE),
         curves=main_curves(runs),
         other_curves=other_curves(runs),
+        transfers=[(run.label, transfer_view(run.transfer)) for run in runs if run.transfer],
         standings=[(run, _most_played(run.standings)) for run in runs],
         axis=_axis,
         shapes=SHAPES,

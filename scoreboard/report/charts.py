@@ -108,6 +108,7 @@ class Chart:
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     hover: str
+    x_label: str = "update"
 
 
 WIDE = Frame()

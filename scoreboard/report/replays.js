@@ -85,6 +85,7 @@ function show(replay, turn, keepAddress, scroll) {
   if (before !== Math.floor(state.turn / TURNS_AT_ONCE)) showEpisode(replay);
   showPosition(replay, scroll);
   showTree(replay, state.turn);
+  showAdventure(replay, state.turn);
   markSelected();
   if (!keepAddress) {
     const run = manyRuns() ? "&run=" + encodeURIComponent(replay.run) : "";

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import numpy as np
 
 from sparring.content import Blob, Content
+from sparring.scoreboard.report.adventure import adventure
 from sparring.scoreboard.report.code_tree import code_tree
 from sparring.types import Call, Episode, Message, Segment, Turn
 
@@ -70,7 +71,7 @@ def _action_logprob(turn: Turn) -> float | None:
 
 
 def _replay(run: str, episode: Episode, distributions: Distributions) -> dict[str, object]:
-    seats, tree = episode.trajectories, code_tree(episode)
+    seats, tree, journey = episode.trajectories, code_tree(episode), adventure(episode)
     return {
         "run": run,
         "id": episode.id,
@@ -100,6 +101,7 @@ def _replay(run: str, episode: Episode, distributions: Distributions) -> dict[st
             _replayed_turn(seat, turn, distributions.get(_distribution_key(turn) or ())) for seat, turn in episode.turns
         ],
         "tree": tree and asdict(tree),
+        "adventure": journey and asdict(journey),
     }
 
 

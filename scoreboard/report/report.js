@@ -79,7 +79,7 @@ function watchChart(svg) {
       cursor.setAttribute(name, value);
     }
     cursor.setAttribute("visibility", "visible");
-    showTip(event, at, shown);
+    showTip(event, at, shown, svg.dataset.x);
   });
   svg.addEventListener("pointerleave", () => {
     cursor.setAttribute("visibility", "hidden");
@@ -87,13 +87,13 @@ function watchChart(svg) {
   });
 }
 
-function showTip(event, at, lines) {
+function showTip(event, at, lines, axis) {
   const tip = byId("tip");
   const rows = lines.map((line) => {
     const point = nearest(line.points, at[2]);
     return point[0] === at[0] ? element("p", "", element("span", "", line.label), number(point[1])) : "";
   });
-  tip.replaceChildren(element("p", "when", "update " + number(at[0])), ...rows);
+  tip.replaceChildren(element("p", "when", axis + " " + number(at[0])), ...rows);
   tip.hidden = false;
   const right = event.pageX + 16 + tip.offsetWidth < document.documentElement.clientWidth;
   tip.style.left = (right ? event.pageX + 16 : Math.max(4, event.pageX - 16 - tip.offsetWidth)) + "px";

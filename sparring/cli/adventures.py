@@ -1,4 +1,4 @@
-"""`sparring adventures sample | write | prove | play`: games out of seeds or ideas, their proofs, and a person."""
+"""`sparring adventures sample | write | prove | play | starling`: games, their proofs, people, and transfer."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tyro
 
 from sparring.cli import adventure_writing, parsing, terminal
 from sparring.cli.play import play as play_episodes
+from sparring.cli.starling import starling
 from sparring.files import write_whole
 from sparring.registry import require
 
@@ -107,6 +108,9 @@ def play(file: tyro.conf.Positional[Path], /) -> int:
     """
     file.lstat()
     return play_episodes(f"Adventure:file={file}:list_actions=false", agents="human", episodes=1)
+
+
+app.command(starling)
 
 
 def _different(

@@ -25,6 +25,8 @@ NUMBERS = {
 }
 """What Python says of a word that is no number, and what would be right."""
 BORDERS = "│╭╮╰╯|+"
+OF_SETTINGS = re.compile(r"(?:__tyro-dummy-inner__\.)?(?:config|settings): ")
+"""What tyro calls the dataclass of settings whose own rule was broken."""
 EXPLANATIONS = ("Argument helptext:", "For full helptext", "Got errors:")
 
 
@@ -121,7 +123,7 @@ def _shortened(part: str) -> str:
     if part.startswith("Perhaps you meant:"):
         return f"did you mean {' or '.join(dict.fromkeys(re.findall(r'(?<!see )--[a-z][a-z.-]+(?= )', part)))}?"
     if part.startswith("Error parsing "):
-        return _in_plain_words(part.removeprefix("Error parsing ").removeprefix("config: "))
+        return _in_plain_words(OF_SETTINGS.sub("", part.removeprefix("Error parsing ")))
     missing = re.sub(r"^Missing from [a-z -]+:", "missing:", part).replace(" (required)", "")
     return missing[:1].lower() + missing[1:]
 

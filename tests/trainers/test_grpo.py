@@ -94,6 +94,14 @@ def test_a_run_stopped_between_updates_resumes_to_the_bit(tmp_path, changes):
     assert all(torch.equal(value, cut[name]) for name, value in whole.items())
 
 
+def test_a_run_stopped_before_its_first_update_records_what_the_run_left_alone_does(tmp_path):
+    Run.start(Grpo, SMALL, tmp_path / "whole").run()
+    assert not Run.start(Grpo, SMALL, tmp_path / "cut").run(should_stop=lambda: True)
+    assert Run.resume(Grpo, tmp_path / "cut").run()
+    whole, cut = ({e.id: e.hash for e in played(tmp_path / name)} for name in ("whole", "cut"))
+    assert whole == cut
+
+
 def test_an_environment_of_one_seat_is_measured_on_other_tasks(tmp_path):
     rows = []
     config = replace(SMALL, games=(LAKE,), opponents=(), steps=1, horizons=(5,))

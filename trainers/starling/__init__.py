@@ -1,0 +1,1 @@
+"""The STARLING protocol: does pre-training on adventures help on adventures that were never seen?"""
