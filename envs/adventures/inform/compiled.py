@@ -41,6 +41,11 @@ class CompiledStage:
         """Compile the game of a stage. Raises what `compile_story` raises."""
         return cls(stage, compile_story(stage.machine.game))
 
+    @property
+    def number(self) -> int:
+        """By which the engine knows the file."""
+        return int(self.file.stem, 16)
+
     @cached_property
     def vocabulary(self) -> frozenset[str]:
         """Every command that the game has words for, possible or not."""
@@ -56,6 +61,11 @@ class CompiledStage:
         return plain if plain in self.vocabulary else UNKNOWN
 
 
+def engine_of(file: Path) -> EngineSpec:
+    """Which process plays a compiled file; it serves all files of the folder."""
+    return EngineSpec("inform", {"folder": str(file.parent)})
+
+
 class CompiledGame:
     """One play of a compiled game, with the interface of the simulator.
 
@@ -64,16 +74,16 @@ class CompiledGame:
 
     def __init__(self, compiled: CompiledStage, most_turns: int | None = None) -> None:
         self.compiled, self.machine = compiled, compiled.stage.machine
-        self._mirror = Simulator(compiled.stage, most_turns)
-        self.max_score, self.most_turns = self._mirror.max_score, self._mirror.most_turns
-        self._session = Session(EngineSpec("inform", {"folder": str(compiled.file.parent)}))
+        self.mirror = Simulator(compiled.stage, most_turns)
+        self.max_score, self.most_turns = self.mirror.max_score, self.mirror.most_turns
+        self._session = Session(engine_of(compiled.file))
         self.reset()
 
     def reset(self) -> str:
         """Start over; the first observation. Raises EngineGone, EngineFailed."""
-        self._mirror.reset()
+        self.mirror.reset()
         self.gained = 0
-        self._take(self._session.reset(int(self.compiled.file.stem, 16)), "")
+        self._take(self._session.reset(self.compiled.number), "")
         return self.text
 
     def submit(self, text: object) -> str:
@@ -82,7 +92,7 @@ class CompiledGame:
             return self.text
         before = self.score
         command = self.compiled.command(text)
-        self._mirror.submit(text)
+        self.mirror.submit(text)
         self._take(self._session.step(command), command)
         self.gained = self.score - before
         return self.text
@@ -94,24 +104,24 @@ class CompiledGame:
     @property
     def commands(self) -> tuple[str, ...]:
         """The admissible ones; none after the end."""
-        return self._mirror.commands
+        return self.mirror.commands
 
     @property
     def view(self) -> View:
         """Of the simulator beside it."""
-        return self._mirror.view
+        return self.mirror.view
 
     @property
     def skill(self) -> str:
         """What the last command was an example of."""
-        return self._mirror.skill
+        return self.mirror.skill
 
     def _take(self, now: Situation, command: str) -> None:
         self.score, self.turn, self.room, self.illegal = int(now.score), now.turn, now.room, not now.understood
         self.ending: Ending | None = "won" if now.won else "lost" if now.lost else None
         self.text = self._observation(now.text)
         ours = (self.score, self.ending, self.room, self.turn, self.illegal)
-        mirror = self._mirror
+        mirror = self.mirror
         theirs = (mirror.score, mirror.ending, mirror.view.room, mirror.turn, mirror.illegal)
         if ours != theirs:
             raise Disagreement(
@@ -122,6 +132,6 @@ class CompiledGame:
         """The compiled game's; why a command is refused, the simulator says in more words, and whose budget it is."""
         said, _, rest = text.partition("\n\n")
         if self.illegal:
-            said = self._mirror.text.partition("\n\n")[0]
+            said = self.mirror.text.partition("\n\n")[0]
         own = f" of {self.machine.game.limits.turns}."
         return f"{said}\n\n{rest.removesuffix(own)} of {self.most_turns}."

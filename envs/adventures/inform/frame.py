@@ -61,17 +61,17 @@ To decide whether (T - an object) is seen:
 	if H is a thing and H is here and H is shown, yes;
 	no.
 
-To list the wares of (P - an object), as a sentence:
+To decide which number is the count from (F - an object) at (P - an object):
 	let N be 0;
-	let T be the first-ware;
+	let T be F;
 	while T is not nothing:
 		if the holder of T is P, increase N by 1;
 		let T be the follower of T;
-	if as a sentence:
-		if N is 1, say " is [no line break]";
-		otherwise say " are [no line break]";
-	let T be the first-ware;
-	while T is not nothing:
+	decide on N.
+
+To list (N - a number) from (F - an object) at (P - an object):
+	let T be F;
+	while N > 0:
 		if the holder of T is P:
 			say "[label of T][no line break]";
 			decrease N by 1;
@@ -79,27 +79,23 @@ To list the wares of (P - an object), as a sentence:
 			if N > 1, say ", [no line break]";
 		let T be the follower of T.
 
+To list the wares at (P - an object):
+	let N be the count from the first-ware at P;
+	if N is 1, say " is [no line break]";
+	otherwise say " are [no line break]";
+	list N from the first-ware at P;
+	say ".[no line break]".
+
 To space out:
 	if the gap is 1, say " [no line break]";
 	now the gap is 1.
 
 To show the fixtures:
-	let N be 0;
-	let T be the first-standing;
-	while T is not nothing:
-		if the holder of T is the location, increase N by 1;
-		let T be the follower of T;
+	let N be the count from the first-standing at the location;
 	if N > 0:
 		space out;
 		say "You see [no line break]";
-		let T be the first-standing;
-		while T is not nothing:
-			if the holder of T is the location:
-				say "[label of T][no line break]";
-				decrease N by 1;
-				if N is 1, say " and [no line break]";
-				if N > 1, say ", [no line break]";
-			let T be the follower of T;
+		list N from the first-standing at the location;
 		say " here.[no line break]".
 
 To show the contents:
@@ -114,21 +110,14 @@ To show the contents:
 				space out;
 				if T is a container, say "In the [printed name of T][no line break]";
 				otherwise say "On the [printed name of T][no line break]";
-				list the wares of T, as a sentence;
-				say ".[no line break]";
+				list the wares at T;
 		let T be the follower of T.
 
 To show the floor:
-	let N be 0;
-	let T be the first-ware;
-	while T is not nothing:
-		if the holder of T is the location, increase N by 1;
-		let T be the follower of T;
-	if N > 0:
+	if the count from the first-ware at the location > 0:
 		space out;
 		say "On the floor[no line break]";
-		list the wares of the location, as a sentence;
-		say ".[no line break]".
+		list the wares at the location.
 
 To show the room:
 	now the gap is 0;
@@ -140,8 +129,9 @@ To show the room:
 	show the contents;
 	show the floor;
 	say "[line break][ways of the location][line break]You carry [no line break]";
-	if the first thing held by the player is nothing, say "nothing[no line break]";
-	otherwise list the wares of the player;
+	let N be the count from the first-ware at the player;
+	if N is 0, say "nothing[no line break]";
+	list N from the first-ware at the player;
 	say ".[line break][line break][no line break]".
 
 To show the turn:

@@ -146,11 +146,11 @@ class _Writer:
             door = f" and {self.words.things[way.door]} is open" if way.door else ""
             yield f"\tif the noun is {direction}:"
             yield f"\t\tif {self.words.condition(way.requires)}{door}:"
-            yield f"\t\t\tsay {literal(f'You go {direction}.')};"
             yield f"\t\t\tmove the player to {self.words.rooms[to]}, without printing a room description;"
+            yield f"\t\t\tsay {literal(f'You go {direction}.')};"
             yield "\t\t\tsettle;"
             yield "\t\totherwise:"
-            yield f"\t\t\tsay {literal(way.refusal or 'You cannot go that way now.')};"
+            yield f"\t\t\tsay {literal(way.refusal.strip() or 'You cannot go that way now.')};"
             yield "\t\tfinish the turn;"
             yield "\t\tstop the action;"
         yield f"\tsay {literal('You cannot go that way.')};"
@@ -184,11 +184,11 @@ class _Writer:
         reach = " and ".join(map(self.words.in_reach, names))
         yield f"\tif the acceptance is 0 and {what}:"
         yield f"\t\tif {reach} and {self.words.condition(action.requires)}:"
-        yield f"\t\t\tsay {literal(action.message)};"
         if action.reward:
             yield f"\t\t\tif action-{at}-paid is 0, increase the points by {action.reward};"
             yield f"\t\t\tnow action-{at}-paid is 1;"
         yield from (f"\t\t\t{change};" for change in self.words.changes(action.effects))
+        yield f"\t\t\tsay {literal(action.message)};"  # after a move, which breaks the paragraph
         yield "\t\t\tsettle;"
 
     # Score and end.
