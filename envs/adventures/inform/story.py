@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from sparring.envs.adventures.inform.frame import KINDS, RULES
 from sparring.envs.adventures.inform.wording import Wording, literal
-from sparring.envs.adventures.worlds.spec import INVENTORY, NOWHERE, Action, Game, Thing
+from sparring.envs.adventures.worlds.spec import DIRECTIONS, INVENTORY, NOWHERE, Action, Game, Thing
 from sparring.envs.adventures.worlds.words import OWNED_VERBS
 
 KIND_OF = {"thing": "fixture", "container": "container", "supporter": "supporter", "person": "person", "door": "gateway"}
@@ -62,14 +62,20 @@ class _Writer:
         yield "things", "\n".join(self._followers())
         yield "game", RULES
         for at, room in enumerate(self.game.rooms):
-            yield f"exits of rooms[{at}] ({room.name})", "\n".join(self._ways(room.name))
+            yield f"rooms[{at}] ({room.name})", f"The ways of {self.words.rooms[room.name]} is {self.words.ways(room.name)}."
+        for direction in DIRECTIONS:
+            yield "exits", _heading(direction)
+        yield "exits", "\nTo head (D - a direction):"
+        for at, room in enumerate(self.game.rooms):
+            yield f"exits of rooms[{at}] ({room.name})", "\n".join(self._exits(room.name))
+        yield "exits", f"\tsay {literal('You cannot go that way.')};\n\tfinish the turn."
         yield from self._actions()
         yield "goal, milestones and fails", "\n".join(self._judgement())
         yield "fails", "\n".join(self._timers())
         yield "start", f"\nThe player is in {self.words.rooms[self.game.start]}.\n" + "\n".join(self._opening())
 
     def _cleared(self) -> Lines:
-        return (f'Understand the command "{verb}" as something new.' for verb in sorted(OWNED_VERBS))
+        return (f'Understand the command "{verb}" as something new.' for verb in sorted(OWNED_VERBS | {"inv", "out", "y"}))
 
     def _variables(self) -> Lines:
         for group in range(1, self.groups + 1):
@@ -93,7 +99,7 @@ class _Writer:
         yield f"\n{own} is a room. The printed name of {own} is \"{name}\". {own} is privately-named."
         yield f"The heading of {own} is {literal(name.capitalize())}."
         if text:
-            yield f"The description of {own} is {literal(text)}."
+            yield f"The description of {own} is {literal(text)}. {own} is told."
 
     def _thing(self, thing: Thing) -> Lines:
         own = self.words.things[thing.name]
@@ -138,24 +144,20 @@ class _Writer:
             return f"{self.words.of(place)} carries {own}."
         return f"{own} is {'on' if holder is not None and holder.kind == 'supporter' else 'in'} {self.words.of(place)}."
 
-    def _ways(self, room: str) -> Lines:
-        own = self.words.rooms[room]
-        yield f"\nThe ways of {own} is {self.words.ways(room)}."
-        yield f"\nCarry out heading when the location is {own}:"
+    def _exits(self, room: str) -> Lines:
+        yield f"\tif the location is {self.words.rooms[room]}:"
         for direction, to, way in self.words.sides(room):
             door = f" and {self.words.things[way.door]} is open" if way.door else ""
-            yield f"\tif the noun is {direction}:"
-            yield f"\t\tif {self.words.condition(way.requires)}{door}:"
-            yield f"\t\t\tmove the player to {self.words.rooms[to]}, without printing a room description;"
-            yield f"\t\t\tsay {literal(f'You go {direction}.')};"
-            yield "\t\t\tsettle;"
-            yield "\t\totherwise:"
-            yield f"\t\t\tsay {literal(way.refusal.strip() or 'You cannot go that way now.')};"
-            yield "\t\tfinish the turn;"
-            yield "\t\tstop the action;"
-        yield f"\tsay {literal('You cannot go that way.')};"
-        yield "\tfinish the turn;"
-        yield "\tstop the action."
+            yield f"\t\tif D is {direction}:"
+            yield f"\t\t\tif {self.words.condition(way.requires)}{door}:"
+            yield f"\t\t\t\tmove the player to {self.words.rooms[to]}, without printing a room description;"
+            yield f"\t\t\t\tsay {literal(f'You go {direction}.')};"
+            yield "\t\t\t\tsettle;"
+            yield "\t\t\totherwise:"
+            yield f"\t\t\t\tsay {literal(way.refusal.strip() or 'You cannot go that way now.')};"
+            yield "\t\t\tfinish the turn;"
+            yield "\t\t\tstop;"
+        yield "\t\tdo nothing;"
 
     # Commands of this game.
 
@@ -165,11 +167,11 @@ class _Writer:
             patterns.setdefault((action.verb, action.preposition), []).append((at, action))
         for number, ((verb, preposition), actions) in enumerate(patterns.items()):
             name = f"deed-{number}-doing"
-            second = f" {preposition} [any thing]" if preposition else ""
+            second = f" {preposition} [something]" if preposition else ""
             applies = "two visible things" if second else "one visible thing"
             yield f"actions ({verb})", (
                 f"\n{name} is an action applying to {applies}.\n"
-                f'Understand "{verb} [any thing]{second}" as {name}.\n\nCarry out {name}:'
+                f'Understand "{verb} [something]{second}" as {name}.\n\nCarry out {name}:'
             )
             for at, action in actions:
                 yield f"actions[{at}] ({action.command})", "\n".join(self._action(at, action))
@@ -229,6 +231,15 @@ class _Writer:
         yield '\tsay "[line break][no line break]";'
         yield f"\tsay {literal(self.game.intro)};"
         yield "\tshow the turn."
+
+
+def _heading(direction: str) -> str:
+    """The command that goes in a direction."""
+    name = f"heading-{direction}"
+    return (
+        f'\n{name} is an action applying to nothing. Understand "go {direction}" as {name}. '
+        f"Carry out {name}: head {direction}."
+    )
 
 
 def _also(message: str, indent: str) -> Lines:

@@ -65,11 +65,11 @@ class Wording:
         """A thing is in reach."""
         thing, own = self.layout.things[name], self.things[name]
         if thing.portable:
-            return f"the holder of {own} is the player"
+            return f"the spot of {own} is the player"
         if thing.kind == "door":
             first, second = self.layout.rooms_of(thing)
             return f"(the location is {self.rooms[first]} or the location is {self.rooms[second]})"
-        return f"the holder of {own} is the location"
+        return f"the spot of {own} is the location"
 
     def _fact(self, fact: Fact) -> str:
         verb = "is" if fact.holds else "is not"
@@ -84,7 +84,7 @@ class Wording:
 
     def _place(self, fact: PlaceFact, verb: str) -> str:
         places = {INVENTORY: "the player", NOWHERE: "nothing"}
-        return f"the holder of {self.things[fact.thing]} {verb} {places.get(fact.place) or self.of(fact.place)}"
+        return f"the spot of {self.things[fact.thing]} {verb} {places.get(fact.place) or self.of(fact.place)}"
 
     def state(self, name: str, state: str) -> tuple[str, int]:
         """The property in which a group of states lies, and the number of a state in it."""
