@@ -3,8 +3,8 @@
     path = compile_story(game)            GameNotCompiled says why not, part by part
     CompiledGame(stage, path)             plays the file in a process of its own
 
-Needs the extra `textworld`: it brings the compilers (Inform 7 build 6M62, Inform 6.33) and Jericho, which plays. Nothing
-here imports either.
+Needs the extra `textworld`: it brings the compilers (Inform 7 build 6M62, Inform 6.33) and Jericho, which plays.
+Nothing here imports either.
 """
 
 REGISTERS = False

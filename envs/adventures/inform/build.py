@@ -80,7 +80,9 @@ def _compilers() -> Path:
         folder = Path(place) / "thirdparty/inform7-6M62/share/inform7"
         if (folder / "Compilers/ni").is_file() and (folder / "Compilers/inform6").is_file():
             return folder
-    raise MissingExtra('this textworld has no Inform compilers: run `pip install "sparring[textworld]"` on Linux, x86-64')
+    raise MissingExtra(
+        'this textworld has no Inform compilers: run `pip install "sparring[textworld]"` on Linux, x86-64'
+    )
 
 
 def _compiled(story: Story, game: Game, inform: Path, scratch: Path) -> bytes:
@@ -94,7 +96,9 @@ def _compiled(story: Story, game: Game, inform: Path, scratch: Path) -> bytes:
     code, said = _run(scratch, str(inform / "Compilers/ni"), *internal)
     if code:
         raise GameNotCompiled(_problems(said, story) or (f"game: Inform 7 ended with exit code {code}",))
-    code, said = _run(scratch, str(inform / "Compilers/inform6"), "-E2wSv8F0", str(project / "Build/auto.inf"), str(target))
+    code, said = _run(
+        scratch, str(inform / "Compilers/inform6"), "-E2wSv8F0", str(project / "Build/auto.inf"), str(target)
+    )
     if code:
         raise GameNotCompiled((_reason(said, game),))
     return target.read_bytes()

@@ -11,7 +11,13 @@ from sparring.envs.adventures.inform.wording import Wording, literal
 from sparring.envs.adventures.worlds.spec import DIRECTIONS, INVENTORY, NOWHERE, Action, Game, Thing
 from sparring.envs.adventures.worlds.words import OWNED_VERBS
 
-KIND_OF = {"thing": "fixture", "container": "container", "supporter": "supporter", "person": "person", "door": "gateway"}
+KIND_OF = {
+    "thing": "fixture",
+    "container": "container",
+    "supporter": "supporter",
+    "person": "person",
+    "door": "gateway",
+}
 Lines = Iterator[str]
 
 
@@ -62,7 +68,10 @@ class _Writer:
         yield "things", "\n".join(self._followers())
         yield "game", RULES
         for at, room in enumerate(self.game.rooms):
-            yield f"rooms[{at}] ({room.name})", f"The ways of {self.words.rooms[room.name]} is {self.words.ways(room.name)}."
+            yield (
+                f"rooms[{at}] ({room.name})",
+                f"The ways of {self.words.rooms[room.name]} is {self.words.ways(room.name)}.",
+            )
         for direction in DIRECTIONS:
             yield "exits", _heading(direction)
         yield "exits", "\nTo head (D - a direction):"
@@ -75,7 +84,9 @@ class _Writer:
         yield "start", f"\nThe player is in {self.words.rooms[self.game.start]}.\n" + "\n".join(self._opening())
 
     def _cleared(self) -> Lines:
-        return (f'Understand the command "{verb}" as something new.' for verb in sorted(OWNED_VERBS | {"inv", "out", "y"}))
+        return (
+            f'Understand the command "{verb}" as something new.' for verb in sorted(OWNED_VERBS | {"inv", "out", "y"})
+        )
 
     def _variables(self) -> Lines:
         for group in range(1, self.groups + 1):
@@ -96,7 +107,7 @@ class _Writer:
 
     def _room(self, name: str, text: str) -> Lines:
         own = self.words.rooms[name]
-        yield f"\n{own} is a room. The printed name of {own} is \"{name}\". {own} is privately-named."
+        yield f'\n{own} is a room. The printed name of {own} is "{name}". {own} is privately-named.'
         yield f"The heading of {own} is {literal(name.capitalize())}."
         if text:
             yield f"The description of {own} is {literal(text)}. {own} is told."
@@ -117,9 +128,7 @@ class _Writer:
         """The order in which things are listed: Inform's own depends on where they are at first."""
         wares = [self.words.things[thing.name] for thing in self.game.things if thing.portable]
         standing = [
-            self.words.things[thing.name]
-            for thing in self.game.things
-            if not thing.portable and thing.kind != "door"
+            self.words.things[thing.name] for thing in self.game.things if not thing.portable and thing.kind != "door"
         ]
         for first, names in (("first-ware", wares), ("first-standing", standing)):
             yield from (f"The {first} is {name}." for name in names[:1])
@@ -169,15 +178,16 @@ class _Writer:
             name = f"deed-{number}-doing"
             second = f" {preposition} [something]" if preposition else ""
             applies = "two visible things" if second else "one visible thing"
-            yield f"actions ({verb})", (
-                f"\n{name} is an action applying to {applies}.\n"
-                f'Understand "{verb} [something]{second}" as {name}.\n\nCarry out {name}:'
+            yield (
+                f"actions ({verb})",
+                (
+                    f"\n{name} is an action applying to {applies}.\n"
+                    f'Understand "{verb} [something]{second}" as {name}.\n\nCarry out {name}:'
+                ),
             )
             for at, action in actions:
                 yield f"actions[{at}] ({action.command})", "\n".join(self._action(at, action))
-            yield f"actions ({verb})", (
-                "\tif the acceptance is 0, refuse the noun;\n\tfinish the turn."
-            )
+            yield f"actions ({verb})", ("\tif the acceptance is 0, refuse the noun;\n\tfinish the turn.")
 
     def _action(self, at: int, action: Action) -> Lines:
         names = [name for name in (action.thing, action.second) if name]

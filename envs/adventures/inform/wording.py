@@ -105,7 +105,11 @@ class Wording:
                 yield from self._state_changes(fact)
 
     def _moved(self, own: str, place: str) -> str:
-        words = {INVENTORY: f"the player carries {own}", NOWHERE: f"{own} is nowhere", HERE: f"{own} is in the location"}
+        words = {
+            INVENTORY: f"the player carries {own}",
+            NOWHERE: f"{own} is nowhere",
+            HERE: f"{own} is in the location",
+        }
         if place in words:
             return f"now {words[place]}"
         holder = self.layout.things.get(place)
@@ -169,7 +173,5 @@ def _name(name: str, kind: str, at: int) -> str:
 def _chosen(words: dict[str, str]) -> str:
     """Text that is one of several words: by conditions, the last one otherwise."""
     *some, (_, last) = words.items()
-    said = "".join(
-        f"[{'otherwise ' if at else ''}if {condition}]{word}" for at, (condition, word) in enumerate(some)
-    )
+    said = "".join(f"[{'otherwise ' if at else ''}if {condition}]{word}" for at, (condition, word) in enumerate(some))
     return f"{said}[otherwise]{last}[end if]"

@@ -160,6 +160,9 @@ class Simulator:
                 self._refuse(f"That is no command: {reason}.")
             return self.text
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def _refuse(self, reason: str) -> str:
         """Nothing happens but that time passes."""
         self.illegal, self.skill, self.gained = True, "", 0
