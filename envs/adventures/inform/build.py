@@ -96,9 +96,8 @@ def _compiled(story: Story, game: Game, inform: Path, scratch: Path) -> bytes:
     code, said = _run(scratch, str(inform / "Compilers/ni"), *internal)
     if code:
         raise GameNotCompiled(_problems(said, story) or (f"game: Inform 7 ended with exit code {code}",))
-    code, said = _run(
-        scratch, str(inform / "Compilers/inform6"), "-E2wSv8F0", str(project / "Build/auto.inf"), str(target)
-    )
+    files = (str(project / "Build/auto.inf"), str(target))
+    code, said = _run(scratch, str(inform / "Compilers/inform6"), "-E2wSv8F0", *files)
     if code:
         raise GameNotCompiled((_reason(said, game),))
     return target.read_bytes()

@@ -125,7 +125,8 @@ class CompiledGame:
         theirs = (mirror.score, mirror.ending, mirror.view.room, mirror.turn, mirror.illegal)
         if ours != theirs:
             raise Disagreement(
-                f"after {command!r} the compiled game has (score, end, room, turn, illegal) {ours}, the simulator {theirs}"
+                f"after {command!r} (score, end, room, turn, illegal) are {ours} in the compiled game, "
+                f"{theirs} in the simulator"
             )
 
     def _observation(self, text: str) -> str:

@@ -39,7 +39,10 @@ class Fuzzed:
 def fuzz(
     compiled: CompiledStage, plan: Sequence[str], commands: int, seed: int = 0, only: Sequence[str] = ()
 ) -> Fuzzed:
-    """Play so many commands; `only`: these texts in turn, and no others. Raises CommandLost or EngineGone where the compiled game hangs or ends its process."""
+    """Play so many commands; `only`: these texts in turn, and no others.
+
+    Raises CommandLost or EngineGone where the compiled game hangs, or ends its process.
+    """
     rng, found = random.Random(seed), Fuzzed()
     game = CompiledGame(compiled)
     words = sorted(compiled.vocabulary)

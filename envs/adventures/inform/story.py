@@ -1,23 +1,32 @@
-"""A game as the text of an Inform 7 story that plays as the simulator does."""
+"""A game as the text of an Inform 7 story that plays as the simulator does.
+
+`kinds.i7` and `rules.i7` are what every story has: the kinds of things, the commands of every game, what is read after
+a turn, and the mark. A turn ends with one line, [sparring POINTS OUTCOME TURN ACCEPTED ROOM], from which score, end and
+room are read. No text of a game holds a bracket, and the story repeats no word of a player. No command of the Standard
+Rules is left.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
-from sparring.envs.adventures.inform.frame import KINDS, RULES
 from sparring.envs.adventures.inform.wording import Wording, literal
 from sparring.envs.adventures.worlds.spec import DIRECTIONS, INVENTORY, NOWHERE, Action, Game, Thing
 from sparring.envs.adventures.worlds.words import OWNED_VERBS
 
-KIND_OF = {
+KINDS = {
     "thing": "fixture",
     "container": "container",
     "supporter": "supporter",
     "person": "person",
     "door": "gateway",
 }
+ALSO_CLEARED = {"inv", "out", "y"}
+"""Words of the Standard Rules for commands that no game may use."""
 Lines = Iterator[str]
 
 
@@ -58,7 +67,7 @@ class _Writer:
         """(part of the game, text), in the order of the story."""
         yield "game", '"Adventure" by "Sparring"\n'
         yield "game", "\n".join(self._cleared())
-        yield "game", KINDS + "\n".join(self._variables())
+        yield "game", _frame("kinds") + "\n".join(self._variables())
         for at, room in enumerate(self.game.rooms):
             yield f"rooms[{at}] ({room.name})", "\n".join(self._room(room.name, room.text))
         for at, thing in enumerate(self.game.things):
@@ -66,7 +75,7 @@ class _Writer:
         for at, thing in enumerate(self.game.things):
             yield f"things[{at}] ({thing.name})", "\n".join(self._place(thing))
         yield "things", "\n".join(self._followers())
-        yield "game", RULES
+        yield "game", _frame("rules")
         for at, room in enumerate(self.game.rooms):
             yield (
                 f"rooms[{at}] ({room.name})",
@@ -84,9 +93,8 @@ class _Writer:
         yield "start", f"\nThe player is in {self.words.rooms[self.game.start]}.\n" + "\n".join(self._opening())
 
     def _cleared(self) -> Lines:
-        return (
-            f'Understand the command "{verb}" as something new.' for verb in sorted(OWNED_VERBS | {"inv", "out", "y"})
-        )
+        verbs = sorted(OWNED_VERBS | ALSO_CLEARED)
+        return (f'Understand the command "{verb}" as something new.' for verb in verbs)
 
     def _variables(self) -> Lines:
         for group in range(1, self.groups + 1):
@@ -114,7 +122,7 @@ class _Writer:
 
     def _thing(self, thing: Thing) -> Lines:
         own = self.words.things[thing.name]
-        yield f"\n{own} is a {'ware' if thing.portable else KIND_OF[thing.kind]}. {own} is privately-named."
+        yield f"\n{own} is a {'ware' if thing.portable else KINDS[thing.kind]}. {own} is privately-named."
         yield f'The printed name of {own} is "{thing.name}". Understand "{thing.name}" as {own}.'
         yield f"The description of {own} is {literal(thing.text or 'You see nothing special.')}."
         if thing.kind in ("container", "door"):
@@ -241,6 +249,12 @@ class _Writer:
         yield '\tsay "[line break][no line break]";'
         yield f"\tsay {literal(self.game.intro)};"
         yield "\tshow the turn."
+
+
+@cache
+def _frame(name: str) -> str:
+    """The text that every story has."""
+    return Path(__file__).with_name(f"{name}.i7").read_text("ascii")
 
 
 def _heading(direction: str) -> str:

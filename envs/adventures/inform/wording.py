@@ -28,7 +28,6 @@ from sparring.envs.adventures.worlds.spec import (
 )
 
 ALWAYS = "1 is 1"
-KINDS = {"thing": "fixture", "container": "container", "supporter": "supporter", "person": "person", "door": "gateway"}
 
 
 def literal(text: str) -> str:
