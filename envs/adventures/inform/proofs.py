@@ -14,7 +14,7 @@ from sparring.envs.adventures.inform.build import (
     compile_story,
     require_compilers,
 )
-from sparring.envs.adventures.inform.compiled import UNKNOWN, CompiledGame, CompiledStage, engine_of
+from sparring.envs.adventures.inform.compiled import UNKNOWN, CompiledGame, CompiledStage, Disagreement, engine_of
 from sparring.envs.adventures.inform.fuzz import HOSTILE, fuzz
 from sparring.envs.adventures.worlds.compiler import compile_game
 from sparring.envs.adventures.worlds.proofs import Check, Manifest
@@ -93,7 +93,7 @@ class _Compiled:
         ):
             try:
                 ok, said = check()
-            except (CommandLost, EngineGone, EngineFailed) as error:
+            except (CommandLost, Disagreement, EngineGone, EngineFailed) as error:
                 ok, said = False, str(error)
             yield Check(number=number, name=name, status="pass" if ok else "fail", evidence=said)
         self._session.close()

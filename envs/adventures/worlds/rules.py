@@ -26,7 +26,7 @@ from sparring.envs.adventures.worlds.spec import (
     Game,
     Thing,
 )
-from sparring.envs.adventures.worlds.words import LETTERS_THAT_COUNT, OWNED_VERBS, PARSER_WORDS
+from sparring.envs.adventures.worlds.words import LETTERS_THAT_COUNT, OWNED_VERBS, PARSER_WORDS, dictionary_form
 
 MOST_BYTES = 1_000_000
 MOST_POINTS = 100
@@ -129,11 +129,12 @@ class _Rules:
         for place, name in named:
             if problem := _name_problem(name):
                 yield place, problem
-            key = frozenset(word[:LETTERS_THAT_COUNT] for word in name.split())
+            key = frozenset(map(dictionary_form, name.split()))
             if key in keys:
                 yield (
                     place,
-                    f"{name!r} cannot be told from {keys[key]!r}: names differ in their words' first nine letters",
+                    f"{name!r} cannot be told from {keys[key]!r}: names differ in their words' first nine letters"
+                    " (a hyphen is two)",
                 )
             keys.setdefault(key, name)
         own = [(key, name) for key, name in keys.items() if name in self.things]
