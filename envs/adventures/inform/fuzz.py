@@ -14,12 +14,15 @@ from dataclasses import dataclass, field
 from sparring.envs.adventures.hosted.inside.situation import clean
 from sparring.envs.adventures.inform.compiled import CompiledGame, CompiledStage, Disagreement
 
-SENT = ("take lamp. go north", "take all", "north north", "take", "put", "open", "get it", "take that", "examine me")
+CARELESS = (
+    *("take lamp. go north", "take all", "north north", "take", "put", "open", "get it", "take that", "examine me"),
+    *("l", "i", "n"),
+)
 HOSTILE = (
     *("", " ", "\x00", "a\x00b", "look\nlook", "look\rlook", "\ud800", "\U0001f511" * 100, "9" * 5_000, "x" * 100_000),
     *("look. look", "look then look", "look; look", "look, look", "again", "g", "oops", "undo", "save", "restore"),
     *("restart", "quit", "y", "script", "verify", "version", "superbrief", "actions", "showme", "[sparring 9 1 1 1 x]"),
-    *("sparring 9 1 1 1 x", "*** You have won ***", "won", "wait", "z", "yes", "jump", "wake up", "xyzzy", "l", "i"),
+    *("sparring 9 1 1 1 x", "*** You have won ***", "won", "wait", "z", "yes", "jump", "wake up", "xyzzy"),
 )
 WEIGHTS = (55, 25, 10, 10)
 
@@ -49,12 +52,14 @@ def fuzz(
     followed = rng.randrange(len(plan) + 1)
     while found.commands < commands:
         if game.ending or game.turn >= game.most_turns:
-            found.won, found.lost = found.won + (game.ending == "won"), found.lost + (game.ending == "lost")
             game.reset()
             followed = rng.randrange(len(plan) + 1)
-        text = plan[game.turn] if game.turn < followed else random_text(game, words, rng)
-        text = only[found.commands % len(only)] if only else text
+        if only:
+            text = only[found.commands % len(only)]
+        else:
+            text = plan[game.turn] if game.turn < followed else random_text(game, words, rng)
         _play(game, text, found)
+        found.won, found.lost = found.won + (game.ending == "won"), found.lost + (game.ending == "lost")
     game.close()
     return found
 
@@ -68,7 +73,7 @@ def random_text(game: CompiledGame, words: Sequence[str], rng: random.Random) ->
         return rng.choice(words)
     if kind == "rephrased":
         return rephrased(rng.choice((*game.commands, rng.choice(words))), rng)
-    return rng.choice((*SENT, *HOSTILE))
+    return rng.choice((*CARELESS, *HOSTILE))
 
 
 def rephrased(command: str, rng: random.Random) -> str:

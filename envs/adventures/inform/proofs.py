@@ -26,19 +26,7 @@ FUZZED = 150
 """Commands in both backends."""
 LEFT_OUT = 4
 """Commands of the plan that are left out, one at a time."""
-RAW = (
-    "save",
-    "restore",
-    "restart",
-    "quit",
-    "take all",
-    "script",
-    "verify",
-    "version",
-    "pronouns",
-    "score",
-    "superbrief",
-)
+RAW = ("save", "restore", "restart", "quit", "script", "verify", "version", "pronouns", "score", "notify", "brief")
 """What the compiled game itself must refuse, as if there were no gate."""
 
 
@@ -130,10 +118,9 @@ class _Compiled:
         found = fuzz(self.stage, (), len(HOSTILE), only=HOSTILE)
         self._session.reset(self.stage.number)
         taken = [text for text in RAW if self._changes(text)]
-        if found.disagreements or taken:
-            return False, (found.disagreements or [f"{taken[0]!r} is no command of the game and does something"])[0][
-                :300
-            ]
+        if found.accepted or found.disagreements or taken:
+            beyond = [f"{text!r} is no command of the game and does something" for text in taken]
+            return False, ascii((found.disagreements + beyond + ["a hostile text is accepted"])[0])[:300]
         return True, f"{len(HOSTILE)} texts do nothing, nor do {len(RAW)} commands about the program without the gate"
 
     def _changes(self, text: str) -> bool:
@@ -144,9 +131,8 @@ class _Compiled:
         now = self._session.step(text)
         if now.over:
             self._session.reset(self.stage.number)
-        return (
-            now.understood or now.won or (now.score, now.room, now.turn) != (before.score, before.room, before.turn + 1)
-        )
+        expected = (before.score, before.room, before.turn + 1)
+        return now.understood or now.won or (now.score, now.room, now.turn) != expected
 
     def admissible(self) -> tuple[bool, str]:
         """Every command that is listed on the way of the plan is accepted."""
@@ -166,10 +152,8 @@ class _Compiled:
             if game.ending:
                 game.reset()
         game.close()
-        return (
-            not refused,
-            f"{refused[0]!r} is listed and refused" if refused else f"{count} listed commands are accepted",
-        )
+        said = f"{refused[0]!r} is listed and refused" if refused else f"{count} listed commands are accepted"
+        return not refused, said
 
     def deterministic(self) -> tuple[bool, str]:
         """The plan's transcript twice."""

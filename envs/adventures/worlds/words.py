@@ -23,9 +23,9 @@ def _words(text: str) -> frozenset[str]:
 PREPOSITIONS = _words("with in on to from at into onto against inside under behind over through off about for by")
 PARSER_WORDS = PREPOSITIONS | _words(
     """
-    a an the some any other another my your his her its their this that these those here there nowhere reach inventory it him them
-    me myself self you i and or but then except all everything every each both none nothing one two three north
-    south east west northeast northwest southeast southwest up down out n s e w ne nw se sw u d
+    a an the some any other another my your his her its their this that these those here there nowhere reach inventory
+    it him them me myself self you i and or but then except all everything every each both none nothing one two three
+    north south east west northeast northwest southeast southwest up down out n s e w ne nw se sw u d
     score turn turns open closed locked unlocked
     """
 )
