@@ -315,9 +315,8 @@ def test_what_inform_complains_of_names_the_part_of_the_game():
 
 
 def test_a_game_that_is_too_large_is_told_so_and_fails_its_proof():
-    letters = "abcdefghij"
-    names = [f"thing{letters[at // 10]}{letters[at % 10]}" for at in range(100)]
-    names += [f"other{name}" for name in names[:20]]
+    letters = "abcdefghijkl"
+    names = [f"thing{first}{second}" for first in letters for second in letters[:10]]
     text = "It goes on and on. " * 31
     game = read_game(
         {

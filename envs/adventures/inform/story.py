@@ -8,14 +8,14 @@ Rules is left.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+from sparring.envs.adventures.inform.events import Events, Lines, Parts
 from sparring.envs.adventures.inform.wording import Wording, literal
-from sparring.envs.adventures.worlds.spec import DIRECTIONS, INVENTORY, NOWHERE, Action, Game, Thing
+from sparring.envs.adventures.worlds.spec import INVENTORY, NOWHERE, Game, Thing
 from sparring.envs.adventures.worlds.words import OWNED_VERBS
 
 KINDS = {
@@ -27,7 +27,6 @@ KINDS = {
 }
 ALSO_CLEARED = {"inv", "out", "y"}
 """Words of the Standard Rules for commands that no game may use."""
-Lines = Iterator[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class _Writer:
         self.game, self.words = game, Wording(game)
         self.groups = max((len(thing.states) for thing in game.things), default=0)
 
-    def parts(self) -> Iterator[tuple[str, str]]:
+    def parts(self) -> Parts:
         """(part of the game, text), in the order of the story."""
         yield "game", '"Adventure" by "Sparring"\n'
         yield "game", "\n".join(self._cleared())
@@ -79,17 +78,9 @@ class _Writer:
         for at, room in enumerate(self.game.rooms):
             yield (
                 f"rooms[{at}] ({room.name})",
-                f"The ways of {self.words.rooms[room.name]} is {self.words.ways(room.name)}.",
+                f"The ways of {self.words.of(room.name)} is {self.words.ways(room.name)}.",
             )
-        for direction in DIRECTIONS:
-            yield "exits", _heading(direction)
-        yield "exits", "\nTo head (D - a direction):"
-        for at, room in enumerate(self.game.rooms):
-            yield f"exits of rooms[{at}] ({room.name})", "\n".join(self._exits(room.name))
-        yield "exits", f"\tsay {literal('You cannot go that way.')};\n\tfinish the turn."
-        yield from self._actions()
-        yield "goal, milestones and fails", "\n".join(self._judgement())
-        yield "fails", "\n".join(self._timers())
+        yield from Events(self.game, self.words).parts()
         yield "start", f"\nThe player is in {self.words.rooms[self.game.start]}.\n" + "\n".join(self._opening())
 
     def _cleared(self) -> Lines:
@@ -161,87 +152,6 @@ class _Writer:
             return f"{self.words.of(place)} carries {own}."
         return f"{own} is {'on' if holder is not None and holder.kind == 'supporter' else 'in'} {self.words.of(place)}."
 
-    def _exits(self, room: str) -> Lines:
-        yield f"\tif the location is {self.words.rooms[room]}:"
-        for direction, to, way in self.words.sides(room):
-            door = f" and {self.words.things[way.door]} is open" if way.door else ""
-            yield f"\t\tif D is {direction}:"
-            yield f"\t\t\tif {self.words.condition(way.requires)}{door}:"
-            yield f"\t\t\t\tmove the player to {self.words.rooms[to]}, without printing a room description;"
-            yield f"\t\t\t\tsay {literal(f'You go {direction}.')};"
-            yield "\t\t\t\tsettle;"
-            yield "\t\t\totherwise:"
-            yield f"\t\t\t\tsay {literal(way.refusal.strip() or 'You cannot go that way now.')};"
-            yield "\t\t\tfinish the turn;"
-            yield "\t\t\tstop;"
-        yield "\t\tdo nothing;"
-
-    # Commands of this game.
-
-    def _actions(self) -> Iterator[tuple[str, str]]:
-        patterns: dict[tuple[str, str], list[tuple[int, Action]]] = {}
-        for at, action in enumerate(self.game.actions):
-            patterns.setdefault((action.verb, action.preposition), []).append((at, action))
-        for number, ((verb, preposition), actions) in enumerate(patterns.items()):
-            name = f"deed-{number}-doing"
-            second = f" {preposition} [something]" if preposition else ""
-            applies = "two visible things" if second else "one visible thing"
-            yield (
-                f"actions ({verb})",
-                (
-                    f"\n{name} is an action applying to {applies}.\n"
-                    f'Understand "{verb} [something]{second}" as {name}.\n\nCarry out {name}:'
-                ),
-            )
-            for at, action in actions:
-                yield f"actions[{at}] ({action.command})", "\n".join(self._action(at, action))
-            yield f"actions ({verb})", ("\tif the acceptance is 0, refuse the noun;\n\tfinish the turn.")
-
-    def _action(self, at: int, action: Action) -> Lines:
-        names = [name for name in (action.thing, action.second) if name]
-        roles = zip(("the noun", "the second noun"), names, strict=False)
-        what = " and ".join(f"{role} is {self.words.things[name]}" for role, name in roles)
-        reach = " and ".join(map(self.words.in_reach, names))
-        yield f"\tif the acceptance is 0 and {what}:"
-        yield f"\t\tif {reach} and {self.words.condition(action.requires)}:"
-        if action.reward:
-            yield f"\t\t\tif action-{at}-paid is 0, increase the points by {action.reward};"
-            yield f"\t\t\tnow action-{at}-paid is 1;"
-        yield from (f"\t\t\t{change};" for change in self.words.changes(action.effects))
-        yield f"\t\t\tsay {literal(action.message)};"  # after a move, which breaks the paragraph
-        yield "\t\t\tsettle;"
-
-    # Score and end.
-
-    def _judgement(self) -> Lines:
-        goal = self.game.goal
-        yield "\nTo judge the world:"
-        yield f"\tif {self.words.condition(goal.when)}:"
-        yield f"\t\tincrease the points by {goal.reward};"
-        yield "\t\tnow the outcome is 1;"
-        yield from _also(goal.message, "\t\t")
-        for at, one in enumerate(self.game.milestones):
-            yield f"\tif milestone-{at}-paid is 0 and {self.words.condition(one.when)}:"
-            yield f"\t\tincrease the points by {one.reward};"
-            yield f"\t\tnow milestone-{at}-paid is 1;"
-            yield from _also(one.message, "\t\t")
-        for fail in self.game.fails:
-            if not fail.turns:
-                yield f"\tif the outcome is 0 and {self.words.condition(fail.when)}:"
-                yield "\t\tnow the outcome is 2;"
-                yield from _also(fail.message, "\t\t")
-
-    def _timers(self) -> Lines:
-        yield "\nTo count the time:"
-        yield "\tdo nothing;"
-        for at, fail in enumerate(self.game.fails):
-            if fail.turns:
-                yield f"\tif {self.words.condition(fail.when)}, increase fail-{at}-count by 1;"
-                yield f"\totherwise now fail-{at}-count is 0;"
-                yield f"\tif the outcome is 0 and fail-{at}-count > {fail.turns}:"
-                yield "\t\tnow the outcome is 2;"
-                yield from _also(fail.message, "\t\t")
-
     def _opening(self) -> Lines:
         yield "\nWhen play begins:"
         yield "\tnow the acceptance is 1;"
@@ -255,17 +165,3 @@ class _Writer:
 def _frame(name: str) -> str:
     """The text that every story has."""
     return Path(__file__).with_name(f"{name}.i7").read_text("ascii")
-
-
-def _heading(direction: str) -> str:
-    """The command that goes in a direction."""
-    name = f"heading-{direction}"
-    return (
-        f'\n{name} is an action applying to nothing. Understand "go {direction}" as {name}. '
-        f"Carry out {name}: head {direction}."
-    )
-
-
-def _also(message: str, indent: str) -> Lines:
-    if message:
-        yield f"{indent}say {literal(f' {message}')};"
