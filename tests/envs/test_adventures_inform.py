@@ -23,6 +23,9 @@ from sparring.envs.adventures.worlds.solver import solve
 from sparring.envs.adventures.worlds.spec import Room
 from sparring.envs.conformance import review
 from sparring.registry import MissingExtra
+from sparring.rollout.loop import Match, play
+from sparring.scoreboard.verify import verify
+from sparring.store.store import Store
 
 pytestmark = pytest.mark.slow
 ID = "sparring/Adventure-v0"
@@ -261,6 +264,26 @@ def test_the_environment_says_and_pays_the_same_with_either_backend():
 def test_the_environment_conforms_with_the_compiled_backend():
     found = review(ID, backend="inform7", games=1, difficulty=3, max_turns=20)
     assert found.ok, found.faults
+
+
+def test_recorded_episodes_of_the_compiled_backend_verify(tmp_path):
+    options = {"backend": "inform7", "difficulty": 3, "games": 2, "max_turns": 15}
+    episodes = play([Match(f"m{seed}", ID, {"player_0": "random"}, seed, options) for seed in range(6)])
+    assert [episode.error for episode in episodes if not episode.sound] == []
+    with Store(tmp_path / "store", "a") as store:
+        store.append(episodes)
+        verdict = verify(store)
+    assert verdict.ok, verdict.faults
+    assert verdict.episodes == 6
+
+
+def test_a_story_that_the_cache_has_lost_is_compiled_again():
+    found = sample(*SAMPLED[0])
+    game = CompiledGame(CompiledStage.of(Stage(found.machine)))
+    first = game.text
+    game.compiled.file.unlink()
+    assert game.reset() == first
+    game.close()
 
 
 def test_a_budget_of_ones_own_is_shown_and_truncates():

@@ -83,6 +83,8 @@ class CompiledGame:
         """Start over; the first observation. Raises EngineGone, EngineFailed."""
         self.mirror.reset()
         self.gained = 0
+        if not self.compiled.file.exists():  # others have used the cache since
+            compile_story(self.machine.game)
         self._take(self._session.reset(self.compiled.number), "")
         return self.text
 

@@ -73,7 +73,7 @@ class Stage:
     def _new_view(self, rooms: _RoomViews, state: int) -> View:
         self._count += 1
         if self._count > MOST_VIEWS:
-            for known in self._rooms.values():
+            for known in list(self._rooms.values()):  # other threads may play too
                 known.views.clear()
             self._count = 0
         moves: dict[str, Operator] = {}
