@@ -355,6 +355,13 @@ def test_a_game_that_is_too_large_is_told_so_and_fails_its_proof():
                 }
                 for name in names
             ],
+            "milestones": [
+                {
+                    **{"reward": 0, "message": f"{name}! {text[:570]}", "skill": "mending"},
+                    "when": [{"thing": name, "state": "done"}],
+                }
+                for name in names[1:]
+            ],
             "goal": {"text": "Mend it.", "when": [{"thing": names[0], "state": "done"}], "reward": 1},
         }
     )
