@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import gymnasium
 from gymnasium.spaces import Text
@@ -24,6 +24,7 @@ from sparring.registry import require
 from sparring.types import derive_seed
 
 if TYPE_CHECKING:
+    from sparring.envs.adventures.inform.compiled import CompiledGame, CompiledStage
     from sparring.envs.adventures.worlds.simulator import Simulator, Stage
 
 MOST_OBSERVED = 20_000
@@ -33,6 +34,7 @@ KEPT_GAMES = 128
 """Compiled games that a process keeps, with the views that were met."""
 SEEDS = 2**63
 HUNDRED = "hundred"
+Backend = Literal["native", "inform7"]
 Info = dict[str, object]
 
 
@@ -54,6 +56,10 @@ class Adventure(gymnasium.Env[str, str]):
     file: play this game (a JSON file, see `sparring adventures sample`) instead of those that seeds make.
     max_turns: after that many commands the episode is truncated; None: the game's own limit.
     list_actions: whether `info["legal_actions"]` lists the admissible commands.
+    backend: "native": our simulator. "inform7": the same game as an Inform 7 story, compiled (about half a second for a
+        new game) and played in a process of its own; text, score, room and end are that game's. The admissible commands
+        are the simulator's, which plays beside it; where the two differ, `step` raises Disagreement. Needs the extra
+        "textworld" as well.
 
     The reward of a command is the points that it earned. Any text is a valid action; one that is no admissible command
     costs the turn, and the observation says why. Needs the extra "adventures".
@@ -70,6 +76,7 @@ class Adventure(gymnasium.Env[str, str]):
         *,
         max_turns: int | None = None,
         list_actions: bool = True,
+        backend: Backend = "native",
         render_mode: str | None = None,
     ) -> None:
         if split not in SPLITS:
@@ -83,21 +90,26 @@ class Adventure(gymnasium.Env[str, str]):
         for name, value in (("games", games), ("max_turns", max_turns)):
             if isinstance(value, int) and value < 1:
                 raise ValueError(f"{name} must be >= 1, got {value}")
+        if backend not in get_args(Backend):
+            raise ValueError(f"backend must be 'native' or 'inform7', got {backend!r}")
         require("pydantic", "adventures")
+        self.backend = backend
+        if backend == "inform7":
+            _require_compilers()
+            self.metadata = self.metadata | {"slow": True}
         self.split, self.difficulty, self.games = split, difficulty, games
         self.max_turns, self.list_actions, self.render_mode = max_turns, list_actions, render_mode
         self._stage_of_file = None if file is None else _stage_of_file(file)
         self.observation_space = Text(MOST_OBSERVED, charset=CHARSET)
         self.action_space = Text(MOST_BYTES, charset=CHARSET)
-        self._player: Simulator | None = None
+        self._player: Simulator | CompiledGame | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, object] | None = None) -> tuple[str, Info]:
         """Start the game of a seed; `options` are not used."""
-        from sparring.envs.adventures.worlds.simulator import Simulator
-
         super().reset(seed=seed)
+        self.close()
         number = int(self.np_random.integers(SEEDS)) if seed is None else int(seed)
-        self._player = Simulator(self._stage(number), self.max_turns)
+        self._player = self._new_player(number)
         plan = self.walkthrough(number) if self._stage_of_file is None else None
         hidden = {} if plan is None else {"hidden": {"plan": plan}}
         return self._player.text, self._info(self._player) | hidden
@@ -115,12 +127,18 @@ class Adventure(gymnasium.Env[str, str]):
         info = self._info(player)
         info["reward_parts"] = {"payoff": float(player.gained)}
         if terminated or truncated:
+            player.close()
             info["metrics"] = {
                 "won": float(player.ending == "won"),
                 "lost": float(player.ending == "lost"),
                 "score": player.score / player.max_score,
             }
         return seen, float(player.gained), terminated, truncated, info
+
+    def close(self) -> None:
+        """Let go of the process of a compiled game, which serves the next game."""
+        if self._player is not None:
+            self._player.close()
 
     def render(self) -> str | None:
         """The latest observation, with render_mode="ansi"."""
@@ -138,6 +156,15 @@ class Adventure(gymnasium.Env[str, str]):
     def _stage(self, seed: int) -> Stage:
         return self._stage_of_file or _prepared(*self._arguments(seed))[0]
 
+    def _new_player(self, seed: int) -> Simulator | CompiledGame:
+        if self.backend == "inform7":
+            from sparring.envs.adventures.inform.compiled import CompiledGame
+
+            return CompiledGame(_compiled_of(self._stage(seed)), self.max_turns)
+        from sparring.envs.adventures.worlds.simulator import Simulator
+
+        return Simulator(self._stage(seed), self.max_turns)
+
     def _arguments(self, seed: int) -> tuple[Split, int, int | None]:
         """What decides a game: its split, number and difficulty; no difficulty for one of the hundred."""
         if isinstance(self.games, str):
@@ -146,7 +173,7 @@ class Adventure(gymnasium.Env[str, str]):
         drawn = 1 + derive_seed("difficulty", self.split, number) % DIFFICULTIES
         return self.split, number, self.difficulty or drawn
 
-    def _info(self, player: Simulator) -> Info:
+    def _info(self, player: Simulator | CompiledGame) -> Info:
         view = player.view
         info: Info = {
             "illegal": player.illegal,
@@ -175,6 +202,19 @@ def _prepared(split: Split, number: int, difficulty: int | None) -> tuple[Stage,
         return Stage(compile_game(frozen.game)), frozen.manifest.plan
     found = sample(split, number, difficulty)
     return Stage(found.machine), found.plan.commands
+
+
+@lru_cache(maxsize=KEPT_GAMES)
+def _compiled_of(stage: Stage) -> CompiledStage:
+    from sparring.envs.adventures.inform.compiled import CompiledStage
+
+    return CompiledStage.of(stage)
+
+
+def _require_compilers() -> None:
+    from sparring.envs.adventures.inform.build import require_compilers
+
+    require_compilers()
 
 
 def _stage_of_file(file: str) -> Stage:

@@ -70,13 +70,16 @@ app.command(adventure_writing.write)
 
 
 @app.command
-def prove(files: tyro.conf.Positional[tuple[Path, ...]], /, save: Flag = False, json: Flag = False) -> int:
+def prove(
+    files: tyro.conf.Positional[tuple[Path, ...]], /, compile: Flag = False, save: Flag = False, json: Flag = False
+) -> int:
     """Prove games again: rules, shortest plan, dead ends, hostile texts, and whether they differ from each other.
 
-    Exit code 1 if a game fails a proof. What needs a compiler is said to be not run.
+    Exit code 1 if a game fails a proof. What needs a compiler is said to be not run without --compile.
 
     Args:
         files: Games (JSON); folders, and the proofs that lie beside games, NAME.proof.json, are passed over.
+        compile: Compile each game with Inform 7 and prove the compiled one too; needs the extra "textworld".
         save: Write the proofs beside the games.
         json: Print JSON.
     """
@@ -89,7 +92,7 @@ def prove(files: tyro.conf.Positional[tuple[Path, ...]], /, save: Flag = False, 
     proven: list[tuple[str, Manifest]] = []
     broken: list[str] = []
     for file, text in texts.items():
-        manifest = _proven(file, text, known, broken)
+        manifest = _proven(file, text, known, broken, compile)
         if manifest is not None:
             known.add(manifest.fingerprint)
             proven.append((file.name, manifest))
@@ -129,15 +132,18 @@ def _different(
             yield seed + at, game, manifest
 
 
-def _proven(file: Path, text: bytes, known: set[str], broken: list[str]) -> Manifest | None:
+def _proven(file: Path, text: bytes, known: set[str], broken: list[str], compiled: bool) -> Manifest | None:
+    from sparring.envs.adventures.inform.proofs import prove_compiled
     from sparring.envs.adventures.worlds.proofs import prove
     from sparring.envs.adventures.worlds.rules import InvalidGame, read_game
 
     try:
-        return prove(read_game(text), known)
+        game = read_game(text)
     except InvalidGame as error:
         broken += [f"{file.name}: {violation}" for violation in error.violations]
         return None
+    manifest = prove(game, known)
+    return prove_compiled(game, manifest) if compiled else manifest
 
 
 def _write(file: Path, game: Game, manifest: Manifest) -> None:

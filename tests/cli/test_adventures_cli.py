@@ -32,7 +32,7 @@ def test_what_needs_a_compiler_is_said_to_be_not_run(tmp_path, capsys):
     capsys.readouterr()
     assert main(["adventures", "prove", str(file)]) == 0
     said = capsys.readouterr().out
-    assert "3 compiled: not run: it needs a compiler" in said
+    assert "3 compiled: not run: it needs the compiled game" in said
     assert "7 hostile texts: pass" in said
 
 

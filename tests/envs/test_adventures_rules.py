@@ -196,3 +196,18 @@ def test_a_game_that_is_won_before_it_begins_fails_the_second_proof():
     assert [check.evidence for check in manifest.checks if check.status == "fail" and check.number == 2] == [
         "the goal holds before the first command"
     ]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("x-ray-lid", "x-ray-lot"), "cannot be told from 'x-ray-lid'"),
+        (("other shoe",), "the parser owns the word 'other'"),
+        (("another shoe",), "the parser owns the word 'another'"),
+    ],
+)
+def test_names_that_a_z_machine_takes_for_others_are_refused(names, said):
+    data = copy.deepcopy(LAMP)
+    data["things"] += [{"name": name, "place": "hall"} for name in names]
+    with pytest.raises(InvalidGame, match=said):
+        read_game(data)

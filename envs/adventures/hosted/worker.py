@@ -34,6 +34,8 @@ STEP_SECONDS = 10.0
 """For one command."""
 PLAN_SECONDS = 120.0
 """For a plan: ScienceWorld takes half a minute for some of its tasks."""
+AT_ONCE = 0.05
+"""Most answers are there before it is worth asking what the process computes."""
 WAITED = 5.0
 """These are seconds in which the process computes; it is also given up after this many times as many by the clock."""
 ENDING_SECONDS = 5.0
@@ -142,6 +144,8 @@ class Worker:
 
     def _wait(self, seconds: float) -> None:
         """Until an answer is there. Computing is told from waiting for a processor: other programs may need it too."""
+        if self._pipe.poll(AT_ONCE):
+            return
         computed, waited = self._computed(), time.monotonic()
         while not self._pipe.poll(min(1.0, seconds)):
             if self._computed() - computed > seconds or time.monotonic() - waited > WAITED * seconds:

@@ -1,7 +1,7 @@
 """Proofs that a game is sound, as a manifest that lies beside it: each check with pass or fail and its evidence.
 
-The checks that need a compiler are "not run" here, with the reason, and never "pass": a backend that compiles the game
-adds its own rows.
+The checks that need a compiler are "not run" here, with the reason, and never "pass": `inform.proofs` compiles the game
+and fills in the rows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Status = Literal["pass", "fail", "not run"]
 RANDOM_EPISODES = 4
 WALKS, WALK_STEPS = 4, 25
 """Random walks from whose last states the goal must be in reach."""
-NO_COMPILER = "it needs a compiler and an interpreter of the compiled game, which this package does not have"
+NO_COMPILER = "it needs the compiled game: `sparring adventures prove --compile`"
 HOSTILE = (
     *("", " ", "\x00", "a\x00b", "look\nlook", "look\rlook", "\ud800", "\U0001f511" * 100, "9" * 5_000, "x" * 100_000),
     *("look. look", "look then look", "look; look", "look, look", "take all", "again", "g", "oops", "undo"),

@@ -26,7 +26,7 @@ from sparring.envs.adventures.worlds.spec import (
     Game,
     Thing,
 )
-from sparring.envs.adventures.worlds.words import LETTERS_THAT_COUNT, OWNED_VERBS, PARSER_WORDS
+from sparring.envs.adventures.worlds.words import LETTERS_THAT_COUNT, OWNED_VERBS, PARSER_WORDS, dictionary_form
 
 MOST_BYTES = 1_000_000
 MOST_POINTS = 100
@@ -133,7 +133,8 @@ class _Rules:
             if key in keys:
                 yield (
                     place,
-                    f"{name!r} cannot be told from {keys[key]!r}: names differ in their words' first nine letters",
+                    f"{name!r} cannot be told from {keys[key]!r}: names differ in their words' first nine letters"
+                    " (a hyphen is two)",
                 )
             keys.setdefault(key, name)
         own = [(key, name) for key, name in keys.items() if name in self.things]
@@ -249,7 +250,7 @@ class _Rules:
 
 def letters_of(name: str) -> frozenset[str]:
     """What a parser knows a name by: equal sets cannot be told apart, and a part of a set may mean the whole."""
-    return frozenset(word[:LETTERS_THAT_COUNT] for word in name.split())
+    return frozenset(map(dictionary_form, name.split()))
 
 
 def name_problem(name: str) -> str:

@@ -73,7 +73,7 @@ class Stage:
     def _new_view(self, rooms: _RoomViews, state: int) -> View:
         self._count += 1
         if self._count > MOST_VIEWS:
-            for known in self._rooms.values():
+            for known in list(self._rooms.values()):  # other threads may play too
                 known.views.clear()
             self._count = 0
         moves: dict[str, Operator] = {}
@@ -159,6 +159,9 @@ class Simulator:
                 self.turn += 1
                 self._refuse(f"That is no command: {reason}.")
             return self.text
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def _refuse(self, reason: str) -> str:
         """Nothing happens but that time passes."""

@@ -6,6 +6,16 @@ LETTERS_THAT_COUNT = 9
 """A Z-machine's dictionary knows a word by so many letters."""
 
 
+def dictionary_form(word: str) -> str:
+    """What a Z-machine's dictionary keeps of a word: so many letters, and a hyphen takes the room of two."""
+    room = LETTERS_THAT_COUNT
+    for at, letter in enumerate(word):
+        room -= 2 if letter == "-" else 1
+        if room < 0:
+            return word[:at]
+    return word
+
+
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
@@ -13,9 +23,9 @@ def _words(text: str) -> frozenset[str]:
 PREPOSITIONS = _words("with in on to from at into onto against inside under behind over through off about for by")
 PARSER_WORDS = PREPOSITIONS | _words(
     """
-    a an the some any my your his her its their this that these those here there nowhere reach inventory it him them
-    me myself self you i and or but then except all everything every each both none nothing one two three north
-    south east west northeast northwest southeast southwest up down out n s e w ne nw se sw u d
+    a an the some any other another my your his her its their this that these those here there nowhere reach inventory
+    it him them me myself self you i and or but then except all everything every each both none nothing one two three
+    north south east west northeast northwest southeast southwest up down out n s e w ne nw se sw u d
     score turn turns open closed locked unlocked
     """
 )

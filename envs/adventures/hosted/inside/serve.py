@@ -17,6 +17,7 @@ from .situation import Engine, Impossible
 
 ENGINES = {
     "textworld": ".textworld_engine:TextWorldEngine",
+    "inform": ".inform_engine:InformEngine",
     "jericho": ".jericho_engine:JerichoEngine",
     "textworld_express": ".express_engine:ExpressEngine",
     "scienceworld": ".scienceworld_engine:ScienceWorldEngine",

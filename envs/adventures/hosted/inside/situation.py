@@ -31,6 +31,10 @@ class Situation:
     """What is to be done, where the engine says it."""
     name: str = ""
     """Of the game or the task, for tables."""
+    room: str = ""
+    """Where the player is, where the engine says it."""
+    turn: int = 0
+    """Commands played, where the engine counts them."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
