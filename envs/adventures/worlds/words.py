@@ -40,7 +40,8 @@ OWNED_VERBS = _words(
     script scrub search set shed shift shine shout show shut sip sit skip sleep slice smash smell sniff sorry speak
     squash squeeze stand superbrief swallow sweep swing switch take taste tell think throw thump tie torture touch
     transcript turn twist uncover undo unlock unscrew unwrap verbose verify version wait wake walk watch wave wear
-    wipe wreck yes again brief long short i l x g q z n s e w d u oops please now just
+    wipe wreck yes again abstract actions gonear goto purloin random relations responses rules scenes showheap showme
+    showverb test trace tree brief long short i l x g q z n s e w d u oops please now just
     """
 )
-"""Verbs of Inform 7's Standard Rules and of our own commands: no game may define them anew."""
+"""Verbs of Inform 7's Standard Rules and testing commands, and of our own commands: no game may define them anew."""
