@@ -224,6 +224,10 @@ def test_a_game_file_of_textworld_is_played_from_where_it_lies(tmp_path):
         ("sparring/TextWorld-v0:kind=coin_collector:level=301", "level of kind=coin_collector must be from 1 to 300"),
         ("sparring/TextWorld-v0:kind=coin_collector:level=300", "has more than 100 rooms"),
         ("sparring/TextWorld-v0:kind=cooking:go=7", "go of kind=cooking must be 1, 6, 9 or 12, got 7"),
+        (
+            "sparring/TextWorld-v0:kind=cooking:take=0:recipe_seed=4",
+            "recipe_seed of kind=cooking needs take of 1 or more",
+        ),
         ("sparring/TextWorld-v0:kind=cooking:take=2", "take of kind=cooking must be from 0 to 1, got 2"),
         ("sparring/TextWorld-v0:max_turns=0", "max_turns must be >= 1, got 0"),
         ("sparring/TextWorld-v0:split=test", "split of environment sparring/TextWorld-v0 must be train or held_out"),
@@ -316,3 +320,14 @@ def test_the_version_of_the_engine_is_recorded_and_not_shown():
     first = episode.trajectories["player_0"].turns[0]
     assert first.hidden == {"engine": f"textworld {version('textworld')}"}
     assert "hidden" not in first.observation.info
+
+
+@pytest.mark.parametrize("options", [{}, {"take": 0}])
+def test_a_cooking_game_starts_with_few_parameters_and_its_plan_wins(options):
+    env = envs.make("sparring/TextWorld-v0", kind="cooking", **options)
+    for seed in (3, 4):
+        plan = env.walkthrough(seed)
+        env.reset(seed=seed)
+        *_, (_, _, terminated, truncated, info) = [env.step(command) for command in plan]
+        assert (terminated, truncated, info["metrics"]["won"]) == (True, False, 1.0)
+    env.close()

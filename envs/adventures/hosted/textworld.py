@@ -25,7 +25,7 @@ DEFAULTS: Mapping[str, Mapping[str, object]] = {
     "custom": {"world_size": 5, "nb_objects": 10, "quest_length": 5, "quest_breadth": 1, "theme": "house"},
     "simple": {"rewards": "dense", "goal": "detailed"},
     "cooking": {
-        **{"recipe": 1, "take": 0, "go": 1, "recipe_seed": None},
+        **{"recipe": 1, "take": 1, "go": 1, "recipe_seed": None},
         **{"open": False, "cook": False, "cut": False, "drop": False},
     },
     "coin_collector": {"level": 5},
@@ -118,6 +118,8 @@ def _checked(kind: str, given: Mapping[str, object]) -> dict[str, object]:
         value = parameters[name]
         if not isinstance(value, int) or not least <= value <= most:
             raise ValueError(f"{name} of kind={kind} must be from {least} to {most}, got {value!r}")
+    if kind == "cooking" and parameters["recipe_seed"] is not None and parameters["take"] == 0:
+        raise ValueError("recipe_seed of kind=cooking needs take of 1 or more, got take 0")
     if kind == "cooking" and parameters["go"] not in (1, 6, 9, 12):
         raise ValueError(f"go of kind=cooking must be 1, 6, 9 or 12, got {parameters['go']!r}")
     if kind == "coin_collector" and _rooms(parameters["level"]) > MOST_ROOMS:

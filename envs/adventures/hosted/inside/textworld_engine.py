@@ -169,7 +169,7 @@ def _game(kind: str, parameters: dict[str, Any], options: textworld.GameOptions,
         options.grammar.theme = parameters["theme"]
         return textworld.generator.make_game(options)
     settings = dict(parameters)
-    if kind == "cooking" and settings["recipe_seed"] is None:
+    if kind == "cooking" and settings["recipe_seed"] is None and settings["take"]:
         settings["recipe_seed"] = draws.randrange(2**31)
     return textworld.challenges.CHALLENGES[f"tw-{kind}"][1](settings=settings, options=options)
 
