@@ -139,3 +139,9 @@ def test_writing_and_proving_a_game_takes_less_than_fifty_milliseconds_on_averag
     assert (time.process_time() - started) / 20 < 0.2, (
         "the figure to reach is 0.05; the bound here is for slow machines"
     )
+
+
+@pytest.mark.parametrize(("seed", "difficulty"), [(25, 5), (131, 3), (159, 5)])
+def test_a_draft_in_which_a_milestone_holds_at_first_is_drawn_again(seed, difficulty):
+    found = sample("train", seed, difficulty)
+    assert prove(found.game).ok

@@ -88,7 +88,9 @@ def _attempt(rng: random.Random, split: Split, difficulty: int, origin: str) -> 
     if draft is None:
         return None
     game = _game(draft, aims, origin)
-    machine = compile_game(game)
+    machine = _compiled(game)
+    if machine is None:
+        return None
     plan = solve(machine, MOST_STATES)
     if not isinstance(plan, Plan) or len(plan) < SHORTEST or split_of_plan(plan.operators) != split:
         return None
@@ -99,6 +101,14 @@ def _attempt(rng: random.Random, split: Split, difficulty: int, origin: str) -> 
     if violations_of(game) or random_wins(Stage(machine)):
         return None
     return Sampled(game, machine, plan)
+
+
+def _compiled(game: Game) -> Machine | None:
+    """None for a game in which something holds before the first command that is to be brought about."""
+    try:
+        return compile_game(game)
+    except ValueError:
+        return None
 
 
 def _draft(rng: random.Random, theme: Theme, difficulty: int) -> tuple[Draft | None, list[Aim]]:
