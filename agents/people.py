@@ -75,9 +75,10 @@ async def expert_advice(observation: Observation, seat: Seat) -> str:
 def _ask(observation: Observation, seat: str) -> str:
     legal = observation.legal_actions
     choices = [f"{place} {action}" for place, action in enumerate(legal or (), start=1)] if _are_numbered(legal) else []
+    hints = [*choices, *(["? advice"] if legal else [])]
     try:
         with ctrl_c_at_once(), redirect_stdout(sys.stderr):  # `input` writes its prompt to stdout
-            return input(f"{seat} ({', '.join([*choices, '? advice'])})> ").strip()
+            return input(f"{seat} ({', '.join(hints)})> " if hints else f"{seat}> ").strip()
     except EOFError as error:
         raise EOFError("nobody answers: the input has ended") from error
 

@@ -68,7 +68,10 @@ def _make_gymnasium(id: str, **kwargs: Any) -> gymnasium.Env[object, object]:
             raise ValueError(f"{id} has no option {name!r}; it takes {', '.join(known)}")
         if name in known and isinstance(known[name].default, bool) and not isinstance(value, bool):
             raise ValueError(f"{name} of {id} must be true or false, got {value!r}")
-    return gymnasium.make(id, disable_env_checker=True, **kwargs)
+    try:
+        return gymnasium.make(id, disable_env_checker=True, **kwargs)
+    except (LookupError, ValueError, AssertionError) as error:  # a value that it does not know
+        raise ValueError(f"{id} cannot be made with {kwargs}: {type(error).__name__}: {error}") from error
 
 
 def _nearest(kind: str, name: str, known: Iterable[str], said: str) -> str:

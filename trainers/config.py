@@ -153,7 +153,7 @@ class RunConfig:
     moves are, how often value is given away, what a best response wins. It asks the model at all 4,520 positions."""
     best_by: str = ""
     """Figure in metrics.jsonl whose highest value makes checkpoints/best, e.g. "probe/ENV vs minimax"; with a minus in
-    front the lowest. Left out: exact strength where the first game can be solved, else the last weights."""
+    front the lowest. Left out: exact strength in the first game that can be solved, else the last weights."""
     checkpoint_every: int = 20
     """Updates between checkpoints, from which --resume goes on."""
     keep_checkpoints: Annotated[

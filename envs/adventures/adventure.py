@@ -87,9 +87,13 @@ class Adventure(gymnasium.Env[str, str]):
             raise ValueError(f"games must be a whole number or {HUNDRED!r}, got {games!r}")
         if games == HUNDRED and difficulty is not None:
             raise ValueError(f"games={HUNDRED!r} are what they are: leave out difficulty, got {difficulty}")
-        for name, value in (("games", games), ("max_turns", max_turns)):
-            if isinstance(value, int) and value < 1:
-                raise ValueError(f"{name} must be >= 1, got {value}")
+        for name, value in (("games", games), ("max_turns", max_turns), ("difficulty", difficulty)):
+            if value not in (None, HUNDRED) and (type(value) is not int or value < 1):
+                raise ValueError(f"{name} must be a whole number >= 1, got {value!r}")
+        if not isinstance(list_actions, bool):
+            raise ValueError(f"list_actions must be true or false, got {list_actions!r}")
+        if file is not None and (games is not None or difficulty is not None):
+            raise ValueError("file is one game: leave out games and difficulty, which choose among others")
         if backend not in get_args(Backend):
             raise ValueError(f"backend must be 'native' or 'inform7', got {backend!r}")
         require("pydantic", "adventures")
@@ -219,10 +223,15 @@ def _require_compilers() -> None:
 
 def _stage_of_file(file: str) -> Stage:
     from sparring.envs.adventures.worlds.compiler import compile_game
-    from sparring.envs.adventures.worlds.rules import read_game
+    from sparring.envs.adventures.worlds.rules import read_game, text_of
     from sparring.envs.adventures.worlds.simulator import Stage
 
+    if not isinstance(file, str | Path):
+        raise ValueError(f"file must be the path of a game, got {file!r}")
     try:
-        return Stage(compile_game(read_game(Path(file).read_bytes())))
+        machine = compile_game(read_game(text_of(Path(file))))
     except ValueError as error:
         raise ValueError(f"{file} is no game: {error}") from error
+    if machine.ending(machine.start) is not None:
+        raise ValueError(f"{file} is over before the first command: its goal, or what loses, holds at the start")
+    return Stage(machine)

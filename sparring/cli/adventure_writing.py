@@ -47,7 +47,7 @@ def write(
 
     Args:
         ideas: A file with one idea a line.
-        output: The folder; files of the same names are written anew.
+        output: The folder; games that it holds already are not written again.
         model: smollm2, nano, a path, a hub id, a run folder, or openai:NAME:url=http://localhost:8000/v1.
         difficulty: 1 (a few commands) to 5.
         seed: Decides the model's randomness, examples and maps.

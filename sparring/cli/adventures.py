@@ -84,10 +84,12 @@ def prove(
         json: Print JSON.
     """
     require("pydantic", "adventures")
+    from sparring.envs.adventures.worlds.rules import text_of
+
     games = [file for file in files if not (file.name.endswith(PROOF) or file.is_dir())]
     if not games:
         raise ValueError("there is no game among the files")
-    texts = {file: file.read_bytes() for file in games}
+    texts = {file: text_of(file) for file in games}
     known: set[str] = set()
     proven: list[tuple[str, Manifest]] = []
     broken: list[str] = []
@@ -140,7 +142,7 @@ def _proven(file: Path, text: bytes, known: set[str], broken: list[str], compile
     try:
         game = read_game(text)
     except InvalidGame as error:
-        broken += [f"{file.name}: {violation}" for violation in error.violations]
+        broken += [f"{file}: {violation}" for violation in error.violations]
         return None
     manifest = prove(game, known)
     return prove_compiled(game, manifest) if compiled else manifest

@@ -28,6 +28,8 @@ def env_id(name: str) -> str:
     """An environment's id; the `sparring/` in front and the version may be left out."""
     if _is_hosted(name):
         return registry.envs.row(name).name
+    if name in HOSTED:
+        raise registry.UnknownName(f"{name} is a library of environments: write {name}:NAME")
     known = {row.name for row in outline.outline(registry.envs)}
     for candidate in (name, f"sparring/{name}", f"sparring/{name}-v0"):
         if candidate in known:

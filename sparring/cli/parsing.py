@@ -128,14 +128,19 @@ def _shortened(part: str) -> str:
     return missing[:1].lower() + missing[1:]
 
 
+WHOLE = ("--horizons",)
+NUMBER = r"[+-]?[0-9]*\.?[0-9]+(e[+-]?[0-9]+)?"
+
+
 def _in_plain_words(fault: str) -> str:
     """`--steps: FAULT` of a word that is no number: what it must be, and what it is."""
     option, _, reason = fault.partition(": ")
     words = re.fullmatch(r"Could not find valid parse for arguments: \[(.*)\]", reason)
     if words:
         given = [word.strip("'\"") for word in words[1].split(", ")]
-        wrong = next((word for word in given if not re.fullmatch(r"[+-]?[0-9]+", word)), ",".join(given))
-        return f"{option} must be whole numbers, separated by commas, got {wrong!r} in {','.join(given)}"
+        wrong = next((word for word in given if not re.fullmatch(NUMBER, word)), ",".join(given))
+        kind = "whole numbers" if option in WHOLE else "numbers"
+        return f"{option} must be {kind}, separated by commas, got {wrong!r} in {','.join(given)}"
     for said, kind in NUMBERS.items():
         found = re.fullmatch(said, reason)
         if found:

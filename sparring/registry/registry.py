@@ -115,6 +115,12 @@ class Registry(Generic[RowT, Fields]):
             self._made[name] = replace(row, name=name, kwargs={**row.kwargs, **options})
         return self._made[name]
 
+    def parts(self, name: str) -> tuple[str, dict[str, object]]:
+        """An id without its options, and these: ("gym:FrozenLake-v1", {"is_slippery": False})."""
+        parsed = parse_spec(name)
+        row = self.row(parsed.name if parsed.argument is None else f"{parsed.name}:{parsed.argument}")
+        return row.name, dict(read_options(f"{self.kind} {row.name}", row.build, parsed.options))
+
     def make(self: _Rows[Thing], name: str, **kwargs: object) -> Thing:
         """Build the thing of that name; kwargs override the row's. Raises ValueError for one not as its row says."""
         row = self.row(name)

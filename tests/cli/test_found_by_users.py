@@ -273,3 +273,20 @@ def test_runs_of_two_methods_are_compared_by_what_they_set(tmp_path, capsys):
     assert shown["baseline"] == ["-", "moving"]
     assert all(len(values) == 2 and values[0] != values[1] for values in shown.values())
     assert "opponents" not in shown
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (
+            "play gym:FrozenLake-v1:map_name=9x9 --agents random",
+            "FrozenLake-v1 cannot be made with {'map_name': '9x9'}",
+        ),
+        ("check textarena:", "textarena is a library of environments: write textarena:NAME"),
+        ("train spiral --run r --game-weights 0.5,x", "--game-weights must be numbers, separated by commas, got 'x'"),
+    ],
+)
+def test_one_line_says_what_would_be_right(command, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(command.split()) == 2
+    assert said in " ".join(capsys.readouterr().err.split())

@@ -132,8 +132,14 @@ def test_a_game_out_of_a_file_is_played_whatever_the_seed(tmp_path):
     [
         ({"split": "test"}, "split must be 'train' or 'held_out', got 'test'"),
         ({"difficulty": 6}, "difficulty must be from 1 to 5, got 6"),
-        ({"games": 0}, "games must be >= 1, got 0"),
-        ({"max_turns": 0}, "max_turns must be >= 1, got 0"),
+        ({"games": 0}, "games must be a whole number >= 1, got 0"),
+        ({"games": 2.5}, "games must be a whole number >= 1, got 2.5"),
+        ({"max_turns": 0}, "max_turns must be a whole number >= 1, got 0"),
+        ({"max_turns": True}, "max_turns must be a whole number >= 1, got True"),
+        ({"list_actions": "no"}, "list_actions must be true or false, got 'no'"),
+        ({"file": 5}, "file must be the path of a game, got 5"),
+        ({"file": "/dev/zero"}, "a game has at most 1,000,000 bytes"),
+        ({"file": "nowhere.json", "games": 4}, "file is one game: leave out games and difficulty"),
     ],
 )
 def test_a_wrong_option_is_named_with_its_rule(options, said):
@@ -149,6 +155,15 @@ def test_a_file_that_is_no_game_is_named_with_the_rule_that_it_breaks(tmp_path):
         envs.make(ID, file=str(file))
     with pytest.raises(OSError, match=r"other\.json"):
         envs.make(ID, file=str(tmp_path / "other.json"))
+
+
+def test_a_game_that_is_over_at_its_start_is_refused_before_anybody_plays_it(tmp_path):
+    game = json.loads(sample_game("train", 3, 1).model_dump_json())
+    game["goal"]["when"] = [{"room": game["start"]}]
+    file = tmp_path / "over.json"
+    file.write_text(json.dumps(game))
+    with pytest.raises(ValueError, match="is over before the first command"):
+        envs.make(ID, file=str(file))
 
 
 def test_recorded_episodes_are_played_again_as_recorded(tmp_path):

@@ -8,9 +8,10 @@ questions or in a conversation. Illegal actions are not imitated, nor those that
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from sparring.agents.models.dictated import DictatedModel
 from sparring.protocols import Seat
 from sparring.rollout.loop import act_now
 from sparring.rollout.match import Match
+from sparring.store.rows import EpisodeRow
 from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
 from sparring.trainers.batch import Signal
@@ -31,8 +33,16 @@ from sparring.trainers.state import State
 from sparring.types import Episode, Observation, Trajectory, Turn, derive_seed
 
 __all__ = ["Config", "Imitate"]
-Place = tuple[str, str]
-"""An episode and a seat of it."""
+
+
+class Place(NamedTuple):
+    """Where somebody sat that is imitated."""
+
+    id: str
+    """Of the episode."""
+    seat: str
+    game: str
+    """As the settings name it."""
 
 
 @registry.trainers.register(
@@ -79,19 +89,19 @@ class Imitate(Method[Config]):
         generator = np.random.default_rng(derive_seed(self.config.seed, "imitate", self.run.done))
         count = min(self.config.games_per_update, len(self.places))
         drawn = [self.places[place] for place in sorted(generator.choice(len(self.places), count, replace=False))]
-        stored = self.store.get_many(id for id, _ in drawn)
+        stored = self.store.get_many(place.id for place in drawn)
         unsaid = turns = 0
-        for id, seat in drawn:
-            trajectory, weights = self.retold(stored[id], seat)
+        for place in drawn:
+            trajectory, weights = self.retold(stored[place.id], place.seat)
             unsaid, turns = unsaid + weights.count(0.0), turns + len(weights)
-            for signal in self.run.signals_of(trajectory, stored[id].env_id, imitation=weights):
+            for signal in self.run.signals_of(trajectory, place.game, imitation=weights):
                 yield replace(signal, sampling_logprobs=(math.nan,) * len(signal.targets))
         self.run.measure("imitated", turns - unsaid)
         self.run.measure("not_imitated", unsaid)
 
     def retold(self, episode: Episode, seat: str) -> tuple[Trajectory, list[float]]:
         """A trajectory as the run's agent would have recorded it, and the weight of each of its turns."""
-        if dict(episode.env_kwargs).get("split") == "held_out":
+        if {**registry.envs.row(episode.env_id).kwargs, **episode.env_kwargs}.get("split") == "held_out":
             raise ValueError(f"episode {episode.id} is a held-out task, which is not to be trained on")
         trajectory = episode.trajectories[seat]
         place = Seat(episode.env_id, seat, episode.id, episode.seed, episode.sample, episode.task, episode.env_kwargs)
@@ -121,10 +131,19 @@ def _folder(config: Config) -> Path:
 
 def places_of(store: Store, config: Config, count: int) -> list[Place]:
     """Where the expert sat in whole episodes of the run's games, among the first `count` of a store."""
-    return [
-        (row.id, seat)
-        for row in store.rows(limit=count)
-        if row.sound and row.env_id in config.games
-        for seat, agent in row.agents.items()
-        if config.expert in ("", agent) and row.turns[seat]
-    ]
+    options = {game: registry.envs.parts(game) for game in config.games}
+    found = []
+    for row in store.rows(limit=count):
+        seats = [seat for seat, agent in row.agents.items() if config.expert in ("", agent) and row.turns[seat]]
+        game = _game_of(row, store, options) if row.sound and seats else None
+        found += [Place(row.id, seat, game) for seat in seats if game is not None]
+    return found
+
+
+def _game_of(row: EpisodeRow, store: Store, options: Mapping[str, tuple[str, Mapping[str, object]]]) -> str | None:
+    """The run's game that an episode is of: named alike, or one whose options it was played with."""
+    if row.env_id in options:
+        return row.env_id
+    named = [game for game, (env_id, kwargs) in options.items() if kwargs and env_id == row.env_id]
+    played = dict(store.get(row.id).env_kwargs) if named else {}
+    return next((game for game in named if options[game][1].items() <= played.items()), None)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -59,6 +60,12 @@ class InvalidGame(ValueError):
         super().__init__("; ".join(map(str, violations[:3])) + more)
 
 
+def text_of(file: Path) -> bytes:
+    """A file, or as much of it as shows that it is too large. Raises OSError."""
+    with file.open("rb") as opened:
+        return opened.read(MOST_BYTES + 1)
+
+
 def read_game(said: str | bytes | Mapping[str, object]) -> Game:
     """The game of JSON text or of data. Raises InvalidGame with every rule that is broken."""
     game = _parsed(said)
@@ -77,7 +84,7 @@ def violations_of(game: Game) -> list[Violation]:
 
 def _parsed(said: str | bytes | Mapping[str, object]) -> Game:
     if isinstance(said, str | bytes) and len(said) > MOST_BYTES:
-        raise InvalidGame([Violation("game", f"a game has at most {MOST_BYTES} bytes, got {len(said)}")])
+        raise InvalidGame([Violation("game", f"a game has at most {MOST_BYTES:,} bytes, and this has more")])
     try:
         data = json.loads(said) if isinstance(said, str | bytes) else said
     except (ValueError, RecursionError) as error:
@@ -123,6 +130,8 @@ class _Rules:
         yield from self.points()
 
     def names(self) -> Iterator[tuple[str, str]]:
+        if not self.game.title.strip():
+            yield "title", "it must not be empty"
         named = [(f"rooms[{at}].name", room.name) for at, room in enumerate(self.game.rooms)]
         named += [(f"things[{at}].name", thing.name) for at, thing in enumerate(self.game.things)]
         keys: dict[frozenset[str], str] = {}
