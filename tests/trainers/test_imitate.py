@@ -212,32 +212,12 @@ def test_the_plan_of_an_imitation_stores_no_games(games, capsys):
 def test_episodes_of_options_are_imitated_in_the_environment_of_the_same_options(tmp_path):
     """`sparring play` records the options beside the id, the settings of a run hold them in it."""
     store = str(tmp_path / "answers")
-    assert (
-        main(
-            [
-                "play",
-                "CodeIO:direction=output:max_turns=1",
-                "--agents",
-                "walkthrough",
-                "--episodes",
-                "4",
-                "--store",
-                store,
-            ]
-        )
-        == 0
-    )
-    talk = {
-        "agent": "chat",
-        "decoding": "free",
-        "max_new_tokens": 8,
-        "evaluation_games": 0,
-        "probe_every": 0,
-        "device": "cpu",
-    }
+    played = "play CodeIO:direction=output:max_turns=1 --agents walkthrough --episodes 4 --store"
+    assert main([*played.split(), store]) == 0
+    talk = {"agent": "chat", "decoding": "free", "max_new_tokens": 8}
     game = "sparring/CodeIO-v0:direction=output:max_turns=1"
     config = Config(
-        source=store, expert="walkthrough", games=(game,), steps=1, games_per_update=4, device="cpu", **talk
+        source=store, expert="walkthrough", games=(game,), steps=1, games_per_update=4, probe_every=0, **talk
     )
     rows = []
     assert Run.start(Imitate, config, tmp_path / "run").run(rows.append)
