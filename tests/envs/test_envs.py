@@ -16,7 +16,7 @@ from sparring.agents.scripted import ScriptedAgent
 from sparring.envs.conformance import check_env
 from sparring.types import Reply
 
-IDS = [row.name for row in registry.envs if row.seats > 1]
+IDS = [row.name for row in registry.envs if row.seats > 1 and row.family == "games"]
 GENERIC = [
     "liars_dice(numdice=1,dice_sides=3)",
     "goofspiel(num_cards=4,imp_info=True)",

@@ -16,6 +16,7 @@ from sparring import registry
 from sparring.agents.scripted import ScriptedAgent
 from sparring.content import canonical_json
 from sparring.rollout.loop import Match, play
+from sparring.scoreboard.matches import seats_of
 from sparring.scoreboard.verify import Fault, VerifyResult, verify
 from sparring.store.schema import EMPTY_ROOT, checksum, next_root
 from sparring.store.store import Store
@@ -45,7 +46,7 @@ class Scripted(ScriptedAgent):
 
 
 def played(count: int = 40, env_id: str = KUHN, agent: Scripted | None = None, **env_kwargs: Any) -> list[Episode]:
-    seats = dict.fromkeys(("player_0", "player_1"), agent or Scripted())
+    seats = dict.fromkeys(seats_of(env_id), agent or Scripted())
     return play(
         [
             Match(f"e{seed}", env_id, {seat: seat for seat in seats}, seed, env_kwargs, task=f"t{seed}")

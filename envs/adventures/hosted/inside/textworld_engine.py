@@ -169,8 +169,8 @@ def _game(kind: str, parameters: dict[str, Any], options: textworld.GameOptions,
         options.grammar.theme = parameters["theme"]
         return textworld.generator.make_game(options)
     settings = dict(parameters)
-    if kind == "cooking" and settings["recipe_seed"] is None and settings["take"]:
-        settings["recipe_seed"] = draws.randrange(2**31)
+    if kind == "cooking" and settings["recipe_seed"] is None:  # where nothing is to be taken nothing can be shuffled
+        settings["recipe_seed"] = draws.randrange(2**31) if settings["take"] else 0
     return textworld.challenges.CHALLENGES[f"tw-{kind}"][1](settings=settings, options=options)
 
 
