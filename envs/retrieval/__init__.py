@@ -1,0 +1,1 @@
+"""Multi-round retrieval: search, answer, or give up."""
