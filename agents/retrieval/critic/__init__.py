@@ -1,0 +1,1 @@
+"""Critics: how probable is it that what was found suffices?"""

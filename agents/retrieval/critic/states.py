@@ -1,0 +1,59 @@
+"""A language model read by a linear head: the hidden state after the evidence says whether it suffices.
+
+The model's own verdict in words is worthless at this size (it always says no); its states are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparring.agents.retrieval.critic.evidence import Evidence
+
+if TYPE_CHECKING:
+    from sparring.agents.models.trainable import LocalModel
+
+Floats = NDArray[np.float64]
+MOST_TOKENS = 1_024
+"""Of an evidence, as in SIM-RAG. Of a longer one the middle is left out: question, answer and latest passages stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Log-odds of a hidden state: weights · state + bias."""
+
+    weights_D: Floats
+    bias: float
+
+    def log_odds(self, states_ND: Floats) -> Floats:
+        """Of each state. [N]"""
+        return np.asarray(states_ND @ self.weights_D + self.bias)
+
+
+def states_of(model: LocalModel, evidence: Sequence[Evidence]) -> Floats:
+    """The model's final hidden state at the last token of each evidence. [N, D]
+
+    Evidence that begins alike is computed once up to where it differs.
+    """
+    import torch
+
+    from sparring.agents.models.engine.packing import nodes_for, pack
+
+    sequences = [_fitting(model.encode(one.text), min(MOST_TOKENS, model.context)) for one in evidence]
+    states: dict[int, Floats] = {}
+    with torch.no_grad(), model.autocast():
+        for packed in pack(sequences, nodes_for(model.device.type)):
+            hidden_ND = model.hidden(packed)[[int(path[-1]) for path in packed.nodes]]
+            states |= zip(packed.sequences, hidden_ND.double().cpu().numpy(), strict=True)
+    return np.array([states[index] for index in range(len(evidence))])
+
+
+def _fitting(token_ids: list[int], most: int) -> list[int]:
+    if len(token_ids) <= most:
+        return token_ids
+    begin = most // 4
+    return [*token_ids[:begin], *token_ids[len(token_ids) - (most - begin) :]]

@@ -1,0 +1,1 @@
+"""SIM-RAG: a critic learns from self-practice when what was found suffices."""
