@@ -68,3 +68,8 @@ def test_it_is_played_stored_verified_and_trained_on(tmp_path):
     assert Run.start(Grpo, config, tmp_path / "run").run(rows.append)
     assert rows[0]["faults"] == 0
     assert f"probe/{LEGS} vs other tasks" in rows[0]
+
+
+def test_the_librarys_answers_are_there_to_be_imitated():
+    episodes = play([Match(f"m/{seed}", LEGS, {"player_0": "walkthrough"}, seed) for seed in range(5)])
+    assert [one.trajectories["player_0"].reward for one in episodes] == [1.0] * 5
