@@ -52,6 +52,14 @@ class ReasoningTask(gymnasium.Env[str, str]):
         score = 0.0 if illegal else float(self._dataset.score_answer(answer, self._entry))
         return "The task is over.", score, True, False, {"illegal": illegal, "metrics": {"score": score}}
 
+    def walkthrough(self, seed: int) -> list[str] | None:
+        """The answer that the library holds for right; None where it knows none. Never shown to agents."""
+        dataset, entry = self._made(seed % 2**31)
+        answer = entry["answer"]
+        if answer is None or dataset.score_answer(str(answer), entry) < 1.0:
+            return None
+        return [str(answer)]
+
     def _made(self, seed: int) -> tuple[_Dataset, Entry]:
         library = require("reasoning_gym", "code")
         try:

@@ -67,11 +67,12 @@ def read_options(what: str, build: Callable[..., object], given: Mapping[str, st
 
 
 def hands_on_anything(build: Callable[..., object]) -> bool:
-    """Whether a function takes options that it does not name."""
-    if not inspect.isfunction(build):
+    """Whether a function, or the last of a class's constructors, takes options that it does not name."""
+    functions = [function for function in _functions(build) if inspect.isfunction(function)]
+    if not functions:
         return False
-    hints = typing.get_type_hints(build)
-    parameters = inspect.signature(build).parameters.values()
+    hints = typing.get_type_hints(functions[-1])
+    parameters = inspect.signature(functions[-1]).parameters.values()
     return any(one.kind is one.VAR_KEYWORD and not any(_unpacked(hints.get(one.name))) for one in parameters)
 
 

@@ -34,6 +34,8 @@ from sparring.trainers.targets import Pass, Targets, logprobs_of, pair_names, pa
 
 FIRST_MOMENT = "exp_avg"
 """Its name in AdamW's state."""
+APART, SAMPLED = "sum of differences", "sampled tokens"
+"""Sums over an update's packs, of which a mean is made."""
 MOST_SKIPPED = 3
 """Updates in a row without a single step that end the training."""
 
@@ -133,6 +135,7 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         if margins_P is not None:
             totals |= _pair_metrics(margins_P, self.config.pair_beta)
+        totals["sampler_mismatch_mean"] = totals.pop(APART) / max(totals.pop(SAMPLED), 1.0)
         return {**totals, "grad_norm": norm, "skipped_steps": float(not sound)}
 
     @torch.no_grad()
@@ -182,8 +185,9 @@ class Learner:
         if margins_P is not None:
             slope_M = losses.pair_slope(margins_P, config.pair_beta)[targets.pairs_M.clamp(min=0)] * targets.sides_M
             loss = loss - (slope_M * logp_M).sum()
-        mismatch = float(((targets.old_M - targets.sampling_M).abs() * targets.sampled_M).max())
-        return loss, {**measured, "loss": float(loss.detach()), "sampler_mismatch": mismatch}
+        apart_M = (targets.old_M - targets.sampling_M).abs() * targets.sampled_M
+        measured |= {"sampler_mismatch": float(apart_M.max()), APART: float(apart_M.sum())}
+        return loss, {**measured, SAMPLED: float(targets.sampled_M.sum()), "loss": float(loss.detach())}
 
     @property
     def learning_rate(self) -> float:

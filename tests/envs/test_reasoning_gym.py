@@ -68,3 +68,14 @@ def test_it_is_played_stored_verified_and_trained_on(tmp_path):
     assert Run.start(Grpo, config, tmp_path / "run").run(rows.append)
     assert rows[0]["faults"] == 0
     assert f"probe/{LEGS} vs other tasks" in rows[0]
+
+
+def test_the_librarys_answers_are_there_to_be_imitated():
+    episodes = play([Match(f"m/{seed}", LEGS, {"player_0": "walkthrough"}, seed) for seed in range(5)])
+    assert [one.trajectories["player_0"].reward for one in episodes] == [1.0] * 5
+
+
+def test_options_of_the_task_stand_in_its_spec_wherever_games_are_named():
+    name, options = registry.envs.parts("reasoning-gym:leg_counting:min_animals=9:max_animals=9")
+    assert (name, options) == (LEGS, {"min_animals": 9, "max_animals": 9})
+    assert make(LEGS, **options).reset(seed=4)[0] != make(LEGS).reset(seed=4)[0]

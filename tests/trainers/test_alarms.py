@@ -38,7 +38,9 @@ def test_collapse_is_measured_against_the_first_updates():
 
 
 def test_a_mismatch_between_sampler_and_learner_and_memory_that_grows_are_named():
-    assert raised({"sampler_mismatch": 0.9})[0] == ["sampler and learner disagree by 0.9 nats about a token"]
+    assert raised({"sampler_mismatch_mean": 0.9})[0] == ["sampler and learner disagree by 0.9 nats a token"]
+    one_token = {"sampler_mismatch": 0.6, "sampler_mismatch_mean": 0.02}
+    assert raised(one_token) == [[]], "rounding to bf16 does it"
     found = raised(*[{"memory_gb": 2.0}] * SETTLING, {"memory_gb": 2.9}, {"memory_gb": 3.2})
     assert found[-2:] == [[], ["memory grows"]]
 

@@ -234,7 +234,7 @@ def test_an_advantage_that_is_not_finite_names_its_trajectory():
         signals_of(trajectory(), advantage=float("nan"))
 
 
-def test_sampler_mismatch_is_the_largest_difference_over_all_packs(model):
+def test_sampler_mismatch_is_the_largest_difference_over_all_packs_and_the_mean_one(model):
     with torch.no_grad():
         true = [plain_logprobs(model.module, prompt, COMPLETIONS[0]) for prompt in PROMPTS]
     put_in = (0.05, 0.1)
@@ -245,6 +245,8 @@ def test_sampler_mismatch_is_the_largest_difference_over_all_packs(model):
     assert len(passes_of(merge(signals), 5, model.device)) == 2
     measured = Learner(model, LearnerConfig(pack_nodes=5)).step(signals)
     assert measured["sampler_mismatch"] == pytest.approx(0.1, abs=1e-5)
+    tokens = [len(COMPLETIONS[0])] * 2
+    assert measured["sampler_mismatch_mean"] == pytest.approx(np.average(put_in, weights=tokens), abs=1e-5)
 
 
 def test_the_magnet_holds_a_decision_equally_however_it_is_packed(model):
