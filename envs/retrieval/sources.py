@@ -1,0 +1,72 @@
+"""The world and the retriever of an environment, by name; a process has each of them once.
+
+world="fiction"    world="fiction:size=2000:seed=3"    world="fiction+size=2000+seed=3"    (where ":" means another)
+retriever=None (BM25 in memory)    retriever="runs/index"    retriever="http://127.0.0.1:8000"
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from sparring.envs.retrieval.types import Hit, Passage, Retriever, RetrieverFailed, World
+
+SEPARATOR = re.compile(r"\+(?=[A-Za-z_]\w*=)")
+KEPT_WORLDS, KEPT_RETRIEVERS = 4, 8
+
+
+def world_of(world: str | World) -> World:
+    """The world of a name, or the world itself. Raises ValueError for an unknown name."""
+    if not isinstance(world, str):
+        return world
+    return _world(SEPARATOR.sub(":", world))
+
+
+def retriever_of(retriever: str | Retriever | None, world: World) -> Retriever:
+    """The retriever of a name, over the passages of a world where it is None.
+
+    Raises ValueError for a folder without an index, and for an index that lacks a passage of the world's.
+    """
+    if retriever is None:
+        return _over_world(world)
+    if not isinstance(retriever, str):
+        return retriever
+    return _named(retriever)
+
+
+def search(retriever: Retriever, query: str, k: int) -> list[Passage]:
+    """At most `k` passages, best first. Raises RetrieverFailed for an answer that is none."""
+    answers = retriever.search([query], k)
+    if not isinstance(answers, Sequence) or len(answers) != 1:
+        raise RetrieverFailed(f"the retriever must answer one query with one list, got {answers!r:.80}")
+    if not all(isinstance(hit, Hit) and isinstance(hit.passage, Passage) for hit in answers[0]):
+        raise RetrieverFailed(f"the retriever must answer with hits, got {answers[0]!r:.80}")
+    return [hit.passage for hit in answers[0][:k]]
+
+
+@lru_cache(maxsize=KEPT_WORLDS)
+def _world(spec: str) -> World:
+    from sparring.envs.retrieval.worlds import load_world
+
+    return load_world(spec)
+
+
+_memory: dict[str, tuple[World, Retriever]] = {}
+
+
+def _over_world(world: World) -> Retriever:
+    """BM25 over a world's passages; a world of the same name that is another object has its own."""
+    from sparring.envs.retrieval.bm25 import Bm25
+
+    known = _memory.get(world.name)
+    if known is None or known[0] is not world:
+        if len(_memory) >= KEPT_RETRIEVERS:
+            _memory.pop(next(iter(_memory)))
+        known = _memory[world.name] = (world, Bm25(world.passages))
+    return known[1]
+
+
+@lru_cache(maxsize=KEPT_RETRIEVERS)
+def _named(name: str) -> Retriever:
+    raise ValueError(f"no retriever {name!r}")
