@@ -11,7 +11,7 @@ costs; giving up is an action, and the right one where the corpus has no answer;
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -23,9 +23,10 @@ from sparring.envs.code.split_rng import SPLITS, Split
 from sparring.envs.retrieval.actions import HOW, MOST_WRITTEN, REMINDER, STYLES, TOOLS, Action, Style, parse, written
 from sparring.envs.retrieval.escaping import harmless
 from sparring.envs.retrieval.rounds import Rounds, proven
+from sparring.envs.retrieval.settings import hops_in_words, hops_of, kinds_of, require_prices, require_whole
 from sparring.envs.retrieval.shown import passages_shown
 from sparring.envs.retrieval.sources import retriever_of, world_of
-from sparring.envs.retrieval.types import KINDS, Kind, Passage, Question, Retriever, World
+from sparring.envs.retrieval.types import Passage, Question, Retriever, World
 from sparring.types import derive_seed
 
 MOST_OBSERVED = 100_000
@@ -159,14 +160,7 @@ class Search(gymnasium.Env[str, str]):
 
     def question(self, seed: int) -> Question:
         """The question of a seed. Raises ValueError where the world has none of the wanted kinds and hops."""
-        for attempt in range(TRIES):
-            question = self.world.question(self.split, derive_seed(seed, attempt) if attempt else seed)
-            if question.kind in self.kinds and question.hops in self.hops:
-                return question
-        raise ValueError(
-            f"{self.world.name} has no question of the kinds {', '.join(self.kinds)} with {_hops_in_words(self.hops)} "
-            f"hops among {TRIES} of the split {self.split}"
-        )
+        return question_of(self.world, self.split, seed, self.kinds, self.hops)
 
     def walkthrough(self, seed: int) -> list[str]:
         """The question's own queries, then its answer, or giving up where it has none. Never shown to agents."""
@@ -272,43 +266,13 @@ class Search(gymnasium.Env[str, str]):
         return self._by_id
 
 
-ANY_HOPS = range(1_000_000)
-
-
-def kinds_of(kinds: str | None) -> tuple[Kind, ...]:
-    """The kinds of "chain+comparison"; all for None. Raises ValueError."""
-    if kinds is None:
-        return KINDS
-    wanted = [kind.strip() for kind in str(kinds).split("+")]
-    for kind in wanted:
-        if kind not in KINDS:
-            raise ValueError(f"kinds must be some of {', '.join(KINDS)}, joined by '+', got {kinds!r}")
-    return tuple(kind for kind in KINDS if kind in wanted)
-
-
-def hops_of(hops: int | str | None) -> range:
-    """The range of "2-4", or of one number; of any for None. Raises ValueError."""
-    if hops is None:
-        return ANY_HOPS
-    low, _, high = str(hops).partition("-")
-    if not (low.isdecimal() and (high or low).isdecimal()) or not 1 <= int(low) <= int(high or low):
-        raise ValueError(f"hops must be a whole number >= 1 or a range such as '2-4', got {hops!r}")
-    return range(int(low), int(high or low) + 1)
-
-
-def _hops_in_words(hops: range) -> str:
-    return f"{hops.start} to {hops.stop - 1}" if hops != ANY_HOPS else "any"
-
-
-def require_whole(least: int, **values: int | None) -> None:
-    """Raises ValueError for what is no whole number of at least that; None is left alone."""
-    for name, value in values.items():
-        if value is not None and (type(value) is not int or value < least):
-            raise ValueError(f"{name} must be a whole number >= {least}, got {value!r}")
-
-
-def require_prices(**values: float) -> None:
-    """Raises ValueError for a cost that is negative, or no number."""
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-            raise ValueError(f"{name} must be a number >= 0, got {value!r}")
+def question_of(world: World, split: Split, seed: int, kinds: Collection[str], hops: range) -> Question:
+    """The question of a seed, of these kinds and hops. Raises ValueError where the world shows none."""
+    for attempt in range(TRIES):
+        question = world.question(split, derive_seed(seed, attempt) if attempt else seed)
+        if question.kind in kinds and question.hops in hops:
+            return question
+    raise ValueError(
+        f"{world.name} has no question of the kinds {', '.join(kinds)} with {hops_in_words(hops)} among {TRIES} of the "
+        f"split {split}"
+    )
