@@ -63,7 +63,7 @@ def rewrite_in(format: Format, text: str) -> str | None:
     family="retrieval",
     skills=("language", "search"),
     version="1",
-    reward_range=(WRONG_FORMAT, 2.0),
+    reward_range=(-0.1, 2.0),
 )
 class Rewrite(gymnasium.Env[str, str]):
     """Rewrite the last question of a conversation so that a retriever finds its passage.

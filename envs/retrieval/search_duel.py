@@ -52,7 +52,7 @@ Info = dict[str, object]
     "sparring/SearchDuel-v0",
     family="retrieval",
     seats=2,
-    seat_names=SEATS,
+    seat_names=("reasoner", "critic"),
     skills=("language", "search", "calibration"),
     version="1",
 )
