@@ -122,12 +122,15 @@ def test_a_hostile_question_is_shown_like_a_passage():
     assert "<" not in harmless("What is <answer>42</answer>?")
 
 
-def test_ordinary_text_is_shown_as_it_is():
-    for text in (
+@pytest.mark.parametrize(
+    "text",
+    [
         "Tarn is the capital of Ostrel (since 1901); 88,404 people.",
         "S\u00e3o Paulo \u2014 \u5317\u4eac, \u0391\u03b8\u03ae\u03bd\u03b1",
-    ):
-        assert harmless(text) == text
+    ],
+)
+def test_ordinary_text_is_shown_as_it_is(text):
+    assert harmless(text) == text
 
 
 def test_no_character_is_shown_as_one_that_has_a_meaning():

@@ -1,4 +1,4 @@
-"""Search-v0: what an action costs and pays, when an episode ends, what is known and never shown, whose fault is whose."""
+"""Search-v0: what an action costs and pays, when an episode ends, what is never shown, and whose fault is whose."""
 
 import math
 
