@@ -14,20 +14,21 @@ import hashlib
 import importlib.util
 import json
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sparring.envs.retrieval.corpus import LINES, Progress, corpus_digest, counted, in_order_of_ids
+from sparring.envs.retrieval.manifest import Setting, fingerprint_of
 from sparring.envs.retrieval.types import Hit, Passage
 from sparring.envs.retrieval.words import RULES, words_of, words_of_query
 
 Scorer = Literal["auto", "numpy", "numba"]
+WORDS, DATA, INDICES, INDPTR = "bm25/words.json", "bm25/data.f32", "bm25/indices.i32", "bm25/indptr.i64"
 K1, B = 1.2, 0.75
 """The defaults of Lucene, tantivy and SQLite."""
 WORTH_COMPILING = 100_000
@@ -50,18 +51,17 @@ class Postings:
     b: float
 
     @property
-    def settings(self) -> dict[str, str | float | int]:
+    def settings(self) -> dict[str, Setting]:
         """What was chosen before anything was read."""
-        return {"engine": "bm25", "words": RULES, "k1": self.k1, "b": self.b, "passages": self.passages}
+        return {"words": RULES, "k1": self.k1, "b": self.b}
 
-    def parts(self) -> dict[str, bytes]:
-        """What is hashed, and written to the disk, by name. Equal passages give equal bytes."""
-        words = json.dumps(list(self.vocabulary), separators=(",", ":")).encode()
+    def files(self) -> dict[str, bytes | memoryview]:
+        """What is hashed, and written to the disk, by name; little-endian. Equal passages give equal bytes."""
         return {
-            "words.json": words,
-            "data.f32": self.data.tobytes(),
-            "indices.i32": self.indices.tobytes(),
-            "indptr.i64": self.indptr.tobytes(),
+            WORDS: json.dumps(list(self.vocabulary), separators=(",", ":")).encode(),
+            DATA: np.ascontiguousarray(self.data, "<f4").data,
+            INDICES: np.ascontiguousarray(self.indices, "<i4").data,
+            INDPTR: np.ascontiguousarray(self.indptr, "<i8").data,
         }
 
 
@@ -88,9 +88,9 @@ class Bm25:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over corpus, settings and postings."""
-        parts = {"corpus.jsonl": corpus_digest(self.passages)}
-        parts |= {name: hashlib.sha256(part).hexdigest() for name, part in self.postings.parts().items()}
-        return fingerprint_of(self.postings.settings, parts)
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in self.postings.files().items()}
+        settings: dict[str, Setting] = {"engine": "bm25", **self.postings.settings}
+        return fingerprint_of(settings, {LINES: corpus_digest(self.passages), **digests})
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """For each query at most `k` hits, best first. Raises ValueError for k < 1."""
@@ -127,17 +127,16 @@ def best_of(scores: NDArray[np.float32], k: int) -> list[int]:
     return [int(at) for at in found[np.lexsort((found, -values))]]
 
 
-def post(corpus: Sequence[Passage], k1: float = K1, b: float = B) -> Postings:
+def post(corpus: Sequence[Passage], k1: float = K1, b: float = B, progress: Progress | None = None) -> Postings:
     """The postings of passages. Raises ValueError for k1 or b out of range."""
-    if not (0 <= k1 < float("inf") and 0 <= b <= 1):
-        raise ValueError(f"k1 must be >= 0 and b from 0 to 1, got k1={k1} and b={b}")
+    require_parameters(k1, b)
     vocabulary: dict[str, int] = {}
     rows = [
         array("i", [vocabulary.setdefault(word, len(vocabulary)) for word in words_of(passage.contents)])
-        for passage in corpus
+        for passage in counted(corpus, progress)
     ]
     scores = _scores(rows, vocabulary, k1, b)
-    return Postings(vocabulary, scores["data"], scores["indices"], scores["indptr"], len(corpus), k1, b)
+    return Postings(vocabulary, scores["data"], scores["indices"], scores["indptr"], len(corpus), float(k1), float(b))
 
 
 def _scores(rows: list[array[int]], vocabulary: dict[str, int], k1: float, b: float) -> dict[str, NDArray[Any]]:
@@ -178,42 +177,13 @@ def _chosen(scorer: Scorer, passages: int) -> Literal["numpy", "numba"]:
     return scorer
 
 
-def in_order_of_ids(passages: Iterable[Passage]) -> list[Passage]:
-    """Passages sorted by id. Raises ValueError for none, and for two of one id."""
-    corpus = sorted(passages, key=lambda passage: passage.id)
-    if not corpus:
-        raise ValueError("a corpus must have at least one passage, got 0")
-    for before, after in pairwise(corpus):
-        if before.id == after.id:
-            raise ValueError(f"ids of passages must be unique, got {before.id!r} {_times(corpus, before.id)} times")
-    return corpus
-
-
-def _times(corpus: Iterable[Passage], id: str) -> int:
-    return Counter(passage.id for passage in corpus)[id]
-
-
-def line_of(passage: Passage) -> bytes:
-    """A passage as a line of a corpus file: one JSON object in ASCII."""
-    fields = {"id": passage.id, "title": passage.title, "text": passage.text, "triples": passage.triples}
-    return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
-
-
-def corpus_digest(corpus: Iterable[Passage]) -> str:
-    """SHA-256 over the lines of a corpus."""
-    digest = hashlib.sha256()
-    for passage in corpus:
-        digest.update(line_of(passage))
-    return digest.hexdigest()
-
-
-def fingerprint_of(settings: dict[str, str | float | int], parts: dict[str, str]) -> str:
-    """SHA-256 over settings and the digests of files: it names an index, wherever that lies."""
-    named = json.dumps({"settings": settings, "files": parts}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(named.encode()).hexdigest()
-
-
 def require_k(k: int) -> None:
     """Raises ValueError for a number of hits below 1."""
     if k < 1:
         raise ValueError(f"k must be >= 1, got {k}")
+
+
+def require_parameters(k1: float, b: float) -> None:
+    """Raises ValueError for parameters of BM25 that are out of range."""
+    if not (0 <= k1 < float("inf") and 0 <= b <= 1):
+        raise ValueError(f"k1 must be >= 0 and b from 0 to 1, got k1={k1} and b={b}")

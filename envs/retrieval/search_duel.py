@@ -261,7 +261,7 @@ class SearchDuel(AECEnv[str, str, str | None]):
 
     def _pay(self, seat: str, parts: dict[str, float]) -> None:
         self.rewards[seat] = sum(parts.values())
-        self.infos[seat]["reward_parts"] = parts
+        self.infos[seat] = self.infos[seat] | {"reward_parts": parts}
 
     def _count(self, action: str) -> int:
         words = len(action[:MOST_WRITTEN].split())

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 
+from sparring.envs.retrieval.cache import Cached
 from sparring.envs.retrieval.types import Hit, Passage, Retriever, RetrieverFailed, World
 
 SEPARATOR = re.compile(r"\+(?=[A-Za-z_]\w*=)")
@@ -32,7 +34,7 @@ def retriever_of(retriever: str | Retriever | None, world: World) -> Retriever:
         return _over_world(world)
     if not isinstance(retriever, str):
         return retriever
-    return _named(retriever)
+    return _named(retriever, world)
 
 
 def search(retriever: Retriever, query: str, k: int) -> list[Passage]:
@@ -63,10 +65,15 @@ def _over_world(world: World) -> Retriever:
     if known is None or known[0] is not world:
         if len(_memory) >= KEPT_RETRIEVERS:
             _memory.pop(next(iter(_memory)))
-        known = _memory[world.name] = (world, Bm25(world.passages))
+        known = _memory[world.name] = (world, Cached(Bm25(world.passages)))
     return known[1]
 
 
 @lru_cache(maxsize=KEPT_RETRIEVERS)
-def _named(name: str) -> Retriever:
-    raise ValueError(f"no retriever {name!r}")
+def _named(name: str, world: World) -> Retriever:
+    """The index of a folder, or a server; the index must be one over the world's passages."""
+    from sparring.envs.retrieval.index import open_index, require_corpus
+
+    index = open_index(Path(name))
+    require_corpus(index, world.passages)
+    return Cached(index)
