@@ -7,7 +7,8 @@ retriever=None (BM25 in memory)    retriever="runs/index"    retriever="http://1
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,10 +32,11 @@ def retriever_of(retriever: str | Retriever | None, world: World) -> Retriever:
     Raises ValueError for a folder without an index, and for an index that lacks a passage of the world's.
     """
     if retriever is None:
-        return _over_world(world)
+        return _keep(("memory", world.name), world, lambda: _in_memory(world))
     if not isinstance(retriever, str):
         return retriever
-    return _named(retriever, world)
+    folder = Path(retriever)
+    return _keep((retriever, world.name, _written_at(folder)), world, lambda: _folder(folder, world))
 
 
 def search(retriever: Retriever, query: str, k: int) -> list[Passage]:
@@ -54,26 +56,36 @@ def _world(spec: str) -> World:
     return load_world(spec)
 
 
-_memory: dict[str, tuple[World, Retriever]] = {}
+_kept: OrderedDict[tuple[object, ...], tuple[World, Retriever]] = OrderedDict()
+"""The retrievers of this process, with the worlds that they are for."""
 
 
-def _over_world(world: World) -> Retriever:
-    """BM25 over a world's passages; a world of the same name that is another object has its own."""
-    from sparring.envs.retrieval.bm25 import Bm25
-
-    known = _memory.get(world.name)
+def _keep(key: tuple[object, ...], world: World, build: Callable[[], Retriever]) -> Retriever:
+    """A retriever that is built once. A world of the same name that is another object has its own."""
+    known = _kept.get(key)
     if known is None or known[0] is not world:
-        if len(_memory) >= KEPT_RETRIEVERS:
-            _memory.pop(next(iter(_memory)))
-        known = _memory[world.name] = (world, Cached(Bm25(world.passages)))
+        known = _kept[key] = (world, Cached(build()))
+    _kept.move_to_end(key)
+    while len(_kept) > KEPT_RETRIEVERS:
+        _kept.popitem(last=False)
     return known[1]
 
 
-@lru_cache(maxsize=KEPT_RETRIEVERS)
-def _named(name: str, world: World) -> Retriever:
-    """The index of a folder, or a server; the index must be one over the world's passages."""
+def _in_memory(world: World) -> Retriever:
+    from sparring.envs.retrieval.bm25 import Bm25
+
+    return Bm25(world.passages)
+
+
+def _folder(folder: Path, world: World) -> Retriever:
     from sparring.envs.retrieval.index import open_index, require_corpus
 
-    index = open_index(Path(name))
-    require_corpus(index, world.passages)
-    return Cached(index)
+    index = open_index(folder)
+    require_corpus(index, world.passages, f"the world {world.name!r}")
+    return index
+
+
+def _written_at(folder: Path) -> int:
+    """Another number where an index is written anew."""
+    manifest = folder / "manifest.json"
+    return manifest.stat().st_mtime_ns if manifest.exists() else 0

@@ -1,6 +1,7 @@
 """Search-v0: what an action costs and pays, when an episode ends, what is never shown, and whose fault is whose."""
 
 import math
+import shutil
 
 import gymnasium
 import pytest
@@ -9,6 +10,7 @@ from gymnasium.utils.env_checker import check_env as gymnasium_check_env
 from sparring import envs, registry
 from sparring.envs.conformance import check_env
 from sparring.envs.retrieval.actions import REMINDER, STYLES, written
+from sparring.envs.retrieval.index import build_index
 from sparring.envs.retrieval.search import Search
 from sparring.envs.retrieval.sources import retriever_of, world_of
 from sparring.envs.retrieval.types import Hit, Passage, Question, RetrieverFailed
@@ -344,3 +346,30 @@ def test_every_listed_action_is_one_that_a_person_could_write():
     env = small()
     _, info = env.reset(seed=0)
     assert info["suggested_actions"] == [written("tags", "search", env.question(0).text), "<give_up/>"]
+
+
+def test_an_index_on_disk_answers_as_the_one_in_memory_and_verify_knows_it_from_another(tmp_path):
+    world, folder = world_of("fiction:size=600"), tmp_path / "index"
+    build_index(world.passages, folder)
+    options = {"world": "fiction:size=600", "retriever": str(folder)}
+    match = Match("m", ENV, {"player_0": "walkthrough"}, 1, options)
+    (episode,) = play([match])
+    (in_memory,) = play([Match("m", ENV, {"player_0": "walkthrough"}, 1, {"world": "fiction:size=600"})])
+    texts = [[turn.observation.text for turn in one.trajectories["player_0"].turns] for one in (episode, in_memory)]
+    assert texts[0] == texts[1]
+    with Store(tmp_path / "store", "a") as store:
+        store.append([episode])
+        assert verify(store).ok
+        shutil.rmtree(folder)
+        build_index(world.passages, folder, k1=2.0)
+        (fault,) = verify(store).faults
+        assert "recorded {'index': " in str(fault)
+        shutil.rmtree(folder)
+        build_index(world.passages[:-1], folder)
+        (fault,) = verify(store).faults
+    assert "is an index of another corpus than the world 'fiction:size=600'" in str(fault)
+
+
+def test_a_folder_without_an_index_is_named(tmp_path):
+    with pytest.raises((ValueError, OSError), match=str(tmp_path)):
+        envs.make(ENV, retriever=str(tmp_path))
