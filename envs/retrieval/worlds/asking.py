@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from sparring.envs.code.split_rng import SPLITS, Split, SplitRng, split_of
 from sparring.envs.retrieval.types import Passage, Question
 from sparring.envs.retrieval.worlds.geography import Geography
-from sparring.envs.retrieval.worlds.proofs import BORDERS, Chain, Derivation, PinnedDown, mentions, unaccented
+from sparring.envs.retrieval.worlds.proofs import BORDERS, WORD, Chain, Derivation, PinnedDown, mentions, unaccented
 from sparring.envs.retrieval.worlds.shapes import PLAN, QUERIES, Shape, Start
 
 Fact = tuple[str, str]
 """Object and id of the passage that says it."""
+TRIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,13 @@ class Questioner:
         self.neighbours = {country.name: country.neighbours for country in geography.countries}
         self.spellings = _spellings(geography)
         self.starts: Mapping[Start, Sequence[str]] = {
-            "airport": [airport.title for airport in geography.airports if airport.city],
+            "airport": [airport.title for airport in geography.airports if airport.city in self.spellings],
             "city": [city.title for city in geography.cities if city.title == city.name],
             "country": [country.name for country in geography.countries],
         }
         self.plain = {city.title for city in geography.cities if city.title == city.name}
-        self._chains: dict[tuple[Start, tuple[str, ...], bool], dict[Split, list[Asked]]] = {}
+        self._words_of: dict[str, frozenset[str]] = {}
+        self._chains: dict[tuple[Start, tuple[str, ...], bool], dict[Split, list[list[Asked]]]] = {}
         self._neighbours: dict[tuple[str, ...], dict[Split, list[Neighbour]]] = {}
 
     def question(self, split: Split, number: int) -> Question:
@@ -68,15 +70,18 @@ class Questioner:
             return self._comparison(shape, wording, rng, number, answerable)
         return self._chain(shape, wording, rng, number, answerable)
 
-    def chains(self, shape: Shape, split: Split, answerable: bool) -> Sequence[Asked]:
-        """All chains that can be asked for in a shape; where not answerable, those whose last fact is withheld."""
+    def chains(self, shape: Shape, split: Split, answerable: bool) -> Sequence[Sequence[Asked]]:
+        """All chains that can be asked for in a shape; where not answerable, those whose last fact is withheld.
+
+        Chains with one end are together, so that draws are even over ends: half of the airports lie in few countries.
+        """
         key = (shape.start, shape.path, answerable)
         if key not in self._chains:
-            by_split: dict[Split, list[Asked]] = {split: [] for split in SPLITS}
+            by_end: dict[tuple[Split, str], list[Asked]] = {}
             for start in self.starts[shape.start]:
                 if asked := self._walk(start, shape.path, answerable):
-                    by_split[split_of(start)].append(asked)
-            self._chains[key] = by_split
+                    by_end.setdefault((split_of(start), asked.nodes[-1]), []).append(asked)
+            self._chains[key] = {split: [group for (of, _), group in by_end.items() if of == split] for split in SPLITS}
         if not self._chains[key][split]:
             raise ValueError(f"the world {self.identity!r} is too small: nothing to ask along {', '.join(shape.path)}")
         return self._chains[key][split]
@@ -90,8 +95,20 @@ class Questioner:
             end, support = facts[nodes[-1], relation]
             nodes.append(end)
             supports.append(support)
-        told = any(mentions(start, self.answers(node)) or mentions(node, [start]) for node in nodes[1:])
+        told = any(self._tells(start, node) for node in nodes[1:])
         return None if told or len(set(nodes)) < len(nodes) else Asked(tuple(nodes), tuple(supports))
+
+    def _tells(self, start: str, node: str) -> bool:
+        """Whether one of the names stands in the other, as in "Panama" and "Panama City"."""
+        if not self._words(start) & self._words(node):
+            return False
+        return mentions(start, self.answers(node)) or mentions(self.answers(node)[0], [start])
+
+    def _words(self, node: str) -> frozenset[str]:
+        """The words of all spellings; kept, because the same things stand in thousands of chains."""
+        if node not in self._words_of:
+            self._words_of[node] = frozenset(WORD.findall(unaccented(" ".join(self.answers(node))).casefold()))
+        return self._words_of[node]
 
     def answers(self, node: str) -> tuple[str, ...]:
         """The spellings of an answer."""
@@ -102,7 +119,7 @@ class Questioner:
         return _different(node, unaccented(node), node.replace("_", " "))
 
     def _chain(self, shape: Shape, wording: int, rng: SplitRng, number: int, answerable: bool) -> Question:
-        asked = rng.one(self.chains(shape, rng.split, answerable))
+        asked = rng.one(rng.one(self.chains(shape, rng.split, answerable)))
         start, *_, end = asked.nodes
         return Question(
             id=f"{rng.split}/{number}",
@@ -116,10 +133,8 @@ class Questioner:
         )
 
     def _comparison(self, shape: Shape, wording: int, rng: SplitRng, number: int, answerable: bool) -> Question:
-        one = rng.one(self.chains(shape, rng.split, answerable))
-        other = one
-        while _overlap(one, other):  # its numbers are equal, or its path runs through the same thing
-            other = rng.one(self.chains(shape, rng.split, True))
+        one = rng.one(rng.one(self.chains(shape, rng.split, answerable)))
+        other = self._other(one, self.chains(shape, rng.split, True), rng)
         pair = rng.some([one, other], 2)
         larger = max(pair, key=_number)
         text = shape.texts[wording].format(pair[0].nodes[0], pair[1].nodes[0])
@@ -133,6 +148,16 @@ class Questioner:
             supports=tuple(support for asked in pair for support in asked.supports) if answerable else (),
             queries=tuple(query for asked in pair for query in queries_along(asked.nodes, shape.path)),
         )
+
+    def _other(self, one: Asked, groups: Sequence[Sequence[Asked]], rng: SplitRng) -> Asked:
+        """A chain to compare with: of another number, through other things, and neither tells of the other."""
+        for _ in range(TRIES):
+            other = rng.one(rng.one(groups))
+            if _number(one) != _number(other) and not set(one.nodes) & set(other.nodes):
+                pairs = ((one.nodes[0], other.nodes[-2]), (other.nodes[0], one.nodes[-2]))
+                if not any(self._tells(start, node) for start, node in pairs):
+                    return other
+        raise ValueError(f"the world {self.identity!r} is too small: nothing to compare with {one.nodes[0]!r}")
 
     def _intersection(self, shape: Shape, wording: int, rng: SplitRng, number: int) -> Question:
         found = rng.one(self.pinned_down(shape, rng.split))
@@ -223,7 +248,3 @@ def _different(*texts: str) -> tuple[str, ...]:
 
 def _number(asked: Asked) -> int:
     return int(asked.nodes[-1].replace(",", ""))
-
-
-def _overlap(one: Asked, other: Asked) -> bool:
-    return _number(one) == _number(other) or bool(set(one.nodes) & set(other.nodes))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from sparring.envs.retrieval.types import World
-from sparring.envs.retrieval.worlds import fiction
+from sparring.envs.retrieval.worlds import atlas, fiction
 from sparring.envs.retrieval.worlds.world import GeographicWorld
 from sparring.registry import UnknownName, unknown
 from sparring.specs import parse_spec, typed_options
@@ -41,4 +41,10 @@ def load_fiction(spec: str, size: int = 2000, seed: int = 0) -> World:
     return GeographicWorld(spec, f"fiction/{size}/{seed}", geography, fiction.LICENCE)
 
 
-WORLDS: dict[str, Callable[..., World]] = {"fiction": load_fiction}
+def load_atlas(spec: str, size: atlas.Size = "normal") -> World:
+    """The real geography; "large" with cities of 500 inhabitants and more."""
+    geography = atlas.read_geography(size)
+    return GeographicWorld(spec, f"atlas/{size}/{atlas.package_versions()}", geography, atlas.LICENCE)
+
+
+WORLDS: dict[str, Callable[..., World]] = {"fiction": load_fiction, "atlas": load_atlas}

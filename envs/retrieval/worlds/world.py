@@ -10,7 +10,9 @@ from functools import cached_property
 from sparring.envs.code.split_rng import Split
 from sparring.envs.retrieval.types import Conversation, Passage, Pool, Question
 from sparring.envs.retrieval.worlds.asking import Questioner
+from sparring.envs.retrieval.worlds.conversing import Converser
 from sparring.envs.retrieval.worlds.geography import Geography, write_passages
+from sparring.envs.retrieval.worlds.pooling import Pooler
 from sparring.envs.retrieval.worlds.withholding import choose_withheld
 
 
@@ -39,11 +41,19 @@ class GeographicWorld:
     def question(self, split: Split, number: int) -> Question:
         return self.questioner.question(split, number)
 
+    @cached_property
+    def _converser(self) -> Converser:
+        return Converser(self.questioner)
+
     def conversation(self, split: Split, number: int) -> Conversation:
-        raise NotImplementedError
+        return self._converser.conversation(split, number)
+
+    @cached_property
+    def _pooler(self) -> Pooler:
+        return Pooler(self.questioner, self.passages)
 
     def pool(self, split: Split, number: int, size: int) -> Pool:
-        raise NotImplementedError
+        return self._pooler.pool(split, number, size)
 
 
 def corpus_sha256(passages: Iterable[Passage]) -> str:
