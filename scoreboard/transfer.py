@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sparring.scoreboard.figures_json import estimate, finite
 from sparring.scoreboard.stats import Estimate, bounded_mean, paired_difference
 from sparring.store.run_files import RunError
 
@@ -193,7 +194,7 @@ def to_json(found: Transfer) -> dict[str, object]:
     """Plain data; numbers that JSON does not have are null."""
     told = asdict(found)
     told["differences"] = [asdict(one) | {"verdict": one.verdict} for one in found.differences]
-    return {"format": FORMAT, "verdict": found.verdict, **_finite(told)}
+    return {"format": FORMAT, "verdict": found.verdict, **finite(told)}
 
 
 def read_results(folder: Path) -> Transfer | None:
@@ -219,30 +220,16 @@ def _read(written: Mapping[str, Any]) -> Transfer:
         [
             Difference(
                 **{name: value for name, value in one.items() if name not in ("score", "verdict")},
-                score=_estimate(one["score"]),
+                score=estimate(one["score"]),
             )
             for one in written["differences"]
         ],
-        [SkillShare(**{**one, "share": _estimate(one["share"])}) for one in written["skills"]],
+        [SkillShare(**{**one, "share": estimate(one["share"])}) for one in written["skills"]],
         tuple(map(str, written["notes"])),
         dict(written["settings"]),
     )
 
 
 def _measured_again(written: Mapping[str, Any]) -> Measured:
-    estimates = {name: _estimate(written[name]) for name in ("score", "won")}
+    estimates = {name: estimate(written[name]) for name in ("score", "won")}
     return Measured(**{**written, **estimates, "by_seed": tuple(written["by_seed"])})
-
-
-def _estimate(written: Mapping[str, Any]) -> Estimate:
-    """With the infinities that JSON does not have."""
-    ends = {"value": math.nan, "low": -math.inf, "high": math.inf}
-    return Estimate(**{**written, **{name: end for name, end in ends.items() if written[name] is None}})
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

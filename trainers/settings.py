@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ConfigT = TypeVar("ConfigT", bound="DataclassInstance")
 RULES: Mapping[str, Callable[[float], bool]] = {
+    ">= 20": lambda value: value >= 20,
+    ">= 8": lambda value: value >= 8,
     ">= 2": lambda value: value >= 2,
     ">= 1": lambda value: value >= 1,
     ">= 0": lambda value: value >= 0,

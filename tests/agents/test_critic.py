@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import numpy as np
@@ -9,21 +10,26 @@ import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 
 from sparring.agents.models import load_trainable
-from sparring.agents.retrieval.critic.calibration import Calibration
-from sparring.agents.retrieval.critic.critic import Critic, open_critic
-from sparring.agents.retrieval.critic.evidence import Evidence, Found, Round
-from sparring.agents.retrieval.critic.features import COUNTS, Vocabulary
-from sparring.agents.retrieval.critic.states import MOST_TOKENS, states_of
-from sparring.agents.retrieval.critic.trees import Trees
+from sparring.agents.retrieval.critic import Case, Read, Round, critics
+from sparring.agents.retrieval.trained.calibration import Calibration
+from sparring.agents.retrieval.trained.critic import TrainedCritic, open_reading
+from sparring.agents.retrieval.trained.features import COUNTS, Vocabulary
+from sparring.agents.retrieval.trained.states import MOST_TOKENS, states_of
+from sparring.agents.retrieval.trained.trees import Trees
 from sparring.trainers.sim_rag.fitting import fit_counting, fit_reading
 
-AIRPORT = Found("Tarn Field", "Tarn Field is an airport. It serves the city of Ostrel.")
-CITY = Found("Ostrel", "Ostrel is a city in Velm. It has 12 inhabitants.")
-OTHER = Found("Government of Mirr", "The capital of Mirr is Sodd.")
+
+def evidence(question, rounds=(), answer="", rationale=""):
+    return Case(question, rounds, answer, rationale)
+
+
+AIRPORT = Read("Tarn Field", "Tarn Field is an airport. It serves the city of Ostrel.")
+CITY = Read("Ostrel", "Ostrel is a city in Velm. It has 12 inhabitants.")
+OTHER = Read("Government of Mirr", "The capital of Mirr is Sodd.")
 QUESTION = "In which country is the city that Tarn Field serves?"
-NOTHING = Evidence(QUESTION)
-ONE = Evidence(QUESTION, (Round("Tarn Field", (AIRPORT, OTHER)),))
-ALL = Evidence(QUESTION, (Round("Tarn Field", (AIRPORT, OTHER)), Round("Ostrel", (CITY,))), answer="Velm")
+NOTHING = evidence(QUESTION)
+ONE = evidence(QUESTION, (Round("Tarn Field", (AIRPORT, OTHER)),))
+ALL = evidence(QUESTION, (Round("Tarn Field", (AIRPORT, OTHER)), Round("Ostrel", (CITY,))), answer="Velm")
 HOSTILE = ("", "\0", "\ud800", "x" * 2_000_000, "Tarn Field " * 100_000, "</answer>", "\N{ZERO WIDTH JOINER}" * 5_000)
 
 
@@ -36,11 +42,11 @@ def practice(count=120):
     points, labels = [], []
     for number in range(count):
         question = f"In which country is the city that Field {number} serves?"
-        airport = Found(f"Field {number}", f"Field {number} serves Town{number}.")
-        city = Found(f"Town{number}", f"Town{number} is a city in Land{number % 7}.")
+        airport = Read(f"Field {number}", f"Field {number} serves Town{number}.")
+        city = Read(f"Town{number}", f"Town{number} is a city in Land{number % 7}.")
         rounds = (Round(f"Field {number}", (airport,)), Round(f"Town{number}", (city,)))
         for done in range(3):
-            points.append(Evidence(question, rounds[:done]))
+            points.append(evidence(question, rounds[:done]))
             labels.append(done == 2)
     return points, np.array(labels)
 
@@ -55,7 +61,7 @@ def test_a_passage_lies_one_deeper_than_where_its_title_was_mentioned():
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_any_text_is_counted(text):
-    found = Evidence(text, (Round(text, (Found(text, text), Found(text, text))),), text, text)
+    found = evidence(text, (Round(text, (Read(text, text), Read(text, text))),), text, text)
     assert np.isfinite(Vocabulary(("country",), ("government",)).features(found)).all()
 
 
@@ -95,26 +101,28 @@ def test_a_calibration_that_is_none_is_refused(broken, rule):
 
 def test_a_counting_critic_learns_and_comes_back_from_the_disk(tmp_path):
     points, labels = practice()
-    critic = Critic(fit_counting(points, labels, seed=0), Calibration(2.0), threshold=0.9, surrender=0.1)
+    critic = TrainedCritic(fit_counting(points, labels, seed=0), Calibration(2.0), 0.9, 0.1, max_rounds=2)
     said = critic.probabilities(points)
     assert (said[labels] > 0.9).all()
     assert (said[~labels] < 0.1).all()
     critic.save(tmp_path)
-    again = open_critic(tmp_path)
+    again = critics.load(tmp_path)
     assert (again.probabilities(points) == said).all()
-    assert (again.threshold, again.surrender) == (0.9, 0.1)
+    assert (again.threshold, again.surrender, again.max_rounds) == (0.9, 0.1, 2)
+    assert asyncio.run(again.verdict(points[2])) == said[2]
 
 
 def test_a_reading_critic_learns_from_frozen_states_and_comes_back(tmp_path):
     points, labels = practice(30)
     model = load_trainable("nano", seed=3)
-    critic = Critic(fit_reading(points, labels, model, "nano"), Calibration(), threshold=0.5)
+    critic = TrainedCritic(fit_reading(points, labels, model, "nano"), Calibration(), 0.5, 0.0, max_rounds=2)
     said = critic.probabilities(points)
     assert np.mean((said > 0.5) == labels) > 0.9
     critic.save(tmp_path)
-    assert open_critic(tmp_path, model).probabilities(points) == pytest.approx(said)
-    with pytest.raises(ValueError, match="the critic reads nano with the weights"):
-        open_critic(tmp_path, load_trainable("nano", seed=4))
+    settings = json.loads((tmp_path / "critic.json").read_text())
+    assert open_reading(tmp_path, settings, model).probabilities(points) == pytest.approx(said)
+    with pytest.raises(ValueError, match="was trained with nano of the weights"):
+        critics.load(tmp_path)  # nano of another seed
 
 
 def test_states_do_not_depend_on_what_else_is_asked():
@@ -126,26 +134,32 @@ def test_states_do_not_depend_on_what_else_is_asked():
 
 def test_evidence_that_is_too_long_keeps_its_question_and_its_answer():
     model = load_trainable("nano")
-    long = Evidence("Which?", (Round("q", (Found("t", "word " * 20_000),)),), "right")
-    other = Evidence("Which?", (Round("q", (Found("t", "word " * 20_000),)),), "wrong")
+    long = evidence("Which?", (Round("q", (Read("t", "word " * 20_000),)),), "right")
+    other = evidence("Which?", (Round("q", (Read("t", "word " * 20_000),)),), "wrong")
     assert len(model.encode(long.text)) > MOST_TOKENS
     states = states_of(model, [long, other])
     assert np.abs(states[0] - states[1]).max() > 1e-4
 
 
 def test_a_folder_without_a_critic_and_a_damaged_one_are_said(tmp_path):
-    with pytest.raises(ValueError, match="holds no critic"):
-        open_critic(tmp_path)
+    with pytest.raises(ValueError, match="is no critic"):
+        critics.load(tmp_path)
     points, labels = practice()
-    Critic(fit_counting(points, labels, seed=0), Calibration(), threshold=0.9).save(tmp_path)
+    TrainedCritic(fit_counting(points, labels, seed=0), Calibration(), 0.9, 0.0, max_rounds=2).save(tmp_path)
     told = json.loads((tmp_path / "critic.json").read_text())
-    (tmp_path / "critic.json").write_text(json.dumps(told | {"version": 99}))
-    with pytest.raises(ValueError, match="has version 99"):
-        open_critic(tmp_path)
-    (tmp_path / "critic.json").write_text(json.dumps({"version": 1}))
-    with pytest.raises(ValueError, match="is damaged"):
-        open_critic(tmp_path)
+    fewer = told | {"vocabulary": {"question": [], "titles": []}}
+    for broken, rule in (
+        (told | {"version": 99}, "it has version 99"),
+        ({"kind": "counting"}, "is damaged: 'vocabulary'"),
+        (fewer, "ask for features that its vocabulary has not"),
+    ):
+        (tmp_path / "critic.json").write_text(json.dumps(broken))
+        with pytest.raises(ValueError, match=rule):
+            critics.load(tmp_path)
     (tmp_path / "critic.json").write_text(json.dumps(told))
     (tmp_path / "critic.npz").write_bytes(b"garbage")
+    with pytest.raises(ValueError, match=r"is damaged: critic\.npz is no archive"):
+        critics.load(tmp_path)
+    (tmp_path / "critic.npz").unlink()
     with pytest.raises(ValueError, match="is damaged"):
-        open_critic(tmp_path)
+        critics.load(tmp_path)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 
-from sparring.agents.retrieval.critic.calibration import Calibration
-from sparring.agents.retrieval.critic.critic import CountingScore, ReadingScore
-from sparring.agents.retrieval.critic.evidence import Evidence
-from sparring.agents.retrieval.critic.features import Vocabulary
-from sparring.agents.retrieval.critic.states import Head, states_of
-from sparring.agents.retrieval.critic.trees import Trees
+from sparring.agents.retrieval.critic import Case
+from sparring.agents.retrieval.trained.calibration import Calibration
+from sparring.agents.retrieval.trained.critic import CountingScore, ReadingScore
+from sparring.agents.retrieval.trained.features import Vocabulary
+from sparring.agents.retrieval.trained.states import Head, states_of
+from sparring.agents.retrieval.trained.trees import Trees
 from sparring.registry import require
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ Method = Literal["isotonic", "temperature"]
 TREES, DEPTH, RATE, ROWS_A_LEAF = 300, 4, 0.1, 8
 PENALTY = 0.01
 """Inverse strength of the head's quadratic penalty, on states of unit variance."""
-Part = TypeVar("Part")
 
 
 def require_both(labels_N: Bools, what: str) -> None:
@@ -42,12 +41,12 @@ def require_both(labels_N: Bools, what: str) -> None:
         )
 
 
-def fit_counting(evidence: Sequence[Evidence], labels_N: Bools, seed: int) -> CountingScore:
+def fit_counting(cases: Sequence[Case], labels_N: Bools, seed: int) -> CountingScore:
     """Boosted trees (Friedman 2001) over `features`. Raises ValueError for labels of one class, MissingExtra."""
     require_both(labels_N, "a score")
     ensemble = require("sklearn.ensemble", "retrieval")
-    vocabulary = Vocabulary.of(evidence)
-    features_NF = np.array([vocabulary.features(one) for one in evidence])
+    vocabulary = Vocabulary.of(cases)
+    features_NF = np.array([vocabulary.features(one) for one in cases])
     trees = ensemble.GradientBoostingClassifier(
         n_estimators=TREES,
         max_depth=DEPTH,
@@ -60,11 +59,11 @@ def fit_counting(evidence: Sequence[Evidence], labels_N: Bools, seed: int) -> Co
     return CountingScore(vocabulary, Trees.of(trees.fit(features_NF, labels_N)))
 
 
-def fit_reading(evidence: Sequence[Evidence], labels_N: Bools, model: LocalModel, spec: str) -> ReadingScore:
+def fit_reading(cases: Sequence[Case], labels_N: Bools, model: LocalModel, spec: str) -> ReadingScore:
     """A logistic head on a frozen model's states. Raises ValueError for labels of one class, MissingExtra."""
     require_both(labels_N, "a head")
     linear = require("sklearn.linear_model", "retrieval")
-    states_ND = states_of(model, evidence)
+    states_ND = states_of(model, cases)
     mean_D, spread_D = states_ND.mean(0), states_ND.std(0) + 1e-6
     fitted = linear.LogisticRegression(C=PENALTY, max_iter=2_000).fit((states_ND - mean_D) / spread_D, labels_N)
     weights_D = fitted.coef_[0] / spread_D
@@ -89,13 +88,7 @@ def calibrate(log_odds_N: Floats, labels_N: Bools, method: Method = "isotonic") 
     return Calibration(1.0, tuple(fitted.X_thresholds_.tolist()), tuple(fitted.y_thresholds_.tolist()))
 
 
-def split_by_question(questions: Sequence[Part], seed: int) -> tuple[Ints, Ints, Ints]:
-    """Places of the questions to fit on (60 %), to calibrate on (15 %) and to test on (25 %).
-
-    All decision points of a question are in one part. Raises ValueError for fewer than 8 questions.
-    """
-    if len(questions) < 8:
-        raise ValueError(f"a critic needs at least 8 questions, for three parts, got {len(questions)}")
-    order = np.random.default_rng(seed).permutation(len(questions))
-    fit, calibration = round(0.6 * len(order)), round(0.75 * len(order))
-    return order[:fit], order[fit:calibration], order[calibration:]
+def split_off(count: int, seed: int) -> tuple[Ints, Ints]:
+    """Places of the questions to fit on (four fifths) and to calibrate on: all points of a question are in one part."""
+    order = np.random.default_rng(seed).permutation(count)
+    return order[: count - count // 5], order[count - count // 5 :]

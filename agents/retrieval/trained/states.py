@@ -1,4 +1,4 @@
-"""A language model read by a linear head: the hidden state after the evidence says whether it suffices.
+"""A language model read by a linear head: the hidden state after the case says whether it suffices.
 
 The model's own verdict in words is worthless at this size (it always says no); its states are not.
 """
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sparring.agents.retrieval.critic.evidence import Evidence
+from sparring.agents.retrieval.critic import Case
 
 if TYPE_CHECKING:
     from sparring.agents.models.trainable import LocalModel
 
 Floats = NDArray[np.float64]
 MOST_TOKENS = 1_024
-"""Of an evidence, as in SIM-RAG. Of a longer one the middle is left out: question, answer and latest passages stay."""
+"""Of a case, as in SIM-RAG. Of a longer one the middle is left out: question, answer and latest passages stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +34,22 @@ class Head:
         return np.asarray(states_ND @ self.weights_D + self.bias)
 
 
-def states_of(model: LocalModel, evidence: Sequence[Evidence]) -> Floats:
-    """The model's final hidden state at the last token of each evidence. [N, D]
+def states_of(model: LocalModel, cases: Sequence[Case]) -> Floats:
+    """The model's final hidden state at the last token of each case. [N, D]
 
-    Evidence that begins alike is computed once up to where it differs.
+    Cases that begin alike are computed once up to where it differs.
     """
     import torch
 
     from sparring.agents.models.engine.packing import nodes_for, pack
 
-    sequences = [_fitting(model.encode(one.text), min(MOST_TOKENS, model.context)) for one in evidence]
+    sequences = [_fitting(model.encode(one.text), min(MOST_TOKENS, model.context)) for one in cases]
     states: dict[int, Floats] = {}
     with torch.no_grad(), model.autocast():
         for packed in pack(sequences, nodes_for(model.device.type)):
             hidden_ND = model.hidden(packed)[[int(path[-1]) for path in packed.nodes]]
             states |= zip(packed.sequences, hidden_ND.double().cpu().numpy(), strict=True)
-    return np.array([states[index] for index in range(len(evidence))])
+    return np.array([states[index] for index in range(len(cases))])
 
 
 def _fitting(token_ids: list[int], most: int) -> list[int]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sparring.agents.retrieval.critic.evidence import Evidence, Found
+from sparring.agents.retrieval.critic import Case, Read
 
 WORD = re.compile(r"\w+")
 FREQUENT = (
@@ -55,13 +55,13 @@ class Vocabulary:
     titles: tuple[str, ...]
 
     @classmethod
-    def of(cls, practice: Iterable[Evidence], most: int = 40) -> Vocabulary:
+    def of(cls, practice: Iterable[Case], most: int = 40) -> Vocabulary:
         """The most frequent words of questions and of titles."""
         in_questions: Counter[str] = Counter()
         in_titles: Counter[str] = Counter()
-        for evidence in practice:
-            in_questions.update(set(words(evidence.question)))
-            in_titles.update({word for passage in evidence.passages for word in words(passage.title)})
+        for case in practice:
+            in_questions.update(set(words(case.question)))
+            in_titles.update({word for passage in passages_of(case) for word in words(passage.title)})
         return cls(_frequent(in_questions, most), _frequent(in_titles, most))
 
     @property
@@ -70,21 +70,26 @@ class Vocabulary:
         kinds = [*(f"title has {word}" for word in self.titles), *(f"deepest title has {word}" for word in self.titles)]
         return (*COUNTS, *(f"question has {word}" for word in self.question), *kinds)
 
-    def features(self, evidence: Evidence) -> NDArray[np.float64]:
+    def features(self, case: Case) -> NDArray[np.float64]:
         """Counts, in the order of `names`. [F]"""
-        titles, links = Counter[str](), _links(evidence)
-        for passage in evidence.passages:
+        titles, links = Counter[str](), _links(case)
+        for passage in passages_of(case):
             titles.update(set(words(passage.title)))
-        asked = set(words(evidence.question))
+        asked = set(words(case.question))
         deepest = set(words(links.deepest.title)) if links.deepest else set()
         return np.array(
             [
-                *_counts(evidence, links),
+                *_counts(case, links),
                 *(float(word in asked) for word in self.question),
                 *(float(titles[word]) for word in self.titles),
                 *(float(word in deepest) for word in self.titles),
             ]
         )
+
+
+def passages_of(case: Case) -> list[Read]:
+    """All that was found, in order."""
+    return [passage for one in case.rounds for passage in one.passages]
 
 
 def words(text: str) -> list[str]:
@@ -109,17 +114,17 @@ class _Links:
     depth: int
     linked: int
     unlinked: int
-    deepest: Found | None
+    deepest: Read | None
     deepest_is_new: bool
     open_names: int
     """Capitalised names in linked passages that no title has."""
 
 
-def _links(evidence: Evidence) -> _Links:
-    passages = list(dict.fromkeys(evidence.passages))
-    new = set(evidence.rounds[-1].passages) if evidence.rounds else set()
-    depths: dict[Found, int] = {}
-    frontier = [evidence.question[:MOST_CHARACTERS].lower()]
+def _links(case: Case) -> _Links:
+    passages = list(dict.fromkeys(passages_of(case)))
+    new = set(case.rounds[-1].passages) if case.rounds else set()
+    depths: dict[Read, int] = {}
+    frontier = [case.question[:MOST_CHARACTERS].lower()]
     for depth in range(1, len(passages) + 1):
         reached = [p for p in passages if p not in depths and any(_mentions(text, p.title) for text in frontier)]
         if not reached:
@@ -127,7 +132,7 @@ def _links(evidence: Evidence) -> _Links:
         depths |= dict.fromkeys(reached, depth)
         frontier = [p.text[:MOST_CHARACTERS].lower() for p in reached]
     deepest = max(depths, key=lambda p: depths[p], default=None)
-    known = " ".join([evidence.question, *(p.title for p in passages)]).lower()
+    known = " ".join([case.question, *(p.title for p in passages)]).lower()
     named = {name for p in depths for name in _names(p.text) if name.lower() not in known}
     return _Links(
         max(depths.values(), default=0),
@@ -150,17 +155,17 @@ def _names(text: str) -> list[str]:
     return re.findall(r"(?<=[a-z,] )[A-Z]\w+(?: [A-Z]\w+)*", text[:MOST_CHARACTERS])
 
 
-def _counts(evidence: Evidence, links: _Links) -> Sequence[float]:
-    asked = set(words(evidence.question))
-    last = evidence.rounds[-1] if evidence.rounds else None
-    queries = [one.query for one in evidence.rounds]
-    bags = [set(words(f"{passage.title} {passage.text}")) for passage in evidence.passages]
+def _counts(case: Case, links: _Links) -> Sequence[float]:
+    asked = set(words(case.question))
+    last = case.rounds[-1] if case.rounds else None
+    queries = [one.query for one in case.rounds]
+    bags = [set(words(f"{passage.title} {passage.text}")) for passage in passages_of(case)]
     new = [set(words(f"{passage.title} {passage.text}")) for passage in last.passages] if last else []
     covered = asked & set().union(*bags)
     query = set(words(last.query)) if last else set()
-    answer = set(words(evidence.answer))
+    answer = set(words(case.answer))
     return (
-        len(evidence.rounds),
+        len(case.rounds),
         len(bags),
         len(new),
         len(asked),

@@ -1,1 +1,0 @@
-"""Critics: how probable is it that what was found suffices?"""

@@ -1,0 +1,118 @@
+"""What a critic's run measured: how good its probabilities are, what stopping by them earns, here and elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sparring.files import write_whole
+from sparring.scoreboard.figures_json import estimate, finite, number
+from sparring.scoreboard.stats import Estimate
+from sparring.scoreboard.verdicts import Quality, ReliabilityBin, Stopping
+from sparring.store.run_files import RunError
+
+RESULTS = "critic_results.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A way to stop, and what it earned on the test questions."""
+
+    name: str
+    earned: Stopping
+    against_fixed: Estimate | None = None
+    """Reward above the best fixed number of rounds, paired by question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Questions of a group that the critic was trained without."""
+
+    group: str
+    raw: Quality
+    """As it was calibrated, on the other groups."""
+    recalibrated: Quality | None
+    """Calibrated again on `points` labelled decision points of the group, and measured on the rest; None: too few."""
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class CriticResults:
+    """Everything."""
+
+    settings: Mapping[str, Any]
+    seconds: float
+    questions: int
+    """Tested."""
+    threshold: float
+    surrender: float
+    quality: Quality
+    reliability: Sequence[ReliabilityBin]
+    rules: Sequence[Rule]
+    elsewhere: Sequence[Elsewhere] = ()
+    labels: Mapping[str, float] = field(default_factory=dict)
+    """Share of the test's decision points that each label calls enough."""
+    notes: Sequence[str] = ()
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: what the critic earns beside the best fixed number of rounds and the oracle."""
+        earned = {rule.name: rule.earned.reward.value for rule in self.rules}
+        mine = next(rule for rule in self.rules if rule.name == "critic")
+        fixed = next(name for name in earned if name.startswith("fixed"))
+        difference = mine.against_fixed
+        sure = "" if difference is None else f" ({difference.low:+.3f} to {difference.high:+.3f} more, paired)"
+        return (
+            f"Stopping by the critic earns {earned['critic']:.3f}, the best fixed number of rounds ({fixed}) "
+            f"{earned[fixed]:.3f}{sure}, the oracle {earned['oracle']:.3f}."
+        )
+
+
+def write_results(results: CriticResults, folder: Path) -> None:
+    """As `RESULTS` in a run's folder."""
+    text = json.dumps(
+        {"format": FORMAT, "verdict": results.verdict, **finite(asdict(results))}, indent=1, allow_nan=False
+    )
+    write_whole(folder / RESULTS, text.encode())
+
+
+def read_results(folder: Path) -> CriticResults | None:
+    """What `write_results` wrote; None where a folder has none. Raises RunError for what cannot be read."""
+    path = folder / RESULTS
+    try:
+        told = json.loads(path.read_bytes())
+        if told.pop("format") != FORMAT:
+            raise ValueError(f"it has another format than {FORMAT}")
+        return _from_json(told)
+    except FileNotFoundError:
+        return None
+    except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
+        raise RunError(f"{path} is damaged, or not of this version: {error!r}") from error
+
+
+def _from_json(told: dict[str, Any]) -> CriticResults:
+    told.pop("verdict")
+    told["quality"] = _quality(told["quality"])
+    told["reliability"] = [ReliabilityBin(one["said"], estimate(one["was"])) for one in told["reliability"]]
+    told["rules"] = [_rule(one) for one in told["rules"]]
+    told["elsewhere"] = [_elsewhere(one) for one in told["elsewhere"]]
+    return CriticResults(**told)
+
+
+def _quality(told: dict[str, Any]) -> Quality:
+    return Quality(**{**told, "auroc": number(told["auroc"]), "null_band": tuple(told["null_band"])})
+
+
+def _elsewhere(told: dict[str, Any]) -> Elsewhere:
+    again = told["recalibrated"]
+    return Elsewhere(told["group"], _quality(told["raw"]), again and _quality(again), told["points"])
+
+
+def _rule(told: dict[str, Any]) -> Rule:
+    earned = Stopping(**{name: estimate(value) for name, value in told["earned"].items()})
+    against = told["against_fixed"]
+    return Rule(told["name"], earned, against and estimate(against))

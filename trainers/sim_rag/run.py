@@ -1,0 +1,192 @@
+"""SIM-RAG's training (arXiv 2505.02811): self-practice, a critic, where to stop, and what it is worth.
+
+    questions ─► searches to the end, recorded ─► points with labels ─► score ─► calibration, threshold ─► test, table
+
+What we do otherwise, and why:
+1. The label is exact sufficiency by default. SIM-RAG's, the exact match of the answer, measures the reader: it says 0
+   on most sufficient contexts of a small one (`--labels em`).
+2. No classes are balanced; the probability is calibrated instead, on questions of its own.
+3. The critic stops at a threshold that is chosen for reward. SIM-RAG takes the likelier token, which is one half.
+4. Practice, test and use have the same number of rounds.
+5. The last answer may be withheld (`surrender`): giving up is right where nothing can be found.
+
+A run that is stopped or killed goes on with what was played.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from sparring import registry
+from sparring.agents import models, named
+from sparring.agents.retrieval.sim_rag import SimRag
+from sparring.agents.retrieval.trained.critic import TrainedCritic
+from sparring.faults import make_folder
+from sparring.protocols import Agent
+from sparring.rollout.match import Match
+from sparring.scoreboard.critic_results import CriticResults, write_results
+from sparring.scoreboard.matches import play_missing
+from sparring.scoreboard.verdicts import Bools, quality, reliability
+from sparring.store.store import Store
+from sparring.trainers.config import require_device
+from sparring.trainers.made_with import made_with
+from sparring.trainers.run_folder import RunFolder
+from sparring.trainers.settings import restore
+from sparring.trainers.sim_rag.fitting import fit_counting, fit_reading
+from sparring.trainers.sim_rag.measuring import Practised, Score, elsewhere, label_shares, make_critic, rules
+from sparring.trainers.sim_rag.practice import Search, cases_of, labels_of, searches_of, without_answers
+from sparring.trainers.sim_rag.settings import Config
+from sparring.types import Episode, Sampling, derive_seed
+
+METHOD = "sim-rag"
+ENV, SEAT = "sparring/Search-v0", "player_0"
+CRITIC = "critic"
+"""The folder in a run that holds it."""
+BATCH = 64
+"""Questions that are searched for together."""
+SPLITS = {"practice": "train", "test": "held_out"}
+LEAST = 8
+"""Searches of a part, so that anything can be made of them."""
+NEVER = 1.0
+"""No probability of the reader's own is accepted: every search goes to its end."""
+
+
+class Stopped(Exception):
+    """Somebody asked for an end; what was played is kept."""
+
+
+class CriticRun:
+    """One run in its folder: `config.json`, `episodes/`, `critic/`, `critic_results.json`."""
+
+    def __init__(self, config: Config, folder: RunFolder) -> None:
+        """Raises MissingExtra, and ValueError where a model or a device is not there."""
+        for module in ("sklearn", "bm25s"):
+            registry.require(module, "retrieval")
+        require_device(config.device)
+        self.config, self.folder = config, folder
+        self._reader = _reader_of(config)
+        self._players: Mapping[str, Agent] | None = None
+        self.model = models.load_trainable(config.model, device=config.device) if config.critic == "reading" else None
+
+    @classmethod
+    def start(cls, config: Config, path: Path) -> CriticRun:
+        """A new run, whose folder is made when everything that the settings name has been found."""
+        folder = RunFolder(path)
+        folder.require_free()
+        run = cls(config, folder)
+        registry.envs.make(ENV, **config.env_kwargs("train")).close()
+        folder.create(METHOD, asdict(config), made_with=made_with(config.device, run.model))
+        return run
+
+    @classmethod
+    def resume(cls, path: Path) -> CriticRun:
+        """A run with the settings in its folder. Raises RunError where it is none of this method, or in use."""
+        folder = RunFolder.open(path, METHOD)
+        try:
+            return cls(restore(Config, folder.read_config()["config"], path), folder)
+        except BaseException:
+            folder.release()
+            raise
+
+    @property
+    def episodes(self) -> int:
+        """That are played, for a progress bar."""
+        return self.config.questions + self.config.test_questions
+
+    def run(self, moved: Callable[[int], object], should_stop: Callable[[], bool] = lambda: False) -> CriticResults:
+        """Play what was not played, make the critic, measure it. Raises Stopped, ValueError for labels of one class."""
+        started = time.monotonic()
+        self.folder.lock()
+        try:
+            practice, test, lost = self._play(moved, should_stop)
+            critic = make_critic(practised := Practised.of(practice, self.config.seed), self.config, self._fit)
+            make_folder(self.folder.path / CRITIC)
+            critic.save(self.folder.path / CRITIC)
+            results = self._measure(critic, practised, practice, test)
+            notes = [f"{lost} searches broke off or ended early, and are left out"] if lost else []
+            results = replace(results, seconds=time.monotonic() - started, notes=notes)
+            write_results(results, self.folder.path)
+            return results
+        finally:
+            self.folder.release()
+
+    def _play(
+        self, moved: Callable[[int], object], should_stop: Callable[[], bool]
+    ) -> tuple[list[Search], list[Search], int]:
+        """The searches of practice and test, and how many cannot be used. Raises Stopped, ValueError without any."""
+        config, done, found = self.config, 0, dict[str, list[Search]]()
+        with Store(self.folder.episodes, "a") as store:
+            for part, count in (("practice", config.questions), ("test", config.test_questions)):
+                episodes: list[Episode] = []
+                for first in range(0, count, BATCH):
+                    if should_stop():
+                        raise Stopped
+                    episodes += self._play_batch(part, range(first, min(first + BATCH, count)), store)
+                    moved(done + len(episodes))
+                done += len(episodes)
+                found[part] = self._usable(part, episodes)
+        return found["practice"], found["test"], done - sum(map(len, found.values()))
+
+    def _play_batch(self, part: str, numbers: Sequence[int], store: Store) -> list[Episode]:
+        agents = self._agents()
+        names, kwargs = list(agents), self.config.env_kwargs(SPLITS[part])
+        matches = [
+            Match(f"{part}/{number}", ENV, {SEAT: names[number % len(names)]}, self._seed(part, number), kwargs)
+            for number in numbers
+        ]
+        return play_missing(matches, agents, store)
+
+    def _seed(self, part: str, number: int) -> int:
+        return derive_seed(self.config.seed, part, number)
+
+    def _usable(self, part: str, episodes: Sequence[Episode]) -> list[Search]:
+        """Raises ValueError where there are too few, with the reason of the first."""
+        config = self.config
+        searches = searches_of(episodes, config.max_rounds, bool(config.reader))
+        if len(searches) < LEAST:
+            errors = [" ".join((one.error or "").split())[:300] for one in episodes if one.error]
+            why = f"; the first fault: {errors[0]}" if errors else "; the environment does not say what suffices"
+            raise ValueError(f"only {len(searches)} of {len(episodes)} searches of the {part} can be used{why}")
+        return searches if config.reader else [without_answers(one) for one in searches]
+
+    def _agents(self) -> Mapping[str, Agent]:
+        if self._players is None:
+            reader = self._reader
+            self._players = (
+                {reader.name: reader} if reader else {spec: named.make(spec) for spec in self.config.searchers}
+            )
+        return self._players
+
+    def _fit(self, searches: Sequence[Search], labels_N: Bools) -> Score:
+        if self.model is None:
+            return fit_counting(cases_of(searches), labels_N, self.config.seed)
+        return fit_reading(cases_of(searches), labels_N, self.model, self.config.model)
+
+    def _measure(
+        self, critic: TrainedCritic, practised: Practised, practice: Sequence[Search], test: Sequence[Search]
+    ) -> CriticResults:
+        config, labels_QR = self.config, labels_of(test, self.config.labels)
+        probabilities_QR = critic.probabilities(cases_of(test)).reshape(labels_QR.shape)
+        return CriticResults(
+            settings=asdict(config),
+            seconds=0.0,
+            questions=len(test),
+            threshold=critic.threshold,
+            surrender=critic.surrender,
+            quality=quality(probabilities_QR.ravel(), labels_QR.ravel()),
+            reliability=reliability(probabilities_QR.ravel(), labels_QR.ravel()),
+            rules=rules(critic, probabilities_QR, test, practised, config),
+            elsewhere=list(elsewhere(practice, test, config, self._fit)),
+            labels=label_shares(test, bool(config.reader)),
+        )
+
+
+def _reader_of(config: Config) -> SimRag | None:
+    """The language model as a searcher that accepts nothing; None for scripted searchers."""
+    if not config.reader:
+        return None
+    sampling = Sampling(temperature=0.6, top_p=0.9, max_new_tokens=config.max_new_tokens, decoding="free")
+    return SimRag(models.load(config.reader, device=config.device), threshold=NEVER, sampling=sampling)
