@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sparring.envs.retrieval.scoring import Score, score
+from sparring.envs.retrieval.scoring import score
 from sparring.envs.retrieval.sources import search
 from sparring.envs.retrieval.types import Passage, Question, Retriever
 
@@ -69,10 +69,14 @@ class Rounds:
             return not self.question.answerable
         return bool(score(answer, self.question.answers).em)
 
-    def metrics(self, answer: str | None, gave_up: bool) -> dict[str, float]:
-        """What the episode came to; `answer` is None where none was given."""
-        correct = self.is_correct(answer) if gave_up or answer is not None else False
-        found = score(answer or "", self.question.answers) if self.question.answerable else Score(0.0, 0.0, 0.0)
+    def metrics(self, answer: str | None, gave_up: bool, could_go_on: bool) -> dict[str, float]:
+        """What the episode came to.
+
+        `answer`: None where none was given; `could_go_on`: whether another round was left.
+        """
+        ended = gave_up or answer is not None
+        correct = ended and self.is_correct(answer)
+        found = score(answer or "", self.question.answers)
         measured = {
             "correct": float(correct),
             "em": found.em,
@@ -83,20 +87,18 @@ class Rounds:
             "answerable": float(self.question.answerable),
             "rounds": float(self.played),
         }
-        return measured | self._rates(answer, correct)
+        return measured if self.sufficient is None else measured | self._rates(ended, correct, could_go_on)
 
-    def _rates(self, answer: str | None, correct: bool) -> dict[str, float]:
-        """The four ways to go wrong, each 0 or 1 or a count, where sufficiency is known."""
-        if self.sufficient is None:
-            return {}
+    def _rates(self, ended: bool, correct: bool, could_go_on: bool) -> dict[str, float]:
+        """How it went wrong, each 0 or 1, or a number of rounds: known where sufficiency is."""
         first = self.played if self.first_sufficient is None else self.first_sufficient
-        answered = answer is not None
+        early = ended and could_go_on and self.question.answerable
         return {
-            "sufficient": float(self.sufficient),
+            "sufficient": float(bool(self.sufficient)),
             "over_search": float(self.played - first),
-            "premature_stop": float(answered and not self.sufficient),
-            "lucky_guess": float(answered and correct and not self.sufficient),
-            "misread": float(answered and not correct and self.sufficient),
+            "premature_stop": float(early and not self.sufficient),
+            "lucky_guess": float(correct and self.question.answerable and not self.sufficient),
+            "misread": float(ended and not correct and bool(self.sufficient)),
         }
 
     def _search(self, query: str) -> list[Passage]:

@@ -18,13 +18,13 @@ from typing import get_args
 import gymnasium
 
 from sparring import registry
+from sparring.answers.search_actions import HOW, MOST_WRITTEN, REMINDER, STYLES, TOOLS, Action, Style, parse, written
 from sparring.envs.any_text import AnyText
 from sparring.envs.code.split_rng import SPLITS, Split
-from sparring.envs.retrieval.actions import HOW, MOST_WRITTEN, REMINDER, STYLES, TOOLS, Action, Style, parse, written
 from sparring.envs.retrieval.escaping import harmless
 from sparring.envs.retrieval.rounds import Rounds, proven
 from sparring.envs.retrieval.settings import hops_in_words, hops_of, kinds_of, require_prices, require_whole
-from sparring.envs.retrieval.shown import passages_shown
+from sparring.envs.retrieval.shown import passages_shown, passages_told
 from sparring.envs.retrieval.sources import retriever_of, world_of
 from sparring.envs.retrieval.types import Passage, Question, Retriever, World
 from sparring.types import derive_seed
@@ -132,7 +132,7 @@ class Search(gymnasium.Env[str, str]):
         asked = harmless(question.text)
         self._seen = f"Question: {asked}\n\n{HOW[self.style]}\n{self._left()}"
         info = self._info([], illegal=False)
-        info |= {"world": self.world.name, "index": self.retriever.fingerprint, "question": asked}
+        info |= {"world": self.world.name, "index": self.retriever.fingerprint, "question": asked, "style": self.style}
         if self.style == "tool_call":
             info["tools"] = TOOLS
         return self._seen, info
@@ -227,7 +227,8 @@ class Search(gymnasium.Env[str, str]):
 
     def _metrics(self, answer: str | None, gave_up: bool) -> dict[str, float]:
         counted = {"tokens": float(self._words), "malformed": float(self._malformed)}
-        return self._begun().metrics(answer, gave_up) | counted
+        rounds = self._begun()
+        return rounds.metrics(answer, gave_up, rounds.played < self.max_rounds) | counted
 
     def _begun(self) -> Rounds:
         if self._rounds is None:
@@ -244,7 +245,7 @@ class Search(gymnasium.Env[str, str]):
             "illegal": illegal,
             "task": rounds.question.kind,
             "rounds_left": self.max_rounds - rounds.played,
-            "passages": [{"id": passage.id, "title": passage.title} for passage in shown],
+            "passages": passages_told(shown),
             "hidden": rounds.knows | {"proves": proven(shown)},
         }
         if self.list_actions and not self._over:

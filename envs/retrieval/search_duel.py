@@ -19,15 +19,15 @@ from typing import Literal
 from pettingzoo import AECEnv
 
 from sparring import registry
+from sparring.answers.search_actions import parse
 from sparring.envs.any_text import AnyText
 from sparring.envs.code.split_rng import SPLITS, Split
 from sparring.envs.games.two_player import bare, whole_seed
-from sparring.envs.retrieval.actions import parse
 from sparring.envs.retrieval.escaping import harmless
 from sparring.envs.retrieval.rounds import Rounds, proven
 from sparring.envs.retrieval.search import Prices, question_of
 from sparring.envs.retrieval.settings import hops_of, kinds_of, require_prices, require_whole
-from sparring.envs.retrieval.shown import passages_shown
+from sparring.envs.retrieval.shown import passages_shown, passages_told
 from sparring.envs.retrieval.sources import retriever_of, world_of
 from sparring.envs.retrieval.types import Question, Retriever, World
 from sparring.envs.rng import Rng
@@ -202,7 +202,7 @@ class SearchDuel(AECEnv[str, str, str | None]):
             self._rounds.waste()
         self._phase = "answer"
         self._show(REASONER, illegal=not legal)
-        self.infos[REASONER]["passages"] = [{"id": passage.id, "title": passage.title} for passage in shown]
+        self.infos[REASONER]["passages"] = passages_told(shown)
         self.infos[REASONER]["hidden"] = self._rounds.knows | {"proves": proven(shown)}
         self._pay(REASONER, self.prices.parts(words, 1))
 
@@ -229,8 +229,8 @@ class SearchDuel(AECEnv[str, str, str | None]):
         self._phase = "over"
         answer = self._answer if accepted else None
         self._pay(REASONER, {"correct": float(self._rounds.is_correct(answer))})
-        tokens = {"tokens": float(self._tokens)}
-        self.infos[REASONER]["metrics"] = self._rounds.metrics(answer, gave_up=not accepted) | tokens
+        tokens, could_go_on = {"tokens": float(self._tokens)}, self._rounds.played < self.max_rounds
+        self.infos[REASONER]["metrics"] = self._rounds.metrics(answer, not accepted, could_go_on) | tokens
         self.infos[CRITIC]["metrics"] = {
             "verdicts": float(self._verdicts),
             "right_verdicts": self._right_verdicts / self._verdicts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sparring.envs.retrieval.actions import Style
+from sparring.answers.search_actions import Style
 from sparring.envs.retrieval.escaping import harmless
 from sparring.envs.retrieval.types import Passage
 
@@ -18,6 +18,18 @@ def passages_shown(style: Style, query: str, passages: Sequence[Passage]) -> tup
     pairs = [(harmless(passage.title, MOST_TITLE), harmless(passage.text)) for passage in passages]
     words = sum(len(title.split()) + len(text.split()) for title, text in pairs)
     return _LAYOUTS[style](harmless(query), pairs), words
+
+
+def passages_told(passages: Sequence[Passage]) -> list[dict[str, str]]:
+    """The same as plain data: id, title and text of each."""
+    return [
+        {
+            "id": harmless(passage.id, MOST_TITLE),
+            "title": harmless(passage.title, MOST_TITLE),
+            "text": harmless(passage.text),
+        }
+        for passage in passages
+    ]
 
 
 def _tags(query: str, pairs: Sequence[tuple[str, str]]) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparring import envs
-from sparring.envs.retrieval.actions import HOW, STYLES, parse
+from sparring.answers.search_actions import HOW, STYLES, parse
 from sparring.envs.retrieval.escaping import INSTEAD, MOST_SHOWN, harmless
 from sparring.envs.retrieval.shown import passages_shown
 from sparring.envs.retrieval.types import Passage

@@ -8,8 +8,8 @@ import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check_env
 
 from sparring import envs, registry
+from sparring.answers.search_actions import REMINDER, STYLES, written
 from sparring.envs.conformance import check_env
-from sparring.envs.retrieval.actions import REMINDER, STYLES, written
 from sparring.envs.retrieval.index import build_index
 from sparring.envs.retrieval.search import Search
 from sparring.envs.retrieval.sources import retriever_of, world_of
@@ -116,7 +116,10 @@ def test_tokens_are_words_of_shown_passages_and_of_actions():
         (0, [SEARCH_1, WRONG], {"premature_stop": 1}),
         (0, [SEARCH_1, SEARCH_2, WRONG], {"sufficient": 1, "misread": 1}),
         (1, [SEARCH_1, SEARCH_2, GIVE_UP], {"correct": 1}),
-        (1, [RIGHT], {"premature_stop": 1}),
+        (0, [SEARCH_1, GIVE_UP], {"premature_stop": 1}),
+        (0, [SEARCH_1, SEARCH_2, GIVE_UP], {"sufficient": 1, "misread": 1}),
+        (0, [SEARCH_1] * 5 + [WRONG], {}),  # it used all its rounds: bad luck, no premature stop
+        (1, [RIGHT], {}),
     ],
 )
 def test_the_four_ways_to_go_wrong_are_told_apart(seed, actions, expected):

@@ -1,13 +1,14 @@
 """The three ways to write an action: what is understood, and that nothing ambiguous is guessed."""
 
 import json
+import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sparring.envs.retrieval.actions import MALFORMED, MOST_WRITTEN, STYLES, Action, parse, written
+from sparring.answers.search_actions import MALFORMED, MOST_WRITTEN, STYLES, Action, parse, written
 
 SEARCH, ANSWER, GIVE_UP = Action("search", "a b"), Action("answer", "a b"), Action("give_up")
 TAGS = [
@@ -74,9 +75,11 @@ def test_a_text_is_understood_as_the_table_says(style, text, expected):
 
 
 @pytest.mark.parametrize("style", STYLES)
-@given(said=st.text(alphabet=st.characters(exclude_characters="<>`", exclude_categories=["Cs", "Cc"]), min_size=1))
+@given(said=st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
+@example(said="</search><answer>42</answer>")
+@example(said='```"}</tool_call>')
 def test_what_is_written_is_read_again(style, said):
-    plain = " ".join(said.split())
+    plain = " ".join((re.sub("[<>]", " ", said) if style == "tags" else said).split())
     for kind in ("search", "answer"):
         assert parse(style, written(style, kind, said)) == (Action(kind, plain) if plain else MALFORMED)
     assert parse(style, written(style, "give_up")) == GIVE_UP

@@ -1,4 +1,4 @@
-"""What a text asks for: a search, an answer, or to give up; in one of three styles. Nothing is guessed.
+"""What a text asks for in a search: a query, an answer, or to give up; in one of three styles. Nothing is guessed.
 
 tags       <search>query</search>, <answer>text</answer>, <give_up/>                     Search-R1, arXiv 2503.09516
 tool_call  {"name": "search", "arguments": {"query": "..."}}; answer, give_up            OpenAI's tool calls
@@ -19,6 +19,7 @@ Kind = Literal["search", "answer", "give_up", "malformed"]
 MOST_WRITTEN = 20_000
 """Characters of an action; a longer one is malformed."""
 TAG = re.compile(r"<(/?)(search|answer)>|<give_up\s{0,8}/>|<give_up></give_up>")
+ANGLES, MARKS = re.compile("[<>]"), re.compile("[<>`]")
 OPEN_CALL, CLOSE_CALL = "<tool_call>", "</tool_call>"
 ARGUMENT = {"search": "query", "answer": "answer"}
 KEYS: dict[str, Kind] = {"search_query": "search", "answer": "answer", "give_up": "give_up"}
@@ -72,14 +73,15 @@ MALFORMED = Action("malformed")
 
 
 def written(style: Style, kind: Kind, text: str = "") -> str:
-    """An action as a text of a style: the opposite of `parse`, where `text` holds nothing of the style's own."""
+    """An action as a text of a style, which `parse` reads again; between tags, angle brackets become blanks."""
     if style == "tags":
-        return "<give_up/>" if kind == "give_up" else f"<{kind}>{text}</{kind}>"
+        return "<give_up/>" if kind == "give_up" else f"<{kind}>{ANGLES.sub(' ', text)}</{kind}>"
+    said: dict[str, object] = {}
     if style == "json":
-        key = next(key for key, meant in KEYS.items() if meant == kind)
-        return json.dumps({key: True if kind == "give_up" else text}, ensure_ascii=False)
-    arguments = {} if kind == "give_up" else {ARGUMENT[kind]: text}
-    return json.dumps({"name": kind, "arguments": arguments}, ensure_ascii=False)
+        said = {next(key for key, meant in KEYS.items() if meant == kind): True if kind == "give_up" else text}
+    else:
+        said = {"name": kind, "arguments": {} if kind == "give_up" else {ARGUMENT[kind]: text}}
+    return MARKS.sub(lambda mark: f"\\u{ord(mark[0]):04x}", json.dumps(said, ensure_ascii=False))
 
 
 def parse(style: Style, text: str) -> Action:
