@@ -207,13 +207,14 @@ def best_fixed(paths: Paths, round_cost: float) -> int:
 
 
 def best_threshold(paths: Paths, probabilities_QR: Floats, round_cost: float) -> float:
-    """The threshold whose first crossing earns most; the lowest of equals.
+    """The threshold whose first crossing earns most; of equals the one in the middle, farthest from what earns less.
 
     One half is wrong for a stop rule: it takes the first crossing of several looks, so false stops add up.
     """
     candidates = np.unique(np.concatenate([np.linspace(0.01, 0.99, 99), [1.01]]))
     earned = [_earned(paths, first_crossing(probabilities_QR, t), round_cost) for t in candidates]
-    return float(candidates[int(np.argmax(earned))])
+    best = np.flatnonzero(np.array(earned) >= max(earned) - 1e-12)
+    return float(candidates[best[(len(best) - 1) // 2]])
 
 
 def best_surrender(paths: Paths, probabilities_QR: Floats, threshold: float) -> float:
