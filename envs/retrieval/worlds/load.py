@@ -1,0 +1,50 @@
+"""Worlds by name: "fiction", "fiction:size=5000:seed=3", "atlas"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from sparring.envs.retrieval.types import World
+from sparring.envs.retrieval.worlds import atlas, fiction
+from sparring.envs.retrieval.worlds.world import GeographicWorld
+from sparring.registry import UnknownName, unknown
+from sparring.specs import parse_spec, typed_options
+
+
+def load_world(spec: str) -> World:
+    """The world that a spec names.
+
+    Raises UnknownName with the nearest names, ValueError for an option that is wrong, MissingExtra with the command
+    that installs what is not there.
+    """
+    parsed = parse_spec(spec)
+    if parsed.name not in WORLDS:
+        raise UnknownName(unknown("world", parsed.name, WORLDS))
+    if parsed.argument is not None:
+        raise ValueError(f"the world {parsed.name!r} takes options only, such as {parsed.name}:size=..., got {spec!r}")
+    return _load(spec)
+
+
+@lru_cache(maxsize=4)
+def _load(spec: str) -> World:
+    """The environments of a process share a world: it never changes."""
+    parsed = parse_spec(spec)
+    build = WORLDS[parsed.name]
+    options = typed_options(f"the world {parsed.name!r}", build, parsed.options)
+    return build(spec, **options)
+
+
+def load_fiction(spec: str, size: int = 2000, seed: int = 0) -> World:
+    """An invented geography of about `size` passages."""
+    geography = fiction.invent_geography(size, seed)
+    return GeographicWorld(spec, f"fiction/{size}/{seed}", geography, fiction.LICENCE)
+
+
+def load_atlas(spec: str, size: atlas.Size = "normal") -> World:
+    """The real geography; "large" with cities of 500 inhabitants and more."""
+    geography = atlas.read_geography(size)
+    return GeographicWorld(spec, f"atlas/{size}/{atlas.package_versions()}", geography, atlas.LICENCE)
+
+
+WORLDS: dict[str, Callable[..., World]] = {"fiction": load_fiction, "atlas": load_atlas}

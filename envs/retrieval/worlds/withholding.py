@@ -1,0 +1,55 @@
+"""Which passages a world keeps out of its corpus, so that some questions cannot be answered from it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+
+from sparring.envs.code.split_rng import Split, split_of
+from sparring.envs.retrieval.types import Passage
+from sparring.envs.retrieval.worlds.geography import Geography
+from sparring.types import derive_seed
+
+SHARE = 0.05
+AT_LEAST = 2
+
+
+def choose_withheld(identity: str, geography: Geography, passages: Sequence[Passage]) -> frozenset[str]:
+    """Ids of one in twenty passages of each family, and of at least two for either split.
+
+    No geography of a country is withheld: intersections need all of them. No currency that several countries share is
+    withheld: too many questions would lose their answer.
+    """
+    groups: dict[tuple[str, Split], list[str]] = {}
+    for family, owner, id_ in _withholdable(geography, passages):
+        groups.setdefault((family, split_of(owner)), []).append(id_)
+    return frozenset(id_ for group, ids in groups.items() for id_ in _some(identity, group, ids))
+
+
+def _withholdable(geography: Geography, passages: Sequence[Passage]) -> Iterator[tuple[str, str, str]]:
+    """(family, whose split counts, passage id)."""
+    capital_of = {country.capital: country.name for country in geography.countries}
+    user_of = _only_users(geography)
+    for passage in passages:
+        if not passage.triples:
+            continue
+        family, subject = passage.id.partition("/")[0], passage.triples[0].subject
+        if family == "currency":
+            if subject in user_of:
+                yield family, user_of[subject], passage.id
+        elif family == "city" and subject in capital_of:
+            yield "capital", capital_of[subject], passage.id
+        elif family != "geography":
+            yield family, subject, passage.id
+
+
+def _only_users(geography: Geography) -> Mapping[str, str]:
+    users: dict[str, list[str]] = {}
+    for country in geography.countries:
+        users.setdefault(country.currency, []).append(country.name)
+    return {code: names[0] for code, names in users.items() if len(names) == 1}
+
+
+def _some(identity: str, group: tuple[str, Split], ids: Sequence[str]) -> Sequence[str]:
+    rng = random.Random(derive_seed("withheld", identity, *group))
+    return rng.sample(ids, min(len(ids), max(AT_LEAST, round(len(ids) * SHARE))))
