@@ -95,7 +95,8 @@ def search(
     """Show what an index, or a server of the kind of Search-R1, finds for a query. Exit code 1 if it finds nothing.
 
     Args:
-        retriever: The folder of an index, or the address of a server.
+        retriever: The folder of an index, or the address of a server: http://HOST:PORT for the wire of Search-R1,
+            opensearch+http://HOST:9200/INDEX, postgresql://USER@HOST/DATABASE.
         query: What to look for.
         k: How many passages.
         scorer: What adds up BM25's scores; both give the same answers, numba is faster in large corpora.
@@ -170,9 +171,9 @@ def _passages(source: str, quiet: bool) -> list[Passage]:
 
 
 def _retriever(name: str, scorer: Scorer, encoder: str) -> Retriever:
-    from sparring.envs.retrieval.wire.remote import Remote
+    from sparring.envs.retrieval.named import is_address, open_retriever
 
-    return Remote(name) if name.startswith(("http://", "https://")) else _open(Path(name), scorer, encoder)
+    return open_retriever(name) if is_address(name) else _open(Path(name), scorer, encoder)
 
 
 def _open(folder: Path, scorer: Scorer, encoder: str, full: bool | None = None) -> Index:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from sparring.envs.retrieval.types import RetrieverFailed
+from sparring.faults import in_words
 
 MOST_BYTES = 2**26
 """Of an answer, 64 MB."""
@@ -106,4 +107,4 @@ def _authorization(user: str | None, password: str | None) -> Mapping[str, str]:
 
 
 def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(in_words(error).split()) or type(error).__name__
