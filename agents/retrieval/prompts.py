@@ -95,4 +95,4 @@ def _line(pattern: re.Pattern[str], text: str) -> str | None:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())[:MOST]
+    return " ".join("".join(one for one in text if one.isprintable() or one.isspace()).split())[:MOST]

@@ -45,7 +45,7 @@ class Config:
     """Searches of every question. The critic refuses longer episodes later."""
     k: int = 2
     """Passages that a search shows; those that were shown before are left out."""
-    skills: str = "0.95,0.9,0.8,0.65"
+    skills: str = "0.95,0.85,0.75,0.55"
     """Of the scripted searchers, which take turns: how often each writes a good query. Not used with --reader."""
     reader: str = ""
     """A language model that answers and writes the queries, e.g. smollm2; left out: scripted searchers, whose answer
