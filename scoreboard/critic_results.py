@@ -74,10 +74,12 @@ class CriticResults:
 
 def write_results(results: CriticResults, folder: Path) -> None:
     """As `RESULTS` in a run's folder."""
-    text = json.dumps(
-        {"format": FORMAT, "verdict": results.verdict, **finite(asdict(results))}, indent=1, allow_nan=False
-    )
-    write_whole(folder / RESULTS, text.encode())
+    write_whole(folder / RESULTS, json.dumps(to_json(results), indent=1, allow_nan=False).encode())
+
+
+def to_json(results: CriticResults) -> dict[str, object]:
+    """Plain data; numbers that JSON does not have are null."""
+    return {"format": FORMAT, "verdict": results.verdict, **finite(asdict(results))}
 
 
 def read_results(folder: Path) -> CriticResults | None:

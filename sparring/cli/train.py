@@ -18,6 +18,7 @@ from sparring.faults import in_words
 from sparring.start import EXIT_INTERRUPTED, EXIT_USAGE, loading
 from sparring.store.rows import DamagedStore
 from sparring.store.run_files import metrics_of
+from sparring.trainers.config import RunConfig
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 EXAMPLES = """Examples:{1}
@@ -30,6 +31,10 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         _show_methods(outline.outline(registry.trainers), argv == ["--json"])
         return 0 if argv else EXIT_USAGE
     config_type = outline.config_of(outline.find_row(registry.trainers, argv[0]))
+    if not issubclass(config_type, RunConfig):
+        from sparring.cli.sim_rag import train_critic
+
+        return train_critic(argv, config_type)
 
     def start(
         config: tyro.conf.OmitArgPrefixes[Any], run: Path, resume: Flag = False, plan: Flag = False, json: Flag = False

@@ -58,8 +58,14 @@ class Stopped(Exception):
     """Somebody asked for an end; what was played is kept."""
 
 
-class CriticRun:
-    """One run in its folder: `config.json`, `episodes/`, `critic/`, `critic_results.json`."""
+@registry.trainers.register(
+    "sim-rag", family="retrieval", extra="train", config="sparring.trainers.sim_rag.settings:Config"
+)
+class SimRagTraining:
+    """A critic that learns from self-practice when what was found suffices, and what stopping by it earns."""
+
+    name = METHOD
+    config_type = Config
 
     def __init__(self, config: Config, folder: RunFolder) -> None:
         """Raises MissingExtra, and ValueError where a model or a device is not there."""
@@ -72,7 +78,7 @@ class CriticRun:
         self.model = models.load_trainable(config.model, device=config.device) if config.critic == "reading" else None
 
     @classmethod
-    def start(cls, config: Config, path: Path) -> CriticRun:
+    def start(cls, config: Config, path: Path) -> SimRagTraining:
         """A new run, whose folder is made when everything that the settings name has been found."""
         folder = RunFolder(path)
         folder.require_free()
@@ -82,7 +88,7 @@ class CriticRun:
         return run
 
     @classmethod
-    def resume(cls, path: Path) -> CriticRun:
+    def resume(cls, path: Path) -> SimRagTraining:
         """A run with the settings in its folder. Raises RunError where it is none of this method, or in use."""
         folder = RunFolder.open(path, METHOD)
         try:
