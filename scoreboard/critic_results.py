@@ -16,6 +16,8 @@ from sparring.store.run_files import RunError
 
 RESULTS = "critic_results.json"
 FORMAT = 1
+FIXED = "fixed"
+"""What the name of the rule of a fixed number of rounds begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,12 @@ class CriticResults:
         """One sentence: what the critic earns beside the best fixed number of rounds and the oracle."""
         earned = {rule.name: rule.earned.reward.value for rule in self.rules}
         mine = next(rule for rule in self.rules if rule.name == "critic")
-        fixed = next(name for name in earned if name.startswith("fixed"))
+        fixed = next(name for name in earned if name.startswith(FIXED))
         difference = mine.against_fixed
         sure = "" if difference is None else f" ({difference.low:+.3f} to {difference.high:+.3f} more, paired)"
         return (
-            f"Stopping by the critic earns {earned['critic']:.3f}, the best fixed number of rounds ({fixed}) "
-            f"{earned[fixed]:.3f}{sure}, the oracle {earned['oracle']:.3f}."
+            f"Stopping by the critic earns {earned['critic']:.3f}, the best fixed number of rounds {earned[fixed]:.3f}"
+            f"{sure}, the oracle {earned['oracle']:.3f}."
         )
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sparring.content import canonical_json
+from sparring.scoreboard import critic_results
+from sparring.scoreboard.critic_results import CriticResults
 from sparring.scoreboard.cross_table import CrossTable, cross_tables, mean_reward
 from sparring.scoreboard.stats import Estimate, Outcomes, count_outcomes, rate
 from sparring.scoreboard.transfer import Transfer, read_results
@@ -74,6 +76,8 @@ class RunData:
     """By environment: state key -> what the seat knows, in words, in the order of play."""
     transfer: Transfer | None = None
     """What pre-training was worth elsewhere; of a protocol's folder."""
+    critic: CriticResults | None = None
+    """What a critic is worth; of a run that trained one."""
     has_checkpoint: bool = False
     """Whether a best checkpoint is there to be measured."""
 
@@ -102,7 +106,7 @@ def load_run(path: Path, replays: int = 200) -> RunData:
     if episodes is None and not metrics:
         what = f"it has no {METRICS} and no {EPISODES}" if path.exists() else "nothing is there"
         raise FileNotFoundError(f"{path} is not a run folder and not a store: {what}")
-    run = replace(run, transfer=read_results(path))
+    run = replace(run, transfer=read_results(path), critic=critic_results.read_results(path))
     return run if episodes is None else _with_episodes(run, episodes, replays)
 
 

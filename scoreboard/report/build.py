@@ -23,6 +23,7 @@ from sparring.content import canonical_json
 from sparring.scoreboard.names import env_words, is_won_or_lost, unit_of
 from sparring.scoreboard.output import require_output, write_parts
 from sparring.scoreboard.report.charts import PHONE, SHAPES, fixed, number
+from sparring.scoreboard.report.critic import critic_view
 from sparring.scoreboard.report.curves import learning_curves, main_curves, other_curves, probe_curves
 from sparring.scoreboard.report.header import comparison, facts, headlines
 from sparring.scoreboard.report.policies import policy_tables
@@ -75,7 +76,7 @@ def render(runs: Sequence[RunData], live: str = "") -> str:
     style, script = _resource("report.css"), '"use strict";\n' + "".join(map(_resource, scripts))
     tables = policy_tables(runs)
     text = environment.from_string(
-        _resource("charts.html") + _resource("transfer.html") + _resource("report.html")
+        "".join(map(_resource, ("charts.html", "transfer.html", "critic.html", "report.html")))
     ).render(
         runs=runs,
         style=Markup(style),
@@ -93,6 +94,7 @@ def render(runs: Sequence[RunData], live: str = "") -> str:
         curves=main_curves(runs),
         other_curves=other_curves(runs),
         transfers=[(run.label, transfer_view(run.transfer)) for run in runs if run.transfer],
+        critics=[(run.label, critic_view(run.critic)) for run in runs if run.critic],
         standings=[(run, _most_played(run.standings)) for run in runs],
         axis=_axis,
         shapes=SHAPES,

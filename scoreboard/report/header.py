@@ -48,6 +48,9 @@ def headlines(run: RunData) -> Iterator[Headline]:
     if run.transfer:
         yield Headline(run.label, None, run.transfer.headline, shared)
         return
+    if run.critic:
+        yield Headline(run.label, None, run.critic.verdict, shared)
+        return
     env_ids = suffixes([run], NASH)
     for env_id in env_ids:
         yield Headline(run.label, env_id, solved_verdict(run, env_id), (*_strength_tiles(run, env_id), *shared))

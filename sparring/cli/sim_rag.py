@@ -25,7 +25,8 @@ Flag = tyro.conf.FlagCreatePairsOff[bool]
 METHOD = "sim-rag"
 PROG = f"sparring train {METHOD}"
 EXAMPLES = "Examples:{0}\n  " + PROG + " --run runs/critic --resume"
-COLUMNS = ("reward", "right", "rounds", "over_search", "premature", "lucky", "misread", "gave_up")
+WITH_INTERVALS = ("reward", "right")
+PLAIN = ("rounds", "over_search", "premature", "lucky", "misread", "gave_up")
 
 
 def train_critic(argv: list[str], config_type: type[Any]) -> int:
@@ -74,8 +75,12 @@ def show(results: CriticResults, run: Path, json: bool) -> None:
     if json:
         terminal.dump(critic_results.to_json(results))
         return
-    rows = [(rule.name, *(cell(dict(rule.earned.items())[name]) for name in COLUMNS)) for rule in results.rules]
-    terminal.show_table(("stop rule", *(name.replace("_", " ") for name in COLUMNS)), rows, names=())
+    rows = []
+    for rule in results.rules:
+        earned = dict(rule.earned.items())
+        plain = (f"{earned[name].value:.2f}" for name in PLAIN)
+        rows.append((rule.name, *(cell(earned[name]) for name in WITH_INTERVALS), *plain))
+    terminal.show_table(("stop rule", *WITH_INTERVALS, *(name.replace("_", " ") for name in PLAIN)), rows, names=())
     terminal.say("")
     found = [("these questions", *quality_cells(results.quality), "")]
     for one in results.elsewhere:

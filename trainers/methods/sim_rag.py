@@ -75,7 +75,7 @@ class SimRagTraining:
         self.config, self.folder = config, folder
         self._reader = _reader_of(config)
         self._players: Mapping[str, Agent] | None = None
-        self.model = models.load_trainable(config.model, device=config.device) if config.critic == "reading" else None
+        self.model = models.load_trainable(config.reads_with, device=config.device) if config.reads_with else None
 
     @classmethod
     def start(cls, config: Config, path: Path) -> SimRagTraining:
@@ -169,7 +169,7 @@ class SimRagTraining:
     def _fit(self, searches: Sequence[Search], labels_N: Bools) -> Score:
         if self.model is None:
             return fit_counting(cases_of(searches), labels_N, self.config.seed)
-        return fit_reading(cases_of(searches), labels_N, self.model, self.config.model)
+        return fit_reading(cases_of(searches), labels_N, self.model, self.config.reads_with)
 
     def _measure(
         self, critic: TrainedCritic, practised: Practised, practice: Sequence[Search], test: Sequence[Search]

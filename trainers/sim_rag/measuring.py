@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparring.agents.retrieval.trained.critic import CountingScore, ReadingScore, TrainedCritic
-from sparring.scoreboard.critic_results import Elsewhere, Rule
+from sparring.scoreboard.critic_results import FIXED, Elsewhere, Rule
 from sparring.scoreboard.stats import Estimate, paired_difference
 from sparring.scoreboard.verdicts import (
     Bools,
@@ -73,12 +73,13 @@ def rules(
     paths, practice = paths_of(test, config.right), paths_of(practised.held, config.right)
     tasks = [one.question for one in test]
     fixed = best_fixed(practice, config.round_cost)
+    fixed_rule = f"{FIXED} at {fixed} rounds"
     gave_up_Q = gives_up(probabilities_QR, critic.threshold, critic.surrender)
     never_Q = np.zeros(len(test), bool)
     plain: dict[str, tuple[Ints, Bools]] = {
         "stop at once": (np.zeros(len(test), np.int64), never_Q),
         "search to the end": (np.full(len(test), paths.last), never_Q),
-        f"fixed: {fixed} rounds": (np.full(len(test), fixed), never_Q),
+        fixed_rule: (np.full(len(test), fixed), never_Q),
         "critic at one half": (first_crossing(probabilities_QR, 0.5), never_Q),
         "critic": (first_crossing(probabilities_QR, critic.threshold), gave_up_Q),
         "oracle": (oracle(paths), ~paths.answerable_Q),
@@ -86,7 +87,7 @@ def rules(
     said_QR = self_verdicts(test)
     if said_QR is not None:
         plain["the reader's own verdict"] = (first_crossing(said_QR, 0.5), never_Q)
-    against = _rewards(paths, *plain[f"fixed: {fixed} rounds"], config.round_cost)
+    against = _rewards(paths, *plain[fixed_rule], config.round_cost)
     return [
         Rule(
             name,

@@ -55,8 +55,8 @@ class Config:
     critic: Backbone = "counting"
     """counting: boosted trees over counted words and names. reading: a linear head on the frozen hidden states of
     --model."""
-    model: str = "smollm2"
-    """Which the reading critic reads with."""
+    model: str = ""
+    """Which a reading critic reads with; left out: the --reader, else smollm2."""
     labels: Label = "exact"
     """What the critic learns: exact sufficiency; em, whether the reader's answer matched (SIM-RAG's own label);
     contains, whether it contained the right one."""
@@ -77,8 +77,15 @@ class Config:
         require_ranges(self, self.RANGES)
         kinds_of(self.kinds)
         hops_of(self.hops or None)
+        if self.model and self.critic == "counting":
+            raise ValueError(f"model is what a reading critic reads with: add --critic reading, got {self.model!r}")
         if not self.reader:
             _ = self.searchers
+
+    @property
+    def reads_with(self) -> str:
+        """The model of a reading critic; "" of a counting one."""
+        return (self.model or self.reader or "smollm2") if self.critic == "reading" else ""
 
     @property
     def searchers(self) -> tuple[str, ...]:
