@@ -72,6 +72,7 @@ def _keep(key: tuple[object, ...], world: World, build: Callable[[], Retriever])
 
 def _in_memory(world: World) -> Retriever:
     from sparring.envs.retrieval.bm25 import Bm25
+    from sparring.envs.retrieval.cache import Cached
 
     return Cached(Bm25(world.passages))
 
