@@ -432,7 +432,7 @@ def remote(server):
 
 def test_a_server_of_the_wire_answers_as_the_index_in_memory_and_is_called_unpinned(server):
     local = envs.make(ENV, world="fiction:size=600")
-    seen, info = remote(server).reset(seed=3)
+    _, info = remote(server).reset(seed=3)
     assert info["index"].startswith("unpinned")
     there, here = (played(env, *env.walkthrough(3), seed=3) for env in (remote(server), local))
     assert [step[0] for step in there] == [step[0] for step in here]
