@@ -8,7 +8,7 @@ log-probabilities are the agents' word, the scores are not.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
@@ -261,7 +261,13 @@ def _in_words(difference: Difference | None) -> tuple[str, str] | None:
     if difference is None:
         return None
     name, was, came = difference
+    if isinstance(was, Mapping) and isinstance(came, Mapping):
+        was, came = _without_what_is_equal(was, came), _without_what_is_equal(came, was)
     return name, f"recorded {_shown(was)}, replayed {_shown(came)}"
+
+
+def _without_what_is_equal(one: Mapping[str, object], other: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in one.items() if key not in other or _differ(value, other[key])}
 
 
 def _end_difference(recorded: Episode, again: Episode) -> Fault | None:

@@ -1,0 +1,91 @@
+"""The world and the retriever of an environment, by name; a process has each of them once.
+
+world="fiction"    world="fiction:size=2000:seed=3"    world="fiction+size=2000+seed=3"    (where ":" means another)
+retriever=None (BM25 in memory)    retriever="runs/index"    retriever="http://127.0.0.1:8000"
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from sparring.envs.retrieval.cache import Cached
+from sparring.envs.retrieval.types import Hit, Passage, Retriever, RetrieverFailed, World
+
+SEPARATOR = re.compile(r"\+(?=[A-Za-z_]\w*=)")
+KEPT_WORLDS, KEPT_RETRIEVERS = 4, 8
+
+
+def world_of(world: str | World) -> World:
+    """The world of a name, or the world itself. Raises ValueError for an unknown name."""
+    if not isinstance(world, str):
+        return world
+    return _world(SEPARATOR.sub(":", world))
+
+
+def retriever_of(retriever: str | Retriever | None, world: World) -> Retriever:
+    """The retriever of a name, over the passages of a world where it is None.
+
+    Raises ValueError for a folder without an index, and for an index that lacks a passage of the world's.
+    """
+    if retriever is None:
+        return _keep(("memory", world.name), world, lambda: _in_memory(world))
+    if not isinstance(retriever, str):
+        return retriever
+    folder = Path(retriever)
+    return _keep((retriever, world.name, _written_at(folder)), world, lambda: _folder(folder, world))
+
+
+def search(retriever: Retriever, query: str, k: int) -> list[Passage]:
+    """At most `k` passages, best first. Raises RetrieverFailed for an answer that is none."""
+    answers = retriever.search([query], k)
+    if not isinstance(answers, Sequence) or len(answers) != 1:
+        raise RetrieverFailed(f"the retriever must answer one query with one list, got {answers!r:.80}")
+    if not all(isinstance(hit, Hit) and isinstance(hit.passage, Passage) for hit in answers[0]):
+        raise RetrieverFailed(f"the retriever must answer with hits, got {answers[0]!r:.80}")
+    return [hit.passage for hit in answers[0][:k]]
+
+
+@lru_cache(maxsize=KEPT_WORLDS)
+def _world(spec: str) -> World:
+    from sparring.envs.retrieval.worlds import load_world
+
+    return load_world(spec)
+
+
+_kept: OrderedDict[tuple[object, ...], tuple[World, Retriever]] = OrderedDict()
+"""The retrievers of this process, with the worlds that they are for."""
+
+
+def _keep(key: tuple[object, ...], world: World, build: Callable[[], Retriever]) -> Retriever:
+    """A retriever that is built once. A world of the same name that is another object has its own."""
+    known = _kept.get(key)
+    if known is None or known[0] is not world:
+        known = _kept[key] = (world, Cached(build()))
+    _kept.move_to_end(key)
+    while len(_kept) > KEPT_RETRIEVERS:
+        _kept.popitem(last=False)
+    return known[1]
+
+
+def _in_memory(world: World) -> Retriever:
+    from sparring.envs.retrieval.bm25 import Bm25
+
+    return Bm25(world.passages)
+
+
+def _folder(folder: Path, world: World) -> Retriever:
+    from sparring.envs.retrieval.index import open_index, require_corpus
+
+    index = open_index(folder)
+    require_corpus(index, world.passages, f"the world {world.name!r}")
+    return index
+
+
+def _written_at(folder: Path) -> int:
+    """Another number where an index is written anew."""
+    manifest = folder / "manifest.json"
+    return manifest.stat().st_mtime_ns if manifest.exists() else 0
