@@ -128,8 +128,9 @@ class SearchDuel(AECEnv[str, str, str | None]):
         self.terminations, self.truncations = dict.fromkeys(SEATS, False), dict.fromkeys(SEATS, False)
         self.infos: dict[str, Info] = {seat: {} for seat in SEATS}
         self._show(REASONER, illegal=False)
-        for seat in SEATS:
-            self.infos[seat] |= {"world": self.world.name, "index": self.retriever.fingerprint}
+        asked = harmless(self._rounds.question.text)
+        self.infos[REASONER] |= {"world": self.world.name, "index": self.retriever.fingerprint}
+        self.infos[REASONER] |= {"question": asked, "style": "tags"}
 
     def observe(self, agent: str) -> str:
         """What a seat sees: the question and every passage that was found; the critic the answer too."""

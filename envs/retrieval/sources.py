@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from sparring.envs.retrieval.cache import Cached
 from sparring.envs.retrieval.types import Hit, Passage, Retriever, RetrieverFailed, World
 
 SEPARATOR = re.compile(r"\+(?=[A-Za-z_]\w*=)")
@@ -29,14 +28,14 @@ def world_of(world: str | World) -> World:
 def retriever_of(retriever: str | Retriever | None, world: World) -> Retriever:
     """The retriever of a name, over the passages of a world where it is None.
 
-    Raises ValueError for a folder without an index, and for an index that lacks a passage of the world's.
+    Raises ValueError for a folder without an index, and for one of another corpus than the world's; RetrieverFailed for
+    a server that is not there.
     """
     if retriever is None:
         return _keep(("memory", world.name), world, lambda: _in_memory(world))
     if not isinstance(retriever, str):
         return retriever
-    folder = Path(retriever)
-    return _keep((retriever, world.name, _written_at(folder)), world, lambda: _folder(folder, world))
+    return _keep((retriever, world.name, _written_at(retriever)), world, lambda: _opened(retriever, world))
 
 
 def search(retriever: Retriever, query: str, k: int) -> list[Passage]:
@@ -64,7 +63,7 @@ def _keep(key: tuple[object, ...], world: World, build: Callable[[], Retriever])
     """A retriever that is built once. A world of the same name that is another object has its own."""
     known = _kept.get(key)
     if known is None or known[0] is not world:
-        known = _kept[key] = (world, Cached(build()))
+        known = _kept[key] = (world, build())
     _kept.move_to_end(key)
     while len(_kept) > KEPT_RETRIEVERS:
         _kept.popitem(last=False)
@@ -73,19 +72,18 @@ def _keep(key: tuple[object, ...], world: World, build: Callable[[], Retriever])
 
 def _in_memory(world: World) -> Retriever:
     from sparring.envs.retrieval.bm25 import Bm25
+    from sparring.envs.retrieval.cache import Cached
 
-    return Bm25(world.passages)
-
-
-def _folder(folder: Path, world: World) -> Retriever:
-    from sparring.envs.retrieval.index import open_index, require_corpus
-
-    index = open_index(folder)
-    require_corpus(index, world.passages, f"the world {world.name!r}")
-    return index
+    return Cached(Bm25(world.passages))
 
 
-def _written_at(folder: Path) -> int:
-    """Another number where an index is written anew."""
-    manifest = folder / "manifest.json"
+def _opened(name: str, world: World) -> Retriever:
+    from sparring.envs.retrieval.named import open_retriever
+
+    return open_retriever(name, world.passages, f"the world {world.name!r}")
+
+
+def _written_at(name: str) -> int:
+    """Another number where an index is written anew; 0 for an address."""
+    manifest = Path(name) / "manifest.json"
     return manifest.stat().st_mtime_ns if manifest.exists() else 0

@@ -35,7 +35,7 @@ __all__ = ["RunData", "build_report", "load_run"]
 
 TITLE = b"<title>Sparring: "
 """Begins the title of every report."""
-SCRIPTS = ("report.js", "policies.js", "code_tree.js", "adventure.js", "replays.js")
+SCRIPTS = ("report.js", "policies.js", "code_tree.js", "adventure.js", "search_rounds.js", "replays.js")
 MOST_STANDINGS = 60
 MOST_STATIC_STATES = 40
 """Readers without JavaScript see that many states of a policy."""

@@ -86,6 +86,7 @@ function show(replay, turn, keepAddress, scroll) {
   showPosition(replay, scroll);
   showTree(replay, state.turn);
   showAdventure(replay, state.turn);
+  showSearch(replay, state.turn);
   markSelected();
   if (!keepAddress) {
     const run = manyRuns() ? "&run=" + encodeURIComponent(replay.run) : "";

@@ -11,6 +11,7 @@ import numpy as np
 from sparring.content import Blob, Content
 from sparring.scoreboard.report.adventure import adventure
 from sparring.scoreboard.report.code_tree import code_tree
+from sparring.scoreboard.report.search_rounds import search_rounds
 from sparring.types import Call, Episode, Message, Segment, Turn
 
 DistributionKey = tuple[object, ...]
@@ -71,7 +72,8 @@ def _action_logprob(turn: Turn) -> float | None:
 
 
 def _replay(run: str, episode: Episode, distributions: Distributions) -> dict[str, object]:
-    seats, tree, journey = episode.trajectories, code_tree(episode), adventure(episode)
+    seats, tree = episode.trajectories, code_tree(episode)
+    journey, rounds = adventure(episode), search_rounds(episode)
     return {
         "run": run,
         "id": episode.id,
@@ -102,6 +104,7 @@ def _replay(run: str, episode: Episode, distributions: Distributions) -> dict[st
         ],
         "tree": tree and asdict(tree),
         "adventure": journey and asdict(journey),
+        "search": rounds and asdict(rounds),
     }
 
 

@@ -1,22 +1,28 @@
 """Search-v0: what an action costs and pays, when an episode ends, what is never shown, and whose fault is whose."""
 
+import json
 import math
 import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import gymnasium
 import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check_env
 
 from sparring import envs, registry
+from sparring.agents.scripted import ScriptedAgent
 from sparring.answers.search_actions import REMINDER, STYLES, written
 from sparring.envs.conformance import check_env
 from sparring.envs.retrieval.index import build_index
 from sparring.envs.retrieval.search import Search
 from sparring.envs.retrieval.sources import retriever_of, world_of
 from sparring.envs.retrieval.types import Hit, Passage, Question, RetrieverFailed
+from sparring.envs.retrieval.wire.documents import document_of
 from sparring.rollout.loop import Match, play
 from sparring.scoreboard.verify import verify
 from sparring.store.store import Store
+from sparring.types import Reply
 
 ENV = "sparring/Search-v0"
 TARN = Passage("p1", "Tarn", "Tarn is the capital of Ostrel.")
@@ -376,3 +382,75 @@ def test_an_index_on_disk_answers_as_the_one_in_memory_and_verify_knows_it_from_
 def test_a_folder_without_an_index_is_named(tmp_path):
     with pytest.raises((ValueError, OSError), match=str(tmp_path)):
         envs.make(ENV, retriever=str(tmp_path))
+
+
+class Server:
+    """Speaks the wire of Search-R1 over a retriever, until it is told to answer something else."""
+
+    def __init__(self, retriever):
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.reply(404, b"")
+
+            def do_POST(self):
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                found = retriever.search(asked["queries"], asked["topk"])
+                rows = [[{"document": document_of(hit.passage), "score": hit.score} for hit in hits] for hits in found]
+                self.reply(*(server.says or (200, json.dumps({"result": rows}).encode())))
+
+            def reply(self, status, body):
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+
+        self.says = None
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.http.shutdown()
+        self.http.server_close()
+
+
+@pytest.fixture
+def server():
+    running = Server(retriever_of(None, world_of("fiction:size=600")))
+    yield running
+    running.stop()
+
+
+def remote(server):
+    return envs.make(ENV, world="fiction:size=600", retriever=server.url)
+
+
+def test_a_server_of_the_wire_answers_as_the_index_in_memory_and_is_called_unpinned(server):
+    local = envs.make(ENV, world="fiction:size=600")
+    _, info = remote(server).reset(seed=3)
+    assert info["index"].startswith("unpinned")
+    there, here = (played(env, *env.walkthrough(3), seed=3) for env in (remote(server), local))
+    assert [step[0] for step in there] == [step[0] for step in here]
+    assert there[-1][4]["metrics"]["sufficient"] == here[-1][4]["metrics"]["sufficient"] == 1
+
+
+@pytest.mark.parametrize("says", [(200, b"<html>"), (200, b'{"result": []}'), (500, b""), "stop"], ids=str)
+def test_a_server_that_answers_garbage_or_dies_in_mid_episode_breaks_the_episode_off(server, says):
+    class Breaks(ScriptedAgent):
+        async def act(self, observation):
+            if observation.turn == 1:
+                server.stop() if says == "stop" else setattr(server, "says", says)
+            return Reply("<search>area</search>" if observation.turn == 0 else "<search>city</search>")
+
+    options = {"world": "fiction:size=600", "retriever": server.url}
+    (episode,) = play([Match("m", ENV, {"player_0": "breaks"}, 0, options)], {"breaks": Breaks("breaks")})
+    assert episode.status == "env_error"
+    assert server.url in episode.error
+    assert "\n" not in episode.error
+    assert episode.trajectories["player_0"].reward == -0.05  # the first round, which was played
+    assert episode.trajectories["player_0"].metrics == {}

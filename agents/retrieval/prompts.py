@@ -1,0 +1,98 @@
+"""What SIM-RAG asks of a model, and what its answers say. Nothing here raises, whatever the model wrote.
+
+The three questions are those of SIM-RAG (arXiv 2505.02811): answer with a rationale, judge the answer, write the next
+query. The wording is ours, short enough for small models; the few-shot examples of the release are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import NamedTuple
+
+from sparring.agents.retrieval.critic import Case
+
+ANSWER_LINE, RATIONALE_LINE, QUERY_LINE = (
+    re.compile(rf"^[ \t]*{name}:[ \t]*(.*)$", re.IGNORECASE | re.MULTILINE) for name in ("answer", "rationale", "query")
+)
+MOST = 2_000
+"""Characters of an answer, a rationale or a query."""
+UNSURE = frozenset({"", "unsure", "unknown", "i don't know", "i do not know", "none", "n/a"})
+ANSWER = (
+    "{context}\n\nAnswer the question from the context, in exactly two lines:\n"
+    "Answer: as few words as possible, or unsure\nRationale: why"
+)
+QUERY_WANTED = (
+    "{context}\n\nThe context does not answer the question yet. What is the next thing to look for? Look for one thing "
+    "that is missing, and do not repeat a query. Write one line:\nQuery: the words to search for"
+)
+JUDGE = "{text}\n\nDoes the context suffice for this answer, and is the answer right? Write Yes or No."
+YES, NO = "Yes", "No"
+
+
+class Answered(NamedTuple):
+    """What a model answered."""
+
+    answer: str
+    rationale: str
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether it says that it does not know, or nothing."""
+        return self.answer.strip(" .!\"'").lower() in UNSURE
+
+
+def answer_prompt(case: Case) -> str:
+    """Asks for an answer with its rationale."""
+    return ANSWER.replace("{context}", case.context)
+
+
+def query_prompt(case: Case) -> str:
+    """Asks for the next query."""
+    return QUERY_WANTED.replace("{context}", case.context)
+
+
+def judge_prompt(case: Case) -> str:
+    """Asks whether an answer may stand."""
+    return JUDGE.replace("{text}", case.text)
+
+
+def read_answer(text: str) -> Answered:
+    """The answer and the rationale; without the line `Answer:`, the first line is the answer."""
+    answer, rationale = _line(ANSWER_LINE, text), _line(RATIONALE_LINE, text)
+    if answer is None:
+        first, _, rest = text.strip().partition("\n")
+        answer, rationale = first, rest if rationale is None else rationale
+    return Answered(_one_line(answer), _one_line(rationale or ""))
+
+
+def read_query(text: str) -> str:
+    """The query: SIM-RAG's JSON, the line `Query:`, or the first line; "" where there is none."""
+    found = _json_query(text)
+    if found is None:
+        line = _line(QUERY_LINE, text)
+        found = text.strip().partition("\n")[0] if line is None else line
+    return _one_line(found).strip("\"' ")
+
+
+def read_verdict(text: str) -> bool:
+    """Whether the answer begins with yes."""
+    return text.strip(" \n\t.*\"'").lower().startswith("yes")
+
+
+def _json_query(text: str) -> str | None:
+    try:
+        found = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    except (ValueError, RecursionError):
+        return None
+    query = found.get("search_query") if isinstance(found, dict) else None
+    return query if isinstance(query, str) else None
+
+
+def _line(pattern: re.Pattern[str], text: str) -> str | None:
+    match = pattern.search(text)
+    return match[1] if match else None
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(one for one in text if one.isprintable() or one.isspace()).split())[:MOST]
