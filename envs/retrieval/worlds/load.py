@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from sparring.envs.retrieval.types import World
 from sparring.envs.retrieval.worlds import atlas, fiction
+from sparring.envs.retrieval.worlds.geography import Geography
+from sparring.envs.retrieval.worlds.injections import write_injections
 from sparring.envs.retrieval.worlds.world import GeographicWorld
 from sparring.registry import UnknownName, unknown
 from sparring.specs import parse_spec, typed_options
@@ -35,16 +37,20 @@ def _load(spec: str) -> World:
     return build(spec, **options)
 
 
-def load_fiction(spec: str, size: int = 2000, seed: int = 0) -> World:
-    """An invented geography of about `size` passages."""
+def load_fiction(spec: str, size: int = 2000, seed: int = 0, injections: int = 0) -> GeographicWorld:
+    """An invented geography of about `size` passages, and `injections` passages that forge what is none of theirs."""
     geography = fiction.invent_geography(size, seed)
-    return GeographicWorld(spec, f"fiction/{size}/{seed}", geography, fiction.LICENCE)
+    return _world(spec, f"fiction/{size}/{seed}", geography, fiction.LICENCE, injections)
 
 
-def load_atlas(spec: str, size: atlas.Size = "normal") -> World:
+def load_atlas(spec: str, size: atlas.Size = "normal", injections: int = 0) -> GeographicWorld:
     """The real geography; "large" with cities of 500 inhabitants and more."""
     geography = atlas.read_geography(size)
-    return GeographicWorld(spec, f"atlas/{size}/{atlas.package_versions()}", geography, atlas.LICENCE)
+    return _world(spec, f"atlas/{size}/{atlas.package_versions()}", geography, atlas.LICENCE, injections)
+
+
+def _world(spec: str, identity: str, geography: Geography, licence: str, injections: int) -> GeographicWorld:
+    return GeographicWorld(spec, identity, geography, licence, write_injections(identity, geography, injections))
 
 
 WORLDS: dict[str, Callable[..., World]] = {"fiction": load_fiction, "atlas": load_atlas}
