@@ -78,6 +78,12 @@ def adventures(argv: tyro.conf.Positional[list[str]]) -> int:
     return _nested("adventures", argv)
 
 
+@app.command
+def retrieval(argv: tyro.conf.Positional[list[str]]) -> int:
+    """Indexes of passages: `sparring retrieval build SOURCE -o DIR`, `search DIR QUERY`, `serve DIR` for trainers."""
+    return _nested("retrieval", argv)
+
+
 app.command(name="doctor")(show_doctor)
 COMMANDS = tuple(app.helps)
 
@@ -145,7 +151,7 @@ def _command(argv: list[str]) -> int:
         argv = ["--tyro-print-completion", argv[1]]
     if argv[:1] == ["train"]:
         return train(argv[1:])
-    if argv[:1] in (["sandbox"], ["store"], ["adventures"]):
+    if argv[:1] in (["sandbox"], ["store"], ["adventures"], ["retrieval"]):
         return _nested(argv[0], argv[1:])
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
         raise registry.UnknownName(registry.unknown("command", argv[0], COMMANDS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 
 
@@ -25,12 +25,18 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     if kind == "agent" and name == "vllm":
         return "vllm plays behind its server: run `vllm serve NAME` and write openai:NAME:url=http://localhost:8000/v1"
     names = sorted(known)
-    folded = {other.lower(): other for other in names}
-    near = [folded[match] for match in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)]
+    near = _near(name.lower(), {other.lower(): other for other in names})
     near = near or [other for other in names if name and name.lower() in other.lower()][:3]
     if near:
         return f"unknown {kind} {name!r}; did you mean {', '.join(map(repr, near))}?"
     return f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}"
+
+
+def _near(name: str, folded: Mapping[str, str]) -> list[str]:
+    """The nearest names, without those that are much farther away than the first."""
+    matches = difflib.get_close_matches(name, folded, n=3, cutoff=0.5)
+    closeness = {match: difflib.SequenceMatcher(None, match, name).ratio() for match in matches}
+    return [folded[match] for match in matches if closeness[match] >= 0.75 * closeness[matches[0]]]
 
 
 def require(module: str, extra: str) -> ModuleType:

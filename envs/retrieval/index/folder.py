@@ -16,17 +16,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, get_args
 
-from sparring.envs.retrieval.bm25 import K1, B, Bm25, Scorer, post, require_parameters
+from sparring.envs.retrieval.bm25 import K1, B, Scorer, require_parameters
 from sparring.envs.retrieval.corpus import LINES, Corpus, Progress, corpus_digest, in_order_of_ids, write_corpus
-from sparring.envs.retrieval.index import postings
-from sparring.envs.retrieval.manifest import NAME, Manifest, Setting, check_files, read_manifest, write_manifest
-from sparring.envs.retrieval.types import Hit, Passage, Retriever
+from sparring.envs.retrieval.index.engines import ENGINES, PARTS, Encoder, Engine, Fused, Options, Searcher, part
+from sparring.envs.retrieval.manifest import (
+    NAME,
+    DamagedIndex,
+    Manifest,
+    Setting,
+    check_files,
+    read_manifest,
+    write_manifest,
+)
+from sparring.envs.retrieval.types import Hit, Passage
 from sparring.files import build_folder
 
-Engine = Literal["bm25"]
-ENGINES: tuple[Engine, ...] = get_args(Engine)
 FULL_UP_TO = 2**26
 """Bytes of an index up to which its contents are compared whenever it is opened: 0.1 s or less."""
 
@@ -38,7 +43,7 @@ class Index:
     folder: Path
     manifest: Manifest
     passages: Sequence[Passage]
-    engine: Retriever
+    engine: Searcher
 
     @property
     def fingerprint(self) -> str:
@@ -56,43 +61,55 @@ def build_index(
     engine: Engine = "bm25",
     k1: float = K1,
     b: float = B,
+    encoder: Encoder | None = None,
     progress: Progress | None = None,
 ) -> Index:
     """Index passages into a new folder and open it.
 
-    Two builds of equal passages have equal bytes, on every machine and in whatever order the passages come.
-    Raises ValueError for passages of one id, none at all, or parameters out of range, and FileExistsError where
-    something lies in the folder; then nothing is left behind.
+    Two builds of equal passages with bm25 have equal bytes, on every machine and in whatever order the passages come.
+    k1, b: of bm25 and hybrid; encoder: of dense and hybrid. Raises ValueError for passages of one id, none at all, or
+    parameters out of range, MissingExtra, and FileExistsError where something lies in the folder; then nothing is left.
     """
     require_parameters(k1, b)
     require_free(folder)
+    options = Options(k1, b, encoder, progress=progress)
+    if "dense" in PARTS[engine]:
+        options.required_encoder()
     corpus = in_order_of_ids(passages)
-
-    def write(into: Path) -> None:
-        into.mkdir()
-        write_corpus(corpus, into)
-        settings: dict[str, Setting] = {"engine": engine}
-        made = post(corpus, k1, b, progress)
-        postings.write_postings(made, into)
-        settings |= made.settings
-        write_manifest(into, settings, (LINES, *postings.FILES), versions(), len(corpus))
-
-    build_folder(folder, write, is_whole=is_index)
-    return open_index(folder)
+    build_folder(folder, lambda into: _write(into, corpus, engine, options), is_whole=is_index)
+    return open_index(folder, encoder=encoder)
 
 
-def open_index(folder: Path, scorer: Scorer = "auto", full: bool | None = None) -> Index:
+def _write(folder: Path, corpus: Sequence[Passage], engine: Engine, options: Options) -> None:
+    folder.mkdir()
+    write_corpus(corpus, folder)
+    settings: dict[str, Setting] = {"engine": engine}
+    identity = [LINES]
+    for name in PARTS[engine]:
+        written = part(name).write(corpus, folder, options)
+        settings |= written.settings
+        identity += written.identity
+    write_manifest(folder, settings, identity, versions(), len(corpus))
+
+
+def open_index(
+    folder: Path, scorer: Scorer = "auto", full: bool | None = None, encoder: Encoder | None = None
+) -> Index:
     """Open the index of a folder. Its arrays and passages are mapped into memory.
 
     full: whether the SHA-256 of every file is compared with the manifest, not its size only; None: where all files
-        together have at most 64 MB. Raises DamagedIndex naming the file.
+        together have at most 64 MB. encoder: what a dense or hybrid index was built with. Raises DamagedIndex naming
+        the file, ValueError for another encoder or none, and MissingExtra.
     """
     manifest = read_manifest(folder)
     size = sum(file.bytes for file in manifest.files.values())
     check_files(folder, manifest, full=size <= FULL_UP_TO if full is None else full)
-    corpus = Corpus(folder)
-    made = postings.read_postings(folder, manifest.settings, manifest.passages)
-    return Index(folder, manifest, corpus, Bm25.over(corpus, made, scorer))
+    engine = next((name for name in ENGINES if name == manifest.settings.get("engine")), None)
+    if engine is None:
+        raise DamagedIndex(f"{folder} has an unknown engine, {manifest.settings.get('engine')!r}")
+    corpus, options = Corpus(folder), Options(encoder=encoder, scorer=scorer)
+    searchers = [part(name).open(corpus, folder, manifest.settings, options) for name in PARTS[engine]]
+    return Index(folder, manifest, corpus, searchers[0] if len(searchers) == 1 else Fused(searchers))
 
 
 def is_index(folder: Path) -> bool:

@@ -1,0 +1,52 @@
+"""Retrievers by name, with answers that were given before.
+
+runs/index                                  a folder that `sparring retrieval build` made
+http://127.0.0.1:8000                       a server of the `/retrieve` wire
+opensearch+http://localhost:9200/passages   an index in OpenSearch or Elasticsearch
+postgresql://user@host/database             the table "passages" in PostgreSQL
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sparring.envs.retrieval.cache import Cached
+from sparring.envs.retrieval.index import Index, open_index, require_corpus
+from sparring.envs.retrieval.types import Passage, Retriever
+from sparring.envs.retrieval.wire.open_search import OpenSearch
+from sparring.envs.retrieval.wire.postgres import Postgres
+from sparring.envs.retrieval.wire.remote import Remote
+
+WEB, DATABASES, OPEN_SEARCH = ("http://", "https://"), ("postgresql://", "postgres://"), "opensearch+"
+
+
+def open_retriever(name: str, passages: Sequence[Passage] | None = None, world: str = "the world") -> Retriever:
+    """The retriever of a name: an address, or a folder.
+
+    passages: what an index in a folder must hold, all of `world`; None: whatever it holds. Raises DamagedIndex,
+    ValueError for another corpus or a wrong address, MissingExtra, and RetrieverFailed for a server that is not there.
+    """
+    if is_address(name):
+        return Cached(_served(name))
+    index = open_index(Path(name))
+    if passages is not None:
+        require_corpus(index, passages, world)
+    return Cached(index)
+
+
+def is_address(name: str) -> bool:
+    """Whether a name is that of a server."""
+    return name.startswith((*WEB, *(f"{OPEN_SEARCH}{scheme}" for scheme in WEB), *DATABASES))
+
+
+def _served(name: str) -> Retriever:
+    if name.startswith(OPEN_SEARCH):
+        return OpenSearch(name.removeprefix(OPEN_SEARCH))
+    return Postgres(name) if name.startswith(DATABASES) else Remote(name)
+
+
+def manifest_of(retriever: Retriever) -> dict[str, object]:
+    """What is known of a retriever, for `GET /manifest`."""
+    inner = retriever.retriever if isinstance(retriever, Cached) else retriever
+    return inner.manifest.as_json() if isinstance(inner, Index) else {"fingerprint": retriever.fingerprint}
