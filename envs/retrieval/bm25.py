@@ -11,7 +11,6 @@ the last place too, so both scorers give the same passages.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 from array import array
 from collections.abc import Iterable, Sequence
@@ -26,6 +25,7 @@ from sparring.envs.retrieval.corpus import LINES, Progress, corpus_digest, count
 from sparring.envs.retrieval.manifest import Setting, fingerprint_of
 from sparring.envs.retrieval.types import Hit, Passage
 from sparring.envs.retrieval.words import RULES, words_of, words_of_query
+from sparring.registry import installed, require_installed
 
 Scorer = Literal["auto", "numpy", "numba"]
 WORDS, DATA, INDICES, INDPTR = "bm25/words.json", "bm25/data.f32", "bm25/indices.i32", "bm25/indptr.i64"
@@ -171,9 +171,9 @@ def _model(postings: Postings, scorer: Scorer) -> Any:
 
 def _chosen(scorer: Scorer, passages: int) -> Literal["numpy", "numba"]:
     if scorer == "auto":
-        return "numba" if passages >= WORTH_COMPILING and importlib.util.find_spec("numba") else "numpy"
-    if scorer == "numba" and not importlib.util.find_spec("numba"):
-        raise ImportError('the scorer "numba" needs the extra "retrieval": pip install "sparring[retrieval]"')
+        return "numba" if passages >= WORTH_COMPILING and installed("numba") else "numpy"
+    if scorer == "numba":
+        require_installed("numba", "retrieval")
     return scorer
 
 

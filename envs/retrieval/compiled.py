@@ -19,9 +19,11 @@ def _best(scores: NDArray[np.float32], k: int) -> list[tuple[np.float32, int]]:
     """
     heap = [(np.float32(0), -at) for at in range(len(scores), len(scores) - k, -1)]
     heap.sort()
+    lowest = heap[0][0]
     for at in range(len(scores)):
-        if scores[at] > heap[0][0]:
+        if scores[at] > lowest:
             heapreplace(heap, (scores[at], -at))
+            lowest = heap[0][0]
     heap.sort()
     return heap
 

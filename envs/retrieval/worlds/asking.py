@@ -79,7 +79,8 @@ class Questioner:
         if key not in self._chains:
             by_end: dict[tuple[Split, str], list[Asked]] = {}
             for start in self.starts[shape.start]:
-                if asked := self._walk(start, shape.path, answerable):
+                asked = self._walk(start, shape.path, answerable)
+                if asked and not any(self._words(node) <= shape.words for node in asked.nodes):
                     by_end.setdefault((split_of(start), asked.nodes[-1]), []).append(asked)
             self._chains[key] = {split: [group for (of, _), group in by_end.items() if of == split] for split in SPLITS}
         if not self._chains[key][split]:
@@ -238,7 +239,7 @@ def _spellings(geography: Geography) -> dict[str, tuple[str, ...]]:
     for country in geography.countries:
         spellings[country.name] = _different(country.name, unaccented(country.name), *country.aliases)
         if country.tld:
-            spellings[country.tld] = (country.tld, country.tld.removeprefix("."))
+            spellings[country.tld] = (country.tld,)
     return spellings
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
-from sparring.envs.code.split_rng import ENDINGS, ONSETS, VOWELS, WORDS
+from sparring.envs.code.split_rng import ENDINGS, ONSETS, SPLITS, VOWELS, WORDS, Split, split_of
 from sparring.envs.retrieval.worlds.geography import Airport, City, Country, Currency, Geography
 from sparring.types import derive_seed
 
-SMALLEST, LARGEST = 500, 1_000_000
+SMALLEST, LARGEST = 600, 1_000_000
 CONTINENTS = 6
 UNITS = ("crown", "mark", "florin", "thaler", "ducat", "shilling")
 AIRPORTS = ("{} Airport", "{} International Airport", "{} Airfield", "{} Regional Airport")
@@ -37,7 +37,7 @@ class _Inventor:
         self.cities = remaining - self.airports
 
     def geography(self) -> Geography:
-        names = self._names(self.countries)
+        names = [self._name_of(SPLITS[index % 2]) for index in range(self.countries)]
         continents = self._names(CONTINENTS)
         currencies = [Currency(code.upper(), self._currency_name()) for code in self._codes(self.currencies, 3)]
         domains = self._codes(self.countries, 2 if self.countries <= 400 else 3)
@@ -103,6 +103,12 @@ class _Inventor:
 
     def _names(self, wanted: int) -> list[str]:
         return [self._name() for _ in range(wanted)]
+
+    def _name_of(self, split: Split) -> str:
+        """A country's name: in small worlds too, either split has half of the countries."""
+        while split_of(name := self._name()) != split:
+            pass
+        return name
 
     def _name(self) -> str:
         while (name := self._any_name()) in self.given:

@@ -142,12 +142,12 @@ def _about_geography(country: Country) -> Passage:
     name = country.name
     sentences, triples = [f"{name} lies in {country.continent}."], [Triple(name, "continent", country.continent)]
     if country.area:
-        sentences.append(f"Its area is {digits(country.area)} square kilometres.")
+        sentences.append(f"The area of {name} is {digits(country.area)} square kilometres.")
         triples.append(Triple(name, "area", digits(country.area)))
     if country.neighbours:
-        sentences.append(f"It borders {listed(country.neighbours)}.")
+        sentences.append(f"{name} borders {listed(country.neighbours)}.")
     else:
-        sentences.append("It borders no other country.")
+        sentences.append(f"{name} borders no other country.")
     triples += [Triple(name, BORDERS, neighbour) for neighbour in country.neighbours]
     return Passage(f"geography/{country.id}", f"Geography of {name}", " ".join(sentences), tuple(triples))
 

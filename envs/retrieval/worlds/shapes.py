@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sparring.envs.retrieval.types import Kind
-from sparring.envs.retrieval.worlds.proofs import BORDERS
+from sparring.envs.retrieval.worlds.proofs import BORDERS, WORD
 
 Start = Literal["airport", "city", "country"]
 
@@ -30,7 +30,7 @@ ASKED = {
 }
 QUERIES = {
     "serves": "{} airport serves city",
-    "country": "{} city country",
+    "country": "the city {} is in",
     "population": "{} city population inhabitants",
     "timezone": "{} city time zone",
     "capital": "government of {} capital",
@@ -53,6 +53,11 @@ class Shape:
     """A comparison compares the numbers at the ends of two such paths; an intersection follows it from a neighbour."""
     texts: tuple[str, ...]
     """Ways to ask; `{0}` is the start, `{1}` the second start or the value."""
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The words of the texts: a thing that is called by one of them cannot be asked for, such as the domain .is."""
+        return frozenset(WORD.findall(" ".join(self.texts).casefold()))
 
     @property
     def hops(self) -> int:

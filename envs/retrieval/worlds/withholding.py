@@ -11,23 +11,30 @@ from sparring.envs.retrieval.worlds.geography import Geography
 from sparring.types import derive_seed
 
 SHARE = 0.05
-AT_LEAST = 2
+AT_LEAST = 3
 
 
 def choose_withheld(identity: str, geography: Geography, passages: Sequence[Passage]) -> frozenset[str]:
-    """Ids of one in twenty passages of each family, and of at least two for either split.
+    """Ids of one in twenty passages of each family, and of a few at least for either split.
 
     No geography of a country is withheld: intersections need all of them. No currency that several countries share is
     withheld: too many questions would lose their answer.
     """
-    groups: dict[tuple[str, Split], list[str]] = {}
+    groups: dict[tuple[str, Split], list[tuple[str, str]]] = {}
     for family, owner, id_ in _withholdable(geography, passages):
-        groups.setdefault((family, split_of(owner)), []).append(id_)
-    return frozenset(id_ for group, ids in groups.items() for id_ in _some(identity, group, ids))
+        groups.setdefault((family, split_of(owner)), []).append((owner, id_))
+    chosen: dict[str, str] = {}
+    """Ids by owners: nothing loses two passages, so that a chain through one gap meets no other."""
+    for group, owned in sorted(groups.items()):
+        left = [(owner, id_) for owner, id_ in owned if owner not in chosen]
+        rng = random.Random(derive_seed("withheld", identity, *group))
+        chosen.update(rng.sample(left, min(len(left), max(AT_LEAST, round(len(owned) * SHARE)))))
+    return frozenset(chosen.values())
 
 
 def _withholdable(geography: Geography, passages: Sequence[Passage]) -> Iterator[tuple[str, str, str]]:
-    """(family, whose split counts, passage id)."""
+    """(family, the thing whose questions lose their answer, passage id)."""
+    served_by = {airport.city: airport.title for airport in reversed(geography.airports)}
     capital_of = {country.capital: country.name for country in geography.countries}
     user_of = _only_users(geography)
     for passage in passages:
@@ -39,6 +46,8 @@ def _withholdable(geography: Geography, passages: Sequence[Passage]) -> Iterator
                 yield family, user_of[subject], passage.id
         elif family == "city" and subject in capital_of:
             yield "capital", capital_of[subject], passage.id
+        elif family == "city" and subject in served_by:
+            yield "served city", served_by[subject], passage.id
         elif family != "geography":
             yield family, subject, passage.id
 
@@ -48,8 +57,3 @@ def _only_users(geography: Geography) -> Mapping[str, str]:
     for country in geography.countries:
         users.setdefault(country.currency, []).append(country.name)
     return {code: names[0] for code, names in users.items() if len(names) == 1}
-
-
-def _some(identity: str, group: tuple[str, Split], ids: Sequence[str]) -> Sequence[str]:
-    rng = random.Random(derive_seed("withheld", identity, *group))
-    return rng.sample(ids, min(len(ids), max(AT_LEAST, round(len(ids) * SHARE))))
