@@ -1,6 +1,7 @@
 """Suites: one agent over a fixed list of environments, each played with seeds of its own that never train.
 
-code    the tool tasks by family (held-out split), HumanEval, CodeI/O
+code       the tool tasks by family (held-out split), HumanEval, CodeI/O
+retrieval  searching by kind of question (held-out split), invented and real worlds; how answers came about beside them
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sparring.rollout.loop import Event, Listener, Match, play
 from sparring.samples import generated_tokens
 from sparring.scoreboard.matches import identity, play_missing
 from sparring.scoreboard.standings import faults_of
-from sparring.scoreboard.stats import Estimate, wilson
+from sparring.scoreboard.stats import Estimate, clustered_mean, wilson
 from sparring.store.store import Store
 from sparring.types import Episode, Observation, Reply, derive_seed
 
@@ -40,6 +41,8 @@ class Part:
     env_kwargs: Mapping[str, object] = field(default_factory=dict)
     agent_kwargs: Mapping[str, object] = field(default_factory=dict)
     """What an agent that takes it is built with here: a tree hands in its program where the task is a program."""
+    metrics: Sequence[str] = ()
+    """Of the episodes, whose means are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,17 @@ class Score:
     constant: Estimate | None = None
     """The accuracy, on the same tasks, of the one answer that is right most often; None where there is none."""
     constant_answer: str | None = None
+    metrics: Mapping[str, Estimate] = field(default_factory=dict)
+    """Mean of each metric that the part names, over tasks."""
+
+
+SEARCHING = ("em", "contains", "f1", "rounds", "over_search", "premature_stop", "lucky_guess", "misread", "gave_up")
+
+
+def _searching(name: str, world: str, **options: object) -> Part:
+    """Questions whose reward is 1 or 0: rounds are counted, and cost nothing."""
+    kwargs = {"world": world, "split": "held_out", "round_cost": 0.0, "drop_seen": True, **options}
+    return Part(name, "sparring/Search-v0", kwargs, metrics=SEARCHING)
 
 
 SUITES: Mapping[str, tuple[Part, ...]] = {
@@ -72,7 +86,12 @@ SUITES: Mapping[str, tuple[Part, ...]] = {
         ),
         Part("HumanEval", "sparring/HumanEval-v0", {"max_turns": MAX_TURNS}, {"answer": "program"}),
         Part("CodeI/O", "sparring/CodeIO-v0", {"split": "held_out", "max_turns": MAX_TURNS}),
-    )
+    ),
+    "retrieval": (
+        *(_searching(f"chains of {hops}", "fiction", kinds="chain", hops=hops) for hops in (1, 2, 3, 4)),
+        *(_searching(kind, "fiction", kinds=kind) for kind in ("comparison", "intersection", "unanswerable")),
+        _searching("chains, real world", "atlas", kinds="chain"),
+    ),
 }
 
 
@@ -96,7 +115,7 @@ def run_suite(
         player = _agent(agent, part.agent_kwargs)
         on_part(part.name)
         matches = matches_of(name, part, player, tasks, seed)
-        scored = score(part.name, _played(matches, player, store, on_event))
+        scored = score(part.name, _played(matches, player, store, on_event), part.metrics)
         answer = likely_answer(part)
         if answer is not None:
             scripted = ConstantAnswer(answer)
@@ -126,6 +145,8 @@ def likely_answer(part: Part) -> str | None:
     """The answer that is right most often over other tasks of a part; None where no answer can be written down."""
     env = registry.envs.make(part.env_id, **part.env_kwargs)
     answers: Counter[str | None] = Counter()
+    if not hasattr(env, "right_answer"):
+        return None
     for index in range(TASKS_FOR_CONSTANT):
         env.reset(seed=derive_seed("constant", part.name, index))
         answers[env.right_answer()] += 1
@@ -158,8 +179,8 @@ def _played(
     return play_missing(matches, agents, store, on_event=on_event)
 
 
-def score(part: str, episodes: list[Episode]) -> Score:
-    """The line of a part from its episodes."""
+def score(part: str, episodes: list[Episode], metrics: Sequence[str] = ()) -> Score:
+    """The line of a part from its episodes, with the means of some of their metrics."""
     sound = [episode for episode in episodes if episode.sound]
     seats = [trajectory for episode in sound for trajectory in episode.trajectories.values()]
     tokens = [generated_tokens(trajectory.turns) for trajectory in seats]
@@ -170,7 +191,19 @@ def score(part: str, episodes: list[Episode]) -> Score:
         float(np.mean(tokens)) if tokens else None,
         len(episodes) - len(sound),
         faults_of(episodes),
+        metrics={name: _mean_of(name, sound) for name in metrics},
     )
+
+
+def _mean_of(metric: str, episodes: Sequence[Episode]) -> Estimate:
+    """Over the tasks whose episodes say it."""
+    said = [
+        (episode.task, trajectory.metrics[metric])
+        for episode in episodes
+        for trajectory in episode.trajectories.values()
+        if metric in trajectory.metrics
+    ]
+    return clustered_mean([value for _, value in said], [task for task, _ in said])
 
 
 def _agent(spec: str, kwargs: Mapping[str, object]) -> Agent:
@@ -181,7 +214,7 @@ def _agent(spec: str, kwargs: Mapping[str, object]) -> Agent:
 def _task_count(part: Part) -> int | None:
     env = registry.envs.make(part.env_id, **part.env_kwargs)
     env.close()
-    count: int | None = env.task_count
+    count: int | None = getattr(env, "task_count", None)
     return count
 
 

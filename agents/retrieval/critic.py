@@ -3,12 +3,13 @@
 A critic lies in a folder with a `critic.json`: its kind, the most rounds that it was trained on, and what its kind
 adds. What implements a kind registers how it is read:
 
-    @critics.register("my-kind")
+    @critics.reader("my-kind")
     def read(folder: Path, settings: Mapping[str, object]) -> Critic: ...
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from sparring.registry import UnknownName, unknown
 
 SETTINGS = "critic.json"
 ANY_ROUNDS = 1_000_000
+TRAINED = "sparring.agents.retrieval.trained.critic"
+"""Where the kinds are that `sparring train sim-rag` leaves."""
 
 
 class Read(NamedTuple):
@@ -90,7 +93,7 @@ class Critics:
     def __init__(self) -> None:
         self._readers: dict[str, Reader] = {}
 
-    def register(self, kind: str) -> Callable[[Reader], Reader]:
+    def reader(self, kind: str) -> Callable[[Reader], Reader]:
         """Say how a kind is read."""
 
         def add(read: Reader) -> Reader:
@@ -112,6 +115,8 @@ class Critics:
         if not isinstance(kind, str):
             raise ValueError(f"{path} must be an object with the kind of the critic, got {settings!r:.80}")
         if kind not in self._readers:
+            importlib.import_module(TRAINED)
+        if kind not in self._readers:
             raise UnknownName(unknown("kind of critic", kind, self._readers))
         return self._readers[kind](Path(folder), settings)
 
@@ -119,7 +124,7 @@ class Critics:
 critics = Critics()
 
 
-@critics.register("rounds")
+@critics.reader("rounds")
 def read_fixed_rounds(folder: Path, settings: Mapping[str, object]) -> Critic:
     """Enough after so many rounds."""
     k = settings.get("k")

@@ -95,7 +95,7 @@ def evaluate(
         orders: Average the policy over both orders of the legal actions.
         games: Games against uniform play, seats rotating; 0 for none. In a suite: tasks of every part.
         seed: Decides deals, tasks and actions.
-        suite: Play a whole suite instead (code).
+        suite: Play a whole suite instead (code, retrieval).
         store: Keep the suite's episodes here.
         json: Print JSON instead of tables.
     """

@@ -125,8 +125,22 @@ def show_scores(suite: str, agent: str, scores: Sequence[Score], json: bool) -> 
         lines.append([score.part, str(score.accuracy.n), _percent(score.accuracy), constant, *means, *faults])
     columns = ["part", "tasks", "accuracy", "constant", "turns", "tokens", *(["faults"] * some_faults)]
     terminal.show_table(columns, lines)
+    _show_metrics(scores)
     errors = [error for score in scores for error in score.errors]
     _complain_of_faults(errors, sum(score.accuracy.n + score.faults for score in scores))
+
+
+def _show_metrics(scores: Sequence[Score]) -> None:
+    """The means of the metrics that a suite names."""
+    names = list(dict.fromkeys(name for score in scores for name in score.metrics))
+    if not names:
+        return
+    rows = [
+        (score.part, *(f"{score.metrics[name].value:.2f}" if score.metrics[name].n else "" for name in names))
+        for score in scores
+    ]
+    terminal.say("")
+    terminal.show_table(("part", *(name.replace("_", " ") for name in names)), rows)
 
 
 def _complain_of_faults(faults: Sequence[str], episodes: int) -> None:

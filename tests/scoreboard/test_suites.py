@@ -118,3 +118,15 @@ def test_a_suite_says_in_a_log_which_part_starts_and_nothing_of_it_beside_json(c
     assert len(started) == 8
     assert main(["eval", "random", "--suite", "code", "--games", "1", "--json"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_the_suite_of_searching_says_how_answers_came_about(capsys):
+    scores = {score.part: score for score in suites.run_suite("retrieval", "searcher:skill=1.0:rounds=2", 4, seed=0)}
+    assert set(scores) == {part.name for part in suites.SUITES["retrieval"]}
+    long, short = scores["chains of 4"], scores["chains of 1"]
+    assert (long.accuracy.value, long.metrics["premature_stop"].value) == (0.0, 1.0)
+    assert (short.accuracy.value, short.metrics["over_search"].value) == (1.0, 1.0)
+    assert scores["unanswerable"].metrics["gave_up"].value == 1.0
+    assert all(score.constant is None for score in scores.values())
+    play_view.show_scores("retrieval", "searcher", list(scores.values()), json=False)
+    assert "premature stop" in capsys.readouterr().out

@@ -95,7 +95,7 @@ class TrainedCritic:
         (folder / SETTINGS).write_text(json.dumps(settings, indent=1) + "\n")
 
 
-@critics.register(COUNTING)
+@critics.reader(COUNTING)
 def read_counting(folder: Path, settings: Mapping[str, object]) -> TrainedCritic:
     """A critic that counts. Raises ValueError for a damaged one."""
     try:
@@ -109,7 +109,7 @@ def read_counting(folder: Path, settings: Mapping[str, object]) -> TrainedCritic
         raise ValueError(f"the critic in {folder} is damaged: {error}") from error
 
 
-@critics.register(READING)
+@critics.reader(READING)
 def read_reading(folder: Path, settings: Mapping[str, object]) -> TrainedCritic:
     """A critic that reads with a language model, which is loaded. Raises ValueError for a damaged one."""
     return open_reading(folder, settings, None)
