@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 from sparring.registry import UnknownName, unknown
 
 SETTINGS = "critic.json"
+NOTHING_YET = "(nothing was searched for yet)"
 ANY_ROUNDS = 1_000_000
 TRAINED = "sparring.agents.retrieval.trained.critic"
 """Where the kinds are that `sparring train sim-rag` leaves."""
@@ -66,6 +67,16 @@ class Critic(Protocol):
         """The most rounds of a case that it was trained on: of longer contexts it knows nothing."""
         ...
 
+    @property
+    def threshold(self) -> float:
+        """The probability from which on an answer is accepted, where nobody says another."""
+        ...
+
+    @property
+    def surrender(self) -> float:
+        """The probability below which the last answer is not given, where nobody says another; 0: always given."""
+        ...
+
     async def verdict(self, case: Case) -> float:
         """The probability, 0 to 1, that what was found suffices."""
         ...
@@ -77,6 +88,8 @@ class FixedRounds:
 
     k: int
     max_rounds: int = ANY_ROUNDS
+    threshold: float = 0.5
+    surrender: float = 0.0
 
     async def verdict(self, case: Case) -> float:
         """1 from the k-th round on."""
@@ -151,4 +164,4 @@ def context_of(question: str, rounds: tuple[Round, ...]) -> str:
     for query, passages in rounds:
         lines.append(f"Query: {query}")
         lines += [f"Retrieved Document: Title: {title} Content: {text}" for title, text in passages]
-    return "\n".join(lines if rounds else [*lines, "(nothing was searched for yet)"])
+    return "\n".join(lines if rounds else [*lines, NOTHING_YET])

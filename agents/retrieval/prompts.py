@@ -10,7 +10,7 @@ import json
 import re
 from typing import NamedTuple
 
-from sparring.agents.retrieval.critic import Case
+from sparring.agents.retrieval.critic import NOTHING_YET, Case
 
 ANSWER_LINE, RATIONALE_LINE, QUERY_LINE = (
     re.compile(rf"^[ \t]*{name}:[ \t]*(.*)$", re.IGNORECASE | re.MULTILINE) for name in ("answer", "rationale", "query")
@@ -28,6 +28,26 @@ QUERY_WANTED = (
 )
 JUDGE = "{text}\n\nDoes the context suffice for this answer, and is the answer right? Write Yes or No."
 YES, NO = "Yes", "No"
+AIRPORT = "Retrieved Document: Title: Tolm Airport Content: Tolm Airport is an airport. It serves the city of Kessing."
+CITY = "Retrieved Document: Title: Kessing Content: Kessing is a city in Noria. It has 81,300 inhabitants."
+ASKED = "Question: How many inhabitants does the city that Tolm Airport serves have?\nContext:\n"
+CAPITAL = "Question: Which city is the capital of Brunmark?\nContext:\n"
+FOUND = f"{ASKED}Query: Tolm Airport\n{AIRPORT}\n"
+ALL_FOUND = f"{FOUND}Query: Kessing\n{CITY}\n"
+QUERY_EXAMPLES = (
+    f"{ASKED}{{nothing}}\nQuery: Tolm Airport\n\n{FOUND}Query: Kessing\n\n"
+    f"{CAPITAL}{{nothing}}\nQuery: capital of Brunmark\n\n"
+)
+ANSWER_EXAMPLES = (
+    f"{ALL_FOUND}Answer: 81,300\nRationale: It serves Kessing, which has 81,300 inhabitants.\n\n"
+    f"{CAPITAL}Query: capital of Brunmark\nRetrieved Document: Title: Government of Brunmark Content: The capital of "
+    "Brunmark is Velorath.\nAnswer: Velorath\nRationale: The passage says so.\n\n"
+)
+JUDGE_EXAMPLES = (
+    f"{FOUND}Answer: Kessing\nRationale: It serves Kessing.\nEnough: No\n\n"
+    f"{ALL_FOUND}Answer: 81,300\nRationale: It serves Kessing, which has 81,300 inhabitants.\nEnough: Yes\n\n"
+)
+"""Worked examples, of an invented country; the release has some for each of its data sets."""
 
 
 class Answered(NamedTuple):
@@ -42,18 +62,24 @@ class Answered(NamedTuple):
         return self.answer.strip(" .!\"'").lower() in UNSURE
 
 
-def answer_prompt(case: Case) -> str:
+def answer_prompt(case: Case, examples: bool = False) -> str:
     """Asks for an answer with its rationale."""
+    if examples:
+        return f"{ANSWER_EXAMPLES}{case.context}\nAnswer:"
     return ANSWER.replace("{context}", case.context)
 
 
-def query_prompt(case: Case) -> str:
+def query_prompt(case: Case, examples: bool = False) -> str:
     """Asks for the next query."""
+    if examples:
+        return f"{QUERY_EXAMPLES.replace('{nothing}', NOTHING_YET)}{case.context}\nQuery:"
     return QUERY_WANTED.replace("{context}", case.context)
 
 
-def judge_prompt(case: Case) -> str:
+def judge_prompt(case: Case, examples: bool = False) -> str:
     """Asks whether an answer may stand."""
+    if examples:
+        return f"{JUDGE_EXAMPLES}{case.text}\nEnough:"
     return JUDGE.replace("{text}", case.text)
 
 

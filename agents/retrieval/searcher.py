@@ -45,13 +45,15 @@ class SearcherAgent(ScriptedAgent):
     query: str
 
     def __init__(
-        self, skill: float = 1.0, rounds: int | None = None, critic: str | None = None, threshold: float = 0.5
+        self, skill: float = 1.0, rounds: int | None = None, critic: str | None = None, threshold: float | None = None
     ) -> None:
         """It stops after so many `rounds`; or where a `critic` (a folder) gives `threshold`; else when it has enough.
 
+        Left out, the threshold is the critic's own.
+
         Raises ValueError for a skill or threshold that is no probability, and for rounds together with a critic.
         """
-        for option, value in (("skill", skill), ("threshold", threshold)):
+        for option, value in (("skill", skill), ("threshold", 0.5 if threshold is None else threshold)):
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
                 raise ValueError(f"{option} must be a probability from 0 to 1, got {value!r}")
         if rounds is not None and (type(rounds) is not int or rounds < 0):
@@ -59,8 +61,10 @@ class SearcherAgent(ScriptedAgent):
         if rounds is not None and critic is not None:
             raise ValueError("rounds and critic are two ways to stop: give one of them")
         super().__init__(f"searcher:skill={skill:g}")
-        self.skill, self.rounds, self.threshold = skill, rounds, threshold
+        self.skill, self.rounds = skill, rounds
         self.critic: Critic | None = None if critic is None else critics.load(critic)
+        own = self.critic.threshold if self.critic else 0.5
+        self.threshold = own if threshold is None else threshold
 
     def open(self, seat: Seat) -> Self:
         """A searcher that has read nothing."""

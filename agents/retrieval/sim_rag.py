@@ -58,20 +58,23 @@ class SimRag:
         model: LanguageModel,
         *,
         critic: Critic | None = None,
-        threshold: float = 0.5,
-        abstain: float = 0.0,
+        threshold: float | None = None,
+        abstain: float | None = None,
+        examples: bool | None = None,
         sampling: Sampling = WRITING,
         name: str | None = None,
         trainable: bool = False,
     ) -> None:
         """An answer is accepted at a probability of `threshold` and more, and given up at the end below `abstain`.
 
+        Left out, both are the critic's own. With `examples` the model continues plain text after worked examples,
+        instead of answering in a chat, which small models cannot do; left out: where the model is in this process.
         Raises ValueError for probabilities out of range, and for sampling that the model cannot do.
         """
-        for option, value in (("threshold", threshold), ("abstain", abstain)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise ValueError(f"{option} must be a probability from 0 to 1, got {value!r}")
-        self.model, self.critic, self.threshold, self.abstain = model, critic, threshold, abstain
+        self.model, self.critic = model, critic
+        self.threshold = _probability("threshold", threshold, critic.threshold if critic else 0.5)
+        self.abstain = _probability("abstain", abstain, critic.surrender if critic else 0.0)
+        self.examples = hasattr(model, "module") if examples is None else examples
         self.sampling = models.check_sampling(sampling, model)
         self.name = name or f"sim-rag:{model.name}"
         self.trainable = trainable
@@ -93,6 +96,9 @@ class SimRag:
             wrong = ValueError(f"max_new_tokens must leave room in the {longest} tokens of {self.model.name}")
             raise mark_fault(wrong, "capacity")
         text = fit(prompt, room, lambda one: len(self.model.encode(one)))
+        if self.examples:
+            tokens = tuple(self.model.encode(text))
+            return Conversation((message("user", text),), tokens, tokens)
         return Conversation.of(self.model, message("user", text))
 
     def call(self, conversation: Conversation, completion: Completion, purpose: str) -> Call:
@@ -114,13 +120,13 @@ class SimRag:
             return float(probability), ()
         if self.model.shows_logprobs:
             return await self._judge_by_probability(case)
-        text, call = await self.write(judge_prompt(case), seed, "critic")
+        text, call = await self.write(judge_prompt(case, self.examples), seed, "critic")
         return float(read_verdict(text)), (call,)
 
     async def _judge_by_probability(self, case: Case) -> tuple[float, tuple[Call, ...]]:
         """The model's own probability of Yes, of Yes and No."""
-        conversation = self.conversation(judge_prompt(case))
-        words = [self.model.encode(word) for word in (YES, NO)]
+        conversation = self.conversation(judge_prompt(case, self.examples))
+        words = [self.model.encode(f" {word}" if self.examples else word) for word in (YES, NO)]
         yes, no = await self.model.score(conversation.tokens, words)
         ratio = float(no.sum()) - float(yes.sum())
         probability = 1.0 / (1.0 + math.exp(min(ratio, 700.0)))
@@ -146,7 +152,7 @@ class SimRagPlayer:
         self._hear(observation)
         seed = self._seat.turn_seed(observation.turn)
         draft = Case(self._question, self._rounds, "", "")
-        text, call = await agent.write(answer_prompt(draft), derive_seed(seed, "answer"), "answer")
+        text, call = await agent.write(answer_prompt(draft, agent.examples), derive_seed(seed, "answer"), "answer")
         said = read_answer(text)
         case = Case(self._question, self._rounds, said.answer, said.rationale)
         probability, judged = await agent.judge(case, derive_seed(seed, "critic"))
@@ -163,7 +169,7 @@ class SimRagPlayer:
         if _rounds_left(info) < 1:
             gives_up = said.is_unsure or probability < agent.abstain
             return self._reply("give_up" if gives_up else "answer", said.answer, calls, notes)
-        text, call = await agent.write(query_prompt(case), derive_seed(seed, "query"), "query")
+        text, call = await agent.write(query_prompt(case, agent.examples), derive_seed(seed, "query"), "query")
         self._query = read_query(text) or self._question
         return self._reply("search", self._query, (*calls, call), notes)
 
@@ -182,6 +188,14 @@ class SimRagPlayer:
 
     def _reply(self, kind: Kind, text: str, calls: tuple[Call, ...], notes: dict[str, Any]) -> Reply:
         return Reply(written(self._style, kind, text), calls, notes)
+
+
+def _probability(option: str, value: float | None, otherwise: float) -> float:
+    if value is None:
+        return otherwise
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"{option} must be a probability from 0 to 1, got {value!r}")
+    return value
 
 
 def _question(info: Mapping[str, object]) -> tuple[str, Style]:
@@ -207,6 +221,7 @@ class SimRagOptions(ModelOptions, total=False):
     critic: str
     threshold: float
     abstain: float
+    examples: bool
     temperature: float
     top_p: float
     max_new_tokens: int
@@ -215,6 +230,7 @@ class SimRagOptions(ModelOptions, total=False):
 class RoundsOptions(ModelOptions, total=False):
     """How a model is loaded, and how it writes."""
 
+    examples: bool
     temperature: float
     top_p: float
     max_new_tokens: int
@@ -228,7 +244,8 @@ def build(argument: str, options: dict[str, Any], **settings: Any) -> SimRag:
     sampled = {name: options[name] for name in SAMPLED if name in options}
     loading = {name: value for name, value in options.items() if name in ModelOptions.__annotations__}
     model = models.load(model_name(argument), **loading)
-    return SimRag(model, sampling=replace(WRITING, **sampled), **settings)
+    examples = options.get("examples")
+    return SimRag(model, examples=examples, sampling=replace(WRITING, **sampled), **settings)
 
 
 @registry.agents.register("sim-rag", family="retrieval", extra="train")

@@ -73,7 +73,7 @@ def test_a_run_leaves_a_critic_that_earns_more_than_any_fixed_number_of_rounds(t
         assert store.count == 320
     critic = tmp_path / "run" / "critic"
     assert critics.load(critic).max_rounds == 4
-    spec = f"searcher:skill=0.7:critic={critic}:threshold={results.threshold}"
+    spec = f"searcher:skill=0.7:critic={critic}"
     played = practised(20, spec, max_rounds=4, split="held_out")
     assert all(episode.error is None for episode in played)
     assert np.mean([episode.trajectories["player_0"].metrics["rounds"] for episode in played]) < 4

@@ -200,6 +200,7 @@ def test_a_critic_refuses_more_rounds_than_it_was_trained_on(retriever):
 @dataclass
 class Says:
     probability: float
+    threshold, surrender = 0.5, 0.0
     max_rounds: int = 9
     cases: list = field(default_factory=list)
 
