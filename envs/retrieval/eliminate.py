@@ -98,7 +98,7 @@ class Eliminate(gymnasium.Env[str, str]):
         if pool is None:
             raise RuntimeError("step was called before reset")
         if self._is_over(pool):
-            return self._seen, 0.0, *self._ends(pool), self._info(pool, illegal=False)
+            return self._seen, 0.0, True, False, self._info(pool, illegal=False)
         self._steps += 1
         reward = self._take_out(pool, action)
         over, info = self._is_over(pool), self._info(pool, illegal=reward == NOT_LISTED)
@@ -107,7 +107,7 @@ class Eliminate(gymnasium.Env[str, str]):
         if over:
             ranking, gold = self.ranking, pool.gold
             info["metrics"] = {"mrr": reciprocal_rank(ranking, gold), "ndcg": ndcg(ranking, gold)}
-        return self._seen, reward, *self._ends(pool), info
+        return self._seen, reward, over, False, info
 
     def render(self) -> str | None:
         """The latest observation, with render_mode="ansi"."""
@@ -140,11 +140,6 @@ class Eliminate(gymnasium.Env[str, str]):
 
     def _is_over(self, pool: Pool) -> bool:
         return self._steps >= len(pool.candidates) - 1
-
-    def _ends(self, pool: Pool) -> tuple[bool, bool]:
-        """(terminated, truncated): it is truncated where steps were lost and several candidates are left."""
-        over, ranked = self._is_over(pool), len(self._out) == len(pool.candidates) - 1
-        return over and ranked, over and not ranked
 
     def _info(self, pool: Pool, *, illegal: bool) -> Info:
         info: Info = {"illegal": illegal, "hidden": {"pool": pool.id, "gold": list(pool.gold)}}
