@@ -127,11 +127,17 @@ def _unpacked(hint: object) -> Iterator[tuple[str, object]]:
 
 
 def _readable(hint: object) -> bool:
-    return all(get_origin(kind) is Literal or kind in (int, float, str, bool, type(None)) for kind in _kinds(hint))
+    return all(map(_plain, _kinds(hint)))
 
 
 def _kinds(hint: object) -> tuple[object, ...]:
-    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    """The types that a text may be read as; where an object may stand for its name, the name alone."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return tuple(filter(_plain, kinds)) if str in kinds else kinds
+
+
+def _plain(kind: object) -> bool:
+    return get_origin(kind) is Literal or kind in (int, float, str, bool, type(None))
 
 
 def _converted(what: str, text: str, hint: object) -> object:

@@ -101,3 +101,12 @@ def test_an_option_that_no_text_can_give_is_not_offered_for_an_environment() -> 
     assert {"backend", "max_turns", "sandbox"} - dict(options_of(tools)).keys() == {"sandbox"}
     with pytest.raises(ValueError, match="poker has no option 'charset'; it takes action_order, "):
         typed_options("poker", poker, {"charset": "abc"})
+
+
+def test_an_option_that_takes_an_object_or_its_name_is_written_by_name() -> None:
+    def build(world: str | Path = "fiction", place: Path | None = None) -> None:
+        """An object cannot be written as text; its name can."""
+
+    assert typed_options("it", build, {"world": "atlas"}) == {"world": "atlas"}
+    with pytest.raises(ValueError, match="it has no option 'place'; it takes world"):
+        typed_options("it", build, {"place": "here"})

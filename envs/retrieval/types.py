@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, get_args
 
 from sparring.envs.code.split_rng import Split
+from sparring.faults import ServerFailed
 
 Kind = Literal["chain", "comparison", "intersection", "unanswerable", "other"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -171,5 +172,5 @@ class Retriever(Protocol):
         ...
 
 
-class RetrieverFailed(RuntimeError):
+class RetrieverFailed(ServerFailed):
     """A retriever is not there, hangs, or answers garbage: a fault of the environment, never a reward."""
