@@ -84,6 +84,15 @@ def test_only_what_text_can_say_is_an_option() -> None:
     assert typed_options("it", build, {"share": "none", "on": "False"}) == {"share": None, "on": False}
 
 
+def test_what_may_be_text_or_an_object_is_given_as_text() -> None:
+    def build(*, world: str | Path, k: int | frozenset[int] | None, path: Path | None = None) -> None: ...
+
+    assert [name for name, _ in options_of(build)] == ["world", "k"]
+    assert typed_options("it", build, {"world": "atlas", "k": "none"}) == {"world": "atlas", "k": None}
+    with pytest.raises(ValueError, match="k of it must be a whole number or none, got 'many'"):
+        typed_options("it", build, {"k": "many"})
+
+
 def test_agents_with_options_are_told_apart_by_name() -> None:
     names = [player.name for player in arguments.agents("nano,nano:temperature=0.5,nano")]
     assert names == ["nano", "nano:temperature=0.5", "nano"]
