@@ -1,4 +1,4 @@
-"""What the operating system refuses, in plain words: which file, and what was wrong with it."""
+"""What the operating system or a server refuses, in plain words: which file, and what was wrong with it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ REASONS = {
 }
 
 OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+
+
+class ServerFailed(RuntimeError):
+    """A server that is needed is not there, hangs, or answers garbage; the message says which and how."""
 
 
 def in_words(error: BaseException, place: Path | str | None = None) -> str:

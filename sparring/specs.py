@@ -128,11 +128,14 @@ def _unpacked(hint: object) -> Iterator[tuple[str, object]]:
 
 
 def _readable(hint: object) -> bool:
-    return all(get_origin(kind) is Literal or kind in (int, float, str, bool, type(None)) for kind in _kinds(hint))
+    """Whether some value can be written as text; an object that may be given instead is for callers in Python."""
+    return any(kind is not type(None) for kind in _kinds(hint))
 
 
 def _kinds(hint: object) -> tuple[object, ...]:
-    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    """What of a type can be written as text."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return tuple(kind for kind in kinds if get_origin(kind) is Literal or kind in (int, float, str, bool, type(None)))
 
 
 def _converted(what: str, text: str, hint: object) -> object:

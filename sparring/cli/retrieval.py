@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,6 @@ import tyro
 from sparring.cli import parsing, terminal
 from sparring.envs.retrieval.bm25 import K1, B, Scorer
 from sparring.envs.retrieval.index.engines import Engine
-from sparring.envs.retrieval.types import RetrieverFailed
 
 if TYPE_CHECKING:
     from sparring.envs.retrieval.index import Index
@@ -27,17 +25,7 @@ TEXT_SHOWN = 160
 PAUSE = 0.5
 
 
-@contextmanager
-def _in_one_line() -> Iterator[None]:
-    """A server that fails is refused like any other request."""
-    try:
-        yield
-    except RetrieverFailed as error:
-        raise parsing.UsageError(" ".join(str(error).split())) from error
-
-
 @app.command
-@_in_one_line()
 def build(
     source: tyro.conf.Positional[str],
     /,
@@ -82,7 +70,6 @@ def build(
 
 
 @app.command
-@_in_one_line()
 def search(
     retriever: tyro.conf.Positional[str],
     query: tyro.conf.Positional[str],
@@ -119,7 +106,6 @@ def search(
 
 
 @app.command
-@_in_one_line()
 def serve(
     folder: tyro.conf.Positional[Path],
     /,

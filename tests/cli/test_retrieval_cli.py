@@ -37,7 +37,7 @@ def printed(capsys, *words, code=0):
 
 
 def test_a_world_is_built_and_searched(place, capsys):
-    built = json.loads(printed(capsys, "build", "fiction:size=500", "-o", "index", "--json").out)
+    built = json.loads(printed(capsys, "build", "fiction:size=1000", "-o", "index", "--json").out)
     index = open_index(place / "index")
     assert built["fingerprint"] == index.fingerprint
     assert built["passages"] == len(index.passages) >= 100
@@ -79,7 +79,7 @@ def test_wrong_files_are_refused_with_line_and_field(place, capsys, rows, said):
 
 
 def test_damaged_indexes_and_wrong_requests_are_refused_in_one_line(place, capsys):
-    main(["retrieval", "build", "fiction:size=500", "-o", "index"])
+    main(["retrieval", "build", "fiction:size=1000", "-o", "index"])
     (place / "FILE").write_text("x")
     for words, said in (
         (("search", "nowhere", "x"), "nowhere is no index: it has no manifest.json"),
@@ -103,7 +103,7 @@ def test_damaged_indexes_and_wrong_requests_are_refused_in_one_line(place, capsy
 
 @pytest.mark.slow
 def test_an_index_is_served_until_ctrl_c(place, capsys):
-    main(["retrieval", "build", "fiction:size=500", "-o", "index"])
+    main(["retrieval", "build", "fiction:size=1000", "-o", "index"])
     index = open_index(place / "index")
     command = [sys.executable, "-P", "-m", "sparring", "retrieval", "serve", "index", "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})

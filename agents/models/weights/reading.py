@@ -44,7 +44,7 @@ class Loaded:
 
     def save(self, folder: str | Path) -> None:
         """Write a folder that `read_model(folder)` reads: weights, config and tokenizer."""
-        with _without_progress_bars():
+        with without_progress_bars():
             self.model.save_pretrained(str(folder))
         self.tokenizer.save(Path(folder))
 
@@ -52,7 +52,7 @@ class Loaded:
         """Write the adapter that the model got, without the model; `read_model(folder)` adds it to the model again."""
         name = str(Path(self.name).resolve()) if Path(self.name).is_dir() else self.name
         base = adapters.Base(model=name, seed=self.seed, fingerprint=self.fingerprint)
-        with _without_progress_bars():
+        with without_progress_bars():
             adapters.save_adapter(self.model, base, Path(folder))
 
 
@@ -67,7 +67,7 @@ def read_model(name: str, device: str = "auto", seed: int = 0) -> Loaded:
     device, folder = pick_device(device), _folder_of(name)
     if folder is not None and is_adapter(folder):
         return _with_adapter(name, folder, device)
-    with _without_progress_bars():
+    with without_progress_bars():
         model, tokenizer = _read(name, folder, seed)
     model = model.float().eval().to(device)
     return Loaded(name, model, FastTokenizer(tokenizer, _eos_ids(model, tokenizer)), fingerprint(model), seed)
@@ -191,7 +191,8 @@ def _eos_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> tupl
 
 
 @contextmanager
-def _without_progress_bars() -> Iterator[None]:
+def without_progress_bars() -> Iterator[None]:
+    """Loading with transformers says nothing."""
     logging = require("transformers", "train").utils.logging
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()

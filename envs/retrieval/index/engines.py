@@ -63,7 +63,10 @@ class Options:
     def required_encoder(self) -> Encoder:
         """Raises ValueError where there is none."""
         if self.encoder is None:
-            raise ValueError("a dense or hybrid index needs an encoder: pass encoder=load_encoder()")
+            raise ValueError(
+                "a dense or hybrid index needs an encoder: pass encoder=load_encoder(), or name the address at which "
+                "`sparring retrieval serve` answers from it"
+            )
         return self.encoder
 
 

@@ -84,7 +84,7 @@ class Service:
     def _content(self, response: HTTPResponse) -> bytes:
         content = response.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
-            raise RetrieverFailed(f"the retriever at {self.name} answered with more than {MOST_BYTES} bytes")
+            raise HTTPException(f"it answered with more than {MOST_BYTES} bytes")
         if response.length:
             raise HTTPException("it broke off in the middle of an answer")
         return content

@@ -12,7 +12,9 @@ A request that is wrong gets status 400 and {"error": one line}. Bound to the lo
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +27,8 @@ LOOPBACK = "127.0.0.1"
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 MOST_BYTES, MOST_QUERIES, MOST_HITS = 2**24, 4096, 1000
 """Of a request: 16 MB, queries, and hits for each of them."""
+LINGER = 1.0
+"""Seconds that a client has to go on after it was refused."""
 TOPK = 3
 """Hits where a request does not say how many, as in Search-R1."""
 
@@ -108,6 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.NOT_FOUND, "there is POST /retrieve, GET /health and GET /manifest")
         else:
             self._retrieve()
+        if self.close_connection:
+            self._read_the_rest()
 
     def _retrieve(self) -> None:
         try:
@@ -127,17 +133,20 @@ class _Handler(BaseHTTPRequestHandler):
         if not length.isascii() or not length.isdigit():
             raise BadRequest("the request must say its Content-Length")
         if int(length) > MOST_BYTES:
-            self._pass_over(min(int(length), 4 * MOST_BYTES))
             raise BadRequest(f"the body must have at most {MOST_BYTES} bytes, got {length}")
         body = self.rfile.read(int(length))
         if len(body) != int(length):
             raise BadRequest(f"the body must have {length} bytes as Content-Length says, got {len(body)}")
         return body
 
-    def _pass_over(self, length: int) -> None:
-        """Read and forget: a client that is cut off while it sends does not see why."""
-        while length > 0 and (piece := self.rfile.read(min(length, 2**20))):
-            length -= len(piece)
+    def _read_the_rest(self) -> None:
+        """Take what the client still sends: one that is cut off while it sends does not see the answer."""
+        left = 4 * MOST_BYTES
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(LINGER)
+            while left > 0 and (piece := self.connection.recv(2**16)):
+                left -= len(piece)
 
     def _is_meant(self) -> bool:
         """Whether the request names this server by a local name, or by the address that it was bound to."""

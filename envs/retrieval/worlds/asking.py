@@ -53,7 +53,8 @@ class Questioner:
         }
         self.plain = {city.title for city in geography.cities if city.title == city.name}
         self._words_of: dict[str, frozenset[str]] = {}
-        self._chains: dict[tuple[Start, tuple[str, ...], bool], dict[Split, list[list[Asked]]]] = {}
+        self._starts: dict[tuple[Start, Split], Sequence[str]] = {}
+        self._chains: dict[tuple[Start, tuple[str, ...], bool, Split], Sequence[Sequence[Asked]]] = {}
         self._neighbours: dict[tuple[str, ...], dict[Split, list[Neighbour]]] = {}
 
     def question(self, split: Split, number: int) -> Question:
@@ -75,17 +76,23 @@ class Questioner:
 
         Chains with one end are together, so that draws are even over ends: half of the airports lie in few countries.
         """
-        key = (shape.start, shape.path, answerable)
+        key = (shape.start, shape.path, answerable, split)
         if key not in self._chains:
-            by_end: dict[tuple[Split, str], list[Asked]] = {}
-            for start in self.starts[shape.start]:
+            words = shape.words
+            by_end: dict[str, list[Asked]] = {}
+            for start in self._starts_of(shape.start, split):
                 asked = self._walk(start, shape.path, answerable)
-                if asked and not any(self._words(node) <= shape.words for node in asked.nodes):
-                    by_end.setdefault((split_of(start), asked.nodes[-1]), []).append(asked)
-            self._chains[key] = {split: [group for (of, _), group in by_end.items() if of == split] for split in SPLITS}
-        if not self._chains[key][split]:
+                if asked and not any(self.words(node) <= words for node in asked.nodes):
+                    by_end.setdefault(asked.nodes[-1], []).append(asked)
+            self._chains[key] = list(by_end.values())
+        if not self._chains[key]:
             raise ValueError(f"the world {self.identity!r} is too small: nothing to ask along {', '.join(shape.path)}")
-        return self._chains[key][split]
+        return self._chains[key]
+
+    def _starts_of(self, kind: Start, split: Split) -> Sequence[str]:
+        if (kind, split) not in self._starts:
+            self._starts[kind, split] = [start for start in self.starts[kind] if split_of(start) == split]
+        return self._starts[kind, split]
 
     def _walk(self, start: str, path: tuple[str, ...], answerable: bool) -> Asked | None:
         nodes, supports = [start], []
@@ -96,16 +103,16 @@ class Questioner:
             end, support = facts[nodes[-1], relation]
             nodes.append(end)
             supports.append(support)
-        told = any(self._tells(start, node) for node in nodes[1:])
+        told = any(self.tells(start, node) for node in nodes[1:])
         return None if told or len(set(nodes)) < len(nodes) else Asked(tuple(nodes), tuple(supports))
 
-    def _tells(self, start: str, node: str) -> bool:
+    def tells(self, start: str, node: str) -> bool:
         """Whether one of the names stands in the other, as in "Panama" and "Panama City"."""
-        if not self._words(start) & self._words(node):
+        if not self.words(start) & self.words(node):
             return False
         return mentions(start, self.answers(node)) or mentions(self.answers(node)[0], [start])
 
-    def _words(self, node: str) -> frozenset[str]:
+    def words(self, node: str) -> frozenset[str]:
         """The words of all spellings; kept, because the same things stand in thousands of chains."""
         if node not in self._words_of:
             self._words_of[node] = frozenset(WORD.findall(unaccented(" ".join(self.answers(node))).casefold()))
@@ -156,7 +163,7 @@ class Questioner:
             other = rng.one(rng.one(groups))
             if _number(one) != _number(other) and not set(one.nodes) & set(other.nodes):
                 pairs = ((one.nodes[0], other.nodes[-2]), (other.nodes[0], one.nodes[-2]))
-                if not any(self._tells(start, node) for start, node in pairs):
+                if not any(self.tells(start, node) for start, node in pairs):
                     return other
         raise ValueError(f"the world {self.identity!r} is too small: nothing to compare with {one.nodes[0]!r}")
 
@@ -184,7 +191,7 @@ class Questioner:
         return self._neighbours[shape.path][split]
 
     def _unique_neighbours(self, path: tuple[str, ...], split: Split) -> Iterator[Neighbour]:
-        countries = [name for name in self.starts["country"] if split_of(name) == split and self._told_apart(name)]
+        countries = [name for name in self._starts_of("country", split) if self._told_apart(name)]
         if path == (BORDERS,):
             yield from self._between(countries)
             return

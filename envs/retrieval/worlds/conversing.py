@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from sparring.envs.code.split_rng import Split, SplitRng, split_of
 from sparring.envs.retrieval.types import Conversation, Exchange
 from sparring.envs.retrieval.worlds.asking import Questioner
+from sparring.envs.retrieval.worlds.proofs import WORD
 from sparring.envs.retrieval.worlds.shapes import ASKED, Start
 
 SHORTEST, LONGEST = 3, 8
@@ -36,6 +37,7 @@ LEANING = {
 """Questions that name nothing: what "it" is was said before."""
 SHORTENED = ("And {}?", "What about {}?")
 """The question is the one before, about another thing."""
+ASKING_WORDS = frozenset(WORD.findall(" ".join(text for texts in ASKED.values() for text in texts).casefold()))
 SWITCHES = ("Something else: {}", "Let us change the subject. {}")
 
 
@@ -113,7 +115,11 @@ class Converser:
         return subject
 
     def _known(self, step: Step) -> bool:
-        return (step.subject, step.relation) in self.questioner.known
+        """Whether the corpus answers it, and the question does not: there are domains .is and .do."""
+        if (step.subject, step.relation) not in self.questioner.known:
+            return False
+        answer, _ = self._fact(step)
+        return not self.questioner.tells(step.subject, answer) and not self.questioner.words(answer) <= ASKING_WORDS
 
     def _fact(self, step: Step) -> tuple[str, str]:
         return self.questioner.known[step.subject, step.relation]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sparring.envs.code.split_rng import Split, split_of
 from sparring.envs.retrieval.types import Passage
 from sparring.envs.retrieval.worlds.geography import Geography
+from sparring.envs.retrieval.worlds.proofs import mentions
 from sparring.types import derive_seed
 
 SHARE = 0.05
@@ -33,23 +34,30 @@ def choose_withheld(identity: str, geography: Geography, passages: Sequence[Pass
 
 
 def _withholdable(geography: Geography, passages: Sequence[Passage]) -> Iterator[tuple[str, str, str]]:
-    """(family, the thing whose questions lose their answer, passage id)."""
-    served_by = {airport.city: airport.title for airport in reversed(geography.airports)}
+    """(family, the thing whose questions lose their answer, passage id); where a name tells the answer, nothing."""
     capital_of = {country.capital: country.name for country in geography.countries}
+    served_by = {airport.city: airport.title for airport in reversed(geography.airports)}
     user_of = _only_users(geography)
     for passage in passages:
         if not passage.triples:
             continue
-        family, subject = passage.id.partition("/")[0], passage.triples[0].subject
+        family, (subject, _, object_) = passage.id.partition("/")[0], passage.triples[0]
         if family == "currency":
-            if subject in user_of:
+            if subject in user_of and _apart(user_of[subject], object_):
                 yield family, user_of[subject], passage.id
         elif family == "city" and subject in capital_of:
-            yield "capital", capital_of[subject], passage.id
+            if _apart(capital_of[subject], subject):
+                yield "capital", capital_of[subject], passage.id
         elif family == "city" and subject in served_by:
             yield "served city", served_by[subject], passage.id
-        elif family != "geography":
+        elif family != "geography" and (family != "government" or _apart(subject, object_)):
             yield family, subject, passage.id
+
+
+def _apart(country: str, name: str) -> bool:
+    """Whether neither name stands in the other, as in Panama and Panama City; titles have the country in brackets."""
+    bare = name.partition(" (")[0]
+    return not mentions(bare, [country]) and not mentions(country, [bare])
 
 
 def _only_users(geography: Geography) -> Mapping[str, str]:

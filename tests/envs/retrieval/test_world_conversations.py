@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from sparring.envs.code.split_rng import SPLITS
@@ -14,6 +16,7 @@ from sparring.envs.retrieval.worlds.proofs import mentions
 WANTED = 150
 
 
+@cache
 def world_of(spec: str) -> GeographicWorld:
     world = load_world(spec)
     assert isinstance(world, GeographicWorld)
