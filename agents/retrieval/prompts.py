@@ -24,8 +24,8 @@ ANSWER = (
 )
 QUERY_WANTED = (
     "{context}\n\nThe context does not answer the question yet. What is the next thing to look for? Look for one thing "
-    "that is missing, and do not repeat a query. Write one line that begins with Query: and has nothing but the words to "
-    "search for."
+    "that is missing, and do not repeat a query. Write one line that begins with Query: and has nothing but the words "
+    "to search for."
 )
 JUDGE = "{text}\n\nDoes the context suffice for this answer, and is the answer right? Write Yes or No."
 YES, NO = "Yes", "No"
