@@ -356,11 +356,13 @@ def test_sim_rag_reads_python_lists_and_finds_passages_by_title(tmp_path: Path) 
     rows = [
         ("q1", "Where was the maker\nof Ember born?", "['Lund', \"Lund's\"]", "['Ember', 'Ida Holm']"),
         ("q2", "Who?", "['Ida Holm']", "['A title that the corpus lacks']"),
+        ("q3", "What\x85is\u2028that?", "['Ida\x85Holm']", "['Lund']"),  # no ends of lines in CSV; TriviaQA has such
     ]
     world = load_world(f"sim-rag:file={sim_rag(tmp_path / 'dev.csv', *rows)}:corpus={corpus(tmp_path)}")
     questions = questions_of(world)
     assert questions["q1"].answers == ("Lund", "Lund's")
     assert questions["q1"].supports == ("0", "1")
+    assert questions["q3"].answers == ("Ida\x85Holm",)
     proofs = [questions[id_].proof for id_ in ("q1", "q2")]
     assert [proof and proof.strength for proof in proofs] == ["supports", "mention"]
 

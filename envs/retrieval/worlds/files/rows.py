@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -140,7 +141,7 @@ def read_table(file: Path, delimiter: str) -> list[Row]:
 
 
 def _table_rows(file: Path, delimiter: str) -> Iterator[Row]:
-    lines = csv.reader(_read(file).splitlines(keepends=True), delimiter=delimiter)
+    lines = csv.reader(io.StringIO(_read(file), newline=""), delimiter=delimiter)  # str.splitlines() splits at \x85 too
     try:
         names = next(lines, [])
         for number, values in enumerate(lines, 2):
