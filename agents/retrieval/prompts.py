@@ -19,12 +19,13 @@ MOST = 2_000
 """Characters of an answer, a rationale or a query."""
 UNSURE = frozenset({"", "unsure", "unknown", "i don't know", "i do not know", "none", "n/a"})
 ANSWER = (
-    "{context}\n\nAnswer the question from the context, in exactly two lines:\n"
-    "Answer: as few words as possible, or unsure\nRationale: why"
+    "{context}\n\nAnswer the question from the context, in exactly two lines: one that begins with Answer: and has as "
+    "few words as possible, or the word unsure, and one that begins with Rationale: and says why."
 )
 QUERY_WANTED = (
     "{context}\n\nThe context does not answer the question yet. What is the next thing to look for? Look for one thing "
-    "that is missing, and do not repeat a query. Write one line:\nQuery: the words to search for"
+    "that is missing, and do not repeat a query. Write one line that begins with Query: and has nothing but the words "
+    "to search for."
 )
 JUDGE = "{text}\n\nDoes the context suffice for this answer, and is the answer right? Write Yes or No."
 YES, NO = "Yes", "No"

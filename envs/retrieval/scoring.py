@@ -18,8 +18,6 @@ from functools import lru_cache
 MOST_CHARACTERS = 10_000
 """Of an answer; what comes after is not looked at."""
 ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-ABSTENTIONS = frozenset({"", "unsure", "unknown", "i dont know", "i do not know", "no answer"})
-"""Answers, normalised, that say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +52,6 @@ def forms(text: str) -> tuple[str, str]:
         _without_articles(lowered.translate({ord(mark): None for mark in marks})),
         _without_articles(lowered.translate({ord(mark): " " for mark in marks})),
     )
-
-
-def says_nothing(answer: str) -> bool:
-    """Whether an answer abstains in words."""
-    return bool(ABSTENTIONS.intersection(forms(answer)))
 
 
 def f1_of(one: str, gold: str) -> float:
