@@ -4,8 +4,9 @@
     python benchmarks/critic.py smollm2 --json benchmarks/results/critic_smollm2.json
 
 scripted: the atlas, searchers of four skills whose answer is right exactly where what they read suffices, and a critic
-that counts. smollm2: SmolLM2 writes the queries and the answers, and lends its frozen hidden states to the critic; its own
-verdict in words stands in the table. A run is one call of `sparring train sim-rag`; runs go two at a time, one thread each.
+that counts. smollm2: SmolLM2 writes the queries and the answers, and lends its frozen hidden states to the critic; its
+own verdict in words stands in the table. A run is one call of `sparring train sim-rag`; runs go two at a time, one
+thread each.
 """
 
 from __future__ import annotations
