@@ -222,3 +222,19 @@ def test_an_engines_process_leaves_no_folder():
     assert folder.is_dir()
     worker.close()
     assert not folder.exists()
+
+
+def test_compiled_games_that_somebody_may_be_about_to_open_are_kept(tmp_path):
+    engine = pytest.importorskip("sparring.envs.adventures.hosted.inside.textworld_engine")
+    names = [f"tw-{number:03d}" for number in range(engine.MOST_GAMES + 20)]
+    for number, name in enumerate(names):
+        for ending in (".z8", ".json"):
+            (tmp_path / f"{name}{ending}").touch()
+        if number < 20:  # all others were asked for just now
+            os.utime(tmp_path / f"{name}.z8", (1.0 + number, 1.0 + number))
+    assert engine._taken(tmp_path / "tw-000.z8")
+    engine._forget_the_oldest(tmp_path)
+    left = {path.stem for path in tmp_path.glob("*.z8")}
+    assert left == {"tw-000", *names[20:]}
+    assert left == {path.stem for path in tmp_path.glob("*.json")}
+    assert not engine._taken(tmp_path / "tw-001.z8")

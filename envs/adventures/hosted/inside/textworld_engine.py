@@ -14,6 +14,7 @@ import random
 import re
 import shutil
 import tempfile
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,9 @@ MARKS = re.compile(r"<(score|moves)>\n.*?\n?</\1>", re.DOTALL)
 INDENT = re.compile(r"^ {8,}", re.MULTILINE)
 BANNER = re.compile(r"\A(?:[ _|\\/$<>=-]*\n)+")
 MOST_GAMES = 256
-"""Compiled games that are kept; each is about 0.5 MB."""
+"""Compiled games that are kept, beside those in use; each is about 0.5 MB."""
+IN_USE = 600.0
+"""Seconds since a game was last asked for, up to which a process may be about to open it."""
 TRIES = 20
 """Seeds that are tried until the generator finds a quest for the parameters."""
 
@@ -130,7 +133,7 @@ class TextWorldEngine:
     def _made(self, seed: int) -> Path:
         words = json.dumps([textworld.__version__, self._kind, self._parameters, seed], sort_keys=True)
         path = self._folder / f"tw-{hashlib.sha256(words.encode()).hexdigest()[:24]}.z8"
-        if not path.exists():
+        if not _taken(path):
             _forget_the_oldest(self._folder)
             scratch = Path(tempfile.mkdtemp(dir=self._folder))
             try:
@@ -182,7 +185,26 @@ def _game_of(path: Path) -> Game:
 
 
 def _forget_the_oldest(folder: Path) -> None:
-    games = sorted(folder.glob("*.z8"), key=lambda path: path.stat().st_mtime)
-    for path in games[: max(0, len(games) - MOST_GAMES + 1)]:
-        path.unlink(missing_ok=True)
-        path.with_suffix(".json").unlink(missing_ok=True)
+    """Beyond so many games, delete those that nobody has used for a while; processes share the folder."""
+    ages = sorted(((_used(path), path) for path in folder.glob("*.z8")), reverse=True)
+    for used, path in ages[MOST_GAMES - 1 :]:
+        if time.time() - used > IN_USE:
+            path.unlink(missing_ok=True)
+            path.with_suffix(".json").unlink(missing_ok=True)
+
+
+def _taken(path: Path) -> bool:
+    """Mark a game as in use; False where it is not there."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _used(path: Path) -> float:
+    """When a game was last asked for; 0 for one that another process has deleted meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
