@@ -16,6 +16,7 @@ from sparring.agents.retrieval.trained.critic import TrainedCritic, open_reading
 from sparring.agents.retrieval.trained.features import COUNTS, Vocabulary
 from sparring.agents.retrieval.trained.states import MOST_TOKENS, states_of
 from sparring.agents.retrieval.trained.trees import Trees
+from sparring.trainers.sim_rag.adapting import fit_adapted
 from sparring.trainers.sim_rag.fitting import fit_counting, fit_reading
 
 
@@ -123,6 +124,23 @@ def test_a_reading_critic_learns_from_frozen_states_and_comes_back(tmp_path):
     assert open_reading(tmp_path, settings, model).probabilities(points) == pytest.approx(said)
     with pytest.raises(ValueError, match="was trained with nano of the weights"):
         critics.load(tmp_path)  # nano of another seed
+
+
+def test_an_adapter_that_is_trained_with_the_head_fits_better_and_comes_back(tmp_path):
+    points, labels = practice(12)
+    frozen = fit_reading(points, labels, load_trainable("nano", seed=3), "nano")
+    adapted = fit_adapted(points, labels, load_trainable("nano", seed=3), "nano", rank=4, seed=0)
+
+    def loss(score):
+        z = np.where(labels, score.log_odds(points), -score.log_odds(points))
+        return float(np.logaddexp(0.0, -z).mean())
+
+    assert loss(adapted) < loss(frozen)
+    again = fit_adapted(points, labels, load_trainable("nano", seed=3), "nano", rank=4, seed=0)
+    assert (again.head.weights_D == adapted.head.weights_D).all(), "equal seeds, equal critics"
+    critic = TrainedCritic(adapted, Calibration(), 0.5, 0.0, max_rounds=2)
+    critic.save(tmp_path)
+    assert critics.load(tmp_path).probabilities(points) == pytest.approx(critic.probabilities(points), abs=1e-5)
 
 
 def test_states_do_not_depend_on_what_else_is_asked():

@@ -35,6 +35,7 @@ from sparring.trainers.config import require_device
 from sparring.trainers.made_with import made_with
 from sparring.trainers.run_folder import RunFolder
 from sparring.trainers.settings import restore
+from sparring.trainers.sim_rag.adapting import fit_adapted
 from sparring.trainers.sim_rag.fitting import fit_counting, fit_reading
 from sparring.trainers.sim_rag.measuring import Practised, Score, elsewhere, label_shares, make_critic, rules
 from sparring.trainers.sim_rag.practice import Search, cases_of, labels_of, searches_of, without_answers
@@ -169,7 +170,11 @@ class SimRagTraining:
     def _fit(self, searches: Sequence[Search], labels_N: Bools) -> Score:
         if self.model is None:
             return fit_counting(cases_of(searches), labels_N, self.config.seed)
-        return fit_reading(cases_of(searches), labels_N, self.model, self.config.reads_with)
+        spec, rank = self.config.reads_with, self.config.lora_rank
+        if not rank:
+            return fit_reading(cases_of(searches), labels_N, self.model, spec)
+        fresh = models.load_trainable(spec, device=self.config.device)
+        return fit_adapted(cases_of(searches), labels_N, fresh, spec, rank, self.config.seed)
 
     def _measure(
         self, critic: TrainedCritic, practised: Practised, practice: Sequence[Search], test: Sequence[Search]

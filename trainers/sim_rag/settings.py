@@ -29,6 +29,7 @@ class Config:
         "k": ">= 1",
         "max_new_tokens": ">= 1",
         "round_cost": "in [0, 1)",
+        "lora_rank": ">= 0",
     }
 
     world: str = "fiction"
@@ -57,6 +58,8 @@ class Config:
     --model."""
     model: str = ""
     """Which a reading critic reads with; left out: the --reader, else smollm2."""
+    lora_rank: int = 0
+    """Train an adapter of this rank for a reading critic, with its head; 0: the model stays as it is."""
     labels: Label = "exact"
     """What the critic learns: exact sufficiency; em, whether the reader's answer matched (SIM-RAG's own label);
     contains, whether it contained the right one."""
@@ -79,6 +82,8 @@ class Config:
         hops_of(self.hops or None)
         if self.model and self.critic == "counting":
             raise ValueError(f"model is what a reading critic reads with: add --critic reading, got {self.model!r}")
+        if self.lora_rank and self.critic == "counting":
+            raise ValueError(f"lora_rank is of a reading critic: add --critic reading, got {self.lora_rank}")
         if not self.reader:
             _ = self.searchers
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Arrays = Mapping[str, NDArray[np.generic]]
 VERSION = 1
-ARRAYS = "critic.npz"
+ARRAYS, MODEL = "critic.npz", "model"
 COUNTING, READING = "counting", "reading"
 
 
@@ -46,8 +46,10 @@ class ReadingScore:
 
     model: LocalModel
     spec: str
-    """What loads the model."""
+    """What loads the model, without the adapter."""
     head: Head
+    adapted: bool = False
+    """Whether the model has an adapter that was trained for this critic; it is kept beside the critic."""
 
     def log_odds(self, cases: Sequence[Case]) -> Floats:
         """That what was found suffices, of each case. [N]"""
@@ -89,7 +91,10 @@ class TrainedCritic:
             arrays: Arrays = self.score.trees.arrays()
         else:
             model, head = self.score.model, self.score.head
-            settings |= {"kind": READING, "model": self.score.spec, "weights": model.weights_fingerprint}
+            settings |= {"kind": READING, "model": self.score.spec, "adapted": self.score.adapted}
+            settings |= {"weights": model.weights_fingerprint}
+            if self.score.adapted:
+                model.save(folder / MODEL)
             arrays = {"weights_D": head.weights_D, "bias": np.array(head.bias)}
         np.savez(folder / ARRAYS, **arrays)  # type: ignore[arg-type]  # it takes the first for another argument
         (folder / SETTINGS).write_text(json.dumps(settings, indent=1) + "\n")
@@ -117,12 +122,12 @@ def read_reading(folder: Path, settings: Mapping[str, object]) -> TrainedCritic:
 
 def open_reading(folder: Path, settings: Mapping[str, object], model: LocalModel | None) -> TrainedCritic:
     """The same with a model that is in memory already. Raises ValueError where its weights are others."""
-    spec = str(settings.get("model"))
+    spec, adapted = str(settings.get("model")), settings.get("adapted") is True
     if model is None:
         from sparring.agents.models import load_trainable
 
-        model = load_trainable(spec)
-    if model.weights_fingerprint != settings.get("weights"):
+        model = load_trainable(str(folder / MODEL) if adapted else spec)
+    if not adapted and model.weights_fingerprint != settings.get("weights"):
         raise ValueError(
             f"the critic in {folder} was trained with {spec} of the weights {settings.get('weights')}, "
             f"here it has {model.weights_fingerprint}"
@@ -130,7 +135,7 @@ def open_reading(folder: Path, settings: Mapping[str, object], model: LocalModel
     try:
         arrays = _read_arrays(folder / ARRAYS)
         head = Head(arrays["weights_D"].astype(np.float64), float(arrays["bias"]))
-        return _restored(ReadingScore(model, spec, head), settings)
+        return _restored(ReadingScore(model, spec, head, adapted), settings)
     except (KeyError, TypeError, ValueError, OSError, BadZipFile) as error:
         raise ValueError(f"the critic in {folder} is damaged: {error}") from error
 

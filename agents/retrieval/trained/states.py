@@ -43,7 +43,7 @@ def states_of(model: LocalModel, cases: Sequence[Case]) -> Floats:
 
     from sparring.agents.models.engine.packing import nodes_for, pack
 
-    sequences = [_fitting(model.encode(one.text), min(MOST_TOKENS, model.context)) for one in cases]
+    sequences = [tokens_of(model, one) for one in cases]
     states: dict[int, Floats] = {}
     with torch.no_grad(), model.autocast():
         for packed in pack(sequences, nodes_for(model.device.type)):
@@ -52,7 +52,9 @@ def states_of(model: LocalModel, cases: Sequence[Case]) -> Floats:
     return np.array([states[index] for index in range(len(cases))])
 
 
-def _fitting(token_ids: list[int], most: int) -> list[int]:
+def tokens_of(model: LocalModel, case: Case) -> list[int]:
+    """The tokens of a case, its middle left out where it is too long."""
+    token_ids, most = model.encode(case.text), min(MOST_TOKENS, model.context)
     if len(token_ids) <= most:
         return token_ids
     begin = most // 4
