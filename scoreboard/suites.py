@@ -21,7 +21,7 @@ from sparring.rollout.loop import Event, Listener, Match, play
 from sparring.samples import generated_tokens
 from sparring.scoreboard.matches import identity, play_missing
 from sparring.scoreboard.standings import faults_of
-from sparring.scoreboard.stats import Estimate, clustered_mean, wilson
+from sparring.scoreboard.stats import Estimate, bounded_mean, clustered_mean, wilson
 from sparring.store.store import Store
 from sparring.types import Episode, Observation, Reply, derive_seed
 
@@ -65,7 +65,9 @@ class Score:
     """Mean of each metric that the part names, over tasks."""
 
 
-SEARCHING = ("em", "contains", "f1", "rounds", "over_search", "premature_stop", "lucky_guess", "misread", "gave_up")
+SEARCHING = ("em", "contains", "f1", "rounds", "gave_up", "over_search", "premature_stop", "lucky_guess", "misread")
+COUNTS = ("rounds", "over_search")
+"""Of these: numbers of rounds; all others lie between 0 and 1."""
 
 
 def _searching(name: str, world: str, **options: object) -> Part:
@@ -203,7 +205,8 @@ def _mean_of(metric: str, episodes: Sequence[Episode]) -> Estimate:
         for trajectory in episode.trajectories.values()
         if metric in trajectory.metrics
     ]
-    return clustered_mean([value for _, value in said], [task for task, _ in said])
+    values, tasks = [value for _, value in said], [task for task, _ in said]
+    return clustered_mean(values, tasks) if metric in COUNTS else bounded_mean(values, tasks, 0.0, 1.0)
 
 
 def _agent(spec: str, kwargs: Mapping[str, object]) -> Agent:

@@ -130,17 +130,29 @@ def show_scores(suite: str, agent: str, scores: Sequence[Score], json: bool) -> 
     _complain_of_faults(errors, sum(score.accuracy.n + score.faults for score in scores))
 
 
+FAULTS = ("over_search", "premature_stop", "lucky_guess", "misread")
+"""Metrics that are shown with their intervals."""
+
+
 def _show_metrics(scores: Sequence[Score]) -> None:
-    """The means of the metrics that a suite names."""
+    """The means of the metrics that a suite names; how it went wrong, with intervals over tasks."""
     names = list(dict.fromkeys(name for score in scores for name in score.metrics))
-    if not names:
-        return
-    rows = [
-        (score.part, *(f"{score.metrics[name].value:.2f}" if score.metrics[name].n else "" for name in names))
-        for score in scores
-    ]
-    terminal.say("")
-    terminal.show_table(("part", *(name.replace("_", " ") for name in names)), rows)
+    plain = [name for name in names if name not in FAULTS]
+    for shown, cell in ((plain, _mean), ([name for name in names if name in FAULTS], _mean_with_interval)):
+        if shown:
+            rows = [(score.part, *(cell(score.metrics[name]) for name in shown)) for score in scores]
+            terminal.say("")
+            terminal.show_table(("part", *(name.replace("_", " ") for name in shown)), rows)
+
+
+def _mean(estimate: Estimate) -> str:
+    return f"{estimate.value:.2f}" if estimate.n else ""
+
+
+def _mean_with_interval(estimate: Estimate) -> str:
+    if not estimate.n or estimate.lacks:
+        return _mean(estimate)
+    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
 
 
 def _complain_of_faults(faults: Sequence[str], episodes: int) -> None:
