@@ -19,9 +19,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import cast
 
 from sparring import registry
 from sparring.agents import models, named
+from sparring.agents.models.trainable import LocalModel
 from sparring.agents.retrieval.sim_rag import SimRag
 from sparring.agents.retrieval.trained.critic import TrainedCritic
 from sparring.faults import make_folder
@@ -76,7 +78,16 @@ class SimRagTraining:
         self.config, self.folder = config, folder
         self._reader = _reader_of(config)
         self._players: Mapping[str, Agent] | None = None
-        self.model = models.load_trainable(config.reads_with, device=config.device) if config.reads_with else None
+        self.model = self._backbone()
+
+    def _backbone(self) -> LocalModel | None:
+        """What a reading critic reads with, the reader itself where it is that model; None for a counting critic."""
+        config = self.config
+        if not config.reads_with:
+            return None
+        if self._reader is not None and config.reads_with == config.reader and hasattr(self._reader.model, "module"):
+            return cast("LocalModel", self._reader.model)
+        return models.load_trainable(config.reads_with, device=config.device)
 
     @classmethod
     def start(cls, config: Config, path: Path) -> SimRagTraining:
