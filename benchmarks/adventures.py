@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
 import platform
 import random
 import tempfile
@@ -23,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cpu_time import cpu_seconds
 from rich.console import Console
 from rich.table import Table
 
@@ -34,7 +34,6 @@ from sparring.envs.adventures.worlds.simulator import Simulator, Stage
 GAMES = 10
 """Of each difficulty, played in turn."""
 MOST_TURNS = 100
-TICKS = os.sysconf("SC_CLK_TCK")
 Play = Callable[[Any, random.Random], int]
 
 
@@ -58,19 +57,6 @@ class Proofs:
     milliseconds: float
     """CPU, of one game: writing and proving."""
     slowest: float
-
-
-def cpu_seconds() -> float:
-    """Of this process and its children, those that run included."""
-    total, own = time.process_time(), str(os.getpid())
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if fields[1] == own:
-            total += (int(fields[11]) + int(fields[12])) / TICKS
-    return total
 
 
 def play_simulator(players: list[Simulator], rng: random.Random) -> int:

@@ -15,14 +15,13 @@ import json
 import os
 import platform
 import random
-import resource
 import statistics
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cpu_time import cpu_seconds
 from rich.console import Console
 from rich.table import Table
 
@@ -34,8 +33,6 @@ from sparring.envs.adventures.worlds.compiler import compile_game
 from sparring.envs.adventures.worlds.proofs import prove
 from sparring.envs.adventures.worlds.sampler import sample_game
 from sparring.envs.adventures.worlds.simulator import Stage
-
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +59,6 @@ class Row:
     hostile_accepted: int
     steps: float
     """Of the compiled backend per CPU second: random admissible commands, resets included."""
-
-
-def cpu_seconds() -> float:
-    """Of this process and its children, those that ended and those that run."""
-    ended, own = resource.getrusage(resource.RUSAGE_CHILDREN), str(os.getpid())
-    total = time.process_time() + ended.ru_utime + ended.ru_stime
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if fields[1] == own:
-            total += (int(fields[11]) + int(fields[12])) / TICKS
-    return total
 
 
 def measure(games: int, commands: int, steps: int) -> Iterator[Row]:
