@@ -92,6 +92,8 @@ def test_a_stopped_run_goes_on_with_what_was_played_and_comes_to_the_same(tmp_pa
     again = SimRagTraining.resume(tmp_path / "cut").run(heard.append)
     assert untimed(again) == untimed(whole)
     assert heard[-1] == 100
+    assert heard == sorted(heard)
+    assert len(set(heard)) > 30, "what is played now is counted one by one, what was played at once"
     for name in ("critic.json", "critic.npz"):
         assert (tmp_path / "cut/critic" / name).read_bytes() == (tmp_path / "whole/critic" / name).read_bytes()
 

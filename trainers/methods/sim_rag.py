@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -28,6 +28,7 @@ from sparring.agents.retrieval.sim_rag import SimRag
 from sparring.agents.retrieval.trained.critic import TrainedCritic
 from sparring.faults import make_folder
 from sparring.protocols import Agent
+from sparring.rollout.loop import Event
 from sparring.rollout.match import Match
 from sparring.scoreboard.critic_results import CriticResults, write_results
 from sparring.scoreboard.matches import play_missing
@@ -142,20 +143,21 @@ class SimRagTraining:
                 for first in range(0, count, BATCH):
                     if should_stop():
                         raise Stopped
-                    episodes += self._play_batch(part, range(first, min(first + BATCH, count)), store)
+                    ended = Ended(done + len(episodes), moved)
+                    episodes += self._play_batch(part, range(first, min(first + BATCH, count)), store, ended)
                     moved(done + len(episodes))
                 done += len(episodes)
                 found[part] = self._usable(part, episodes)
         return found["practice"], found["test"], done - sum(map(len, found.values()))
 
-    def _play_batch(self, part: str, numbers: Sequence[int], store: Store) -> list[Episode]:
+    def _play_batch(self, part: str, numbers: Sequence[int], store: Store, ended: Ended) -> list[Episode]:
         agents = self._agents()
         names, kwargs = list(agents), self.config.env_kwargs(SPLITS[part])
         matches = [
             Match(f"{part}/{number}", ENV, {SEAT: names[number % len(names)]}, self._seed(part, number), kwargs)
             for number in numbers
         ]
-        return play_missing(matches, agents, store)
+        return play_missing(matches, agents, store, on_event=ended)
 
     def _seed(self, part: str, number: int) -> int:
         return derive_seed(self.config.seed, part, number)
@@ -204,6 +206,21 @@ class SimRagTraining:
             elsewhere=list(elsewhere(practice, test, config, self._fit)),
             labels=label_shares(test, bool(config.reader)),
         )
+
+
+@dataclass(slots=True)
+class Ended:
+    """Counts the episodes of a batch as they end, and says so."""
+
+    episodes: int
+    """That had ended before, and since."""
+    moved: Callable[[int], object]
+
+    def __call__(self, event: Event) -> None:
+        """Hear of an episode."""
+        if event.kind == "done":
+            self.episodes += 1
+            self.moved(self.episodes)
 
 
 def _reader_of(config: Config) -> SimRag | None:
