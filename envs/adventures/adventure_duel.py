@@ -14,14 +14,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, get_args
 
 from gymnasium.spaces import Text
-from pettingzoo import AECEnv
 
 from sparring import registry
 from sparring.envs.adventures.duel_words import fill_with_stock, idea_of
 from sparring.envs.adventures.hundred import fingerprints
 from sparring.envs.code.feedback import CHARSET
+from sparring.envs.duel import Duel
 from sparring.envs.games.two_player import whole_seed
-from sparring.envs.rng import Rng
 from sparring.registry import require
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ Info = dict[str, object]
     reward_range=(0.0, 1.0),
     unit="points",
 )
-class AdventureDuel(AECEnv[str, str, str | None]):
+class AdventureDuel(Duel):
     """One seat writes a text adventure, the other tries to win it.
 
     attempts: how often the solver may begin the game again; it stops when it has won.
@@ -65,12 +64,7 @@ class AdventureDuel(AECEnv[str, str, str | None]):
     "adventures".
     """
 
-    metadata: dict[str, object] = {
-        "name": "sparring/AdventureDuel-v0",
-        "render_modes": ["ansi"],
-        "render_fps": 1,
-        "is_parallelizable": False,
-    }
+    metadata: dict[str, object] = {**Duel.metadata, "name": "sparring/AdventureDuel-v0"}
 
     def __init__(
         self,
@@ -96,18 +90,7 @@ class AdventureDuel(AECEnv[str, str, str | None]):
         self.attempts, self.difficulty, self.words = attempts, difficulty, words
         self.attempt_turns, self.max_turns = attempt_turns, max_turns
         self.list_actions, self.render_mode = list_actions, render_mode
-        self.possible_agents, self.agents = list(SEATS), list[str]()
-        self.observation_spaces = {seat: Text(MOST_OBSERVED, charset=CHARSET) for seat in SEATS}
-        self.action_spaces = {seat: Text(MOST_WRITTEN, charset=CHARSET) for seat in SEATS}
-        self._rng = Rng()
-
-    def observation_space(self, agent: str) -> Text:
-        """The same object at every call."""
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> Text:
-        """The same object at every call."""
-        return self.action_spaces[agent]
+        super().__init__(SEATS, Text(MOST_OBSERVED, charset=CHARSET), Text(MOST_WRITTEN, charset=CHARSET))
 
     def reset(self, seed: int | None = None, options: dict[str, object] | None = None) -> None:
         """Begin with the idea of a seed; `options` are not used."""
@@ -119,12 +102,7 @@ class AdventureDuel(AECEnv[str, str, str | None]):
         self._desk: WriterDesk = WriterDesk(idea_of(self._number), self.difficulty, self._number, fingerprints())
         self._player: Simulator | None = None
         self._attempt, self._best, self._turns, self._said = 1, 0.0, 0, ""
-        self._skip_agent_selection: str | None = None
-        self.agents, self.agent_selection = list(SEATS), WRITER
-        self.rewards, self._cumulative_rewards = dict.fromkeys(SEATS, 0.0), dict.fromkeys(SEATS, 0.0)
-        self.terminations, self.truncations = dict.fromkeys(SEATS, False), dict.fromkeys(SEATS, False)
-        self.infos: dict[str, Info] = {WRITER: {}, SOLVER: {}}
-        self._over = False
+        self._begin(WRITER)
         self._fill()
         self._show(WRITER, illegal=False)
         if self._desk.slot is None:
@@ -138,30 +116,11 @@ class AdventureDuel(AECEnv[str, str, str | None]):
             return "The game is being written." if self._desk.slot is not None else "There is no game to play."
         return f"Attempt {self._attempt} of {self.attempts}.\n{self._said}{self._player.text}"
 
-    def step(self, action: str | None) -> None:
-        """Act for `agent_selection`; a seat whose episode is over steps with None. RuntimeError before `reset`."""
-        if not hasattr(self, "_over"):
-            raise RuntimeError("step was called before reset")
-        if self._over:
-            self._was_dead_step(action)
-            return
-        if not isinstance(action, str):
-            raise TypeError(f"action must be a str, got {type(action).__name__}")
-        seat = self.agent_selection
-        self._cumulative_rewards[seat] = 0.0
-        self._clear_rewards()
+    def _act(self, seat: str, action: str) -> None:
         self._turns += 1
         self._write(action) if seat == WRITER else self._play(action)
         if not self._over and self.max_turns is not None and self._turns >= self.max_turns:
             self._end(truncated=True)
-        self._accumulate_rewards()
-
-    def render(self) -> str | None:
-        """What the seat to move sees, with render_mode="ansi"."""
-        return self.observe(self.agent_selection) if self.render_mode == "ansi" else None
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
     # The writer's turns.
 
@@ -252,7 +211,6 @@ class AdventureDuel(AECEnv[str, str, str | None]):
         self.infos[seat]["reward_parts"] = {"payoff": reward}
 
     def _end(self, truncated: bool) -> None:
-        self._over = True
         won = self._player is not None and self._player.ending == "won"
         later = won and self._attempt > 1
         game = self._desk.game
@@ -267,9 +225,7 @@ class AdventureDuel(AECEnv[str, str, str | None]):
                 "score": self._best,
                 "attempts": float(self._attempt),
             }
-        for seat in SEATS:
-            (self.truncations if truncated else self.terminations)[seat] = True
-        self.agent_selection = WRITER
+        self._finish(WRITER, truncated=truncated)
 
     def _course(self) -> str:
         player = self._game

@@ -16,12 +16,11 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pettingzoo import AECEnv
-
 from sparring import registry
 from sparring.answers.search_actions import parse
-from sparring.envs.any_text import AnyText
+from sparring.envs.any_text import AnyText, Info
 from sparring.envs.code.split_rng import SPLITS, Split
+from sparring.envs.duel import Duel
 from sparring.envs.games.two_player import bare, whole_seed
 from sparring.envs.retrieval.escaping import harmless
 from sparring.envs.retrieval.rounds import Rounds, proven
@@ -30,7 +29,6 @@ from sparring.envs.retrieval.settings import hops_of, kinds_of, require_prices, 
 from sparring.envs.retrieval.shown import passages_shown, passages_told
 from sparring.envs.retrieval.sources import retriever_of, world_of
 from sparring.envs.retrieval.types import Question, Retriever, World
-from sparring.envs.rng import Rng
 
 REASONER, CRITIC = SEATS = ("reasoner", "critic")
 ACCEPT, REJECT = VERDICTS = ("accept", "reject")
@@ -45,7 +43,6 @@ ASKED = {
     "query": "The answer was rejected. Search for what is missing:\n<search>what to look for</search>",
     "verdict": "Do the passages suffice for this answer? Write accept or reject.",
 }
-Info = dict[str, object]
 
 
 @registry.envs.register(
@@ -56,7 +53,7 @@ Info = dict[str, object]
     skills=("language", "search", "calibration"),
     version="1",
 )
-class SearchDuel(AECEnv[str, str, str | None]):
+class SearchDuel(Duel):
     """The reasoner answers and searches; the critic accepts an answer or sends the reasoner to search again.
 
     world, split, k, max_rounds, round_cost, token_cost, kinds, hops, retriever, drop_seen: as of Search-v0.
@@ -69,12 +66,7 @@ class SearchDuel(AECEnv[str, str, str | None]):
     is empty; a query that cannot be read loses the round.
     """
 
-    metadata: dict[str, object] = {
-        "name": "sparring/SearchDuel-v0",
-        "render_modes": ["ansi"],
-        "render_fps": 1,
-        "is_parallelizable": False,
-    }
+    metadata: dict[str, object] = {**Duel.metadata, "name": "sparring/SearchDuel-v0"}
 
     def __init__(
         self,
@@ -100,18 +92,7 @@ class SearchDuel(AECEnv[str, str, str | None]):
         self.prices, self.render_mode = Prices(round_cost, token_cost), render_mode
         self.world = world_of(world)
         self.retriever = retriever_of(retriever, self.world)
-        self.possible_agents, self.agents = list(SEATS), list[str]()
-        self.observation_spaces = {seat: AnyText(MOST_OBSERVED) for seat in SEATS}
-        self.action_spaces = {seat: AnyText(MOST_WRITTEN) for seat in SEATS}
-        self._rng = Rng()
-
-    def observation_space(self, agent: str) -> AnyText:
-        """The same object at every call."""
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> AnyText:
-        """The same object at every call."""
-        return self.action_spaces[agent]
+        super().__init__(SEATS, AnyText(MOST_OBSERVED), AnyText(MOST_WRITTEN))
 
     def reset(self, seed: int | None = None, options: dict[str, object] | None = None) -> None:
         """Ask the question of a seed; `options` are not used."""
@@ -122,11 +103,7 @@ class SearchDuel(AECEnv[str, str, str | None]):
         self._phase: Phase = "answer"
         self._read, self._answer, self._rationale = "", "", ""
         self._verdicts, self._right_verdicts, self._tokens = 0, 0, 0
-        self._skip_agent_selection: str | None = None
-        self.agents, self.agent_selection = list(SEATS), REASONER
-        self.rewards, self._cumulative_rewards = dict.fromkeys(SEATS, 0.0), dict.fromkeys(SEATS, 0.0)
-        self.terminations, self.truncations = dict.fromkeys(SEATS, False), dict.fromkeys(SEATS, False)
-        self.infos: dict[str, Info] = {seat: {} for seat in SEATS}
+        self._begin(REASONER)
         self._show(REASONER, illegal=False)
         asked = harmless(self._rounds.question.text)
         self.infos[REASONER] |= {"world": self.world.name, "index": self.retriever.fingerprint}
@@ -143,35 +120,14 @@ class SearchDuel(AECEnv[str, str, str | None]):
             lines.append(f"{ASKED[self._phase]}\nSearches left: {self.max_rounds - self._rounds.played}.")
         return "\n\n".join(lines)
 
-    def step(self, action: str | None) -> None:
-        """Act for `agent_selection`; a seat whose episode is over steps with None. RuntimeError before `reset`.
-
-        Raises RetrieverFailed for a retriever's fault.
-        """
-        if not hasattr(self, "_phase"):
-            raise RuntimeError("step was called before reset")
-        if self._phase == "over":
-            self._was_dead_step(action)
-            return
-        if not isinstance(action, str):
-            raise TypeError(f"action must be a str, got {type(action).__name__}")
-        seat = self.agent_selection
-        self._cumulative_rewards[seat] = 0.0
-        self._clear_rewards()
+    def _act(self, seat: str, action: str) -> None:
+        """Raises RetrieverFailed for a retriever's fault."""
         if self._phase == "verdict":
             self._judge(action)
         elif self._phase == "answer":
             self._take_answer(action)
         else:
             self._search(action)
-        self._accumulate_rewards()
-
-    def render(self) -> str | None:
-        """What the seat to move sees, with render_mode="ansi"."""
-        return self.observe(self.agent_selection) if self.render_mode == "ansi" else None
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
     def question(self, seed: int) -> Question:
         """The question of a seed. Raises ValueError where the world has none of the wanted kinds and hops."""
@@ -236,9 +192,7 @@ class SearchDuel(AECEnv[str, str, str | None]):
             "verdicts": float(self._verdicts),
             "right_verdicts": self._right_verdicts / self._verdicts,
         }
-        for seat in SEATS:
-            self.terminations[seat] = True
-        self.agent_selection = REASONER
+        self._finish(REASONER)
 
     def _show(self, seat: str, illegal: bool) -> None:
         """Fresh info for the seat that is to move."""
