@@ -5,8 +5,8 @@
 
 scripted: the atlas, searchers of four skills whose answer is right exactly where what they read suffices, and a critic
 that counts. smollm2: SmolLM2 writes the queries and the answers, and lends its frozen hidden states to the critic; its
-own verdict in words stands in the table. A run is one call of `sparring train sim-rag`; runs go two at a time, one
-thread each.
+own verdict in words stands in the table. states: scripted searchers, and a critic that reads SmolLM2's frozen states. A
+run is one call of `sparring train sim-rag`; runs go two at a time, one thread each.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ STUDIES = {
     "smollm2": [
         *("--world", "fiction:size=2000", "--hops", "1-2", "--reader", "smollm2", "--critic", "reading"),
         *("--questions", "60", "--test-questions", "40", "--max-rounds", "3", "--max-new-tokens", "12"),
+    ],
+    "states": [
+        *("--world", "fiction:size=2000", "--hops", "1-3", "--critic", "reading"),
+        *("--questions", "160", "--test-questions", "80", "--max-rounds", "3"),
     ],
 }
 COLUMNS = ("reward", "right", "rounds", "over_search", "premature", "lucky", "misread", "gave_up")
@@ -70,7 +74,7 @@ def run(study: str, seed: int) -> Run:
 
 def tables(runs: Sequence[Run]) -> Iterator[Table]:
     """Stop rules, then probabilities; a cell holds every seed's value, with its interval over questions for rewards."""
-    names = [rule.name.partition(" at ")[0] for rule in runs[0].results.rules]
+    names = [rule.name.removesuffix(" rounds") for rule in runs[0].results.rules]
     view = Table("stop rule", "reward (95 % over questions, by seed)", *COLUMNS[1:], title="means over seeds")
     for place, name in enumerate(names):
         earned = [dict(one.results.rules[place].earned.items()) for one in runs]

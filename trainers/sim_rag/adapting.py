@@ -55,6 +55,7 @@ def fit_adapted(
             torch.nn.utils.clip_grad_norm_(adapter, 1.0)
             optimizer.step()
             schedule.step()
+    model.sync(None, f"critic-{seed}")
     head = Head(weights_D.detach().double().cpu().numpy(), float(bias.detach()))
     if not (np.isfinite(head.weights_D).all() and math.isfinite(head.bias)):
         raise ValueError("the critic's training diverged: its head is not finite")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from sparring.agents.models.trainable import LocalModel
 
 Floats = NDArray[np.float64]
+States = dict[tuple[int, ...], Floats]
+"""Token ids -> [D]"""
+MOST_REMEMBERED = 20_000
+"""Of a model."""
+_known: WeakKeyDictionary[LocalModel, tuple[str, States]] = WeakKeyDictionary()
 MOST_TOKENS = 1_024
 """Of a case, as in SIM-RAG. Of a longer one the middle is left out: question, answer and latest passages stay."""
 
@@ -37,19 +43,32 @@ class Head:
 def states_of(model: LocalModel, cases: Sequence[Case]) -> Floats:
     """The model's final hidden state at the last token of each case. [N, D]
 
-    Cases that begin alike are computed once up to where it differs.
+    Cases that begin alike are computed once up to where they differ; those that were asked before are remembered.
     """
     import torch
 
     from sparring.agents.models.engine.packing import nodes_for, pack
 
-    sequences = [tokens_of(model, one) for one in cases]
-    states: dict[int, Floats] = {}
+    sequences, known = [tuple(tokens_of(model, one)) for one in cases], _remembered(model)
+    missing = [sequence for sequence in dict.fromkeys(sequences) if sequence not in known]
     with torch.no_grad(), model.autocast():
-        for packed in pack(sequences, nodes_for(model.device.type)):
+        for packed in pack(missing, nodes_for(model.device.type)):
             hidden_ND = model.hidden(packed)[[int(path[-1]) for path in packed.nodes]]
-            states |= zip(packed.sequences, hidden_ND.double().cpu().numpy(), strict=True)
-    return np.array([states[index] for index in range(len(cases))])
+            found = hidden_ND.double().cpu().numpy()
+            known |= {missing[index]: state for index, state in zip(packed.sequences, found, strict=True)}
+    states_ND = np.array([known[sequence] for sequence in sequences])
+    if len(known) > MOST_REMEMBERED:
+        known.clear()
+    return states_ND
+
+
+def _remembered(model: LocalModel) -> States:
+    """The states that are known of a model, as its weights are now."""
+    version, known = _known.get(model, ("", {}))
+    if version != model.weights_version:
+        known = {}
+        _known[model] = (model.weights_version, known)
+    return known
 
 
 def tokens_of(model: LocalModel, case: Case) -> list[int]:
