@@ -66,12 +66,20 @@ class CriticResults:
         earned = {rule.name: rule.earned.reward.value for rule in self.rules}
         mine = next(rule for rule in self.rules if rule.name == "critic")
         fixed = next(name for name in earned if name.startswith(FIXED))
-        difference = mine.against_fixed
-        sure = "" if difference is None else f" ({difference.low:+.3f} to {difference.high:+.3f} more, paired)"
         return (
-            f"Stopping by the critic earns {earned['critic']:.3f}, the best fixed number of rounds {earned[fixed]:.3f}"
-            f"{sure}, the oracle {earned['oracle']:.3f}."
+            f"Stopping by the critic earns {earned['critic']:.3f} a question, the best fixed number of rounds "
+            f"{earned[fixed]:.3f}, the oracle {earned['oracle']:.3f}. {_compared(mine.against_fixed)}"
         )
+
+
+def _compared(difference: Estimate | None) -> str:
+    """The critic's reward less that of the best fixed number of rounds, in words."""
+    if difference is None or difference.lacks:
+        return "Nothing is known of how sure the difference is."
+    told = f"{difference.value:+.3f}, 95 % interval {difference.low:+.3f} to {difference.high:+.3f}"
+    if difference.low > 0:
+        return f"The critic earns more: {told}."
+    return f"The critic earns less: {told}." if difference.high < 0 else f"No difference is shown: {told}."
 
 
 def write_results(results: CriticResults, folder: Path) -> None:

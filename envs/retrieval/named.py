@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sparring.envs.retrieval.cache import Cached
+from sparring.envs.retrieval.corpus import LINES, corpus_digest, in_order_of_ids
 from sparring.envs.retrieval.index import Index, open_index, require_corpus
 from sparring.envs.retrieval.types import Passage, Retriever
 from sparring.envs.retrieval.wire.open_search import OpenSearch
@@ -24,15 +25,32 @@ WEB, DATABASES, OPEN_SEARCH = ("http://", "https://"), ("postgresql://", "postgr
 def open_retriever(name: str, passages: Sequence[Passage] | None = None, world: str = "the world") -> Retriever:
     """The retriever of a name: an address, or a folder.
 
-    passages: what an index in a folder must hold, all of `world`; None: whatever it holds. Raises DamagedIndex,
+    passages: what an index must hold, in a folder or behind a server of ours, all of `world`; None: whatever it holds.
+        Raises DamagedIndex,
     ValueError for another corpus or a wrong address, MissingExtra, and RetrieverFailed for a server that is not there.
     """
     if is_address(name):
-        return Cached(_served(name))
+        served = _served(name)
+        if passages is not None and isinstance(served, Remote):
+            _require_served(served, passages, world)
+        return Cached(served)
     index = open_index(Path(name))
     if passages is not None:
         require_corpus(index, passages, world)
     return Cached(index)
+
+
+def _require_served(served: Remote, passages: Sequence[Passage], world: str) -> None:
+    """Raises ValueError where a server says that it holds other passages than these; one that says nothing may."""
+    files = served.manifest.get("files")
+    said = files.get(LINES) if isinstance(files, dict) else None
+    theirs = said.get("sha256") if isinstance(said, dict) else None
+    ours = corpus_digest(in_order_of_ids(passages)) if theirs else None
+    if theirs != ours:
+        raise ValueError(
+            f"the retriever at {served.url} serves another corpus than {world}: SHA-256 {str(theirs)[:12]}, and "
+            f"{world} has {str(ours)[:12]}"
+        )
 
 
 def is_address(name: str) -> bool:

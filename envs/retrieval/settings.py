@@ -30,7 +30,9 @@ def hops_of(hops: int | str | None) -> range:
 
 def hops_in_words(hops: range) -> str:
     """For messages: "2 to 4 hops"."""
-    return f"{hops.start} to {hops.stop - 1} hops" if hops != ANY_HOPS else "any hops"
+    if hops == ANY_HOPS:
+        return "any hops"
+    return f"{hops.start} to {hops.stop - 1} hops" if len(hops) > 1 else f"{hops.start} hops"
 
 
 def require_whole(least: int, **values: int | None) -> None:

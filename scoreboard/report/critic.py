@@ -20,6 +20,9 @@ FIGURES = {
     "gave_up": "Gave up",
 }
 
+LEAST_POINTS = 10
+"""In a bin that is drawn."""
+
 
 @dataclass(frozen=True, slots=True)
 class QualityRow:
@@ -57,12 +60,19 @@ def _charts(found: CriticResults) -> Iterable[tuple[str, Chart]]:
 
 def reliability_diagram(found: CriticResults, frame: Frame) -> Chart | None:
     """How often points of like probability were sufficient, with intervals; the dashed line is where they should be."""
-    bins = found.reliability
+    bins = [one for one in found.reliability if one.was.n >= LEAST_POINTS]
     points = [(one.said, one.was.value) for one in bins]
     intervals = [(one.said, one.was.low, one.was.high) for one in bins]
     series = [
         Series("was sufficient", points, 0, intervals=intervals),
         Series("as said", [(0.0, 0.0), (1.0, 1.0)], 1, dashed=True),
     ]
-    chart = line_chart("Sufficient, by what the critic said", series, frame=frame, zero_based=True, most=1.0)
+    title = f"Sufficient, by what the critic said (bins of {LEAST_POINTS} points and more)"
+    chart = line_chart(title, series, frame=frame, zero_based=True, most=1.0)
+        f"Sufficient, by what the critic said (bins of {LEAST_POINTS} points and more)",
+        series,
+        frame=frame,
+        zero_based=True,
+        most=1.0,
+    )
     return chart and replace(chart, x_label="probability that the critic gave")

@@ -14,7 +14,9 @@ from sparring.start import EXIT_INTERRUPTED
 
 
 @contextmanager
-def stop_after_update() -> Iterator[Callable[[], bool]]:
+def stop_after_update(
+    what: str = "this update", back_to: str = "back to the last checkpoint"
+) -> Iterator[Callable[[], bool]]:
     """The first Ctrl-C (or SIGTERM) asks for an end after the present update, the second one is immediate."""
     asked: list[int] = []
 
@@ -22,7 +24,7 @@ def stop_after_update() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked.append(number)
-        terminal.complain("stopping after this update (Ctrl-C again: at once, back to the last checkpoint)")
+        terminal.complain(f"stopping after {what} (Ctrl-C again: at once, {back_to})")
 
     with handling(ask):
         yield lambda: bool(asked)

@@ -25,8 +25,9 @@ Flag = tyro.conf.FlagCreatePairsOff[bool]
 METHOD = "sim-rag"
 PROG = f"sparring train {METHOD}"
 EXAMPLES = "Examples:{0}\n  " + PROG + " --run runs/critic --resume"
-WITH_INTERVALS = ("reward", "right")
-PLAIN = ("rounds", "over_search", "premature", "lucky", "misread", "gave_up")
+PLAIN = ("right", "rounds", "over_search", "premature", "lucky", "misread", "gave_up")
+SHORT = {"over_search": "over", "premature": "early", "gave_up": "gave up"}
+"""Names of columns, so that the table fits 80 characters."""
 
 
 def train_critic(argv: list[str], config_type: type[Any]) -> int:
@@ -52,7 +53,8 @@ def train_critic(argv: list[str], config_type: type[Any]) -> int:
         training = method.resume(run) if resume else method.start(config, run)
         again = f"go on with: {PROG} --run {shlex.quote(str(run))} --resume"
         try:
-            with stop_after_update() as stop, terminal.progress("searches", training.episodes, quiet=json) as advance:
+            stopping = stop_after_update("these searches", "without those that are not over")
+            with stopping as stop, terminal.progress("searches", training.episodes, quiet=json) as advance:
                 results = training.run(advance, stop)
         except (Stopped, KeyboardInterrupt):
             terminal.complain(f"stopped; what was played is kept; {again}")
@@ -75,19 +77,26 @@ def show(results: CriticResults, run: Path, json: bool) -> None:
     if json:
         terminal.dump(critic_results.to_json(results))
         return
-    rows = []
-    for rule in results.rules:
-        earned = dict(rule.earned.items())
-        plain = (f"{earned[name].value:.2f}" for name in PLAIN)
-        rows.append((rule.name, *(cell(earned[name]) for name in WITH_INTERVALS), *plain))
-    terminal.show_table(("stop rule", *WITH_INTERVALS, *(name.replace("_", " ") for name in PLAIN)), rows, names=())
+    earned = [dict(rule.earned.items()) for rule in results.rules]
+    shown = [name for name in PLAIN if any(row[name].value for row in earned)]
+    rows = [
+        (rule.name, cell(row["reward"]), *(f"{row[name].value:.2f}" for name in shown))
+        for rule, row in zip(results.rules, earned, strict=True)
+    ]
+    terminal.show_table(("stop rule", "reward", *(SHORT.get(name, name) for name in shown)), rows, names=())
+    if len(shown) < len(PLAIN):
+        terminal.say(f"never: {', '.join(name.replace('_', ' ') for name in PLAIN if name not in shown)}")
     terminal.say("")
     found = [("these questions", *quality_cells(results.quality), "")]
     for one in results.elsewhere:
         again = "" if one.recalibrated is None else f"{one.recalibrated.calibration_error:.3f}"
-        found.append((f"{one.group}, trained without", *quality_cells(one.raw), again))
-    columns = ("critic on", "points", "AUROC", "Brier", "calibration error", "by chance", "recalibrated")
+        found.append((f"without {one.group}", *quality_cells(one.raw), again))
+    columns = ("critic on", "points", "AUROC", "Brier", "ECE", "by chance", "again")
     terminal.show_table(columns, found, names=())
+    terminal.say_wrapped(
+        "without: questions of a group, of a critic that was trained without it. ECE: calibration error; by chance: "
+        "what a perfectly calibrated one would have; again: after calibrating on 100 points of the group."
+    )
     terminal.say("")
     terminal.say_wrapped(results.verdict)
     for note in results.notes:

@@ -12,11 +12,13 @@ from sparring import Match, play, registry
 from sparring.agents.retrieval.critic import critics
 from sparring.cli.app import main
 from sparring.scoreboard import critic_results
+from sparring.scoreboard.critic_results import _compared
+from sparring.scoreboard.stats import Estimate
 from sparring.scoreboard.verdicts import oracle, stopping
 from sparring.scoreboard.verify import verify
 from sparring.store.store import Store
 from sparring.trainers.batch import signals_of
-from sparring.trainers.methods.sim_rag import ENV, SimRagTraining, Stopped
+from sparring.trainers.methods.sim_rag import ENV, SimRagTraining, Stopped, notes_of
 from sparring.trainers.sim_rag.practice import paths_of, searches_of
 from sparring.trainers.sim_rag.settings import Config
 
@@ -81,6 +83,8 @@ def test_a_run_leaves_a_critic_that_earns_more_than_any_fixed_number_of_rounds(t
     page = (tmp_path / "page.html").read_text()
     assert "When to stop searching" in page
     assert results.verdict in page
+    assert main(["runs", str(tmp_path / "run")]) == 0
+    assert "finished" in capsys.readouterr().out
 
 
 def test_a_stopped_run_goes_on_with_what_was_played_and_comes_to_the_same(tmp_path):
@@ -104,6 +108,28 @@ def test_one_class_cannot_be_learnt_and_the_practice_stays(tmp_path):
         SimRagTraining.start(config, tmp_path / "run").run(lambda to: None)
     with Store(tmp_path / "run" / "episodes") as store:
         assert store.count == 28
+
+
+def test_questions_that_are_nowhere_are_refused_before_a_folder_is_made(tmp_path):
+    with pytest.raises(ValueError, match="has no question of the kinds chain with 9 hops"):
+        SimRagTraining.start(replace(SMALL, hops="9"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_results_say_where_questions_were_asked_again(tmp_path):
+    search = searches_of(practised(1), 3, has_reader=False)[0]
+    assert list(notes_of([search, search], [search], 0)) == [
+        "the practice has 1 different questions, which were asked 2 times"
+    ]
+
+
+def test_the_verdict_says_which_of_both_earns_more():
+    def said(low, high):
+        return _compared(Estimate((low + high) / 2, low, high, 10, 10))
+
+    assert said(0.1, 0.3) == "The critic earns more: +0.200, 95 % interval +0.100 to +0.300."
+    assert said(-0.3, -0.1).startswith("The critic earns less: -0.200")
+    assert said(-0.1, 0.3).startswith("No difference is shown: +0.100")
 
 
 def test_where_nothing_can_be_found_giving_up_pays(tmp_path):

@@ -16,7 +16,7 @@ A run that is stopped or killed goes on with what was played.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -96,7 +96,10 @@ class SimRagTraining:
         folder = RunFolder(path)
         folder.require_free()
         run = cls(config, folder)
-        registry.envs.make(ENV, **config.env_kwargs("train")).close()
+        for split in SPLITS.values():
+            env = registry.envs.make(ENV, **config.env_kwargs(split))
+            env.reset(seed=0)  # refuses where there is no such question
+            env.close()
         folder.create(METHOD, asdict(config), made_with=made_with(config.device, run.model))
         return run
 
@@ -125,12 +128,19 @@ class SimRagTraining:
             make_folder(self.folder.path / CRITIC)
             critic.save(self.folder.path / CRITIC)
             results = self._measure(critic, practised, practice, test)
-            notes = [f"{lost} searches broke off or ended early, and are left out"] if lost else []
-            results = replace(results, seconds=time.monotonic() - started, notes=notes)
+            results = replace(results, seconds=time.monotonic() - started, notes=list(notes_of(practice, test, lost)))
             write_results(results, self.folder.path)
+            self._log(results)
             return results
         finally:
             self.folder.release()
+
+    def _log(self, results: CriticResults) -> None:
+        """The line of a finished run: what `sparring runs` and `compare` show."""
+        earned = {rule.name: rule.earned.reward.value for rule in results.rules}
+        found = {"reward": earned["critic"], "auroc": results.quality.auroc, "brier": results.quality.brier}
+        self.folder.cut_metrics(0)
+        self.folder.log({"update": 0, **found, "ece": results.quality.calibration_error, "seconds": results.seconds})
 
     def _play(
         self, moved: Callable[[int], object], should_stop: Callable[[], bool]
@@ -206,6 +216,16 @@ class SimRagTraining:
             elsewhere=list(elsewhere(practice, test, config, self._fit)),
             labels=label_shares(test, bool(config.reader)),
         )
+
+
+def notes_of(practice: Sequence[Search], test: Sequence[Search], lost: int) -> Iterator[str]:
+    """What a reader of the results must know."""
+    if lost:
+        yield f"{lost} searches broke off or ended early, and are left out"
+    for part, searches in (("practice", practice), ("test", test)):
+        different = len({one.question for one in searches})
+        if different < len(searches):
+            yield f"the {part} has {different} different questions, which were asked {len(searches)} times"
 
 
 @dataclass(slots=True)

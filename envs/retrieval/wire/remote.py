@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -36,15 +36,20 @@ class Remote:
         self.url = self._service.name
 
     @cached_property
-    def fingerprint(self) -> str:
-        """As the server's manifest says; "unpinned URL" where it has none. Raises RetrieverFailed."""
+    def manifest(self) -> Mapping[str, object]:
+        """What the server says of its index; empty where it says nothing. Raises RetrieverFailed."""
         status, content = self._service.ask_plainly("GET", "/manifest")
         try:
-            said = json.loads(content)["fingerprint"] if status == 200 else ""
-        except (ValueError, KeyError, TypeError, RecursionError):
-            said = ""
-        pinned = isinstance(said, str) and re.fullmatch("[0-9a-f]{64}", said)
-        return said if pinned else f"{UNPINNED} {self.url}"
+            said = json.loads(content) if status == 200 else {}
+        except (ValueError, RecursionError):
+            said = {}
+        return said if isinstance(said, dict) else {}
+
+    @property
+    def fingerprint(self) -> str:
+        """As the server's manifest says; "unpinned URL" where it has none. Raises RetrieverFailed."""
+        said = self.manifest.get("fingerprint")
+        return said if isinstance(said, str) and re.fullmatch("[0-9a-f]{64}", said) else f"{UNPINNED} {self.url}"
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """What the server finds. Raises ValueError for k < 1 and RetrieverFailed."""

@@ -342,3 +342,13 @@ def test_a_password_is_sent_and_never_shown():
         Remote(url.replace("http://", "http://me:se%20cret@")).search(["x"], 1)
     assert b"Authorization: Basic bWU6c2UgY3JldA==" in seen[0]
     assert "cret" not in str(caught.value)
+
+
+def test_a_server_of_ours_that_holds_another_corpus_is_refused(tmp_path):
+    index = build_index(PASSAGES, tmp_path / "index")
+    with running(serve(index, manifest_of(index))) as url:
+        assert open_retriever(url, PASSAGES, "mine").search(["Tarn"], 1)[0][0].passage.id == "p1"
+        with pytest.raises(ValueError, match=rf"the retriever at {url} serves another corpus than yours"):
+            open_retriever(url, PASSAGES[:2], "yours")
+    with running(serve(Bm25(PASSAGES))) as url:  # says its fingerprint alone
+        assert open_retriever(url, PASSAGES[:2], "yours").search(["Tarn"], 1)[0]
