@@ -69,10 +69,4 @@ def reliability_diagram(found: CriticResults, frame: Frame) -> Chart | None:
     ]
     title = f"Sufficient, by what the critic said (bins of {LEAST_POINTS} points and more)"
     chart = line_chart(title, series, frame=frame, zero_based=True, most=1.0)
-        f"Sufficient, by what the critic said (bins of {LEAST_POINTS} points and more)",
-        series,
-        frame=frame,
-        zero_based=True,
-        most=1.0,
-    )
     return chart and replace(chart, x_label="probability that the critic gave")
