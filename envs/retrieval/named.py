@@ -27,12 +27,22 @@ def open_retriever(name: str, passages: Sequence[Passage] | None = None, world: 
     passages: what an index in a folder must hold, all of `world`; None: whatever it holds. Raises DamagedIndex,
     ValueError for another corpus or a wrong address, MissingExtra, and RetrieverFailed for a server that is not there.
     """
+    require_name(name)
     if is_address(name):
         return Cached(_served(name))
     index = open_index(Path(name))
     if passages is not None:
         require_corpus(index, passages, world)
     return Cached(index)
+
+
+def require_name(name: str) -> None:
+    """Raises ValueError for an empty name, and for an address of a scheme that is not known."""
+    if not name:
+        raise ValueError("the name of a retriever must be a folder or an address, and is empty")
+    if "://" in name and not is_address(name):
+        known = ", ".join((*WEB, *(f"{OPEN_SEARCH}{scheme}" for scheme in WEB), *DATABASES))
+        raise ValueError(f"the address of a retriever must begin with one of {known}, got {name!r:.200}")
 
 
 def is_address(name: str) -> bool:
