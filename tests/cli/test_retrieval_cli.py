@@ -115,9 +115,7 @@ def test_passages_cannot_steer_the_terminal(place, capsys):
 
 def test_help_names_what_is_asked_for(capsys):
     for command, shown in (("build", "SOURCE"), ("search", "INDEX QUERY"), ("serve", "INDEX")):
-        usage = printed(capsys, command, "--help").out.partition("\n")[0]
-        assert shown in usage
-        assert "STR" not in usage.partition("[-k")[0]
+        assert f" {shown}" in printed(capsys, command, "--help").out.partition("\n\n")[0]
 
 
 @pytest.mark.slow
