@@ -110,7 +110,12 @@ def test_passages_cannot_steer_the_terminal(place, capsys):
     assert all(character.isprintable() for line in shown.split("\n") for character in line)
     assert "x y" in shown
     assert r"\u202e ?" in shown
-    assert open_index(place / "index").passages[0].text.endswith("?")
+
+
+def test_a_lone_surrogate_in_a_file_becomes_a_question_mark(place, capsys):
+    write_lines(place / "rows.jsonl", [{"id": "a", "title": "x", "text": "tarn \ud800"}])
+    printed(capsys, "build", "rows.jsonl", "-o", "index")
+    assert open_index(place / "index").passages[0].text == "tarn ?"
 
 
 def test_help_names_what_is_asked_for(capsys):
