@@ -104,7 +104,11 @@ def options_of(build: Callable[..., object]) -> Iterator[tuple[str, object]]:
         for name, parameter in inspect.signature(function).parameters.items():
             if parameter.kind is parameter.VAR_KEYWORD:
                 yield from _unpacked(hints.get(name))
-            elif name not in ("self", ARGUMENT) and _readable(hints.get(name)):
+            elif (
+                parameter.kind is not parameter.POSITIONAL_ONLY
+                and name not in ("self", ARGUMENT)
+                and _readable(hints.get(name))
+            ):
                 yield name, hints[name]
 
 

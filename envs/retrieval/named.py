@@ -26,9 +26,10 @@ def open_retriever(name: str, passages: Sequence[Passage] | None = None, world: 
     """The retriever of a name: an address, or a folder.
 
     passages: what an index must hold, in a folder or behind a server of ours, all of `world`; None: whatever it holds.
-        Raises DamagedIndex,
-    ValueError for another corpus or a wrong address, MissingExtra, and RetrieverFailed for a server that is not there.
+    Raises DamagedIndex, ValueError for another corpus or a wrong address, MissingExtra, and RetrieverFailed for a server
+    that is not there.
     """
+    require_name(name)
     if is_address(name):
         served = _served(name)
         if passages is not None and isinstance(served, Remote):
@@ -51,6 +52,15 @@ def _require_served(served: Remote, passages: Sequence[Passage], world: str) -> 
             f"the retriever at {served.url} serves another corpus than {world}: SHA-256 {str(theirs)[:12]}, and "
             f"{world} has {str(ours)[:12]}"
         )
+
+
+def require_name(name: str) -> None:
+    """Raises ValueError for an empty name, and for an address of a scheme that is not known."""
+    if not name:
+        raise ValueError("the name of a retriever must be a folder or an address, and is empty")
+    if "://" in name and not is_address(name):
+        known = ", ".join((*WEB, *(f"{OPEN_SEARCH}{scheme}" for scheme in WEB), *DATABASES))
+        raise ValueError(f"the address of a retriever must begin with one of {known}, got {name!r:.200}")
 
 
 def is_address(name: str) -> bool:

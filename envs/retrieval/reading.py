@@ -37,6 +37,8 @@ def read_passages(file: Path) -> Iterator[Passage]:
 def _passage(line: bytes, where: str) -> Passage:
     try:
         fields = json.loads(line)
+        if b"\\ud" in line.lower():  # a lone surrogate is legal in JSON and nowhere else: it becomes a question mark
+            fields = json.loads(json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where}: it must be a JSON object, got {line[:40]!r}") from error
     if isinstance(fields, dict) and "id" not in fields and "_id" not in fields:

@@ -21,6 +21,8 @@ KEPT_WORLDS, KEPT_RETRIEVERS = 4, 8
 def world_of(world: str | World) -> World:
     """The world of a name, or the world itself. Raises ValueError for an unknown name."""
     if not isinstance(world, str):
+        if not callable(getattr(world, "question", None)):
+            raise ValueError(f"world must be a name or a World, got {world!r:.80}")
         return world
     return _world(SEPARATOR.sub(":", world))
 
@@ -34,6 +36,8 @@ def retriever_of(retriever: str | Retriever | None, world: World) -> Retriever:
     if retriever is None:
         return _keep(("memory", world.name), world, lambda: _in_memory(world))
     if not isinstance(retriever, str):
+        if not callable(getattr(retriever, "search", None)):
+            raise ValueError(f"retriever must be a name, a Retriever or None, got {retriever!r:.80}")
         return retriever
     return _keep((retriever, world.name, _written_at(retriever)), world, lambda: _opened(retriever, world))
 

@@ -27,7 +27,7 @@ PAUSE = 0.5
 
 @app.command
 def build(
-    source: tyro.conf.Positional[str],
+    source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SOURCE")],
     /,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     engine: Engine = "bm25",
@@ -71,8 +71,8 @@ def build(
 
 @app.command
 def search(
-    retriever: tyro.conf.Positional[str],
-    query: tyro.conf.Positional[str],
+    retriever: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="INDEX")],
+    query: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="QUERY")],
     /,
     k: Annotated[int, tyro.conf.arg(aliases=["-k"])] = 5,
     scorer: Scorer = "auto",
@@ -98,7 +98,9 @@ def search(
 
         terminal.dump([{"document": document_of(hit.passage), "score": hit.score} for hit in hits])
     elif hits:
-        rows = [(f"{hit.score:.3f}", hit.passage.id, hit.passage.title, _start(hit.passage.text)) for hit in hits]
+        rows = [
+            (f"{hit.score:.3f}", *map(_start, (hit.passage.id, hit.passage.title, hit.passage.text))) for hit in hits
+        ]
         terminal.show_table(("score", "id", "title", "text"), rows, names=(1, 2), prose=3)
     else:
         terminal.say("nothing found: no passage has a word of the query")
@@ -107,7 +109,7 @@ def search(
 
 @app.command
 def serve(
-    folder: tyro.conf.Positional[Path],
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="INDEX")],
     /,
     host: str = "127.0.0.1",
     port: int = 8000,
@@ -157,8 +159,9 @@ def _passages(source: str, quiet: bool) -> list[Passage]:
 
 
 def _retriever(name: str, scorer: Scorer, encoder: str) -> Retriever:
-    from sparring.envs.retrieval.named import is_address, open_retriever
+    from sparring.envs.retrieval.named import is_address, open_retriever, require_name
 
+    require_name(name)
     return open_retriever(name) if is_address(name) else _open(Path(name), scorer, encoder)
 
 
@@ -180,5 +183,5 @@ def _encoder(engine: str, name: str) -> Encoder | None:
 
 
 def _start(text: str) -> str:
-    line = " ".join(text.split())
+    line = terminal.printable(" ".join(text.split()), keep="")
     return line if len(line) <= TEXT_SHOWN else f"{line[:TEXT_SHOWN]} .."

@@ -85,6 +85,8 @@ def test_damaged_indexes_and_wrong_requests_are_refused_in_one_line(place, capsy
         (("search", "nowhere", "x"), "nowhere is no index: it has no manifest.json"),
         (("search", "index", "x", "-k", "0"), "k must be >= 1, got 0"),
         (("search", "http://127.0.0.1:9", "x"), "the retriever at http://127.0.0.1:9 failed: "),
+        (("search", "ftp://a/b", "x"), "must begin with one of http://, https://"),
+        (("search", "", "x"), "is empty"),
         (("serve", "FILE"), "FILE is no index"),
         (("serve", "index", "--port", "99999"), "port must be in 0..65535, got 99999"),
         (("build", "fiction", "-o", "index"), "index is an index already"),
@@ -99,6 +101,26 @@ def test_damaged_indexes_and_wrong_requests_are_refused_in_one_line(place, capsy
     (place / "index" / "bm25" / "data.f32").write_bytes(content)
     assert "bm25/data.f32 has another SHA-256" in printed(capsys, "serve", "index", code=2).err
     assert sorted(path.name for path in place.iterdir()) == ["FILE", "index"]
+
+
+def test_passages_cannot_steer_the_terminal(place, capsys):
+    write_lines(place / "rows.jsonl", [{"id": "a\x1b[2J", "title": "x\ny", "text": "tarn \x1b]0;x\x07 \u202e \ud800"}])
+    printed(capsys, "build", "rows.jsonl", "-o", "index")
+    shown = printed(capsys, "search", "index", "tarn").out
+    assert all(character.isprintable() for line in shown.split("\n") for character in line)
+    assert "x y" in shown
+    assert r"\u202e ?" in shown
+
+
+def test_a_lone_surrogate_in_a_file_becomes_a_question_mark(place, capsys):
+    write_lines(place / "rows.jsonl", [{"id": "a", "title": "x", "text": "tarn \ud800"}])
+    printed(capsys, "build", "rows.jsonl", "-o", "index")
+    assert open_index(place / "index").passages[0].text == "tarn ?"
+
+
+def test_help_names_what_is_asked_for(capsys):
+    for command, shown in (("build", "SOURCE"), ("search", "INDEX QUERY"), ("serve", "INDEX")):
+        assert f" {shown}" in printed(capsys, command, "--help").out.partition("\n\n")[0]
 
 
 @pytest.mark.slow

@@ -54,6 +54,8 @@ def read_request(body: bytes) -> Asked:
         raise BadRequest("the body must be a JSON object with queries, and is no JSON") from error
     if not isinstance(fields, dict):
         raise BadRequest(f"the body must be a JSON object with queries, got {_named(fields)}")
+    if "queries" not in fields:
+        raise BadRequest(f"queries is missing, a list of texts; the body has {_named(list(fields))}")
     queries, topk, scores = fields.get("queries"), fields.get("topk"), fields.get("return_scores")
     if not isinstance(queries, list) or not all(isinstance(query, str) for query in queries):
         raise BadRequest(f"queries must be a list of texts, got {_named(queries)}")
@@ -103,6 +105,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.NOT_FOUND, "there is POST /retrieve, GET /health and GET /manifest")
         else:
             self._send(HTTPStatus.OK, found)
+
+    def do_HEAD(self) -> None:
+        """As GET, without the body."""
+        self.do_GET()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What the base class refuses, as our refusals are told."""
+        self._refuse(HTTPStatus(code), message or HTTPStatus(code).phrase)
 
     def do_POST(self) -> None:
         """Search."""
@@ -167,7 +177,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(content)
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
         """Requests are not worth a line: logging them slows training down."""
@@ -180,7 +191,10 @@ def serve(
 
     manifest: what GET /manifest answers beside the fingerprint. Raises OSError where the address cannot be had.
     """
-    return _Server((host, port), retriever, {**(manifest or {}), "fingerprint": retriever.fingerprint})
+    try:
+        return _Server((host, port), retriever, {**(manifest or {}), "fingerprint": retriever.fingerprint})
+    except OSError as error:
+        raise OSError(error.errno, f"the server cannot have {host}, port {port}: {error.strerror or error}") from error
 
 
 def _named(value: Any) -> str:

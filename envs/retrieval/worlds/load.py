@@ -53,13 +53,13 @@ def _load(spec: str, stamps: tuple[tuple[int, int] | None, ...]) -> World:
     return build(spec, **options)
 
 
-def load_fiction(spec: str, size: int = 2000, seed: int = 0, injections: int = 0) -> GeographicWorld:
+def load_fiction(spec: str, /, size: int = 2000, seed: int = 0, injections: int = 0) -> GeographicWorld:
     """An invented geography of about `size` passages, and `injections` passages that forge what is none of theirs."""
     geography = fiction.invent_geography(size, seed)
     return _world(spec, f"fiction/{size}/{seed}", geography, fiction.LICENCE, injections)
 
 
-def load_atlas(spec: str, size: atlas.Size = "normal", injections: int = 0) -> GeographicWorld:
+def load_atlas(spec: str, /, size: atlas.Size = "normal", injections: int = 0) -> GeographicWorld:
     """The real geography; "large" with cities of 500 inhabitants and more."""
     geography = atlas.read_geography(size)
     return _world(spec, f"atlas/{size}/{atlas.package_versions()}", geography, atlas.LICENCE, injections)

@@ -454,3 +454,10 @@ def test_a_server_that_answers_garbage_or_dies_in_mid_episode_breaks_the_episode
     assert "\n" not in episode.error
     assert episode.trajectories["player_0"].reward == -0.05  # the first round, which was played
     assert episode.trajectories["player_0"].metrics == {}
+
+
+def test_a_world_or_a_retriever_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="world must be a name or a World, got 3"):
+        Search(world=3)
+    with pytest.raises(ValueError, match="retriever must be a name, a Retriever or None, got 5"):
+        Search(retriever=5)

@@ -176,7 +176,8 @@ def test_an_index_in_a_folder_is_served_with_its_manifest(tmp_path):
         (b"\xff\xfe\x00", "is no JSON"),
         (b"[" * 100_000, "is no JSON"),
         (b"[]", "must be a JSON object with queries, got []"),
-        (b"{}", "queries must be a list of texts, got null"),
+        (b"{}", "queries is missing"),
+        (b'{"query": "a"}', 'queries is missing, a list of texts; the body has ["query"]'),
         (b'{"queries": "tarn"}', 'queries must be a list of texts, got "tarn"'),
         (b'{"queries": [1]}', "queries must be a list of texts, got [1]"),
         (b'{"queries": ["a"], "topk": 0}', "topk must be a whole number from 1 to 1000, got 0"),
@@ -195,6 +196,28 @@ def test_a_wrong_request_gets_400_and_one_line_and_the_server_goes_on(ours, body
     assert said in answer["error"]
     assert "\n" not in answer["error"]
     assert search_r1_client(ours, ["tarn"])[0]
+
+
+@pytest.mark.parametrize("line", ["NONSENSE", "PUT /x HTTP/1.1", f"GET /{'a' * 70_000} HTTP/1.1", "GET / HTTP/9.1"])
+def test_what_the_base_class_refuses_is_json_too(ours, line):
+    host, _, port = ours.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(f"{line}\r\n\r\n".encode())
+        answer = connection.makefile("rb").read()
+    assert list(json.loads(answer.rpartition(b"\r\n\r\n")[2])) == ["error"]
+
+
+@pytest.mark.parametrize("path", ["/health", "/manifest"])
+def test_head_answers_as_get_without_a_body(ours, path):
+    with urlopen(Request(f"{ours}{path}", method="HEAD"), timeout=10) as answer:
+        assert (answer.status, answer.read()) == (200, b"")
+        assert int(answer.headers["Content-Length"]) > 0
+
+
+def test_an_address_that_cannot_be_had_is_named(ours):
+    port = int(ours.rpartition(":")[2])
+    with pytest.raises(OSError, match=f"127.0.0.1, port {port}: "):
+        serve(Bm25(PASSAGES), port=port)
 
 
 def test_bodies_without_a_length_or_too_long_are_refused(ours):

@@ -258,6 +258,8 @@ def test_an_alias_is_another_spelling() -> None:
         ("fiction:size=many", "size of the world 'fiction' must be a whole number, got 'many'"),
         ("fiction:colour=red", "the world 'fiction' has no option 'colour'"),
         ("fiction:injections=-1", "injections must be 0 to 10000, got -1"),
+        ("fiction:spec=3", "has no option 'spec'; it takes injections, seed, size"),
+        ("beir:spec=3", "has no option 'spec'; it takes folder, qrels"),
         ("fiction:2000", "takes options only"),
         ("atlas:size=huge", "size of the world 'atlas' must be normal or large, got 'huge'"),
     ],

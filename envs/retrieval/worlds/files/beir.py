@@ -18,7 +18,7 @@ from sparring.envs.retrieval.worlds.files.building import Collected, FileWorld, 
 from sparring.envs.retrieval.worlds.files.rows import Row, read_json_lines, read_table
 
 
-def load_beir(spec: str, folder: str = "", qrels: str = "test") -> FileWorld:
+def load_beir(spec: str, /, folder: str = "", qrels: str = "test") -> FileWorld:
     """A BEIR folder; `qrels`: which of its judgements, train, dev or test."""
     if not folder:
         raise ValueError("the world 'beir' needs folder=PATH, with corpus.jsonl, queries.jsonl and qrels/")

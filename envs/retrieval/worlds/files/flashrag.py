@@ -29,21 +29,21 @@ Titles = Mapping[str, str]
 
 
 def load_flashrag(
-    spec: str, corpus: str = "", file: str | None = None, train: str | None = None, held_out: str | None = None
+    spec: str, /, corpus: str = "", file: str | None = None, train: str | None = None, held_out: str | None = None
 ) -> FileWorld:
     """FlashRAG's files."""
     return _load(spec, "flashrag", corpus, sources_of("flashrag", file, train, held_out), read_json_lines, _flashrag)
 
 
 def load_search_r1(
-    spec: str, corpus: str = "", file: str | None = None, train: str | None = None, held_out: str | None = None
+    spec: str, /, corpus: str = "", file: str | None = None, train: str | None = None, held_out: str | None = None
 ) -> FileWorld:
     """Search-R1's files. Raises MissingExtra with the command that installs the reader of parquet."""
     return _load(spec, "search-r1", corpus, sources_of("search-r1", file, train, held_out), _read_parquet, _search_r1)
 
 
 def load_sim_rag(
-    spec: str, corpus: str = "", file: str | None = None, train: str | None = None, held_out: str | None = None
+    spec: str, /, corpus: str = "", file: str | None = None, train: str | None = None, held_out: str | None = None
 ) -> FileWorld:
     """SIM-RAG's files."""
     return _load(spec, "sim-rag", corpus, sources_of("sim-rag", file, train, held_out), _read_csv, _sim_rag)

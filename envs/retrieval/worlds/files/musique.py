@@ -31,7 +31,7 @@ class Read:
 
 
 def load_musique(
-    spec: str, file: str | None = None, train: str | None = None, held_out: str | None = None
+    spec: str, /, file: str | None = None, train: str | None = None, held_out: str | None = None
 ) -> FileWorld:
     """MuSiQue's files, the answerable set or the full one."""
     corpus, rows = Corpus(), []

@@ -22,6 +22,7 @@ Turn = tuple[str, int]
 
 def load_topiocqa(
     spec: str,
+    /,
     gold: str = "",
     passages: str = "",
     file: str | None = None,

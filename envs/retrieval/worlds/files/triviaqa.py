@@ -21,7 +21,7 @@ WORDS = 100
 
 
 def load_triviaqa(
-    spec: str, evidence: str = "", file: str | None = None, train: str | None = None, held_out: str | None = None
+    spec: str, /, evidence: str = "", file: str | None = None, train: str | None = None, held_out: str | None = None
 ) -> FileWorld:
     """TriviaQA's files; `evidence`: the folder with the text files that they name."""
     if not evidence:

@@ -21,13 +21,15 @@ COMPARISONS = {"comparison": 1, "bridge_comparison": 2}
 
 
 def load_hotpotqa(
-    spec: str, file: str | None = None, train: str | None = None, held_out: str | None = None
+    spec: str, /, file: str | None = None, train: str | None = None, held_out: str | None = None
 ) -> FileWorld:
     """HotpotQA's files. A question is proved by its supporting paragraphs."""
     return _load(spec, sources_of("hotpotqa", file, train, held_out), evidences=False)
 
 
-def load_2wiki(spec: str, file: str | None = None, train: str | None = None, held_out: str | None = None) -> FileWorld:
+def load_2wiki(
+    spec: str, /, file: str | None = None, train: str | None = None, held_out: str | None = None
+) -> FileWorld:
     """2WikiMultihopQA's files. A question is proved by its evidences: a fact counts in every passage that has it."""
     return _load(spec, sources_of("2wiki", file, train, held_out), evidences=True)
 
