@@ -26,8 +26,8 @@ def open_retriever(name: str, passages: Sequence[Passage] | None = None, world: 
     """The retriever of a name: an address, or a folder.
 
     passages: what an index must hold, in a folder or behind a server of ours, all of `world`; None: whatever it holds.
-    Raises DamagedIndex, ValueError for another corpus or a wrong address, MissingExtra, and RetrieverFailed for a server
-    that is not there.
+    Raises DamagedIndex, ValueError for another corpus or a wrong address, MissingExtra, and RetrieverFailed for a
+    server that is not there.
     """
     require_name(name)
     if is_address(name):
