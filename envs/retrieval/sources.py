@@ -21,7 +21,7 @@ KEPT_WORLDS, KEPT_RETRIEVERS = 4, 8
 def world_of(world: str | World) -> World:
     """The world of a name, or the world itself. Raises ValueError for an unknown name."""
     if not isinstance(world, str):
-        if not (hasattr(world, "name") and hasattr(world, "passages")):
+        if not hasattr(world, "name"):
             raise ValueError(f"world must be a name or a World, got {world!r:.80}")
         return world
     return _world(SEPARATOR.sub(":", world))
