@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from sparring.cli.sim_rag import quality_cells
 from sparring.scoreboard.critic_results import CriticResults, read_results, to_json
 
 STUDIES = {
@@ -86,23 +87,14 @@ def tables(runs: Sequence[Run]) -> Iterator[Table]:
     view = Table("critic on", "AUROC", "Brier", "calibration error", "by chance", "recalibrated", title="each seed")
     rows: dict[str, list[tuple[str, ...]]] = {}
     for one in runs:
-        rows.setdefault("these questions", []).append((*quality_cells(one.results.quality), ""))
+        rows.setdefault("these questions", []).append((*quality_cells(one.results.quality)[1:], ""))
         for other in one.results.elsewhere:
             again = other.recalibrated
-            cells = (*quality_cells(other.raw), "" if again is None else f"{again.calibration_error:.3f}")
+            cells = (*quality_cells(other.raw)[1:], "" if again is None else f"{again.calibration_error:.3f}")
             rows.setdefault(f"{other.group}, trained without", []).append(cells)
     for where, cells_by_seed in rows.items():
         view.add_row(where, *("; ".join(cells) for cells in zip(*cells_by_seed, strict=True)))
     yield view
-
-
-def quality_cells(quality: object) -> tuple[str, ...]:
-    """AUROC, Brier, calibration error and what chance would leave of it."""
-    low, high = quality.null_band
-    return (
-        *(f"{figure:.3f}" for figure in (quality.auroc, quality.brier, quality.calibration_error)),
-        f"{low:.3f} to {high:.3f}",
-    )
 
 
 def main() -> None:

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
+from learning import CONFIDENCE, interval
 from markupsafe import Markup
 from scipy import stats
 
 from sparring.scoreboard.names import env_words, unit_of
 from sparring.scoreboard.report.charts import PHONE, SHAPES, WIDE, Chart, Frame, Series, fixed, line_chart, number
 
-CONFIDENCE = 0.95
 FIGURES = {
     "nash_conv": "NashConv",
     "nash_conv_average": "NashConv of the average policy",
@@ -79,7 +79,7 @@ class Curve:
     def row(self) -> tuple[str, ...]:
         """As the table has it."""
         each = "  ".join(fixed(value, 3) for value in self.values[:, -1])
-        return self.title, self.variant, interval(self.values[:, :1]), interval(self.values[:, -1:]), each
+        return self.title, self.variant, interval(self.values[:, 0]), interval(self.values[:, -1]), each
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +99,6 @@ def half_widths(values: np.ndarray) -> np.ndarray:
         return np.full(values.shape[1], np.nan)
     quantile = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
     return np.asarray(quantile * values.std(0, ddof=1) / np.sqrt(len(values)))
-
-
-def interval(values: np.ndarray) -> str:
-    """The mean of [seeds, 1] and its interval."""
-    half = half_widths(values)[0]
-    return fixed(float(values.mean()), 3) + ("" if np.isnan(half) else f" ± {half:.3f}")
 
 
 def read(path: Path) -> list[StudyView]:
