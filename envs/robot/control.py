@@ -25,8 +25,8 @@ class ControlEnv(gymnasium.Env[Array, Array]):
     """
 
     metadata: dict[str, object] = {"render_modes": ["rgb_array"], "render_fps": 20}
-    action_space: Box
-    observation_space: Box
+    action_space: Box[np.float32]
+    observation_space: Box[np.float32]
 
     def __init__(self, actions: int, state: int, max_steps: int | None, render_mode: str | None) -> None:
         """`actions`, `state`: how many numbers; `max_steps`: None for the task's own cap. Raises ValueError."""
@@ -64,7 +64,7 @@ class ControlEnv(gymnasium.Env[Array, Array]):
         return self.state, float(self._terminated), self._terminated, truncated, {"illegal": wanted is None}
 
     def action_of(self, action: object) -> Array | None:
-        """An action as the simulator takes it: clipped; None where it is not finite. TypeError, ValueError for others."""
+        """The action as the simulator takes it: clipped; None where it is not finite. ValueError for another shape."""
         wanted = np.asarray(action, np.float32)
         if wanted.shape != self.action_space.shape:
             raise ValueError(f"an action must have the shape {self.action_space.shape}, got {wanted.shape}")
@@ -73,7 +73,7 @@ class ControlEnv(gymnasium.Env[Array, Array]):
         clipped: Array = np.clip(wanted, -1.0, 1.0)
         return clipped
 
-    def render(self) -> Frame | None:  # type: ignore[override]
+    def render(self) -> Frame | None:
         """The first camera's picture, with render_mode="rgb_array"."""
         return self.frame(self.cameras[0]) if self.render_mode == "rgb_array" and self._begun else None
 

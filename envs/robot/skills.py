@@ -48,7 +48,8 @@ def postcondition(subgoal: Subgoal) -> Clause:
     if subgoal.verb == "pick up":
         return Clause("holding", (subgoal.thing,))
     if subgoal.verb == "place":
-        assert subgoal.relation and subgoal.where
+        assert subgoal.relation is not None
+        assert subgoal.where is not None
         return Clause(subgoal.relation, (subgoal.thing, subgoal.where))
     return Clause(STATES[subgoal.verb], (subgoal.thing,))
 

@@ -115,8 +115,8 @@ class World(Protocol):
     def evaluate(self, clause: Clause) -> bool:
         """Whether a clause holds now. Raises ValueError for a predicate or a thing that there is not.
 
-        Every world knows `holding(thing)`, `in` and `on(thing, where)`, `open`, `closed`, `turned on`, `turned off(thing)`
-        for the things that they make sense of.
+        Every world knows `holding(thing)`, `in` and `on(thing, where)`, `open`, `closed`, `turned on` and
+        `turned off(thing)`, for the things that they make sense of.
         """
         ...
 

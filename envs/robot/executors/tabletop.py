@@ -1,0 +1,140 @@
+"""The scripted executor of the tabletop: it knows where everything is, and keeps no phase of its own.
+
+Every action follows from the state and the subgoal alone, so that it can be cloned (a policy with hidden phases could
+not be learnt from state), and so that it carries on after any disturbance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sparring.envs.robot.skills import reached
+from sparring.envs.robot.tabletop import geometry as g
+from sparring.envs.robot.types import Array, Point, Subgoal, World
+
+TRAVEL = 0.15
+"""Height at which the hand moves across the table, metres."""
+NEAR, LOW_NEAR = 0.006, 0.011
+"""Metres from the goal across the table at which the hand goes down, and beyond which a low hand goes up again."""
+OPEN, SHUT = -1.0, 1.0
+GRASPED = 2 * g.HALF / g.MOST_OPEN
+"""Of the opening, about a cube."""
+
+
+class ScriptedTabletop:
+    """Carries out every subgoal of the tabletop."""
+
+    name = "scripted"
+
+    def begin(self, world: World, subgoal: Subgoal, attempt: int) -> None:
+        """A new subgoal; all attempts are alike."""
+        self._subgoal = subgoal
+
+    def act(self, world: World) -> Array:
+        """The next action."""
+        subgoal = self._subgoal
+        if subgoal.verb == "pick up":
+            return self._pick(world, subgoal.thing)
+        if reached(world, subgoal):
+            return self._retreat(world)
+        if subgoal.verb == "place":
+            return self._place(world, subgoal)
+        if subgoal.verb == "open":
+            return self._open(world, world.position(subgoal.thing))
+        if subgoal.verb == "close":
+            return self._close(world, world.position(subgoal.thing))
+        return self._press(world, world.position(subgoal.thing))
+
+    def _pick(self, world: World, thing: str) -> Array:
+        at, hand = world.position(thing), world.hand
+        if self._has(world, at):
+            return _towards(hand, np.array([hand[0], hand[1], max(TRAVEL, at[2])]), SHUT)
+        return self._grasp(world, at)
+
+    def _grasp(self, world: World, at: Point) -> Array:
+        """Over it with open fingers, down, and shut."""
+        hand = world.hand
+        off = float(np.abs(hand[:2] - at[:2]).max())
+        low = hand[2] < at[2] + 0.06
+        if off > (LOW_NEAR if low else NEAR):
+            return _across(hand, at, OPEN)
+        if hand[2] - at[2] > 0.006:
+            return world.rest(OPEN) if low and world.opening < 0.9 else _towards(hand, at, OPEN)
+        return _towards(hand, at, SHUT)
+
+    def _place(self, world: World, subgoal: Subgoal) -> Array:
+        at, hand = world.position(subgoal.thing), world.hand
+        if not self._has(world, at):
+            return self._retreat(world)
+        target = self._target(world, subgoal)
+        if float(np.abs(hand[:2] - target[:2]).max()) > (LOW_NEAR if hand[2] < target[2] + 0.06 else NEAR):
+            return _across(hand, target, SHUT, height=max(TRAVEL, float(target[2]) + 0.06))
+        if hand[2] - target[2] > 0.006:
+            return _towards(hand, target, SHUT)
+        return world.rest(OPEN)
+
+    def _target(self, world: World, subgoal: Subgoal) -> Point:
+        """Where the middle of the thing is to be when it is let go."""
+        assert subgoal.where is not None
+        if subgoal.relation == "on":
+            return above(world.position(subgoal.where), 2 * g.HALF + 0.003)
+        if subgoal.where == "drawer":
+            travel = g.DRAWER_FRONT - g.HANDLE_OUT - float(world.position("drawer")[1])
+            return above(g.drawer_middle(travel), g.HALF + 0.01)
+        return self._free_place(world, subgoal.thing, world.position(subgoal.where))
+
+    def _free_place(self, world: World, thing: str, middle: Point) -> Point:
+        """A place in the bin with nothing in it yet."""
+        names = [name for name, one in world.things.items() if "pick up" in one.verbs and name != thing]
+        others = [world.position(name) for name in names]
+        corners = [middle + np.array([dx, dy, g.HALF + 0.01]) for dx in (-0.03, 0.03) for dy in (-0.03, 0.03)]
+        return max(corners, key=lambda at: min(float(np.hypot(*(at - other)[:2])) for other in others) > 0.045)
+
+    def _open(self, world: World, handle: Point) -> Array:
+        hand = world.hand
+        on_it = float(np.abs(hand - handle).max()) < 0.012
+        if on_it and world.opening < 0.3:
+            return np.array([0, -1, 0, SHUT], np.float32)
+        return self._grasp(world, handle)
+
+    def _close(self, world: World, handle: Point) -> Array:
+        hand = world.hand
+        before = handle + np.array([0, -0.03, 0])
+        if hand[2] < handle[2] + 0.012 and abs(hand[0] - handle[0]) < 0.03 and hand[1] < handle[1] + 0.01:
+            return np.array([0, 1, 0, SHUT], np.float32)
+        if float(np.abs(hand[:2] - before[:2]).max()) > NEAR:
+            return _across(hand, before, SHUT)
+        return _towards(hand, before, SHUT)
+
+    def _press(self, world: World, button: Point) -> Array:
+        hand = world.hand
+        if float(np.abs(hand[:2] - button[:2]).max()) > NEAR or world.opening > 0.1:
+            return _across(hand, button, SHUT)
+        return _towards(hand, button - np.array([0, 0, 0.012]), SHUT)
+
+    def _retreat(self, world: World) -> Array:
+        """Let go, then up and away."""
+        if world.opening < 0.9 and world.hand[2] < TRAVEL:
+            return world.rest(OPEN)
+        return _towards(world.hand, np.array([world.hand[0], world.hand[1], TRAVEL + 0.03]), OPEN)
+
+    @staticmethod
+    def _has(world: World, at: Point) -> bool:
+        """Whether the thing at a place is between closed fingers."""
+        return abs(world.opening - GRASPED) < 0.1 and float(np.abs(world.hand - at).max()) < 0.018
+
+
+def above(at: Point, height: float) -> Point:
+    """A point so many metres above another one."""
+    return np.array([at[0], at[1], at[2] + height])
+
+
+def _towards(hand: Point, target: Point, grip: float) -> Array:
+    return np.array([*np.clip((target - hand) / g.SPEED, -1, 1), grip], np.float32)
+
+
+def _across(hand: Point, target: Point, grip: float, height: float = TRAVEL) -> Array:
+    """Up to the height of travel, then across."""
+    if hand[2] < height - 0.03:
+        return _towards(hand, np.array([hand[0], hand[1], height]), grip)
+    return _towards(hand, np.array([target[0], target[1], height]), grip)
