@@ -108,8 +108,12 @@ class World(Protocol):
         """One control step; nothing is counted, and nothing ends."""
         ...
 
+    def solved(self) -> bool:
+        """Whether all clauses of the goal hold."""
+        ...
+
     def rest(self, grip: float) -> Array:
-        """The action that moves nothing; grip -1 keeps the fingers open, 1 closed."""
+        """The action that moves nothing: x, y, z come first, the grip last (-1 keeps the fingers open, 1 closed)."""
         ...
 
     def evaluate(self, clause: Clause) -> bool:
