@@ -1,8 +1,8 @@
-"""What duels of two unlike seats share: spaces, the reset of PettingZoo's tables, and the frame of a step."""
+"""What episodes of unlike seats share: spaces, the reset of PettingZoo's tables, and the frame of a step."""
 
 from __future__ import annotations
 
-from gymnasium.spaces import Text
+from gymnasium.spaces import Space
 from pettingzoo import AECEnv
 
 from sparring.envs.any_text import Info
@@ -11,24 +11,24 @@ from sparring.envs.rng import Rng
 NOT_BEGUN = "step was called before reset"
 
 
-class Duel(AECEnv[str, str, str | None]):
-    """A PettingZoo environment of texts. A subclass says what `_act` does, and ends the episode by `_finish`."""
+class Duel(AECEnv[str, object, str | None]):
+    """A PettingZoo environment of text. A subclass says what `_act` does, and ends the episode by `_finish`."""
 
     metadata: dict[str, object] = {"render_modes": ["ansi"], "render_fps": 1, "is_parallelizable": False}
     render_mode: str | None
 
-    def __init__(self, seats: tuple[str, ...], observed: Text, written: Text) -> None:
+    def __init__(self, seats: tuple[str, ...], observed: Space[object], written: Space[object]) -> None:
         """`observed`, `written`: the spaces of what a seat sees and writes."""
         self.possible_agents, self.agents = list(seats), list[str]()
         self.observation_spaces, self.action_spaces = dict.fromkeys(seats, observed), dict.fromkeys(seats, written)
         self._rng = Rng()
         self._over: bool | None = None
 
-    def observation_space(self, agent: str) -> Text:
+    def observation_space(self, agent: str) -> Space[object]:
         """The same object at every call."""
         return self.observation_spaces[agent]
 
-    def action_space(self, agent: str) -> Text:
+    def action_space(self, agent: str) -> Space[object]:
         """The same object at every call."""
         return self.action_spaces[agent]
 

@@ -60,7 +60,11 @@ class Heads:
 
     def write(self, path: str | Path) -> None:
         """As JSON."""
-        write_whole(Path(path), json.dumps({"format": FORMAT, "readings": READINGS, **asdict(self)}, indent=1))
+        write_whole(Path(path), _written(self))
+
+
+def _written(heads: Heads) -> bytes:
+    return json.dumps({"format": FORMAT, "readings": READINGS, **asdict(heads)}, indent=1).encode()
 
 
 def read_heads(path: str | Path) -> Heads:
@@ -72,7 +76,7 @@ def read_heads(path: str | Path) -> Heads:
     if not isinstance(said, dict) or said.get("format") != FORMAT or said.get("readings") != list(READINGS):
         raise ValueError(f"{path} is no verifier of the format {FORMAT!r} on {len(READINGS)} readings")
     try:
-        heads = {verb: Head(**said["heads"][verb]) for verb in VERBS if verb in said["heads"]}
+        heads: dict[str, Head] = {verb: Head(**said["heads"][verb]) for verb in VERBS if verb in said["heads"]}
         for head in heads.values():
             head.probability(np.zeros(len(READINGS)))
         return Heads(heads, int(said["window"]), int(said["agree"]), dict(said["trained_with"]))

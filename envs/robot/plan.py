@@ -242,8 +242,9 @@ class TabletopPlan(PlanEnv):
         slot = SLOT if verifier == NO_VERIFIER else None
         settings = Settings(period, window, agree, budget, retries, lift, repair, slot)
         setup = Setup(settings, Faults(fault, kinds_of(faults)), executor, caps)
+        self.tabletop = TabletopControl(simulator, split, task)
         super().__init__(
-            TabletopControl(simulator, split, task),
+            self.tabletop,
             ask,
             verifier,
             setup,
@@ -256,8 +257,9 @@ class TabletopPlan(PlanEnv):
 
     def walkthrough(self, seed: int) -> list[str]:
         """The shortest plan of a seed, as actions. Never shown to agents."""
-        from sparring.envs.robot.tabletop.tasks import plan_text, task_of
+        steps = [str(subgoal) for subgoal in self.plan(seed)]
+        return ["\n".join(steps)] if self.ask == "plan" else steps
 
-        assert isinstance(self.world, TabletopControl)
-        plan = task_of(seed, self.world.split, self.world.family).plan
-        return [plan_text(plan)] if self.ask == "plan" else [str(subgoal) for subgoal in plan]
+    def plan(self, seed: int) -> tuple[Subgoal, ...]:
+        """The shortest plan of a seed. Never shown to agents."""
+        return self.tabletop.task_for(seed).plan

@@ -5,7 +5,7 @@
                └── recover: lift, pick up again what was lost, try again ◄──┘ (retries)
 
 The paper's figure lifts the gripper and tries again; its release does neither, and asks about one frame only. Here all
-of it is a setting, with defaults that were measured (docs/robot.md): a check every 10 steps, and the last 2 must say yes.
+of it is a setting, with defaults that were measured (docs/robot.md): a check every 10 steps, the last 2 must say yes.
 Recovery asks the verifier, and never the world, whether the thing is still held.
 """
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparring.envs.robot.skills import question_of
-from sparring.envs.robot.types import VERBS, Frame, Point, Subgoal, World
+from sparring.envs.robot.types import VERBS, Frame, Point, Subgoal, Verb, World
 from sparring.specs import parse_spec, typed_options
 from sparring.types import derive_seed
 
@@ -117,15 +117,20 @@ class Rule:
 
     def verdict(self, check: Check) -> bool:
         """By the verb."""
-        opening, height = check.readings[:2]
-        from_hand, to_place, moved = check.readings[2:5], check.readings[5:8], check.readings[8:11]
-        if check.subgoal.verb == "pick up":
+        return self.judges(check.subgoal.verb, check.readings)
+
+    @staticmethod
+    def judges(verb: Verb, readings: Readings) -> bool:
+        """Whether readings [12] look like a reached subgoal of this verb."""
+        opening, height = readings[:2]
+        from_hand, to_place, moved = readings[2:5], readings[5:8], readings[8:11]
+        if verb == "pick up":
             return bool(np.abs(from_hand).max() < 0.03 and height > 0.08)
-        if check.subgoal.verb == "place":
+        if verb == "place":
             return bool(np.abs(to_place[:2]).max() < 0.05 and opening > 0.5)
-        if check.subgoal.verb in ("open", "close"):
+        if verb in ("open", "close"):
             return bool(np.abs(moved).max() > 0.05)
-        return bool(check.readings[11] > 0.5)
+        return bool(readings[11] > 0.5)
 
 
 class Trained:

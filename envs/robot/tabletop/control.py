@@ -84,11 +84,15 @@ class TabletopControl(ControlEnv):
         return state, info | {"task": self.task.family, "cubes": list(self.task.cubes)}
 
     def _begin(self, seed: int, options: Mapping[str, object]) -> None:
-        self.task = task_of(seed, self.split, self.family)
+        self.task = self.task_for(seed)
         self.bodies = self._make(self.task)
         self.instruction, self.goal, self.things = self.task.instruction, self.task.goal, self.task.things
         self.cap, self.cameras = CAP * len(self.task.plan), self.bodies.cameras
         self._index = {name: at for at, name in enumerate(self.task.cubes)}
+
+    def task_for(self, seed: int) -> Task:
+        """The task of a seed."""
+        return task_of(seed, self.split, self.family)
 
     @property
     def simulator(self) -> str:

@@ -7,7 +7,7 @@ Training and held-out tasks share no instruction: which split an instruction bel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -154,8 +154,3 @@ def _places(rng: np.random.Generator) -> tuple[tuple[float, float], ...]:
         if all((x - other[0]) ** 2 + (y - other[1]) ** 2 >= CUBE_DISTANCE**2 for other in places):
             places.append((x, y))
     return tuple(places)
-
-
-def plan_text(plan: Sequence[Subgoal]) -> str:
-    """A plan as an agent would write it: one subgoal a line."""
-    return "\n".join(map(str, plan))
