@@ -48,7 +48,8 @@ class PlanEnv(gymnasium.Env[str, str]):
     verifier: "oracle", "noisy:fp=0.1:fn=0.1", "rule", "trained:FILE", or "none" (every step gets 45 control steps).
     executor: "scripted", "hasty", "cloned:FILE", "remote:URL".
     fault, faults: the probability that an attempt meets a fault, and of which kinds: "slip+knock+motion".
-    period, window, agree, budget, retries, lift, repair: the procedure (`procedure.Settings`).
+    period, window, agree, budget, retries, lift, repair: the procedure (`procedure.Settings`); window and agree: None
+        for 2 of 2, or for what a trained verifier was chosen with.
     replan: whether a plan is given up when a step is not reached; if not, the next step is tried.
     max_turns: actions until truncation. caps: control steps, in units of the world's own cap.
     step_cost: what a step of a plan costs. illegal_cost: what an action costs that cannot be read.
@@ -195,6 +196,12 @@ class PlanEnv(gymnasium.Env[str, str]):
         return info
 
 
+def votes_of(verifier: str, agree: int | None, window: int | None) -> tuple[int, int]:
+    """agree, window: as they are given, else as a trained verifier was chosen with, else 2 of 2."""
+    advised = getattr(verifier_of(verifier), "advises", (2, 2)) if verifier != NO_VERIFIER else (2, 2)
+    return (advised[0] if agree is None else agree), (advised[1] if window is None else window)
+
+
 def kinds_of(faults: str) -> tuple[Kind, ...]:
     """The kinds in "slip+knock"; `Faults` checks them."""
     return cast(tuple[Kind, ...], tuple(faults.split("+")))
@@ -225,8 +232,8 @@ class TabletopPlan(PlanEnv):
         fault: float = 0.0,
         faults: str = "slip+knock+motion",
         period: int = 10,
-        window: int = 2,
-        agree: int = 2,
+        window: int | None = None,
+        agree: int | None = None,
         budget: int = 70,
         retries: int = 3,
         max_turns: int = 20,
@@ -240,6 +247,7 @@ class TabletopPlan(PlanEnv):
         render_mode: str | None = None,
     ) -> None:
         slot = SLOT if verifier == NO_VERIFIER else None
+        agree, window = votes_of(verifier, agree, window)
         settings = Settings(period, window, agree, budget, retries, lift, repair, slot)
         setup = Setup(settings, Faults(fault, kinds_of(faults)), executor, caps)
         self.tabletop = TabletopControl(simulator, split, task)

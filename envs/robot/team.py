@@ -40,7 +40,7 @@ Phase = Literal["plan", "choose", "verify"]
     "sparring/TabletopTeam-v0",
     family="robot",
     seats=3,
-    seat_names=SEATS,
+    seat_names=("planner", "chooser", "verifier"),
     skills=("planning", "calibration", "language"),
     version="1",
 )

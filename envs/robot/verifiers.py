@@ -31,7 +31,7 @@ READINGS = (
     "signal of the device",
 )
 """What a sensor reads; metres but for the opening (0 to 1) and the signal (0 to 1)."""
-NOISE = 0.01
+NOISE = 0.03
 """Standard deviation of a position that is sensed, metres."""
 SIGNAL_NOISE = 0.3
 Readings = npt.NDArray[np.float64]
@@ -141,6 +141,7 @@ class Trained:
         from sparring.envs.robot.heads import read_heads
 
         self.name, self.heads = f"trained:{path}", read_heads(path)
+        self.advises = self.heads.agree, self.heads.window
 
     def begin(self, seed: int) -> None:
         """Nothing is kept."""
