@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sparring.envs.robot.procedure import Attempt
@@ -18,18 +18,18 @@ class Pursued:
     attempts: Sequence[Attempt]
 
     @property
-    def faulted(self) -> bool:
-        """Whether a fault set in during any of its tries or repairs."""
-        return any(attempt.fault for attempt in self.attempts)
-
-    @property
     def failed_first(self) -> bool:
         """Whether its first try did not reach it."""
         return bool(self.attempts) and not self.attempts[0].reached
 
 
 def metrics_of(pursued: Sequence[Pursued], period: int) -> dict[str, float]:
-    """Counts of an episode; ratios of sums over episodes are the scoreboard's."""
+    """Counts of an episode, and its rates where they are defined."""
+    counts = _counts_of(pursued, period)
+    return {**counts, **dict(_rates_of(counts))}
+
+
+def _counts_of(pursued: Sequence[Pursued], period: int) -> dict[str, float]:
     attempts = [attempt for one in pursued for attempt in one.attempts]
     checks = [check for attempt in attempts for check in attempt.checks]
     counted = {
@@ -37,8 +37,6 @@ def metrics_of(pursued: Sequence[Pursued], period: int) -> dict[str, float]:
         "subgoals_reached": sum(one.reached for one in pursued),
         "false_advances": sum(one.accepted and not one.reached for one in pursued),
         "faults": sum(attempt.fault is not None for attempt in attempts),
-        "faulted": sum(one.faulted for one in pursued),
-        "faulted_reached": sum(one.faulted and one.reached for one in pursued),
         "failed_first": sum(one.failed_first for one in pursued),
         "recovered": sum(one.failed_first and one.reached for one in pursued),
         "retries": sum(attempt.kind == "try" and attempt.number > 0 for attempt in attempts),
@@ -47,18 +45,24 @@ def metrics_of(pursued: Sequence[Pursued], period: int) -> dict[str, float]:
         "false_yes": sum(said and not truth for _, said, truth in checks),
         "true_no": sum(not said and not truth for _, said, truth in checks),
         "false_no": sum(not said and truth for _, said, truth in checks),
-        "delay": period * sum(_late(attempt) for attempt in attempts),
+        "delay": period * sum(map(_late, attempts)),
     }
     return {name: float(count) for name, count in counted.items()}
 
 
+def _rates_of(counts: dict[str, float]) -> Iterator[tuple[str, float]]:
+    """subgoal_success, recovery, verifier_precision, verifier_recall: those whose denominator is not 0."""
+    for name, part, whole in (
+        ("subgoal_success", counts["subgoals_reached"], counts["subgoals"]),
+        ("recovery", counts["recovered"], counts["failed_first"]),
+        ("verifier_precision", counts["true_yes"], counts["true_yes"] + counts["false_yes"]),
+        ("verifier_recall", counts["true_yes"], counts["true_yes"] + counts["false_no"]),
+    ):
+        if whole:
+            yield name, part / whole
+
+
 def _late(attempt: Attempt) -> int:
-    """Checks from the first that was true to the last of an accepted attempt: how late the acceptance came."""
-    if not attempt.accepted:
-        return 0
-    return max(0, _count_after_first(truth for _, _, truth in attempt.checks))
-
-
-def _count_after_first(truths: Iterable[bool]) -> int:
-    seen = list(truths)
-    return len(seen) - 1 - seen.index(True) if True in seen else 0
+    """Checks between the first that was true and the acceptance; 0 where there was none."""
+    truths = [truth for _, _, truth in attempt.checks]
+    return len(truths) - 1 - truths.index(True) if attempt.accepted and True in truths else 0

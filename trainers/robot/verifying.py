@@ -11,7 +11,7 @@ on episodes of its own, and the threshold and the window are chosen for success 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -30,6 +30,8 @@ HIDDEN, STEPS, LEARNING_RATE, DECAY = 16, 600, 0.02, 1e-3
 WINDOWS = ((1, 1), (2, 2), (3, 3), (2, 3))
 """agree of window."""
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
+SEEN, UNSEEN = slice(2, 11), 1e12
+"""The readings that take a camera, and the scale by which they come to nothing."""
 LEAST = 20
 """Examples of each verdict that a verb needs."""
 PRACTICE_PERIOD = 5
@@ -46,7 +48,7 @@ class VerifierConfig:
     """What moves the bodies: twin or mujoco."""
     episodes: int = 300
     """Of practice; a fifth of them calibrates."""
-    choosing: int = 60
+    choosing: int = 150
     """Further episodes on which every threshold and window is tried."""
     fault: float = 0.4
     """Probability that an attempt of practice meets a fault."""
@@ -54,6 +56,8 @@ class VerifierConfig:
     """The same, of the episodes on which threshold and window are chosen."""
     noise: float = NOISE
     """Of the sensor, standard deviation in metres."""
+    blind: bool = False
+    """Whether only the gripper's own readings are used: its opening, its height, and a device's signal."""
     seed: int = 0
     """Decides tasks, faults, noise and the weights at the start."""
 
@@ -104,7 +108,7 @@ def train_verifier(config: VerifierConfig, progress: Progress = lambda said: Non
     heads: dict[str, Head] = {}
     for verb, examples in fitting.items():
         progress(f"{verb}: {len(examples.truths)} checks, {examples.truths.mean():.0%} of them reached")
-        heads[verb] = _calibrated(_fitted(verb, examples, config.seed), calibrating.get(verb, examples))
+        heads[verb] = _calibrated(_fitted(verb, examples, config), calibrating.get(verb, examples))
     return _chosen(heads, config, progress)
 
 
@@ -150,7 +154,7 @@ def _together(asked: Practising, verb: Verb) -> Examples:
     return Examples(np.array([readings for readings, _ in found]), np.array([float(truth) for _, truth in found]))
 
 
-def _fitted(verb: Verb, examples: Examples, seed: int) -> Head:
+def _fitted(verb: Verb, examples: Examples, config: VerifierConfig) -> Head:
     """Cross-entropy by Adam, with weight decay."""
     counts = examples.truths.sum(), len(examples.truths) - examples.truths.sum()
     if min(counts) < LEAST:
@@ -159,7 +163,9 @@ def _fitted(verb: Verb, examples: Examples, seed: int) -> Head:
             "practise on more episodes"
         )
     mean, scale = examples.readings.mean(0), examples.readings.std(0) + 1e-6
-    generator = torch.Generator().manual_seed(derive_seed(seed, verb))
+    if config.blind:
+        scale[SEEN] = UNSEEN
+    generator = torch.Generator().manual_seed(derive_seed(config.seed, verb))
     inputs_NR = torch.tensor((examples.readings - mean) / scale, dtype=torch.float64)
     truths_N = torch.tensor(examples.truths)
     shapes = ((HIDDEN, len(READINGS)), (HIDDEN,), (HIDDEN,), ())
@@ -200,7 +206,7 @@ def _calibrated(head: Head, examples: Examples) -> Head:
 
 def _chosen(heads: Mapping[str, Head], config: VerifierConfig, progress: Progress) -> Heads:
     """With the threshold and the window of the most success, then of the fewest steps."""
-    told = {"simulator": config.simulator, "noise": config.noise, "episodes": config.episodes, "seed": config.seed}
+    told = asdict(config)
     tried: list[tuple[float, float, Heads]] = []
     for candidate in _candidates(heads, told):
         success, steps = _measured(candidate, config)
