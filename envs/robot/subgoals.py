@@ -123,8 +123,8 @@ def _splits(said: str) -> Iterator[tuple[str, Relation, str]]:
 
 
 def _named(said: str, things: Mapping[str, Thing]) -> Thing | None:
-    name = " ".join(said.lower().split())
-    return next((thing for thing in things.values() if thing.name.lower() == name), None)
+    name = _bare(said).lower()
+    return next((thing for thing in things.values() if _bare(thing.name).lower() == name), None)
 
 
 def _unknown(line: str, said: str, things: Mapping[str, Thing]) -> Wrong:

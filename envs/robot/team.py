@@ -187,9 +187,10 @@ class TabletopTeam(Duel):
         legal, truth = said in VERDICTS, self._check.truth
         right = legal and (said == YES) == truth
         self._right += right
-        self.infos[VERIFIER] = {"illegal": not legal, "hidden": {"truth": truth}}
-        self._pay(VERIFIER, {"agreement": PER_VERDICT if right else -PER_VERDICT})
+        self.infos[VERIFIER] = {"hidden": {"truth": truth}}
         self._go_on(said == YES)
+        self.infos[VERIFIER] = self.infos[VERIFIER] | {"illegal": not legal}
+        self._pay(VERIFIER, {"agreement": PER_VERDICT if right else -PER_VERDICT})
 
     def _go_on(self, verdict: bool | None) -> None:
         """Move until the next check, or until the subgoal is left."""
