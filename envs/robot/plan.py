@@ -54,8 +54,9 @@ class PlanEnv(gymnasium.Env[str, str]):
     max_turns: actions until truncation. caps: control steps, in units of the world's own cap.
     step_cost: what a step of a plan costs. illegal_cost: what an action costs that cannot be read.
 
-    The reward is the share of the goal's clauses that hold at the end, less the costs. The episode ends when the goal
-    holds after a step, or with "done". Any text is a valid action; one that cannot be read moves nothing.
+    The reward is the progress towards the goal (1 when it holds, a share of the clauses that did not hold at the start,
+    0 for doing nothing), less the costs. The episode ends when the goal holds after a step, or with "done". Any text is
+    a valid action; one that cannot be read moves nothing.
     Raises ExecutorFailed from `step` for an executor's fault, which ends the episode as a fault of the environment.
     """
 
@@ -159,7 +160,7 @@ class PlanEnv(gymnasium.Env[str, str]):
             return
 
     def _parts(self, tried: int, illegal: bool) -> dict[str, float]:
-        parts = {"goal": self._begun().share()} if self._over else {}
+        parts = {"goal": self._begun().progress()} if self._over else {}
         if tried and self.step_cost:
             parts["steps"] = -self.step_cost * tried
         if illegal and self.illegal_cost:
@@ -238,7 +239,7 @@ class TabletopPlan(PlanEnv):
         retries: int = 3,
         max_turns: int = 20,
         caps: float = 3.0,
-        step_cost: float = 0.02,
+        step_cost: float = 0.01,
         illegal_cost: float = 0.05,
         *,
         lift: bool = True,

@@ -49,6 +49,8 @@ class Run:
     world: ControlEnv
     setup: Setup
     procedure: Procedure
+    held: int
+    """Clauses of the goal that held at the start."""
     pursued: list[Pursued] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)
     out_of_steps: bool = False
@@ -60,7 +62,8 @@ class Run:
         limit = max(1, round(setup.caps * world.cap))
         executor = executor_of(setup.executor, world)
         drawn = derive_seed("procedure", seed)
-        return cls(world, setup, Procedure(world, executor, setup.settings, setup.faults, drawn, limit, setup.noise))
+        procedure = Procedure(world, executor, setup.settings, setup.faults, drawn, limit, setup.noise)
+        return cls(world, setup, procedure, sum(map(world.evaluate, world.goal)))
 
     @property
     def steps_left(self) -> int:
@@ -94,10 +97,13 @@ class Run:
             lines += ["So far:", *(f"- {line}" for line in self.outcomes[-SHOWN:])]
         return "\n".join(lines)
 
-    def share(self) -> float:
-        """Of the goal's clauses, those that hold."""
+    def progress(self) -> float:
+        """Clauses of the goal that hold now, less those that held at the start, as a share of those that did not.
+
+        1 when the goal holds, 0 for doing nothing; below 0 where something was undone.
+        """
         goal = self.world.goal
-        return sum(map(self.world.evaluate, goal)) / len(goal)
+        return (sum(map(self.world.evaluate, goal)) - self.held) / max(1, len(goal) - self.held)
 
     def clauses(self) -> dict[str, bool]:
         """The truth of the goal's clauses."""

@@ -52,8 +52,8 @@ class TabletopTeam(Duel):
     executors: what the chooser may pick, joined by plus signs. max_subgoals: actions of the planner until truncation.
     noise: of the verifier's sensor, standard deviation in metres. frames: pixels of pictures for the verifier; 0: none.
 
-    Rewards: the planner gets the share of the goal's clauses that hold at the end, less the costs of its steps. The
-    chooser gets 1 / max_subgoals for a subgoal that is truly reached when the procedure leaves it, else pays as much.
+    Rewards: the planner gets the progress towards the goal at the end, less the costs of its steps. The chooser gets
+    1 / max_subgoals for a subgoal that is truly reached when the procedure leaves it, else pays as much.
     The verifier gets 0.1 for every verdict that is true, else pays as much. Any text is a valid action; a verdict that
     cannot be read is a "no" that costs like a wrong one, a choice that cannot be read picks the first executor.
     Raises ExecutorFailed from `step` for an executor's fault.
@@ -76,7 +76,7 @@ class TabletopTeam(Duel):
         retries: int = 3,
         max_subgoals: int = 20,
         caps: float = 3.0,
-        step_cost: float = 0.02,
+        step_cost: float = 0.01,
         illegal_cost: float = 0.05,
         noise: float = NOISE,
         frames: int = 0,
@@ -220,7 +220,7 @@ class TabletopTeam(Duel):
         """`parts`: what else the planner gets in this step."""
         run = self._run
         self._show(PLANNER, illegal=illegal)
-        self._pay(PLANNER, {"goal": run.share(), **parts})
+        self._pay(PLANNER, {"goal": run.progress(), **parts})
         counted = {"turns": float(self._turns), "illegal_actions": float(self._illegal)}
         self.infos[PLANNER]["metrics"] = run.metrics() | counted
         checks = run.procedure.checks

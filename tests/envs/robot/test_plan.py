@@ -32,7 +32,7 @@ def test_the_shortest_plan_reaches_the_goal_in_as_many_turns_as_it_has_steps(fam
             rewards.append(reward)
             assert terminated == (number == len(plan))
             assert not truncated
-        assert sum(rewards) == pytest.approx(1 - 0.02 * len(plan))
+        assert sum(rewards) == pytest.approx(1 - 0.01 * len(plan))
         assert info["metrics"]["success"] == info["metrics"]["success_at_cap"] == 1
         assert info["metrics"]["subgoals_reached"] == len(plan)
 
@@ -45,7 +45,7 @@ def test_a_whole_plan_is_one_action():
     seen, reward, terminated, _, info = env.step(env.walkthrough(1)[0])
     assert terminated
     assert "The goal holds." in seen
-    assert reward == pytest.approx(1 - 0.02 * len(task_of(1, "train").plan))
+    assert reward == pytest.approx(1 - 0.01 * len(task_of(1, "train").plan))
 
 
 def test_a_plan_is_given_up_at_the_first_step_that_is_not_reached_unless_it_is_not_to_be():
@@ -95,6 +95,21 @@ def test_the_parts_of_a_half_solved_task():
     assert reward == 0.5
     assert info["metrics"]["success"] == 0
     assert info["hidden"]["clauses"] == {str(clause): index == 0 for index, clause in enumerate(env.world.goal)}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_doing_nothing_earns_nothing_whatever_holds_at_the_start(family):
+    env, _, _ = begun(0, task=family)
+    _, reward, terminated, _, info = env.step("done")
+    assert terminated
+    assert reward == 0
+    assert info["reward_parts"] == {"goal": 0.0}
+
+
+def test_undoing_what_held_at_the_start_costs():
+    env, _, _ = begun(0, task="drawer")
+    env.step("open drawer")
+    assert env.step("done")[1] == -1.0
 
 
 def test_turns_and_steps_are_budgets():

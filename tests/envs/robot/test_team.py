@@ -40,7 +40,7 @@ def test_a_subgoal_goes_from_seat_to_seat():
     assert env.agent_selection == "planner"
     assert f"pick up {name}" in env.infos["planner"]["legal_actions"]
     env.step(f"pick up {name}")
-    assert env.rewards["planner"] == pytest.approx(-0.02)
+    assert env.rewards["planner"] == pytest.approx(-0.01)
     assert env.agent_selection == "chooser"
     assert env.infos["chooser"]["legal_actions"] == ["scripted", "hasty"]
     assert f"Subgoal: pick up {name}." in env.observe("chooser")
