@@ -17,6 +17,8 @@ TRAVEL = 0.15
 NEAR, LOW_NEAR = 0.006, 0.011
 """Metres from the goal across the table at which the hand goes down, and beyond which a low hand goes up again."""
 OPEN, SHUT = -1.0, 1.0
+HANDLE_WIDTH = 0.5
+"""Of the opening, around the handle: wide open, a finger would meet the drawer's front."""
 GRASPED = 2 * g.HALF / g.MOST_OPEN
 """Of the opening, about a cube."""
 
@@ -51,15 +53,17 @@ class ScriptedTabletop:
             return _towards(hand, np.array([hand[0], hand[1], max(TRAVEL, at[2])]), SHUT)
         return self._grasp(world, at)
 
-    def _grasp(self, world: World, at: Point) -> Array:
-        """Over it with open fingers, down, and shut."""
+    def _grasp(self, world: World, at: Point, width: float = 1.0) -> Array:
+        """Over it with fingers opened to a width, down, and shut."""
         hand = world.hand
+        opened = float(np.clip((world.opening - width) / g.FINGER_SPEED, OPEN, SHUT))
         off = float(np.abs(hand[:2] - at[:2]).max())
         low = hand[2] < at[2] + 0.06
         if off > (LOW_NEAR if low else NEAR):
-            return _across(hand, at, OPEN)
+            return _across(hand, at, opened)
         if hand[2] - at[2] > 0.006:
-            return world.rest(OPEN) if low and world.opening < 0.9 else _towards(hand, at, OPEN)
+            ready = not low or abs(world.opening - width) < 0.1
+            return _towards(hand, at, opened) if ready else world.rest(opened)
         return _towards(hand, at, SHUT)
 
     def _place(self, world: World, subgoal: Subgoal) -> Array:
@@ -95,7 +99,7 @@ class ScriptedTabletop:
         on_it = float(np.abs(hand - handle).max()) < 0.012
         if on_it and world.opening < 0.3:
             return np.array([0, -1, 0, SHUT], np.float32)
-        return self._grasp(world, handle)
+        return self._grasp(world, handle, HANDLE_WIDTH)
 
     def _close(self, world: World, handle: Point) -> Array:
         hand = world.hand
@@ -113,8 +117,8 @@ class ScriptedTabletop:
         return _towards(hand, button - np.array([0, 0, 0.012]), SHUT)
 
     def _retreat(self, world: World) -> Array:
-        """Let go, then up and away."""
-        if world.opening < 0.9 and world.hand[2] < TRAVEL:
+        """Let go, then up and away; a wall beside the hand may keep the fingers from opening all the way."""
+        if world.opening < 0.7 and world.hand[2] < TRAVEL:
             return world.rest(OPEN)
         return _towards(world.hand, np.array([world.hand[0], world.hand[1], TRAVEL + 0.03]), OPEN)
 

@@ -63,6 +63,10 @@ class Twin:
         self._press(before)
         self._grip(grip)
 
+    def in_hand(self, cube: int) -> bool:
+        """Whether a cube is between the fingers, lifted or not."""
+        return self.held == cube
+
     def is_held(self, cube: int) -> bool:
         """Whether a cube is in the hand and lifted."""
         return self.held == cube and self.cubes[cube][2] - self._stood > g.LIFTED
