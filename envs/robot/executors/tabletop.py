@@ -139,7 +139,8 @@ def _free_place(world: World, thing: str, middle: Point) -> Point:
     names = [name for name, one in world.things.items() if "pick up" in one.verbs and name != thing]
     others = [world.position(name) for name in names]
     corners = [middle + np.array([dx, dy, g.HALF + 0.01]) for dx in (-0.03, 0.03) for dy in (-0.03, 0.03)]
-    return max(corners, key=lambda at: min(float(np.hypot(*(at - other)[:2])) for other in others) > 0.045)
+    free: Point = max(corners, key=lambda at: min(float(np.hypot(*(at - other)[:2])) for other in others) > 0.045)
+    return free
 
 
 def above(at: Point, height: float) -> Point:

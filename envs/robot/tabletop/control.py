@@ -75,7 +75,7 @@ class TabletopControl(ControlEnv):
     ) -> None:
         if simulator not in SIMULATORS:
             raise ValueError(f"simulator must be one of {', '.join(SIMULATORS)}, got {simulator!r}")
-        self._make = _bodies_of(simulator)
+        self._make = bodies_of(simulator)
         self.split, self.family = split, task
         task_of(0, split, task)
         super().__init__(4, STATE, max_steps, render_mode)
@@ -190,7 +190,7 @@ class TabletopControl(ControlEnv):
         return ValueError(f"there is no {thing!r} of that kind; there is: {', '.join(self.things)}")
 
 
-def _bodies_of(simulator: Simulator) -> Callable[[Task], Bodies]:
+def bodies_of(simulator: Simulator) -> Callable[[Task], Bodies]:
     """What makes the bodies of a task. Raises MissingExtra where MuJoCo is not installed."""
     if simulator == "twin":
         return Twin

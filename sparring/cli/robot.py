@@ -1,0 +1,74 @@
+"""`sparring robot clone | serve`: executors that are learnt, and executors for other machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from sparring.cli import parsing, terminal
+from sparring.envs.robot.tabletop.control import Simulator
+from sparring.registry import require
+from sparring.start import loading
+
+if TYPE_CHECKING:
+    from sparring.scoreboard.stats import Estimate
+    from sparring.trainers.robot.measuring import Reached
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+app = parsing.Commands()
+PAUSE = 0.5
+
+
+@app.command
+def clone(
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    simulator: Simulator = "twin",
+    demos: int = 300,
+    iterations: int = 4000,
+    tasks: int = 200,
+    seed: int = 0,
+    json: Flag = False,
+) -> int:
+    """Train an executor of the tabletop from demonstrations of the scripted one, and measure it on unseen tasks.
+
+    The file is an executor: `cloned:FILE`.
+
+    Args:
+        output: The file, such as policy.npz; one that exists is replaced.
+        simulator: twin: kinematic, needs nothing. mujoco: physics, needs the extra "robot".
+        demos: Tasks that are demonstrated; with 10 it fails often, which a study of recovery may want.
+        iterations: Batches of 512 states that the network learns from.
+        tasks: Unseen tasks on which it is measured, one attempt at every subgoal.
+        seed: Of the tasks, the noise and the network.
+        json: Print JSON.
+    """
+    require("torch", "train")
+    with loading():
+        from sparring.trainers.robot.cloning import Settings
+        from sparring.trainers.robot.cloning import clone as train
+
+    @contextmanager
+    def bars(what: str, total: int) -> Iterator[Callable[[], None]]:
+        with terminal.progress(what, total, quiet=json) as advance:
+            yield lambda: advance()
+
+    found = train(Settings(simulator, demos, iterations, tasks, seed), output, bars)
+    _show(found, output, json)
+    return 0
+
+
+def _show(found: Reached, output: Path, json: bool) -> None:
+    rows: dict[str, Estimate] = {"whole tasks": found.tasks, **dict(found.verbs.items())}
+    if json:
+        figures = {
+            name: {"share": one.value, "low": one.low, "high": one.high, "n": one.n} for name, one in rows.items()
+        }
+        terminal.dump({"file": str(output), "held_out": figures})
+        return
+    shown = [(name, f"{one.value:.2f}", f"{one.low:.2f} to {one.high:.2f}", str(one.n)) for name, one in rows.items()]
+    terminal.show_table(("reached", "share", "95 % interval", "of"), shown, names=(0,))
+    terminal.say(f"{output}: the executor cloned:{output}")

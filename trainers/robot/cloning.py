@@ -1,0 +1,76 @@
+"""Cloning, whole: demonstrations, the network, the file, and what it reaches on unseen tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sparring import __version__
+from sparring.envs.robot.executors.cloned import ClonedExecutor, Policy, save_policy
+from sparring.envs.robot.tabletop.control import SIMULATORS, Simulator, bodies_of
+from sparring.scoreboard.stats import Estimate
+from sparring.trainers.robot.demonstrations import collect
+from sparring.trainers.robot.fitting import fit
+from sparring.trainers.robot.measuring import Reached, measure
+
+Bars = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+"""A bar for what is done, and how often; what the block is given advances it by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Of one cloned executor."""
+
+    simulator: Simulator = "twin"
+    """Where the demonstrations are shown, and where it is measured."""
+    demos: int = 300
+    """Tasks that are demonstrated, each with its whole plan."""
+    iterations: int = 4000
+    """Batches of 512 states."""
+    tasks: int = 200
+    """Unseen tasks, of other instructions, on which it is measured."""
+    seed: int = 0
+    """Of the tasks, the noise and the network."""
+
+    def __post_init__(self) -> None:
+        if self.simulator not in SIMULATORS:
+            raise ValueError(f"simulator must be one of {', '.join(SIMULATORS)}, got {self.simulator!r}")
+        for name in ("demos", "iterations", "tasks"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"{name} must be a whole number >= 1, got {value!r}")
+
+
+def clone(settings: Settings, file: Path, bars: Bars) -> Reached:
+    """Train an executor and write its file; what it reaches stands in the file too.
+
+    Equal settings give equal files on one machine. Raises MissingExtra without MuJoCo, OSError where the file cannot
+    be written; then nothing is there.
+    """
+    require_writable(file)
+    bodies_of(settings.simulator)
+    with bars("demonstrations", settings.demos) as advance:
+        shown = collect(settings.simulator, settings.demos, settings.seed, advance)
+    with bars("training", settings.iterations) as advance:
+        network = fit(shown.features_NF, shown.actions_NA, settings.iterations, settings.seed, advance)
+    with bars("unseen tasks", settings.tasks) as advance:
+        executor = ClonedExecutor(Policy(network, {}))
+        found = measure(executor, settings.simulator, settings.tasks, settings.seed, advance)
+    held_out = {"tasks": _figures(found.tasks)}
+    held_out |= {verb: _figures(one) for verb, one in found.verbs.items()}
+    save_policy(file, Policy(network, {**asdict(settings), "sparring": __version__, "held_out": held_out}))
+    return found
+
+
+def require_writable(file: Path) -> None:
+    """Raises OSError or ValueError before any work is done for a file that cannot be written."""
+    if file.is_dir():
+        raise ValueError(f"{file} is a folder: -o takes a file")
+    if not file.parent.is_dir():
+        raise ValueError(f"{file}: there is no folder {file.parent}")
+
+
+def _figures(estimate: Estimate) -> list[float]:
+    return [estimate.value, estimate.low, estimate.high]
