@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,6 +59,33 @@ def clone(
 
     found = train(Settings(simulator, demos, iterations, tasks, seed), output, bars)
     _show(found, output, json)
+    return 0
+
+
+@app.command
+def serve(
+    executor: str = "scripted",
+    host: str = "127.0.0.1",
+    port: int = 8010,
+) -> int:
+    """Answer `POST /act` of executors `remote:URL`, until Ctrl-C.
+
+    Args:
+        executor: scripted, hasty, cloned:FILE, or the FILE of a cloned executor.
+        host: The address; another than this machine's own answers whoever can reach it.
+        port: The port; 0: any that is free.
+    """
+    from sparring.envs.robot.executors import serving
+    from sparring.envs.robot.executors.named import executor_of
+
+    if not 0 <= port < 2**16:
+        raise ValueError(f"port must be in 0..65535, got {port}")
+    spec = f"cloned:{executor}" if Path(executor).is_file() else executor
+    with serving.serve(partial(executor_of, spec), host, port) as running:
+        where = f"http://{'[' + host + ']' if ':' in host else host}:{running.server_address[1]}"
+        terminal.say(f"{where}/act answers by {spec}, until Ctrl-C; elsewhere the executor is remote:{where}")
+        with suppress(KeyboardInterrupt):
+            running.serve_forever(poll_interval=PAUSE)
     return 0
 
 

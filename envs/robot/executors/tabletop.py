@@ -180,4 +180,5 @@ class HastyTabletop(ScriptedTabletop):
         return at if has(world, at) else at + self._beside
 
     def _target(self, world: World, subgoal: Subgoal) -> Point:
-        return super()._target(world, subgoal) + self._beside
+        beside: Point = super()._target(world, subgoal) + self._beside
+        return beside
