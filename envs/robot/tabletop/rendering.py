@@ -6,6 +6,8 @@ import atexit
 import importlib
 import os
 import sys
+import threading
+import warnings
 from collections.abc import Mapping
 
 import mujoco
@@ -15,7 +17,27 @@ from sparring.envs.robot.types import Frame, RenderingUnavailable
 MOST_RENDERERS = 4
 """Sizes whose renderers a process keeps; the one that was used longest ago is closed first."""
 INSTALL = "install a software OpenGL (Debian, Ubuntu: apt-get install libosmesa6) and set MUJOCO_GL=osmesa"
-_renderers: dict[int, mujoco.Renderer] = {}
+
+
+class _Renderer(mujoco.Renderer):
+    """MuJoCo's; it can be closed when it was made by half, and then frees nothing of another one's."""
+
+    _gl_context = None
+    _mjr_context = None
+
+    def close(self) -> None:
+        """Free what is its own: MuJoCo's order would free the same names in whichever context is current."""
+        if self._gl_context and self._mjr_context:
+            self._gl_context.make_current()
+            self._mjr_context.free()
+            self._mjr_context = None
+        super().close()
+
+
+_lock = threading.Lock()
+_renderers: dict[int, _Renderer] = {}
+_failed: list[RenderingUnavailable] = []
+"""Why this process cannot draw: a second try of the same OpenGL may end the process."""
 
 
 def picture(
@@ -29,11 +51,12 @@ def picture(
 
     Raises RenderingUnavailable where the machine has no OpenGL.
     """
-    renderer = _renderer(model, size)
-    for geom, colour in colours.items():
-        model.geom_rgba[geom, :3] = [part / 255 for part in colour]
-    renderer.update_scene(data, camera)
-    drawn: Frame = renderer.render().copy()
+    with _lock:
+        renderer = _renderer(model, size)
+        for geom, colour in colours.items():
+            model.geom_rgba[geom, :3] = [part / 255 for part in colour]
+        renderer.update_scene(data, camera)
+        drawn: Frame = renderer.render().copy()
     return drawn
 
 
@@ -43,35 +66,34 @@ def close_renderers() -> None:
         _renderers.popitem()[1].close()
 
 
-def _renderer(model: mujoco.MjModel, size: int) -> mujoco.Renderer:
-    renderer = _renderers.pop(size, None) or _made(model, size)
-    while len(_renderers) >= MOST_RENDERERS:
+def _renderer(model: mujoco.MjModel, size: int) -> _Renderer:
+    while size not in _renderers and len(_renderers) >= MOST_RENDERERS:
         _renderers.pop(next(iter(_renderers))).close()
+    renderer = _renderers.pop(size, None) or _made(model, size)
     _renderers[size] = renderer
     return renderer
 
 
-def _made(model: mujoco.MjModel, size: int) -> mujoco.Renderer:
-    if not _renderers:
-        atexit.unregister(close_renderers)
-        atexit.register(close_renderers)
-    _choose_software()
+def _made(model: mujoco.MjModel, size: int) -> _Renderer:
+    if _failed:
+        raise RenderingUnavailable(str(_failed[0]))
     try:
-        return mujoco.Renderer(model, size, size)
+        _choose_software()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # GLFW warns of what it then fails by
+            made = _Renderer(model, size, size)
     except Exception as error:  # (each of the three OpenGL libraries raises errors of its own)
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise RenderingUnavailable(f"this machine cannot draw: {reason}; {INSTALL}") from error
+        _failed.append(RenderingUnavailable(f"this machine cannot draw: {reason}; {INSTALL}"))
+        raise _failed[0] from error
+    atexit.unregister(close_renderers)
+    atexit.register(close_renderers)  # after OpenGL's own, so that it runs before it
+    return made
 
 
 def _choose_software() -> None:
     """Without a display, and where nobody chose, the software OpenGL draws."""
-    if not sys.platform.startswith("linux") or os.environ.get("MUJOCO_GL"):
-        return
-    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        return
-    os.environ["MUJOCO_GL"] = "osmesa"
-    try:
+    chosen = ("MUJOCO_GL", "DISPLAY", "WAYLAND_DISPLAY")
+    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in chosen):
+        os.environ["MUJOCO_GL"] = "osmesa"
         importlib.reload(mujoco.gl_context)
-    except Exception as error:
-        del os.environ["MUJOCO_GL"]
-        raise RenderingUnavailable(f"this machine has no display and no software OpenGL; {INSTALL}") from error
