@@ -22,6 +22,8 @@ BESIDE = 0.009
 """Metres, the standard deviation of the hasty executor's aim along x and y."""
 HANDLE_WIDTH = 0.5
 """Of the opening, around the handle: wide open, a finger would meet the drawer's front."""
+CLEAR = 0.08
+"""Height above which the fingers may open all the way again, metres."""
 GRASPED = 2 * g.HALF / g.MOST_OPEN
 """Of the opening, about a cube."""
 
@@ -42,7 +44,7 @@ class ScriptedTabletop:
         if subgoal.verb == "pick up":
             return self._pick(world, self._where(world, subgoal.thing))
         if reached(world, subgoal):
-            return self._retreat(world)
+            return self._retreat(world, HANDLE_WIDTH if subgoal.verb == "open" else 1.0)
         if subgoal.verb == "place":
             return self._place(world, subgoal)
         if subgoal.verb == "open":
@@ -64,7 +66,7 @@ class ScriptedTabletop:
     def _grasp(self, world: World, at: Point, width: float = 1.0) -> Array:
         """Over it with fingers opened to a width, down, and shut."""
         hand = world.hand
-        opened = float(np.clip((world.opening - width) / g.FINGER_SPEED, OPEN, SHUT))
+        opened = _grip(world, width)
         off = float(np.abs(hand[:2] - at[:2]).max())
         low = hand[2] < at[2] + 0.06
         if off > (self.low_near if low else self.near):
@@ -111,11 +113,12 @@ class ScriptedTabletop:
             return _across(hand, button, SHUT, self.travel)
         return _towards(hand, button - np.array([0, 0, 0.012]), SHUT)
 
-    def _retreat(self, world: World) -> Array:
+    def _retreat(self, world: World, width: float = 1.0) -> Array:
         """Let go, then up and away; a wall beside the hand may keep the fingers from opening all the way."""
-        if world.opening < 0.7 and world.hand[2] < self.travel:
-            return world.rest(OPEN)
-        return _towards(world.hand, np.array([world.hand[0], world.hand[1], self.travel + 0.03]), OPEN)
+        hand, opened = world.hand, _grip(world, width if world.hand[2] < CLEAR else 1.0)
+        if world.opening < 0.7 * width and hand[2] < self.travel:
+            return world.rest(opened)
+        return _towards(hand, np.array([hand[0], hand[1], self.travel + 0.03]), opened)
 
 
 def has(world: World, at: Point) -> bool:
@@ -146,6 +149,11 @@ def _free_place(world: World, thing: str, middle: Point) -> Point:
 def above(at: Point, height: float) -> Point:
     """A point so many metres above another one."""
     return np.array([at[0], at[1], at[2] + height])
+
+
+def _grip(world: World, width: float) -> float:
+    """The gripper's part of an action that brings the fingers to a width."""
+    return float(np.clip((world.opening - width) / g.FINGER_SPEED, OPEN, SHUT))
 
 
 def _towards(hand: Point, target: Point, grip: float) -> Array:

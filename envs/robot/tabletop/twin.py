@@ -23,6 +23,9 @@ HANDLE_OPENING = 0.02 / g.MOST_OPEN
 LET_GO = 0.06
 """Of the opening, beyond that of what is held: then it is let go."""
 
+HIGH = 1.0
+"""Metres: above everything."""
+
 
 class Twin:
     """State and motion."""
@@ -83,11 +86,11 @@ class Twin:
             self.cubes[held][2] = self._support(held) + g.HALF
 
     def shift(self, cube: int, by: Sequence[float]) -> None:
-        """Move a cube on its support, and let everything fall that stands on nothing."""
+        """Move a cube; where something stands already it is put on top, and what stands on nothing falls."""
         if self.held == cube:
             self.let_go()
-        x, y, z = self.cubes[cube]
-        self.cubes[cube] = [_within(x + by[0], g.REACH[0]), _within(y + by[1], g.REACH[1]), z]
+        x, y, _ = self.cubes[cube]
+        self.cubes[cube] = [_within(x + by[0], g.REACH[0]), _within(y + by[1], g.REACH[1]), HIGH]
         self._settle()
 
     # What follows a motion.
