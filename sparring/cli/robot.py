@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -27,9 +27,11 @@ PAUSE = 0.5
 @app.command
 def clone(
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    kind: Literal["state", "pixels"] = "state",
     simulator: Simulator = "twin",
     demos: int = 300,
     iterations: int = 4000,
+    pictures: int = 1200,
     tasks: int = 200,
     seed: int = 0,
     json: Flag = False,
@@ -40,9 +42,12 @@ def clone(
 
     Args:
         output: The file, such as policy.npz; one that exists is replaced.
+        kind: state: it acts on the world's state. pixels: a detector looks at the table from above once for every
+            subgoal, and the executor acts on where it saw the cubes.
         simulator: twin: kinematic, needs nothing. mujoco: physics, needs the extra "robot".
         demos: Tasks that are demonstrated; with 10 it fails often, which a study of recovery may want.
         iterations: Batches of 512 states that the network learns from.
+        pictures: Of pixels only: pictures that the detector learns from, and as many batches of 24 cubes.
         tasks: Unseen tasks on which it is measured, one attempt at every subgoal.
         seed: Of the tasks, the noise and the network.
         json: Print JSON.
@@ -57,7 +62,7 @@ def clone(
         with terminal.progress(what, total, quiet=json) as advance:
             yield lambda: advance()
 
-    found = train(Settings(simulator, demos, iterations, tasks, seed), output, bars)
+    found = train(Settings(kind, simulator, demos, iterations, pictures, tasks, seed), output, bars)
     _show(found, output, json)
     return 0
 

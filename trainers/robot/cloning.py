@@ -6,15 +6,20 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from sparring import __version__
 from sparring.envs.robot.executors.cloned import ClonedExecutor, Policy, save_policy
+from sparring.envs.robot.executors.seeing import Eye
 from sparring.envs.robot.tabletop.control import SIMULATORS, Simulator, bodies_of
 from sparring.scoreboard.stats import Estimate
 from sparring.trainers.robot.demonstrations import collect
 from sparring.trainers.robot.fitting import fit
+from sparring.trainers.robot.looking import collect_pictures, fit_eye
 from sparring.trainers.robot.measuring import Reached, measure
 
+Kind = Literal["state", "pixels"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Bars = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 """A bar for what is done, and how often; what the block is given advances it by one."""
 
@@ -23,21 +28,27 @@ Bars = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 class Settings:
     """Of one cloned executor."""
 
+    kind: Kind = "state"
+    """state: it acts on the world's state. pixels: a detector looks once for every subgoal, and it acts on that."""
     simulator: Simulator = "twin"
     """Where the demonstrations are shown, and where it is measured."""
     demos: int = 300
     """Tasks that are demonstrated, each with its whole plan."""
     iterations: int = 4000
     """Batches of 512 states."""
+    pictures: int = 1200
+    """Of pixels only: pictures that the detector learns from, and as many batches of 24 cubes."""
     tasks: int = 200
     """Unseen tasks, of other instructions, on which it is measured."""
     seed: int = 0
     """Of the tasks, the noise and the network."""
 
     def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
         if self.simulator not in SIMULATORS:
             raise ValueError(f"simulator must be one of {', '.join(SIMULATORS)}, got {self.simulator!r}")
-        for name in ("demos", "iterations", "tasks"):
+        for name in ("demos", "iterations", "pictures", "tasks"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise ValueError(f"{name} must be a whole number >= 1, got {value!r}")
@@ -46,22 +57,32 @@ class Settings:
 def clone(settings: Settings, file: Path, bars: Bars) -> Reached:
     """Train an executor and write its file; what it reaches stands in the file too.
 
-    Equal settings give equal files on one machine. Raises MissingExtra without MuJoCo, OSError where the file cannot
-    be written; then nothing is there.
+    Equal settings give equal files on one machine. Raises MissingExtra without MuJoCo, RenderingUnavailable where
+    pictures by MuJoCo need an OpenGL that is not there, OSError where the file cannot be written; then nothing is there.
     """
     require_writable(file)
     bodies_of(settings.simulator)
+    if settings.kind == "pixels":
+        collect_pictures(settings.simulator, 1, settings.seed)  # what cannot draw says so before anything is trained
     with bars("demonstrations", settings.demos) as advance:
         shown = collect(settings.simulator, settings.demos, settings.seed, advance)
     with bars("training", settings.iterations) as advance:
         network = fit(shown.features_NF, shown.actions_NA, settings.iterations, settings.seed, advance)
+    eye = _eye(settings, bars) if settings.kind == "pixels" else None
     with bars("unseen tasks", settings.tasks) as advance:
-        executor = ClonedExecutor(Policy(network, {}))
+        executor = ClonedExecutor(Policy(network, {}, eye))
         found = measure(executor, settings.simulator, settings.tasks, settings.seed, advance)
     held_out = {"tasks": _figures(found.tasks)}
     held_out |= {verb: _figures(one) for verb, one in found.verbs.items()}
-    save_policy(file, Policy(network, {**asdict(settings), "sparring": __version__, "held_out": held_out}))
+    save_policy(file, Policy(network, {**asdict(settings), "sparring": __version__, "held_out": held_out}, eye))
     return found
+
+
+def _eye(settings: Settings, bars: Bars) -> Eye:
+    with bars("pictures", settings.pictures) as advance:
+        pictures = collect_pictures(settings.simulator, settings.pictures, settings.seed, advance)
+    with bars("learning to see", settings.pictures) as advance:
+        return fit_eye(pictures, settings.pictures, settings.seed, advance)
 
 
 def require_writable(file: Path) -> None:

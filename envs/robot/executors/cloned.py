@@ -18,34 +18,17 @@ from pathlib import Path
 import numpy as np
 
 from sparring.envs.robot.executors.features import FEATURES, features_of
+from sparring.envs.robot.executors.network import Network
+from sparring.envs.robot.executors.seeing import HELD, INPUTS, PIXELS, SURE, Eye, Seen
+from sparring.envs.robot.executors.tabletop import GRASPED, Scene
+from sparring.envs.robot.tabletop.geometry import SPEED
 from sparring.envs.robot.types import Array, ExecutorFailed, Subgoal, World
 
 FORMAT = "sparring-robot-policy-1"
 MOST_BYTES = 64 * 2**20
 ACTIONS = 4
-
-
-class Network:
-    """A multilayer perceptron with ReLU; weights [in, out] and biases [out] of every layer."""
-
-    def __init__(self, layers: list[tuple[Array, Array]]) -> None:
-        """Raises ValueError where a layer does not fit the one before, or is not finite."""
-        for at, (weight, bias) in enumerate(layers):
-            if weight.ndim != 2 or bias.shape != weight.shape[1:]:
-                raise ValueError(f"layer {at} must have weights [in, out] and biases [out], got {weight.shape}")
-            if at and weight.shape[0] != layers[at - 1][0].shape[1]:
-                raise ValueError(f"layer {at} must take {layers[at - 1][0].shape[1]} numbers, takes {weight.shape[0]}")
-            if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
-                raise ValueError(f"layer {at} must hold finite numbers only")
-        self.layers = layers
-
-    def __call__(self, inputs: Array) -> Array:
-        """[.., in] to [.., out]."""
-        for weight, bias in self.layers[:-1]:
-            inputs = np.maximum(inputs @ weight + bias, 0)
-        weight, bias = self.layers[-1]
-        outputs: Array = inputs @ weight + bias
-        return outputs
+ASIDE = np.array([-0.26, 0.02, 0.24])
+"""Where the hand goes, metres, when it hides what is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,38 +39,74 @@ class Policy:
     """[F] features to [4] actions."""
     made: Mapping[str, object]
     """How it was trained: simulator, demonstrations, seed, what it measured."""
-    eye: Network | None = None
-    """Of a policy of pixels: see `seeing`."""
+    eye: Eye | None = None
+    """Of a policy of pixels."""
 
 
 class ClonedExecutor:
-    """Carries out every subgoal of the tabletop by a policy of states."""
+    """Carries out every subgoal of the tabletop by a policy of states, on what the state or a picture says."""
 
     name = "cloned"
 
     def __init__(self, policy: Policy) -> None:
-        self._network = policy.network
+        self._network, self._eye = policy.network, policy.eye
+        self.looks = policy.eye is not None
 
     def begin(self, world: World, subgoal: Subgoal, attempt: int) -> None:
         """A new subgoal; all attempts are alike. Raises ValueError in a world whose actions are not the tabletop's."""
         if "drawer" not in world.things or world.rest(-1).shape != (ACTIONS,):
             raise ValueError(f"a cloned executor is of the tabletop; this world has: {', '.join(world.things)}")
         self._subgoal = subgoal
+        self._seen: Seen | None = None
 
     def act(self, world: World) -> Array:
-        """The next action. Raises ExecutorFailed where the network gives none."""
-        action = self._network(features_of(world, self._subgoal))
+        """The next action. Raises ExecutorFailed where the network gives none, and RenderingUnavailable."""
+        scene: Scene | None = world
+        if self._eye is not None:
+            scene = self._look(self._eye, world)
+        if scene is None:
+            return self._step_aside(world)
+        action = self._network(features_of(scene, self._subgoal))
         if not np.isfinite(action).all():
             raise ExecutorFailed(f"{self.name}: the network gave {action.tolist()}")
         clipped: Array = np.clip(action, -1, 1)
         return clipped
+
+    def _look(self, eye: Eye, world: World) -> Seen | None:
+        """The world as it was seen when the subgoal began; None while the hand hides what is needed."""
+        subgoal = self._subgoal
+        if self._seen is None:
+            cubes = [thing.name for thing in world.things.values() if "pick up" in thing.verbs]
+            sights = dict(zip(cubes, eye.find(world.frame("top", PIXELS), [c.split()[0] for c in cubes]), strict=True))
+            carried = subgoal.thing if subgoal.verb == "place" and holds_something(world) else None
+            needed = [name for name in cubes if name in (subgoal.thing, subgoal.where) and name != carried]
+            if any(sights[name].sure < SURE for name in needed):
+                return None
+            self._seen = Seen(world, {name: (one.x, one.y) for name, one in sights.items()}, carried)
+        self._seen.world = world
+        if subgoal.verb in ("pick up", "place"):
+            self._seen.feel(subgoal.thing)
+        return self._seen
+
+    def _step_aside(self, world: World) -> Array:
+        """Towards the corner where the hand hides nothing; the fingers stay as they are."""
+        away = (ASIDE - world.hand) / SPEED
+        action: Array = np.clip(np.array([*away, 0.0]), -1, 1).astype(np.float32)
+        return action
+
+
+def holds_something(world: World) -> bool:
+    """Whether the fingers are as far apart as a cube is wide."""
+    return abs(world.opening - GRASPED) < HELD
 
 
 def save_policy(file: Path, policy: Policy) -> None:
     """Write a policy, whole or not at all. Raises OSError naming the file."""
     from sparring.files import drafted
 
-    networks = {"policy": policy.network} | ({"eye": policy.eye} if policy.eye else {})
+    networks = {"policy": policy.network}
+    if policy.eye is not None:
+        networks |= {"scores": policy.eye.scores, "places": policy.eye.places}
     arrays = {"about": np.array(json.dumps({"format": FORMAT, **policy.made}))}
     for name, network in networks.items():
         for at, (weight, bias) in enumerate(network.layers):
@@ -121,18 +140,20 @@ def _read(arrays: Mapping[str, Array]) -> Policy:
     about = json.loads(str(arrays["about"]))
     if not isinstance(about, dict) or about.pop("format", None) != FORMAT:
         raise ValueError(f"its format must be {FORMAT}")
-    network = _network("policy", arrays)
-    ends = network.layers[0][0].shape[0], network.layers[-1][0].shape[1]
-    if ends != (FEATURES, ACTIONS):
-        raise ValueError(f"it must take {FEATURES} numbers and give {ACTIONS}, it has {ends}")
-    return Policy(network, about, _network("eye", arrays) if "eye.0.weight" in arrays else None)
+    network = _network("policy", arrays, (FEATURES, ACTIONS))
+    if not any(name.startswith("scores") for name in arrays):
+        return Policy(network, about)
+    return Policy(network, about, Eye(_network("scores", arrays, (INPUTS, 1)), _network("places", arrays, (2, 2))))
 
 
-def _network(name: str, arrays: Mapping[str, Array]) -> Network:
+def _network(name: str, arrays: Mapping[str, Array], ends: tuple[int, int]) -> Network:
     layers: list[tuple[Array, Array]] = []
     while f"{name}.{len(layers)}.weight" in arrays:
         weight, bias = (arrays[f"{name}.{len(layers)}.{part}"].astype(np.float32) for part in ("weight", "bias"))
         layers.append((weight, bias))
     if not layers:
         raise ValueError(f"it has no layers of the network {name!r}")
-    return Network(layers)
+    network = Network(layers)
+    if network.ends != ends:
+        raise ValueError(f"the network {name!r} must take {ends[0]} numbers and give {ends[1]}, it has {network.ends}")
+    return network

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from sparring.envs.robot.executors.tabletop import TRAVEL, has, target_of
-from sparring.envs.robot.skills import reached
+from sparring.envs.robot.executors.tabletop import TRAVEL, Scene, has, target_of
+from sparring.envs.robot.skills import postcondition
 from sparring.envs.robot.tabletop import geometry as g
-from sparring.envs.robot.types import VERBS, Array, Clause, Point, Subgoal, World
+from sparring.envs.robot.types import VERBS, Array, Clause, Point, Subgoal
 
 COARSE, FINE, STEP = 0.1, 0.01, g.SPEED
 """Metres: the three scales at which a distance is told."""
 FEATURES = len(VERBS) + 3 * 7 + 3 + 6
 
 
-def features_of(world: World, subgoal: Subgoal) -> Array:
+def features_of(world: Scene, subgoal: Subgoal) -> Array:
     """[F]: verb (6); thing, target and height from the hand (21); distances across (3); opening and facts (6)."""
     hand, at = world.hand, world.position(subgoal.thing)
     target = target_of(world, subgoal) if subgoal.verb == "place" else at
@@ -38,9 +38,9 @@ def _at_scales(distances: Point) -> Point:
     return np.concatenate([coarse, step, np.tanh(distances / FINE)])
 
 
-def _facts(world: World, subgoal: Subgoal, at: Point) -> list[float]:
+def _facts(world: Scene, subgoal: Subgoal, at: Point) -> list[float]:
     travel = g.DRAWER_FRONT - g.HANDLE_OUT - float(world.position("drawer")[1])
     lamp = world.evaluate(Clause("turned on", ("lamp",)))
-    done = subgoal.verb != "pick up" and reached(world, subgoal)
+    done = subgoal.verb != "pick up" and world.evaluate(postcondition(subgoal))
     opening = float(world.opening)
     return [opening, np.tanh((opening - 0.5) * 8), float(has(world, at)), float(done), travel / g.DRAWER_TRAVEL, lamp]

@@ -6,11 +6,14 @@ not be learnt from state), and so that it carries on after any disturbance.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Protocol
+
 import numpy as np
 
 from sparring.envs.robot.skills import reached
 from sparring.envs.robot.tabletop import geometry as g
-from sparring.envs.robot.types import Array, Point, Subgoal, World
+from sparring.envs.robot.types import Array, Clause, Point, Subgoal, Thing, World
 from sparring.types import derive_seed
 
 TRAVEL = 0.15
@@ -26,6 +29,23 @@ CLEAR = 0.08
 """Height above which the fingers may open all the way again, metres."""
 GRASPED = 2 * g.HALF / g.MOST_OPEN
 """Of the opening, about a cube."""
+
+
+class Scene(Protocol):
+    """What of a world a cloned policy asks: the world itself, or what was seen of it."""
+
+    @property
+    def hand(self) -> Point: ...
+
+    @property
+    def opening(self) -> float: ...
+
+    @property
+    def things(self) -> Mapping[str, Thing]: ...
+
+    def position(self, thing: str) -> Point: ...
+
+    def evaluate(self, clause: Clause) -> bool: ...
 
 
 class ScriptedTabletop:
@@ -121,12 +141,12 @@ class ScriptedTabletop:
         return _towards(hand, np.array([hand[0], hand[1], self.travel + 0.03]), opened)
 
 
-def has(world: World, at: Point) -> bool:
+def has(world: Scene, at: Point) -> bool:
     """Whether the thing at a place is between closed fingers."""
     return abs(world.opening - GRASPED) < 0.1 and float(np.abs(world.hand - at).max()) < 0.018
 
 
-def target_of(world: World, subgoal: Subgoal) -> Point:
+def target_of(world: Scene, subgoal: Subgoal) -> Point:
     """Where the middle of the thing that a subgoal places is to be when it is let go."""
     assert subgoal.where is not None
     if subgoal.relation == "on":
@@ -137,7 +157,7 @@ def target_of(world: World, subgoal: Subgoal) -> Point:
     return _free_place(world, subgoal.thing, world.position(subgoal.where))
 
 
-def _free_place(world: World, thing: str, middle: Point) -> Point:
+def _free_place(world: Scene, thing: str, middle: Point) -> Point:
     """A place in the bin with nothing in it yet."""
     names = [name for name, one in world.things.items() if "pick up" in one.verbs and name != thing]
     others = [world.position(name) for name in names]
