@@ -10,10 +10,11 @@ from typing import Literal, get_args
 
 from sparring import __version__
 from sparring.envs.robot.executors.cloned import ClonedExecutor, Policy, save_policy
+from sparring.envs.robot.executors.network import Network
 from sparring.envs.robot.executors.seeing import Eye
 from sparring.envs.robot.tabletop.control import SIMULATORS, Simulator, bodies_of
 from sparring.scoreboard.stats import Estimate
-from sparring.trainers.robot.demonstrations import collect
+from sparring.trainers.robot.demonstrations import Demonstrations, collect, joined
 from sparring.trainers.robot.fitting import fit
 from sparring.trainers.robot.looking import collect_pictures, fit_eye
 from sparring.trainers.robot.measuring import Reached, measure
@@ -33,9 +34,9 @@ class Settings:
     simulator: Simulator = "twin"
     """Where the demonstrations are shown, and where it is measured."""
     demos: int = 300
-    """Tasks that are demonstrated, each with its whole plan."""
+    """Tasks that are demonstrated, each with its whole plan; in the second half the first network acts."""
     iterations: int = 4000
-    """Batches of 512 states."""
+    """Batches of 512 states; half as many for the first network."""
     pictures: int = 1200
     """Of pixels only: pictures that the detector learns from, and as many batches of 24 cubes."""
     tasks: int = 200
@@ -58,16 +59,13 @@ def clone(settings: Settings, file: Path, bars: Bars) -> Reached:
     """Train an executor and write its file; what it reaches stands in the file too.
 
     Equal settings give equal files on one machine. Raises MissingExtra without MuJoCo, RenderingUnavailable where
-    pictures by MuJoCo need an OpenGL that is not there, OSError where the file cannot be written; then nothing is there.
+    MuJoCo's pictures find no OpenGL, OSError where the file cannot be written; then nothing is there.
     """
     require_writable(file)
     bodies_of(settings.simulator)
     if settings.kind == "pixels":
         collect_pictures(settings.simulator, 1, settings.seed)  # what cannot draw says so before anything is trained
-    with bars("demonstrations", settings.demos) as advance:
-        shown = collect(settings.simulator, settings.demos, settings.seed, advance)
-    with bars("training", settings.iterations) as advance:
-        network = fit(shown.features_NF, shown.actions_NA, settings.iterations, settings.seed, advance)
+    network = _network(settings, bars)
     eye = _eye(settings, bars) if settings.kind == "pixels" else None
     with bars("unseen tasks", settings.tasks) as advance:
         executor = ClonedExecutor(Policy(network, {}, eye))
@@ -76,6 +74,24 @@ def clone(settings: Settings, file: Path, bars: Bars) -> Reached:
     held_out |= {verb: _figures(one) for verb, one in found.verbs.items()}
     save_policy(file, Policy(network, {**asdict(settings), "sparring": __version__, "held_out": held_out}, eye))
     return found
+
+
+def _network(settings: Settings, bars: Bars) -> Network:
+    """Learns from the expert's own play, and then from what the expert would do where the first network went."""
+    simulator, seed, own = settings.simulator, settings.seed, (settings.demos + 1) // 2
+    with bars("demonstrations", own) as advance:
+        shown = collect(simulator, range(own), seed, progress=advance)
+    first = _fitted(shown, max(1, settings.iterations // 2), seed, bars)
+    if settings.demos == own:
+        return first
+    with bars("corrections", settings.demos - own) as advance:
+        shown = joined(shown, collect(simulator, range(own, settings.demos), seed, first, advance))
+    return _fitted(shown, settings.iterations, seed, bars)
+
+
+def _fitted(shown: Demonstrations, iterations: int, seed: int, bars: Bars) -> Network:
+    with bars("training", iterations) as advance:
+        return fit(shown.features_NF, shown.actions_NA, iterations, seed, advance)
 
 
 def _eye(settings: Settings, bars: Bars) -> Eye:

@@ -3,7 +3,9 @@
     task ─► its plan ─► for every step: features and the expert's action; a noisy action is carried out
 
 Noise in what is carried out, never in what is learnt, shows the expert's way back (DART, Laskey et al. 2017,
-arXiv 1703.09327; there the noise is fitted to the learner's errors, here it has one size).
+arXiv 1703.09327; there the noise is fitted to the learner's errors, here it has one size). With a driver, what the
+driver does is carried out, and what the expert would do is learnt (DAgger, Ross et al. 2011, arXiv 1011.0686, in one
+round; the expert takes over now and then): without it, a clone may hover for ever where the expert never was.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparring.envs.robot.executors.features import features_of
+from sparring.envs.robot.executors.network import Network
 from sparring.envs.robot.executors.tabletop import TRAVEL, ScriptedTabletop
 from sparring.envs.robot.skills import CONTRACTS, reached
 from sparring.envs.robot.tabletop.control import Simulator, TabletopControl
@@ -23,6 +26,8 @@ from sparring.types import derive_seed
 
 NOISY, NOISE, FLIPPED = 0.35, 0.6, 0.02
 """How often an action is carried out with noise, its size (1 is 2 cm), and how often the gripper's is reversed."""
+DRIVES = 0.9
+"""How often the driver's action is carried out rather than the expert's."""
 ASTRAY = 6
 """Steps of the most that the hand goes astray before a subgoal."""
 Progress = Callable[[], None]
@@ -36,13 +41,19 @@ class Demonstrations:
     actions_NA: Array
 
 
-def collect(simulator: Simulator, tasks: int, seed: int, progress: Progress = lambda: None) -> Demonstrations:
-    """Demonstrations of so many tasks of the split "train". Raises MissingExtra without MuJoCo."""
+def collect(
+    simulator: Simulator,
+    tasks: range,
+    seed: int,
+    driver: Network | None = None,
+    progress: Progress = lambda: None,
+) -> Demonstrations:
+    """Demonstrations of tasks of the split "train", by their numbers. Raises MissingExtra without MuJoCo."""
     world = TabletopControl(simulator, "train")
     features: list[Array] = []
     actions: list[Array] = []
-    for task in range(tasks):
-        for seen, wanted in demonstrate(world, derive_seed("demonstration", seed, task)):
+    for task in tasks:
+        for seen, wanted in demonstrate(world, derive_seed("demonstration", seed, task), driver):
             features.append(seen)
             actions.append(wanted)
         progress()
@@ -50,7 +61,13 @@ def collect(simulator: Simulator, tasks: int, seed: int, progress: Progress = la
     return Demonstrations(np.array(features, np.float32), np.array(actions, np.float32))
 
 
-def demonstrate(world: TabletopControl, seed: int) -> Iterator[tuple[Array, Array]]:
+def joined(first: Demonstrations, second: Demonstrations) -> Demonstrations:
+    """Both."""
+    features = np.concatenate([first.features_NF, second.features_NF])
+    return Demonstrations(features, np.concatenate([first.actions_NA, second.actions_NA]))
+
+
+def demonstrate(world: TabletopControl, seed: int, driver: Network | None = None) -> Iterator[tuple[Array, Array]]:
     """Features and the expert's action, step by step, in the task of a seed."""
     world.reset(seed=seed)
     rng = np.random.default_rng(derive_seed("noise", seed))
@@ -60,8 +77,10 @@ def demonstrate(world: TabletopControl, seed: int) -> Iterator[tuple[Array, Arra
         expert.begin(world, subgoal, 0)
         for _ in range(CONTRACTS[subgoal.verb].budget):
             wanted = expert.act(world)
-            yield features_of(world, subgoal), wanted
-            world.advance(_noisy(wanted, rng))
+            seen = features_of(world, subgoal)
+            yield seen, wanted
+            drives = driver is not None and rng.random() < DRIVES
+            world.advance(np.clip(driver(seen), -1, 1) if driver and drives else _noisy(wanted, rng))
             if _is_over(world, subgoal):
                 break
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from sparring.envs.robot.executors.features import FEATURES, features_of
 from sparring.envs.robot.executors.network import Network
-from sparring.envs.robot.executors.seeing import HELD, INPUTS, PIXELS, SURE, Eye, Seen
-from sparring.envs.robot.executors.tabletop import GRASPED, Scene
+from sparring.envs.robot.executors.seeing import INPUTS, PIXELS, SURE, Eye, Seen
+from sparring.envs.robot.executors.tabletop import Scene, is_around_a_cube
 from sparring.envs.robot.tabletop.geometry import SPEED
 from sparring.envs.robot.types import Array, ExecutorFailed, Subgoal, World
 
@@ -78,7 +78,7 @@ class ClonedExecutor:
         if self._seen is None:
             cubes = [thing.name for thing in world.things.values() if "pick up" in thing.verbs]
             sights = dict(zip(cubes, eye.find(world.frame("top", PIXELS), [c.split()[0] for c in cubes]), strict=True))
-            carried = subgoal.thing if subgoal.verb == "place" and holds_something(world) else None
+            carried = subgoal.thing if subgoal.verb == "place" and is_around_a_cube(world.opening) else None
             needed = [name for name in cubes if name in (subgoal.thing, subgoal.where) and name != carried]
             if any(sights[name].sure < SURE for name in needed):
                 return None
@@ -93,11 +93,6 @@ class ClonedExecutor:
         away = (ASIDE - world.hand) / SPEED
         action: Array = np.clip(np.array([*away, 0.0]), -1, 1).astype(np.float32)
         return action
-
-
-def holds_something(world: World) -> bool:
-    """Whether the fingers are as far apart as a cube is wide."""
-    return abs(world.opening - GRASPED) < HELD
 
 
 def save_policy(file: Path, policy: Policy) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparring.envs.robot.executors.network import Network
-from sparring.envs.robot.executors.tabletop import GRASPED
+from sparring.envs.robot.executors.tabletop import is_around_a_cube
 from sparring.envs.robot.tabletop import geometry as g
 from sparring.envs.robot.tabletop.raster import RGB
 from sparring.envs.robot.types import Array, Clause, ExecutorFailed, Frame, Point, Thing, World
@@ -25,8 +25,6 @@ INPUTS = 3 * AROUND * AROUND + 3
 SURE = 0.6
 """Of the softmax, within `NEAR` pixels of its peak: then the cube was seen."""
 NEAR = 3
-HELD = 0.1
-"""Of the opening, about `GRASPED`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,7 @@ class Seen:
 
     def feel(self, thing: str) -> None:
         """Notice by the fingers whether a thing came into the hand, or left it."""
-        closed = abs(self.opening - GRASPED) < HELD
+        closed = is_around_a_cube(self.opening)
         if self._carried is not None and not closed:
             self._places[self._carried] = (float(self.hand[0]), float(self.hand[1]))
             self._carried = None

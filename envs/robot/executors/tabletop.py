@@ -25,6 +25,8 @@ BESIDE = 0.009
 """Metres, the standard deviation of the hasty executor's aim along x and y."""
 HANDLE_WIDTH = 0.5
 """Of the opening, around the handle: wide open, a finger would meet the drawer's front."""
+HANDLE_HELD = 0.265
+"""Of the opening: below it the fingers are on the handle."""
 CLEAR = 0.08
 """Height above which the fingers may open all the way again, metres."""
 GRASPED = 2 * g.HALF / g.MOST_OPEN
@@ -114,7 +116,7 @@ class ScriptedTabletop:
     def _open(self, world: World, handle: Point) -> Array:
         hand = world.hand
         on_it = float(np.abs(hand - handle).max()) < 0.012
-        if on_it and world.opening < 0.3:
+        if on_it and world.opening < HANDLE_HELD:
             return np.array([0, -1, 0, SHUT], np.float32)
         return self._grasp(world, handle, HANDLE_WIDTH)
 
@@ -143,7 +145,12 @@ class ScriptedTabletop:
 
 def has(world: Scene, at: Point) -> bool:
     """Whether the thing at a place is between closed fingers."""
-    return abs(world.opening - GRASPED) < 0.1 and float(np.abs(world.hand - at).max()) < 0.018
+    return is_around_a_cube(world.opening) and float(np.abs(world.hand - at).max()) < 0.018
+
+
+def is_around_a_cube(opening: float) -> bool:
+    """Whether the fingers are as far apart as a cube is wide, and press on it: a little closer, hardly wider."""
+    return -0.1 < opening - GRASPED < 0.02
 
 
 def target_of(world: Scene, subgoal: Subgoal) -> Point:
@@ -173,7 +180,7 @@ def above(at: Point, height: float) -> Point:
 
 def _grip(world: World, width: float) -> float:
     """The gripper's part of an action that brings the fingers to a width."""
-    return float(np.clip((world.opening - width) / g.FINGER_SPEED, OPEN, SHUT))
+    return OPEN if width == 1 else float(np.clip((world.opening - width) / g.FINGER_SPEED, OPEN, SHUT))
 
 
 def _towards(hand: Point, target: Point, grip: float) -> Array:
