@@ -15,6 +15,7 @@ from sparring.envs.code.split_rng import Split
 from sparring.envs.robot.control import ControlEnv, Info
 from sparring.envs.robot.tabletop import geometry as g
 from sparring.envs.robot.tabletop.raster import drawn
+from sparring.envs.robot.tabletop.scene import MOST_PIXELS
 from sparring.envs.robot.tabletop.tasks import BIN, CUBES, DRAWER, LAMP, Task, task_of
 from sparring.envs.robot.tabletop.twin import Twin
 from sparring.envs.robot.types import Array, Clause, Frame, Point
@@ -39,6 +40,7 @@ class Bodies(Protocol):
 
     def vector(self) -> Array: ...
     def move(self, action: Sequence[float]) -> None: ...
+    def in_hand(self, cube: int) -> bool: ...
     def is_held(self, cube: int) -> bool: ...
     def is_on(self, cube: int, under: int) -> bool: ...
     def let_go(self) -> None: ...
@@ -73,7 +75,7 @@ class TabletopControl(ControlEnv):
     ) -> None:
         if simulator not in SIMULATORS:
             raise ValueError(f"simulator must be one of {', '.join(SIMULATORS)}, got {simulator!r}")
-        self._make = _bodies_of(simulator)
+        self._make = bodies_of(simulator)
         self.split, self.family = split, task
         task_of(0, split, task)
         super().__init__(4, STATE, max_steps, render_mode)
@@ -159,6 +161,8 @@ class TabletopControl(ControlEnv):
         """A picture: the twin draws itself from above; MuJoCo draws what its cameras see."""
         if camera not in self.cameras:
             raise ValueError(f"camera must be one of {', '.join(self.cameras)}, got {camera!r}")
+        if type(size) is not int or not 1 <= size <= MOST_PIXELS:
+            raise ValueError(f"size must be a whole number from 1 to {MOST_PIXELS}, got {size!r}")
         own: Callable[[str, int], Frame] | None = getattr(self.bodies, "frame", None)
         return own(camera, size) if own else drawn(self.task.cubes, self.state, size)
 
@@ -172,7 +176,7 @@ class TabletopControl(ControlEnv):
         bodies, cube = self.bodies, self._cube(thing)
         if relation == "on":
             return thing != where and bodies.is_on(cube, self._cube(where))
-        if bodies.is_held(cube):
+        if bodies.in_hand(cube):
             return False
         x, y, z = bodies.cubes[cube]
         if where == BIN:
@@ -190,10 +194,11 @@ class TabletopControl(ControlEnv):
         return ValueError(f"there is no {thing!r} of that kind; there is: {', '.join(self.things)}")
 
 
-def _bodies_of(simulator: Simulator) -> Callable[[Task], Bodies]:
-    """What makes the bodies of a task. Raises ModuleNotFoundError naming the extra of MuJoCo."""
+def bodies_of(simulator: Simulator) -> Callable[[Task], Bodies]:
+    """What makes the bodies of a task. Raises MissingExtra where MuJoCo is not installed."""
     if simulator == "twin":
         return Twin
+    registry.require_installed("mujoco", "robot")
     from sparring.envs.robot.tabletop.physics import Physics
 
     return Physics

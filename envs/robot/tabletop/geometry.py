@@ -24,8 +24,8 @@ DRAWER_FRONT = 0.16
 """y of the drawer's front face when it is closed: it slides towards the viewer."""
 DRAWER_TRAVEL = 0.12
 DRAWER_FLOOR, DRAWER_WALL = 0.006, 0.045
-HANDLE_OUT, HANDLE_HEIGHT = 0.025, 0.03
-"""The handle stands out of the front face, at this height."""
+HANDLE_OUT, HANDLE_HEIGHT, HANDLE_HALF = 0.035, 0.03, 0.006
+"""How far the handle stands out of the front face, at which height, and half its thickness."""
 CABINET_TOP = 0.07
 LAMP_AT, BUTTON_TOP, BUTTON_REACH = (-0.22, 0.20), 0.04, 0.02
 OPEN_FROM, CLOSED_TO = 0.09, 0.015

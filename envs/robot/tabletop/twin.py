@@ -20,8 +20,13 @@ GRASP_ACROSS, GRASP_ALONG, GRASP_HEIGHT = 0.012, 0.018, 0.016
 """How far the middle of a cube may be from the point between the fingers: x, y, z, metres."""
 CUBE_OPENING = 2 * g.HALF / g.MOST_OPEN
 HANDLE_OPENING = 0.02 / g.MOST_OPEN
+TOUCH = 0.019
+"""Of the opening, beyond the width of a thing: the fingers take it already."""
 LET_GO = 0.06
 """Of the opening, beyond that of what is held: then it is let go."""
+
+HIGH = 1.0
+"""Metres: above everything."""
 
 
 class Twin:
@@ -63,6 +68,10 @@ class Twin:
         self._press(before)
         self._grip(grip)
 
+    def in_hand(self, cube: int) -> bool:
+        """Whether a cube is between the fingers, lifted or not."""
+        return self.held == cube
+
     def is_held(self, cube: int) -> bool:
         """Whether a cube is in the hand and lifted."""
         return self.held == cube and self.cubes[cube][2] - self._stood > g.LIFTED
@@ -79,11 +88,11 @@ class Twin:
             self.cubes[held][2] = self._support(held) + g.HALF
 
     def shift(self, cube: int, by: Sequence[float]) -> None:
-        """Move a cube on its support, and let everything fall that stands on nothing."""
+        """Move a cube; where something stands already it is put on top, and what stands on nothing falls."""
         if self.held == cube:
             self.let_go()
-        x, y, z = self.cubes[cube]
-        self.cubes[cube] = [_within(x + by[0], g.REACH[0]), _within(y + by[1], g.REACH[1]), z]
+        x, y, _ = self.cubes[cube]
+        self.cubes[cube] = [_within(x + by[0], g.REACH[0]), _within(y + by[1], g.REACH[1]), HIGH]
         self._settle()
 
     # What follows a motion.
@@ -133,12 +142,12 @@ class Twin:
         x, y, z = self.hand
         for at, (cx, cy, cz) in enumerate(self.cubes):
             near = abs(cx - x) < GRASP_ACROSS and abs(cy - y) < GRASP_ALONG and abs(cz - z) < GRASP_HEIGHT
-            if near and before >= CUBE_OPENING >= self.opening and not self._is_under(at):
+            if near and before >= CUBE_OPENING >= self.opening - TOUCH and not self._is_under(at):
                 self.held, self.opening, self._stood = at, CUBE_OPENING, cz
                 return
         hx, hy, hz = (float(value) for value in g.handle_of(self.travel))
         near = abs(hx - x) < GRASP_ALONG and abs(hy - y) < GRASP_ALONG and abs(hz - z) < GRASP_HEIGHT
-        if near and before >= HANDLE_OPENING >= self.opening:
+        if near and before >= HANDLE_OPENING >= self.opening - TOUCH:
             self.held, self.opening = HANDLE, HANDLE_OPENING
 
     def _is_under(self, cube: int) -> bool:
