@@ -37,8 +37,8 @@ PLANNER = (
 )
 VERIFIER = (
     "You watch a robot arm and judge from its sensors whether a step is reached. Readings are noisy by some "
-    "centimetres. A thing is grasped and lifted when it is within 2 cm of the gripper and the gripper is more than 8 cm "
-    "above the table. A thing is placed when it is within a few centimetres of its place and the gripper is open. "
+    "centimetres. A thing is grasped and lifted when it is within 2 cm of the gripper and the gripper is more than "
+    "8 cm above the table. A thing is placed when it is within a few centimetres of its place and the gripper is open. "
     "Answer with one word, yes or no."
 )
 

@@ -17,6 +17,7 @@ from sparring import registry
 from sparring.envs.any_text import AnyText
 from sparring.envs.code.split_rng import Split
 from sparring.envs.robot.control import SEEDS, ControlEnv
+from sparring.envs.robot.executors.named import executor_of
 from sparring.envs.robot.faults import Faults, Kind
 from sparring.envs.robot.procedure import Settings
 from sparring.envs.robot.run import Run, Setup
@@ -250,7 +251,7 @@ class TabletopPlan(PlanEnv):
         slot = SLOT if verifier == NO_VERIFIER else None
         agree, window = votes_of(verifier, agree, window)
         settings = Settings(period, window, agree, budget, retries, lift, repair, slot)
-        setup = Setup(settings, Faults(fault, kinds_of(faults)), executor, caps)
+        setup = Setup(settings, Faults(fault, kinds_of(faults)), executor_of(executor), caps)
         self.tabletop = TabletopControl(simulator, split, task)
         super().__init__(
             self.tabletop,

@@ -6,14 +6,13 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 from sparring.envs.robot.control import ControlEnv
-from sparring.envs.robot.executors.named import executor_of
 from sparring.envs.robot.faults import Faults
 from sparring.envs.robot.metrics import Pursued, metrics_of
 from sparring.envs.robot.procedure import OutOfSteps, Procedure, Settings
 from sparring.envs.robot.skills import reached
 from sparring.envs.robot.subgoals import Wrong, subgoals_of
 from sparring.envs.robot.telling import outcome, scene
-from sparring.envs.robot.types import Subgoal
+from sparring.envs.robot.types import Executor, Subgoal
 from sparring.envs.robot.verifiers import NOISE, Check
 from sparring.types import derive_seed
 
@@ -28,7 +27,7 @@ class Setup:
 
     settings: Settings
     faults: Faults
-    executor: str = "scripted"
+    executor: Executor
     caps: float = 3.0
     """Control steps of an episode, in units of the world's own cap."""
     noise: float = NOISE
@@ -60,9 +59,8 @@ class Run:
         """Reset the world to the task of a seed."""
         world.reset(seed=seed, options=options)
         limit = max(1, round(setup.caps * world.cap))
-        executor = executor_of(setup.executor, world)
         drawn = derive_seed("procedure", seed)
-        procedure = Procedure(world, executor, setup.settings, setup.faults, drawn, limit, setup.noise)
+        procedure = Procedure(world, setup.executor, setup.settings, setup.faults, drawn, limit, setup.noise)
         return cls(world, setup, procedure, sum(map(world.evaluate, world.goal)))
 
     @property

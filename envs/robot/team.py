@@ -88,9 +88,9 @@ class TabletopTeam(Duel):
         require_size(frames)
         if type(max_subgoals) is not int or max_subgoals < 1:
             raise ValueError(f"max_subgoals must be a whole number >= 1, got {max_subgoals!r}")
-        self.executors = tuple(dict.fromkeys(executors.split("+")))
+        self.executors = {spec: executor_of(spec) for spec in executors.split("+")}
         settings = Settings(period, window, agree, budget, retries, lift, repair)
-        self.setup = Setup(settings, Faults(fault, kinds_of(faults)), self.executors[0], caps, noise)
+        self.setup = Setup(settings, Faults(fault, kinds_of(faults)), next(iter(self.executors.values())), caps, noise)
         self.world = TabletopControl(simulator, split, task)
         self.max_subgoals, self.step_cost, self.illegal_cost, self.frames = (
             max_subgoals,
@@ -101,8 +101,6 @@ class TabletopTeam(Duel):
         self.render_mode = render_mode
         super().__init__(SEATS, AnyText(MOST_READ), AnyText(MOST_READ))
         self.world.reset(seed=0)
-        for spec in self.executors:
-            executor_of(spec, self.world)
         self.observation_spaces[VERIFIER] = seen_space(self.world.cameras, frames)
 
     def reset(self, seed: int | None = None, options: dict[str, object] | None = None) -> None:
@@ -176,7 +174,7 @@ class TabletopTeam(Duel):
         assert self._subgoal is not None
         chosen = bare(action).lower() if len(action) <= MOST_READ else ""
         legal = chosen in self.executors
-        self._run.procedure.executor = executor_of(chosen if legal else self.executors[0], self.world)
+        self._run.procedure.executor = self.executors[chosen] if legal else self.setup.executor
         self.infos[CHOOSER] = {"illegal": not legal}
         self._phase, self._pursuit = "verify", self._run.pursue(self._subgoal)
         self._go_on(None)

@@ -115,6 +115,10 @@ class Told:
         """What was told."""
         return self._facts
 
+    def solved(self) -> bool:
+        """Raises RuntimeError: the goal is not told."""
+        raise RuntimeError("a world that was told of does not know its goal")
+
     def position(self, thing: str) -> Point:
         """Where a thing was said to be. Raises ValueError for one that was not told of."""
         if thing not in self._positions:
