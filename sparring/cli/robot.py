@@ -1,4 +1,4 @@
-"""`sparring robot clone | serve`: executors that are learnt, and executors for other machines."""
+"""`sparring robot clone | serve | verifier | study`: executors and verifiers that learn, and what parts are worth."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from sparring.cli import parsing, terminal
+from sparring.cli import parsing, robot_studies, terminal
+from sparring.cli.robot_studies import require_place
 from sparring.envs.robot.tabletop.control import Simulator
+from sparring.envs.robot.verifiers import NOISE
 from sparring.registry import require
 from sparring.start import loading
 
@@ -92,6 +94,85 @@ def serve(
         with suppress(KeyboardInterrupt):
             running.serve_forever(poll_interval=PAUSE)
     return 0
+
+
+@app.command
+def verifier(
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    simulator: Simulator = "twin",
+    episodes: int = 300,
+    choosing: int = 150,
+    noise: float = NOISE,
+    seed: int = 0,
+    blind: Flag = False,
+    json: Flag = False,
+) -> int:
+    """Train a verifier on attempts that the robot labels itself, calibrate it, and choose its threshold and window.
+
+    The file is a verifier: `verifier=trained:FILE` of TabletopPlan, and the agent `verifier:FILE` of TabletopTeam.
+
+    Args:
+        output: The file, such as verifier.json; one that exists is replaced.
+        simulator: twin: kinematic, needs nothing. mujoco: physics, needs the extra "robot".
+        episodes: Of practice, with faults; a fifth of them calibrates.
+        choosing: Further episodes on which every threshold and window is tried.
+        noise: Of the sensor, standard deviation in metres.
+        seed: Of tasks, faults, noise and the weights at the start.
+        blind: Use the gripper's own readings only, and nothing that takes a camera.
+        json: Print JSON.
+    """
+    require("torch", "train")
+    with loading():
+        from sparring.trainers.robot.verifying import VerifierConfig, train_verifier
+
+    config = VerifierConfig(simulator, episodes, choosing, noise=noise, blind=blind, seed=seed)
+    require_place(output)
+    heads = train_verifier(config, _quiet if json else terminal.say)
+    heads.write(output)
+    threshold = next(iter(heads.heads.values())).threshold
+    if json:
+        terminal.dump({"file": str(output), "agree": heads.agree, "window": heads.window, "threshold": threshold})
+    else:
+        said = f"it says yes from {threshold}, and {heads.agree} of the last {heads.window} must"
+        terminal.say(f"{output}: the verifier trained:{output}; {said}")
+    return 0
+
+
+@app.command
+def study(
+    name: tyro.conf.Positional[Literal["faults", "verifiers", "ablation"]],
+    episodes: int = 100,
+    task: str | None = None,
+    rates: Annotated[tuple[float, ...], tyro.conf.arg(metavar="FLOAT,FLOAT")] = (),
+    simulator: Simulator = "twin",
+    verifier: Path | None = None,
+    blind: Path | None = None,
+    seed: int = 0,
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
+    json: Flag = False,
+) -> int:
+    """Compare controllers on the same tasks and the same faults: what retries, verifiers and plans are worth.
+
+    Args:
+        name: faults: open loop, retries, noisy verifiers and their windows. verifiers: untrained, trained and perfect
+            on noisy sensors. ablation: the procedure without one part each.
+        episodes: Tasks that every arm plays at every rate.
+        task: The family of tasks; without it two things into the bin for faults, and all families else.
+        rates: Probabilities that an attempt meets a fault; 0,0.3,0.6 for faults, 0.3 else.
+        simulator: twin: kinematic, needs nothing. mujoco: physics, needs the extra "robot".
+        verifier: A verifier's file (`sparring robot verifier`); without it one is trained first, with its seed 0.
+        blind: The same, of a verifier that sees no camera (`--blind`).
+        seed: The first task; the next ones follow.
+        output: Also write the rows here, as JSON.
+        json: Print JSON.
+    """
+    return robot_studies.run(
+        robot_studies.Asked(name, episodes, task, rates, simulator, verifier, blind, seed), output, json
+    )
+
+
+def _quiet(said: str) -> None:
+    """Nobody is told."""
 
 
 def _show(found: Reached, output: Path, json: bool) -> None:
