@@ -2,6 +2,7 @@
 
 code       the tool tasks by family (held-out split), HumanEval, CodeI/O
 retrieval  searching by kind of question (held-out split), invented and real worlds; how answers came about beside them
+robot      planning over a tabletop by family of tasks (held-out split), with faults, with an untrained verifier
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from sparring.scoreboard.stats import Estimate, bounded_mean, clustered_mean, wi
 from sparring.store.store import Store
 from sparring.types import Episode, Observation, Reply, derive_seed
 
+TABLETOP = ("bin", "two", "stack", "tower", "drawer", "light", "tidy", "everything")
 FAMILIES = ("messages", "sequences", "trade", "travel", "web", "apis")
 MAX_TURNS = 40
 """Enough for a tree of three by three and its answer."""
@@ -66,14 +68,24 @@ class Score:
 
 
 SEARCHING = ("em", "contains", "f1", "rounds", "gave_up", "over_search", "premature_stop", "lucky_guess", "misread")
-COUNTS = ("rounds", "over_search")
-"""Of these: numbers of rounds; all others lie between 0 and 1."""
+MANIPULATING = (
+    *("success_at_cap", "subgoal_success", "recovery", "false_advances"),
+    *("verifier_precision", "verifier_recall", "steps", "checks", "illegal_actions"),
+)
+COUNTS = ("rounds", "over_search", "false_advances", "steps", "checks", "illegal_actions")
+"""Of all these: numbers of something; the others lie between 0 and 1."""
 
 
 def _searching(name: str, world: str, **options: object) -> Part:
     """Questions whose reward is 1 or 0: rounds are counted, and cost nothing."""
     kwargs = {"world": world, "split": "held_out", "round_cost": 0.0, "drop_seen": True, **options}
     return Part(name, "sparring/Search-v0", kwargs, metrics=SEARCHING)
+
+
+def _manipulating(name: str, **options: object) -> Part:
+    """Tasks whose reward is 1 where all of the goal holds: steps are counted, and cost nothing."""
+    kwargs = {"split": "held_out", "step_cost": 0.0, "illegal_cost": 0.0, **options}
+    return Part(name, "sparring/TabletopPlan-v0", kwargs, metrics=MANIPULATING)
 
 
 SUITES: Mapping[str, tuple[Part, ...]] = {
@@ -93,6 +105,11 @@ SUITES: Mapping[str, tuple[Part, ...]] = {
         *(_searching(f"chains of {hops}", "fiction", kinds="chain", hops=hops) for hops in (1, 2, 3, 4)),
         *(_searching(kind, "fiction", kinds=kind) for kind in ("comparison", "intersection", "unanswerable")),
         _searching("chains, real world", "atlas", kinds="chain"),
+    ),
+    "robot": (
+        *(_manipulating(f"tabletop: {family}", task=family) for family in TABLETOP),
+        _manipulating("with faults", fault=0.3),
+        _manipulating("with faults, untrained verifier", fault=0.3, verifier="rule"),
     ),
 }
 
