@@ -18,6 +18,7 @@ from contextlib import nullcontext, suppress
 from typing import Any, Literal, TypeVar
 
 from sparring import registry
+from sparring.faults import ServerFailed
 from sparring.kinds import require_each, require_kind, shown
 from sparring.protocols import Agent, Player
 from sparring.rollout.adapters import Game
@@ -297,4 +298,6 @@ def _kind_of(error: BaseException, status: Literal["env_error", "agent_error"]) 
         return "timeout"
     if isinstance(error, MemoryError):
         return "capacity"
+    if isinstance(error, ServerFailed):
+        return "server"
     return "environment" if status == "env_error" else "agent"
