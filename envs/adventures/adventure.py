@@ -157,6 +157,10 @@ class Adventure(gymnasium.Env[str, str]):
         plan = solve(self._stage_of_file.machine)
         return list(plan.commands) if isinstance(plan, Plan) else None
 
+    def verbs(self, seed: int) -> list[str]:
+        """The first words of the commands of a seed's game, for a person who asks."""
+        return sorted(self._stage(seed).narrator.verbs)
+
     def _stage(self, seed: int) -> Stage:
         return self._stage_of_file or _prepared(*self._arguments(seed))[0]
 

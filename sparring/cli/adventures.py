@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from sparring.cli import adventure_writing, parsing, terminal
-from sparring.cli.play import play as play_episodes
+from sparring.cli.play import play_between
 from sparring.cli.starling import starling
 from sparring.files import write_whole
 from sparring.registry import require
@@ -108,11 +108,20 @@ def prove(
 def play(file: tyro.conf.Positional[Path], /) -> int:
     """Play a game in the terminal: write commands such as `look`, `take lamp`, `go north` (or `n`).
 
+    `help` lists the verbs, `quit` or Ctrl-D leaves the game.
+
     Args:
         file: A game (JSON).
     """
+    require("pydantic", "adventures")
+    from sparring.agents.people import HOW_TO_LEAVE, HumanAgent
+    from sparring.envs.adventures.adventure import Adventure
+
     file.lstat()
-    return play_episodes(f"Adventure:file={file}:list_actions=false", agents="human", episodes=1)
+    verbs = Adventure(file=str(file)).verbs(0)
+    terminal.note(f"Write commands; help lists the verbs, {HOW_TO_LEAVE}.")
+    options = {"file": str(file), "list_actions": False}
+    return play_between([HumanAgent(verbs)], "sparring/Adventure-v0", options, episodes=1)
 
 
 app.command(starling)
