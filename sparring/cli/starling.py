@@ -48,7 +48,7 @@ def starling(
     require("pydantic", "adventures")
     require("torch", "train")
     with loading():
-        from sparring.trainers.starling.protocol import Protocol, Stopped, read_settings
+        from sparring.trainers.starling.protocol import Protocol, Stopped
         from sparring.trainers.starling.results import write_results
     started, again = (
         time.monotonic(),
@@ -56,7 +56,7 @@ def starling(
     )
     with stop_after_update() as stop:
         if resume:
-            protocol = Protocol(read_settings(run), run, terminal.note, stop)
+            protocol = Protocol.resume(run, terminal.note, stop)
         else:
             protocol = Protocol.start(settings, run, terminal.note, stop)
         for line in protocol.missing:

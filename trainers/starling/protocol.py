@@ -25,9 +25,10 @@ from sparring.files import write_whole
 from sparring.protocols import Agent
 from sparring.rollout.match import Match
 from sparring.scoreboard.matches import play_missing, seats_of
-from sparring.store.run_files import EPISODES, RunError, is_run, metrics_of
+from sparring.store.run_files import EPISODES, LOCK, RunError, is_run, metrics_of
 from sparring.store.runs import state_of
 from sparring.store.store import Store
+from sparring.trainers import run_lock
 from sparring.trainers.config import RunConfig, load_model, require_device
 from sparring.trainers.method import Method
 from sparring.trainers.methods.grpo_config import Config as GrpoConfig
@@ -104,19 +105,34 @@ class Protocol:
     ) -> Protocol:
         """A new one, whose folder is made when everything that the settings name has been found.
 
-        Raises RunError where the folder holds something; MissingExtra, ValueError.
+        Raises RunError where the folder holds something, or is in use; MissingExtra, ValueError.
         """
         if (folder / PROTOCOL).is_file():
             raise RunError(f"{folder} already exists; continue with --resume, or choose another --run folder")
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or any(item.name != LOCK for item in folder.iterdir())):
             raise RunError(f"{folder} already exists and is no protocol of ours; choose another --run folder")
         protocol = cls(settings, folder, note, should_stop)
         require_device(settings.device)
         load_model(protocol._practice(protocol.targets[0], settings.model, 0, 1))
         make_folder(folder)
+        run_lock.acquire(folder)
         written = {"format": FORMAT, "settings": asdict(settings)}
         write_whole(folder / PROTOCOL, json.dumps(written, indent=1).encode())
         return protocol
+
+    @classmethod
+    def resume(cls, folder: Path, note: Callable[[str], None], should_stop: Callable[[], bool]) -> Protocol:
+        """The protocol in a folder, with its settings, locked before anything else is looked for.
+
+        Raises RunError where there is none, this version cannot use it, or it is in use.
+        """
+        settings = read_settings(folder)
+        run_lock.acquire(folder)
+        try:
+            return cls(settings, folder, note, should_stop)
+        except BaseException:
+            run_lock.release(folder)
+            raise
 
     @property
     def steps(self) -> int:
@@ -127,7 +143,17 @@ class Protocol:
         return 1 + settings.seeds * (pre_training + len(self.targets) * (len(LEARNERS) * curve + 1))
 
     def run(self, moved: Callable[[int], object]) -> list[Cell]:
-        """Do all that is not done yet; what was measured. `moved` hears how far it is. Raises Stopped."""
+        """Do all that is not done yet; what was measured. `moved` hears how far it is.
+
+        Raises Stopped, and RunError where another process has the folder.
+        """
+        run_lock.acquire(self.folder)
+        try:
+            return self._run(moved)
+        finally:
+            run_lock.release(self.folder)
+
+    def _run(self, moved: Callable[[int], object]) -> list[Cell]:
         self.moved, self._at = moved, 0
         plans = self._record_plans()
         with Store(self.folder / EPISODES, "a") as store:
