@@ -39,6 +39,7 @@ from sparring.trainers.learner import Learner, NothingLearnt, one_temperature
 from sparring.trainers.made_with import made_with, require_base
 from sparring.trainers.measuring import Measurements, require_measured
 from sparring.trainers.method import LEARNER, ConfigT, Method
+from sparring.trainers.progress import Hear
 from sparring.trainers.reference import add_reference, reference_columns
 from sparring.trainers.run_folder import RunError, RunFolder
 from sparring.trainers.schedule import Schedule
@@ -80,6 +81,8 @@ class Run(Generic[ConfigT]):
         self.pool = EnvPool()
         self.alarms = Alarms()
         self.trackers = Trackers(config.track, folder.path, asdict(config))
+        self.hear: Hear | None = None
+        """Is told how far an update is."""
         self.done = 0
         """Updates."""
         self.measurements = Measurements(self)
@@ -142,9 +145,18 @@ class Run(Generic[ConfigT]):
             yield from (f"evaluation-{update}/{game}/{index}" for index in range(self.config.evaluation_games))
         yield from self.measurements.probes.ids(update)
 
-    def run(self, on_update: Callable[[Metrics], None] = _ignore, should_stop: Callable[[], bool] = _never) -> bool:
-        """Train to the end; True if it got there. Between updates `should_stop` may ask for an end, which saves."""
+    def run(
+        self,
+        on_update: Callable[[Metrics], None] = _ignore,
+        should_stop: Callable[[], bool] = _never,
+        hear: Hear | None = None,
+    ) -> bool:
+        """Train to the end; True if it got there. Between updates `should_stop` may ask for an end, which saves.
+
+        `hear` is told how far each update is.
+        """
         self.folder.lock()
+        self.hear = hear
         try:
             self.trackers.start(self.done)
             with Store(self.folder.episodes, "a") as store:
@@ -174,7 +186,7 @@ class Run(Generic[ConfigT]):
         metrics: Metrics = {"update": self.done, **self.measurements.measure(store)}
         playing = time.perf_counter()
         agents = {**self.method.agents(self.done), LEARNER: self.player}
-        episodes = collect(self.method.matches(self.done), agents, store, self.pool)
+        episodes = collect(self.method.matches(self.done), agents, store, self.pool, self.hear)
         if episodes:
             metrics |= episode_metrics(episodes, time.perf_counter() - playing)
         metrics |= self.learn(episodes, store)
@@ -195,7 +207,7 @@ class Run(Generic[ConfigT]):
         if self._needs_reference(batch):
             self._add_reference(batch)
         try:
-            measured = self.learner.step(batch, **weights)
+            measured = self.learner.step(batch, **weights, hear=self.hear)
         except NothingLearnt:
             self.folder.write_json("offending-batch.json", [asdict(entry) for entry in batch.merged])
             raise

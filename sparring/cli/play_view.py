@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from sparring.cli import terminal
-from sparring.cli.tables import BETWEEN, SHORTEST, plural, shortened, table_of
+from sparring.cli.tables import BETWEEN, SHORTEST, shortened, table_of
+from sparring.plurals import number_of
 
 if TYPE_CHECKING:
     from sparring.scoreboard.cross_table import CrossTable
@@ -102,8 +103,8 @@ def _show_exact_strength(what: str, measured: Evaluation, nash_conv: float) -> N
 def _results(row: Standing) -> str:
     """What an agent got out of its games against uniform play, or alone."""
     if row.opponent is None:
-        return f"played {row.reward.n} {plural(row.reward.n, 'episode')} alone: reward {_signed(row.reward)}"
-    played = f"played {row.outcomes.n} {plural(row.outcomes.n, 'game')} against uniform"
+        return f"played {number_of(row.reward.n, 'episode')} alone: reward {_signed(row.reward)}"
+    played = f"played {number_of(row.outcomes.n, 'game')} against uniform"
     if not row.outcomes.n:
         return f"{played}: nothing was measured"
     return (
@@ -159,7 +160,7 @@ def _complain_of_faults(faults: Sequence[str], episodes: int) -> None:
     """How many of the episodes broke off, and why."""
     if faults:
         are = "is" if len(faults) == 1 else "are"
-        terminal.complain(f"{len(faults)} of {episodes} {plural(episodes, 'episode')} broke off and {are} not counted:")
+        terminal.complain(f"{len(faults)} of {number_of(episodes, 'episode')} broke off and {are} not counted:")
         terminal.complain_of(faults, most=5)
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from sparring.cli import terminal
-from sparring.cli.tables import plural
 from sparring.content import shown
 from sparring.encoding import episode_to_dict
+from sparring.plurals import plural
 from sparring.types import Episode
 
 if TYPE_CHECKING:

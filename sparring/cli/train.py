@@ -63,7 +63,7 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         again += f" --steps {steps}" if steps else ""
         try:
             with stop_after_update() as stop, training_view.training(training.config.steps, rows, json) as watch:
-                finished = training.run(watch, stop)
+                finished = training.run(watch, stop, watch.hear)
         except KeyboardInterrupt:
             terminal.complain(f"interrupted; {again}")
             return EXIT_INTERRUPTED
