@@ -20,7 +20,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from sparring.content import canonical_json
-from sparring.scoreboard.names import env_words, is_won_or_lost, unit_of
+from sparring.scoreboard.names import env_words, is_won_or_lost, play_words, unit_of
 from sparring.scoreboard.output import require_output, write_parts
 from sparring.scoreboard.report.charts import PHONE, SHAPES, fixed, number
 from sparring.scoreboard.report.critic import critic_view
@@ -99,6 +99,9 @@ def render(runs: Sequence[RunData], live: str = "") -> str:
         axis=_axis,
         shapes=SHAPES,
         is_won_or_lost=is_won_or_lost,
+        play_words=play_words,
+        play=play_words(*(one.env_id for run in runs for one in run.standings)),
+        contested=any(one.opponent for run in runs for one in run.standings),
         policies=tables,
         most_static_states=MOST_STATIC_STATES,
         packed_policies=pack([table.to_json() for table in tables]),
@@ -124,7 +127,8 @@ def commands(run: RunData, runs: Sequence[RunData]) -> Iterator[tuple[str, str, 
     path = shlex.quote(str(run.path.absolute()))
     if run.episodes:
         remark = f"plays all {run.episodes:,} episodes again from their seeds and recorded actions"
-        yield "Every reward, illegal action and observation", f"sparring verify {path}", remark
+        illegal = play_words(*(one.env_id for one in run.standings)).illegal
+        yield f"Every reward, {illegal} action and observation", f"sparring verify {path}", remark
     if run.has_checkpoint:
         yield "NashConv and policies", f"sparring eval {path}", "measures the best checkpoint"
     if run.replays:

@@ -11,7 +11,8 @@ from rich.markup import escape
 
 from sparring.cli import terminal
 from sparring.cli.tables import BETWEEN, SHORTEST, shortened, table_of
-from sparring.plurals import number_of
+from sparring.plurals import number_of, plural
+from sparring.scoreboard.names import play_words
 
 if TYPE_CHECKING:
     from sparring.scoreboard.cross_table import CrossTable
@@ -29,13 +30,15 @@ def show_matches(rows: Sequence[Standing], episodes: int, faults: Sequence[str],
         return
     lines = []
     names = [row.agent for row in rows]
+    play, some_contested = play_words(*(row.env_id for row in rows)), any(row.opponent for row in rows)
     for place, row in enumerate(rows, start=1):
         name = row.agent if names.count(row.agent) == 1 else f"{row.agent} (agent {place})"
-        contested = ("", "", "")
+        contested = ["", "", ""] if some_contested else []
         if row.opponent:
-            contested = (_record(row.outcomes, "/"), _share(row.win_rate), _share(row.illegal_rate))
+            contested = [_record(row.outcomes, "/"), _share(row.win_rate), _share(row.illegal_rate)]
         lines.append((name, str(row.reward.n), _signed(row.reward, 2), *contested))
-    terminal.show_table(("agent", "games", "reward (95 % interval)", "W/D/L", "win", "illegal"), lines)
+    columns = ("agent", plural(2, play.episode), "reward (95 % interval)")
+    terminal.show_table((*columns, *(("W/D/L", "win", play.illegal) if some_contested else ())), lines)
     _complain_of_faults(faults, episodes)
 
 

@@ -128,12 +128,20 @@ class SimRagTraining:
             make_folder(self.folder.path / CRITIC)
             critic.save(self.folder.path / CRITIC)
             results = self._measure(critic, practised, practice, test)
-            results = replace(results, seconds=time.monotonic() - started, notes=list(notes_of(practice, test, lost)))
+            results = replace(
+                results, seconds=time.monotonic() - started, notes=list(self._notes(practice, test, lost))
+            )
             write_results(results, self.folder.path)
             self._log(results)
             return results
         finally:
             self.folder.release()
+
+    def _notes(self, practice: Sequence[Search], test: Sequence[Search], lost: int) -> Iterator[str]:
+        yield from notes_of(practice, test, lost)
+        env = registry.envs.make(ENV, **self.config.env_kwargs(SPLITS["test"]))
+        yield from getattr(env.world, "notes", ())
+        env.close()
 
     def _log(self, results: CriticResults) -> None:
         """The line of a finished run: what `sparring runs` and `compare` show."""

@@ -20,6 +20,7 @@ from sparring.envs.conformance import check_env
 from sparring.envs.retrieval import sources
 from sparring.envs.retrieval.index import build_index
 from sparring.envs.retrieval.search import Search
+from sparring.envs.retrieval.settings import hops_in_words, hops_of
 from sparring.envs.retrieval.sources import retriever_of, world_of
 from sparring.envs.retrieval.types import Hit, Passage, Question, RetrieverFailed
 from sparring.envs.retrieval.wire.documents import document_of
@@ -498,6 +499,11 @@ def test_an_episode_that_its_server_broke_off_is_as_recorded_where_the_server_is
     with Store(tmp_path, "a") as store:
         store.append([episode])
         assert verify(store).faults == ()
+
+
+@pytest.mark.parametrize(("hops", "said"), [(None, "any hops"), (1, "1 hop"), (2, "2 hops"), ("1-3", "1 to 3 hops")])
+def test_hops_are_named_as_they_are_counted(hops, said):
+    assert hops_in_words(hops_of(hops)) == said
 
 
 def test_a_world_or_a_retriever_that_is_none_is_refused():
