@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from sparring.cli import adventure_writing, parsing, terminal
+from sparring.cli.lists import lists_of, split_lists
 from sparring.cli.play import play_between
 from sparring.cli.starling import starling
 from sparring.files import write_whole
 from sparring.registry import require
+from sparring.trainers.starling.settings import Settings
 
 if TYPE_CHECKING:
     from sparring.envs.adventures.worlds.proofs import Manifest
@@ -125,6 +127,11 @@ def play(file: tyro.conf.Positional[Path], /) -> int:
 
 
 app.command(starling)
+
+
+def prepare(argv: list[str]) -> list[str]:
+    """The words of the command line, with lists taken apart."""
+    return split_lists(argv, lists_of(Settings)) if argv[:1] == ["starling"] else argv
 
 
 def _different(

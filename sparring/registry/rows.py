@@ -112,10 +112,14 @@ class MethodRow(Row[Method]):
     build: type[Method]
     config: str = ""
     """ "module:Class" of its settings, where they can be had without loading the method."""
+    runner: str = ""
+    """ "module:function" that `sparring train` hands its words and the class of the settings to, for the exit code;
+    "" for a method of `Run`, which trains by updates."""
 
     def rules(self) -> dict[str, tuple[bool, str]]:
-        """As of every row, and that of a method."""
-        return {**Row.rules(self), "config": (isinstance(self.config, str), "text")}
+        """As of every row, and those of a method."""
+        said = {name: isinstance(getattr(self, name), str) for name in ("config", "runner")}
+        return {**Row.rules(self), **{name: (held, "text") for name, held in said.items()}}
 
 
 def require_usable(kind: str, row: object, row_type: object) -> None:

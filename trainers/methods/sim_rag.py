@@ -63,7 +63,11 @@ class Stopped(Exception):
 
 
 @registry.trainers.register(
-    "sim-rag", family="retrieval", extra="train", config="sparring.trainers.sim_rag.settings:Config"
+    "sim-rag",
+    family="retrieval",
+    extra="train",
+    config="sparring.trainers.sim_rag.settings:Config",
+    runner="sparring.cli.sim_rag:train_critic",
 )
 class SimRagTraining:
     """A critic that learns from self-practice when what was found suffices, and what stopping by it earns."""
