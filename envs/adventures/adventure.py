@@ -45,6 +45,7 @@ Info = dict[str, object]
     extra="adventures",
     version="1",
     unit="points",
+    engine_with={"backend": "inform7"},
 )
 class Adventure(gymnasium.Env[str, str]):
     """A text adventure that the seed makes, or one out of a file, played by our own simulator.

@@ -120,7 +120,7 @@ class EnvPool:
     @staticmethod
     def has_process(match: Match) -> bool:
         """Whether the environment of a match has a process of its own while it is in play."""
-        return registry.envs.row(match.env_id).host != "inline"
+        return registry.envs.row(match.env_id).has_process(match.env_kwargs)
 
     def give_back(self, match: Match, lent: Lent) -> None:
         self._idle.setdefault(self._key(match), []).append(lent)
