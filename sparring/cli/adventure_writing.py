@@ -97,7 +97,8 @@ class Written:
 def _episodes(
     ideas: Sequence[str], writer: Agent, difficulty: int, seed: int, store: Path, quiet: bool
 ) -> Sequence[Episode]:
-    from sparring.scoreboard.matches import identity, play_missing
+    from sparring.scoreboard.matches import identity
+    from sparring.scoreboard.stored_matches import play_missing
     from sparring.store.store import Store
 
     matches = [_match(idea, identity(writer), writer.name, difficulty, seed) for idea in ideas]

@@ -14,8 +14,8 @@ import pytest
 
 from sparring import registry
 from sparring.rollout.adapters import adapt
-from sparring.rollout.hosts import EnvPool
 from sparring.rollout.loop import Match, play
+from sparring.rollout.pool import EnvPool
 
 MODULE = """
 import os, time
@@ -51,7 +51,7 @@ PLAY = """
 import json, sys, time
 from sparring.rollout import hosts
 from sparring.agents import make
-from sparring.rollout.hosts import EnvPool
+from sparring.rollout.pool import EnvPool
 from sparring.rollout.loop import Match, play
 
 if __name__ == "__main__":
@@ -154,7 +154,7 @@ def test_however_many_matches_are_played_at_once_few_environments_in_processes_a
             nonlocal alive
             alive -= 1
 
-    monkeypatch.setattr("sparring.rollout.hosts.ProcessGame", Counted)
+    monkeypatch.setattr("sparring.rollout.pool.ProcessGame", Counted)
     monkeypatch.setattr("sparring.rollout.loop.PROCESSES", 3)
     row = registry.EnvironmentRow("test/Heavy-v0", lambda: None, host="process")
     with registry.envs.temporary(row):

@@ -20,8 +20,9 @@ from sparring.scoreboard.verify import verify
 from sparring.store.run_files import EPISODES, RunError
 from sparring.store.store import Store
 from sparring.trainers.starling import targets
+from sparring.trainers.starling.cells import PLAN
 from sparring.trainers.starling.practice import Practice
-from sparring.trainers.starling.protocol import PLAN, Protocol, Stopped, read_settings
+from sparring.trainers.starling.protocol import Protocol, Stopped, read_settings
 from sparring.trainers.starling.results import write_results
 from sparring.trainers.starling.settings import Settings
 

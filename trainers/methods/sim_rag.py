@@ -31,7 +31,7 @@ from sparring.protocols import Agent
 from sparring.rollout.loop import Event
 from sparring.rollout.match import Match
 from sparring.scoreboard.critic_results import CriticResults, write_results
-from sparring.scoreboard.matches import play_missing
+from sparring.scoreboard.stored_matches import play_missing
 from sparring.scoreboard.verdicts import Bools, quality, reliability
 from sparring.store.store import Store
 from sparring.trainers.config import require_device

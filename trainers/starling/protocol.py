@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -24,7 +24,8 @@ from sparring.faults import make_folder
 from sparring.files import write_whole
 from sparring.protocols import Agent
 from sparring.rollout.match import Match
-from sparring.scoreboard.matches import play_missing, seats_of
+from sparring.scoreboard.matches import seats_of
+from sparring.scoreboard.stored_matches import play_missing
 from sparring.store.run_files import EPISODES, LOCK, RunError, is_run, metrics_of
 from sparring.store.runs import state_of
 from sparring.store.store import Store
@@ -36,53 +37,18 @@ from sparring.trainers.methods.imitate import Imitate
 from sparring.trainers.methods.imitate_config import Config as ImitateConfig
 from sparring.trainers.run import Run
 from sparring.trainers.settings import restore
+from sparring.trainers.starling.cells import LEARNERS, PLAN, PRE_TRAINED, RANDOM, SCRATCH, Cell
 from sparring.trainers.starling.practice import Practice
 from sparring.trainers.starling.settings import Settings
 from sparring.trainers.starling.targets import Target, available, training_games
 
 FORMAT = 1
 PROTOCOL = "protocol.json"
-PRE_TRAINED, SCRATCH, RANDOM, PLAN = "pre-trained", "from scratch", "random", "plan"
-LEARNERS = (PRE_TRAINED, SCRATCH)
 ConfigT = TypeVar("ConfigT", bound=RunConfig)
 
 
 class Stopped(Exception):
     """Somebody asked for an end; everything until there is kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One agent on all games of a target, once each."""
-
-    target: Target
-    agent: str
-    seed: int
-    """Of the protocol's repetitions."""
-    episodes: int = 0
-    """In which the agent practised on the target before."""
-
-    @property
-    def name(self) -> str:
-        """What the scoreboard calls the agent."""
-        return f"{self.agent} after {self.episodes} episodes" if self.episodes else self.agent
-
-    def matches(self) -> list[Match]:
-        """One a game; equal games and seeds meet the same luck, whoever plays."""
-        seats, where = seats_of(self.target.env_id), f"{self.target.name}/{self.agent}"
-        return [
-            Match(
-                id=f"{where}/seed-{self.seed}/episodes-{self.episodes}/game-{game}",
-                env_id=self.target.env_id,
-                agents=dict.fromkeys(seats, self.name),
-                seed=game,
-                env_kwargs=self.target.kwargs,
-                sample=self.seed,
-                task=self.target.task(game),
-                group=f"{self.target.name}, seed {self.seed}",
-            )
-            for game in range(self.target.games)
-        ]
 
 
 class Protocol:

@@ -10,7 +10,8 @@ from sparring.files import write_whole
 from sparring.scoreboard.transfer import RESULTS, Play, Transfer, to_json, transfer
 from sparring.store.run_files import EPISODES
 from sparring.store.store import Store
-from sparring.trainers.starling.protocol import PRE_TRAINED, RANDOM, SCRATCH, Cell, Protocol
+from sparring.trainers.starling.cells import PRE_TRAINED, RANDOM, SCRATCH, Cell
+from sparring.trainers.starling.protocol import Protocol
 from sparring.trainers.starling.settings import Settings
 from sparring.types import Episode, Trajectory
 
