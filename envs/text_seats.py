@@ -21,6 +21,7 @@ class TextSeats(AECEnv[str, str, str | None]):
     def __init__(self, seats: tuple[str, ...], observed: Text, written: Text) -> None:
         """`observed`, `written`: the spaces of what a seat sees and writes."""
         self.possible_agents, self.agents = list(seats), list[str]()
+        self._nothing_paid, self._nobody_done = dict.fromkeys(seats, 0.0), dict.fromkeys(seats, False)
         self.observation_spaces = {seat: deepcopy(observed) for seat in seats}  # each with a generator of its own
         self.action_spaces = {seat: deepcopy(written) for seat in seats}
 
@@ -39,16 +40,19 @@ class TextSeats(AECEnv[str, str, str | None]):
 
     def step(self, action: str | None) -> None:
         """Act for `agent_selection`; a seat whose episode is over steps with None. RuntimeError before `reset`."""
-        if self._over is None:
-            raise RuntimeError(f"{self.env_id} has not begun: step was called before reset")
-        if self._over:
-            self._was_dead_step(action)
+        if self._over is not False:
+            self._step_without_a_turn(action)
             return
         if not isinstance(action, str):
             raise TypeError(f"action must be a str, got {type(action).__name__}")
         seat = self.agent_selection
         self._cumulative_rewards[seat] = 0.0
         self._act(seat, action)
+
+    def _step_without_a_turn(self, action: str | None) -> None:
+        if self._over is None:
+            raise RuntimeError(f"{self.env_id} has not begun: step was called before reset")
+        self._was_dead_step(action)
 
     def render(self) -> str | None:
         """What the seat to move sees, with render_mode="ansi"."""
@@ -63,10 +67,11 @@ class TextSeats(AECEnv[str, str, str | None]):
 
     def _begin(self, first: str) -> None:
         """Fresh tables; this seat is to move."""
-        seats = self.possible_agents
         self._skip_agent_selection: str | None = None
-        self.agents, self.agent_selection = list(seats), first
-        self.rewards, self._cumulative_rewards = dict.fromkeys(seats, 0.0), dict.fromkeys(seats, 0.0)
-        self.terminations, self.truncations = dict.fromkeys(seats, False), dict.fromkeys(seats, False)
-        self.infos: dict[str, Info] = {seat: {} for seat in seats}
+        self.agents, self.agent_selection = self.possible_agents.copy(), first
+        self.rewards, self._cumulative_rewards = self._nothing_paid.copy(), self._nothing_paid.copy()
+        self.terminations, self.truncations = self._nobody_done.copy(), self._nobody_done.copy()
+        self.infos: dict[str, Info] = {}
+        for seat in self.agents:
+            self.infos[seat] = {}
         self._over = False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from sparring.content import canonical_json
+from sparring.plurals import number_of
 from sparring.types import Episode, Seen, Turn
 
 Difference = tuple[str, object, object]
@@ -76,7 +77,7 @@ def first_difference(recorded: Episode, again: Episode) -> Fault | None:
         return Fault(recorded.id, NO_SERVER, f"it was played again up to turn {len(replayed)}: {again.error}")
     if len(replayed) < len(played):
         reason = f": {again.error}" if again.status == "env_error" else ""
-        detail = f"the replay ends after {len(replayed)} of {len(played)} recorded actions{reason}"
+        detail = f"the replay ends after {len(replayed)} of {number_of(len(played), 'recorded action')}{reason}"
         return Fault(recorded.id, "turns", detail)
     return _end_difference(recorded, again)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from sparring import registry
+from sparring.plurals import number_of
 from sparring.protocols import Agent
 from sparring.rollout.loop import Listener, Match, play, run_coroutine
 from sparring.scoreboard.standings import Standing, faults_of, standing
@@ -82,8 +83,8 @@ def round_robin(
 
 def _wrong_number(env_id: str, seats: Sequence[str], agents: Sequence[str]) -> str:
     """`G has 2 seats (a, b), got 1 agent`."""
-    has = f"{len(seats)} seat{'s' * (len(seats) != 1)}"
-    return f"{env_id} has {has} ({', '.join(seats)}), got {len(agents)} agent{'s' * (len(agents) != 1)}"
+    has, got = number_of(len(seats), "seat"), number_of(len(agents), "agent")
+    return f"{env_id} has {has} ({', '.join(seats)}), got {got}"
 
 
 def play_matches(
@@ -159,7 +160,7 @@ def standings_by_agent(episodes: Sequence[Episode | EpisodeRow], players: Sequen
     standings = []
     for player in players:
         sides = [(row, seat) for row in rows for seat, name in row.agents.items() if name == player.name]
-        others = None if len(rows[0].agents) == 1 else f"{len(players) - 1} others"
+        others = None if len(rows[0].agents) == 1 else number_of(len(players) - 1, "other")
         standings.append(standing(rows[0].env_id, player.name, others, sides))
     return sorted(standings, key=lambda one: -one.reward.value if one.reward.n else math.inf)
 

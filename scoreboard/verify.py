@@ -17,6 +17,7 @@ from sparring import registry
 from sparring.content import canonical_json
 from sparring.faults import ServerFailed
 from sparring.kinds import require_kind
+from sparring.plurals import number_of
 from sparring.protocols import Seat
 from sparring.rollout.loop import Match, play
 from sparring.rollout.match import MOST_STEPS
@@ -139,7 +140,7 @@ class _Recorded:
 
     async def act(self, observation: Observation) -> Reply:
         if observation.turn >= len(self.turns):
-            raise IndexError(f"nothing is recorded after {len(self.turns)} actions of {self.name}")
+            raise IndexError(f"nothing is recorded after {number_of(len(self.turns), 'action')} of {self.name}")
         turn = self.turns[observation.turn]
         return Reply(turn.action, turn.calls)
 

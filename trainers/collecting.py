@@ -7,6 +7,7 @@ import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
+from sparring.plurals import number_of
 from sparring.protocols import Agent
 from sparring.rollout.loop import EnvPool, Match, play
 from sparring.store.store import Store
@@ -69,5 +70,6 @@ def _require_mostly_sound(episodes: list[Episode]) -> None:
     if len(faults) > len(episodes) / 2:
         first = faults[0]
         raise RuntimeError(
-            f"{len(faults)} of {len(episodes)} episodes failed; the first: {first.id}: {first.status}: {first.error}"
+            f"{len(faults)} of {number_of(len(episodes), 'episode')} failed; the first: {first.id}: {first.status}: "
+            f"{first.error}"
         )

@@ -20,6 +20,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from sparring.content import canonical_json
+from sparring.plurals import number_of
 from sparring.scoreboard.names import env_words, is_won_or_lost, play_words, unit_of
 from sparring.scoreboard.output import require_output, write_parts
 from sparring.scoreboard.report.charts import PHONE, SHAPES, fixed, number
@@ -126,7 +127,7 @@ def commands(run: RunData, runs: Sequence[RunData]) -> Iterator[tuple[str, str, 
     """(what, command, remark): how to check what the page says of a run. They run as they stand, from any folder."""
     path = shlex.quote(str(run.path.absolute()))
     if run.episodes:
-        remark = f"plays all {run.episodes:,} episodes again from their seeds and recorded actions"
+        remark = f"plays {number_of(run.episodes, 'episode')} again, from seeds and recorded actions"
         illegal = play_words(*(one.env_id for one in run.standings)).illegal
         yield f"Every reward, {illegal} action and observation", f"sparring verify {path}", remark
     if run.has_checkpoint:

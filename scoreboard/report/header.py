@@ -89,7 +89,7 @@ def state(run: RunData) -> str:
     if not isinstance(steps, int) or not isinstance(done, int):
         return ""
     if done < steps:
-        return f"not finished: {done + 1} of {steps} updates done"
+        return f"not finished: {done + 1} of {number_of(steps, 'update')} done"
     return f"finished, {number_of(steps, 'update')}"
 
 

@@ -13,6 +13,7 @@ import tyro
 from sparring.cli import terminal
 from sparring.cli.interrupts import stop_after_update
 from sparring.faults import in_words
+from sparring.plurals import number_of
 from sparring.registry import require
 from sparring.start import EXIT_INTERRUPTED, EXIT_USAGE, loading
 from sparring.store.rows import DamagedStore
@@ -88,7 +89,9 @@ def show(found: Transfer, run: Path, json: bool) -> None:
         rows = _skill_rows(found)
         terminal.show_table(("skill", "games", *AGENTS[:3]), rows[:MOST_SKILLS], names=())
         if len(rows) > MOST_SKILLS:
-            terminal.say(f"and {len(rows) - MOST_SKILLS} skills more, which fewer games need: the report lists them")
+            terminal.say(
+                f"and {number_of(len(rows) - MOST_SKILLS, 'skill')} more, which fewer games need: the report lists them"
+            )
     terminal.say("")
     terminal.say_wrapped(found.verdict)
     for note in found.notes:
@@ -125,4 +128,4 @@ def _cell(estimate: Estimate | None) -> str:
 def _signed(one: Difference) -> str:
     score = one.score
     spread = "no interval" if score.lacks else f"{score.low:+.2f} to {score.high:+.2f}"
-    return f"{score.value:+.2f} ({spread}), {one.seeds_above} of {one.seeds} seeds"
+    return f"{score.value:+.2f} ({spread}), {one.seeds_above} of {number_of(one.seeds, 'seed')}"

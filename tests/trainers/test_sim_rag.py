@@ -123,7 +123,7 @@ def test_questions_that_are_nowhere_are_refused_before_a_folder_is_made(tmp_path
 def test_the_results_say_where_questions_were_asked_again(tmp_path):
     search = searches_of(practised(1), 3, has_reader=False)[0]
     assert list(notes_of([search, search], [search], 0)) == [
-        "the practice has 1 different questions, which were asked 2 times"
+        "the practice has 1 different question, which was asked 2 times"
     ]
 
 

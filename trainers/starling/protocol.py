@@ -22,6 +22,7 @@ from sparring import registry
 from sparring.agents import named
 from sparring.faults import make_folder
 from sparring.files import write_whole
+from sparring.plurals import number_of
 from sparring.protocols import Agent
 from sparring.rollout.match import Match
 from sparring.scoreboard.matches import seats_of
@@ -153,7 +154,7 @@ class Protocol:
             Match(f"plan/{game}", games.spec, dict.fromkeys(seats_of(games.env_id), agent.name), game)
             for game in range(games.games)
         ]
-        self.note(f"playing the solver's plans of {games.games} training games")
+        self.note(f"playing the solver's plans of {number_of(games.games, 'training game')}")
         with Store(folder, "a") as store:
             play_missing(matches, {agent.name: agent}, store)
         with Store(self.folder / EPISODES, "a") as store:
@@ -167,19 +168,21 @@ class Protocol:
         settings, where, run = self.settings, self._training(seed), Path()
         if settings.imitation_updates:
             run = where / "imitation"
-            self.note(f"seed {seed}: imitation of the plans, {settings.imitation_updates} updates")
+            self.note(f"seed {seed}: imitation of the plans, {number_of(settings.imitation_updates, 'update')}")
             self._train(Imitate, self._imitation(seed, plans), run)
         if settings.practice_updates:
             model = str(run) if settings.imitation_updates else settings.model
             run = where / "practice"
-            self.note(f"seed {seed}: grpo in the training games, {settings.practice_updates} updates")
+            self.note(f"seed {seed}: grpo in the training games, {number_of(settings.practice_updates, 'update')}")
             config = self._practice(self.training_games, model, seed, settings.practice_updates)
             self._train(Practice, config, run)
         return run
 
     def _learn_there(self, target: Target, agent: str, seed: int, model: str, store: Store) -> None:
         """A learning curve: grpo in the games of a target, measured before, now and then, and after."""
-        self.note(f"seed {seed}: {target.name}, {agent}: {self.settings.curve_updates} updates of grpo there")
+        self.note(
+            f"seed {seed}: {target.name}, {agent}: {number_of(self.settings.curve_updates, 'update')} of grpo there"
+        )
         config = self._practice(target, model, seed, self.settings.curve_updates)
 
         def measure(run: Run[Any]) -> None:
