@@ -133,6 +133,8 @@ def serve(
 
     if not 0 <= port < 2**16:
         raise ValueError(f"port must be in 0..65535, got {port}")
+    if not host:
+        raise ValueError("host must be a name or an address, got '' (0.0.0.0 is every address of this machine)")
     index = _open(folder, scorer, encoder, full=True)
     index.search([index.passages[0].contents], 1)  # what is compiled or loaded late is ready before the first request
     with server.serve(Cached(index), index.manifest.as_json(), host, port) as running:

@@ -177,3 +177,19 @@ def test_settings_that_no_question_meets_are_refused_once_before_anything_is_pla
 def test_the_table_of_searches_has_no_columns_of_games(capsys):
     assert main(["play", "Search:world=fiction+size=600", "--agents", "walkthrough", "--episodes", "2"]) == 0
     assert capsys.readouterr().out.splitlines()[0].split() == ["agent", "questions", "reward", "(95", "%", "interval)"]
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("no.such.host.invalid", "the server cannot have no.such.host.invalid, port 0: "),
+        ("203.0.113.7", "the server cannot have 203.0.113.7, port 0: "),
+        ("", "host must be a name or an address, got ''"),
+    ],
+)
+def test_a_host_that_this_machine_has_not_is_refused_in_one_line(place, capsys, host, reason):
+    printed(capsys, "build", "fiction:size=600", "-o", "index")
+    said = printed(capsys, "serve", "index", "--host", host, "--port", "0", code=2)
+    assert said.out == ""
+    assert len(said.err.splitlines()) == 1
+    assert reason in said.err

@@ -17,8 +17,10 @@ from sparring.cli.app import main
 from sparring.cli.sim_rag import show
 from sparring.scoreboard import critic_results
 from sparring.scoreboard.critic_results import _compared
-from sparring.scoreboard.stats import Estimate
-from sparring.scoreboard.verdicts import oracle, stopping
+from sparring.scoreboard.report.charts import WIDE
+from sparring.scoreboard.report.critic import reliability_diagram
+from sparring.scoreboard.stats import Estimate, wilson
+from sparring.scoreboard.verdicts import ReliabilityBin, oracle, stopping
 from sparring.scoreboard.verify import verify
 from sparring.store.store import Store
 from sparring.trainers.batch import signals_of
@@ -247,6 +249,18 @@ def test_what_never_happens_is_named_below_the_table(small, capsys):
     never = next(line for line in shown.splitlines() if line.startswith("never: "))
     assert {"lucky guesses", "gave up"} <= set(never.removeprefix("never: ").split(", "))
     assert not {"lucky", "gave up"} & set(columns_of(shown)[0])
+
+
+def test_the_diagram_draws_bins_of_ten_points_and_more_with_their_intervals(small):
+    _, results = small
+    bins = [ReliabilityBin(said, wilson(hits, of)) for said, hits, of in ((0.1, 1, 9), (0.5, 5, 10), (0.9, 30, 33))]
+    chart = reliability_diagram(replace(results, reliability=bins), WIDE)
+    drawn, as_said = chart.lines
+    assert len(drawn.shapes) == 2, "the bin of nine points is left out"
+    assert drawn.whiskers.count("M") >= 2
+    assert as_said.dashed
+    assert "10 points and more" in chart.title
+    assert reliability_diagram(replace(results, reliability=bins[:1]), WIDE).lines[0].label != drawn.label
 
 
 def test_compare_shows_what_two_critics_earn(small, tmp_path, capsys):
