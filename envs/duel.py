@@ -1,4 +1,4 @@
-"""What duels of two unlike seats share: a seat is paid for a step by what `_take_turn` puts into `rewards`."""
+"""What duels of two unlike seats share: a seat is paid for a step by what `_act` puts into `rewards`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from sparring.envs.text_seats import TextSeats
 
 
 class Duel(TextSeats):
-    """A subclass says what `_take_turn` does, and ends the episode by `_finish`."""
+    """A subclass says what `_act` does, and ends the episode by `_finish`."""
 
     def __init__(self, seats: tuple[str, ...], observed: Text, written: Text) -> None:
         super().__init__(seats, observed, written)
         self._rng = Rng()
 
-    def _act(self, seat: str, action: str) -> None:
+    def _take_turn(self, seat: str, action: str) -> None:
         self._clear_rewards()
-        self._take_turn(seat, action)
+        self._act(seat, action)
         self._accumulate_rewards()
 
-    def _take_turn(self, seat: str, action: str) -> None:
+    def _act(self, seat: str, action: str) -> None:
         """One action of the seat to move: pays in `rewards`, and says in `agent_selection` who is next."""
         raise NotImplementedError
 

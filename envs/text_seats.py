@@ -11,7 +11,7 @@ from sparring.envs.any_text import Info
 
 
 class TextSeats(AECEnv[str, str, str | None]):
-    """A PettingZoo environment of texts. A subclass calls `_begin` in its `reset`, and says what `_act` does."""
+    """A PettingZoo environment of texts. A subclass calls `_begin` in its `reset`, and says what `_take_turn` does."""
 
     metadata: dict[str, object] = {"render_modes": ["ansi"], "render_fps": 1, "is_parallelizable": False}
     render_mode: str | None
@@ -47,7 +47,7 @@ class TextSeats(AECEnv[str, str, str | None]):
             raise TypeError(f"action must be a str, got {type(action).__name__}")
         seat = self.agent_selection
         self._cumulative_rewards[seat] = 0.0
-        self._act(seat, action)
+        self._take_turn(seat, action)
 
     def _step_without_a_turn(self, action: str | None) -> None:
         if self._over is None:
@@ -61,7 +61,7 @@ class TextSeats(AECEnv[str, str, str | None]):
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _act(self, seat: str, action: str) -> None:
+    def _take_turn(self, seat: str, action: str) -> None:
         """One action of the seat to move: pays, and says in `agent_selection` who is next."""
         raise NotImplementedError
 

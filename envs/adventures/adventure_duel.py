@@ -116,7 +116,7 @@ class AdventureDuel(Duel):
             return "The game is being written." if self._desk.slot is not None else "There is no game to play."
         return f"Attempt {self._attempt} of {self.attempts}.\n{self._said}{self._player.text}"
 
-    def _take_turn(self, seat: str, action: str) -> None:
+    def _act(self, seat: str, action: str) -> None:
         self._turns += 1
         self._write(action) if seat == WRITER else self._play(action)
         if not self._over and self.max_turns is not None and self._turns >= self.max_turns:

@@ -124,7 +124,7 @@ class TextGame(TextSeats):
         self._begin(mover)
         self.infos[mover] = self._info()
 
-    def _act(self, seat: str, action: str) -> None:
+    def _take_turn(self, seat: str, action: str) -> None:
         self._turns += 1
         if not self._play(action):
             self._punish(seat)

@@ -120,7 +120,7 @@ class SearchDuel(Duel):
             lines.append(f"{ASKED[self._phase]}\nSearches left: {self.max_rounds - self._rounds.played}.")
         return "\n\n".join(lines)
 
-    def _take_turn(self, seat: str, action: str) -> None:
+    def _act(self, seat: str, action: str) -> None:
         """Raises RetrieverFailed for a retriever's fault."""
         if self._phase == "verdict":
             self._judge(action)
