@@ -2,7 +2,8 @@
 
     OMP_NUM_THREADS=2 python benchmarks/memory.py --updates 60 --json memory.json
 
-The peak of every update is taken by itself (Linux counts it since the last reset), while it writes and while it learns.
+The peak of every update is taken by itself, while it writes and while it learns: that of the process (Linux counts it
+since the last reset), or with `--device cuda` that of the GPU (as PyTorch counts it).
 End of sequence is ignored, so that all answers are as long as they can be.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 from rich.console import Console
 
 from sparring.agents.models.adapter import Lora
@@ -35,19 +37,24 @@ class Update:
     """One update."""
 
     writing_gb: float
-    """The most memory of the process while it wrote the answers."""
+    """The most memory while it wrote the answers."""
     learning_gb: float
     seconds: float
 
 
-def peak_gb() -> float:
-    """The most memory of this process since `forget_peak`, GB of 1e9 bytes."""
+def peak_gb(device: str) -> float:
+    """The most memory of this process, or of the GPU, since `forget_peak`, GB of 1e9 bytes."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device) / 1e9
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e9
 
 
-def forget_peak() -> None:
-    """Let Linux count anew."""
+def forget_peak(device: str) -> None:
+    """Let Linux or PyTorch count anew."""
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(device)
+        return
     Path("/proc/self/clear_refs").write_text("5")
 
 
@@ -66,7 +73,7 @@ def signals(prompts: Sequence[list[int]], made: Sequence[Completion]) -> Iterato
 
 def updates(options: argparse.Namespace) -> Iterator[Update]:
     """Write, learn, again."""
-    loaded = read_model(options.model, device="cpu")
+    loaded = read_model(options.model, device=options.device)
     loaded.tokenizer.eos_ids = ()
     model = TransformersModel.from_loaded(loaded)
     if options.lora_rank:
@@ -78,12 +85,12 @@ def updates(options: argparse.Namespace) -> Iterator[Update]:
     sampling = Sampling(max_new_tokens=options.tokens, decoding="free")
     for update in range(options.updates):
         start = time.perf_counter()
-        forget_peak()
+        forget_peak(options.device)
         made = model.generate_batch(prompts, sampling, range(update * len(prompts), (update + 1) * len(prompts)))
-        writing = peak_gb()
-        forget_peak()
+        writing = peak_gb(options.device)
+        forget_peak(options.device)
         learner.step(signals(prompts, made))
-        yield Update(writing, peak_gb(), time.perf_counter() - start)
+        yield Update(writing, peak_gb(options.device), time.perf_counter() - start)
 
 
 def main() -> None:
@@ -93,6 +100,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=60)
     parser.add_argument("--answers", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=1024, help="of each answer")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--lora-rank", type=int, default=0)
     parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--json", type=Path)

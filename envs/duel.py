@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gymnasium.spaces import Text
+from gymnasium.spaces import Space
 
 from sparring.envs.rng import Rng
 from sparring.envs.text_seats import TextSeats
@@ -11,7 +11,7 @@ from sparring.envs.text_seats import TextSeats
 class Duel(TextSeats):
     """A subclass says what `_act` does, and ends the episode by `_finish`."""
 
-    def __init__(self, seats: tuple[str, ...], observed: Text, written: Text) -> None:
+    def __init__(self, seats: tuple[str, ...], observed: Space[object], written: Space[object]) -> None:
         super().__init__(seats, observed, written)
         self._rng = Rng()
 

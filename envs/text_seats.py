@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-from gymnasium.spaces import Text
+from gymnasium.spaces import Space
 from pettingzoo import AECEnv
 
 from sparring.envs.any_text import Info
 
 
-class TextSeats(AECEnv[str, str, str | None]):
+class TextSeats(AECEnv[str, object, str | None]):
     """A PettingZoo environment of texts. A subclass calls `_begin` in its `reset`, and says what `_take_turn` does."""
 
     metadata: dict[str, object] = {"render_modes": ["ansi"], "render_fps": 1, "is_parallelizable": False}
@@ -18,7 +18,7 @@ class TextSeats(AECEnv[str, str, str | None]):
     _over: bool | None = None
     """None before the first `reset`."""
 
-    def __init__(self, seats: tuple[str, ...], observed: Text, written: Text) -> None:
+    def __init__(self, seats: tuple[str, ...], observed: Space[object], written: Space[object]) -> None:
         """`observed`, `written`: the spaces of what a seat sees and writes."""
         self.possible_agents, self.agents = list(seats), list[str]()
         self._nothing_paid, self._nobody_done = dict.fromkeys(seats, 0.0), dict.fromkeys(seats, False)
@@ -30,11 +30,11 @@ class TextSeats(AECEnv[str, str, str | None]):
         """The registered name."""
         return str(self.metadata["name"])
 
-    def observation_space(self, agent: str) -> Text:
+    def observation_space(self, agent: str) -> Space[object]:
         """The same object at every call."""
         return self.observation_spaces[agent]
 
-    def action_space(self, agent: str) -> Text:
+    def action_space(self, agent: str) -> Space[object]:
         """The same object at every call."""
         return self.action_spaces[agent]
 

@@ -150,6 +150,21 @@ def paired_difference(
     return clustered_mean([our_means[task] - their_means[task] for task in shared], shared, level)
 
 
+def mcnemar(ours: Sequence[bool], theirs: Sequence[bool]) -> float:
+    """The two-sided exact p-value of McNemar (Psychometrika 12, 1947): do two agents differ on the same tasks?
+
+    Only tasks on which exactly one of them succeeded count; they are tosses of a fair coin if the two are alike.
+    `ours`, `theirs`: one outcome a task, in the same order. Raises ValueError for different numbers.
+    """
+    if len(ours) != len(theirs):
+        raise ValueError(f"McNemar's test needs the same tasks of both, got {len(ours)} and {len(theirs)}")
+    only_ours = sum(a and not b for a, b in zip(ours, theirs, strict=True))
+    only_theirs = sum(b and not a for a, b in zip(ours, theirs, strict=True))
+    count = only_ours + only_theirs
+    tail = sum(math.comb(count, k) for k in range(min(only_ours, only_theirs) + 1))
+    return float(min(1.0, 2 * tail / 2**count))
+
+
 def count_outcomes(rows: Iterable[EpisodeRow], seat: str) -> Outcomes:
     """Wins, draws and losses of one seat against the best of the others; episodes that broke off do not count."""
     counts = {"wins": 0, "draws": 0, "losses": 0, "illegal_wins": 0, "illegal_losses": 0}

@@ -84,6 +84,12 @@ def retrieval(argv: tyro.conf.Positional[list[str]]) -> int:
     return _nested("retrieval", argv)
 
 
+@app.command
+def robot(argv: tyro.conf.Positional[list[str]]) -> int:
+    """Executors of robots: `sparring robot clone -o FILE` trains one, `sparring robot serve` answers for one."""
+    return _nested("robot", argv)
+
+
 app.command(name="doctor")(show_doctor)
 COMMANDS = tuple(app.helps)
 
@@ -151,7 +157,7 @@ def _command(argv: list[str]) -> int:
         argv = ["--tyro-print-completion", argv[1]]
     if argv[:1] == ["train"]:
         return train(argv[1:])
-    if argv[:1] in (["sandbox"], ["store"], ["adventures"], ["retrieval"]):
+    if argv[:1] in (["sandbox"], ["store"], ["adventures"], ["retrieval"], ["robot"]):
         return _nested(argv[0], argv[1:])
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
         raise registry.UnknownName(registry.unknown("command", argv[0], COMMANDS))

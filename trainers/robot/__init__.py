@@ -1,0 +1,1 @@
+"""Training of the robot family's own parts: verifiers from self-labelled attempts, executors from demonstrations."""
