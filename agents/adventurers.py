@@ -14,6 +14,7 @@ from typing import Self
 
 from sparring import registry
 from sparring.agents.scripted import ScriptedAgent
+from sparring.plurals import number_of
 from sparring.protocols import Seat
 from sparring.types import Observation, Reply
 
@@ -33,7 +34,9 @@ class WalkthroughAgent(ScriptedAgent):
         """The next command of the plan. Raises ValueError where the environment knows none."""
         plan = known_plan(self.seat.env_id, json.dumps(dict(self.seat.env_kwargs), sort_keys=True), self.seat.seed)
         if observation.turn >= len(plan):
-            raise ValueError(f"the plan of {self.seat.env_id} has ended after {len(plan)} commands and has not won")
+            raise ValueError(
+                f"the plan of {self.seat.env_id} has ended after {number_of(len(plan), 'command')} and has not won"
+            )
         return Reply(plan[observation.turn])
 
 

@@ -18,30 +18,50 @@ from sparring.start import ctrl_c_at_once
 from sparring.types import Observation, Reply
 from sparring.wrapping import wrapped
 
-ASKS_AN_EXPERT = "?"
+ASKS_AN_EXPERT, ASKS_FOR_HELP, LEAVES = "?", "help", "quit"
+HOW_TO_LEAVE = f"{LEAVES} (or Ctrl-D) leaves the game"
 EXPERTS = ("cfr", "minimax")
 MOST_NUMBERED = 9
 
 
 @registry.agents.register("human", family="people")
 class HumanAgent(ScriptedAgent):
-    """A person at the terminal: shows what the seat sees, reads one action."""
+    """A person at the terminal: shows what the seat sees, reads one action.
 
-    def __init__(self) -> None:
+    verbs: what `help` lists where the legal actions are not known.
+    """
+
+    def __init__(self, verbs: Sequence[str] = ()) -> None:
         super().__init__("human")
+        self.verbs = verbs
 
     async def act(self, observation: Observation) -> Reply:
-        """Ask until the answer is legal, where the legal actions are known. Raises EOFError where nobody answers."""
+        """Ask until the answer is legal, where the legal actions are known. Raises PersonLeft."""
         _say(f"\n{observation.text}")
         while True:
             answer = _ask(observation, self.seat.seat)
             if answer == ASKS_AN_EXPERT:
                 _say(await expert_advice(observation, self.seat))
                 continue
+            if answer == ASKS_FOR_HELP and answer not in (observation.legal_actions or ()):
+                _say(self._help(observation.legal_actions))
+                continue
+            if answer == LEAVES and answer not in (observation.legal_actions or ()):
+                raise PersonLeft("you left the game")
             action = understand(answer, observation.legal_actions)
             if action is not None:
                 return Reply(action)
             _say(f"{answer!r} is not legal here; legal: {', '.join(observation.legal_actions or ())}")
+
+    def _help(self, legal: Sequence[str] | None) -> str:
+        if legal is not None:
+            return f"legal: {', '.join(legal)}; a number or a beginning is enough; {HOW_TO_LEAVE}"
+        verbs = f": {', '.join(self.verbs)}" if self.verbs else ""
+        return f"write what to do in words{verbs}; {HOW_TO_LEAVE}"
+
+
+class PersonLeft(KeyboardInterrupt):
+    """Nobody is at the keyboard any more. Like Ctrl-C this ends all games, and is no fault of a game or an agent."""
 
 
 def understand(answer: str, legal: Sequence[str] | None) -> str | None:
@@ -80,7 +100,8 @@ def _ask(observation: Observation, seat: str) -> str:
         with ctrl_c_at_once(), redirect_stdout(sys.stderr):  # `input` writes its prompt to stdout
             return input(f"{seat} ({', '.join(hints)})> " if hints else f"{seat}> ").strip()
     except EOFError as error:
-        raise EOFError("nobody answers: the input has ended") from error
+        _say("")  # the next line begins below the question
+        raise PersonLeft("you left the game: the input has ended") from error
 
 
 def _say(text: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparring.scoreboard.critic_results import read_results
 from sparring.scoreboard.progress import PROBE, Figure, figures, short_name
 from sparring.scoreboard.stats import Estimate, paired_difference
 from sparring.store.run_files import EPISODES, metrics_of, read_config
@@ -31,6 +32,8 @@ class Measured:
     """Name of a figure -> (deal, reward) of the last games against one agent."""
     best: Mapping[str, float]
     """Name of a probe's figure -> the best value of all updates."""
+    at_end: Mapping[str, float]
+    """Name of a figure -> its value, measured once when a run had ended."""
     seconds: float
     """Of all updates together."""
 
@@ -61,7 +64,18 @@ def load_measured(run: Path) -> Measured:
     last_games = {f"evaluation-{settings.get('steps')}/": "against uniform"}
     last_games |= {f"probe-{figure.values[-1][0]}/{figure.opponent}/": f"vs {figure.opponent}" for figure in probes}
     best = {f"{figure.game} {figure.name}": figure.best[1] for figure in probes}
-    return Measured(run, {"method": started["method"], **settings}, by_update, _games(run, last_games), best, seconds)
+    settings = {"method": started["method"], **settings}
+    return Measured(run, settings, by_update, _games(run, last_games), best, _of_a_critic(run), seconds)
+
+
+def _of_a_critic(run: Path) -> dict[str, float]:
+    """What stopping by the run's critic earns beside other rules, and its quality; nothing without a critic."""
+    found = read_results(run)
+    if found is None:
+        return {}
+    rewards = {f"reward, {rule.name}": rule.earned.reward.value for rule in found.rules}
+    measured = found.quality
+    return rewards | {"AUROC": measured.auroc, "Brier": measured.brier, "ECE": measured.calibration_error}
 
 
 def _parted(found: Sequence[Figure]) -> tuple[list[Figure], list[Figure]]:
@@ -92,6 +106,8 @@ def compare_figures(runs: Sequence[Measured]) -> list[Compared]:
         if any(name in run.best for run in runs):
             best = tuple(run.best.get(name) for run in runs)
             compared.append(Compared(f"{name}, best", best, (None,) * (len(runs) - 1), ""))
+    for name in dict.fromkeys(name for run in runs for name in run.at_end):
+        compared.append(Compared(name, tuple(run.at_end.get(name) for run in runs), (None,) * (len(runs) - 1), ""))
     compared.append(Compared("seconds", tuple(run.seconds for run in runs), (None,) * (len(runs) - 1), ""))
     return compared
 

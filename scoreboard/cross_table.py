@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from sparring import registry
+from sparring.plurals import number_of
 from sparring.scoreboard.stats import Estimate, bounded_mean, clustered_mean
 from sparring.store.rows import EpisodeRow
 
@@ -40,7 +41,7 @@ class CrossTable:
         """How many of the pairs have met, in words."""
         pairs = list(combinations(self.agents, 2))
         met = sum(pair in self.cells for pair in pairs)
-        return f"{met} of {len(pairs)} pairs have met"
+        return f"{met} of {number_of(len(pairs), 'pair')} have met"
 
 
 Game = tuple[EpisodeRow, str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from sparring import registry
@@ -36,6 +37,33 @@ METRICS = {
     "magnet": "Pull towards uniform play",
     "learning_rate": "Learning rate",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class PlayWords:
+    """What people of a family call an episode, and actions that count and that do not."""
+
+    episode: str
+    legal: str
+    illegal: str
+
+
+GAMES = PlayWords("game", "legal", "illegal")
+WORDS_OF_FAMILIES = {"retrieval": PlayWords("question", "readable", "unreadable")}
+"""Of families in which nothing is a game."""
+
+
+def play_words(*env_ids: str) -> PlayWords:
+    """The words of the family of all these environments; those of games where there are several, or none."""
+    families = {_family(env_id) for env_id in env_ids}
+    return WORDS_OF_FAMILIES.get(families.pop(), GAMES) if len(families) == 1 else GAMES
+
+
+def _family(env_id: str) -> str:
+    try:
+        return registry.envs.row(env_id).family
+    except registry.UnknownName:
+        return ""
 
 
 def env_words(env_id: str) -> str:

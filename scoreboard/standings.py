@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sparring.content import canonical_json
+from sparring.plurals import number_of
 from sparring.scoreboard import critic_results
 from sparring.scoreboard.critic_results import CriticResults
 from sparring.scoreboard.cross_table import CrossTable, cross_tables, mean_reward
@@ -177,7 +178,7 @@ def _sides(row: EpisodeRow, played: Mapping[str, int]) -> Iterator[tuple[str, st
         yield seat, row.agents[seat], row.agents[other]
     else:
         for seat in seats:
-            yield seat, row.agents[seat], f"{len(seats) - 1} others"
+            yield seat, row.agents[seat], number_of(len(seats) - 1, "other")
 
 
 def standing(env_id: str, agent: str, opponent: str | None, sides: Sequence[tuple[EpisodeRow, str]]) -> Standing:

@@ -20,9 +20,10 @@ from sparring.agents.scripted import ScriptedAgent
 from sparring.protocols import Agent
 from sparring.rollout.loop import Event, Listener, Match, play
 from sparring.samples import generated_tokens
-from sparring.scoreboard.matches import identity, play_missing
+from sparring.scoreboard.matches import identity
 from sparring.scoreboard.standings import faults_of
 from sparring.scoreboard.stats import Estimate, bounded_mean, clustered_mean, wilson
+from sparring.scoreboard.stored_matches import play_missing
 from sparring.store.store import Store
 from sparring.types import Episode, Observation, Reply, derive_seed
 

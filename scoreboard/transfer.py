@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sparring.plurals import number_of
 from sparring.scoreboard.figures_json import estimate, finite
 from sparring.scoreboard.stats import Estimate, bounded_mean, paired_difference
 from sparring.store.run_files import RunError
@@ -80,10 +81,14 @@ class Difference:
     def sentence(self) -> str:
         """`+0.44 (+0.32 to +0.55; 25 games), above in 3 of 3 seeds`."""
         if self.score.lacks:
-            spread = f"no interval: {self.score.clusters} games gave the same" if self.score.n else "nothing was played"
+            spread = (
+                f"no interval: {number_of(self.score.clusters, 'game')} gave the same"
+                if self.score.n
+                else "nothing was played"
+            )
         else:
-            spread = f"{self.score.low:+.2f} to {self.score.high:+.2f}; {self.score.clusters} games"
-        return f"{self.score.value:+.2f} ({spread}), above in {self.seeds_above} of {self.seeds} seeds"
+            spread = f"{self.score.low:+.2f} to {self.score.high:+.2f}; {number_of(self.score.clusters, 'game')}"
+        return f"{self.score.value:+.2f} ({spread}), above in {self.seeds_above} of {number_of(self.seeds, 'seed')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,7 @@ def transfer(
 
 
 def _when(difference: Difference) -> str:
-    return f"after {difference.episodes} episodes there" if difference.episodes else "at once"
+    return f"after {number_of(difference.episodes, 'episode')} there" if difference.episodes else "at once"
 
 
 def _measured(target: str, agent: str, episodes: int, plays: Sequence[Play]) -> Measured:

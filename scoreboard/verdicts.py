@@ -8,7 +8,7 @@ right. Shapes: Q questions, R decision points of each (0 is before the first sea
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,24 +151,28 @@ def gives_up(probabilities_QR: Floats, threshold: float, surrender: float) -> Bo
 class Stopping:
     """What a stop rule earned. The four faults are told apart exactly, because sufficiency is known."""
 
-    reward: Estimate
+    reward: Estimate = field(metadata={"called": "Reward"})
     """Right - cost · rounds."""
-    right: Estimate
+    right: Estimate = field(metadata={"called": "Right"})
     """Share of questions with a right answer, or given up where nothing could be found."""
-    rounds: Estimate
-    over_search: Estimate
+    rounds: Estimate = field(metadata={"called": "Rounds"})
+    over_search: Estimate = field(metadata={"called": "Searches too many"})
     """Searches after the passages already sufficed, a question."""
-    premature: Estimate
+    premature: Estimate = field(metadata={"called": "Stopped too early"})
     """Share stopped, before the last point, while the passages did not suffice."""
-    lucky: Estimate
+    lucky: Estimate = field(metadata={"called": "Lucky guesses"})
     """Share answered rightly although the passages did not suffice."""
-    misread: Estimate
+    misread: Estimate = field(metadata={"called": "Misread"})
     """Share answered wrongly although the passages sufficed."""
-    gave_up: Estimate
+    gave_up: Estimate = field(metadata={"called": "Gave up"})
 
     def items(self) -> Iterator[tuple[str, Estimate]]:
         """Every figure with its name."""
         return ((field.name, getattr(self, field.name)) for field in fields(self))
+
+
+FIGURES = {one.name: str(one.metadata["called"]) for one in fields(Stopping)}
+"""What people call the figures of a `Stopping`, in order."""
 
 
 def stopping(

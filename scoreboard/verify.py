@@ -8,71 +8,31 @@ log-probabilities are the agents' word, the scores are not.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from operator import attrgetter
 from typing import Self
 
 from sparring import registry
 from sparring.content import canonical_json
+from sparring.faults import ServerFailed
 from sparring.kinds import require_kind
+from sparring.plurals import number_of
 from sparring.protocols import Seat
 from sparring.rollout.loop import Match, play
 from sparring.rollout.match import MOST_STEPS
 from sparring.rollout.recording import STEP_CAP
+from sparring.scoreboard.differences import NO_ENVIRONMENT, NO_SERVER, Fault, differ, first_difference
 from sparring.store.rows import DamagedEpisode, DamagedStore, EpisodeRow, summary
 from sparring.store.store import Store
 from sparring.types import Episode, Observation, Policy, Reply, Sampling, Seen, Turn
 
 CHUNK = 512
 CONCURRENCY = 8
-Difference = tuple[str, object, object]
-"""The name of what differs, as it was recorded, and as it came again."""
+Problem = tuple[str, str]
+"""What a fault is called, and what it says."""
 Progress = Callable[[int, int], None]
 """Called with (episodes verified, episodes stored)."""
-
-
-class _Compared:
-    """The fields of a record that must come out the same, by the names that faults give them."""
-
-    def __init__(self, **paths: str) -> None:
-        self._names, self._values_of = tuple(paths), attrgetter(*paths.values())
-
-    def first_difference(self, recorded: object, again: object) -> Difference | None:
-        """Nearly all records are equal: they are compared at once."""
-        was, came = self._values_of(recorded), self._values_of(again)
-        if was == came:
-            return None
-        rows = zip(self._names, was, came, strict=True)
-        return next(((name, left, right) for name, left, right in rows if _differ(left, right)), None)
-
-
-SEEN = {"observation": "content", "legal_actions": "legal_actions", "info": "info"}
-OF_SEEN = _Compared(**SEEN)
-OF_TURN = _Compared(
-    **{name: f"observation.{path}" for name, path in SEEN.items()},
-    index="index",
-    hidden="hidden",
-    action="action",
-    legal="legal",
-    reward="reward",
-    reward_parts="reward_parts",
-)
-OF_TRAJECTORY = _Compared(reward="reward", reward_parts="reward_parts", metrics="metrics", hidden="hidden")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """The first thing about an episode, or about the store (with no episode's id), that does not hold."""
-
-    episode_id: str
-    what: str
-    """damaged, index, environment, turns, or the field that differs."""
-    detail: str
-
-    def __str__(self) -> str:
-        return f"episode {self.episode_id!r}: {self.what}: {self.detail}" if self.episode_id else self.detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +46,11 @@ class VerifyResult:
     faults: tuple[Fault, ...]
     root: str
     seconds: float
+
+    @property
+    def not_compared(self) -> tuple[Fault, ...]:
+        """The faults of episodes that could not be played again: no environment, or no server."""
+        return tuple(fault for fault in self.faults if not fault.compared)
 
     @property
     def ok(self) -> bool:
@@ -145,7 +110,7 @@ def verify_episodes(found: Iterable[tuple[EpisodeRow, Episode | DamagedEpisode]]
     """The faults among rows and their episodes, in order; at most one an episode."""
     faults: dict[str, Fault | None] = {}
     playable: dict[str, Episode] = {}
-    problems: dict[tuple[str, str, str], str | None] = {}
+    problems: dict[tuple[str, str, str], Problem | None] = {}
     for row, episode in found:
         if isinstance(episode, DamagedEpisode):
             faults[row.id] = Fault(row.id, "damaged", str(episode))
@@ -154,7 +119,7 @@ def verify_episodes(found: Iterable[tuple[EpisodeRow, Episode | DamagedEpisode]]
         if faults[row.id] is None and not _never_started(episode):
             playable[row.id] = episode
     for again in _played_again(list(playable.values())):
-        faults[again.id] = _first_difference(playable[again.id], again)
+        faults[again.id] = first_difference(playable[again.id], again)
     return [fault for fault in faults.values() if fault is not None]
 
 
@@ -175,7 +140,7 @@ class _Recorded:
 
     async def act(self, observation: Observation) -> Reply:
         if observation.turn >= len(self.turns):
-            raise IndexError(f"nothing is recorded after {len(self.turns)} actions of {self.name}")
+            raise IndexError(f"nothing is recorded after {number_of(len(self.turns), 'action')} of {self.name}")
         turn = self.turns[observation.turn]
         return Reply(turn.action, turn.calls)
 
@@ -200,97 +165,35 @@ def _index_fault(row: EpisodeRow, episode: Episode) -> Fault | None:
     names = {"env_id": episode.env_id, "status": episode.status, "group": episode.group, "task": episode.task}
     for name, value in {**names, **summary(episode)}.items():
         indexed = getattr(row, name)
-        if _differ(indexed, value):
+        if differ(indexed, value):
             return Fault(row.id, "index", f"{name} is {indexed!r} in the index, {value!r} in the episode")
     return None
 
 
-def _environment_fault(episode: Episode, problems: dict[tuple[str, str, str], str | None]) -> Fault | None:
+def _environment_fault(episode: Episode, problems: dict[tuple[str, str, str], Problem | None]) -> Fault | None:
     """Why the environment cannot be built; `problems` remembers it by id, version and kwargs."""
     kwargs = canonical_json(dict(episode.env_kwargs)) if episode.env_kwargs else ""
     key = (episode.env_id, episode.env_version, kwargs)
     if key not in problems:
         problems[key] = _build_problem(episode)
     problem = problems[key]
-    return None if problem is None or _never_started(episode) else Fault(episode.id, "environment", problem)
+    return None if problem is None or _never_started(episode) else Fault(episode.id, *problem)
 
 
-def _build_problem(episode: Episode) -> str | None:
+def _build_problem(episode: Episode) -> Problem | None:
+    """What the fault is called, and what it says."""
     try:
         version = registry.envs.row(episode.env_id).version
         if version != episode.env_version:
-            return f"{episode.env_id} is version {version} here, recorded with version {episode.env_version}"
+            here = f"{episode.env_id} is version {version} here"
+            return NO_ENVIRONMENT, f"{here}, recorded with version {episode.env_version}"
         registry.envs.make(episode.env_id, **episode.env_kwargs).close()
+    except ServerFailed as error:
+        return NO_SERVER, f"{episode.env_id} cannot be played again: {error}"
     except Exception as error:  # noqa: BLE001  (third-party constructors; the fault says what they raised)
-        return f"{episode.env_id} cannot be built: {error}"
+        return NO_ENVIRONMENT, f"{episode.env_id} cannot be built: {error}"
     return None
 
 
 def _never_started(episode: Episode) -> bool:
     return episode.status == "env_error" and not episode.turns
-
-
-def _first_difference(recorded: Episode, again: Episode) -> Fault | None:
-    played, replayed = recorded.turns, again.turns
-    for number, (before, after) in enumerate(zip(played, replayed, strict=False)):
-        difference = _turn_difference(before, after)
-        if difference is not None:
-            what, detail = difference
-            return Fault(recorded.id, what, f"turn {number}: {detail}")
-    if len(replayed) < len(played):
-        reason = f": {again.error}" if again.status == "env_error" else ""
-        detail = f"the replay ends after {len(replayed)} of {len(played)} recorded actions{reason}"
-        return Fault(recorded.id, "turns", detail)
-    return _end_difference(recorded, again)
-
-
-def _turn_difference(before: tuple[str, Turn], after: tuple[str, Turn]) -> tuple[str, str] | None:
-    (seat, turn), (other_seat, other) = before, after
-    if seat != other_seat:
-        return "seat", f"recorded for {seat}, replayed {other_seat} is to move"
-    return _in_words(OF_TURN.first_difference(turn, other))
-
-
-def _seen_difference(recorded: Seen | None, again: Seen | None) -> tuple[str, str] | None:
-    if recorded is None or again is None:
-        return None if recorded is again else _in_words(("last", recorded, again))
-    return _in_words(OF_SEEN.first_difference(recorded, again))
-
-
-def _in_words(difference: Difference | None) -> tuple[str, str] | None:
-    if difference is None:
-        return None
-    name, was, came = difference
-    if isinstance(was, Mapping) and isinstance(came, Mapping):
-        was, came = _without_what_is_equal(was, came), _without_what_is_equal(came, was)
-    return name, f"recorded {_shown(was)}, replayed {_shown(came)}"
-
-
-def _without_what_is_equal(one: Mapping[str, object], other: Mapping[str, object]) -> dict[str, object]:
-    return {key: value for key, value in one.items() if key not in other or _differ(value, other[key])}
-
-
-def _end_difference(recorded: Episode, again: Episode) -> Fault | None:
-    if recorded.sound and again.status != recorded.status:
-        detail = f"recorded {recorded.status}, replayed {again.status} {again.error or ''}".rstrip()
-        return Fault(recorded.id, "status", detail)
-    for seat, trajectory in recorded.trajectories.items():
-        other = again.trajectories[seat]
-        seen = _seen_difference(trajectory.last, other.last) if recorded.sound else None
-        if seen is not None:
-            return Fault(recorded.id, "last", f"observation of {seat}: {seen[1]}")
-        difference = OF_TRAJECTORY.first_difference(trajectory, other)
-        if difference is not None:
-            name, was, came = difference
-            return Fault(recorded.id, name, f"of {seat}: recorded {was!r}, replayed {came!r}")
-    return None
-
-
-def _differ(left: object, right: object) -> bool:
-    """Exact, and NaN equals itself."""
-    return bool(left != right) and canonical_json(left) != canonical_json(right)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 120 else f"{text[:117]}..."

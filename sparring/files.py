@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import glob
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+BUILT, REPLACED = "built", "replaced"
+"""What the hidden folder of a build holds: what is made, and what stood there before."""
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
 
 def write_whole(file: Path, content: bytes) -> None:
@@ -52,20 +59,64 @@ def put_in_place(partial: Path, file: Path) -> None:
 def build_folder(folder: Path, build: Callable[[Path], None], is_whole: Callable[[Path], bool] = Path.is_dir) -> Path:
     """The folder; where it is not whole, `build` makes it, at the path that it is given, and it moves into place.
 
-    Another process sees all of the folder or nothing. Of several that build it at once, one folder stays. Raises what
-    `build` raises, and OSError; then nothing has changed.
+    Another process sees all of the folder or nothing. Of several that build it at once, one folder stays. What a killed
+    one has left beside it is removed. Raises what `build` raises, and OSError; then nothing has changed.
     """
     if is_whole(folder):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        build(scratch / "built")
+    with _scratch_of(folder) as scratch:
+        build(scratch / BUILT)
         os.sync()  # a thousand files: one by one they take seconds
-        _move_into_place(scratch / "built", folder, scratch / "replaced", is_whole)
+        _move_into_place(scratch / BUILT, folder, scratch / REPLACED, is_whole)
+    return folder
+
+
+@contextmanager
+def _scratch_of(folder: Path) -> Iterator[Path]:
+    """A hidden folder beside a folder, gone at the end; while its process lives, it is locked, and others leave it."""
+    prefix = f".{folder.name}.building-"
+    parent = _locked(folder.parent, fcntl.LOCK_EX)  # nobody sweeps between the two steps of another process
+    try:
+        _sweep(folder.parent.glob(f"{glob.escape(prefix)}*"))
+        scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
+        mine = _locked(scratch, fcntl.LOCK_EX)
+    finally:
+        os.close(parent)
+    try:
+        yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return folder
+        os.close(mine)
+
+
+def _sweep(scratches: Iterable[Path]) -> None:
+    """Remove what killed processes have left: nobody has these folders locked, and they hold what we put there."""
+    for scratch in scratches:
+        with suppress(OSError):  # another process uses it, or has just removed it
+            if scratch.is_symlink() or {item.name for item in scratch.iterdir()} - {BUILT, REPLACED}:
+                continue
+            descriptor = _locked(scratch, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(scratch, ignore_errors=True)
+            os.close(descriptor)
+
+
+def _locked(folder: Path, how: int) -> int:
+    """A descriptor of a folder that is locked until it is closed. Raises BlockingIOError where others have it.
+
+    A file system without locks leaves the folder unlocked.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, how)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    except OSError as error:
+        if error.errno not in NO_LOCKS or how & fcntl.LOCK_NB:
+            os.close(descriptor)
+            raise
+    return descriptor
 
 
 def _move_into_place(built: Path, folder: Path, replaced: Path, is_whole: Callable[[Path], bool]) -> None:

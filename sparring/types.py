@@ -17,7 +17,7 @@ from sparring.content import Blob, Content, canonical_json, plain, text_of
 
 SegmentKind = Literal["prompt", "generated", "scaffold"]
 Status = Literal["ok", "truncated", "env_error", "agent_error"]
-FaultKind = Literal["environment", "agent", "sandbox", "engine", "timeout", "capacity"]
+FaultKind = Literal["environment", "agent", "sandbox", "engine", "server", "timeout", "capacity"]
 Parents = tuple[tuple[str, str], ...]
 """(relation, trajectory id): reflection_of, refined_from, aggregated_from, retry_of, challenged_by, expert, others."""
 SOUND = ("ok", "truncated")

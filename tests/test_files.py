@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -107,6 +109,55 @@ def test_a_build_that_fails_leaves_nothing_and_what_stood_before(tmp_path: Path)
     with pytest.raises(OSError, match="No space"):
         build_folder(folder, torn, lambda folder: False)
     assert ((folder / "file").read_text(), names(tmp_path)) == ("damaged", ["folder"])
+
+
+BUILDS = """
+import sys, time
+from pathlib import Path
+from sparring.files import build_folder
+def build(into):
+    into.mkdir()
+    print("building", flush=True)
+    sys.stdin.read()
+    (into / "file").write_text("late")
+build_folder(Path(sys.argv[1]), build)
+"""
+
+
+@pytest.fixture
+def other_build(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that builds tmp_path / "[index]" until its input ends."""
+    command = [sys.executable, "-P", "-c", BUILDS, str(tmp_path / "[index]")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "building\n"
+        yield process
+        process.kill()
+
+
+@pytest.mark.slow
+def test_what_a_killed_build_left_is_removed_by_the_next_one_and_nothing_else_is(
+    tmp_path: Path, other_build: subprocess.Popen[str]
+) -> None:
+    others = [tmp_path / ".[index].notes", tmp_path / ".[index].building-by-hand", tmp_path / ".other.building-a"]
+    for folder in others:
+        folder.mkdir()
+        (folder / "letter").write_text("dear")
+    (tmp_path / ".other.building-a" / "letter").rename(tmp_path / ".other.building-a" / "built")
+    other_build.kill()
+    other_build.wait()
+    assert len(list(tmp_path.iterdir())) == 4
+    folder = build_folder(tmp_path / "[index]", filled("good"))
+    assert sorted(tmp_path.iterdir()) == sorted([folder, *others])
+
+
+@pytest.mark.slow
+def test_a_build_that_goes_on_is_left_alone(tmp_path: Path, other_build: subprocess.Popen[str]) -> None:
+    build_folder(tmp_path / "[index]", filled("good"))
+    assert len(list(tmp_path.iterdir())) == 2
+    assert other_build.communicate("")[0] == ""
+    assert other_build.returncode == 0
+    assert [item.name for item in tmp_path.iterdir()] == ["[index]"]
 
 
 def test_of_builds_at_once_one_folder_stays(tmp_path: Path) -> None:

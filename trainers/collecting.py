@@ -7,24 +7,36 @@ import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
+from sparring.plurals import number_of
 from sparring.protocols import Agent
 from sparring.rollout.loop import EnvPool, Match, play
 from sparring.store.store import Store
 from sparring.trainers.evaluation import trained
+from sparring.trainers.progress import GamesHeard, Hear
 from sparring.types import Episode
 
 logger = logging.getLogger(__name__)
 
 
-def collect(matches: Iterable[Match], agents: Mapping[str, Agent], store: Store, pool: EnvPool) -> list[Episode]:
+def collect(
+    matches: Iterable[Match],
+    agents: Mapping[str, Agent],
+    store: Store,
+    pool: EnvPool,
+    hear: Hear | None = None,
+    what: str = "playing",
+) -> list[Episode]:
     """Play what the store does not hold yet; what an interrupted run had already played is taken from there.
+
+    `hear` is told how far it is, under the name `what`.
 
     Raises RuntimeError where most of what was played failed: going on would train on nothing.
     """
     matches = list(matches)
     stored = store.get_many(store.known(match.id for match in matches))
     missing = [match for match in matches if match.id not in stored]
-    played = play(missing, agents, concurrency=len(matches), pool=pool)
+    heard = GamesHeard(what, len(stored), len(matches), hear) if hear else None
+    played = play(missing, agents, concurrency=len(matches), on_event=heard, pool=pool)
     store.append(played)
     _require_mostly_sound(played)
     found = stored | {episode.id: episode for episode in played}
@@ -58,5 +70,6 @@ def _require_mostly_sound(episodes: list[Episode]) -> None:
     if len(faults) > len(episodes) / 2:
         first = faults[0]
         raise RuntimeError(
-            f"{len(faults)} of {len(episodes)} episodes failed; the first: {first.id}: {first.status}: {first.error}"
+            f"{len(faults)} of {number_of(len(episodes), 'episode')} failed; the first: {first.id}: {first.status}: "
+            f"{first.error}"
         )

@@ -13,6 +13,7 @@ from sparring import registry
 from sparring.agents import models
 from sparring.agents.models.weights.trained import settings_as_trained
 from sparring.agents.prompts import template
+from sparring.plurals import number_of
 from sparring.store.run_files import is_run
 from sparring.trainers.schedule import Shape
 from sparring.trainers.settings import require_ranges, require_types
@@ -184,7 +185,9 @@ class RunConfig:
             values = getattr(self, name)
             if values and (len(values) != len(self.games) or min(values) <= 0):
                 given = ", ".join(f"{value:g}" for value in values)
-                raise ValueError(f"{name} must be a number above 0 for each of {len(self.games)} games, got {given}")
+                raise ValueError(
+                    f"{name} must be a number above 0 for each of {number_of(len(self.games), 'game')}, got {given}"
+                )
 
     def env_kwargs(self) -> dict[str, object]:
         """What every environment is made with."""

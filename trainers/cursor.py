@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sparring.plurals import number_of
 from sparring.store.run_files import RunError
 from sparring.store.schema import EMPTY_ROOT, next_root
 from sparring.store.store import Store
@@ -27,8 +28,8 @@ def require_stored(folder: Path, cursor: State) -> None:
                 count, root = count + 1, next_root(root, row.hash)
     if count < cursor["count"]:
         raise RunError(
-            f"{folder} holds {count} episodes, but the checkpoint was written after {cursor['count']}: episodes are "
-            "lost; nothing was changed"
+            f"{folder} holds {number_of(count, 'episode')}, but the checkpoint was written after "
+            f"{cursor['count']}: episodes are lost; nothing was changed"
         )
     if root != cursor["root"]:
         raise RunError(

@@ -18,7 +18,7 @@ A step whose loss or gradient is not finite is not taken: weights and optimizer 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,6 +29,7 @@ from sparring.agents.models.engine.packing import nodes_for
 from sparring.agents.models.trainable import TrainableModel
 from sparring.trainers import losses
 from sparring.trainers.batch import Batch, Signal, merge
+from sparring.trainers.progress import Hear, Progress
 from sparring.trainers.state import State
 from sparring.trainers.targets import Pass, Targets, logprobs_of, pair_names, passes_of
 
@@ -91,8 +92,12 @@ class Learner:
         """All parameters, or those of the adapter."""
         self.optimizer = _optimizer(self.trained, config)
 
-    def step(self, signals: Iterable[Signal] | Batch, magnet: float = 0.0) -> dict[str, float]:
+    def step(
+        self, signals: Iterable[Signal] | Batch, magnet: float = 0.0, hear: Hear | None = None
+    ) -> dict[str, float]:
         """One update from signals; returns what it measured. An empty batch changes nothing.
+
+        `hear` is told how many passes are done.
 
         `skipped_steps` counts steps whose loss or gradient was not finite. Raises NothingLearnt after several in a row.
         """
@@ -104,9 +109,10 @@ class Learner:
         _require_references(batch)
         totals: dict[str, float] = {}
         skipped = 0.0
-        for _ in range(self.config.epochs):
+        for epoch in range(self.config.epochs):
+            heard = _passes_heard(hear, epoch * len(passes), self.config.epochs * len(passes))
             margins_P = self._margins(passes, pairs, temperature) if pairs else None
-            totals = self._epoch(passes, magnet, margins_P, temperature)
+            totals = self._epoch(passes, magnet, margins_P, temperature, heard)
             skipped += totals["skipped_steps"]
         totals["skipped_steps"] = skipped
         self.updates += 1
@@ -116,18 +122,24 @@ class Learner:
         return {**totals, "samples": float(batch.size), "distinct": float(len(batch.merged)), "nodes": float(nodes)}
 
     def _epoch(
-        self, passes: list[Pass], magnet: float, margins_P: Tensor | None, temperature: float
+        self,
+        passes: list[Pass],
+        magnet: float,
+        margins_P: Tensor | None,
+        temperature: float,
+        heard: Callable[[int], None],
     ) -> dict[str, float]:
         """One optimizer step over all passes."""
         self.optimizer.zero_grad(set_to_none=True)
         totals: dict[str, float] = {}
-        for one in passes:
+        for number, one in enumerate(passes, start=1):
             with self.model.autocast():
                 hidden_ND = self.model.hidden(one.packed)
                 parts = [self._loss(hidden_ND, targets, magnet, margins_P, temperature) for targets in one.targets]
             torch.stack([loss for loss, _ in parts]).sum().backward()
             for _, measured in parts:
                 _add(totals, measured)
+            heard(number)
         norm = float(torch.nn.utils.clip_grad_norm_(self.trained, self.config.max_grad_norm))
         sound = math.isfinite(norm) and math.isfinite(totals["loss"])
         if sound:
@@ -220,6 +232,13 @@ class Learner:
                 kept.setdefault(FIRST_MOMENT, torch.zeros_like(kept["exp_avg_sq"]))
         self.updates, self.skipped = state["updates"], state["skipped"]
         self.model.sync(None, f"update-{self.updates}")
+
+
+def _passes_heard(hear: Hear | None, before: int, total: int) -> Callable[[int], None]:
+    """Passes on how many passes of all epochs are done, given those of this epoch."""
+    if hear is None:
+        return lambda number: None
+    return lambda number: hear(Progress("learning", before + number, total, "pass"))
 
 
 def _optimizer(parameters: list[torch.nn.Parameter], config: LearnerConfig) -> torch.optim.Optimizer:

@@ -103,14 +103,15 @@ class Measurements:
         moment = f"update {self.run.done}" if self.run.done else "before"
         player = self.run.agent(self.run.model, f"{self.run.config.model} ({moment})", trainable=False)
         seed, group = derive_seed(self.run.config.seed, "evaluation"), f"evaluation/{moment}"
-        metrics: Metrics = dict(self.probes.play(self.run.done, player, store, self.run.pool))
+        metrics: Metrics = dict(self.probes.play(self.run.done, player, store, self.run.pool, self.run.hear))
         if self.probes.is_due(self.run.done):
             metrics |= self._play_quality(player)
         for game in self.run.config.games if self.run.done in (0, self.run.config.steps) else ():
             agents = by_name([player, *(registry.make_agent("random") for _ in seats_of(game)[1:])])
             prefix, count = f"evaluation-{self.run.done}", self.run.config.evaluation_games
             matches = rotated_matches(game, list(agents), count, seed, prefix, group, self.run.config.env_kwargs())
-            metrics |= against_uniform(game, player.name, collect(matches, agents, store, self.run.pool))
+            episodes = collect(matches, agents, store, self.run.pool, self.run.hear, "measuring")
+            metrics |= against_uniform(game, player.name, episodes)
         return metrics
 
     def _play_quality(self, player: Agent) -> Metrics:

@@ -28,6 +28,7 @@ from sparring.agents.models.transformers import SMALL_MODEL, bf16_pays
 from sparring.agents.models.weights.reading import pick_device, read_outline
 from sparring.agents.players import make_player
 from sparring.agents.prompts import template
+from sparring.plurals import number_of
 from sparring.rollout.loop import play
 from sparring.rollout.match import Match
 from sparring.scoreboard.matches import seats_of
@@ -240,7 +241,8 @@ def lines_of(plan: Plan, config: RunConfig) -> Iterator[str]:
     yield f"memory: about {_readable(plan.memory)}, beside Python and its libraries (about 0.6 GB)"
     yield from (f"  {name}: {_readable(size)}" for name, size in rows.items())
     stored = plan.store_per_update
-    yield f"store: about {_readable(stored)} an update, {_readable(stored * config.steps)} in {config.steps:,} updates"
+    updates = number_of(config.steps, "update")
+    yield f"store: about {_readable(stored)} an update, {_readable(stored * config.steps)} in {updates}"
     yield f"checkpoints: at most {_readable(plan.checkpoints)}"
 
 

@@ -20,6 +20,7 @@ from sparring.specs import options_of
 from sparring.store.store import Store
 from sparring.trainers.collecting import collect
 from sparring.trainers.config import RunConfig
+from sparring.trainers.progress import Hear
 from sparring.types import Episode, derive_seed
 
 UNNAMED = "random"
@@ -56,14 +57,16 @@ class Probes:
             if probe.agent is not None:
                 require_playable("probe", probe.game, probe.spec, probe.agent, probe.env_kwargs)
 
-    def play(self, update: int, player: Agent, store: Store, pool: EnvPool) -> dict[str, float]:
+    def play(
+        self, update: int, player: Agent, store: Store, pool: EnvPool, hear: Hear | None = None
+    ) -> dict[str, float]:
         """The player's mean reward against every agent, with its interval; nothing where it is not the time for it."""
         if not self.is_due(update):
             return {}
         metrics: dict[str, float] = {}
         for probe in self.all:
             agents = self._agents(probe, player)
-            episodes = collect(self._matches(probe, update, list(agents)), agents, store, pool)
+            episodes = collect(self._matches(probe, update, list(agents)), agents, store, pool, hear, "measuring")
             metrics |= _measured(probe, player.name, episodes)
         return metrics
 

@@ -12,38 +12,36 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Generic, cast
-
-import torch
 
 from sparring.agents.choices import options_of
 from sparring.agents.models.trainable import LocalModel, TrainableModel
 from sparring.agents.players import WritingAgent, make_player
 from sparring.agents.talking.agent import TalkingAgent, talking_player
 from sparring.protocols import LanguageModel
-from sparring.rollout.hosts import EnvPool
-from sparring.store.run_files import CONFIG, POLICIES
+from sparring.rollout.pool import EnvPool
+from sparring.store.run_files import POLICIES
 from sparring.store.store import Store
+from sparring.trainers import saving
 from sparring.trainers.alarms import Alarms
 from sparring.trainers.batch import Batch, Signal, Stream, merge, signals_of
-from sparring.trainers.checkpoints import KEPT
 from sparring.trainers.collecting import collect, require_finite_rewards
 from sparring.trainers.config import learner_config, load_model, require_usable, require_used
-from sparring.trainers.cursor import cursor_of, require_stored
+from sparring.trainers.cursor import require_stored
 from sparring.trainers.evaluation import Metrics, episode_metrics
 from sparring.trainers.learner import Learner, NothingLearnt, one_temperature
 from sparring.trainers.made_with import made_with, require_base
 from sparring.trainers.measuring import Measurements, require_measured
 from sparring.trainers.method import LEARNER, ConfigT, Method
+from sparring.trainers.progress import Hear
 from sparring.trainers.reference import add_reference, reference_columns
 from sparring.trainers.run_folder import RunError, RunFolder
 from sparring.trainers.schedule import Schedule
 from sparring.trainers.settings import restore
-from sparring.trainers.state import State
 from sparring.trainers.tracking import Trackers
 from sparring.types import Episode, Sampling, Trajectory
 
@@ -80,6 +78,8 @@ class Run(Generic[ConfigT]):
         self.pool = EnvPool()
         self.alarms = Alarms()
         self.trackers = Trackers(config.track, folder.path, asdict(config))
+        self.hear: Hear | None = None
+        """Is told how far an update is."""
         self.done = 0
         """Updates."""
         self.measurements = Measurements(self)
@@ -118,33 +118,25 @@ class Run(Generic[ConfigT]):
         checkpoint = folder.checkpoints.load(lambda state: run.method.require_whole(state["method"]))
         if checkpoint is not None:
             require_stored(folder.episodes, checkpoint[1]["store"])
-            run._load(*checkpoint)
+            saving.load(run, *checkpoint)
         if run.config.steps > started.steps:
-            run.schedule = run.schedule.stretched(run._last_played(), run.config.steps)
+            run.schedule = run.schedule.stretched(saving.last_played(run), run.config.steps)
         folder.cut_metrics(run.done)
         folder.write_config(method.name, asdict(run.config), run.schedule.to_json(), found.get("made_with"))
         return run
 
-    def _last_played(self) -> int:
-        """The last update whose weights have played stored games, or the next one: until there the past is fixed."""
-        if not (self.folder.episodes / "store.json").exists():
-            return self.done
-        with Store(self.folder.episodes) as store:
-            update = self.done
-            while store.known(self._ids(update + 1)):
-                update += 1
-        return update
+    def run(
+        self,
+        on_update: Callable[[Metrics], None] = _ignore,
+        should_stop: Callable[[], bool] = _never,
+        hear: Hear | None = None,
+    ) -> bool:
+        """Train to the end; True if it got there. Between updates `should_stop` may ask for an end, which saves.
 
-    def _ids(self, update: int) -> Iterator[str]:
-        """The ids of all episodes that the weights of an update may have played."""
-        yield from self.method.ids(update)
-        for game in self.config.games:
-            yield from (f"evaluation-{update}/{game}/{index}" for index in range(self.config.evaluation_games))
-        yield from self.measurements.probes.ids(update)
-
-    def run(self, on_update: Callable[[Metrics], None] = _ignore, should_stop: Callable[[], bool] = _never) -> bool:
-        """Train to the end; True if it got there. Between updates `should_stop` may ask for an end, which saves."""
+        `hear` is told how far each update is.
+        """
         self.folder.lock()
+        self.hear = hear
         try:
             self.trackers.start(self.done)
             with Store(self.folder.episodes, "a") as store:
@@ -156,13 +148,13 @@ class Run(Generic[ConfigT]):
     def _run(self, store: Store, on_update: Callable[[Metrics], None], should_stop: Callable[[], bool]) -> bool:
         while self.done < self.config.steps:
             if should_stop():
-                self.save(store)
+                saving.save(self, store)
                 return False
             self._report(self.update(store), on_update)
             if self.done % self.config.checkpoint_every == 0:
-                self.save(store)
+                saving.save(self, store)
         self._report(self.finish(store), on_update)
-        self.save(store)
+        saving.save(self, store)
         if self.config.keep_checkpoints is None:
             self.folder.checkpoints.keep_last(1)
             self.method.after_checkpoint(1)
@@ -174,7 +166,7 @@ class Run(Generic[ConfigT]):
         metrics: Metrics = {"update": self.done, **self.measurements.measure(store)}
         playing = time.perf_counter()
         agents = {**self.method.agents(self.done), LEARNER: self.player}
-        episodes = collect(self.method.matches(self.done), agents, store, self.pool)
+        episodes = collect(self.method.matches(self.done), agents, store, self.pool, self.hear)
         if episodes:
             metrics |= episode_metrics(episodes, time.perf_counter() - playing)
         metrics |= self.learn(episodes, store)
@@ -195,7 +187,7 @@ class Run(Generic[ConfigT]):
         if self._needs_reference(batch):
             self._add_reference(batch)
         try:
-            measured = self.learner.step(batch, **weights)
+            measured = self.learner.step(batch, **weights, hear=self.hear)
         except NothingLearnt:
             self.folder.write_json("offending-batch.json", [asdict(entry) for entry in batch.merged])
             raise
@@ -248,39 +240,6 @@ class Run(Generic[ConfigT]):
         if config.agent != "choose":
             return talking_player(model, kind=config.agent, sampling=sampling, name=name, trainable=trainable)
         return make_player(model, prompt=config.prompt, sampling=sampling, name=name, trainable=trainable)
-
-    def save(self, store: Store) -> None:
-        """Write a checkpoint of everything that the next update depends on. Raises NotFinite."""
-        state = {
-            "done": self.done,
-            "learner": self.learner.state_dict(),
-            "method": self.method.state_dict(),
-            "evaluator": self.measurements.evaluator.state_dict(),
-            "best": self.measurements.best,
-            "store": cursor_of(store),
-        }
-        if not self.measurements.knows_the_best:
-            self.measurements.save_best()
-        keep = self.config.keep_checkpoints or KEPT
-        if self.folder.checkpoints.save(self.done, self.model.weights(), state, keep):
-            self.method.after_checkpoint(keep)
-
-    def _load(self, weights: dict[str, torch.Tensor], state: State) -> None:
-        version, fingerprint = self.model.weights_version, self.model.weights_fingerprint
-        try:
-            self.model.sync(weights, f"update-{state['done']}")
-        except (ValueError, RuntimeError) as error:
-            raise RunError(
-                f"the weights of {self.folder.checkpoints.path} do not fit the model {self.config.model!r} that "
-                f"{self.folder.path / CONFIG} names; nothing was changed"
-            ) from error
-        self.done = state["done"]
-        self.learner.load_state_dict(state["learner"])
-        if not self.done:  # the weights that the settings name, under their own name: episodes record it
-            self.model.weights_version, self.model.weights_fingerprint = version, fingerprint
-        self.method.load_state_dict(state["method"])
-        self.measurements.evaluator.load_state_dict(state["evaluator"])
-        self.measurements.best = state["best"]
 
     def _report(self, metrics: Metrics, on_update: Callable[[Metrics], None]) -> None:
         self.folder.log(metrics)

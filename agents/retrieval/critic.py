@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from sparring.plurals import number_of
 from sparring.registry import UnknownName, unknown
 
 SETTINGS = "critic.json"
@@ -153,8 +154,8 @@ def require_rounds(critic: Critic, rounds: int) -> None:
     """
     if rounds > critic.max_rounds:
         raise ValueError(
-            f"the critic was trained on at most {critic.max_rounds} rounds, and this environment allows {rounds}: set "
-            f"max_rounds={critic.max_rounds}, or train the critic with max_rounds={rounds}"
+            f"the critic was trained on at most {number_of(critic.max_rounds, 'round')}, and this environment allows "
+            f"{rounds}: set max_rounds={critic.max_rounds}, or train the critic with max_rounds={rounds}"
         )
 
 

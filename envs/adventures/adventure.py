@@ -45,6 +45,7 @@ Info = dict[str, object]
     extra="adventures",
     version="1",
     unit="points",
+    engine_with={"backend": "inform7"},
 )
 class Adventure(gymnasium.Env[str, str]):
     """A text adventure that the seed makes, or one out of a file, played by our own simulator.
@@ -156,6 +157,10 @@ class Adventure(gymnasium.Env[str, str]):
             return list(_prepared(*self._arguments(seed))[1])
         plan = solve(self._stage_of_file.machine)
         return list(plan.commands) if isinstance(plan, Plan) else None
+
+    def verbs(self, seed: int) -> list[str]:
+        """The first words of the commands of a seed's game, for a person who asks."""
+        return sorted(self._stage(seed).narrator.verbs)
 
     def _stage(self, seed: int) -> Stage:
         return self._stage_of_file or _prepared(*self._arguments(seed))[0]

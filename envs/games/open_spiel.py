@@ -81,7 +81,7 @@ class OpenSpielGame(TextGame):
         position = self._position
         if position.mover == agent and not self._over:
             return self._tree.text(position)
-        return self._tree.waiting_text(position, SEATS.index(agent), self._over)
+        return self._tree.waiting_text(position, SEATS.index(agent), bool(self._over))
 
     def tensor(self, seat: str) -> NDArray[np.float32]:
         """The information state tensor, or the observation tensor where the game has no other; flat float32."""

@@ -14,7 +14,8 @@ from typing import Literal, SupportsIndex, TypedDict
 import numpy as np
 from gymnasium.spaces import Text
 from numpy.typing import NDArray
-from pettingzoo import AECEnv
+
+from sparring.envs.text_seats import TextSeats
 
 IllegalRule = Literal["forfeit", "spiral", "retry", "noop"]
 
@@ -36,7 +37,7 @@ class TextGameOptions(TypedDict, total=False):
     render_mode: str | None
 
 
-class TextGame(AECEnv[str, str, str | None]):
+class TextGame(TextSeats):
     """A game of two seats that see text and answer with text. Any string is valid input; none raises.
 
     illegal: what an illegal action leads to.
@@ -48,12 +49,7 @@ class TextGame(AECEnv[str, str, str | None]):
         None: no budget, except under "noop", which would never end without one.
     """
 
-    metadata: dict[str, object] = {
-        "name": "text_game",
-        "render_modes": ["ansi"],
-        "render_fps": 1,
-        "is_parallelizable": False,
-    }
+    metadata: dict[str, object] = {**TextSeats.metadata, "name": "text_game"}
     stake: float = 1.0
     """What a forfeit costs, and pays the other seat: the most that the game can cost."""
     tensor_range: tuple[float, float]
@@ -80,10 +76,7 @@ class TextGame(AECEnv[str, str, str | None]):
         if max_turns is not None and max_turns < 1:
             raise ValueError(f"max_turns must be >= 1 or None, got {max_turns}")
         self.illegal, self.retries, self.max_turns, self.render_mode = illegal, retries, max_turns, render_mode
-        self.possible_agents = list(SEATS)
-        self.agents: list[str] = []
-        self.observation_spaces = {seat: Text(max_text_length, charset=charset) for seat in SEATS}
-        self.action_spaces = {seat: Text(MAX_ACTION_LENGTH, charset=charset) for seat in SEATS}
+        super().__init__(SEATS, Text(max_text_length, charset=charset), Text(MAX_ACTION_LENGTH, charset=charset))
 
     # What a game provides. `step` and `reset` below call these.
 
@@ -121,48 +114,17 @@ class TextGame(AECEnv[str, str, str | None]):
 
     # The PettingZoo interface.
 
-    @property
-    def env_id(self) -> str:
-        """The registered name."""
-        return str(self.metadata["name"])
-
-    def observation_space(self, agent: str) -> Text:
-        """The same object at every call."""
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> Text:
-        """The same object at every call."""
-        return self.action_spaces[agent]
-
     def reset(self, seed: int | None = None, options: dict[str, object] | None = None) -> None:
         """Start a new game. Equal seeds and actions give equal games; `options` are not used."""
         self._start(None if seed is None else whole_seed(seed))
         self._turns = self._tries = 0
-        self._skip_agent_selection: str | None = None
-        self.agents = list(SEATS)
-        self.rewards = {"player_0": 0.0, "player_1": 0.0}
-        self._cumulative_rewards = {"player_0": 0.0, "player_1": 0.0}
-        self.terminations = {"player_0": False, "player_1": False}
-        self.truncations = {"player_0": False, "player_1": False}
-        self.infos: dict[str, dict[str, object]] = {"player_0": {}, "player_1": {}}
-        self._over = False
         mover = self.to_move
         if mover is None:
             raise ValueError(f"{self.env_id} is over before its first action")
-        self.agent_selection = mover
+        self._begin(mover)
         self.infos[mover] = self._info()
 
-    def step(self, action: str | None) -> None:
-        """Play for `agent_selection`; a seat whose game is over steps with None. Raises RuntimeError before `reset`."""
-        if not hasattr(self, "_over"):
-            raise RuntimeError(f"{self.env_id} has not begun: call reset first")
-        if self._over:
-            self._was_dead_step(action)
-            return
-        if not isinstance(action, str):
-            raise TypeError(f"action must be a str, got {type(action).__name__}")
-        seat = self.agent_selection
-        self._cumulative_rewards[seat] = 0.0
+    def _take_turn(self, seat: str, action: str) -> None:
         self._turns += 1
         if not self._play(action):
             self._punish(seat)
@@ -170,13 +132,6 @@ class TextGame(AECEnv[str, str, str | None]):
         self._tries = 0
         self.infos[seat] = {"illegal": False}
         self._go_on()
-
-    def render(self) -> str | None:
-        """The observation of the seat to move, with render_mode="ansi"."""
-        return self.observe(self.agent_selection) if self.render_mode == "ansi" else None
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
     # What follows an action.
 

@@ -17,6 +17,7 @@ from typing import overload
 import numpy as np
 
 from sparring.envs.retrieval.types import Passage, Triple
+from sparring.plurals import number_of
 
 LINES, OFFSETS = "corpus.jsonl", "corpus.offsets"
 Progress = Callable[[int], None]
@@ -91,7 +92,7 @@ class Corpus(Sequence[Passage]):
         if isinstance(at, slice):
             return [self[one] for one in range(*at.indices(len(self)))]
         if not -len(self) <= at < len(self):
-            raise IndexError(f"the corpus has {len(self)} passages, got position {at}")
+            raise IndexError(f"the corpus has {number_of(len(self), 'passage')}, got position {at}")
         at %= len(self)
         return passage_of(self._lines[int(self._offsets[at]) : int(self._offsets[at + 1])])
 

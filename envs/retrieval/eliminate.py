@@ -19,6 +19,7 @@ from sparring import registry
 from sparring.envs.any_text import AnyText
 from sparring.envs.code.split_rng import SPLITS, Split
 from sparring.envs.retrieval.escaping import harmless
+from sparring.envs.retrieval.settings import require_one_of
 from sparring.envs.retrieval.sources import world_of
 from sparring.envs.retrieval.types import Pool, World
 
@@ -69,12 +70,12 @@ class Eliminate(gymnasium.Env[str, str]):
         *,
         render_mode: str | None = None,
     ) -> None:
-        if split not in SPLITS:
-            raise ValueError(f"split must be 'train' or 'held_out', got {split!r}")
+        require_one_of(SPLITS, split=split)
         if type(size) is not int or not 2 <= size <= LARGEST:
             raise ValueError(f"size must be a whole number from 2 to {LARGEST}, got {size!r}")
         self.split, self.size, self.render_mode = split, size, render_mode
         self.world = world_of(world)
+        self.world.pool(split, 0, size)  # refuses once, before anything is played, where there is none
         self.observation_space = AnyText(MOST_OBSERVED)
         self.action_space = AnyText(MOST_WRITTEN)
         self._pool: Pool | None = None

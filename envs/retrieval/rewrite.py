@@ -18,6 +18,7 @@ from sparring import registry
 from sparring.envs.any_text import AnyText
 from sparring.envs.code.split_rng import SPLITS, Split
 from sparring.envs.retrieval.escaping import harmless
+from sparring.envs.retrieval.settings import require_one_of
 from sparring.envs.retrieval.sources import retriever_of, search, world_of
 from sparring.envs.retrieval.types import Conversation, Retriever, World
 
@@ -87,12 +88,11 @@ class Rewrite(gymnasium.Env[str, str]):
         *,
         render_mode: str | None = None,
     ) -> None:
-        if split not in SPLITS:
-            raise ValueError(f"split must be 'train' or 'held_out', got {split!r}")
-        if format not in get_args(Format):
-            raise ValueError(f"format must be 'plain' or 'think', got {format!r}")
+        require_one_of(SPLITS, split=split)
+        require_one_of(get_args(Format), format=format)
         self.split, self.format, self.render_mode = split, format, render_mode
         self.world = world_of(world)
+        self.world.conversation(split, 0)  # refuses once, before anything is played, where there is none
         self.retriever = retriever_of(retriever, self.world)
         self.observation_space = AnyText(MOST_OBSERVED)
         self.action_space = AnyText(MOST_WRITTEN)

@@ -18,12 +18,19 @@ from typing import get_args
 import gymnasium
 
 from sparring import registry
-from sparring.answers.search_actions import HOW, MOST_WRITTEN, REMINDER, STYLES, TOOLS, Action, Style, parse, written
+from sparring.answers.search_actions import HOW, MOST_WRITTEN, REMINDER, TOOLS, Action, Style, parse, written
 from sparring.envs.any_text import AnyText
 from sparring.envs.code.split_rng import SPLITS, Split
 from sparring.envs.retrieval.escaping import harmless
 from sparring.envs.retrieval.rounds import Rounds, proven
-from sparring.envs.retrieval.settings import hops_in_words, hops_of, kinds_of, require_prices, require_whole
+from sparring.envs.retrieval.settings import (
+    hops_in_words,
+    hops_of,
+    kinds_of,
+    require_one_of,
+    require_prices,
+    require_whole,
+)
 from sparring.envs.retrieval.shown import passages_shown, passages_told
 from sparring.envs.retrieval.sources import retriever_of, world_of
 from sparring.envs.retrieval.types import Passage, Question, Retriever, World
@@ -104,10 +111,8 @@ class Search(gymnasium.Env[str, str]):
         list_actions: bool = True,
         render_mode: str | None = None,
     ) -> None:
-        if split not in SPLITS:
-            raise ValueError(f"split must be 'train' or 'held_out', got {split!r}")
-        if style not in STYLES:
-            raise ValueError(f"style must be one of {', '.join(map(repr, get_args(Style)))}, got {style!r}")
+        require_one_of(SPLITS, split=split)
+        require_one_of(get_args(Style), style=style)
         require_whole(1, k=k, max_rounds=max_rounds, max_tokens=max_tokens)
         require_prices(round_cost=round_cost, token_cost=token_cost)
         self.kinds, self.hops = kinds_of(kinds), hops_of(hops)
@@ -115,6 +120,7 @@ class Search(gymnasium.Env[str, str]):
         self.prices = Prices(round_cost, token_cost)
         self.drop_seen, self.list_actions, self.render_mode = drop_seen, list_actions, render_mode
         self.world = world_of(world)
+        self.question(0)  # refuses once, before anything is played, where there is none
         self.retriever = retriever_of(retriever, self.world)
         self.observation_space = AnyText(MOST_OBSERVED)
         self.action_space = AnyText(MOST_WRITTEN)

@@ -25,7 +25,7 @@ from sparring.envs.games.two_player import bare, whole_seed
 from sparring.envs.retrieval.escaping import harmless
 from sparring.envs.retrieval.rounds import Rounds, proven
 from sparring.envs.retrieval.search import Prices, question_of
-from sparring.envs.retrieval.settings import hops_of, kinds_of, require_prices, require_whole
+from sparring.envs.retrieval.settings import hops_of, kinds_of, require_one_of, require_prices, require_whole
 from sparring.envs.retrieval.shown import passages_shown, passages_told
 from sparring.envs.retrieval.sources import retriever_of, world_of
 from sparring.envs.retrieval.types import Question, Retriever, World
@@ -83,14 +83,14 @@ class SearchDuel(Duel):
         drop_seen: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        if split not in SPLITS:
-            raise ValueError(f"split must be 'train' or 'held_out', got {split!r}")
+        require_one_of(SPLITS, split=split)
         require_whole(1, k=k, max_rounds=max_rounds)
         require_prices(round_cost=round_cost, token_cost=token_cost)
         self.kinds, self.hops = kinds_of(kinds), hops_of(hops)
         self.split, self.k, self.max_rounds, self.drop_seen = split, k, max_rounds, drop_seen
         self.prices, self.render_mode = Prices(round_cost, token_cost), render_mode
         self.world = world_of(world)
+        self.question(0)  # refuses once, before anything is played, where there is none
         self.retriever = retriever_of(retriever, self.world)
         super().__init__(SEATS, AnyText(MOST_OBSERVED), AnyText(MOST_WRITTEN))
 

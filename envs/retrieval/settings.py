@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sparring.envs.retrieval.types import KINDS, Kind
+from sparring.plurals import number_of
 
 ANY_HOPS = range(1_000_000)
 
@@ -32,7 +35,16 @@ def hops_in_words(hops: range) -> str:
     """For messages: "2 to 4 hops"."""
     if hops == ANY_HOPS:
         return "any hops"
-    return f"{hops.start} to {hops.stop - 1} hops" if len(hops) > 1 else f"{hops.start} hops"
+    return f"{hops.start} to {hops.stop - 1} hops" if len(hops) > 1 else number_of(hops.start, "hop")
+
+
+def require_one_of(allowed: Collection[str], **values: object) -> None:
+    """Raises ValueError for what is none of the words that are allowed."""
+    for name, value in values.items():
+        if value not in allowed:
+            words = [repr(word) for word in allowed]
+            rule = " or ".join(words) if len(words) < 3 else f"one of {', '.join(words)}"
+            raise ValueError(f"{name} must be {rule}, got {value!r}")
 
 
 def require_whole(least: int, **values: int | None) -> None:

@@ -20,7 +20,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from sparring.content import canonical_json
-from sparring.scoreboard.names import env_words, is_won_or_lost, unit_of
+from sparring.plurals import number_of
+from sparring.scoreboard.names import env_words, is_won_or_lost, play_words, unit_of
 from sparring.scoreboard.output import require_output, write_parts
 from sparring.scoreboard.report.charts import PHONE, SHAPES, fixed, number
 from sparring.scoreboard.report.critic import critic_view
@@ -99,6 +100,9 @@ def render(runs: Sequence[RunData], live: str = "") -> str:
         axis=_axis,
         shapes=SHAPES,
         is_won_or_lost=is_won_or_lost,
+        play_words=play_words,
+        play=play_words(*(one.env_id for run in runs for one in run.standings)),
+        contested=any(one.opponent for run in runs for one in run.standings),
         policies=tables,
         most_static_states=MOST_STATIC_STATES,
         packed_policies=pack([table.to_json() for table in tables]),
@@ -123,8 +127,9 @@ def commands(run: RunData, runs: Sequence[RunData]) -> Iterator[tuple[str, str, 
     """(what, command, remark): how to check what the page says of a run. They run as they stand, from any folder."""
     path = shlex.quote(str(run.path.absolute()))
     if run.episodes:
-        remark = f"plays all {run.episodes:,} episodes again from their seeds and recorded actions"
-        yield "Every reward, illegal action and observation", f"sparring verify {path}", remark
+        remark = f"plays {number_of(run.episodes, 'episode')} again, from seeds and recorded actions"
+        illegal = play_words(*(one.env_id for one in run.standings)).illegal
+        yield f"Every reward, {illegal} action and observation", f"sparring verify {path}", remark
     if run.has_checkpoint:
         yield "NashConv and policies", f"sparring eval {path}", "measures the best checkpoint"
     if run.replays:

@@ -7,18 +7,7 @@ from dataclasses import dataclass, replace
 
 from sparring.scoreboard.critic_results import CriticResults
 from sparring.scoreboard.report.charts import PHONE, WIDE, Chart, Frame, Series, line_chart
-from sparring.scoreboard.verdicts import Quality
-
-FIGURES = {
-    "reward": "Reward",
-    "right": "Right",
-    "rounds": "Rounds",
-    "over_search": "Searches too many",
-    "premature": "Stopped too early",
-    "lucky": "Lucky guesses",
-    "misread": "Misread",
-    "gave_up": "Gave up",
-}
+from sparring.scoreboard.verdicts import FIGURES, Quality
 
 LEAST_POINTS = 10
 """In a bin that is drawn."""

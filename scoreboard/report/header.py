@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sparring.plurals import number_of
 from sparring.scoreboard.cross_table import CrossTable
-from sparring.scoreboard.names import env_words, model_words, unit_of
+from sparring.scoreboard.names import env_words, model_words, play_words, unit_of
 from sparring.scoreboard.report.charts import number
 from sparring.scoreboard.report.curves import AVERAGE, NASH, column, suffixes
 from sparring.scoreboard.standings import RunData, Standing
@@ -88,8 +89,8 @@ def state(run: RunData) -> str:
     if not isinstance(steps, int) or not isinstance(done, int):
         return ""
     if done < steps:
-        return f"not finished: {done + 1} of {steps} updates done"
-    return f"finished, {steps} update{'s' if steps > 1 else ''}"
+        return f"not finished: {done + 1} of {number_of(steps, 'update')} done"
+    return f"finished, {number_of(steps, 'update')}"
 
 
 def duration(seconds: float) -> str:
@@ -139,7 +140,7 @@ def incomplete_verdict(run: RunData) -> str:
 def _trained(run: RunData) -> str:
     who = model_words(str(run.settings.get("model", run.label)))
     games = " and ".join(env_words(str(game)) for game in run.settings.get("games") or ())
-    return f"{who} trained on {games}" if games else f"{run.label} holds {run.episodes:,} episodes"
+    return f"{who} trained on {games}" if games else f"{run.label} holds {number_of(run.episodes, 'episode')}"
 
 
 def played_verdict(run: RunData) -> str:
@@ -223,9 +224,10 @@ def _strength_tiles(run: RunData, env_id: str) -> Iterator[tuple[str, str, str]]
 
 def _shared_tiles(run: RunData) -> tuple[tuple[str, str, str], ...]:
     share = f"{100 * run.illegal_turns / run.turns:.3g} %" if run.turns else "no turns"
+    illegal = play_words(*(one.env_id for one in run.standings)).illegal
     return (
-        ("episodes", f"{run.episodes:,}", f"{run.turns:,} turns"),
-        ("illegal actions", share, f"{run.illegal_turns:,} of {run.turns:,} turns"),
+        ("episodes", f"{run.episodes:,}", number_of(run.turns, "turn")),
+        (f"{illegal} actions", share, f"{run.illegal_turns:,} of {number_of(run.turns, 'turn')}"),
     )
 
 

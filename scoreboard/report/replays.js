@@ -52,7 +52,7 @@ function listEpisodes() {
 
 function listItem(replay, place, alike) {
   const scores = seatNames(replay).map((seat) => signed(replay.seats[seat].reward)).join(" / ");
-  const remarks = [replay.status === "ok" ? "" : replay.status, anyIllegal(replay) ? "illegal action" : ""].filter(Boolean);
+  const remarks = [replay.status === "ok" ? "" : replay.status, anyIllegal(replay) ? replay.illegal + " action" : ""].filter(Boolean);
   const who = [manyRuns() ? replay.run : "", alike ? "" : agentsOf(replay), ...remarks].filter(Boolean).join(" · ");
   const item = element("li", "", element("span", "id", visible(replay.id)), element("span", "score", scores),
     element("span", "sub", visible(movesOf(replay)) || "no turns"));
@@ -154,7 +154,7 @@ function transcriptTurn(replay, turn, place) {
   const prompt = element("details", "prompt", element("summary", "", turn.prompt ? "whole observation; the prompt has " + turn.prompt + " tokens" : "whole observation"), whole);
   const content = !turn.observation && turn.blobs.length ? [] : short && short !== turn.observation.trim() ? [element("pre", "gist", visible(short)), prompt] : [element("pre", "gist whole", visible(turn.observation))];
   const item = element("li", "turn", element("div", "sees", element("b", "", "Turn " + (place + 1) + " "), seatBadge(replay, turn.seat),
-    visible(replay.seats[turn.seat].agent)), ...content, ...blobs(turn.blobs), ...turn.calls.map((call) => said(turn, call)), ...answer(turn));
+    visible(replay.seats[turn.seat].agent)), ...content, ...blobs(turn.blobs), ...turn.calls.map((call) => said(turn, call)), ...answer(replay, turn));
   item.dataset.turn = place;
   return item;
 }
@@ -175,11 +175,11 @@ function blobs(found) {
   return found.length ? [element("ul", "blobs", ...found.map((one) => element("li", "", visible(one))))] : [];
 }
 
-function answer(turn) {
+function answer(replay, turn) {
   const content = [];
   if (turn.legal_actions) content.push(element("ul", "chips", ...turn.legal_actions.map((action) => option(turn, action))));
   content.push(element("div", turn.legal ? "action" : "action illegal", element("span", "said", visible(turn.action) || "(empty)"),
-    element("span", "verdict", turn.legal ? "legal" : "illegal")));
+    element("span", "verdict", turn.legal ? replay.legal : replay.illegal)));
   if (turn.written.length) content.push(written(turn));
   content.push(turnNumbers(turn));
   return content;

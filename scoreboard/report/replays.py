@@ -9,6 +9,7 @@ from dataclasses import asdict
 import numpy as np
 
 from sparring.content import Blob, Content
+from sparring.scoreboard.names import play_words
 from sparring.scoreboard.report.adventure import adventure
 from sparring.scoreboard.report.code_tree import code_tree
 from sparring.scoreboard.report.search_rounds import search_rounds
@@ -73,7 +74,7 @@ def _action_logprob(turn: Turn) -> float | None:
 
 def _replay(run: str, episode: Episode, distributions: Distributions) -> dict[str, object]:
     seats, tree = episode.trajectories, code_tree(episode)
-    journey, rounds = adventure(episode), search_rounds(episode)
+    journey, rounds, words = adventure(episode), search_rounds(episode), play_words(episode.env_id)
     return {
         "run": run,
         "id": episode.id,
@@ -82,6 +83,8 @@ def _replay(run: str, episode: Episode, distributions: Distributions) -> dict[st
         "kwargs": episode.env_kwargs,
         "seed": str(episode.seed),
         "status": episode.status,
+        "legal": words.legal,
+        "illegal": words.illegal,
         "error": episode.error,
         "task": episode.task,
         "group": episode.group,

@@ -14,6 +14,7 @@ from sparring import registry
 from sparring.cli import terminal
 from sparring.cli.interrupts import saying_what_is_kept
 from sparring.files import write_whole
+from sparring.plurals import number_of
 from sparring.registry import require
 from sparring.start import EXIT_FAILED
 from sparring.types import Episode
@@ -97,7 +98,8 @@ class Written:
 def _episodes(
     ideas: Sequence[str], writer: Agent, difficulty: int, seed: int, store: Path, quiet: bool
 ) -> Sequence[Episode]:
-    from sparring.scoreboard.matches import identity, play_missing
+    from sparring.scoreboard.matches import identity
+    from sparring.scoreboard.stored_matches import play_missing
     from sparring.store.store import Store
 
     matches = [_match(idea, identity(writer), writer.name, difficulty, seed) for idea in ideas]
@@ -162,8 +164,8 @@ def _show(written: Sequence[Written], json: bool) -> None:
     columns = ("idea", "result", "commands", "skills", "answers", "refused", "copied")
     terminal.show_table(columns, [_row(one) for one in written], prose=1)
     terminal.say(
-        f"{proven} of {len(written)} ideas became proven games. Copied: {copied:.0%} of names and sentences stood in "
-        "the prompts as examples, or were chosen from a list of names"
+        f"{proven} of {number_of(len(written), 'idea')} became proven games. Copied: {copied:.0%} of names and "
+        "sentences stood in the prompts as examples, or were chosen from a list of names"
     )
 
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from sparring.cli import adventure_writing, parsing, terminal
-from sparring.cli.play import play as play_episodes
+from sparring.cli.lists import lists_of, split_lists
+from sparring.cli.play import play_between
 from sparring.cli.starling import starling
 from sparring.files import write_whole
 from sparring.registry import require
+from sparring.trainers.starling.settings import Settings
 
 if TYPE_CHECKING:
     from sparring.envs.adventures.worlds.proofs import Manifest
@@ -108,14 +110,28 @@ def prove(
 def play(file: tyro.conf.Positional[Path], /) -> int:
     """Play a game in the terminal: write commands such as `look`, `take lamp`, `go north` (or `n`).
 
+    `help` lists the verbs, `quit` or Ctrl-D leaves the game.
+
     Args:
         file: A game (JSON).
     """
+    require("pydantic", "adventures")
+    from sparring.agents.people import HOW_TO_LEAVE, HumanAgent
+    from sparring.envs.adventures.adventure import Adventure
+
     file.lstat()
-    return play_episodes(f"Adventure:file={file}:list_actions=false", agents="human", episodes=1)
+    verbs = Adventure(file=str(file)).verbs(0)
+    terminal.note(f"Write commands; help lists the verbs, {HOW_TO_LEAVE}.")
+    options = {"file": str(file), "list_actions": False}
+    return play_between([HumanAgent(verbs)], "sparring/Adventure-v0", options, episodes=1)
 
 
 app.command(starling)
+
+
+def prepare(argv: list[str]) -> list[str]:
+    """The words of the command line, with lists taken apart."""
+    return split_lists(argv, lists_of(Settings)) if argv[:1] == ["starling"] else argv
 
 
 def _different(

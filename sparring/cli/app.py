@@ -20,7 +20,7 @@ from sparring import __version__, registry
 from sparring.cli import parsing, terminal
 from sparring.cli.doctor import show_doctor
 from sparring.cli.envs import check_environment, list_envs
-from sparring.cli.interrupts import sigterm_as_ctrl_c
+from sparring.cli.interrupts import interruption_in_words, sigterm_as_ctrl_c
 from sparring.cli.notes import say_what_takes_long
 from sparring.cli.play import evaluate, play
 from sparring.cli.records import data, replay, report, verify
@@ -107,9 +107,9 @@ def main(argv: list[str] | None = None) -> int:
         return code
     except SystemExit as end:
         return int(end.code or 0)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would end this line in a traceback
-        terminal.complain("interrupted")
+        terminal.complain(interruption_in_words(interruption))
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

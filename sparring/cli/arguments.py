@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 HOSTED = ("gym", "pettingzoo", "openspiel", "reasoning-gym", "textarena")
 """The registers of other libraries, as `sparring.envs.hosted` knows them."""
-LISTS = ("--games", "--envs", "--probe", "--opponents", "--horizons", "--track", "--game-weights", "--reward-scales")
-"""Options whose values are separated by commas."""
 ALIASES = {"envs": "games", "from": "source"}
 """Options that are not called like their setting."""
 
@@ -157,18 +155,6 @@ def require_resumable(method: str, config: DataclassInstance, run: Path, steps: 
         was, got = getattr(started, field.name), getattr(config, field.name)
         if field.name in given - {"steps"} and got != was:
             raise ValueError(f"{field.name} stays as the run was started, {was!r}, got {got!r}")
-
-
-def split_lists(argv: list[str]) -> list[str]:
-    """`--games A,B` and `--games=A,B` as `--games A B`; so also the agents of `--probe`."""
-    words: list[str] = []
-    for before, word in zip(["", *argv], argv, strict=False):
-        option, equals, value = word.partition("=")
-        if equals and option in LISTS:
-            words += [option, *value.split(",")]
-        else:
-            words += word.split(",") if before in LISTS else [word]
-    return words
 
 
 def numbered_episode(episode: str, known: list[str]) -> str:

@@ -35,14 +35,19 @@ def saying_what_is_kept(store: Path | None) -> Iterator[None]:
     """After an interruption, say what is kept; an error of the disk names the store where it names no file."""
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         kept = f"; the games that were over are in {store}, and the same command plays the rest" if store else ""
-        terminal.complain(f"interrupted{kept}")
+        terminal.complain(f"{interruption_in_words(interruption)}{kept}")
         raise SystemExit(EXIT_INTERRUPTED) from None
     except OSError as error:
         if error.errno is None or error.filename is not None or store is None:
             raise
         raise OSError(error.errno, error.strerror, str(store)) from error
+
+
+def interruption_in_words(interruption: KeyboardInterrupt) -> str:
+    """What ended the program: what the interruption says itself, as where a person leaves a game."""
+    return str(interruption) or "interrupted"
 
 
 @contextmanager

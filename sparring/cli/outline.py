@@ -18,6 +18,8 @@ from sparring.registry import MethodRow, Registry, Row, UnknownName, trainers, u
 
 RowT = TypeVar("RowT", bound=Row[Any])
 Fields = ParamSpec("Fields")
+Runner = Callable[[list[str], type], int]
+"""Given the words after `sparring train` and the class of the settings; returns the exit code."""
 
 
 def outline(registry: Registry[RowT, Fields]) -> list[RowT]:
@@ -47,9 +49,22 @@ def config_of(row: MethodRow) -> type:
     """The class of a method's settings: from the module that `config` names, else the method's own `config_type`."""
     if not row.config:
         return trainers.row(row.name).build.config_type
-    module, _, name = row.config.partition(":")
-    config_type: type = getattr(importlib.import_module(module), name)
+    config_type: type = _named(row.config)
     return config_type
+
+
+def runner_of(row: MethodRow, by_updates: Runner) -> Runner:
+    """What `sparring train` calls for a method: what its row names, else `by_updates`."""
+    if not row.runner:
+        return by_updates
+    runner: Runner = _named(row.runner)
+    return runner
+
+
+def _named(place: str) -> Any:
+    """What "module:name" names."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _sources(folder: Path) -> Iterator[str]:

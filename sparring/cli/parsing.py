@@ -11,6 +11,8 @@ from typing import TypeVar, overload
 
 import tyro
 
+from sparring.cli.lists import Lists, what_is_wrong
+
 T = TypeVar("T")
 Command = Callable[..., int | None]
 """What runs a command; None is the exit code 0."""
@@ -24,6 +26,7 @@ NUMBERS = {
     r"no type matching \{None\}\|FLOAT could be instantiated from \[(.+?)\]\.?": "a number, or None",
 }
 """What Python says of a word that is no number, and what would be right."""
+NO_LISTS: Lists = {}
 BORDERS = "│╭╮╰╯|+"
 OF_SETTINGS = re.compile(r"(?:__tyro-dummy-inner__\.)?(?:config|settings): ")
 """What tyro calls the dataclass of settings whose own rule was broken."""
@@ -69,10 +72,13 @@ class Commands:
         return start() or 0
 
 
-def run(command: Command, prog: str, args: Sequence[str], examples: str = "") -> int:
-    """Read a command line for one function and call it; its help ends with the examples. Raises UsageError."""
+def run(command: Command, prog: str, args: Sequence[str], examples: str = "", lists: Lists = NO_LISTS) -> int:
+    """Read a command line for one function and call it; its help ends with the examples. Raises UsageError.
+
+    lists: the options that take several values, for what is said of a value that is none.
+    """
     said = f"{(command.__doc__ or '').partition('Args:')[0].strip()}\n\n{examples}" if examples else None
-    return _read(lambda: tyro.cli(_later(command), prog=prog, args=args, description=said), prog)() or 0
+    return _read(lambda: tyro.cli(_later(command), prog=prog, args=args, description=said), prog, lists)() or 0
 
 
 def _later(function: Command) -> Callable[..., Callable[[], int | None]]:
@@ -85,25 +91,25 @@ def _later(function: Command) -> Callable[..., Callable[[], int | None]]:
     return bound
 
 
-def _read(request: Callable[[], T], command: str) -> T:
+def _read(request: Callable[[], T], command: str, lists: Lists = NO_LISTS) -> T:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
             return request()
     except SystemExit as end:
         if end.code == REFUSED:
-            raise UsageError(in_one_line(said.getvalue(), command)) from None
+            raise UsageError(in_one_line(said.getvalue(), command, lists)) from None
         raise
 
 
-def in_one_line(box: str, command: str = "") -> str:
+def in_one_line(box: str, command: str = "", lists: Lists = NO_LISTS) -> str:
     """What a box of tyro says: the fault, what is near, and which help to read, the most special one."""
     inside = [line.strip().strip(BORDERS).strip() for line in box.splitlines()]
     inside = ["" if re.fullmatch(r"[─-]*", line) else line for line in inside]
     parts = _between_rules(inside[1:])  # the first line is the title
     kept = [part for part in parts if not part.startswith(EXPLANATIONS)]
     help_of = re.findall(r"sparring[a-z -]*? --help", " ".join(inside))[:1] + [f"{command} --help"] * bool(command)
-    text = "; ".join(_shortened(part).rstrip(".") for part in kept) or " ".join(inside)
+    text = "; ".join(_shortened(part, lists).rstrip(".") for part in kept) or " ".join(inside)
     return f"{text}; see `{max(help_of, key=len)}`" if help_of else text
 
 
@@ -118,29 +124,22 @@ def _between_rules(lines: Sequence[str]) -> list[str]:
     return [part for part in parts if part]
 
 
-def _shortened(part: str) -> str:
+def _shortened(part: str, lists: Lists) -> str:
     """One part: of what is near, the names alone; of what is missing, its name and its help."""
     if part.startswith("Perhaps you meant:"):
         return f"did you mean {' or '.join(dict.fromkeys(re.findall(r'(?<!see )--[a-z][a-z.-]+(?= )', part)))}?"
     if part.startswith("Error parsing "):
-        return _in_plain_words(OF_SETTINGS.sub("", part.removeprefix("Error parsing ")))
+        return _in_plain_words(OF_SETTINGS.sub("", part.removeprefix("Error parsing ")), lists)
     missing = re.sub(r"^Missing from [a-z -]+:", "missing:", part).replace(" (required)", "")
     return missing[:1].lower() + missing[1:]
 
 
-WHOLE = ("--horizons",)
-NUMBER = r"[+-]?[0-9]*\.?[0-9]+(e[+-]?[0-9]+)?"
-
-
-def _in_plain_words(fault: str) -> str:
+def _in_plain_words(fault: str, lists: Lists) -> str:
     """`--steps: FAULT` of a word that is no number: what it must be, and what it is."""
     option, _, reason = fault.partition(": ")
     words = re.fullmatch(r"Could not find valid parse for arguments: \[(.*)\]", reason)
     if words:
-        given = [word.strip("'\"") for word in words[1].split(", ")]
-        wrong = next((word for word in given if not re.fullmatch(NUMBER, word)), ",".join(given))
-        kind = "whole numbers" if option in WHOLE else "numbers"
-        return f"{option} must be {kind}, separated by commas, got {wrong!r} in {','.join(given)}"
+        return what_is_wrong(option, [word.strip("'\"") for word in words[1].split(", ")], lists)
     for said, kind in NUMBERS.items():
         found = re.fullmatch(said, reason)
         if found:

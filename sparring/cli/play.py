@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ import tyro
 
 from sparring.cli import arguments, person, play_view, terminal
 from sparring.cli.interrupts import saying_what_is_kept
+from sparring.protocols import Agent
 from sparring.start import EXIT_FAILED
 
 if TYPE_CHECKING:
@@ -45,12 +46,24 @@ def play(
     arguments.require_known(env, arguments.split_agents(agents))
     if episodes < 1:
         raise ValueError(f"episodes must be >= 1, got {episodes}")
+    env_id, options = arguments.env(env)
+    return play_between(arguments.agents(agents), env_id, options, episodes, seed, store, json)
+
+
+def play_between(
+    players: Sequence[Agent],
+    env_id: str,
+    options: dict[str, object],
+    episodes: int,
+    seed: int = 0,
+    store: Path | None = None,
+    json: bool = False,
+) -> int:
+    """Play between these agents and show who won; returns the exit code."""
     from sparring.scoreboard.cross_table import cross_tables
     from sparring.scoreboard.matches import by_name, play_rows, round_robin, standing_by_place, standings_by_agent
     from sparring.store.store import Store
 
-    env_id, options = arguments.env(env)
-    players = arguments.agents(agents)
     by_their_names = by_name(players)
     matches = round_robin(env_id, by_their_names, episodes, seed, options)
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from sparring.cli import terminal
-from sparring.cli.tables import BETWEEN, SHORTEST, plural, shortened, table_of
+from sparring.cli.tables import BETWEEN, SHORTEST, shortened, table_of
+from sparring.plurals import number_of, plural
+from sparring.scoreboard.names import play_words
 
 if TYPE_CHECKING:
     from sparring.scoreboard.cross_table import CrossTable
@@ -28,13 +30,15 @@ def show_matches(rows: Sequence[Standing], episodes: int, faults: Sequence[str],
         return
     lines = []
     names = [row.agent for row in rows]
+    play, some_contested = play_words(*(row.env_id for row in rows)), any(row.opponent for row in rows)
     for place, row in enumerate(rows, start=1):
         name = row.agent if names.count(row.agent) == 1 else f"{row.agent} (agent {place})"
-        contested = ("", "", "")
+        contested = ["", "", ""] if some_contested else []
         if row.opponent:
-            contested = (_record(row.outcomes, "/"), _share(row.win_rate), _share(row.illegal_rate))
+            contested = [_record(row.outcomes, "/"), _share(row.win_rate), _share(row.illegal_rate)]
         lines.append((name, str(row.reward.n), _signed(row.reward, 2), *contested))
-    terminal.show_table(("agent", "games", "reward (95 % interval)", "W/D/L", "win", "illegal"), lines)
+    columns = ("agent", plural(2, play.episode), "reward (95 % interval)")
+    terminal.show_table((*columns, *(("W/D/L", "win", play.illegal) if some_contested else ())), lines)
     _complain_of_faults(faults, episodes)
 
 
@@ -102,8 +106,8 @@ def _show_exact_strength(what: str, measured: Evaluation, nash_conv: float) -> N
 def _results(row: Standing) -> str:
     """What an agent got out of its games against uniform play, or alone."""
     if row.opponent is None:
-        return f"played {row.reward.n} {plural(row.reward.n, 'episode')} alone: reward {_signed(row.reward)}"
-    played = f"played {row.outcomes.n} {plural(row.outcomes.n, 'game')} against uniform"
+        return f"played {number_of(row.reward.n, 'episode')} alone: reward {_signed(row.reward)}"
+    played = f"played {number_of(row.outcomes.n, 'game')} against uniform"
     if not row.outcomes.n:
         return f"{played}: nothing was measured"
     return (
@@ -159,7 +163,7 @@ def _complain_of_faults(faults: Sequence[str], episodes: int) -> None:
     """How many of the episodes broke off, and why."""
     if faults:
         are = "is" if len(faults) == 1 else "are"
-        terminal.complain(f"{len(faults)} of {episodes} {plural(episodes, 'episode')} broke off and {are} not counted:")
+        terminal.complain(f"{len(faults)} of {number_of(episodes, 'episode')} broke off and {are} not counted:")
         terminal.complain_of(faults, most=5)
 
 

@@ -9,7 +9,7 @@ import tyro
 
 from sparring.cli import arguments, records_view, terminal
 from sparring.cli.runs import complain_of_damage, show_episode_list
-from sparring.cli.tables import plural
+from sparring.plurals import number_of
 from sparring.start import EXIT_FAILED
 from sparring.store.run_files import episodes_of
 
@@ -123,5 +123,5 @@ def data(
     if not written:
         terminal.complain(why_no_rows(episodes_of(run), kind))
         return EXIT_FAILED
-    terminal.say(f"wrote {written} {plural(written, 'row')} to {output}")
+    terminal.say(f"wrote {number_of(written, 'row')} to {output}")
     return 0

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from sparring.cli import terminal
-from sparring.cli.tables import plural
 from sparring.content import shown
 from sparring.encoding import episode_to_dict
+from sparring.plurals import plural
 from sparring.types import Episode
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _show_heading(text: str) -> None:
 def show_verification(result: VerifyResult, json: bool) -> None:
     """What a verification found."""
     if json:
-        terminal.dump({**asdict(result), "ok": result.ok})
+        terminal.dump({**asdict(result), "not_compared": len(result.not_compared), "ok": result.ok})
         return
     terminal.complain_of([str(fault) for fault in result.faults], most=20)
     episodes, turns = plural(result.episodes, "episode"), plural(result.turns, "turn")
@@ -63,9 +63,19 @@ def _verdict(result: VerifyResult) -> str:
     broken = f"{result.broken_off} {'was' if one else 'were'} broken off by a fault and {'is' if one else 'are'} "
     broken += f"verified only as far as {'it' if one else 'they'} went"
     if result.faults:
-        found = f"{len(result.faults)} NOT as recorded"
+        found = _faults_in_words(len(result.faults) - len(result.not_compared), len(result.not_compared))
     elif result.ok:
         found = "all as recorded"
     else:
         found = "NOTHING was verified, as none had come to its end"
     return f"{found}; {broken}" if result.broken_off else found
+
+
+def _faults_in_words(different: int, not_compared: int) -> str:
+    """What differs, and what nobody can say anything of."""
+    which = "it" if not_compared == 1 else "they"
+    said = {
+        f"{different} NOT as recorded": different,
+        f"{not_compared} could NOT BE COMPARED, as {which} cannot be played again here": not_compared,
+    }
+    return "; ".join(words for words, count in said.items() if count)

@@ -12,6 +12,7 @@ import tyro
 from sparring.cli import parsing, terminal
 from sparring.envs.retrieval.bm25 import K1, B, Scorer
 from sparring.envs.retrieval.index.engines import Engine
+from sparring.plurals import number_of
 
 if TYPE_CHECKING:
     from sparring.envs.retrieval.index import Index
@@ -63,7 +64,7 @@ def build(
         terminal.dump({"folder": str(output), "cpu_seconds": seconds, "bytes": size, **index.manifest.as_json()})
     else:
         terminal.say(
-            f"{output}: {len(passages):,} passages, {engine}, {size / 1e6:.1f} MB, {seconds:.1f} CPU s, "
+            f"{output}: {number_of(len(passages), 'passage')}, {engine}, {size / 1e6:.1f} MB, {seconds:.1f} CPU s, "
             f"fingerprint {index.fingerprint[:12]}"
         )
     return 0
@@ -132,12 +133,14 @@ def serve(
 
     if not 0 <= port < 2**16:
         raise ValueError(f"port must be in 0..65535, got {port}")
+    if not host:
+        raise ValueError("host must be a name or an address, got '' (0.0.0.0 is every address of this machine)")
     index = _open(folder, scorer, encoder, full=True)
     index.search([index.passages[0].contents], 1)  # what is compiled or loaded late is ready before the first request
     with server.serve(Cached(index), index.manifest.as_json(), host, port) as running:
         where = f"http://{'[' + host + ']' if ':' in host else host}:{running.server_address[1]}"
         terminal.say(
-            f"{where}/retrieve answers from {folder}, {index.manifest.passages:,} passages, "
+            f"{where}/retrieve answers from {folder}, {number_of(index.manifest.passages, 'passage')}, "
             f"fingerprint {index.fingerprint[:12]}, until Ctrl-C"
         )
         with suppress(KeyboardInterrupt):

@@ -11,6 +11,7 @@ import tyro
 
 from sparring.cli import terminal
 from sparring.cli.tables import shortened
+from sparring.plurals import number_of
 from sparring.scoreboard import progress, run_summary
 from sparring.scoreboard.progress import short_name
 from sparring.scoreboard.run_summary import RunSummary
@@ -80,7 +81,7 @@ def _cells(summary: RunSummary) -> tuple[str, ...]:
 def what_is_kept(run: Path) -> str:
     """How many checkpoints a run folder holds, and what all of it takes: "2 checkpoints, 1.1 GB in runs/first"."""
     count = len(checkpoints_of(run))
-    return f"{count} checkpoint{'' if count == 1 else 's'}, {in_bytes(size_of(run))} in {run}"
+    return f"{number_of(count, 'checkpoint')}, {in_bytes(size_of(run))} in {run}"
 
 
 def in_bytes(size: float) -> str:

@@ -20,7 +20,8 @@ from rich.table import Table
 from sparring.cli import parsing, terminal
 from sparring.cli.grades import Grade, require_grade_files, show_grades, write_grades
 from sparring.cli.grading import find_programs, read_tests
-from sparring.cli.tables import plural, table_of
+from sparring.cli.tables import table_of
+from sparring.plurals import number_of
 from sparring.sandbox import Limits, Outcome, Sandbox, SandboxError
 from sparring.sandbox.attacks import probes
 from sparring.sandbox.backends import BackendName
@@ -142,7 +143,7 @@ def grade(
     programs.lstat()  # raises where there is nothing of that name
     if subfolders:
         names = terminal.printable(", ".join(subfolders), keep="")
-        terminal.note(f"left out {len(subfolders)} {plural(len(subfolders), 'subfolder')}: {names}")
+        terminal.note(f"left out {number_of(len(subfolders), 'subfolder')}: {names}")
     if not found:
         raise ValueError(f"{programs} holds no .py file")
     if jobs < 1:

@@ -25,7 +25,6 @@ Flag = tyro.conf.FlagCreatePairsOff[bool]
 METHOD = "sim-rag"
 PROG = f"sparring train {METHOD}"
 EXAMPLES = "Examples:{0}\n  " + PROG + " --run runs/critic --resume"
-PLAIN = ("right", "rounds", "over_search", "premature", "lucky", "misread", "gave_up")
 SHORT = {"over_search": "over", "premature": "early", "gave_up": "gave up"}
 """Names of columns, so that the table fits 80 characters."""
 
@@ -73,19 +72,21 @@ def train_critic(argv: list[str], config_type: type[Any]) -> int:
 def show(results: CriticResults, run: Path, json: bool) -> None:
     """Tables, the verdict, and where the page comes from."""
     from sparring.scoreboard import critic_results
+    from sparring.scoreboard.verdicts import FIGURES
 
     if json:
         terminal.dump(critic_results.to_json(results))
         return
     earned = [dict(rule.earned.items()) for rule in results.rules]
-    shown = [name for name in PLAIN if any(row[name].value for row in earned)]
+    plain = [name for name in FIGURES if name != "reward"]
+    shown = [name for name in plain if any(row[name].value for row in earned)]
     rows = [
         (rule.name, cell(row["reward"]), *(f"{row[name].value:.2f}" for name in shown))
         for rule, row in zip(results.rules, earned, strict=True)
     ]
     terminal.show_table(("stop rule", "reward", *(SHORT.get(name, name) for name in shown)), rows, names=())
-    if len(shown) < len(PLAIN):
-        terminal.say(f"never: {', '.join(name.replace('_', ' ') for name in PLAIN if name not in shown)}")
+    if len(shown) < len(plain):
+        terminal.say(f"never: {', '.join(FIGURES[name].lower() for name in plain if name not in shown)}")
     terminal.say("")
     found = [("these questions", *quality_cells(results.quality), "")]
     for one in results.elsewhere:

@@ -13,6 +13,7 @@ import tyro
 from sparring.cli import terminal
 from sparring.cli.interrupts import stop_after_update
 from sparring.faults import in_words
+from sparring.plurals import number_of
 from sparring.registry import require
 from sparring.start import EXIT_INTERRUPTED, EXIT_USAGE, loading
 from sparring.store.rows import DamagedStore
@@ -48,7 +49,7 @@ def starling(
     require("pydantic", "adventures")
     require("torch", "train")
     with loading():
-        from sparring.trainers.starling.protocol import Protocol, Stopped, read_settings
+        from sparring.trainers.starling.protocol import Protocol, Stopped
         from sparring.trainers.starling.results import write_results
     started, again = (
         time.monotonic(),
@@ -56,7 +57,7 @@ def starling(
     )
     with stop_after_update() as stop:
         if resume:
-            protocol = Protocol(read_settings(run), run, terminal.note, stop)
+            protocol = Protocol.resume(run, terminal.note, stop)
         else:
             protocol = Protocol.start(settings, run, terminal.note, stop)
         for line in protocol.missing:
@@ -88,7 +89,9 @@ def show(found: Transfer, run: Path, json: bool) -> None:
         rows = _skill_rows(found)
         terminal.show_table(("skill", "games", *AGENTS[:3]), rows[:MOST_SKILLS], names=())
         if len(rows) > MOST_SKILLS:
-            terminal.say(f"and {len(rows) - MOST_SKILLS} skills more, which fewer games need: the report lists them")
+            terminal.say(
+                f"and {number_of(len(rows) - MOST_SKILLS, 'skill')} more, which fewer games need: the report lists them"
+            )
     terminal.say("")
     terminal.say_wrapped(found.verdict)
     for note in found.notes:
@@ -125,4 +128,4 @@ def _cell(estimate: Estimate | None) -> str:
 def _signed(one: Difference) -> str:
     score = one.score
     spread = "no interval" if score.lacks else f"{score.low:+.2f} to {score.high:+.2f}"
-    return f"{score.value:+.2f} ({spread}), {one.seeds_above} of {one.seeds} seeds"
+    return f"{score.value:+.2f} ({spread}), {one.seeds_above} of {number_of(one.seeds, 'seed')}"

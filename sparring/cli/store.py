@@ -8,7 +8,7 @@ from pathlib import Path
 import tyro
 
 from sparring.cli import parsing, terminal
-from sparring.cli.tables import plural
+from sparring.plurals import number_of
 from sparring.store import store as stores
 from sparring.store.run_files import episodes_of
 
@@ -30,8 +30,8 @@ def reindex(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
     if json:
         terminal.dump(asdict(rebuilt))
     else:
-        frames = f"{rebuilt.frames} {plural(rebuilt.frames, 'frame')}"
-        terminal.say(f"in the index now: {rebuilt.episodes} {plural(rebuilt.episodes, 'episode')} in {frames}")
+        frames = number_of(rebuilt.frames, "frame")
+        terminal.say(f"in the index now: {number_of(rebuilt.episodes, 'episode')} in {frames}")
         for damage in rebuilt.damaged:
             terminal.complain(damage)
     return int(bool(rebuilt.damaged))

@@ -118,8 +118,3 @@ def shortened(text: str, room: int, mark: str = "…") -> str:
         return text
     end = (room - len(mark) + 1) * 2 // 3
     return f"{text[: room - len(mark) - end]}{mark}{text[len(text) - end :]}"
-
-
-def plural(number: int, noun: str) -> str:
-    """The noun as it follows that number: 1 game, 2 games."""
-    return noun if number == 1 else f"{noun}s"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json as jsonlib
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Protocol, TextIO
 
 from rich.console import Console
@@ -16,6 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sparring.cli.tables import fitted_table
 from sparring.wrapping import wrapped
 
+EVERY = 30.0
+"""Seconds between two lines of what works long where there is no terminal."""
 WIDE = 500
 """Columns where nobody looks: what another program reads is not wrapped."""
 
@@ -93,9 +97,16 @@ class Advance(Protocol):
 
 @contextmanager
 def progress(what: str, total: int, quiet: bool = False) -> Iterator[Advance]:
-    """A bar, unless there is nothing to do; the function given advances it by one, or to a number."""
+    """A bar, unless there is nothing to do; the function given advances it by one, or to a number.
+
+    Where there is no terminal, a line now and then says how far it is.
+    """
+    started = time.monotonic()
     with _bar(quiet or not total) as bar:
         task = bar.add_task(what, total=total)
+
+        def line() -> str:
+            return f"{what}: {bar.tasks[0].completed:,.0f} of {total:,}, {clock_time(time.monotonic() - started)} gone"
 
         def advance(to: int | None = None) -> None:
             if to is None:
@@ -103,7 +114,34 @@ def progress(what: str, total: int, quiet: bool = False) -> Iterator[Advance]:
             else:
                 bar.update(task, completed=to)
 
-        yield advance
+        with nullcontext() if quiet or not total or err.is_terminal else telling(line):
+            yield advance
+
+
+@contextmanager
+def telling(line: Callable[[], str]) -> Iterator[None]:
+    """Note a line every so many seconds, where there is one: what works long without a terminal shows that it works."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(EVERY):
+            if text := line():
+                note(text)
+
+    thread = threading.Thread(target=tell, name="telling", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def clock_time(seconds: float) -> str:
+    """1:05 or 1:02:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def printable(text: str, keep: str = "\n\t") -> str:

@@ -13,12 +13,12 @@ import tyro
 from sparring import registry
 from sparring.cli import arguments, outline, parsing, terminal, training_view
 from sparring.cli.interrupts import stop_after_update
+from sparring.cli.lists import lists_of, split_lists
 from sparring.cli.runs import what_is_kept
 from sparring.faults import in_words
 from sparring.start import EXIT_INTERRUPTED, EXIT_USAGE, loading
 from sparring.store.rows import DamagedStore
 from sparring.store.run_files import metrics_of
-from sparring.trainers.config import RunConfig
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 EXAMPLES = """Examples:{1}
@@ -30,11 +30,12 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
     if not argv or argv[0] in ("-h", "--help", "--json"):
         _show_methods(outline.outline(registry.trainers), argv == ["--json"])
         return 0 if argv else EXIT_USAGE
-    config_type = outline.config_of(outline.find_row(registry.trainers, argv[0]))
-    if not issubclass(config_type, RunConfig):
-        from sparring.cli.sim_rag import train_critic
+    row = outline.find_row(registry.trainers, argv[0])
+    return outline.runner_of(row, _train_by_updates)(argv, outline.config_of(row))
 
-        return train_critic(argv, config_type)
+
+def _train_by_updates(argv: list[str], config_type: type[Any]) -> int:
+    """Train by a method of `Run`."""
 
     def start(
         config: tyro.conf.OmitArgPrefixes[Any], run: Path, resume: Flag = False, plan: Flag = False, json: Flag = False
@@ -63,7 +64,7 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         again += f" --steps {steps}" if steps else ""
         try:
             with stop_after_update() as stop, training_view.training(training.config.steps, rows, json) as watch:
-                finished = training.run(watch, stop)
+                finished = training.run(watch, stop, watch.hear)
         except KeyboardInterrupt:
             terminal.complain(f"interrupted; {again}")
             return EXIT_INTERRUPTED
@@ -82,7 +83,8 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
     start.__annotations__["config"] = Annotated[config_type, tyro.conf.OmitArgPrefixes]
     prog = f"sparring train {argv[0]}"
     examples = "".join(f"\n  {prog} {words}" for words in getattr(config_type, "EXAMPLES", ()))
-    return parsing.run(start, prog, arguments.split_lists(argv[1:]), EXAMPLES.format(prog, examples))
+    lists = lists_of(config_type)
+    return parsing.run(start, prog, split_lists(argv[1:], lists), EXAMPLES.format(prog, examples), lists)
 
 
 def _show_plan(config: Any, json: bool) -> int:

@@ -6,7 +6,8 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -14,7 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from sparring.cli import terminal
-from sparring.cli.tables import plural
+from sparring.plurals import number_of, plural
 from sparring.scoreboard.progress import (
     ASCII_BARS,
     BARS,
@@ -26,6 +27,9 @@ from sparring.scoreboard.progress import (
     shown_interval,
     sparkline,
 )
+
+if TYPE_CHECKING:
+    from sparring.trainers.progress import Progress
 
 Metrics = Mapping[str, Any]
 STAYING = 20
@@ -44,6 +48,8 @@ class TrainingView:
         """Of every update the figures; of the last one everything."""
         self._played: list[Metrics] = []
         self._figures: list[Figure] | None = None
+        self._moment: Progress | None = None
+        """Of the update that is under way."""
         self._since = clock()
         for row in rows:
             self.add(row)
@@ -57,6 +63,11 @@ class TrainingView:
         self._played = [row] if "illegal_share" in row else self._played
         self._figures = None
         self._since = self._clock()
+        self._moment = None
+
+    def hear(self, progress: Progress) -> None:
+        """The update that is under way is so far."""
+        self._moment = progress
 
     @property
     def figures(self) -> list[Figure]:
@@ -85,10 +96,12 @@ class TrainingView:
         """The block that is redrawn; no line is wider than `width`."""
         found = self.figures
         lines = [_progress_line(self.done, self.steps, self.gone(), self.left(), width, ascii_only)]
+        if self._moment is not None:
+            lines.append(_moment_line(self._moment, width, ascii_only))
         lines += [_figure_line(figure, width, ASCII_BARS if ascii_only else BARS) for figure in found[:MOST_FIGURES]]
         if len(found) > MOST_FIGURES:
             more = len(found) - MOST_FIGURES
-            lines.append(_fitting([f"and {more} {plural(more, 'figure')} more"], width))
+            lines.append(_fitting([f"and {number_of(more, 'figure')} more"], width))
         if self._played:
             lines.append(_fitting(_playing(self._played), width))
         return [line for line in lines if line]
@@ -111,6 +124,13 @@ class TrainingView:
         left = self.left() if self.done < self.steps else None
         return f"{self.line()}  {_time_words(self.gone(), left)}"
 
+    def waiting_line(self) -> str:
+        """How far an update is that takes long, as one line of a log; "" for another one."""
+        if self._moment is None or self._clock() - self._since < terminal.EVERY:
+            return ""
+        now = "  ".join(filter(None, _moment_words(self._moment)))
+        return f"update {self.done}/{self.steps}  {now}  {terminal.clock_time(self.gone())} gone"
+
     def stays(self) -> bool:
         """Whether the last update's line is one of those that stay in a terminal."""
         update = int(self.rows[-1]["update"])
@@ -122,12 +142,24 @@ class TrainingView:
             yield Text(line, no_wrap=True, overflow="crop")
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Shows every update that it is told of, and how far the present one is."""
+
+    show: Callable[[Metrics], None]
+    hear: Callable[[Progress], None] | None = None
+
+    def __call__(self, row: Metrics) -> None:
+        """An update is done."""
+        self.show(row)
+
+
 @contextmanager
-def training(steps: int, rows: Sequence[Metrics] = (), quiet: bool = False) -> Iterator[Callable[[Metrics], None]]:
-    """Shows every update that the function given is told of. `rows`: those of an earlier part of the run."""
+def training(steps: int, rows: Sequence[Metrics] = (), quiet: bool = False) -> Iterator[Watch]:
+    """Watch a run. `rows`: those of an earlier part of the run."""
     view = TrainingView(steps, rows)
     if quiet:
-        yield terminal.dump
+        yield Watch(terminal.dump)
     elif terminal.err.is_terminal:
         with Live(view, console=terminal.err, refresh_per_second=4) as live:
 
@@ -136,23 +168,37 @@ def training(steps: int, rows: Sequence[Metrics] = (), quiet: bool = False) -> I
                 if view.stays():
                     live.console.print(view.line(terminal.err.width), markup=False, highlight=False)
 
-            yield draw
+            yield Watch(draw, view.hear)
     else:
 
         def write(row: Metrics) -> None:
             view.add(row)
             terminal.err.print(view.log_line(), markup=False, highlight=False, soft_wrap=True)
 
-        yield write
+        with terminal.telling(view.waiting_line):
+            yield Watch(write, view.hear)
 
 
 def _progress_line(done: int, steps: int, gone: float, left: float | None, width: int, ascii_only: bool) -> str:
-    before = f"update {done}/{steps}"
-    after = _time_words(gone, left)
+    return _bar_line(f"update {done}/{steps}", done / max(1, steps), _time_words(gone, left), width, ascii_only)
+
+
+def _moment_line(moment: Progress, width: int, ascii_only: bool) -> str:
+    before, after = _moment_words(moment)
+    return _bar_line(before, moment.done / max(1, moment.total), after, width, ascii_only)
+
+
+def _moment_words(moment: Progress) -> tuple[str, str]:
+    """What is done of how much, and how many turns that took: a game that takes long ends after many."""
+    done = f"{moment.what} {moment.done}/{moment.total} {plural(moment.total, moment.unit)}"
+    return done, number_of(moment.turns, "turn") if moment.turns else ""
+
+
+def _bar_line(before: str, share: float, after: str, width: int, ascii_only: bool) -> str:
     room = min(30, width - len(before) - len(after) - 4)
     if room < 4:
         return _fitting([before, after], width)
-    full = round(room * done / max(1, steps))
+    full = round(room * share)
     drawn = "#" * full + "." * (room - full) if ascii_only else "━" * full + "╌" * (room - full)
     return f"{before}  {drawn}  {after}"
 
@@ -180,7 +226,7 @@ def _playing(rows: Sequence[Metrics]) -> list[str]:
     parts.append(f"illegal {100 * last['illegal_share']:.1f} %" if last.get("turns", 1) else "no turns")
     parts.append(f"{last['tokens_per_second']:.0f} tok/s")
     if last.get("faults"):
-        parts.append(f"{last['faults']} {plural(last['faults'], 'episode')} broke off")
+        parts.append(f"{number_of(last['faults'], 'episode')} broke off")
     return parts
 
 
@@ -204,10 +250,4 @@ def _seconds(row: Metrics) -> float:
 
 
 def _time_words(gone: float, left: float | None) -> str:
-    return f"{_clock_time(gone)} gone" + ("" if left is None else f", {_clock_time(left)} left")
-
-
-def _clock_time(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{terminal.clock_time(gone)} gone" + ("" if left is None else f", {terminal.clock_time(left)} left")

@@ -68,10 +68,17 @@ class EnvironmentRow(Row[Environment]):
     host: Host = "inline"
     """Where it is played: with everything else, or in a process of its own, which may crash or hang; "engine" where the
     environment starts such a process itself."""
+    engine_with: Mapping[str, object] = field(default_factory=dict)
+    """Options with one of which an environment that is else inline starts a process itself: {"backend": "inform7"}."""
     seat_names: tuple[str, ...] = ()
     """Of an environment whose seats are not called player_0, player_1, ...: their names, in order."""
     unit: str = "reward"
     """What its rewards count, for people: chips."""
+
+    def has_process(self, kwargs: Mapping[str, object]) -> bool:
+        """Whether an environment with these options has a process of its own while it is in play."""
+        given = {**self.kwargs, **kwargs}
+        return self.host != "inline" or any(given.get(name) == value for name, value in self.engine_with.items())
 
     def require_as_said(self, built: object) -> None:
         """Raises ValueError where the environment's seats have other names, or are more or fewer: nobody could play."""
@@ -92,6 +99,7 @@ class EnvironmentRow(Row[Environment]):
             "version": (isinstance(self.version, str), "text"),
             "reward_range": (self.reward_range is None or _is_range(self.reward_range), "(least, most) or None"),
             "host": (self.host in get_args(Host), " or ".join(get_args(Host))),
+            "engine_with": (isinstance(self.engine_with, Mapping), "a mapping"),
             "seat_names": (
                 _are_texts(self.seat_names) and len(self.seat_names) in (0, self.seats),
                 "one text a seat, or none",
@@ -112,10 +120,14 @@ class MethodRow(Row[Method]):
     build: type[Method]
     config: str = ""
     """ "module:Class" of its settings, where they can be had without loading the method."""
+    runner: str = ""
+    """ "module:function" that `sparring train` hands its words and the class of the settings to, for the exit code;
+    "" for a method of `Run`, which trains by updates."""
 
     def rules(self) -> dict[str, tuple[bool, str]]:
-        """As of every row, and that of a method."""
-        return {**Row.rules(self), "config": (isinstance(self.config, str), "text")}
+        """As of every row, and those of a method."""
+        said = {name: isinstance(getattr(self, name), str) for name in ("config", "runner")}
+        return {**Row.rules(self), **{name: (held, "text") for name, held in said.items()}}
 
 
 def require_usable(kind: str, row: object, row_type: object) -> None:

@@ -23,16 +23,9 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
-from operator import methodcaller
+from functools import partial
 from types import FrameType
 from typing import Generic, Protocol, TypeVar
-
-from sparring import registry
-from sparring.content import canonical_json
-from sparring.rollout.adapters import Game, adapt
-from sparring.rollout.match import Match
-from sparring.rollout.processes import ProcessGame
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -89,64 +82,6 @@ class Hosts:
         if self._here.has_hung:
             return await self._threads.call(env, function, argument)
         return self._here.call(function, argument)
-
-
-class Lent:
-    """An environment that a pool lends, and how it is played."""
-
-    def __init__(self, env: Closable) -> None:
-        self.env = env
-
-    @cached_property
-    def game(self) -> Game:
-        """The same for all its episodes."""
-        return adapt(self.env)
-
-
-class EnvPool:
-    """Environments between episodes: `reset` leaves nothing of the last one, so one instance serves many matches."""
-
-    def __init__(self) -> None:
-        self._idle: dict[str, list[Lent]] = {}
-
-    def borrow(self, match: Match) -> Lent:
-        idle = self._idle.get(self._key(match))
-        if idle:
-            return idle.pop()
-        if registry.envs.row(match.env_id).host == "process":
-            return Lent(ProcessGame(match.env_id, match.env_kwargs, STEP_TIMEOUT_SECONDS))
-        return Lent(registry.envs.make(match.env_id, **match.env_kwargs))
-
-    @staticmethod
-    def has_process(match: Match) -> bool:
-        """Whether the environment of a match has a process of its own while it is in play."""
-        return registry.envs.row(match.env_id).host != "inline"
-
-    def give_back(self, match: Match, lent: Lent) -> None:
-        self._idle.setdefault(self._key(match), []).append(lent)
-
-    async def close(self, hosts: Hosts) -> None:
-        """Close what is idle. What fails at that is left; where one hangs, its kind is left."""
-        for idle in self._idle.values():
-            for lent in idle:
-                if not await close_env(lent.env, hosts):
-                    break
-        self._idle.clear()
-
-    @staticmethod
-    def _key(match: Match) -> str:
-        return match.env_id + canonical_json(dict(match.env_kwargs)) if match.env_kwargs else match.env_id
-
-
-async def close_env(env: Closable, hosts: Hosts) -> bool:
-    """Close an environment where it runs, whatever it raises; False where it hangs."""
-    try:
-        await hosts.of(env)(methodcaller("close"), env)
-    except StepTimeout:
-        return False
-    except (Exception, SystemExit, GeneratorExit):  # noqa: BLE001  (its matches are over)
-        return True
-    return True
 
 
 class _Here:

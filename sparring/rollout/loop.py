@@ -11,20 +11,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext, suppress
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from sparring import registry
 from sparring.kinds import require_each, require_kind, shown
 from sparring.protocols import Agent, Player
 from sparring.rollout.adapters import Game
-from sparring.rollout.hosts import PROCESSES, EnvPool, Host, Hosts, Lent, StepTimeout, close_env
+from sparring.rollout.blame import Fault, blamed
+from sparring.rollout.hosts import PROCESSES, Host, Hosts, StepTimeout
 from sparring.rollout.match import Event, Match, agents_by_seat, require_agents
+from sparring.rollout.pool import EnvPool, Lent, close_env
 from sparring.rollout.recording import Answered, Recording
-from sparring.types import Episode, FaultKind, Observation, Reply
+from sparring.types import Episode, Observation, Reply
 
 __all__ = [
     "EnvPool",
@@ -209,10 +209,10 @@ async def _episode(
             lent = hosts.build(pool.borrow, match)
             game = lent.game
         except FAULTS as error:
-            raise _blamed("env_error", error) from error
+            raise blamed("env_error", error) from error
         await _play(game, recording, hosts.of(lent.env), on_event)
         pool.give_back(match, lent)
-    except _Fault as fault:
+    except Fault as fault:
         recording.status, recording.fault, recording.error = fault.status, fault.kind, fault.text
         hangs = isinstance(fault.__cause__, StepTimeout)  # its thread closes the environment, if it comes back
         if lent is not None and not hangs:
@@ -228,12 +228,12 @@ async def _play(game: Game, recording: Recording, call: Host, on_event: Listener
             recording.require_seats(game.seats)
             observations = recording.observe(await call(game.reset, match.seed))
         except FAULTS as error:
-            raise _blamed("env_error", error) from error
+            raise blamed("env_error", error) from error
         try:
             for seat, agent in recording.agents.items():
                 players[seat] = agent.open(match.seat(seat))
         except FAULTS as error:
-            raise _blamed("agent_error", error) from error
+            raise blamed("agent_error", error) from error
         while observations and recording.may_step(taken):
             taken += 1
             answered = await _replies(players, observations)
@@ -246,7 +246,7 @@ async def _play(game: Game, recording: Recording, call: Host, on_event: Listener
                 recording.stepped(answered, step, time.perf_counter() - started)
                 observations = recording.observe(step)
             except FAULTS as error:
-                raise _blamed("env_error", error) from error
+                raise blamed("env_error", error) from error
     finally:
         for seat, player in players.items():
             with suppress(Exception):  # the episode is over, and its record stands
@@ -268,33 +268,5 @@ async def _reply(seat: str, player: Player, observation: Observation) -> Answere
         if not isinstance(reply.action, str):
             raise TypeError(f"an action must be text, got {type(reply.action).__name__}")
     except FAULTS as error:
-        raise _blamed("agent_error", error) from error
+        raise blamed("agent_error", error) from error
     return seat, observation, reply, time.perf_counter() - started
-
-
-class _Fault(Exception):
-    """Whose fault it was that an episode broke off: the one place where errors become data."""
-
-    def __init__(self, status: Literal["env_error", "agent_error"], kind: FaultKind, text: str) -> None:
-        super().__init__(text)
-        self.status, self.kind, self.text = status, kind, text
-
-
-def _blamed(status: Literal["env_error", "agent_error"], error: BaseException) -> _Fault:
-    """An error as a fault; what says that something is not there, or that a fault is found already, is raised again."""
-    if isinstance(error, (_Fault, registry.MissingExtra, registry.UnknownName)):
-        raise error
-    text = "".join(traceback.format_exception_only(error)).strip() or type(error).__name__
-    return _Fault(status, _kind_of(error, status), text)
-
-
-def _kind_of(error: BaseException, status: Literal["env_error", "agent_error"]) -> FaultKind:
-    """Whose fault an error is: what it says itself, or what its kind says, else that of whom it came from."""
-    said: FaultKind | None = getattr(error, "fault_kind", None)
-    if said is not None:
-        return said
-    if isinstance(error, TimeoutError):
-        return "timeout"
-    if isinstance(error, MemoryError):
-        return "capacity"
-    return "environment" if status == "env_error" else "agent"

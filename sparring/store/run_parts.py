@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sparring.plurals import number_of
 from sparring.store.run_files import CHECKPOINTS, CONFIG, EPISODES, METRICS, POLICIES, checkpoint_name, checkpoints_of
 
 MetricsRow = Mapping[str, Any]
@@ -28,7 +29,7 @@ def lost_updates(run: Path, rows: Rows) -> str:
     held, reached = _updates_in(rows), last_checkpoint(run)
     if held >= reached and (rows or not (run / POLICIES).exists()):
         return ""
-    holds = f"holds {held or 'no'} update{'' if held == 1 else 's'}"
+    holds = f"holds {number_of(held, 'update') if held else 'no updates'}"
     found = holds if (run / METRICS).exists() else "is missing"
     known = f"{CHECKPOINTS}/{checkpoint_name(reached)}" if reached else POLICIES
     return f"{METRICS} {found}, but {known} says that {reached or 'all'} updates were done"

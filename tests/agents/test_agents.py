@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from sparring import registry
+from sparring.agents.people import PersonLeft
 from sparring.agents.solvers import best_actions
 from sparring.protocols import Seat
 from sparring.registry import UnknownName
@@ -80,17 +81,15 @@ def test_a_person_is_asked_again_until_the_action_is_legal(monkeypatch, capsys):
     assert "'raise' is not legal here; legal: check, bet" in capsys.readouterr().err
 
 
-def test_a_person_who_leaves_is_a_fault_of_the_agent_and_no_illegal_action(monkeypatch):
+def test_a_person_who_leaves_ends_all_games(monkeypatch):
     def leave(prompt):
         raise EOFError
 
     monkeypatch.setattr("builtins.input", leave)
-    (episode,) = play(
-        [Match("m", KUHN, {"player_0": "player_0", "player_1": "player_1"}, 1)],
-        dict.fromkeys(("player_0", "player_1"), registry.make_agent("human")),
-    )
-    assert (episode.status, episode.turns) == ("agent_error", [])
-    assert "nobody answers: the input has ended" in episode.error
+    seats = {"player_0": "player_0", "player_1": "player_1"}
+    agents = dict.fromkeys(seats, registry.make_agent("human"))
+    with pytest.raises(PersonLeft, match="you left the game: the input has ended"):
+        play([Match(f"m{n}", KUHN, seats, n) for n in range(2)], agents)
 
 
 def test_an_unknown_agent_names_the_nearest():

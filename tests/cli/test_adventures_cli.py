@@ -95,6 +95,31 @@ def test_a_person_plays_a_game_by_typing_commands(tmp_path, capsys, monkeypatch)
     assert "You have won." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("end", ["quit", EOFError])
+def test_a_person_asks_for_help_at_no_cost_and_leaves_with_one_line(tmp_path, capsys, monkeypatch, end):
+    main(["adventures", "sample", "-o", str(tmp_path), "--count", "1", "--difficulty", "1"])
+    file = next(file for file in tmp_path.glob("*.json") if ".proof." not in file.name)
+    capsys.readouterr()
+    answers = iter(["help", "look", end])
+
+    def answer(prompt=""):
+        said = next(answers)
+        if said is EOFError:
+            raise EOFError
+        return said
+
+    monkeypatch.setattr("builtins.input", answer)
+    assert main(["adventures", "play", str(file)]) == 130
+    printed = capsys.readouterr()
+    help_line = next(line for line in printed.err.splitlines() if line.startswith("write what to do in words: "))
+    assert {"look", "take", "go", "inventory"} <= set(help_line.partition(": ")[2].partition(";")[0].split(", "))
+    assert "turn 1 of" in printed.err
+    assert "turn 2 of" not in printed.err
+    assert printed.out == ""
+    assert printed.err.splitlines()[-1].startswith("sparring: you left the game")
+    assert "Adventure-v0" not in printed.err
+
+
 def test_ideas_without_words_are_refused_and_nothing_is_made(tmp_path, capsys):
     (tmp_path / "ideas.txt").write_text("# only a note\n\n")
     assert main(["adventures", "write", "--ideas", str(tmp_path / "ideas.txt"), "-o", str(tmp_path / "new")]) == 2

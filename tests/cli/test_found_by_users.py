@@ -5,10 +5,12 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 import pytest
 import torch
+import tyro
 
 from sparring import registry
 from sparring.agents import make
@@ -16,6 +18,7 @@ from sparring.agents.models.weights import hub
 from sparring.agents.models.weights.reading import read_model, read_outline
 from sparring.agents.talking.agent import TalkingAgent
 from sparring.cli.app import main
+from sparring.cli.lists import lists_of, split_lists
 from sparring.registry import EnvironmentRow
 from sparring.trainers.config import load_model
 from sparring.trainers.methods.grpo import Config, Grpo
@@ -207,6 +210,30 @@ def test_a_seed_that_is_too_large_is_refused_by_its_rule(capsys, spec):
 def test_a_list_of_numbers_says_which_of_its_words_is_none(capsys, tmp_path):
     said = refused(capsys, "train", "grpo", "--run", str(tmp_path / "run"), "--horizons", "4,8,x")
     assert "--horizons must be whole numbers, separated by commas, got 'x' in 4,8,x" in said
+    said = refused(capsys, "train", "grpo", "--run", str(tmp_path / "run"), "--horizons", "4,8.5")
+    assert "--horizons must be whole numbers, separated by commas, got '8.5' in 4,8.5" in said
+
+
+def test_every_setting_of_several_values_takes_them_with_commas():
+    @dataclass
+    class Settings:
+        sizes: tuple[int, ...] = ()
+        names: Annotated[tuple[str, ...], tyro.conf.arg(aliases=["--called"])] = ()
+        one: str = ""
+
+    lists = lists_of(Settings)
+    assert lists == {"--sizes": int, "--names": str, "--called": str}
+    words = ["--sizes", "1,2", "--called=a,b", "--one", "a,b", "--names", "c"]
+    assert split_lists(words, lists) == ["--sizes", "1", "2", "--called", "a", "b", "--one", "a,b", "--names", "c"]
+
+
+def test_layers_and_targets_are_read_with_commas(capsys, tmp_path):
+    said = refused(capsys, "adventures", "starling", "--targets", "held-out,nowhere", "--run", str(tmp_path / "run"))
+    assert "nowhere" in said
+    assert "held-out,nowhere" not in said
+    words = split_lists(["--lora-targets", "q_proj,v_proj"], lists_of(Config))
+    assert words == ["--lora-targets", "q_proj", "v_proj"]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("method", ["grpo", "reinforce", "spiral"])

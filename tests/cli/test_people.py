@@ -22,6 +22,7 @@ from sparring.cli.app import main
 from sparring.protocols import Seat
 from sparring.rollout.loop import Match, act_now, play
 from sparring.scoreboard.final_view import final_views
+from sparring.store.store import Store
 from sparring.types import Observation
 
 KUHN, TTT = "sparring/KuhnPoker-v0", "sparring/TicTacToe-v0"
@@ -210,6 +211,30 @@ def test_a_solver_that_takes_long_says_so_once(monkeypatch, capsys, agents, game
     printed = capsys.readouterr()
     assert printed.err.count(said) == 1
     assert len(printed.out.splitlines()) == 2
+
+
+def test_help_lists_what_is_legal_and_asks_again(answers, capsys):
+    answers("help", "b")
+    assert act_now(registry.make_agent("human").open(Seat(KUHN, "player_0")), first_state(KUHN)).action == "bet"
+    assert "legal: check, bet; a number or a beginning is enough; quit (or Ctrl-D) leaves" in capsys.readouterr().err
+
+
+def test_a_game_whose_actions_are_called_help_and_quit_can_be_played(answers):
+    answers("help", "quit")
+    seen = replace(first_state(KUHN), legal_actions=("help", "quit"))
+    player = registry.make_agent("human").open(Seat(KUHN, "player_0"))
+    assert [act_now(player, seen).action for _ in range(2)] == ["help", "quit"]
+
+
+def test_quit_ends_all_games_and_keeps_those_that_were_over(answers, capsys, tmp_path):
+    answers("1", "1", "quit")
+    words = ["play", "KuhnPoker", "--agents", "human,constant:bet/fold", "--episodes", "50", "--store"]
+    assert main([*words, str(tmp_path / "games")]) == 130
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines()[-1].startswith("sparring: you left the game; the games that were over are in ")
+    with Store(tmp_path / "games") as store:
+        assert all(row.sound for row in store.rows())
 
 
 def test_nothing_is_drawn_while_a_person_plays(answers, monkeypatch, capsys):

@@ -18,7 +18,8 @@ import pytest
 from sparring.agents.scripted import RandomAgent, ScriptedAgent
 from sparring.rollout.loop import Event, play
 from sparring.scoreboard import suites
-from sparring.scoreboard.matches import head_to_head, play_missing, rotated_matches
+from sparring.scoreboard.matches import head_to_head, rotated_matches
+from sparring.scoreboard.stored_matches import play_missing
 from sparring.store.store import Store
 from sparring.types import Observation, Policy, Reply
 

@@ -140,3 +140,56 @@ def test_an_index_is_served_until_ctrl_c(place, capsys):
     finally:
         server.send_signal(signal.SIGINT)
         assert server.wait(timeout=20) == 0
+
+
+FILES = "world=hotpotqa+train=only.json:split=held_out"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["play", "Search:hops=9", "--agents", "random", "--store", "made"], "with 9 hops among"),
+        (
+            ["play", "Search:kinds=comparison:hops=1-2:split=other", "--agents", "random"],
+            "train or held_out, got 'other'",
+        ),
+        (
+            ["play", f"Search:{FILES}", "--agents", "random", "--store", "made"],
+            "has no questions of the split 'held_out'",
+        ),
+        (["play", f"Rewrite:{FILES}", "--agents", "random"], "has no conversations of the split 'held_out'"),
+        (["play", f"Eliminate:{FILES}", "--agents", "random"], "has no rankings of the split 'held_out'"),
+        (["play", f"SearchDuel:{FILES}"], "has no questions of the split 'held_out'"),
+        (["eval", "random", "--env", "Search:kinds=chain:hops=8", "--games", "9"], "with 8 hops among"),
+        (["train", "grpo", "--model", "nano", "--games", "Search:hops=9", "--run", "made"], "with 9 hops among"),
+    ],
+)
+def test_settings_that_no_question_meets_are_refused_once_before_anything_is_played(place, capsys, words, said):
+    question = {"_id": "a", "question": "What is Arvo?", "answer": "a town", "supporting_facts": [["Arvo", 0]]}
+    (place / "only.json").write_text(json.dumps([{**question, "context": [["Arvo", ["Arvo is a town."]]]}]))
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert len(error.splitlines()) == 1
+    assert not (place / "made").exists()
+
+
+def test_the_table_of_searches_has_no_columns_of_games(capsys):
+    assert main(["play", "Search:world=fiction+size=600", "--agents", "walkthrough", "--episodes", "2"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].split() == ["agent", "questions", "reward", "(95", "%", "interval)"]
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("no.such.host.invalid", "the server cannot have no.such.host.invalid, port 0: "),
+        ("203.0.113.7", "the server cannot have 203.0.113.7, port 0: "),
+        ("", "host must be a name or an address, got ''"),
+    ],
+)
+def test_a_host_that_this_machine_has_not_is_refused_in_one_line(place, capsys, host, reason):
+    printed(capsys, "build", "fiction:size=600", "-o", "index")
+    said = printed(capsys, "serve", "index", "--host", host, "--port", "0", code=2)
+    assert said.out == ""
+    assert len(said.err.splitlines()) == 1
+    assert reason in said.err

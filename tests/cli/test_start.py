@@ -71,12 +71,7 @@ def test_the_outline_read_from_the_sources_is_what_the_registry_holds():
     assert [row.name for row in found] == sorted(rows)
     for row in found:
         loaded = rows[row.name]
-        assert (row.family, row.summary, row.extra, row.config) == (
-            loaded.family,
-            loaded.summary,
-            loaded.extra,
-            loaded.config,
-        )
+        assert replace(row, build=loaded.build) == loaded
         assert outline.config_of(row) is loaded.build.config_type
 
 
@@ -103,6 +98,16 @@ def test_a_method_without_a_config_of_its_own_is_asked_for_it():
     row = outline.find_row(registry.trainers, "spiral")
     bare = registry.MethodRow(row.name, row.build)
     assert outline.config_of(bare) is Config
+
+
+def test_a_method_may_name_what_runs_it(monkeypatch, tmp_path):
+    """Whatever its settings are, RunConfig or not: the row decides."""
+    (tmp_path / "own_runner.py").write_text("def start(argv, settings):\n    return len(argv) + (settings is int)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    row = registry.MethodRow("own", Config, config="builtins:int", runner="own_runner:start")
+    with registry.trainers.temporary(row):
+        assert main(["train", "own", "--any", "word"]) == 4
+    assert [row.name for row in registry.trainers if row.runner] == ["sim-rag"]
 
 
 def test_a_row_of_the_outline_builds_nothing():

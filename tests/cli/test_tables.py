@@ -9,7 +9,8 @@ from rich.console import Console
 
 from sparring.cli import records_view, terminal
 from sparring.cli.app import main
-from sparring.cli.tables import fitted_table, plural, shortened
+from sparring.cli.tables import fitted_table, shortened
+from sparring.plurals import number_of, plural
 from sparring.scoreboard import suites
 from sparring.scoreboard.verify import Fault, VerifyResult
 from sparring.store.store import Store
@@ -50,7 +51,14 @@ def test_a_name_that_is_too_long_keeps_its_beginning_and_its_end(text, room, mar
 
 
 def test_one_thing_is_one_and_not_several():
-    assert [f"{number} {plural(number, 'game')}" for number in (0, 1, 2)] == ["0 games", "1 game", "2 games"]
+    assert [plural(2, noun) for noun in ("pass", "search", "query", "play")] == [
+        "passes",
+        "searches",
+        "queries",
+        "plays",
+    ]
+    said = [number_of(number, "game") for number in (0, 1, 2, 1000)]
+    assert said == ["0 games", "1 game", "2 games", "1,000 games"]
 
 
 @pytest.fixture

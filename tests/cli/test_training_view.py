@@ -2,14 +2,20 @@
 
 import json
 import re
+import threading
+import time
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
 from sparring.cli import terminal, training_view
+from sparring.cli.app import main
 from sparring.cli.training_view import TrainingView, training
 from sparring.scoreboard import progress
+from sparring.trainers.methods.reinforce import Config, Reinforce
+from sparring.trainers.progress import Progress
+from sparring.trainers.run import Run
 
 KUHN, LEDUC, FOUR = (f"sparring/{name}-v0" for name in ("KuhnPoker", "LeducPoker", "ConnectFour"))
 
@@ -167,3 +173,59 @@ def test_a_long_run_is_held_by_its_figures_and_worked_out_once_an_update(monkeyp
     assert "illegal 25.0 %" in drawn[0][-1]
     assert view.gone() == 1000.0
     assert view.line().startswith("update 1999/4000")
+
+
+def test_a_first_long_update_shows_the_games_that_are_over_and_then_what_is_learnt():
+    view = view_of(steps=3)
+    view.hear(Progress("playing", 4, 12, "game", turns=140))
+    assert re.fullmatch(r"playing 4/12 games  ━{10}╌{20}  140 turns", view.lines(80)[1])
+    view.hear(Progress("learning", 1, 1, "pass"))
+    assert re.fullmatch("learning 1/1 pass  ━{30}", view.lines(80)[1].rstrip())
+    view.add(row(0))
+    assert not any("learning" in line for line in view.lines(80))
+
+
+def test_a_log_gets_a_line_of_a_long_update_and_none_of_a_short_one():
+    clock = Clock()
+    view = view_of(*exact(KUHN, 0.9), steps=3, clock=clock)
+    view.hear(Progress("playing", 3, 12, "game", turns=140))
+    clock.now = terminal.EVERY - 1
+    assert view.waiting_line() == ""
+    clock.now = terminal.EVERY + 1
+    assert view.waiting_line() == "update 1/3  playing 3/12 games  140 turns  0:33 gone"
+
+
+def test_long_work_without_a_terminal_says_now_and_then_how_far_it_is(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "EVERY", 0.02)
+    said = ""
+    with terminal.progress("indexing", 1200) as advance:
+        advance(to=1100)
+        while "\n" not in said:
+            time.sleep(0.01)
+            said += capsys.readouterr().err
+    assert re.match(r"indexing: 1,100 of 1,200, 0:0\d gone\n", said)
+    capsys.readouterr()
+    with terminal.progress("indexing", 1200, quiet=True):
+        time.sleep(0.1)
+    assert capsys.readouterr().err == ""
+    assert not any(thread.name == "telling" for thread in threading.enumerate())
+
+
+def test_a_run_says_of_each_update_how_many_games_and_passes_are_done(tmp_path):
+    heard = []
+    config = Config(steps=1, games_per_update=6, evaluation_games=2, evaluate_every=0, device="cpu", max_new_tokens=4)
+    assert Run.start(Reinforce, config, tmp_path / "run").run(hear=heard.append)
+    playing = [one for one in heard if one.what == "playing"]
+    assert [one.done for one in playing] == sorted(one.done for one in playing)
+    assert (playing[-1].done, playing[-1].total) == (6, 6)
+    assert playing[-1].turns >= 6
+    learning = [one for one in heard if one.what == "learning"]
+    assert [one.done for one in learning] == list(range(1, learning[-1].total + 1))
+    assert {one.what for one in heard} == {"measuring", "playing", "learning"}
+
+
+def test_training_shows_a_long_update_where_there_is_no_terminal(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "EVERY", 0.001)
+    words = ["--model", "nano", "--games", "KuhnPoker", "--steps", "1", "--games-per-update", "64"]
+    assert main(["train", "reinforce", *words, "--run", str(tmp_path / "run"), "--device", "cpu"]) == 0
+    assert re.search(r"update 0/1  (playing|learning|measuring) \d+/\d+ \w+  ", capsys.readouterr().err)

@@ -9,11 +9,13 @@ import textwrap
 import time
 from pathlib import Path
 
+import gymnasium
 import pytest
 
 from sparring import registry
 from sparring.rollout.adapters import adapt
 from sparring.rollout.loop import Match, play
+from sparring.rollout.pool import EnvPool
 
 MODULE = """
 import os, time
@@ -49,6 +51,7 @@ PLAY = """
 import json, sys, time
 from sparring.rollout import hosts
 from sparring.agents import make
+from sparring.rollout.pool import EnvPool
 from sparring.rollout.loop import Match, play
 
 if __name__ == "__main__":
@@ -151,7 +154,7 @@ def test_however_many_matches_are_played_at_once_few_environments_in_processes_a
             nonlocal alive
             alive -= 1
 
-    monkeypatch.setattr("sparring.rollout.hosts.ProcessGame", Counted)
+    monkeypatch.setattr("sparring.rollout.pool.ProcessGame", Counted)
     monkeypatch.setattr("sparring.rollout.loop.PROCESSES", 3)
     row = registry.EnvironmentRow("test/Heavy-v0", lambda: None, host="process")
     with registry.envs.temporary(row):
@@ -159,3 +162,46 @@ def test_however_many_matches_are_played_at_once_few_environments_in_processes_a
         episodes = play(matches, concurrency=40)
     assert {episode.error for episode in episodes} == {None}
     assert (most, alive) == (3, 0)
+
+
+def test_what_starts_a_process_by_an_option_is_limited_and_the_same_without_it_is_not(monkeypatch):
+    """As an environment does whose backend is a compiled game."""
+    waiting = {"compiled": 0, "plain": 0}
+    most = dict(waiting)
+
+    class Game(gymnasium.Env):
+        metadata = {"slow": True}
+        action_space = observation_space = gymnasium.spaces.Text(9)
+
+        def __init__(self, backend="plain"):
+            self.backend = backend
+
+        def reset(self, *, seed=None, options=None):
+            waiting[self.backend] += 1
+            most[self.backend] = max(most[self.backend], waiting[self.backend])
+            return "go", {"suggested_actions": ["on"]}
+
+        def step(self, action):
+            time.sleep(0.02)
+            waiting[self.backend] -= 1
+            return "end", 1.0, True, False, {}
+
+    monkeypatch.setattr("sparring.rollout.loop.PROCESSES", 2)
+    row = registry.EnvironmentRow("test/Backend-v0", Game, engine_with={"backend": "compiled"})
+    with registry.envs.temporary(row):
+        for backend in waiting:
+            matches = [
+                Match(f"m{n}", "test/Backend-v0", {"player_0": "random"}, n, {"backend": backend}) for n in range(12)
+            ]
+            assert {episode.status for episode in play(matches, concurrency=12)} == {"ok"}
+    assert most["compiled"] == 2
+    assert most["plain"] > 2
+
+
+def test_compiled_adventures_count_as_processes_and_native_ones_do_not():
+    def match(**kwargs):
+        return Match("m", "sparring/Adventure-v0", {"player_0": "random"}, 0, kwargs)
+
+    assert EnvPool.has_process(match(backend="inform7"))
+    assert not EnvPool.has_process(match(backend="native"))
+    assert not EnvPool.has_process(match())

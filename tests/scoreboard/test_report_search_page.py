@@ -55,6 +55,48 @@ def test_the_rounds_follow_the_turns_and_a_step_leads_to_its_turn(page: Page, re
     expect(page.locator("#position")).to_have_text("turn 4 of 4")
 
 
+CONTRAST = """element => {
+  const light = (color) => {
+    const [r, g, b] = color.match(/[0-9.]+/g).map((value) => {
+      const share = value / 255;
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  let seen = 1;
+  for (let one = element; one; one = one.parentElement) seen *= getComputedStyle(one).opacity;
+  const [ink, paper] = [getComputedStyle(element).color, getComputedStyle(document.body).backgroundColor].map(light);
+  return seen < 1 ? 0 : (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+}"""
+"""The contrast of a text with the page; 0 where it is see-through."""
+
+
+@pytest.mark.slow
+def test_rounds_that_are_still_to_come_can_be_read(page: Page, report: Path) -> None:
+    open_episode(page, report, "walk")
+    for part in (".said", ".found b", ".found .text", ".skill"):
+        later = page.locator(f"#search .rounds > li.later {part}").first
+        assert later.evaluate(CONTRAST) >= 4.5, part  # WCAG AA
+    colors = [page.locator(f"#search .rounds > {place} .said").first for place in ("li:not(.later)", "li.later")]
+    now, later = (one.evaluate("element => getComputedStyle(element).color") for one in colors)
+    assert now != later
+
+
+@pytest.mark.slow
+def test_a_page_of_searches_has_no_words_of_games(page: Page, tmp_path: Path) -> None:
+    match = Match("walk", "sparring/Search-v0", {"player_0": "searcher"}, 3, {"kinds": "chain", "hops": 3})
+    with Store(tmp_path / "store", "a") as store:
+        store.append(play([match]))
+    build_report([load_run(tmp_path / "store")], tmp_path / "page.html")
+    open_episode(page, tmp_path / "page.html", "walk")
+    text = page.locator("body").inner_text()
+    assert [word for word in ("illegal", "Won", "Win rate", "Opponent", "lost by", "Games") if word in text] == []
+    assert "unreadable actions" in text
+    assert "with an unreadable action" in text
+    page.locator("#search .rounds button").last.click()
+    expect(page.locator(".turn .verdict").first).to_have_text("readable")
+
+
 @pytest.mark.slow
 def test_hostile_questions_passages_facts_and_answers_are_shown_as_text(page: Page, report: Path) -> None:
     open_episode(page, report, "h")

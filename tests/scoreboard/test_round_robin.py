@@ -15,15 +15,8 @@ from sparring.cli import play_view
 from sparring.cli.app import main
 from sparring.rollout.match import Event
 from sparring.scoreboard.cross_table import cross_tables
-from sparring.scoreboard.matches import (
-    FULL_BATCH,
-    by_name,
-    head_to_head,
-    play_missing,
-    round_robin,
-    standings_by_agent,
-    store_missing,
-)
+from sparring.scoreboard.matches import by_name, head_to_head, round_robin, standings_by_agent
+from sparring.scoreboard.stored_matches import FULL_BATCH, play_missing, store_missing
 from sparring.store.rows import row_of
 from sparring.store.store import Store
 from sparring.types import Episode

@@ -9,6 +9,7 @@ import torch
 from sparring.agents.models.engine.decode import Engine
 from sparring.cli.app import main
 from sparring.store.store import Store
+from sparring.trainers import saving
 from sparring.trainers.batch import Signal, merge
 from sparring.trainers.config import load_model
 from sparring.trainers.learner import Learner, LearnerConfig
@@ -118,7 +119,7 @@ def test_store_and_checkpoints_are_as_planned(config, tmp_path):
     for _ in range(4):
         with Store(path / "episodes", "a") as store:
             run.update(store)
-            run.save(store)
+            saving.save(run, store)
         sizes.append(sum(file.stat().st_size for file in (path / "episodes").rglob("*") if file.is_file()))
     assert plan.store_per_update == near((sizes[3] - sizes[0]) / 3)
     files = [file for file in (path / "checkpoints").rglob("*") if file.is_file() and "best/" not in str(file)]

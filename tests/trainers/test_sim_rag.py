@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +14,13 @@ import pytest
 from sparring import Match, play, registry
 from sparring.agents.retrieval.critic import critics
 from sparring.cli.app import main
+from sparring.cli.sim_rag import show
 from sparring.scoreboard import critic_results
 from sparring.scoreboard.critic_results import _compared
-from sparring.scoreboard.stats import Estimate
-from sparring.scoreboard.verdicts import oracle, stopping
+from sparring.scoreboard.report.charts import WIDE
+from sparring.scoreboard.report.critic import reliability_diagram
+from sparring.scoreboard.stats import Estimate, wilson
+from sparring.scoreboard.verdicts import ReliabilityBin, oracle, stopping
 from sparring.scoreboard.verify import verify
 from sparring.store.store import Store
 from sparring.trainers.batch import signals_of
@@ -119,7 +125,7 @@ def test_questions_that_are_nowhere_are_refused_before_a_folder_is_made(tmp_path
 def test_the_results_say_where_questions_were_asked_again(tmp_path):
     search = searches_of(practised(1), 3, has_reader=False)[0]
     assert list(notes_of([search, search], [search], 0)) == [
-        "the practice has 1 different questions, which were asked 2 times"
+        "the practice has 1 different question, which was asked 2 times"
     ]
 
 
@@ -198,6 +204,98 @@ def test_the_command_shows_its_tables_and_refuses_what_is_wrong_before_anything_
     (run / "critic_results.json").write_text("{}")
     assert main(["report", str(run), "-o", str(tmp_path / "page.html")]) == 2
     assert "critic_results.json is damaged" in capsys.readouterr().err
+
+
+def columns_of(shown):
+    """Heading -> cells, of every table: columns are two blanks apart."""
+    tables = [block.splitlines() for block in shown.split("\n\n")]
+    rows = [[re.split(" {2,}", line.strip()) for line in table] for table in tables]
+    return [{name: [row[place] for row in table[1:] if len(row) > place] for place, name in enumerate(table[0])}
+            for table in rows]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    run = tmp_path_factory.mktemp("sim-rag") / "run"
+    return run, SimRagTraining.start(SMALL, run).run(lambda to: None)
+
+
+def test_the_tables_have_a_column_a_figure_with_the_values_of_the_results(small, capsys):
+    run, results = small
+    show(results, run, json=False)
+    stops, quality, *_ = columns_of(capsys.readouterr().out)
+    earned = {rule.name: rule.earned for rule in results.rules}
+    assert stops["stop rule"][: len(earned)] == list(earned)
+    reward = earned["critic"].reward
+    place = list(earned).index("critic")
+    assert stops["reward"][place] == f"{reward.value:.3f} ({reward.low:.3f} to {reward.high:.3f})"
+    for name, called in (("right", "right"), ("rounds", "rounds"), ("premature", "early"), ("over_search", "over")):
+        assert stops[called][place] == f"{getattr(earned['critic'], name).value:.2f}", name
+    assert (quality["critic on"][0], quality["points"][0]) == ("these questions", str(results.quality.n))
+    low, high = results.quality.null_band
+    figures = [quality[name][0] for name in ("AUROC", "Brier", "ECE", "by chance")]
+    assert figures == [
+        *(f"{one:.3f}" for one in (results.quality.auroc, results.quality.brier, results.quality.calibration_error)),
+        f"{low:.3f} to {high:.3f}",
+    ]
+
+
+def test_what_never_happens_is_named_below_the_table(small, capsys):
+    run, results = small
+    none = Estimate(0.0, 0.0, 0.0, 40, 40)
+    rules = [replace(rule, earned=replace(rule.earned, lucky=none, gave_up=none)) for rule in results.rules]
+    show(replace(results, rules=rules), run, json=False)
+    shown = capsys.readouterr().out
+    never = next(line for line in shown.splitlines() if line.startswith("never: "))
+    assert {"lucky guesses", "gave up"} <= set(never.removeprefix("never: ").split(", "))
+    assert not {"lucky", "gave up"} & set(columns_of(shown)[0])
+
+
+def test_the_diagram_draws_bins_of_ten_points_and_more_with_their_intervals(small):
+    _, results = small
+    bins = [ReliabilityBin(said, wilson(hits, of)) for said, hits, of in ((0.1, 1, 9), (0.5, 5, 10), (0.9, 30, 33))]
+    chart = reliability_diagram(replace(results, reliability=bins), WIDE)
+    drawn, as_said = chart.lines
+    assert len(drawn.shapes) == 2, "the bin of nine points is left out"
+    assert drawn.whiskers.count("M") >= 2
+    assert as_said.dashed
+    assert "10 points and more" in chart.title
+    assert reliability_diagram(replace(results, reliability=bins[:1]), WIDE).lines[0].label != drawn.label
+
+
+def test_compare_shows_what_two_critics_earn(small, tmp_path, capsys):
+    run, results = small
+    other = SimRagTraining.start(replace(SMALL, seed=1), tmp_path / "other").run(lambda to: None)
+    assert main(["compare", str(run), str(tmp_path / "other"), "--json"]) == 0
+    figures = {one["name"]: one["values"] for one in json.loads(capsys.readouterr().out)["figures"]}
+    earned = [next(rule for rule in one.rules if rule.name == "critic") for one in (results, other)]
+    assert figures["reward, critic"] == [one.earned.reward.value for one in earned]
+    assert figures["AUROC"] == [results.quality.auroc, other.quality.auroc]
+    assert figures["reward, oracle"][0] > figures["reward, critic"][0] - 1e-9
+
+
+def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path, capsys, monkeypatch):
+    run = tmp_path / "run"
+    words = ["--world", "fiction:size=2000", "--questions", "60", "--test-questions", "40", "--max-rounds", "3"]
+    told = threading.Event()
+
+    def interrupting(self, *arguments):
+        if not told.is_set():
+            told.set()
+            signal.raise_signal(signal.SIGINT)
+        return play_batch(self, *arguments)
+
+    play_batch = SimRagTraining._play_batch
+    monkeypatch.setattr(SimRagTraining, "_play_batch", interrupting)
+    assert main(["train", "sim-rag", *words, "--run", str(run)]) == 130
+    first, last = capsys.readouterr().err.splitlines()
+    assert first == "sparring: stopping after these searches (Ctrl-C again: at once, without those that are not over)"
+    again = f"go on with: sparring train sim-rag --run {run} --resume"
+    assert last == f"sparring: stopped; what was played is kept; {again}"
+    with Store(run / "episodes") as store:
+        assert store.count == 60
+    assert main(["train", "sim-rag", "--run", str(run), "--resume", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["questions"] == 40
 
 
 def test_no_token_of_a_passage_is_trained_on():

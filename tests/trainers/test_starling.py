@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import replace
 
@@ -18,8 +20,9 @@ from sparring.scoreboard.verify import verify
 from sparring.store.run_files import EPISODES, RunError
 from sparring.store.store import Store
 from sparring.trainers.starling import targets
+from sparring.trainers.starling.cells import PLAN
 from sparring.trainers.starling.practice import Practice
-from sparring.trainers.starling.protocol import PLAN, Protocol, Stopped, read_settings
+from sparring.trainers.starling.protocol import Protocol, Stopped, read_settings
 from sparring.trainers.starling.results import write_results
 from sparring.trainers.starling.settings import Settings
 
@@ -95,7 +98,7 @@ def test_a_protocol_that_is_stopped_again_and_again_measures_the_same(done, tmp_
         with suppress(Stopped):
             cells = protocol.run(ignore)
             break
-        protocol = Protocol(read_settings(tmp_path / "run"), tmp_path / "run", ignore, after(patience))
+        protocol = Protocol.resume(tmp_path / "run", ignore, after(patience))
     assert cells is not None
     write_results(protocol, cells)
     ours, theirs = (json.loads((one / "results.json").read_text()) for one in (tmp_path / "run", folder))
@@ -160,6 +163,37 @@ def test_a_folder_that_holds_something_is_refused(done, tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(RunError, match="no protocol of ours"):
         start(tmp_path)
+
+
+HOLDS = """
+import sys
+from pathlib import Path
+from sparring.trainers import run_lock
+run_lock.acquire(Path(sys.argv[1]))
+print("has it", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.slow
+def test_a_protocol_in_use_is_refused_before_anything_is_done(done, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(done[0], run)
+    command = [sys.executable, "-P", "-c", HOLDS, str(run)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout.readline() == "has it\n"
+        for words, said in (
+            (["--resume"], f"{run} is in use by process {owner.pid}"),
+            ([], "already exists; continue with --resume"),
+        ):
+            assert main(["adventures", "starling", "--run", str(run), *words]) == 2
+            printed = capsys.readouterr()
+            assert said in printed.err
+            assert len(printed.err.splitlines()) == 1  # nothing was begun
+            assert printed.out == ""
+        owner.stdin.close()
+    assert main(["adventures", "starling", "--run", str(run), "--resume"]) == 0
+    assert (run / ".lock").read_text() == ""
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": 7}', '{"format": 1, "settings": {"seeds": "many"}}'])

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sparring.notes import ProgramNote, VoteNote
+from sparring.plurals import number_of
 from sparring.scoreboard.output import require_output, write_parts
 from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
@@ -146,7 +147,7 @@ def why_no_rows(run: Path, kind: Kind) -> str:
     solved = sum(row.status == "ok" and SOLVED in row.rewards.values() for row in rows)
     wanted = {"sft": "has a program that ran or an answer", "repairs": "has a failed program that was mended"}[kind]
     lack = f"none of these {wanted}" if solved else "a row needs one"
-    found = f"{len(rows)} episodes, {broken_off} broke off, {solved} ended with a reward of 1"
+    found = f"{number_of(len(rows), 'episode')}, {broken_off} broke off, {solved} ended with a reward of 1"
     return f"no rows of kind {kind}: {found}; {lack}"
 
 

@@ -27,11 +27,12 @@ from sparring.agents.models.trainable import LocalModel
 from sparring.agents.retrieval.sim_rag import SimRag
 from sparring.agents.retrieval.trained.critic import TrainedCritic
 from sparring.faults import make_folder
+from sparring.plurals import number_of
 from sparring.protocols import Agent
 from sparring.rollout.loop import Event
 from sparring.rollout.match import Match
 from sparring.scoreboard.critic_results import CriticResults, write_results
-from sparring.scoreboard.matches import play_missing
+from sparring.scoreboard.stored_matches import play_missing
 from sparring.scoreboard.verdicts import Bools, quality, reliability
 from sparring.store.store import Store
 from sparring.trainers.config import require_device
@@ -63,7 +64,11 @@ class Stopped(Exception):
 
 
 @registry.trainers.register(
-    "sim-rag", family="retrieval", extra="train", config="sparring.trainers.sim_rag.settings:Config"
+    "sim-rag",
+    family="retrieval",
+    extra="train",
+    config="sparring.trainers.sim_rag.settings:Config",
+    runner="sparring.cli.sim_rag:train_critic",
 )
 class SimRagTraining:
     """A critic that learns from self-practice when what was found suffices, and what stopping by it earns."""
@@ -128,12 +133,20 @@ class SimRagTraining:
             make_folder(self.folder.path / CRITIC)
             critic.save(self.folder.path / CRITIC)
             results = self._measure(critic, practised, practice, test)
-            results = replace(results, seconds=time.monotonic() - started, notes=list(notes_of(practice, test, lost)))
+            results = replace(
+                results, seconds=time.monotonic() - started, notes=list(self._notes(practice, test, lost))
+            )
             write_results(results, self.folder.path)
             self._log(results)
             return results
         finally:
             self.folder.release()
+
+    def _notes(self, practice: Sequence[Search], test: Sequence[Search], lost: int) -> Iterator[str]:
+        yield from notes_of(practice, test, lost)
+        env = registry.envs.make(ENV, **self.config.env_kwargs(SPLITS["test"]))
+        yield from getattr(env.world, "notes", ())
+        env.close()
 
     def _log(self, results: CriticResults) -> None:
         """The line of a finished run: what `sparring runs` and `compare` show."""
@@ -179,7 +192,9 @@ class SimRagTraining:
         if len(searches) < LEAST:
             errors = [" ".join((one.error or "").split())[:300] for one in episodes if one.error]
             why = f"; the first fault: {errors[0]}" if errors else "; the environment does not say what suffices"
-            raise ValueError(f"only {len(searches)} of {len(episodes)} searches of the {part} can be used{why}")
+            raise ValueError(
+                f"only {len(searches)} of {number_of(len(episodes), 'search')} of the {part} can be used{why}"
+            )
         return searches if config.reader else [without_answers(one) for one in searches]
 
     def _agents(self) -> Mapping[str, Agent]:
@@ -221,11 +236,12 @@ class SimRagTraining:
 def notes_of(practice: Sequence[Search], test: Sequence[Search], lost: int) -> Iterator[str]:
     """What a reader of the results must know."""
     if lost:
-        yield f"{lost} searches broke off or ended early, and are left out"
+        yield f"{number_of(lost, 'search')} broke off or ended early, and {'is' if lost == 1 else 'are'} left out"
     for part, searches in (("practice", practice), ("test", test)):
         different = len({one.question for one in searches})
         if different < len(searches):
-            yield f"the {part} has {different} different questions, which were asked {len(searches)} times"
+            asked = f"{'which was' if different == 1 else 'which were'} asked {number_of(len(searches), 'time')}"
+            yield f"the {part} has {number_of(different, 'different question')}, {asked}"
 
 
 @dataclass(slots=True)

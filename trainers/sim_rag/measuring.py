@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparring.agents.retrieval.trained.critic import CountingScore, ReadingScore, TrainedCritic
+from sparring.plurals import number_of
 from sparring.scoreboard.critic_results import FIXED, Elsewhere, Rule
 from sparring.scoreboard.stats import Estimate, paired_difference
 from sparring.scoreboard.verdicts import (
@@ -73,7 +74,7 @@ def rules(
     paths, practice = paths_of(test, config.right), paths_of(practised.held, config.right)
     tasks = [one.question for one in test]
     fixed = best_fixed(practice, config.round_cost)
-    fixed_rule = f"{FIXED} at {fixed} rounds"
+    fixed_rule = f"{FIXED} at {number_of(fixed, 'round')}"
     gave_up_Q = gives_up(probabilities_QR, critic.threshold, critic.surrender)
     never_Q = np.zeros(len(test), bool)
     plain: dict[str, tuple[Ints, Bools]] = {

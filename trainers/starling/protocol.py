@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -22,12 +22,15 @@ from sparring import registry
 from sparring.agents import named
 from sparring.faults import make_folder
 from sparring.files import write_whole
+from sparring.plurals import number_of
 from sparring.protocols import Agent
 from sparring.rollout.match import Match
-from sparring.scoreboard.matches import play_missing, seats_of
-from sparring.store.run_files import EPISODES, RunError, is_run, metrics_of
+from sparring.scoreboard.matches import seats_of
+from sparring.scoreboard.stored_matches import play_missing
+from sparring.store.run_files import EPISODES, LOCK, RunError, is_run, metrics_of
 from sparring.store.runs import state_of
 from sparring.store.store import Store
+from sparring.trainers import run_lock
 from sparring.trainers.config import RunConfig, load_model, require_device
 from sparring.trainers.method import Method
 from sparring.trainers.methods.grpo_config import Config as GrpoConfig
@@ -35,53 +38,18 @@ from sparring.trainers.methods.imitate import Imitate
 from sparring.trainers.methods.imitate_config import Config as ImitateConfig
 from sparring.trainers.run import Run
 from sparring.trainers.settings import restore
+from sparring.trainers.starling.cells import LEARNERS, PLAN, PRE_TRAINED, RANDOM, SCRATCH, Cell
 from sparring.trainers.starling.practice import Practice
 from sparring.trainers.starling.settings import Settings
 from sparring.trainers.starling.targets import Target, available, training_games
 
 FORMAT = 1
 PROTOCOL = "protocol.json"
-PRE_TRAINED, SCRATCH, RANDOM, PLAN = "pre-trained", "from scratch", "random", "plan"
-LEARNERS = (PRE_TRAINED, SCRATCH)
 ConfigT = TypeVar("ConfigT", bound=RunConfig)
 
 
 class Stopped(Exception):
     """Somebody asked for an end; everything until there is kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One agent on all games of a target, once each."""
-
-    target: Target
-    agent: str
-    seed: int
-    """Of the protocol's repetitions."""
-    episodes: int = 0
-    """In which the agent practised on the target before."""
-
-    @property
-    def name(self) -> str:
-        """What the scoreboard calls the agent."""
-        return f"{self.agent} after {self.episodes} episodes" if self.episodes else self.agent
-
-    def matches(self) -> list[Match]:
-        """One a game; equal games and seeds meet the same luck, whoever plays."""
-        seats, where = seats_of(self.target.env_id), f"{self.target.name}/{self.agent}"
-        return [
-            Match(
-                id=f"{where}/seed-{self.seed}/episodes-{self.episodes}/game-{game}",
-                env_id=self.target.env_id,
-                agents=dict.fromkeys(seats, self.name),
-                seed=game,
-                env_kwargs=self.target.kwargs,
-                sample=self.seed,
-                task=self.target.task(game),
-                group=f"{self.target.name}, seed {self.seed}",
-            )
-            for game in range(self.target.games)
-        ]
 
 
 class Protocol:
@@ -104,19 +72,34 @@ class Protocol:
     ) -> Protocol:
         """A new one, whose folder is made when everything that the settings name has been found.
 
-        Raises RunError where the folder holds something; MissingExtra, ValueError.
+        Raises RunError where the folder holds something, or is in use; MissingExtra, ValueError.
         """
         if (folder / PROTOCOL).is_file():
             raise RunError(f"{folder} already exists; continue with --resume, or choose another --run folder")
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or any(item.name != LOCK for item in folder.iterdir())):
             raise RunError(f"{folder} already exists and is no protocol of ours; choose another --run folder")
         protocol = cls(settings, folder, note, should_stop)
         require_device(settings.device)
         load_model(protocol._practice(protocol.targets[0], settings.model, 0, 1))
         make_folder(folder)
+        run_lock.acquire(folder)
         written = {"format": FORMAT, "settings": asdict(settings)}
         write_whole(folder / PROTOCOL, json.dumps(written, indent=1).encode())
         return protocol
+
+    @classmethod
+    def resume(cls, folder: Path, note: Callable[[str], None], should_stop: Callable[[], bool]) -> Protocol:
+        """The protocol in a folder, with its settings, locked before anything else is looked for.
+
+        Raises RunError where there is none, this version cannot use it, or it is in use.
+        """
+        settings = read_settings(folder)
+        run_lock.acquire(folder)
+        try:
+            return cls(settings, folder, note, should_stop)
+        except BaseException:
+            run_lock.release(folder)
+            raise
 
     @property
     def steps(self) -> int:
@@ -127,7 +110,17 @@ class Protocol:
         return 1 + settings.seeds * (pre_training + len(self.targets) * (len(LEARNERS) * curve + 1))
 
     def run(self, moved: Callable[[int], object]) -> list[Cell]:
-        """Do all that is not done yet; what was measured. `moved` hears how far it is. Raises Stopped."""
+        """Do all that is not done yet; what was measured. `moved` hears how far it is.
+
+        Raises Stopped, and RunError where another process has the folder.
+        """
+        run_lock.acquire(self.folder)
+        try:
+            return self._run(moved)
+        finally:
+            run_lock.release(self.folder)
+
+    def _run(self, moved: Callable[[int], object]) -> list[Cell]:
         self.moved, self._at = moved, 0
         plans = self._record_plans()
         with Store(self.folder / EPISODES, "a") as store:
@@ -161,7 +154,7 @@ class Protocol:
             Match(f"plan/{game}", games.spec, dict.fromkeys(seats_of(games.env_id), agent.name), game)
             for game in range(games.games)
         ]
-        self.note(f"playing the solver's plans of {games.games} training games")
+        self.note(f"playing the solver's plans of {number_of(games.games, 'training game')}")
         with Store(folder, "a") as store:
             play_missing(matches, {agent.name: agent}, store)
         with Store(self.folder / EPISODES, "a") as store:
@@ -175,19 +168,21 @@ class Protocol:
         settings, where, run = self.settings, self._training(seed), Path()
         if settings.imitation_updates:
             run = where / "imitation"
-            self.note(f"seed {seed}: imitation of the plans, {settings.imitation_updates} updates")
+            self.note(f"seed {seed}: imitation of the plans, {number_of(settings.imitation_updates, 'update')}")
             self._train(Imitate, self._imitation(seed, plans), run)
         if settings.practice_updates:
             model = str(run) if settings.imitation_updates else settings.model
             run = where / "practice"
-            self.note(f"seed {seed}: grpo in the training games, {settings.practice_updates} updates")
+            self.note(f"seed {seed}: grpo in the training games, {number_of(settings.practice_updates, 'update')}")
             config = self._practice(self.training_games, model, seed, settings.practice_updates)
             self._train(Practice, config, run)
         return run
 
     def _learn_there(self, target: Target, agent: str, seed: int, model: str, store: Store) -> None:
         """A learning curve: grpo in the games of a target, measured before, now and then, and after."""
-        self.note(f"seed {seed}: {target.name}, {agent}: {self.settings.curve_updates} updates of grpo there")
+        self.note(
+            f"seed {seed}: {target.name}, {agent}: {number_of(self.settings.curve_updates, 'update')} of grpo there"
+        )
         config = self._practice(target, model, seed, self.settings.curve_updates)
 
         def measure(run: Run[Any]) -> None:

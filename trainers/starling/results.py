@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from sparring.files import write_whole
+from sparring.plurals import number_of
 from sparring.scoreboard.transfer import RESULTS, Play, Transfer, to_json, transfer
 from sparring.store.run_files import EPISODES
 from sparring.store.store import Store
-from sparring.trainers.starling.protocol import PRE_TRAINED, RANDOM, SCRATCH, Cell, Protocol
+from sparring.trainers.starling.cells import PRE_TRAINED, RANDOM, SCRATCH, Cell
+from sparring.trainers.starling.protocol import Protocol
 from sparring.trainers.starling.settings import Settings
 from sparring.types import Episode, Trajectory
 
@@ -29,7 +31,7 @@ def write_results(protocol: Protocol, cells: Sequence[Cell]) -> Transfer:
         plans = [play for cell in protocol.plan_cells() for play in _plays(cell, store, needed)]
     lost = sum(cell.target.games for cell in cells) - len(plays)
     notes = [*pre_training(protocol.settings), *protocol.missing]
-    notes += [f"{lost} episodes broke off and are not counted"] if lost else []
+    notes += [f"{number_of(lost, 'episode')} broke off and {'is' if lost == 1 else 'are'} not counted"] if lost else []
     found = transfer([*plays, *plans], PAIRS, notes, asdict(protocol.settings))
     write_whole(protocol.folder / RESULTS, json.dumps(to_json(found), indent=1, allow_nan=False).encode())
     return found
@@ -40,10 +42,16 @@ def pre_training(settings: Settings) -> list[str]:
     parts = []
     if settings.imitation_updates:
         size = settings.imitation_batch
-        parts.append(f"{settings.imitation_updates} updates of imitation, of {size} of the solver's plans each")
+        parts.append(
+            f"{number_of(settings.imitation_updates, 'update')} of imitation, of {size} of the solver's plans each"
+        )
     if settings.practice_updates:
-        parts.append(f"{settings.practice_updates} updates of grpo, of {settings.batch} episodes each")
-    return [f"{settings.model} was pre-trained on {settings.train_games} adventures: {', then '.join(parts)}"]
+        parts.append(
+            f"{number_of(settings.practice_updates, 'update')} of grpo, of {number_of(settings.batch, 'episode')} each"
+        )
+    return [
+        f"{settings.model} was pre-trained on {number_of(settings.train_games, 'adventure')}: {', then '.join(parts)}"
+    ]
 
 
 def _plays(cell: Cell, store: Store, needed: Needed) -> list[Play]:

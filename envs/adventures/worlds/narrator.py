@@ -22,7 +22,8 @@ class Narrator:
         self._portables = [thing for thing in things if thing.portable]
         self._fixed = {room: [one for one in things if self._stands(one, room)] for room in self.layout.rooms}
         self._ways = {room: list(self._ways_of(room)) for room in self.layout.rooms}
-        self._verbs = frozenset(one.verb for one in machine.operators) | {"look", "inventory", "examine"}
+        self.verbs = frozenset(one.verb for one in machine.operators) | {"look", "inventory", "examine"}
+        """The first words of all commands."""
         self._by_command: dict[str, list[Operator]] = {}
         for operator in machine.operators:
             self._by_command.setdefault(operator.command, []).append(operator)
@@ -127,8 +128,8 @@ class Narrator:
     def refusal(self, command: str, state: int, room: str) -> str:
         """Why a command does nothing in a state."""
         verb = command.partition(" ")[0]
-        if verb not in self._verbs:
-            return f"The verb '{verb[:40]}' means nothing here. Verbs: {', '.join(sorted(self._verbs))}."
+        if verb not in self.verbs:
+            return f"The verb '{verb[:40]}' means nothing here. Verbs: {', '.join(sorted(self.verbs))}."
         known = [one for one in self._by_command.get(command, ()) if one.room in (None, room)]
         if not known:
             return self._unknown(command, verb, state, room)

@@ -31,6 +31,7 @@ from sparring.envs.retrieval.manifest import (
 )
 from sparring.envs.retrieval.types import Hit, Passage
 from sparring.files import build_folder
+from sparring.plurals import number_of
 
 FULL_UP_TO = 2**26
 """Bytes of an index up to which its contents are compared whenever it is opened: 0.1 s or less."""
@@ -131,8 +132,9 @@ def require_corpus(index: Index, passages: Iterable[Passage], name: str) -> None
     ours = corpus_digest(corpus) if len(corpus) == index.manifest.passages else "another number of passages"
     if ours != index.manifest.corpus:
         raise ValueError(
-            f"{index.folder} is an index of another corpus than {name}: {index.manifest.passages} passages with "
-            f"SHA-256 {index.manifest.corpus[:12]}, and {name} has {len(corpus)} with {corpus_digest(corpus)[:12]}"
+            f"{index.folder} is an index of another corpus than {name}: "
+            f"{number_of(index.manifest.passages, 'passage')} with SHA-256 {index.manifest.corpus[:12]}, "
+            f"and {name} has {len(corpus)} with {corpus_digest(corpus)[:12]}"
         )
 
 

@@ -18,6 +18,7 @@ from sparring.envs.retrieval.index.postings import require_rules
 from sparring.envs.retrieval.manifest import DamagedIndex, Setting
 from sparring.envs.retrieval.types import Hit, Passage
 from sparring.envs.retrieval.words import RULES, words_of, words_of_query
+from sparring.plurals import number_of
 from sparring.registry import require
 
 FOLDER = "tantivy"
@@ -108,4 +109,6 @@ def _schema(tantivy: Any) -> Any:
 
 def _require_count(folder: Path, count: int, expected: int) -> None:
     if count != expected:
-        raise DamagedIndex(f"{folder / FOLDER} must hold {expected} passages, got {count}: build the index anew")
+        raise DamagedIndex(
+            f"{folder / FOLDER} must hold {number_of(expected, 'passage')}, got {count}: build the index anew"
+        )

@@ -17,6 +17,7 @@ from sparring.envs.retrieval.types import Hit, Passage, RetrieverFailed
 from sparring.envs.retrieval.wire.documents import passage_of
 from sparring.envs.retrieval.wire.http import Service
 from sparring.envs.retrieval.words import words_of_query
+from sparring.plurals import number_of
 
 LINES = "application/x-ndjson"
 MOST_HITS = 10_000
@@ -65,7 +66,7 @@ class OpenSearch:
         answer = self._service.ask("GET", f"/{self._index}/_count")
         count = answer.get("count") if isinstance(answer, dict) else None
         if count != sent:
-            raise RetrieverFailed(f"{self._index} must hold {sent} passages, got {count}")
+            raise RetrieverFailed(f"{self._index} must hold {number_of(sent, 'passage')}, got {count}")
         return sent
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:

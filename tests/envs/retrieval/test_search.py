@@ -4,6 +4,8 @@ import json
 import math
 import shutil
 import threading
+from collections import OrderedDict
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import gymnasium
@@ -13,9 +15,12 @@ from gymnasium.utils.env_checker import check_env as gymnasium_check_env
 from sparring import envs, registry
 from sparring.agents.scripted import ScriptedAgent
 from sparring.answers.search_actions import REMINDER, STYLES, written
+from sparring.cli.app import main
 from sparring.envs.conformance import check_env
+from sparring.envs.retrieval import sources
 from sparring.envs.retrieval.index import build_index
 from sparring.envs.retrieval.search import Search
+from sparring.envs.retrieval.settings import hops_in_words, hops_of
 from sparring.envs.retrieval.sources import retriever_of, world_of
 from sparring.envs.retrieval.types import Hit, Passage, Question, RetrieverFailed
 from sparring.envs.retrieval.wire.documents import document_of
@@ -332,7 +337,9 @@ def test_verify_says_in_one_line_that_another_index_answers(tmp_path):
             assert verify(store).ok
             used["fingerprint"] = "b" * 64
             (fault,) = verify(store).faults
-    assert "index" in str(fault)
+    assert "the index of the world 'a world with" in str(fault)
+    assert "is another one" in str(fault)
+    assert fault.compared
     assert "a" * 12 in str(fault)
     assert "b" * 12 in str(fault)
     assert "\n" not in str(fault)
@@ -372,7 +379,7 @@ def test_an_index_on_disk_answers_as_the_one_in_memory_and_verify_knows_it_from_
         shutil.rmtree(folder)
         build_index(world.passages, folder, k1=2.0)
         (fault,) = verify(store).faults
-        assert "recorded {'index': " in str(fault)
+        assert f"turn 0: the index of the retriever {str(folder)!r} is another one than the one that was" in str(fault)
         shutil.rmtree(folder)
         build_index(world.passages[:-1], folder)
         (fault,) = verify(store).faults
@@ -454,6 +461,49 @@ def test_a_server_that_answers_garbage_or_dies_in_mid_episode_breaks_the_episode
     assert "\n" not in episode.error
     assert episode.trajectories["player_0"].reward == -0.05  # the first round, which was played
     assert episode.trajectories["player_0"].metrics == {}
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known before it went", "never reached"])
+def test_verify_says_that_episodes_of_a_server_that_is_gone_were_not_compared_and_plays_the_others(
+    server, known, tmp_path, capsys, monkeypatch
+):
+    options = {"world": "fiction:size=600"}
+    matches = [Match(f"m{n}", ENV, {"player_0": "walkthrough"}, n, options) for n in range(2)]
+    matches += [replace(match, id=f"s{match.id}", env_kwargs={**options, "retriever": server.url}) for match in matches]
+    with Store(tmp_path, "a") as store:
+        store.append(play(matches))
+    server.stop()
+    if not known:
+        monkeypatch.setattr(sources, "_kept", OrderedDict())
+    with Store(tmp_path) as store:
+        result = verify(store)
+    assert [(fault.episode_id, fault.what, fault.compared) for fault in result.faults] == [
+        ("sm0", "server", False),
+        ("sm1", "server", False),
+    ]
+    assert all(server.url in fault.detail for fault in result.faults)
+    assert (result.not_compared, result.ok) == (result.faults, False)
+    assert main(["verify", str(tmp_path)]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "4 episodes" in said
+    assert "2 could NOT BE COMPARED, as they cannot be played again here" in said
+    assert "NOT as recorded" not in said
+
+
+def test_an_episode_that_its_server_broke_off_is_as_recorded_where_the_server_is_still_gone(server, tmp_path):
+    options = {"world": "fiction:size=600", "retriever": server.url}
+    envs.make(ENV, **options)
+    server.stop()
+    (episode,) = play([Match("m", ENV, {"player_0": "walkthrough"}, 0, options)])
+    assert (episode.status, episode.fault) == ("env_error", "server")
+    with Store(tmp_path, "a") as store:
+        store.append([episode])
+        assert verify(store).faults == ()
+
+
+@pytest.mark.parametrize(("hops", "said"), [(None, "any hops"), (1, "1 hop"), (2, "2 hops"), ("1-3", "1 to 3 hops")])
+def test_hops_are_named_as_they_are_counted(hops, said):
+    assert hops_in_words(hops_of(hops)) == said
 
 
 def test_a_world_or_a_retriever_that_is_none_is_refused():

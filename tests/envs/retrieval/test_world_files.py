@@ -145,6 +145,37 @@ def test_hotpotqa_is_proved_by_its_supporting_paragraphs(tmp_path: Path) -> None
     assert not bridge.proof.holds(passages_of(world, "Arvo #2", "Arvo Field"))
 
 
+def shared_files(tmp_path: Path, *supports: str) -> str:
+    """Two splits of HotpotQA: one training question on Arvo and Arvo Field, held-out ones on these paragraphs."""
+    held_out = [
+        {**HOTPOT[0], "_id": str(place), "question": f"What of {title}, {place}?", "supporting_facts": [[title, 0]]}
+        for place, title in enumerate(supports)
+    ]
+    train = [HOTPOT[0], {**HOTPOT[0], "_id": "twin", "question": f"What  of {supports[0].upper()}, 0?"}]
+    return f"hotpotqa:train={write(tmp_path / 'a.json', train)}:held_out={write(tmp_path / 'b.json', held_out)}"
+
+
+def test_paragraphs_may_be_in_both_splits_which_is_said_and_questions_are_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="sparring"):
+        world = load_world(shared_files(tmp_path, "Arvo", "Corda"))
+    said = "1 of 2 held-out questions rest on passages that training questions rest on too; no question is in both"
+    assert said in caplog.text
+    assert world.notes[0].startswith(said)  # type: ignore[attr-defined]
+    asked = {split: {world.question(split, number).text for number in range(4)} for split in SPLITS}
+    assert asked["train"] == {HOTPOT[0]["question"]}
+    assert asked["held_out"] == {"What of Arvo, 0?", "What of Corda, 1?"}
+
+
+def test_splits_that_share_no_supporting_paragraph_need_no_note(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="sparring"):
+        assert load_world(shared_files(tmp_path, "Corda")).notes == ()  # type: ignore[attr-defined]
+    assert "held-out" not in caplog.text
+
+
 def test_the_hubs_variant_of_hotpotqa_is_the_same_world(tmp_path: Path) -> None:
     rows = [
         {

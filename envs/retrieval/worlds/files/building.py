@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +11,9 @@ from typing import TypeVar
 from sparring.envs.code.split_rng import SPLITS, Split, SplitRng, split_of
 from sparring.envs.retrieval.types import Conversation, Passage, Pool, Question, Triple
 from sparring.envs.retrieval.worlds.files.rows import BadFile, Row
+from sparring.plurals import number_of
 
+logger = logging.getLogger(__name__)
 LICENCE = "that of the files"
 Kept = TypeVar("Kept")
 
@@ -119,6 +122,21 @@ class Collected:
             {"train": rankings, "held_out": self.rankings["held_out"]},
         )
 
+    def notes(self) -> Iterator[str]:
+        """Whether passages that training questions rest on are those of held-out questions too.
+
+        One corpus for both splits is usual in these files, and no question is in both. But whoever learns a training
+        passage by heart may answer a held-out question without a search.
+        """
+        known = {id_ for question in self.questions["train"] for id_ in question.supports}
+        held_out = self.questions["held_out"]
+        shared = sum(not known.isdisjoint(question.supports) for question in held_out)
+        if shared:
+            yield (
+                f"{shared} of {number_of(len(held_out), 'held-out question')} rest on passages that training questions "
+                "rest on too; no question is in both splits"
+            )
+
 
 def _folded(text: str) -> str:
     return " ".join(text.casefold().split())
@@ -134,6 +152,10 @@ class FileWorld:
             raise ValueError(f"the world {name!r} has no passages")
         self.name, self.passages = name, passages
         self.collected = collected.parted()
+        self.notes = tuple(self.collected.notes())
+        """What a reader of results must know of the splits; also logged when the world is loaded."""
+        for line in self.notes:
+            logger.info("%s: %s", name, line)
         self._by_id = {passage.id: passage for passage in passages}
 
     def question(self, split: Split, number: int) -> Question:

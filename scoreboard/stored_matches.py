@@ -1,0 +1,155 @@
+"""Matches whose episodes a store keeps: what it holds is not played again, what is played is stored as it finishes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from sparring import registry
+from sparring.protocols import Agent
+from sparring.rollout.loop import Listener, Match, run_batches, run_coroutine
+from sparring.rollout.match import agents_by_seat
+from sparring.store.store import Store
+from sparring.types import Episode, Trajectory
+
+FULL_BATCH = 1024
+"""Episodes that are written at once, whatever it costs."""
+
+
+def play_missing(
+    matches: Sequence[Match],
+    agents: Mapping[str, Agent],
+    store: Store,
+    concurrency: int = 256,
+    on_event: Listener | None = None,
+) -> list[Episode]:
+    """The episodes of all matches, in order; those that the store does not hold are played, and stored as they finish.
+
+    An interruption loses only what was still being played. Raises ValueError, before the first game, where the store
+    holds the episode of another match under an id.
+    """
+    episodes = stored_episodes(matches, agents, store)
+    missing = [match for match in matches if match.id not in episodes]
+
+    def keep(batch: Sequence[Episode]) -> None:
+        episodes.update((episode.id, episode) for episode in batch)
+
+    _play_into(store, missing, agents, concurrency, on_event, keep)
+    return [episodes[match.id] for match in matches]
+
+
+def store_missing(
+    matches: Sequence[Match],
+    agents: Mapping[str, Agent],
+    store: Store,
+    concurrency: int = 256,
+    on_event: Listener | None = None,
+    keep: Callable[[Sequence[Episode]], None] = lambda episodes: None,
+) -> None:
+    """Like `play_missing`, for any number of matches: episodes are in the store, and memory holds a few at a time.
+
+    `keep` sees every episode once, those that were stored already first.
+    """
+    known: set[str] = set()
+    for start in range(0, len(matches), FULL_BATCH):
+        stored = stored_episodes(matches[start : start + FULL_BATCH], agents, store)
+        known.update(stored)
+        keep(list(stored.values()))
+    missing = [match for match in matches if match.id not in known]
+    _play_into(store, missing, agents, concurrency, on_event, keep)
+
+
+def _play_into(
+    store: Store,
+    matches: Sequence[Match],
+    agents: Mapping[str, Agent],
+    concurrency: int,
+    on_event: Listener | None,
+    keep: Callable[[Sequence[Episode]], None],
+) -> None:
+    writer = _Writer(store)
+
+    def write(batch: Sequence[Episode]) -> None:
+        writer.add(batch)
+        keep(batch)
+
+    try:
+        run_coroutine(play_all(matches, agents, concurrency, on_event, write))
+    finally:
+        writer.flush()
+
+
+def stored_episodes(matches: Iterable[Match], agents: Mapping[str, Agent], store: Store) -> dict[str, Episode]:
+    """What the store holds of these matches, by id. Raises ValueError where it is the episode of another match."""
+    wanted, named = {match.id: match for match in matches}, dict(agents)
+    known = store.known(wanted)
+    stored = store.get_many(id for id in wanted if id in known)
+    for id, episode in stored.items():
+        difference = _difference(wanted[id], agents_by_seat(wanted[id], named), episode)
+        if difference is not None:
+            raise ValueError(f"{store.path} holds another episode under the id {id!r}: {difference}; use another store")
+    return stored
+
+
+class _Writer:
+    """Stores batches as they come; a batch waits a moment where writing would take more time than playing."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: list[Episode] = []
+        self._not_before = 0.0
+
+    def add(self, batch: Sequence[Episode]) -> None:
+        self._waiting += batch
+        if len(self._waiting) >= FULL_BATCH or time.perf_counter() >= self._not_before:
+            self.flush()
+
+    def flush(self) -> None:
+        started = time.perf_counter()
+        self._store.append(self._waiting)
+        self._waiting = []
+        self._not_before = time.perf_counter() + 4 * (time.perf_counter() - started)
+
+
+def _difference(match: Match, agents: Mapping[str, Agent], episode: Episode) -> str | None:
+    """Why an episode is not one of this match, in words; `agents`: by seat."""
+    pairs: list[tuple[str, object, object]] = [
+        ("environment", episode.env_id, match.env_id),
+        ("version", episode.env_version, registry.envs.row(match.env_id).version),
+        ("settings", dict(episode.env_kwargs), dict(match.env_kwargs)),
+        ("seed", episode.seed, match.seed),
+        ("sample", episode.sample, match.sample),
+        ("seats", sorted(episode.trajectories), sorted(match.agents)),
+    ]
+    for seat, agent in agents.items():
+        if seat in episode.trajectories:
+            trajectory = episode.trajectories[seat]
+            pairs.append((f"agent of {seat}", trajectory.agent, agent.name))
+            pairs += _other_calls(seat, trajectory, agent)
+    return next((f"{name} {stored!r}, now {now!r}" for name, stored, now in pairs if stored != now), None)
+
+
+def _other_calls(seat: str, trajectory: Trajectory, agent: Agent) -> Iterator[tuple[str, object, object]]:
+    """The first call that the agent would not make now: by other weights, or sampled otherwise."""
+    if agent.policies and trajectory.turns and not any(turn.calls for turn in trajectory.turns):
+        yield f"policy of {seat}", (), agent.policies
+    for _, call in trajectory.calls:
+        if call.policy not in agent.policies:
+            yield f"policy of {seat}", call.policy, agent.policies
+            return
+        if call.sampling != agent.sampling:
+            yield f"sampling of {seat}", call.sampling, agent.sampling
+            return
+
+
+async def play_all(
+    matches: Sequence[Match],
+    agents: Mapping[str, Agent],
+    concurrency: int,
+    on_event: Listener | None,
+    keep: Callable[[Sequence[Episode]], None],
+) -> None:
+    """Play matches, at most `concurrency` in play, and hand what finishes to `keep`."""
+    if matches:
+        async for batch in run_batches(matches, agents, max(1, min(concurrency, len(matches))), on_event):
+            keep(batch)

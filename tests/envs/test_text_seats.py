@@ -1,0 +1,40 @@
+"""What every environment of several text seats does alike: before its reset, after its end, with what is no text."""
+
+import pytest
+
+from sparring import envs, registry
+from sparring.envs.text_seats import TextSeats
+
+ROWS = [
+    row
+    for row in registry.envs
+    if row.seats > 1 and row.extra is None and isinstance(getattr(row.build, "__mro__", None), tuple)
+    and issubclass(row.build, TextSeats)
+]  # fmt: skip
+
+
+def test_games_and_duels_are_among_them():
+    assert {"sparring/KuhnPoker-v0", "sparring/SearchDuel-v0", "sparring/SimpleNegotiation-v0"} <= {
+        row.name for row in ROWS
+    }
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_step_before_reset_and_an_action_that_is_no_text_are_errors(row):
+    env = envs.make(row.name)
+    with pytest.raises(RuntimeError, match=f"{row.name} has not begun: step was called before reset"):
+        env.step("check")
+    env.reset(seed=1)
+    with pytest.raises(TypeError, match="action must be a str, got int"):
+        env.step(3)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_seats_have_spaces_of_their_own_which_stay_the_same_objects(row):
+    env = envs.make(row.name)
+    first, second = env.possible_agents[:2]
+    for space in (env.observation_space, env.action_space):
+        assert space(first) is space(first)
+        assert space(first) is not space(second)
+    env.reset(seed=1)
+    assert set(env.infos) == set(env.rewards) == set(env.terminations) == set(env.agents)
