@@ -17,11 +17,11 @@ from sparring import registry
 from sparring.agents.retrieval.talkers import talker
 from sparring.agents.scripted import ScriptedAgent
 from sparring.agents.talking.agent import TalkingAgent, TalkingOptions
-from sparring.envs.robot.heads import Heads, read_heads
-from sparring.envs.robot.skills import postcondition
-from sparring.envs.robot.types import VERBS, Subgoal
-from sparring.envs.robot.verifiers import READINGS, Rule
 from sparring.protocols import Agent
+from sparring.robotics.heads import Heads, read_heads
+from sparring.robotics.readings import READINGS, judged
+from sparring.robotics.skills import postcondition
+from sparring.robotics.words import VERBS, Subgoal
 from sparring.types import Observation, Reply
 
 SCRIPTED = "scripted"
@@ -170,5 +170,5 @@ class SensorVerifier(ScriptedAgent):
             raise ValueError(
                 f"{self.name} judges readings, and {self.seat.env_id} shows none: it is for a team's verifier"
             )
-        reached = Rule.judges(verb, readings) if self.heads is None else self.heads.says(verb, readings)
+        reached = judged(verb, readings) if self.heads is None else self.heads.says(verb, readings)
         return Reply("yes" if reached else "no")

@@ -9,7 +9,8 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box
 
-from sparring.envs.robot.types import Array, Clause, Frame, Point, Thing
+from sparring.envs.robot.types import Array, Frame, Point
+from sparring.robotics.words import Clause, Thing
 
 Info = dict[str, object]
 SEEDS = 2**63

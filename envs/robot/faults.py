@@ -22,7 +22,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from sparring.envs.robot.types import Array, Frame, Subgoal, World
+from sparring.envs.robot.types import Array, Frame, World
+from sparring.robotics.words import Subgoal
 from sparring.types import derive_seed
 
 Kind = Literal["slip", "knock", "motion", "stuck", "delay", "dropout", "grounding"]

@@ -21,10 +21,10 @@ from sparring.envs.robot.executors.named import executor_of
 from sparring.envs.robot.faults import Faults, Kind
 from sparring.envs.robot.procedure import Settings
 from sparring.envs.robot.run import Run, Setup
-from sparring.envs.robot.subgoals import FORMS, MOST_READ, Wrong, parse_plan
 from sparring.envs.robot.tabletop.control import Simulator, TabletopControl
-from sparring.envs.robot.types import Subgoal
 from sparring.envs.robot.verifiers import Verifier, verifier_of
+from sparring.robotics.subgoals import FORMS, MOST_READ, Wrong, parse_plan
+from sparring.robotics.words import Subgoal
 from sparring.types import derive_seed
 
 Asked = Literal["subgoal", "plan"]

@@ -19,9 +19,11 @@ from typing import Literal
 import numpy as np
 
 from sparring.envs.robot.faults import Disturbance, Faults
-from sparring.envs.robot.skills import reached, repair
-from sparring.envs.robot.types import Array, Executor, ExecutorFailed, Frame, Subgoal, World
+from sparring.envs.robot.skills import reached
+from sparring.envs.robot.types import Array, Executor, ExecutorFailed, Frame, World
 from sparring.envs.robot.verifiers import Check, Sensor
+from sparring.robotics.skills import repair
+from sparring.robotics.words import Subgoal
 
 LIFT_STEPS = 12
 """Control steps of lifting the hand."""

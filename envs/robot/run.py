@@ -10,10 +10,11 @@ from sparring.envs.robot.faults import Faults
 from sparring.envs.robot.metrics import Pursued, metrics_of
 from sparring.envs.robot.procedure import OutOfSteps, Procedure, Settings
 from sparring.envs.robot.skills import reached
-from sparring.envs.robot.subgoals import Wrong, subgoals_of
 from sparring.envs.robot.telling import outcome, scene
-from sparring.envs.robot.types import Executor, Subgoal
+from sparring.envs.robot.types import Executor
 from sparring.envs.robot.verifiers import NOISE, Check
+from sparring.robotics.subgoals import Wrong, subgoals_of
+from sparring.robotics.words import Subgoal
 from sparring.types import derive_seed
 
 SHOWN = 8

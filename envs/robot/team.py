@@ -24,10 +24,11 @@ from sparring.envs.robot.frames import Seen, require_size, seen, seen_space
 from sparring.envs.robot.plan import DONE, HOW, kinds_of
 from sparring.envs.robot.procedure import Settings
 from sparring.envs.robot.run import Pursuit, Run, Setup
-from sparring.envs.robot.subgoals import MOST_READ, Wrong, parse_plan
 from sparring.envs.robot.tabletop.control import Simulator, TabletopControl
-from sparring.envs.robot.types import Subgoal
-from sparring.envs.robot.verifiers import NOISE, Check, described
+from sparring.envs.robot.verifiers import NOISE, Check
+from sparring.robotics.readings import described
+from sparring.robotics.subgoals import MOST_READ, Wrong, parse_plan
+from sparring.robotics.words import Subgoal
 
 PLANNER, CHOOSER, VERIFIER = SEATS = ("planner", "chooser", "verifier")
 YES, NO = VERDICTS = ("yes", "no")

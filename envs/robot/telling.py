@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from sparring.envs.robot.procedure import Attempt
-from sparring.envs.robot.types import Clause, Thing
+from sparring.robotics.words import Clause, Thing
 
 WORDS = {
     "holding": "the gripper holds {0}",

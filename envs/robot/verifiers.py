@@ -15,26 +15,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from sparring.envs.robot.skills import question_of
-from sparring.envs.robot.types import VERBS, Frame, Point, Subgoal, Verb, World
+from sparring.envs.robot.types import Frame, Point, World
+from sparring.robotics.readings import Readings, judged
+from sparring.robotics.skills import question_of
+from sparring.robotics.words import Subgoal
 from sparring.specs import parse_spec, typed_options
 from sparring.types import derive_seed
 
-READINGS = (
-    "opening",
-    "hand height",
-    *(f"{axis} from the hand to the thing" for axis in "xyz"),
-    *(f"{axis} from the thing to its place" for axis in "xyz"),
-    *(f"{axis} that the thing moved" for axis in "xyz"),
-    "signal of the device",
-)
-"""What a sensor reads; metres but for the opening (0 to 1) and the signal (0 to 1)."""
 NOISE = 0.03
 """Standard deviation of a position that is sensed, metres."""
 SIGNAL_NOISE = 0.3
-Readings = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +108,7 @@ class Rule:
 
     def verdict(self, check: Check) -> bool:
         """By the verb."""
-        return self.judges(check.subgoal.verb, check.readings)
-
-    @staticmethod
-    def judges(verb: Verb, readings: Readings) -> bool:
-        """Whether readings [12] look like a reached subgoal of this verb."""
-        opening, height = readings[:2]
-        from_hand, to_place, moved = readings[2:5], readings[5:8], readings[8:11]
-        if verb == "pick up":
-            return bool(np.abs(from_hand).max() < 0.03 and height > 0.08)
-        if verb == "place":
-            return bool(np.abs(to_place[:2]).max() < 0.05 and opening > 0.5)
-        if verb in ("open", "close"):
-            return bool(np.abs(moved).max() > 0.05)
-        return bool(readings[11] > 0.5)
+        return judged(check.subgoal.verb, check.readings)
 
 
 class Trained:
@@ -138,7 +116,7 @@ class Trained:
 
     def __init__(self, path: str) -> None:
         """Raises ValueError for a file that is no verifier."""
-        from sparring.envs.robot.heads import read_heads
+        from sparring.robotics.heads import read_heads
 
         self.name, self.heads = f"trained:{path}", read_heads(path)
         self.advises = self.heads.agree, self.heads.window
@@ -187,21 +165,3 @@ class Sensor:
             to_place = world.position(subgoal.where) + self._noise * noise[3:6] - thing
         signal = float(device) + SIGNAL_NOISE * noise[6] if subgoal.verb in ("turn on", "turn off") else 0.0
         return np.array([world.opening, hand[2], *(thing - hand), *to_place, *(thing - self._start), signal])
-
-
-def described(readings: Readings, subgoal: Subgoal) -> str:
-    """Readings in words, for verifiers that read."""
-    centimetres = [round(100 * float(value), 1) for value in readings]
-    lines = [f"gripper: {round(100 * float(readings[0]))} % open, {centimetres[1]} cm above the table"]
-    lines.append(f"{subgoal.thing}: {_offset(centimetres[2:5])} of the gripper")
-    if subgoal.where:
-        lines.append(f"{subgoal.where}: {_offset(centimetres[5:8])} of {subgoal.thing}")
-    lines.append(f"{subgoal.thing} has moved: {_offset(centimetres[8:11])} of where it was")
-    if subgoal.verb in VERBS[4:]:
-        lines.append(f"light sensor: {round(float(readings[11]), 2)}")
-    return "\n".join(lines)
-
-
-def _offset(xyz: list[float]) -> str:
-    sides = zip(xyz, (("left", "right"), ("in front", "behind"), ("below", "above")), strict=True)
-    return ", ".join(f"{abs(value)} cm {names[value >= 0]}" for value, names in sides)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sparring.cli import terminal
-from sparring.envs.robot.heads import Heads, read_heads
 from sparring.envs.robot.tabletop.control import Simulator
 from sparring.files import write_whole
 from sparring.registry import require
+from sparring.robotics.heads import Heads, read_heads
 from sparring.start import loading
 
 if TYPE_CHECKING:

@@ -18,10 +18,12 @@ import numpy as np
 from sparring.envs.robot.executors.features import features_of
 from sparring.envs.robot.executors.network import Network
 from sparring.envs.robot.executors.tabletop import TRAVEL, ScriptedTabletop
-from sparring.envs.robot.skills import CONTRACTS, reached
+from sparring.envs.robot.skills import reached
 from sparring.envs.robot.tabletop.control import Simulator, TabletopControl
 from sparring.envs.robot.tabletop.tasks import LAMP
-from sparring.envs.robot.types import Array, Subgoal
+from sparring.envs.robot.types import Array
+from sparring.robotics.skills import CONTRACTS
+from sparring.robotics.words import Subgoal
 from sparring.types import derive_seed
 
 NOISY, NOISE, FLIPPED = 0.35, 0.6, 0.02

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sparring.envs.robot.skills import CONTRACTS, reached
+from sparring.envs.robot.skills import reached
 from sparring.envs.robot.tabletop.control import Simulator, TabletopControl
-from sparring.envs.robot.types import Executor, Subgoal, Verb
+from sparring.envs.robot.types import Executor
+from sparring.robotics.skills import CONTRACTS
+from sparring.robotics.words import Subgoal, Verb
 from sparring.scoreboard.stats import Estimate, wilson
 from sparring.types import derive_seed
 

@@ -15,12 +15,12 @@ from typing import cast
 
 import numpy as np
 
-from sparring.envs.robot.heads import Heads
 from sparring.envs.robot.plan import TabletopPlan
-from sparring.envs.robot.skills import postcondition
 from sparring.envs.robot.tabletop.control import Simulator
-from sparring.envs.robot.types import Subgoal
 from sparring.envs.robot.verifiers import Verifier, verifier_of
+from sparring.robotics.heads import Heads
+from sparring.robotics.skills import postcondition
+from sparring.robotics.words import Subgoal
 from sparring.scoreboard.stats import Estimate, mcnemar, paired_difference, rate, wilson
 from sparring.trainers.robot.verifying import AsVerifier
 

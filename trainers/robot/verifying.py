@@ -19,11 +19,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 
-from sparring.envs.robot.heads import Head, Heads
 from sparring.envs.robot.plan import TabletopPlan
 from sparring.envs.robot.tabletop.control import Simulator
-from sparring.envs.robot.types import VERBS, Verb
-from sparring.envs.robot.verifiers import NOISE, READINGS, Check, Noisy, Verifier
+from sparring.envs.robot.verifiers import NOISE, Check, Noisy, Verifier
+from sparring.robotics.heads import Head, Heads
+from sparring.robotics.readings import READINGS
+from sparring.robotics.words import VERBS, Verb
 from sparring.types import derive_seed
 
 HIDDEN, STEPS, LEARNING_RATE, DECAY = 16, 600, 0.02, 1e-3

@@ -22,7 +22,8 @@ from sparring.envs.robot.executors.network import Network
 from sparring.envs.robot.executors.seeing import INPUTS, PIXELS, SURE, Eye, Seen
 from sparring.envs.robot.executors.tabletop import Scene, is_around_a_cube
 from sparring.envs.robot.tabletop.geometry import SPEED
-from sparring.envs.robot.types import Array, ExecutorFailed, Subgoal, World
+from sparring.envs.robot.types import Array, ExecutorFailed, World
+from sparring.robotics.words import Subgoal
 
 FORMAT = "sparring-robot-policy-1"
 MOST_BYTES = 64 * 2**20

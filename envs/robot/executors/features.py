@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from sparring.envs.robot.executors.tabletop import TRAVEL, Scene, has, target_of
-from sparring.envs.robot.skills import postcondition
 from sparring.envs.robot.tabletop import geometry as g
-from sparring.envs.robot.types import VERBS, Array, Clause, Point, Subgoal
+from sparring.envs.robot.types import Array, Point
+from sparring.robotics.skills import postcondition
+from sparring.robotics.words import VERBS, Clause, Subgoal
 
 COARSE, FINE, STEP = 0.1, 0.01, g.SPEED
 """Metres: the three scales at which a distance is told."""

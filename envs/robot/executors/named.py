@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sparring import registry
-from sparring.envs.robot.types import Array, Executor, Subgoal, World
+from sparring.envs.robot.types import Array, Executor, World
+from sparring.robotics.words import Subgoal
 
 EXECUTORS = "sparring.envs.robot.executors"
 SCRIPTED: Mapping[str, str] = {

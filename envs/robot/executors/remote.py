@@ -12,7 +12,8 @@ import uuid
 from sparring.envs.retrieval.wire.http import Service
 from sparring.envs.robot.executors.named import world_name
 from sparring.envs.robot.executors.wire import BadMessage, Moment, action_of, message_of
-from sparring.envs.robot.types import Array, ExecutorFailed, Subgoal, World
+from sparring.envs.robot.types import Array, ExecutorFailed, World
+from sparring.robotics.words import Subgoal
 
 TIMEOUT = 30.0
 SIZE = 128

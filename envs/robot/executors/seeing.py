@@ -18,7 +18,8 @@ from sparring.envs.robot.executors.network import Network
 from sparring.envs.robot.executors.tabletop import is_around_a_cube
 from sparring.envs.robot.tabletop import geometry as g
 from sparring.envs.robot.tabletop.raster import RGB
-from sparring.envs.robot.types import Array, Clause, ExecutorFailed, Frame, Point, Thing, World
+from sparring.envs.robot.types import Array, ExecutorFailed, Frame, Point, World
+from sparring.robotics.words import Clause, Thing
 
 PIXELS, AROUND = 64, 3
 INPUTS = 3 * AROUND * AROUND + 3

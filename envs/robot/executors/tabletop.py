@@ -13,7 +13,8 @@ import numpy as np
 
 from sparring.envs.robot.skills import reached
 from sparring.envs.robot.tabletop import geometry as g
-from sparring.envs.robot.types import Array, Clause, Point, Subgoal, Thing, World
+from sparring.envs.robot.types import Array, Point, World
+from sparring.robotics.words import Clause, Subgoal, Thing
 from sparring.types import derive_seed
 
 TRAVEL = 0.15

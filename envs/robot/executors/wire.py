@@ -21,19 +21,8 @@ from typing import cast, get_args
 
 import numpy as np
 
-from sparring.envs.robot.types import (
-    RELATIONS,
-    VERBS,
-    Array,
-    Clause,
-    Frame,
-    Point,
-    RenderingUnavailable,
-    Subgoal,
-    Thing,
-    Verb,
-    World,
-)
+from sparring.envs.robot.types import Array, Frame, Point, RenderingUnavailable, World
+from sparring.robotics.words import RELATIONS, VERBS, Clause, Subgoal, Thing, Verb
 
 PROMPT = "In: What action should the robot take to {subgoal}?\nOut:"
 LARGEST = float(np.finfo(np.float32).max)

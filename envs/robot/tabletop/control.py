@@ -18,7 +18,8 @@ from sparring.envs.robot.tabletop.raster import drawn
 from sparring.envs.robot.tabletop.scene import MOST_PIXELS
 from sparring.envs.robot.tabletop.tasks import BIN, CUBES, DRAWER, LAMP, Task, task_of
 from sparring.envs.robot.tabletop.twin import Twin
-from sparring.envs.robot.types import Array, Clause, Frame, Point
+from sparring.envs.robot.types import Array, Frame, Point
+from sparring.robotics.words import Clause
 
 Simulator = Literal["twin", "mujoco"]
 SIMULATORS: tuple[Simulator, ...] = get_args(Simulator)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparring.envs.code.split_rng import SPLITS, Split, split_of
-from sparring.envs.robot.types import Clause, Subgoal, Thing
+from sparring.robotics.words import Clause, Subgoal, Thing
 from sparring.types import derive_seed
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange", "white", "black")

@@ -6,7 +6,7 @@ import pytest
 from sparring.envs.robot.executors.tabletop import ScriptedTabletop
 from sparring.envs.robot.faults import DELAY, EARLIEST, KINDS, LASTS, LATEST, Disturbance, Fault, Faults
 from sparring.envs.robot.tabletop.control import TabletopControl
-from sparring.envs.robot.types import Clause, Subgoal
+from sparring.robotics.words import Clause, Subgoal
 
 PICK = Subgoal("pick up", "red cube")
 

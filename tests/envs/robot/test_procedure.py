@@ -7,7 +7,8 @@ from sparring.envs.robot.executors.tabletop import ScriptedTabletop
 from sparring.envs.robot.faults import Faults
 from sparring.envs.robot.procedure import LIFT_STEPS, OutOfSteps, Procedure, Settings
 from sparring.envs.robot.tabletop.control import TabletopControl
-from sparring.envs.robot.types import ExecutorFailed, Subgoal
+from sparring.envs.robot.types import ExecutorFailed
+from sparring.robotics.words import Subgoal
 
 
 def table(seed):

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparring.envs.robot.executors.tabletop import HastyTabletop, ScriptedTabletop
-from sparring.envs.robot.skills import CONTRACTS, postcondition, reached
+from sparring.envs.robot.skills import reached
 from sparring.envs.robot.tabletop import geometry as g
 from sparring.envs.robot.tabletop.control import SIMULATORS, STATE, TabletopControl
 from sparring.envs.robot.tabletop.tasks import CUBES, FAMILIES, task_of
-from sparring.envs.robot.types import Clause, Subgoal
+from sparring.robotics.skills import CONTRACTS, postcondition
+from sparring.robotics.words import Clause, Subgoal
 
 RETREAT = 8
 OPEN, SHUT = -1.0, 1.0

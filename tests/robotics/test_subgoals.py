@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparring.envs.robot.subgoals import MOST_STEPS, Wrong, parse_plan, subgoals_of
-from sparring.envs.robot.types import Subgoal, Thing
+from sparring.robotics.subgoals import MOST_STEPS, Wrong, parse_plan, subgoals_of
+from sparring.robotics.words import Subgoal, Thing
 
 THINGS = {
     thing.name: thing

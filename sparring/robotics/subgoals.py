@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import cast
 
-from sparring.envs.robot.types import VERBS, Relation, Subgoal, Thing, Verb
+from sparring.robotics.words import VERBS, Relation, Subgoal, Thing, Verb
 
 FORMS = "pick up X; place X in Y; place X on Y; open X; close X; turn on X; turn off X"
 MOST_READ = 20_000

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sparring.envs.robot.types import VERBS
-from sparring.envs.robot.verifiers import READINGS, Readings
 from sparring.files import write_whole
+from sparring.robotics.readings import READINGS, Readings
+from sparring.robotics.words import VERBS
 
 FORMAT = "sparring robot verifier 1"
 
