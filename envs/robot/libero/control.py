@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from sparring.envs.robot.control import NOT_BEGUN, ControlEnv
@@ -14,6 +15,10 @@ from sparring.envs.robot.types import Array, Clause, Frame, Point
 from sparring.registry import envs, require, require_installed, unknown
 
 ACTIONS = 7
+PLACES = ("on", "in", "at")
+"""Predicates of a thing and where it is."""
+AT = 0.05
+"""Metres across the table within which a thing is `at` an area: it tells things of one kind apart."""
 
 
 @envs.register(
@@ -103,14 +108,19 @@ class LiberoControl(ControlEnv):
         self.sim.step(action)
 
     def evaluate(self, clause: Clause) -> bool:
-        """Whether a clause holds: LIBERO's own predicates, and `holding` as `grip` says. Raises ValueError."""
+        """Whether a clause holds: LIBERO's own predicates, `holding` as `grip` says, and `at` an area.
+
+        Raises ValueError for what there is not, or what makes no sense.
+        """
         parts = [self._part(name) for name in clause.arguments]
         if clause.name == "holding" and len(parts) == 1 and parts[0].loose:
             return self.sim.grip.holds(self.sim.loose.index(parts[0].body))
-        wanted = 2 if clause.name in ("on", "in") else 1
+        wanted = 2 if clause.name in PLACES else 1
         fits = len(parts) == wanted and clause.name in parts[-1].called and (wanted == 1 or parts[0].loose)
         if not fits:
             raise ValueError(f"{clause} makes no sense in this scene")
+        if clause.name == "at":
+            return bool(np.hypot(*(self.sim.position(parts[0]) - self.sim.position(parts[1]))[:2]) < AT)
         names = [part.body for part in parts[:-1]] + [parts[-1].called[clause.name]]
         return self.sim.holds(PREDICATES[clause.name], names)
 
@@ -124,7 +134,7 @@ class LiberoControl(ControlEnv):
         said = [Clause("holding", (name,)) for name in loose]
         for name, part in parts.items():
             for predicate in part.called:
-                if predicate in ("on", "in"):
+                if predicate in PLACES:
                     said += [Clause(predicate, (other, name)) for other in loose if other != name]
                 else:
                     said.append(Clause(predicate, (name,)))

@@ -171,11 +171,15 @@ def _part_of(words: str, short: str, region: str, owner: str, moves: bool) -> Pa
 def _areas(problem: Problem) -> Iterator[Part]:
     """Areas of the table that matter: those of a goal, and those that tell things of one kind apart."""
     twins = {name for name in problem.movable if _is_one_of_many(problem, name)}
-    wanted = {goal[-1] for goal in problem.goals} | {init[-1] for init in problem.inits if init[1] in twins}
+    goals = {goal[-1] for goal in problem.goals}
+    wanted = goals | {init[-1] for init in problem.inits if init[1] in twins}
     for region, owner in problem.regions.items():
         if region in wanted and problem.categories.get(owner, "table") in TABLES:
-            thing = Thing(_area(region[len(owner) + 1 :]), frozenset(), "on")
-            yield Part(thing, region, {"on": region})
+            name = _area(region[len(owner) + 1 :])
+            if region in goals:
+                yield Part(Thing(name, frozenset(), "on"), region, {"on": region, "at": region})
+            else:
+                yield Part(Thing(name), region, {"at": region})
 
 
 def _area(short: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sparring.envs.robot.drawing import Drawer
 from sparring.envs.robot.libero.grip import Grip
@@ -111,6 +112,16 @@ class Simulator:
     def hand(self) -> Point:
         """[3]: the point between the fingers."""
         return np.array(self.data.site_xpos[self._site], float)
+
+    @property
+    def turn(self) -> npt.NDArray[np.float64]:
+        """[3, 3]: how the hand is turned; its columns are where its x, y, z point."""
+        return np.array(self.data.xmat[self._wrist], float).reshape(3, 3)
+
+    @property
+    def yaw(self) -> float:
+        """Of the hand that points down, radians: at 0 the fingers close along y."""
+        return float(np.arctan2(self.turn[1, 0], self.turn[0, 0]))
 
     @property
     def opening(self) -> float:

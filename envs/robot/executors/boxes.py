@@ -1,0 +1,148 @@
+"""The shape of things in LIBERO, as its collision boxes stand now, and where a gripper could take hold of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from sparring.envs.robot.libero.grip import geoms_below
+from sparring.envs.robot.libero.simulator import Simulator
+from sparring.envs.robot.types import Point
+
+Corners = npt.NDArray[np.float64]
+"""[boxes, 8, 3]: metres."""
+SIGNS = np.array(list(product((-1.0, 1.0), repeat=3)))
+WIDEST = 0.072
+"""Metres that fit between the open fingers, with a little to spare."""
+FINGER = 0.012
+"""Half the width of a finger, metres."""
+REACH = 0.035
+"""How far below the top of a tall thing the fingers take hold, metres."""
+RIM = 0.014
+"""The same, of a rim."""
+ROOM = 0.055
+"""Metres from the middle of the grip to the outside of an open finger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grasp:
+    """Where the point between the fingers is to be, and the direction in which they close."""
+
+    at: Point
+    yaw: float
+    """Of the hand, radians, within a quarter turn; at 0 the fingers close along y."""
+    on_rim: bool
+
+
+def corners_of(sim: Simulator, body: int) -> Corners:
+    """The corners of a body's collision boxes, and of those of what hangs from it."""
+    geoms = [geom for geom in geoms_below(sim.model, body) if sim.model.geom_contype[geom]]
+    turns, places = sim.data.geom_xmat[geoms].reshape(-1, 3, 3), sim.data.geom_xpos[geoms]
+    sizes = sim.model.geom_size[geoms]
+    corners: Corners = places[:, None] + np.einsum("gij,gkj->gki", turns, SIGNS[None] * sizes[:, None])
+    return corners
+
+
+def grasps_of(corners: Corners, middle: Point, turned: float, others: Corners) -> list[Grasp]:
+    """Ways to take hold of a thing, the most promising first; never empty.
+
+    `middle` [3]: of the thing; `turned`: its own yaw, radians; `others`: the boxes of what must not be hit.
+    """
+    across = list(_across(corners, middle, turned))
+    rims = list(_rims(corners, middle))
+    known = sorted(across + rims, key=lambda grasp: _price(grasp, others))
+    return known or [Grasp(np.array([middle[0], middle[1], _height(corners)]), 0.0, False)]
+
+
+def top_of(corners: Corners) -> float:
+    """Metres."""
+    return float(corners[..., 2].max())
+
+
+def bottom_of(corners: Corners) -> float:
+    """Metres."""
+    return float(corners[..., 2].min())
+
+
+def _height(corners: Corners) -> float:
+    top, bottom = top_of(corners), bottom_of(corners)
+    return max((top + bottom) / 2, top - REACH, bottom + 0.008)
+
+
+def _across(corners: Corners, middle: Point, turned: float) -> Iterator[Grasp]:
+    """The whole thing between the fingers."""
+    height = _height(corners)
+    centre = (corners[..., :2].reshape(-1, 2).max(0) + corners[..., :2].reshape(-1, 2).min(0)) / 2
+    for turn in (0.0, 0.5, 0.25, -0.25):
+        angle = turned + turn * np.pi
+        along, side = _axes(angle)
+        low, high = _span(corners, centre, along, side, height)
+        if 0.0 < high - low < WIDEST:
+            yield Grasp(np.array([*(centre + along * (low + high) / 2), height]), _yaw(angle), False)
+
+
+def _rims(corners: Corners, middle: Point) -> Iterator[Grasp]:
+    """A wall between the fingers: one outside, one inside."""
+    top = top_of(corners)
+    for angle in (-np.pi / 2, np.pi / 2, 0.0, np.pi, -np.pi / 4, np.pi / 4, 3 * np.pi / 4, -3 * np.pi / 4):
+        along, side = _axes(angle)
+        flat = corners[..., :2] - middle[:2]
+        reaches = (np.abs(flat @ side).min(1) < FINGER) & (corners[..., 2].max(1) > top - 2 * RIM)
+        if reaches.any():
+            wall = (flat @ along)[reaches]
+            outside = float(wall.max())
+            thick = wall[wall.max(1) > outside - 0.012]
+            inside = max(float(thick.min()), outside - 0.02)
+            if outside > 0.02:
+                place = middle[:2] + along * (outside + inside) / 2
+                yield Grasp(np.array([*place, top - RIM]), _yaw(angle), True)
+
+
+def _span(corners: Corners, centre: Corners, along: Corners, side: Corners, height: float) -> tuple[float, float]:
+    """From where to where a thing reaches between the fingers, at the height of the grip."""
+    flat = corners[..., :2] - centre
+    beside = flat @ side
+    met = (beside.min(1) < FINGER) & (beside.max(1) > -FINGER) & (corners[..., 2].max(1) > height - FINGER)
+    if not met.any():
+        return 0.0, 0.0
+    reach = (flat @ along)[met]
+    return float(reach.min()), float(reach.max())
+
+
+def _price(grasp: Grasp, others: Corners) -> float:
+    """How bad a grasp is: fingers that would hit others, a turned wrist, a rim where the whole thing fits."""
+    along, _ = _axes(grasp.yaw + np.pi / 2)
+    crowded = 0.0
+    for sign in (-1, 1):
+        finger = grasp.at[:2] + sign * along * ROOM
+        crowded += _overlap(finger, grasp.at[2], others)
+    return 10.0 * crowded + 0.5 * grasp.on_rim + 0.3 * abs(grasp.yaw)
+
+
+def _overlap(place: Corners, height: float, others: Corners) -> float:
+    """1 where a finger comes down on a box that is higher than the grip."""
+    if not len(others):
+        return 0.0
+    low, high = others[..., :2].min(1) - FINGER, others[..., :2].max(1) + FINGER
+    return float(((place > low) & (place < high)).all(1)[others[..., 2].max(1) > height - 0.01].any())
+
+
+def _axes(angle: float) -> tuple[Corners, Corners]:
+    along = np.array([np.cos(angle), np.sin(angle)])
+    return along, np.array([-along[1], along[0]])
+
+
+def _yaw(closing: float) -> float:
+    """The hand's yaw at which the fingers close along a direction: within a quarter turn."""
+    return float((closing - np.pi / 2 + np.pi / 2) % np.pi - np.pi / 2)
+
+
+def yaw_of(turn: Sequence[float]) -> float:
+    """The yaw of a body from its rotation matrix [9]: of whichever of its axes lies flattest."""
+    matrix = np.asarray(turn, float).reshape(3, 3)
+    axis = matrix[:, int(np.argmin(np.abs(matrix[2])))]
+    return float(np.arctan2(axis[1], axis[0]))
