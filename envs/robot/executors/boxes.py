@@ -24,8 +24,12 @@ REACH = 0.035
 """How far below the top of a tall thing the fingers take hold, metres."""
 RIM = 0.014
 """The same, of a rim."""
-ROOM = 0.055
-"""Metres from the middle of the grip to the outside of an open finger."""
+SPARE = 0.004
+"""Metres of air that the open hand should have."""
+FINGERS = list(product((-0.055, -0.043, 0.043, 0.055), (-FINGER, 0.0, FINGER), (-0.008, 0.012, 0.032)))
+PALM = list(product(np.linspace(-0.1, 0.1, 5), (-0.035, 0.0, 0.035), (0.05, 0.08)))
+HAND = np.array(FINGERS + PALM)
+"""[points, 3]: the open hand, from the point between its fingers: along their way, across it, up; metres."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +118,21 @@ def _span(corners: Corners, centre: Corners, along: Corners, side: Corners, heig
 
 
 def _price(grasp: Grasp, others: Corners) -> float:
-    """How bad a grasp is: fingers that would hit others, a turned wrist, a rim where the whole thing fits."""
-    along, _ = _axes(grasp.yaw + np.pi / 2)
-    crowded = 0.0
-    for sign in (-1, 1):
-        finger = grasp.at[:2] + sign * along * ROOM
-        crowded += _overlap(finger, grasp.at[2], others)
-    return 10.0 * crowded + 0.5 * grasp.on_rim + 0.3 * abs(grasp.yaw)
+    """How bad a grasp is: a hand that would hit others, a turned wrist, a rim where the whole thing fits."""
+    return 10.0 * _hits(grasp, others) + 0.5 * grasp.on_rim + 0.3 * abs(grasp.yaw)
 
 
-def _overlap(place: Corners, height: float, others: Corners) -> float:
-    """1 where a finger comes down on a box that is higher than the grip."""
-    if not len(others):
-        return 0.0
-    low, high = others[..., :2].min(1) - FINGER, others[..., :2].max(1) + FINGER
-    return float(((place > low) & (place < high)).all(1)[others[..., 2].max(1) > height - 0.01].any())
+def _hits(grasp: Grasp, others: Corners) -> float:
+    """The share of the open hand's points that lie inside other things."""
+    along, side = _axes(grasp.yaw + np.pi / 2)
+    turn = np.array([[*along, 0.0], [*side, 0.0], [0.0, 0.0, 1.0]])
+    points = grasp.at + HAND @ turn
+    inside = np.zeros(len(points), bool)
+    for box in others:
+        edges = (box[[4, 2, 1]] - box[0]) / 2  # SIGNS counts in binary
+        lengths = np.linalg.norm(edges, axis=1)
+        inside |= (np.abs((points - box.mean(0)) @ edges.T) < lengths * (lengths + SPARE)).all(1)
+    return float(inside.mean())
 
 
 def _axes(angle: float) -> tuple[Corners, Corners]:

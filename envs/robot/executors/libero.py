@@ -22,6 +22,8 @@ from sparring.envs.robot.types import Array, Clause, Point, Subgoal, World
 
 CLEAR = 0.05
 """Metres of air between what is carried and what it is carried over."""
+DEEPER = 0.012
+"""Metres that every further attempt at placing goes lower before it lets go."""
 LIFT = 0.10
 """Metres of lifting after a grasp."""
 CORRIDOR = 0.12
@@ -88,7 +90,7 @@ class ScriptedLibero:
         over = np.array([*(target + offset)[:2], target[2] + hangs + CLEAR])
         yield from self._travel(sim, over, yaw, SHUT, hangs)
         offset = sim.hand - sim.position(part)
-        down = np.array([*(target + offset)[:2], target[2] + hangs + 0.006])
+        down = np.array([*(target + offset)[:2], target[2] + hangs + 0.006 - DEEPER * attempt])
         yield from go(sim, down, yawed(yaw), SHUT, near=0.008, most=25, slow=0.5)
         yield from hold(sim, yawed(yaw), OPEN, 6)
         yield from go(sim, sim.hand + np.array([0, 0, 0.12]), yawed(yaw), OPEN, near=0.03, most=20)
