@@ -34,6 +34,8 @@ class ScriptedLibero:
     """Carries out every subgoal of LIBERO, as well as it can."""
 
     name = "scripted"
+    done = False
+    """Whether the script of the subgoal has ended."""
 
     def begin(self, world: World, subgoal: Subgoal, attempt: int) -> None:
         """A new attempt; attempt 0 takes the most promising grasp, the others the next ones."""
@@ -41,12 +43,13 @@ class ScriptedLibero:
             raise ValueError("ScriptedLibero works in sparring/LiberoControl-v0 only")
         self._world = cast(LiberoControl, getattr(world, "unwrapped", world))
         self._moves = self._script(subgoal, attempt)
-        self._grip = OPEN
+        self._grip, self.done = OPEN, False
 
     def act(self, world: World) -> Array:
         """The next action; at the end of the script the hand rests."""
         action = next(self._moves, None)
         if action is None:
+            self.done = True
             return world.rest(self._grip)
         self._grip = float(action[-1])
         return action

@@ -8,10 +8,11 @@ import numpy as np
 
 from sparring.envs.robot.control import NOT_BEGUN, ControlEnv
 from sparring.envs.robot.libero import simulator
+from sparring.envs.robot.libero.plans import shortest_plan
 from sparring.envs.robot.libero.scene import PREDICATES, Part
 from sparring.envs.robot.libero.simulator import Simulator
 from sparring.envs.robot.libero.suites import cap_of, find_task, tasks_in
-from sparring.envs.robot.types import Array, Clause, Frame, Point
+from sparring.envs.robot.types import Array, Clause, Frame, Point, Subgoal
 from sparring.registry import envs, require, require_installed, unknown
 
 ACTIONS = 7
@@ -139,6 +140,11 @@ class LiberoControl(ControlEnv):
                 else:
                     said.append(Clause(predicate, (name,)))
         return said
+
+    @property
+    def shortest_plan(self) -> tuple[Subgoal, ...]:
+        """The steps from the present state to the goal."""
+        return shortest_plan(self.goal, self.sim.parts, self.evaluate)
 
     def position(self, thing: str) -> Point:
         return self.sim.position(self._part(thing))
