@@ -202,8 +202,8 @@ def _key(row: Row) -> tuple[object, ...]:
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """A line for each task, and one for each suite."""
-    view = Table("suite", "task", *(f"{arm}{of}" for arm in ARMS for of in ("", " (steps)")), "at cap", "episodes")
+    """A line for each task, and one for each suite; "verified" is the arm with retries."""
+    view = Table("suite", "task", "one try", "steps", "verified", "steps", "at cap", "episodes")
     for suite in dict.fromkeys(row["suite"] for row in rows):
         own = [row for row in rows if row["suite"] == suite]
         for task in sorted({row["task"] for row in own}):

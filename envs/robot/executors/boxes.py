@@ -24,12 +24,17 @@ REACH = 0.035
 """How far below the top of a tall thing the fingers take hold, metres."""
 RIM = 0.014
 """The same, of a rim."""
+TURNS = (0.0, 0.5, 1 / 12, -1 / 12, 1 / 6, -1 / 6, 0.25, -0.25)
+"""Half turns between the thing and the fingers."""
+SHIFTS = (0.0, 0.02, -0.02)
+"""Metres from its middle."""
 SPARE = 0.004
 """Metres of air that the open hand should have."""
 FINGERS = list(product((-0.055, -0.043, 0.043, 0.055), (-FINGER, 0.0, FINGER), (-0.008, 0.012, 0.032)))
-PALM = list(product(np.linspace(-0.1, 0.1, 5), (-0.035, 0.0, 0.035), (0.05, 0.08)))
+PALM = list(product(np.linspace(-0.1, 0.1, 5), (-0.035, 0.0, 0.035), (0.05, 0.08, 0.13, 0.18, 0.23)))
 HAND = np.array(FINGERS + PALM)
-"""[points, 3]: the open hand, from the point between its fingers: along their way, across it, up; metres."""
+"""[points, 3]: the open hand and the way on which it comes down, from the point between its fingers: along their way,
+across it, up; metres."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,17 @@ class Grasp:
     at: Point
     yaw: float
     """Of the hand, radians, within a quarter turn; at 0 the fingers close along y."""
-    on_rim: bool
+    cost: float
+    """How unlike the best way to hold it: 0 is across its middle."""
 
 
 def corners_of(sim: Simulator, body: int) -> Corners:
     """The corners of a body's collision boxes, and of those of what hangs from it."""
-    geoms = [geom for geom in geoms_below(sim.model, body) if sim.model.geom_contype[geom]]
+    geoms = [
+        geom
+        for geom in geoms_below(sim.model, body)
+        if sim.model.geom_contype[geom] or sim.model.geom_conaffinity[geom]
+    ]
     turns, places = sim.data.geom_xmat[geoms].reshape(-1, 3, 3), sim.data.geom_xpos[geoms]
     sizes = sim.model.geom_size[geoms]
     corners: Corners = places[:, None] + np.einsum("gij,gkj->gki", turns, SIGNS[None] * sizes[:, None])
@@ -59,7 +69,12 @@ def grasps_of(corners: Corners, middle: Point, turned: float, others: Corners) -
     across = list(_across(corners, middle, turned))
     rims = list(_rims(corners, middle))
     known = sorted(across + rims, key=lambda grasp: _price(grasp, others))
-    return known or [Grasp(np.array([middle[0], middle[1], _height(corners)]), 0.0, False)]
+    return known or [Grasp(np.array([middle[0], middle[1], _height(corners)]), 0.0, 0.0)]
+
+
+def freest_yaw(at: Point, others: Corners) -> float:
+    """The yaw at which a hand there hits least, radians."""
+    return min((0.0, np.pi / 2, np.pi / 4, -np.pi / 4), key=lambda yaw: _price(Grasp(at, yaw, 0.0), others))
 
 
 def top_of(corners: Corners) -> float:
@@ -78,15 +93,18 @@ def _height(corners: Corners) -> float:
 
 
 def _across(corners: Corners, middle: Point, turned: float) -> Iterator[Grasp]:
-    """The whole thing between the fingers."""
-    height = _height(corners)
-    centre = (corners[..., :2].reshape(-1, 2).max(0) + corners[..., :2].reshape(-1, 2).min(0)) / 2
-    for turn in (0.0, 0.5, 0.25, -0.25):
+    """The whole thing, or a narrow top of it, between the fingers."""
+    flat = corners[..., :2].reshape(-1, 2)
+    centre, usual = (flat.max(0) + flat.min(0)) / 2, _height(corners)
+    for height, turn, shift in product((usual, top_of(corners) - RIM), TURNS, SHIFTS):
         angle = turned + turn * np.pi
         along, side = _axes(angle)
-        low, high = _span(corners, centre, along, side, height)
-        if 0.0 < high - low < WIDEST:
-            yield Grasp(np.array([*(centre + along * (low + high) / 2), height]), _yaw(angle), False)
+        place = centre + side * shift
+        low, high = _span(corners, place, along, side, height)
+        if height >= usual and 0.0 < high - low < WIDEST:
+            far = 0.2 * abs(shift) / SHIFTS[1] + 0.4 * min(abs(turn), abs(0.5 - abs(turn))) / 0.25
+            cost = far + 0.4 * (height > usual)
+            yield Grasp(np.array([*(place + along * (low + high) / 2), height]), _yaw(angle), cost)
 
 
 def _rims(corners: Corners, middle: Point) -> Iterator[Grasp]:
@@ -103,7 +121,7 @@ def _rims(corners: Corners, middle: Point) -> Iterator[Grasp]:
             inside = max(float(thick.min()), outside - 0.02)
             if outside > 0.02:
                 place = middle[:2] + along * (outside + inside) / 2
-                yield Grasp(np.array([*place, top - RIM]), _yaw(angle), True)
+                yield Grasp(np.array([*place, top - RIM]), _yaw(angle), 0.5)
 
 
 def _span(corners: Corners, centre: Corners, along: Corners, side: Corners, height: float) -> tuple[float, float]:
@@ -119,7 +137,7 @@ def _span(corners: Corners, centre: Corners, along: Corners, side: Corners, heig
 
 def _price(grasp: Grasp, others: Corners) -> float:
     """How bad a grasp is: a hand that would hit others, a turned wrist, a rim where the whole thing fits."""
-    return 10.0 * _hits(grasp, others) + 0.5 * grasp.on_rim + 0.3 * abs(grasp.yaw)
+    return 10.0 * _hits(grasp, others) + grasp.cost + 0.3 * abs(grasp.yaw)
 
 
 def _hits(grasp: Grasp, others: Corners) -> float:
@@ -143,6 +161,11 @@ def _axes(angle: float) -> tuple[Corners, Corners]:
 def _yaw(closing: float) -> float:
     """The hand's yaw at which the fingers close along a direction: within a quarter turn."""
     return float((closing - np.pi / 2 + np.pi / 2) % np.pi - np.pi / 2)
+
+
+def yaw_closing(way: Corners) -> float:
+    """The hand's yaw at which its fingers close along a level direction [2]."""
+    return _yaw(float(np.arctan2(way[1], way[0])))
 
 
 def yaw_of(turn: Sequence[float]) -> float:

@@ -58,15 +58,18 @@ def _handle(sim: Simulator, part: Part) -> tuple[Point, Point]:
     return furthest.mean(0), way
 
 
-def _facing(way: Point) -> Turn:
-    """The hand pointing against a level direction, its fingers closing up and down, its back where the arm is."""
-    pointing = -way / np.linalg.norm(way)
-    for up in (1.0, -1.0):
-        closing = np.array([0.0, 0.0, up])
-        across = np.cross(closing, pointing)
-        if across[0] >= 0:
-            break
-    turn: Turn = np.stack([across, closing, pointing], axis=1)
+def _facing(way: Point, level: bool = False, tilt: float = 0.0) -> Turn:
+    """The hand pointing against a level direction, `tilt` radians downwards.
+
+    Its fingers close up and down, with its back where the arm is; or sideways, where it should be `level` and flat.
+    """
+    flat = -way / np.linalg.norm(way)
+    up = np.array([0.0, 0.0, 1.0])
+    pointing = np.cos(tilt) * flat - np.sin(tilt) * up
+    across = np.cross(up, pointing)
+    across *= (1.0 if across[0] >= 0 else -1.0) / np.linalg.norm(across)
+    closing = np.cross(pointing, across)
+    turn: Turn = np.stack([closing, -across, pointing] if level else [across, closing, pointing], axis=1)
     return turn
 
 
@@ -83,8 +86,8 @@ def _approach(sim: Simulator, handle: Point, way: Point, turn: Turn, grip: float
 def _pull(sim: Simulator, part: Part, attempt: int) -> Moves:
     """Take the handle between the fingers and draw."""
     handle, way = _handle(sim, part)
-    turn = _facing(way)
-    deeper = 0.004 * (attempt % 3)
+    turn = _facing(way, tilt=0.35 * (attempt % 3))
+    deeper = 0.002 * (attempt % 3)
     yield from _approach(sim, handle, way, turn, OPEN)
     yield from go(sim, handle - way * deeper, turn, OPEN, near=0.006, most=35)
     yield from hold(sim, turn, SHUT, 9)
@@ -98,7 +101,7 @@ def _pull(sim: Simulator, part: Part, attempt: int) -> Moves:
 def _push(sim: Simulator, part: Part, attempt: int) -> Moves:
     """Push the handle with closed fingers until the drawer is shut."""
     handle, way = _handle(sim, part)
-    turn = _facing(way)
+    turn = _facing(way, level=True, tilt=0.3 * (attempt % 3))
     yield from _approach(sim, handle, way, turn, SHUT)
     joint = joint_of(sim, part)
     still_open = float(sim.data.qpos[sim.model.jnt_qposadr[joint]]) * _sign(sim, part)

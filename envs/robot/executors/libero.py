@@ -22,6 +22,10 @@ from sparring.envs.robot.types import Array, Clause, Point, Subgoal, World
 
 CLEAR = 0.05
 """Metres of air between what is carried and what it is carried over."""
+SLOT = 0.04
+"""Half the width of a place that is narrow, metres."""
+SPOT = 0.06
+"""Metres within which a place is taken."""
 DEEPER = 0.012
 """Metres that every further attempt at placing goes lower before it lets go."""
 LIFT = 0.10
@@ -86,10 +90,13 @@ class ScriptedLibero:
 
     def _place(self, sim: Simulator, part: Part, where: Part, attempt: int) -> Moves:
         """Carry it there, put it down, let go and leave."""
-        yaw, shape = sim.yaw, self._shape(sim, part)
+        yaw, shape = self._fitting_yaw(sim, where), self._shape(sim, part)
         hangs = sim.hand[2] - boxes.bottom_of(shape)
+        if abs(yaw - sim.yaw) > 0.1:
+            up = sim.hand + np.array([0, 0, LIFT])
+            yield from go(sim, up, yawed(yaw), SHUT, near=0.03, most=40)
         offset = sim.hand - sim.position(part)
-        target = self._rest_of(sim, where)
+        target = self._rest_of(sim, where) + self._free_spot(sim, part, where)
         over = np.array([*(target + offset)[:2], target[2] + hangs + CLEAR])
         yield from self._travel(sim, over, yaw, SHUT, hangs)
         offset = sim.hand - sim.position(part)
@@ -109,6 +116,27 @@ class ScriptedLibero:
             floor = middle[2] - abs(float(sim.data.site(site).xmat.reshape(3, 3)[2] @ sim.model.site(site).size)) + 0.01
         return np.array([middle[0], middle[1], floor])
 
+    def _fitting_yaw(self, sim: Simulator, where: Part) -> float:
+        """The hand's yaw: as it is, or as a narrow slot needs it for a thing that is held by its thin sides."""
+        region = where.called.get("in")
+        if region not in sim.env.object_sites_dict:
+            return sim.yaw
+        axes, size = sim.data.site(region).xmat.reshape(3, 3), sim.model.site(region).size
+        level = [axis for axis in range(3) if abs(axes[2, axis]) < 0.5]
+        thin = min(level, key=lambda axis: float(size[axis]))
+        return boxes.yaw_closing(axes[:2, thin]) if size[thin] < SLOT else sim.yaw
+
+    def _free_spot(self, sim: Simulator, part: Part, where: Part) -> Point:
+        """[3]: away from what lies in the middle of a place already; zero where nothing does."""
+        middle, region = self._named(sim, where), where.called.get("in") or where.called.get("on")
+        others = [sim.position(other) for other in sim.parts.values() if other.loose and other.body != part.body]
+        taken = [at for at in others if np.linalg.norm((at - middle)[:2]) < SPOT and abs(at[2] - middle[2]) < LIFT]
+        if where.loose or not taken or region not in sim.env.object_sites_dict:
+            return np.zeros(3)
+        size = np.abs(sim.data.site(region).xmat.reshape(3, 3) @ sim.model.site(region).size)
+        spots = [np.array([x, y, 0.0]) * size * 0.7 for x in (-1, 0, 1) for y in (-1, 0, 1)]
+        return max(spots, key=lambda spot: min(float(np.linalg.norm((middle + spot - at)[:2])) for at in taken))
+
     def _named(self, sim: Simulator, where: Part) -> Point:
         """The middle of the region in or on which things lie."""
         name = where.called.get("in") or where.called.get("on") or where.body
@@ -126,7 +154,8 @@ class ScriptedLibero:
     def _drag(self, sim: Simulator, part: Part, where: Part, attempt: int) -> Moves:
         """Push what is not held across the table, with closed fingers inside its rim."""
         middle, target = sim.position(part), self._named(sim, where)
-        yaw, inside = 0.0, np.array([middle[0], middle[1], boxes.bottom_of(self._shape(sim, part)) + 0.012])
+        inside = np.array([middle[0], middle[1], boxes.bottom_of(self._shape(sim, part)) + 0.012])
+        yaw = boxes.freest_yaw(inside, self._others(sim, part))
         yield from self._travel(sim, inside + np.array([0, 0, 0.06]), yaw, SHUT)
         yield from go(sim, inside, yawed(yaw), SHUT, near=0.006, most=30)
         yield from go(sim, np.array([*target[:2], inside[2]]), yawed(yaw), SHUT, near=0.006, most=90, slow=0.35)
