@@ -7,12 +7,14 @@ failed keeps the others from being loaded.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import subprocess
 import sys
 from functools import lru_cache
 from typing import Protocol, cast
+from weakref import WeakSet
 
 import numpy as np
 
@@ -51,6 +53,9 @@ class Drawer:
             self._option.geomgroup[group] = 0
         self._drawing = self._mujoco.MjrContext(model, self._mujoco.mjtFontScale.mjFONTSCALE_100)
         self._mujoco.mjr_setBuffer(self._mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._drawing)
+        if not _drawers:
+            atexit.register(_close_all)  # now: a platform's own ending, registered before, comes after it
+        _drawers.add(self)
 
     def draw(self, data: object, camera: int, size: int) -> Frame:
         """[size, size, 3] as a fixed camera sees it, the top row first."""
@@ -69,9 +74,18 @@ class Drawer:
 
     def close(self) -> None:
         """Free what the picture buffers hold."""
+        _drawers.discard(self)
         self._context.make_current()
         self._drawing.free()
         self._context.free()
+
+
+_drawers: WeakSet[Drawer] = WeakSet()
+
+
+def _close_all() -> None:
+    for drawer in list(_drawers):
+        drawer.close()
 
 
 def require_size(size: object) -> None:
