@@ -45,6 +45,8 @@ PREDICATES: Mapping[str, str] = {
 }
 """Ours to LIBERO's."""
 OURS = {theirs: ours for ours, theirs in PREDICATES.items()}
+TOP = "top_side"
+"""The region on top of a fixture: it has the fixture's own name, unless something else has it."""
 DRAWER = re.compile(r"(top|middle|bottom)_region")
 COMPARTMENT = re.compile(r"(top|bottom|back|front|left|right)(?:_contain)?_region")
 SIDE = re.compile(r"(.+)_(left|right|front|back)")
@@ -140,9 +142,10 @@ def _fixture(
         verbs, called = SWITCHED, {"turned on": name, "turned off": name}
     elif moves(name) and "microwave" in category:
         verbs, called = OPENED, {"open": name, "closed": name}
-    for region in regions:
+    for region in sorted(regions, key=lambda region: region.endswith(TOP)):
         short = region[len(name) + 1 :]
-        if own := _own(category, short):
+        own = _own(category, short) or ("on" if short == TOP and holds is None else None)
+        if own:
             holds, called = own, {**called, own: region}
         else:
             yield _part_of(words, short, region, name, moves(region))
@@ -158,8 +161,8 @@ def _own(category: str, short: str) -> Relation | None:
 
 
 def _part_of(words: str, short: str, region: str, owner: str, moves: bool) -> Part:
-    if short == "top_side":
-        return Part(Thing(f"top of {words}", frozenset(), "on"), region, {"on": region})
+    if short == TOP:
+        return Part(Thing(f"{words} top", frozenset(), "on"), region, {"on": region})
     if moves and (found := DRAWER.fullmatch(short)):
         called = {"open": region, "closed": region, "in": region}
         return Part(Thing(f"{found[1]} drawer of {words}", OPENED, "in"), region, called)
