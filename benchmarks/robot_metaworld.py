@@ -25,7 +25,7 @@ from rich.progress import track
 from rich.table import Table
 
 from sparring import make
-from sparring.envs.robot.executors.metaworld import ScriptedMetaWorld
+from sparring.envs.robot.executors.metaworld import PackagedPolicies
 from sparring.envs.robot.metaworld.tasks import TASKS, said_of
 
 Row = dict[str, Any]
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 def measure(task: str, seed: int) -> Row:
     """One episode of the task's policy."""
     started = time.process_time()
-    world, executor = make("sparring/MetaWorldControl-v0", task=task), ScriptedMetaWorld()
+    world, executor = make("sparring/MetaWorldControl-v0", task=task), PackagedPolicies()
     world.reset(seed=seed)
     executor.begin(world)
     steps, over, solved = 0, False, False

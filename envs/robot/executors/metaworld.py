@@ -13,7 +13,7 @@ from sparring.envs.robot.types import Array, Subgoal, World
 from sparring.registry import require
 
 
-class ScriptedMetaWorld:
+class PackagedPolicies:
     """Follows the policy of the task, whichever of its subgoals is asked for: the policies know the whole task only."""
 
     name = "scripted"
@@ -22,7 +22,7 @@ class ScriptedMetaWorld:
         """A new attempt; all attempts are alike."""
         bare = getattr(world, "unwrapped", world)
         if not isinstance(bare, MetaWorldControl):
-            raise ValueError("ScriptedMetaWorld works in sparring/MetaWorldControl-v0 only")
+            raise ValueError("PackagedPolicies works in sparring/MetaWorldControl-v0 only")
         policies: Any = require("metaworld.policies", "metaworld").ENV_POLICY_MAP
         self._policy = policies[bare.name + VERSION]()
 

@@ -46,6 +46,7 @@ class LiberoControl(ControlEnv):
     two elsewhere whenever LIBERO builds a scene; here they always stand as LIBERO's seed 0 has them.
     """
 
+    metadata: dict[str, object] = {**ControlEnv.metadata, "name": "sparring/LiberoControl-v0"}
     cameras = simulator.CAMERAS
 
     def __init__(

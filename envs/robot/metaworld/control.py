@@ -42,6 +42,7 @@ class MetaWorldControl(ControlEnv):
     task is solved, `holding` when both fingers touch the thing and it is lifted, and other predicates are refused.
     """
 
+    metadata: dict[str, object] = {**ControlEnv.metadata, "name": "sparring/MetaWorldControl-v0"}
     cameras: Sequence[str] = ("corner", "gripperPOV")
     cap = CAP
 

@@ -15,6 +15,7 @@ from gymnasium.utils.env_checker import check_env
 from sparring import MissingExtra, UnknownName, envs, registry
 from sparring.envs.robot import drawing
 from sparring.envs.robot.executors.libero import ScriptedLibero
+from sparring.envs.robot.executors.named import executor_of
 from sparring.envs.robot.libero import scene, suites
 from sparring.envs.robot.libero.loading import load
 from sparring.envs.robot.skills import reached
@@ -234,6 +235,15 @@ def test_drawers_doors_and_knobs_are_worked(suite, task, subgoal):
     assert not reached(env, subgoal)
     assert carry_out(env, subgoal)
     env.close()
+
+
+def test_the_executor_of_the_world_is_found_by_name(world):
+    world.reset(options={"init": 0})
+    executor = executor_of("scripted")
+    executor.begin(world, world.shortest_plan[0], 0)
+    for _ in range(60):
+        world.advance(executor.act(world))
+    assert reached(world, world.shortest_plan[0])
 
 
 def test_every_attempt_takes_hold_in_another_way(world):

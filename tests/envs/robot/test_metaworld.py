@@ -8,7 +8,8 @@ pytest.importorskip("metaworld", reason="needs the extra metaworld")
 from gymnasium.utils.env_checker import check_env
 
 from sparring import MissingExtra, UnknownName, envs, registry
-from sparring.envs.robot.executors.metaworld import ScriptedMetaWorld
+from sparring.envs.robot.executors.metaworld import PackagedPolicies
+from sparring.envs.robot.executors.named import executor_of
 from sparring.envs.robot.metaworld.tasks import MOVED, SHIFTED, TASKS, VERSION, said_of
 from sparring.envs.robot.skills import postcondition
 from sparring.envs.robot.subgoals import parse_step
@@ -30,7 +31,7 @@ def world():
 
 def play(env, seed):
     """One episode of the packaged policy: what was true on the way, and whether it ended solved."""
-    executor, seen = ScriptedMetaWorld(), []
+    executor, seen = PackagedPolicies(), []
     env.reset(seed=seed)
     executor.begin(env)
     while True:
@@ -173,3 +174,12 @@ def test_clauses_that_make_no_sense_are_named(world):
     assert world.shortest_plan == (Subgoal("pick up", "puck"), Subgoal("place", "puck", "on", "goal"))
     with pytest.raises(ValueError, match="has no options"):
         world.reset(options={"init": 0})
+
+
+def test_the_executor_of_the_world_is_found_by_name(world):
+    world.reset(seed=0)
+    executor = executor_of("scripted")
+    executor.begin(world, world.shortest_plan[0], 0)
+    for _ in range(60):
+        world.advance(executor.act(world))
+    assert world.solved()
