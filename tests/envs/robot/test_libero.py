@@ -280,6 +280,7 @@ def test_a_picture_is_the_right_way_up_and_not_black(world):
     assert world.frame("robot0_eye_in_hand", 64).std() > 10
 
 
+@pytest.mark.slow
 def test_drawing_and_loading_leave_the_environment_variables_alone():
     code = (
         "import json, os, numpy as np\n"
