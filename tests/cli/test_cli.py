@@ -223,6 +223,8 @@ def test_doctor_says_what_is_missing_and_the_command_for_it(answer, capsys, monk
         "postgres",
         "robot",
         "docker",
+        "libero",
+        "metaworld",
         "openai",
     )
     assert here["missing"] == {extra: [] for extra in extras}

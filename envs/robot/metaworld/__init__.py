@@ -1,0 +1,1 @@
+"""Meta-World (arXiv 1910.10897): a Sawyer arm on 50 tasks of a table."""
