@@ -34,7 +34,7 @@ from sparring.envs.robot.libero.loading import load
 from sparring.envs.robot.libero.simulator import LAYOUT_SEED
 from sparring.envs.robot.libero.suites import SUITES, find_task, tasks_in
 from sparring.envs.robot.skills import reached
-from sparring.envs.robot.types import Clause, Subgoal
+from sparring.robotics.words import Clause, Subgoal
 
 DEFAULT_SUITES = ("libero_object", "libero_spatial")
 PERIOD, AGREE = 10, 2

@@ -8,7 +8,8 @@ from sparring.envs.robot.executors import boxes
 from sparring.envs.robot.executors.moves import OPEN, SHUT, Moves, Turn, go, hold, yawed
 from sparring.envs.robot.libero.scene import Part
 from sparring.envs.robot.libero.simulator import Simulator
-from sparring.envs.robot.types import Point, Verb
+from sparring.envs.robot.types import Point
+from sparring.robotics.words import Verb
 
 BEFORE, ABOVE = 0.10, 0.12
 """Metres in front of a handle, and above it, from where the hand comes."""

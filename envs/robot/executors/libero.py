@@ -18,7 +18,8 @@ from sparring.envs.robot.executors.moves import OPEN, SHUT, Moves, go, hold, yaw
 from sparring.envs.robot.libero.control import LiberoControl
 from sparring.envs.robot.libero.scene import Part
 from sparring.envs.robot.libero.simulator import Simulator
-from sparring.envs.robot.types import Array, Clause, Point, Subgoal, World
+from sparring.envs.robot.types import Array, Point, World
+from sparring.robotics.words import Clause, Subgoal
 
 CLEAR = 0.05
 """Metres of air between what is carried and what it is carried over."""

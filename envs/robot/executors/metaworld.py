@@ -9,8 +9,9 @@ import numpy as np
 
 from sparring.envs.robot.metaworld.control import MetaWorldControl
 from sparring.envs.robot.metaworld.tasks import VERSION
-from sparring.envs.robot.types import Array, Subgoal, World
+from sparring.envs.robot.types import Array, World
 from sparring.registry import require
+from sparring.robotics.words import Subgoal
 
 
 class PackagedPolicies:

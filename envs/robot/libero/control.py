@@ -12,8 +12,9 @@ from sparring.envs.robot.libero.plans import shortest_plan
 from sparring.envs.robot.libero.scene import PREDICATES, Part
 from sparring.envs.robot.libero.simulator import Simulator
 from sparring.envs.robot.libero.suites import cap_of, find_task, tasks_in
-from sparring.envs.robot.types import Array, Clause, Frame, Point, Subgoal
+from sparring.envs.robot.types import Array, Frame, Point
 from sparring.registry import envs, require, require_installed, unknown
+from sparring.robotics.words import Clause, Subgoal
 
 ACTIONS = 7
 PLACES = ("on", "in", "at")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from sparring.envs.robot.libero.scene import Part
-from sparring.envs.robot.types import Clause, Subgoal, Verb
+from sparring.robotics.words import Clause, Subgoal, Verb
 
 VERBS: Mapping[str, Verb] = {"open": "open", "closed": "close", "turned on": "turn on", "turned off": "turn off"}
 TOO_FLAT = "plate"

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sparring.envs.robot.types import Clause, Relation, Thing, Verb
+from sparring.robotics.words import Clause, Relation, Thing, Verb
 
 WORDS: Mapping[str, str] = {
     "akita_black_bowl": "black bowl",

@@ -10,8 +10,9 @@ import numpy as np
 from sparring.envs.robot.control import NOT_BEGUN, ControlEnv
 from sparring.envs.robot.drawing import Drawer
 from sparring.envs.robot.metaworld.tasks import TASKS, VERSION, said_of, task_name
-from sparring.envs.robot.types import Array, Clause, Frame, Point, Subgoal
+from sparring.envs.robot.types import Array, Frame, Point
 from sparring.registry import envs, require, require_installed, unknown
+from sparring.robotics.words import Clause, Subgoal
 
 ACTIONS, STATE, CAP = 4, 39, 500
 LIFTED = 0.03

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sparring.envs.robot.types import Clause, Relation, Subgoal, Thing, Verb
 from sparring.registry import UnknownName, unknown
+from sparring.robotics.words import Clause, Relation, Subgoal, Thing, Verb
 
 PLAIN = (
     "assembly basketball bin-picking box-close button-press button-press-topdown button-press-topdown-wall "

@@ -19,8 +19,9 @@ from sparring.envs.robot.executors.named import executor_of
 from sparring.envs.robot.libero import scene, suites
 from sparring.envs.robot.libero.loading import load
 from sparring.envs.robot.skills import reached
-from sparring.envs.robot.subgoals import parse_step, subgoals_of
-from sparring.envs.robot.types import Clause, RenderingUnavailable, Subgoal
+from sparring.envs.robot.types import RenderingUnavailable
+from sparring.robotics.subgoals import parse_step, subgoals_of
+from sparring.robotics.words import Clause, Subgoal
 
 ID = "sparring/LiberoControl-v0"
 STANDARD = ("libero_spatial", "libero_object", "libero_goal", "libero_10")

@@ -11,9 +11,10 @@ from sparring import MissingExtra, UnknownName, envs, registry
 from sparring.envs.robot.executors.metaworld import PackagedPolicies
 from sparring.envs.robot.executors.named import executor_of
 from sparring.envs.robot.metaworld.tasks import MOVED, SHIFTED, TASKS, VERSION, said_of
-from sparring.envs.robot.skills import postcondition
-from sparring.envs.robot.subgoals import parse_step
-from sparring.envs.robot.types import Clause, RenderingUnavailable, Subgoal
+from sparring.envs.robot.types import RenderingUnavailable
+from sparring.robotics.skills import postcondition
+from sparring.robotics.subgoals import parse_step
+from sparring.robotics.words import Clause, Subgoal
 
 ID = "sparring/MetaWorldControl-v0"
 
