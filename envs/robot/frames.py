@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 from gymnasium.spaces import Box, Dict, Space
@@ -23,12 +24,12 @@ def require_size(frames: int) -> None:
         raise ValueError(f"frames must be 0 (none) or from {SIZES[0]} to {SIZES[-1]} pixels, got {frames!r}")
 
 
-def seen_space(cameras: Sequence[str], size: int) -> Space[object]:
+def seen_space(cameras: Sequence[str], size: int) -> Space[Seen]:
     """The space of such observations."""
     text = AnyText(MOST_OBSERVED)
     if not size:
-        return text
-    return Dict({"text": text, **{name: Box(0, 255, (size, size, 3), np.uint8) for name in cameras}})
+        return cast(Space[Seen], text)
+    return cast(Space[Seen], Dict({"text": text, **{name: Box(0, 255, (size, size, 3), np.uint8) for name in cameras}}))
 
 
 def seen(text: str, frames: Mapping[str, Frame] | None) -> Seen:

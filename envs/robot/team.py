@@ -21,7 +21,8 @@ from sparring.envs.games.two_player import bare, whole_seed
 from sparring.envs.robot.executors.named import executor_of
 from sparring.envs.robot.faults import Faults
 from sparring.envs.robot.frames import Seen, require_size, seen, seen_space
-from sparring.envs.robot.plan import DONE, HOW, kinds_of
+from sparring.envs.robot.plan_settings import kinds_of
+from sparring.envs.robot.planning import DONE, HOW
 from sparring.envs.robot.procedure import Settings
 from sparring.envs.robot.run import Pursuit, Run, Setup
 from sparring.envs.robot.tabletop.control import Simulator, TabletopControl
