@@ -27,7 +27,7 @@ Frame = npt.NDArray[np.uint8]
 class World(Protocol):
     """A simulator with a task in it, as executors, verifiers and faults know it; `control.ControlEnv` is the base.
 
-    `reset(seed=..., options=...)` comes first; everything else raises RuntimeError before it.
+    `reset(seed=..., options=...)` comes first; what a task decides is not there before it.
     """
 
     @property

@@ -6,7 +6,7 @@ gymnasium.make("sparring.envs:sparring/TabletopControl-v0", simulator="twin")
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from sparring.envs.robot.tabletop.tasks import BIN, CUBES, DRAWER, LAMP, Task, t
 from sparring.envs.robot.tabletop.twin import Twin
 from sparring.envs.robot.types import Array, Frame, Point
 from sparring.robotics.words import Clause
+
+if TYPE_CHECKING:
+    from sparring.envs.robot.tabletop.physics import Physics
 
 Simulator = Literal["twin", "mujoco"]
 SIMULATORS: tuple[Simulator, ...] = get_args(Simulator)
@@ -77,6 +80,7 @@ class TabletopControl(ControlEnv):
         if simulator not in SIMULATORS:
             raise ValueError(f"simulator must be one of {', '.join(SIMULATORS)}, got {simulator!r}")
         self._make = bodies_of(simulator)
+        self.cameras = self._make.cameras
         self.split, self.family = split, task
         task_of(0, split, task)
         super().__init__(4, STATE, max_steps, render_mode)
@@ -90,7 +94,7 @@ class TabletopControl(ControlEnv):
         self.task = self.task_for(seed)
         self.bodies = self._make(self.task)
         self.instruction, self.goal, self.things = self.task.instruction, self.task.goal, self.task.things
-        self.cap, self.cameras = CAP * len(self.task.plan), self.bodies.cameras
+        self.cap = CAP * len(self.task.plan)
         self._index = {name: at for at, name in enumerate(self.task.cubes)}
 
     def task_for(self, seed: int) -> Task:
@@ -195,7 +199,7 @@ class TabletopControl(ControlEnv):
         return ValueError(f"there is no {thing!r} of that kind; there is: {', '.join(self.things)}")
 
 
-def bodies_of(simulator: Simulator) -> Callable[[Task], Bodies]:
+def bodies_of(simulator: Simulator) -> type[Twin] | type[Physics]:
     """What makes the bodies of a task. Raises MissingExtra where MuJoCo is not installed."""
     if simulator == "twin":
         return Twin
