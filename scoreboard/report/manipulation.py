@@ -88,8 +88,9 @@ def _shown(episode: Episode) -> tuple[Shown | None, str]:
     """With the agents of all seats."""
     found = film(episode) if episode.sound else None
     metrics = next((one.metrics for one in episode.trajectories.values() if "subgoals" in one.metrics), None)
-    agents = ", ".join(dict.fromkeys(one.agent for one in episode.trajectories.values()))
-    return (None if found is None or metrics is None else (episode.task or episode.id, metrics, found)), agents
+    shown = None if found is None or metrics is None else (episode.task or episode.id, metrics, found)
+    agents = {seat: one.agent for seat, one in episode.trajectories.items()}
+    return shown, ", ".join(f"{seat} {agent}" if len(agents) > 1 else agent for seat, agent in agents.items())
 
 
 def _options(episode: Episode) -> str:

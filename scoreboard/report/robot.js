@@ -1,4 +1,4 @@
-const BAND = {label: 12, bar: 18, height: 14, below: 46, row: 52};
+const BAND = {label: 12, truth: 25, bar: 28, height: 14, below: 55, row: 60};
 const ATTEMPTS = {try: "attempt", repair: "picks up again what was lost", look: "asks whether it is still held"};
 const CHECKS = [[true, true], [false, false], [true, false], [false, true]];
 const album = {pictures: {}, left_out: 0, unreadable: 0, camera: ""};
@@ -21,7 +21,7 @@ function showRobot(replay, turn) {
   [line, figure.querySelector(".strip")].forEach((one, number) => {
     if (one && places[number]) [one.scrollLeft, one.scrollTop] = places[number];
   });
-  bringIntoView(line, line.querySelector(".now"));
+  bringIntoView(line, line.querySelector(".pursuit.current") || line.querySelector(".now"));
   for (const list of figure.querySelectorAll(".strip, .beside ol")) bringIntoView(list, list.querySelector("[aria-current='true']"));
 }
 
@@ -37,15 +37,19 @@ function robotFacts(film) {
 // The line of control steps.
 
 function stepsDrawing(replay, film, action, room) {
-  const inner = Math.max(Math.min(room || 640, 900) - 24, 0.75 * film.steps), scale = inner / Math.max(1, film.steps);
+  const inner = Math.max(Math.min(room || 640, 900) - 24, 1.1 * film.steps), scale = inner / Math.max(1, film.steps);
   const at = (step) => 8 + scale * step;
-  const pursued = film.actions.flatMap((one) => one.pursued);
+  const pursued = film.actions.flatMap((one) => one.pursued.map((bars) => [bars, one === action]));
   const [width, height] = [inner + 24, BAND.row * Math.max(1, pursued.length) + 22];
   const drawing = svgElement("svg", {width: width, height: height, viewBox: "0 0 " + width + " " + height, class: "steps", role: "group",
     "aria-label": "Subgoals by control step"});
   if (action) drawing.append(svgElement("rect", {class: "now", x: at(action.start), y: 0, width: Math.max(2, at(action.end) - at(action.start)), height: height - 20}));
   for (const one of film.actions) drawing.append(svgElement("line", {class: "until", x1: at(one.end), x2: at(one.end), y1: 0, y2: height - 20}));
-  drawing.append(stepsAxis(film, at, height), ...pursued.map((bars, row) => pursuitDrawing(replay, bars, at, row * BAND.row, width)));
+  drawing.append(stepsAxis(film, at, height), ...pursued.map(([bars, current], row) => {
+    const group = svgElement("g", {class: "pursuit" + (current ? " current" : ""), transform: "translate(0 " + row * BAND.row + ")"});
+    group.append(...pursuitDrawing(replay, bars, at, width));
+    return group;
+  }));
   return drawing;
 }
 
@@ -59,23 +63,26 @@ function stepsAxis(film, at, height) {
   return svgElement("g", {class: "axis"}, ...ticks);
 }
 
-function pursuitDrawing(replay, bars, at, y, width) {
+function pursuitDrawing(replay, bars, at, width) {
   const x = at(bars[0].start), late = x > 0.6 * width, name = bars.find((bar) => bar.kind === "try") || bars[0];
   const label = svgElement("text", {x: late ? Math.max(x, at(bars.at(-1).start + bars.at(-1).steps)) : x, y: BAND.label, "text-anchor": late ? "end" : "start"}, visible(name.subgoal.slice(0, 60)));
-  return svgElement("g", {transform: "translate(0 " + y + ")"}, label, ...bars.flatMap((bar) => attemptDrawing(replay, bar, at)));
+  return [label, ...bars.flatMap((bar) => attemptDrawing(replay, bar, at))];
 }
 
-/** A bar from its first to its last step, its checks on it, its fault and the truth at its end below. */
+/** A bar from its first to its last step, its checks on it, the truth at its end above it, its fault below. */
 function attemptDrawing(replay, bar, at) {
   const said = (bar.accepted ? "accepted" : "not accepted") + ", " + (bar.reached ? "reached" : "not reached");
   const title = svgElement("title", {}, visible(bar.subgoal) + ": " + ATTEMPTS[bar.kind] + (bar.kind === "try" ? " " + (bar.number + 1) : "")
     + ", " + number(bar.steps) + " steps, " + said + (bar.fault ? ", fault: " + visible(bar.fault) : ""));
   const start = at(bar.start), end = at(bar.start + bar.steps), middle = BAND.bar + BAND.height / 2;
   const shape = {class: "attempt " + bar.kind + (bar.accepted ? " accepted" : ""), y: BAND.bar, height: BAND.height};
-  if (bar.kind === "look") return [svgElement("g", {class: "looked"}, title, svgElement("text", {x: start - 5, y: BAND.below, "text-anchor": "middle"}, bar.accepted ? "held" : "lost?"))];
+  if (bar.kind === "look") {
+    const asked = svgElement("g", {class: "looked"}, title, svgElement("text", {x: start - 5, y: middle, dy: "0.35em", "text-anchor": "middle"}, "?"));
+    return [asked, ...bar.checks.map((check, place) => checkDrawing(replay, check, start - 5 + 9 * place, BAND.below - 4))];
+  }
   return [svgElement("g", {}, title, svgElement("rect", {...shape, x: start, width: Math.max(2, end - start), rx: 2})),
     ...(bar.fault ? [faultDrawing(bar, at)] : []), ...bar.checks.map((check) => checkDrawing(replay, check, at(check.step), middle)),
-    svgElement("text", {class: "truth " + (bar.reached ? "reached" : "failed"), x: end, y: BAND.below, "text-anchor": "end"}, bar.reached ? "✓" : "✗")];
+    svgElement("text", {class: "truth " + (bar.reached ? "reached" : "failed"), x: end, y: BAND.truth, "text-anchor": "end"}, bar.reached ? "✓" : "✗")];
 }
 
 function faultDrawing(bar, at) {
@@ -105,7 +112,7 @@ function checksLegend(film) {
   const keys = CHECKS.map((pair) => [pair, checks.filter((check) => check.said === pair[0] && check.truth === pair[1]).length]);
   const items = keys.map(([pair, count]) => element("li", "", svgElement("svg", {width: 14, height: 14, viewBox: "-7 -7 14 14", "aria-hidden": "true"}, checkMark(pair, 0, 0)),
     "the verifier " + checkWords(pair), " ", element("b", "", number(count))));
-  return element("ul", "legend", ...items, element("li", "", "filled bar: accepted"), element("li", "", "dashed bar: picks up again"), element("li", "", "✓ ✗ the truth at the end"), element("li", "", "⚡ fault"));
+  return element("ul", "legend", ...items, element("li", "", "filled bar: accepted"), element("li", "", "dashed bar: picks up again"), element("li", "", "? asks whether it is still held"), element("li", "", "✓ ✗ the truth at the end"), element("li", "", "⚡ fault"));
 }
 
 // The film strip.
@@ -134,7 +141,7 @@ function cameraButton(replay, name, pressed) {
   return button;
 }
 
-const frameWords = (replay, frame) => (frame.turn < replay.turns.length ? "turn " + (frame.turn + 1) : "the end") + " · step " + number(frame.step);
+const frameWords = (replay, frame) => (frame.turn < replay.turns.length ? "turn " + (frame.turn + 1) : "end") + " · step " + number(frame.step);
 
 function filmFrame(replay, film, frame, camera, current) {
   const shot = frame.shots.find(([name]) => name === camera);
