@@ -137,6 +137,11 @@ def store_of(path: Path) -> Path | None:
     return path if (path / "store.json").exists() or (path / "segments").is_dir() else None
 
 
+def is_store(path: Path) -> bool:
+    """Whether a folder is a store by itself, and no run that holds one."""
+    return store_of(path) == path and not (path / CONFIG).exists()
+
+
 def standings(rows: Iterable[EpisodeRow]) -> list[Standing]:
     """One standing per environment and pair of agents, told by the one that learns, or is a model, or played more.
 
