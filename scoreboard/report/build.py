@@ -28,7 +28,7 @@ from sparring.scoreboard.report.critic import critic_view
 from sparring.scoreboard.report.curves import learning_curves, main_curves, other_curves, probe_curves
 from sparring.scoreboard.report.header import comparison, facts, headlines
 from sparring.scoreboard.report.manipulation import manipulation
-from sparring.scoreboard.report.pictures import MOST_PAGE, album, films_of
+from sparring.scoreboard.report.pictures import MOST_PAGE, Films, album, films_of
 from sparring.scoreboard.report.policies import policy_tables
 from sparring.scoreboard.report.replays import replays
 from sparring.scoreboard.report.transfer import transfer_view
@@ -116,10 +116,13 @@ def render(runs: Sequence[RunData], live: str = "") -> str:
         replays=pack([replay for run in runs for replay in replays(run.label, run.replays)]),
         commands=commands,
     )
-    page = text.encode("utf-8", "replace")
-    if PICTURES in text:
-        page = page.replace(PICTURES.encode(), pack(album(films, MOST_PAGE - len(page))).encode())
-    return page.decode()
+    return _with_pictures(text.encode("utf-8", "replace"), films).decode()
+
+
+def _with_pictures(page: bytes, films: Sequence[tuple[RunData, Films]]) -> bytes:
+    """The page with as many pictures as fit into the room that it leaves."""
+    place = PICTURES.encode()
+    return page.replace(place, pack(album(films, MOST_PAGE - len(page))).encode()) if place in page else page
 
 
 def breakable(name: str) -> Markup:
