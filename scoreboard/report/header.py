@@ -204,8 +204,13 @@ def _update_in(agent: str, name: str) -> int:
 def _progress(who: str, before: Standing, after: Standing) -> str:
     clear = after.reward.low > before.reward.high
     game, unit = env_words(before.env_id), unit_of(before.env_id)
-    change = f"{signed(before.reward.value)}{ARROW}{_amount(after.reward)} {unit} a game against {before.opponent}"
+    against = f"a game against {before.opponent}" if _is_contest(before) else "an episode"
+    change = f"{signed(before.reward.value)}{ARROW}{_amount(after.reward)} {unit} {against}"
     return f"{who} {'got better at' if clear else 'is not clearly better at'} {game}: {change}."
+
+
+def _is_contest(one: Standing) -> bool:
+    return one.opponent is not None and play_words(one.env_id).contested
 
 
 def _strength_tiles(run: RunData, env_id: str) -> Iterator[tuple[str, str, str]]:

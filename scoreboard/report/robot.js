@@ -54,7 +54,7 @@ function stepsDrawing(replay, film, action, room) {
 }
 
 function stepsAxis(film, at, height) {
-  const every = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000, 100000].find((size) => film.steps / size <= 10) || 500000;
+  const every = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000, 100000].find((size) => at(size) - at(0) >= 48) || 500000;
   const ticks = [];
   for (let step = 0; step <= film.steps; step += every) {
     ticks.push(svgElement("line", {x1: at(step), x2: at(step), y1: height - 20, y2: height - 16}),
@@ -66,11 +66,11 @@ function stepsAxis(film, at, height) {
 function pursuitDrawing(replay, bars, at, width) {
   const x = at(bars[0].start), late = x > 0.6 * width, name = bars.find((bar) => bar.kind === "try") || bars[0];
   const label = svgElement("text", {x: late ? Math.max(x, at(bars.at(-1).start + bars.at(-1).steps)) : x, y: BAND.label, "text-anchor": late ? "end" : "start"}, visible(name.subgoal.slice(0, 60)));
-  return [label, ...bars.flatMap((bar) => attemptDrawing(replay, bar, at))];
+  return [label, ...bars.flatMap((bar) => attemptDrawing(replay, bar, at, width))];
 }
 
 /** A bar from its first to its last step, its checks on it, the truth at its end above it, its fault below. */
-function attemptDrawing(replay, bar, at) {
+function attemptDrawing(replay, bar, at, width) {
   const said = (bar.accepted ? "accepted" : "not accepted") + ", " + (bar.reached ? "reached" : "not reached");
   const title = svgElement("title", {}, visible(bar.subgoal) + ": " + ATTEMPTS[bar.kind] + (bar.kind === "try" ? " " + (bar.number + 1) : "")
     + ", " + number(bar.steps) + " steps, " + said + (bar.fault ? ", fault: " + visible(bar.fault) : ""));
@@ -81,14 +81,13 @@ function attemptDrawing(replay, bar, at) {
     return [asked, ...bar.checks.map((check, place) => checkDrawing(replay, check, start - 5 + 9 * place, BAND.below - 4))];
   }
   return [svgElement("g", {}, title, svgElement("rect", {...shape, x: start, width: Math.max(2, end - start), rx: 2})),
-    ...(bar.fault ? [faultDrawing(bar, at)] : []), ...bar.checks.map((check) => checkDrawing(replay, check, at(check.step), middle)),
+    ...(bar.fault ? [faultDrawing(bar, at(bar.fault_at), width)] : []), ...bar.checks.map((check) => checkDrawing(replay, check, at(check.step), middle)),
     svgElement("text", {class: "truth " + (bar.reached ? "reached" : "failed"), x: end, y: BAND.truth, "text-anchor": "end"}, bar.reached ? "✓" : "✗")];
 }
 
-function faultDrawing(bar, at) {
-  const x = at(bar.fault_at);
+function faultDrawing(bar, x, width) {
   return svgElement("g", {class: "fault"}, svgElement("title", {}, "fault: " + visible(bar.fault)),
-    svgElement("path", {d: "M" + x + "," + (BAND.bar - 4) + "V" + (BAND.below - 9)}), svgElement("text", {x: x, y: BAND.below}, "⚡" + visible(bar.fault.slice(0, 20))));
+    svgElement("path", {d: "M" + x + "," + (BAND.bar - 4) + "V" + (BAND.below - 9)}), svgElement("text", {x: x, y: BAND.below, "text-anchor": x > width - 70 ? "end" : "start"}, "⚡" + visible(bar.fault.slice(0, 20))));
 }
 
 /** Filled: the verifier said yes; hollow: no. Round: that is true; a diamond: it is not. */

@@ -100,6 +100,27 @@ def test_a_game_that_cannot_be_solved_is_judged_by_its_games_before_and_after() 
     assert verdict(same).startswith("SmolLM2-135M is not clearly better at their/Game:")
 
 
+@pytest.mark.parametrize("seats", [1, 3])
+def test_who_plays_alone_or_in_a_team_got_better_by_the_episode_and_against_nobody(seats: int) -> None:
+    env_id = "sparring/TabletopTeam-v0" if seats > 1 else "their/Game-v0"
+    others = {f"player_{n}": f"mate {n}" for n in range(1, seats)}
+    rows = [
+        replace(
+            row(name, "", 0.0, f"{n}", env_id),
+            agents={"player_0": name, **others},
+            trainable={"player_0": True, **dict.fromkeys(others, False)},
+            rewards={"player_0": more + n % 2, **dict.fromkeys(others, 0.0)},
+            payoffs={"player_0": more + n % 2, **dict.fromkeys(others, 0.0)},
+            tokens={"player_0": 1, **dict.fromkeys(others, 0)},
+        )
+        for name, more in {"m (before)": 0.0, "m (update 2)": 5.0}.items()
+        for n in range(20)
+    ]
+    said = verdict(replace(run(), metrics=[{"update": 2}], standings=standings(rows)))
+    assert said.endswith(" reward an episode.")
+    assert "against" not in said
+
+
 def test_of_games_on_the_way_only_the_last_ones_are_held_against_the_first() -> None:
     moments = {"m (before)": 0.0, "m (update 10)": 2.0, "m (update 9)": 5.0, "m (update 2)": 7.0}
     games = [row(name, "random", more + n % 2, f"{n}") for name, more in moments.items() for n in range(20)]
