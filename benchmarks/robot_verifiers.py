@@ -27,7 +27,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from sparring.robotics.heads import read_heads
+from sparring.files import write_whole
+from sparring.robotics.heads import Heads, read_heads
 from sparring.rollout.loop import Match, play
 from sparring.scoreboard.stats import Estimate, mcnemar, paired_difference, rate, wilson
 from sparring.trainers.robot.verifying import VerifierConfig, train_verifier
@@ -196,6 +197,15 @@ def cpu_model() -> str:
     return platform.processor()
 
 
+def save(file: Path, model: str, heads: Heads, rows: Sequence[Row]) -> None:
+    """The arms so far, whole or not at all."""
+    votes = {"window": heads.window, "agree": heads.agree}
+    settings = {"model": model, "fault": FAULT, **votes, "trained_with": dict(heads.trained_with)}
+    machine = {"cpu": cpu_model(), "python": platform.python_version()}
+    said = {"machine": machine, "settings": settings, "rows": [plain(asdict(row)) for row in rows]}
+    write_whole(file, (json.dumps(said, indent=1, allow_nan=False) + "\n").encode())
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -218,12 +228,9 @@ def main() -> None:
                 played, seconds = play_arm(arm, votes, lambda done, task=task: progress.advance(task, done))
                 rows.append(row_of(arm.name, played, seconds, first))
                 first = played if first is None else first
+                if chosen.json:
+                    save(chosen.json, chosen.model, heads, rows)
     Console(width=WIDTH).print(table(rows))
-    if chosen.json:
-        settings = {"model": chosen.model, "fault": FAULT, **votes, "trained_with": dict(heads.trained_with)}
-        machine = {"cpu": cpu_model(), "python": platform.python_version()}
-        said = {"machine": machine, "settings": settings, "rows": [plain(asdict(row)) for row in rows]}
-        chosen.json.write_text(json.dumps(said, indent=1, allow_nan=False) + "\n")
 
 
 if __name__ == "__main__":
