@@ -39,6 +39,7 @@ from sparring.store.store import Store
 KUHN, LEDUC = "sparring/KuhnPoker-v0", "sparring/LeducPoker-v0"
 TIC_TAC_TOE, CONNECT_FOUR = "sparring/TicTacToe-v0", "sparring/ConnectFour-v0"
 NEGOTIATION = "sparring/SimpleNegotiation-v0"
+CONNECT_FOUR_STEPS = ("--steps", "300", "--games-per-update", "64")
 CONFIDENCE = 0.95
 
 
@@ -92,14 +93,15 @@ STUDIES = {
     "connect-four": Study(
         "reinforce",
         [
-            *("--games", CONNECT_FOUR, "--opponents", "random", "--credit", "turn", "--discount", "0.95"),
+            *("--games", CONNECT_FOUR, "--opponents", "random", "--credit", "turn", "--momentum", "0"),
             *("--magnet", "0.02", "--magnet-final", "0.001"),
             *("--probe", "random", "--probe-every", "20", "--probe-games", "200", "--evaluation-games", "0"),
         ],
         [f"probe/{CONNECT_FOUR} vs random"],
         {
-            "64 games": ["--steps", "200", "--games-per-update", "64", "--learning-rate", "1e-3"],
-            "32 games": ["--steps", "400", "--games-per-update", "32", "--learning-rate", "1e-3"],
+            "as it is": [*CONNECT_FOUR_STEPS, "--learning-rate", "1e-3", "--discount", "0.95"],
+            "discount 0.9": [*CONNECT_FOUR_STEPS, "--learning-rate", "1e-3", "--discount", "0.9"],
+            "larger steps": [*CONNECT_FOUR_STEPS, "--learning-rate", "2e-3", "--discount", "0.95"],
         },
     ),
     "negotiation": Study(

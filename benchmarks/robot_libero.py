@@ -18,6 +18,7 @@ import os
 import platform
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,89 +30,74 @@ from rich.table import Table
 
 from sparring import make
 from sparring.envs.robot.executors.libero import ScriptedLibero
+from sparring.envs.robot.faults import Faults
 from sparring.envs.robot.libero.control import LiberoControl
 from sparring.envs.robot.libero.loading import load
 from sparring.envs.robot.libero.simulator import LAYOUT_SEED
 from sparring.envs.robot.libero.suites import SUITES, find_task, tasks_in
-from sparring.envs.robot.skills import reached
-from sparring.robotics.words import Clause, Subgoal
+from sparring.envs.robot.procedure import Procedure, Settings
+from sparring.robotics.words import Subgoal
 
 DEFAULT_SUITES = ("libero_object", "libero_spatial")
-PERIOD, AGREE = 10, 2
-"""Control steps between two checks, and how many in a row must say yes."""
 BUDGET = 150
 """Control steps of one attempt at a subgoal."""
-LIFT_STEPS = 8
-ARMS = {"one try": 0, "verified, 3 retries": 3}
 SPEED_STEPS = 300
 Row = dict[str, Any]
 
 
-class Episode:
-    """One task from one initial state; counts its control steps."""
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of one episode."""
 
-    def __init__(self, world: LiberoControl, executor: ScriptedLibero) -> None:
-        self.world, self.executor, self.steps = world, executor, 0
-        self.solved_at: int | None = None
-        self.failed = ""
+    steps: int
+    solved_at: int | None
+    failed: str
+    """The first step of the plan that was not reached."""
 
-    def play(self, retries: int, verified: bool) -> None:
-        """Follow the shortest plan; a subgoal that stays out of reach ends the episode."""
-        self.plan = self.world.shortest_plan
-        for subgoal in self.plan:
-            done = self.pursue(subgoal, retries) if verified else self.attempt(subgoal, 0, verified=False)
-            if not done:
-                self.failed = str(subgoal)
-                return
 
-    def pursue(self, subgoal: Subgoal, retries: int) -> bool:
-        """Attempts with recovery between them: lift the hand, pick up again what was lost."""
-        for number in range(retries + 1):
-            if number and not self.recover(subgoal, number):
-                continue
-            if self.attempt(subgoal, number):
-                return True
-        return False
+def one_try(world: LiberoControl) -> Played:
+    """Follow the plan, each step until its script is over, without looking."""
+    executor, steps, solved_at = ScriptedLibero(), 0, None
+    for subgoal in world.shortest_plan:
+        executor.begin(world, subgoal, 0)
+        for _ in range(BUDGET):
+            if executor.done:
+                break
+            world.advance(executor.act(world))
+            steps += 1
+            solved_at = steps if solved_at is None and world.solved() else solved_at
+    return Played(steps, solved_at, "")
 
-    def recover(self, subgoal: Subgoal, number: int) -> bool:
-        """Returns whether the subgoal makes sense now."""
-        up = self.world.rest(1.0 if self.world.opening < 0.9 else -1.0)
-        up[2] = 1.0
-        for _ in range(LIFT_STEPS):
-            self.move(up)
-        picking = Subgoal("pick up", subgoal.thing)
-        if picking not in self.plan or subgoal.verb != "place":
-            return True
-        return self.world.evaluate(Clause("holding", (subgoal.thing,))) or self.attempt(picking, number)
 
-    def attempt(self, subgoal: Subgoal, number: int, verified: bool = True) -> bool:
-        """One attempt; without verification it is over when the script is."""
-        self.executor.begin(self.world, subgoal, number)
-        agreed = 0
-        for step in range(1, BUDGET + 1):
-            if not verified and self.executor.done:
-                return True
-            self.move(self.executor.act(self.world))
-            if verified and step % PERIOD == 0:
-                agreed = agreed + 1 if reached(self.world, subgoal) else 0
-                if agreed == AGREE:
-                    return True
-        return not verified
+def verified(world: LiberoControl) -> Played:
+    """The procedure, with LIBERO's predicates as the verifier; a step that stays out of reach ends the episode."""
+    settings = Settings(period=10, window=2, agree=2, budget=BUDGET, retries=3)
+    procedure = Procedure(world, ScriptedLibero(), settings, Faults(), seed=0, max_steps=10**6, noise=0.0)
+    for subgoal in world.shortest_plan:
+        if not accepted(procedure, subgoal):
+            return Played(procedure.steps, procedure.solved_at, str(subgoal))
+    return Played(procedure.steps, procedure.solved_at, "")
 
-    def move(self, action: Any) -> None:
-        """One control step."""
-        self.world.advance(action)
-        self.steps += 1
-        if self.solved_at is None and self.world.solved():
-            self.solved_at = self.steps
+
+def accepted(procedure: Procedure, subgoal: Subgoal) -> bool:
+    """Pursue a step; every check is answered by the truth."""
+    pursuit = procedure.pursue(subgoal)
+    try:
+        check = next(pursuit)
+        while True:
+            check = pursuit.send(check.truth)
+    except StopIteration as end:
+        return bool(end.value)
+
+
+ARMS = {"one try": one_try, "verified, 3 retries": verified}
 
 
 def measure(world: LiberoControl, init: int, arm: str) -> Row:
     """One episode of one arm."""
     started = time.process_time()
     world.reset(options={"init": init})
-    episode = Episode(world, ScriptedLibero())
-    episode.play(ARMS[arm], verified=ARMS[arm] > 0)
+    episode = ARMS[arm](world)
     at_cap = episode.solved_at is not None and episode.solved_at <= world.cap
     return {
         "suite": world.suite,

@@ -1,4 +1,4 @@
-"""Matches between fixed agents: seats rotate on the same deal, and the results are counted by agent."""
+"""Matches between fixed agents: seats rotate on the same deal, unless they are roles; results are counted by agent."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ def by_name(players: Sequence[Agent]) -> dict[str, Agent]:
     return agents
 
 
+def turns_of(env_id: str) -> int:
+    """In how many ways agents are seated: as many as there are seats, or one where the seats are roles."""
+    row = registry.envs.row(env_id)
+    return 1 if row.roles else row.seats
+
+
 def rotated_matches(
     env_id: str,
     agents: Sequence[str],
@@ -42,14 +48,17 @@ def rotated_matches(
     group: str | None = None,
     env_kwargs: dict[str, object] | None = None,
 ) -> list[Match]:
-    """Matches in which agents, by name, move on by one seat from game to game and meet every deal in every seat."""
+    """Matches in which agents, by name, move on by one seat from game to game and meet every deal in every seat.
+
+    Where the seats are roles, every agent keeps its own, and every game has a deal of its own.
+    """
     seats = seats_of(env_id)
     if len(agents) != len(seats):
         raise ValueError(_wrong_number(env_id, seats, agents))
-    matches = []
+    matches, rotation = [], turns_of(env_id)
     for index in range(episodes):
-        turned = [agents[(place + index) % len(seats)] for place in range(len(seats))]
-        deal = derive_seed(seed, env_id, "deal", index // len(seats))
+        turned = [agents[(place + index % rotation) % len(seats)] for place in range(len(seats))]
+        deal = derive_seed(seed, env_id, "deal", index // rotation)
         name, seated = f"{prefix}/{env_id}/{index}", dict(zip(seats, turned, strict=True))
         matches.append(Match(name, env_id, seated, deal, env_kwargs or {}, task=f"{env_id}/{deal}", group=group))
     return matches
@@ -168,9 +177,9 @@ def standings_by_agent(episodes: Sequence[Episode | EpisodeRow], players: Sequen
 def standing_by_place(episodes: Sequence[Episode | EpisodeRow], players: Sequence[Agent]) -> list[Standing]:
     """How each player did in matches of `rotated_matches`, in the order of the players; equal names are told apart."""
     rows = _rows(episodes)
-    seats, standings = list(rows[0].agents), []
+    seats, standings, rotation = list(rows[0].agents), [], turns_of(rows[0].env_id)
     for place, player in enumerate(players):
-        sides = [(row, seats[(place - index) % len(seats)]) for index, row in enumerate(rows)]
+        sides = [(row, seats[(place - index % rotation) % len(seats)]) for index, row in enumerate(rows)]
         others = ", ".join(other.name for rank, other in enumerate(players) if rank != place)
         standings.append(standing(rows[0].env_id, player.name, others or None, sides))
     return standings

@@ -83,10 +83,14 @@ def _searching(name: str, world: str, **options: object) -> Part:
     return Part(name, "sparring/Search-v0", kwargs, metrics=SEARCHING)
 
 
+LIBERO = ("libero_object", "libero_spatial", "libero_goal", "libero_10")
+FREE = {"step_cost": 0.0, "illegal_cost": 0.0}
+"""Of planning: rewards are 1 where all of the goal holds."""
+
+
 def _manipulating(name: str, **options: object) -> Part:
     """Tasks whose reward is 1 where all of the goal holds: steps are counted, and cost nothing."""
-    kwargs = {"split": "held_out", "step_cost": 0.0, "illegal_cost": 0.0, **options}
-    return Part(name, "sparring/TabletopPlan-v0", kwargs, metrics=MANIPULATING)
+    return Part(name, "sparring/TabletopPlan-v0", {"split": "held_out", **FREE, **options}, metrics=MANIPULATING)
 
 
 SUITES: Mapping[str, tuple[Part, ...]] = {
@@ -111,6 +115,11 @@ SUITES: Mapping[str, tuple[Part, ...]] = {
         *(_manipulating(f"tabletop: {family}", task=family) for family in TABLETOP),
         _manipulating("with faults", fault=0.3),
         _manipulating("with faults, untrained verifier", fault=0.3, verifier="rule"),
+        *(
+            Part(f"LIBERO: {suite}", "sparring/LiberoPlan-v0", {"suite": suite, **FREE}, metrics=MANIPULATING)
+            for suite in LIBERO
+        ),
+        Part("Meta-World: drawer", "sparring/MetaWorldPlan-v0", {"task": "drawer-open", **FREE}, metrics=MANIPULATING),
     ),
 }
 
@@ -131,7 +140,7 @@ def run_suite(
     if tasks < 1:
         raise ValueError(f"a suite needs games >= 1, got {tasks}")
     scores = []
-    for part in parts_of(name):
+    for part in playable(name)[0]:
         player = _agent(agent, part.agent_kwargs)
         on_part(part.name)
         matches = matches_of(name, part, player, tasks, seed)
@@ -150,6 +159,19 @@ def parts_of(name: str) -> Sequence[Part]:
     if name not in SUITES:
         raise registry.UnknownName(registry.unknown("suite", name, SUITES))
     return SUITES[name]
+
+
+def playable(name: str) -> tuple[list[Part], list[str]]:
+    """The parts whose environments are installed, and of the others what to install. Raises UnknownName."""
+    installed, missing = [], []
+    for part in parts_of(name):
+        try:
+            registry.envs.make(part.env_id, **part.env_kwargs).close()
+        except registry.MissingExtra as error:
+            missing.append(f"{part.name} is left out: {error}")
+        else:
+            installed.append(part)
+    return installed, missing
 
 
 def matches_of(suite: str, part: Part, player: Agent, tasks: int, seed: int) -> list[Match]:

@@ -43,6 +43,7 @@ Phase = Literal["plan", "choose", "verify"]
     family="robot",
     seats=3,
     seat_names=("planner", "chooser", "verifier"),
+    roles=True,
     skills=("planning", "calibration", "language"),
     version="1",
 )

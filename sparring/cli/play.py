@@ -127,10 +127,13 @@ def evaluate(
 
 
 def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path | None, json: bool) -> int:
-    from sparring.scoreboard.suites import parts_of, run_suite
+    from sparring.scoreboard.suites import playable, run_suite
     from sparring.store.store import Store
 
-    parts = [part.name for part in parts_of(suite)]
+    installed, missing = playable(suite)
+    for said in missing:
+        terminal.note(said)
+    parts = [part.name for part in installed]
     total, quiet = tasks * len(parts), json or terminal.err.is_terminal
 
     def note(part: str) -> None:

@@ -72,6 +72,8 @@ class EnvironmentRow(Row[Environment]):
     """Options with one of which an environment that is else inline starts a process itself: {"backend": "inform7"}."""
     seat_names: tuple[str, ...] = ()
     """Of an environment whose seats are not called player_0, player_1, ...: their names, in order."""
+    roles: bool = False
+    """Whether its seats do different things: then agents keep the seats in the order in which they are named."""
     unit: str = "reward"
     """What its rewards count, for people: chips."""
 
@@ -104,6 +106,7 @@ class EnvironmentRow(Row[Environment]):
                 _are_texts(self.seat_names) and len(self.seat_names) in (0, self.seats),
                 "one text a seat, or none",
             ),
+            "roles": (isinstance(self.roles, bool), "True or False"),
             "unit": (isinstance(self.unit, str), "text"),
         }
 

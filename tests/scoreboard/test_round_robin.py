@@ -15,7 +15,7 @@ from sparring.cli import play_view
 from sparring.cli.app import main
 from sparring.rollout.match import Event
 from sparring.scoreboard.cross_table import cross_tables
-from sparring.scoreboard.matches import by_name, head_to_head, round_robin, standings_by_agent
+from sparring.scoreboard.matches import by_name, head_to_head, rotated_matches, round_robin, standings_by_agent
 from sparring.scoreboard.stored_matches import FULL_BATCH, play_missing, store_missing
 from sparring.store.rows import row_of
 from sparring.store.store import Store
@@ -149,3 +149,14 @@ def test_storing_matches_plays_those_that_are_missing_and_refuses_others_under_t
         with pytest.raises(ValueError, match="agent of player_0 'random', now 'constant:bet'"):
             store_missing(matches, dict.fromkeys(agents, ConstantAgent("bet")), store)
         assert store.count == 20
+
+
+def test_agents_keep_their_seats_where_the_seats_are_roles():
+    """A planner is no verifier: nobody rotates, and every game has a deal of its own."""
+    agents = ["planner:scripted", "random", "verifier:rule"]
+    matches = rotated_matches("sparring/TabletopTeam-v0", agents, 5, 0)
+    assert [list(match.agents.values()) for match in matches] == [agents] * 5
+    assert len({match.seed for match in matches}) == 5
+    rotated = rotated_matches("sparring/KuhnPoker-v0", ["random", "cfr"], 4, 0)
+    assert [list(match.agents.values()) for match in rotated] == [["random", "cfr"], ["cfr", "random"]] * 2
+    assert len({match.seed for match in rotated}) == 2

@@ -3,10 +3,13 @@ import asyncio
 import pytest
 
 from sparring import registry
+from sparring.agents import named
 from sparring.agents.scripted import ScriptedAgent
 from sparring.cli import play_view
 from sparring.cli.app import main
+from sparring.rollout.loop import play
 from sparring.scoreboard import suites
+from sparring.scoreboard.suites import SUITES, Part, matches_of, playable, run_suite, score
 from sparring.store.store import Store
 from sparring.types import Reply
 
@@ -130,3 +133,28 @@ def test_the_suite_of_searching_says_how_answers_came_about(capsys):
     assert all(score.constant is None for score in scores.values())
     play_view.show_scores("retrieval", "searcher", list(scores.values()), json=False)
     assert "premature stop" in capsys.readouterr().out
+
+
+def test_parts_that_are_not_installed_are_left_out_and_say_what_to_install(monkeypatch):
+    def build():
+        raise registry.MissingExtra("it needs the extra nowhere: pip install 'sparring[nowhere]'")
+
+    row = registry.EnvironmentRow("test/Missing-v0", build)
+    parts = (Part("here", "sparring/TabletopPlan-v0"), Part("elsewhere", "test/Missing-v0"))
+    monkeypatch.setitem(SUITES, "mixed", parts)
+    with registry.envs.temporary(row):
+        installed, missing = playable("mixed")
+        scores = run_suite("mixed", "planner:scripted", 1, 0)
+    assert [part.name for part in installed] == ["here"]
+    assert missing == ["elsewhere is left out: it needs the extra nowhere: pip install 'sparring[nowhere]'"]
+    assert [score.part for score in scores] == ["here"]
+
+
+def test_the_robot_suite_counts_successes_and_names_what_it_measures():
+    (part,) = [part for part in SUITES["robot"] if part.name == "with faults"]
+    player = named.make("sap")
+    scored = score(part.name, play(matches_of("robot", part, player, 6, 0), {player.name: player}), part.metrics)
+    assert scored.accuracy.value == 1
+    assert scored.metrics["recovery"].value == 1
+    assert 0 < scored.metrics["subgoal_success"].low < 1
+    assert scored.metrics["steps"].value > 50
