@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sparring.scoreboard.critic_results import read_results
 from sparring.scoreboard.progress import PROBE, Figure, figures, short_name
-from sparring.scoreboard.stats import Estimate, paired_difference
+from sparring.scoreboard.standings import is_store
+from sparring.scoreboard.stats import Estimate, mcnemar, paired_difference
+from sparring.store.rows import DamagedEpisode
 from sparring.store.run_files import EPISODES, metrics_of, read_config
 from sparring.store.store import Store
+from sparring.types import Episode
 
 Deal = tuple[str, str]
 """(environment id, task): the same deal, whoever played it."""
 NOT_COMPARED = ("device",)
+SUCCESSES = {"success": "success", "success_at_cap": "success within the cap"}
+"""Metrics of an episode that are 1 or 0."""
 AT_A_MOMENT = re.compile(r" \((before|update \d+)\)$")
 """How the name of a run's own player ends in games that measure it."""
 
@@ -34,8 +39,10 @@ class Measured:
     """Name of a probe's figure -> the best value of all updates."""
     at_end: Mapping[str, float]
     """Name of a figure -> its value, measured once when a run had ended."""
-    seconds: float
-    """Of all updates together."""
+    seconds: float | None
+    """Of all updates together; None of a store."""
+    successes: Mapping[str, Sequence[tuple[Deal, bool]]] = field(default_factory=dict)
+    """Name of a figure -> (task, whether it was done); of a store alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +54,17 @@ class Compared:
     """One a run; None where it was not measured."""
     differences: tuple[Estimate | None, ...]
     """One a run after the first: this run minus the first, paired. None where nothing is shared."""
+    p_values: tuple[float | None, ...] = field(default=(), kw_only=True)
+    """One a run after the first: McNemar's exact test. Empty for figures other than successes; None where a task was
+    played more than once, or nothing is shared."""
     pairs: str
-    """What a pair is: "updates" or "deals"; "" for figures that are not paired."""
+    """What a pair is: "updates", "deals" or "tasks"; "" for figures that are not paired."""
 
 
 def load_measured(run: Path) -> Measured:
-    """Read one run. Raises ValueError where the folder is no run or damaged, DamagedStore."""
+    """Read one run or store. Raises ValueError where the folder is neither or damaged, DamagedStore."""
+    if is_store(run):
+        return load_measured_store(run)
     started = read_config(run)
     settings = started["config"]
     rows = metrics_of(run)
@@ -66,6 +78,40 @@ def load_measured(run: Path) -> Measured:
     best = {f"{figure.game} {figure.name}": figure.best[1] for figure in probes}
     settings = {"method": started["method"], **settings}
     return Measured(run, settings, by_update, _games(run, last_games), best, _of_a_critic(run), seconds)
+
+
+def load_measured_store(path: Path) -> Measured:
+    """The successes of a store, of environments whose episodes say `success`; settings are those of all its episodes.
+
+    Raises ValueError where no episode says it, DamagedStore.
+    """
+    counted: dict[str, list[tuple[Deal, bool]]] = {}
+    settings: dict[str, set[str]] = {}
+    with Store(path) as store:
+        for _, episode in store.scan():
+            if isinstance(episode, DamagedEpisode):
+                raise episode
+            for name, value in _settings_of(episode):
+                settings.setdefault(name, set()).add(value)
+            for name, done in _successes(episode):
+                counted.setdefault(name, []).append(((episode.env_id, episode.task or str(episode.seed)), done))
+    if not counted:
+        raise ValueError(f"{path} is a store whose episodes say no success: compare takes run folders, or such stores")
+    shown = {name: ", ".join(sorted(values)) for name, values in sorted(settings.items())}
+    return Measured(path, shown, {}, {}, {}, {}, None, counted)
+
+
+def _settings_of(episode: Episode) -> Iterator[tuple[str, str]]:
+    yield from ((name, str(value)) for name, value in episode.env_kwargs.items())
+    agents = dict.fromkeys(one.agent for one in episode.trajectories.values())
+    yield "agents", " + ".join(agents)
+
+
+def _successes(episode: Episode) -> Iterator[tuple[str, bool]]:
+    for trajectory in episode.trajectories.values() if episode.sound else ():
+        for key, words in SUCCESSES.items():
+            if key in trajectory.metrics:
+                yield f"{words} {short_name(episode.env_id)}", trajectory.metrics[key] == 1
 
 
 def _of_a_critic(run: Path) -> dict[str, float]:
@@ -108,7 +154,10 @@ def compare_figures(runs: Sequence[Measured]) -> list[Compared]:
             compared.append(Compared(f"{name}, best", best, (None,) * (len(runs) - 1), ""))
     for name in dict.fromkeys(name for run in runs for name in run.at_end):
         compared.append(Compared(name, tuple(run.at_end.get(name) for run in runs), (None,) * (len(runs) - 1), ""))
-    compared.append(Compared("seconds", tuple(run.seconds for run in runs), (None,) * (len(runs) - 1), ""))
+    for name in dict.fromkeys(name for run in runs for name in run.successes):
+        compared.append(_by_task(name, [run.successes.get(name, ()) for run in runs]))
+    if any(run.seconds is not None for run in runs):
+        compared.append(Compared("seconds", tuple(run.seconds for run in runs), (None,) * (len(runs) - 1), ""))
     return compared
 
 
@@ -127,6 +176,22 @@ def _by_deal(name: str, games: Sequence[Sequence[tuple[Deal, float]]]) -> Compar
     means = tuple(sum(reward for _, reward in played) / len(played) if played else None for played in games)
     differences = tuple(_paired(played, games[0]) for played in games[1:])
     return Compared(name, means, differences, "deals")
+
+
+def _by_task(name: str, successes: Sequence[Sequence[tuple[Deal, bool]]]) -> Compared:
+    shares = tuple(sum(done for _, done in played) / len(played) if played else None for played in successes)
+    as_numbers = [[(task, float(done)) for task, done in played] for played in successes]
+    differences = tuple(_paired(played, as_numbers[0]) for played in as_numbers[1:])
+    p_values = tuple(_mcnemar(played, successes[0]) for played in successes[1:])
+    return Compared(name, shares, differences, "tasks", p_values=p_values)
+
+
+def _mcnemar(ours: Sequence[tuple[Deal, bool]], theirs: Sequence[tuple[Deal, bool]]) -> float | None:
+    mine, other = dict(ours), dict(theirs)
+    shared = [task for task in mine if task in other]
+    if not shared or len(mine) < len(ours) or len(other) < len(theirs):
+        return None
+    return mcnemar([mine[task] for task in shared], [other[task] for task in shared])
 
 
 def _paired(ours: Iterable[tuple[object, float]], theirs: Iterable[tuple[object, float]]) -> Estimate | None:

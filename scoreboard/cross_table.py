@@ -9,6 +9,7 @@ from itertools import combinations
 
 from sparring import registry
 from sparring.plurals import number_of
+from sparring.scoreboard.names import play_words
 from sparring.scoreboard.stats import Estimate, bounded_mean, clustered_mean
 from sparring.store.rows import EpisodeRow
 
@@ -23,7 +24,8 @@ class CrossTable:
     agents: tuple[str, ...]
     """Best total first."""
     cells: Mapping[tuple[str, str], Estimate]
-    """(agent, opponent) -> the agent's mean reward a game; pairs that never met are missing."""
+    """(agent, opponent) -> the agent's mean reward a game; pairs that never met are missing, and so are all where
+    nobody plays against anybody."""
     totals: Mapping[str, Estimate]
     """The mean over all games against others; of an agent that met nobody else, what the first seat got."""
     broken_off: int = 0
@@ -69,7 +71,7 @@ def mean_reward(env_id: str, rewards: Sequence[float], tasks: Sequence[str]) -> 
 
 
 def _cross_table(env_id: str, variant: str, rows: Sequence[EpisodeRow]) -> CrossTable:
-    counted = [row for row in rows if row.sound]
+    counted, contested = [row for row in rows if row.sound], play_words(env_id).contested
     meetings: dict[tuple[str, str], list[Game]] = {}
     alone: dict[str, list[Game]] = {}
     against_others: dict[str, list[Game]] = {}
@@ -80,7 +82,7 @@ def _cross_table(env_id: str, variant: str, rows: Sequence[EpisodeRow]) -> Cross
                 against_others.setdefault(agent, []).append((row, seat))
             elif seat == next(iter(row.agents)):
                 alone.setdefault(agent, []).append((row, seat))
-            for other in others:
+            for other in others if contested else ():
                 meetings.setdefault((agent, other), []).append((row, seat))
     agents = {agent for row in rows for agent in row.agents.values()}
     totals = {agent: _mean(env_id, against_others.get(agent) or alone.get(agent, [])) for agent in agents}

@@ -46,10 +46,15 @@ class PlayWords:
     episode: str
     legal: str
     illegal: str
+    contested: bool = True
+    """Whether seats play against each other: else nobody wins or loses."""
 
 
 GAMES = PlayWords("game", "legal", "illegal")
-WORDS_OF_FAMILIES = {"retrieval": PlayWords("question", "readable", "unreadable")}
+WORDS_OF_FAMILIES = {
+    "retrieval": PlayWords("question", "readable", "unreadable"),
+    "robot": PlayWords("episode", "readable", "unreadable", contested=False),
+}
 """Of families in which nothing is a game."""
 
 

@@ -103,7 +103,7 @@ def load_run(path: Path, replays: int = 200) -> RunData:
         lost = lost_updates(path, metrics)
         found = [*filter(None, [lost]), *lost_parts(path, metrics, run.settings)]
         run = replace(run, damaged=found, lost_metrics=lost)
-    episodes = _store_of(path)
+    episodes = store_of(path)
     if episodes is None and not metrics:
         what = f"it has no {METRICS} and no {EPISODES}" if path.exists() else "nothing is there"
         raise FileNotFoundError(f"{path} is not a run folder and not a store: {what}")
@@ -130,11 +130,16 @@ def _with_episodes(run: RunData, episodes: Path, replays: int) -> RunData:
         )
 
 
-def _store_of(path: Path) -> Path | None:
+def store_of(path: Path) -> Path | None:
     """The store of a run folder, or the store itself, whole or not: whoever opens it says what is wrong with it."""
     if (path / EPISODES).exists():
         return path / EPISODES
     return path if (path / "store.json").exists() or (path / "segments").is_dir() else None
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder is a store by itself, and no run that holds one."""
+    return store_of(path) == path and not (path / CONFIG).exists()
 
 
 def standings(rows: Iterable[EpisodeRow]) -> list[Standing]:

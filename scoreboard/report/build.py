@@ -27,6 +27,8 @@ from sparring.scoreboard.report.charts import PHONE, SHAPES, fixed, number
 from sparring.scoreboard.report.critic import critic_view
 from sparring.scoreboard.report.curves import learning_curves, main_curves, other_curves, probe_curves
 from sparring.scoreboard.report.header import comparison, facts, headlines
+from sparring.scoreboard.report.manipulation import manipulation
+from sparring.scoreboard.report.pictures import MOST_PAGE, album, films_of
 from sparring.scoreboard.report.policies import policy_tables
 from sparring.scoreboard.report.replays import replays
 from sparring.scoreboard.report.transfer import transfer_view
@@ -37,7 +39,11 @@ __all__ = ["RunData", "build_report", "load_run"]
 
 TITLE = b"<title>Sparring: "
 """Begins the title of every report."""
-SCRIPTS = ("report.js", "policies.js", "code_tree.js", "adventure.js", "search_rounds.js", "replays.js")
+SCRIPTS = ("report.js", "policies.js", "code_tree.js", "adventure.js", "search_rounds.js", "robot.js", "replays.js")
+STYLES = ("report.css", "robot.css")
+TEMPLATES = ("charts.html", "transfer.html", "critic.html", "manipulation.html", "report.html")
+PICTURES = "<!--pictures-->"
+"""Where they come in, when it is known how many fit: agents cannot write it, as what they write is escaped."""
 MOST_STANDINGS = 60
 MOST_STATIC_STATES = 40
 """Readers without JavaScript see that many states of a policy."""
@@ -74,11 +80,9 @@ def render(runs: Sequence[RunData], live: str = "") -> str:
     environment.filters["breakable"] = breakable
     runs = _named_apart(runs)
     scripts = (*SCRIPTS, "live.js") if live else SCRIPTS
-    style, script = _resource("report.css"), '"use strict";\n' + "".join(map(_resource, scripts))
-    tables = policy_tables(runs)
-    text = environment.from_string(
-        "".join(map(_resource, ("charts.html", "transfer.html", "critic.html", "report.html")))
-    ).render(
+    style, script = "".join(map(_resource, STYLES)), '"use strict";\n' + "".join(map(_resource, scripts))
+    tables, films = policy_tables(runs), [(run, films_of(run)) for run in runs]
+    text = environment.from_string("".join(map(_resource, TEMPLATES))).render(
         runs=runs,
         style=Markup(style),
         script=Markup(script),
@@ -96,13 +100,15 @@ def render(runs: Sequence[RunData], live: str = "") -> str:
         other_curves=other_curves(runs),
         transfers=[(run.label, transfer_view(run.transfer)) for run in runs if run.transfer],
         critics=[(run.label, critic_view(run.critic)) for run in runs if run.critic],
+        manipulation=manipulation(runs),
+        pictures=Markup(PICTURES) if any(found for _, found in films) else "",
         standings=[(run, _most_played(run.standings)) for run in runs],
         axis=_axis,
         shapes=SHAPES,
         is_won_or_lost=is_won_or_lost,
         play_words=play_words,
         play=play_words(*(one.env_id for run in runs for one in run.standings)),
-        contested=any(one.opponent for run in runs for one in run.standings),
+        contested=any(one.opponent and play_words(one.env_id).contested for run in runs for one in run.standings),
         policies=tables,
         most_static_states=MOST_STATIC_STATES,
         packed_policies=pack([table.to_json() for table in tables]),
@@ -110,7 +116,10 @@ def render(runs: Sequence[RunData], live: str = "") -> str:
         replays=pack([replay for run in runs for replay in replays(run.label, run.replays)]),
         commands=commands,
     )
-    return text.encode("utf-8", "replace").decode()
+    page = text.encode("utf-8", "replace")
+    if PICTURES in text:
+        page = page.replace(PICTURES.encode(), pack(album(films, MOST_PAGE - len(page))).encode())
+    return page.decode()
 
 
 def breakable(name: str) -> Markup:

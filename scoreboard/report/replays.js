@@ -87,6 +87,7 @@ function show(replay, turn, keepAddress, scroll) {
   showTree(replay, state.turn);
   showAdventure(replay, state.turn);
   showSearch(replay, state.turn);
+  showRobot(replay, state.turn);
   markSelected();
   if (!keepAddress) {
     const run = manyRuns() ? "&run=" + encodeURIComponent(replay.run) : "";
@@ -285,6 +286,7 @@ async function startReplays() {
   const packed = byId("packed");
   if (!packed) return;
   state.replays = await unpack(packed.textContent);
+  await loadPictures();
   state.shared = sharedLines(state.replays);
   const agents = [...new Set(state.replays.flatMap((replay) => Object.values(replay.seats).map((seat) => seat.agent)))].sort();
   byId("agent").append(...agents.map((agent) => Object.assign(element("option", "", visible(agent)), {value: agent})));

@@ -30,11 +30,12 @@ def show_matches(rows: Sequence[Standing], episodes: int, faults: Sequence[str],
         return
     lines = []
     names = [row.agent for row in rows]
-    play, some_contested = play_words(*(row.env_id for row in rows)), any(row.opponent for row in rows)
+    play = play_words(*(row.env_id for row in rows))
+    some_contested = play.contested and any(row.opponent for row in rows)
     for place, row in enumerate(rows, start=1):
         name = row.agent if names.count(row.agent) == 1 else f"{row.agent} (agent {place})"
         contested = ["", "", ""] if some_contested else []
-        if row.opponent:
+        if some_contested and row.opponent:
             contested = [_record(row.outcomes, "/"), _share(row.win_rate), _share(row.illegal_rate)]
         lines.append((name, str(row.reward.n), _signed(row.reward, 2), *contested))
     columns = ("agent", plural(2, play.episode), "reward (95 % interval)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,19 +96,21 @@ def in_bytes(size: float) -> str:
 def compare_runs(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = False) -> None:
     """Show what differs between runs: settings, and figures with the difference to the first run.
 
-    A difference is paired: over the updates, or the deals against the same agent, that both runs have.
+    A difference is paired: over the updates, or the deals against the same agent, that both runs have. Of stores whose
+    episodes say a success (robots): over the tasks that both hold, with the p-value of McNemar's exact test.
 
     Args:
-        runs: Two or more run folders.
+        runs: Two or more run folders, or such stores.
         json: Print JSON instead of tables.
     """
     from sparring.scoreboard import comparison
 
     if len(runs) < 2:
-        raise ValueError(f"name at least two run folders, got {len(runs)}")
+        raise ValueError(f"name at least two run folders or stores, got {len(runs)}")
     loaded = [comparison.load_measured(run) for run in runs]
     settings, figures = comparison.differing_settings(loaded), comparison.compare_figures(loaded)
-    complain_of_damage({str(run): [run_summary.summarise(run).damage] for run in runs})
+    no_stores = [one.path for one in loaded if one.seconds is not None]
+    complain_of_damage({str(run): [run_summary.summarise(run).damage] for run in no_stores})
     if json:
         compared = [asdict(figure) for figure in figures]
         terminal.dump({"runs": list(map(str, runs)), "settings": settings, "figures": compared})
@@ -121,7 +124,8 @@ def compare_runs(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = F
     columns = ["figure", *map(str, runs), *(f"{run} - {runs[0]}" for run in runs[1:])]
     rows = []
     for figure in figures:
-        differences = (_difference(estimate, figure.pairs) for estimate in figure.differences)
+        p_values = figure.p_values or (None,) * len(figure.differences)
+        differences = map(_difference, figure.differences, repeat(figure.pairs), p_values)
         rows.append([figure.name, *map(_value, figure.values), *differences])
     terminal.show_table(columns, rows, names=range(len(columns)))
 
@@ -136,16 +140,20 @@ def _value(value: float | None) -> str:
     return "none" if value is None else f"{value:.4g}"
 
 
-def _difference(estimate: Estimate | None, pairs: str) -> str:
-    """Updates of one run depend on each other, so their mean difference has no interval; deals are independent."""
+def _difference(estimate: Estimate | None, pairs: str, p_value: float | None) -> str:
+    """Updates of one run depend on each other, so their mean difference has no interval; deals, tasks are independent.
+
+    `p_value`: of McNemar's test.
+    """
     if not pairs:
         return ""
     if estimate is None:
         return f"no {pairs} in common"
     shown = f"{estimate.value:+.3f}"
-    if pairs == "deals" and not estimate.lacks:
+    if pairs != "updates" and not estimate.lacks:
         shown += f" ({estimate.low:+.3f} to {estimate.high:+.3f})"
-    return f"{shown}, {estimate.clusters} {pairs}"
+    tested = "" if p_value is None else f", p {p_value:.2g}"
+    return f"{shown}, {estimate.clusters} {pairs}{tested}"
 
 
 def show_episode_list(found: Sequence[EpisodeRow], numbers: Mapping[str, int], last: int, json: bool) -> None:
