@@ -2,12 +2,13 @@
 
 sparring play TabletopPlan --agents planner:smollm2
 sparring play TabletopTeam --agents planner:scripted,random,verifier:rule
+sparring train grpo --envs TabletopTeam --opponents teammate
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Unpack
 
@@ -15,9 +16,9 @@ import numpy as np
 
 from sparring import registry
 from sparring.agents.retrieval.talkers import talker
-from sparring.agents.scripted import ScriptedAgent
+from sparring.agents.scripted import ConstantAgent, ScriptedAgent
 from sparring.agents.talking.agent import TalkingAgent, TalkingOptions
-from sparring.protocols import Agent
+from sparring.protocols import Agent, Player, Seat
 from sparring.robotics.heads import Heads, read_heads
 from sparring.robotics.readings import READINGS, judged
 from sparring.robotics.skills import postcondition
@@ -153,6 +154,31 @@ def _opposes(step: Subgoal, other: Subgoal) -> bool:
     if step.thing != other.thing:
         return False
     return {step.verb, other.verb} in ({"open", "close"}, {"turn on", "turn off"}, {"pick up", "place"})
+
+
+@registry.agents.register("teammate", family="robot")
+class Teammate(ScriptedAgent):
+    """Takes any seat of a robot team: the scripted planner and executor, and `verifier:rule` or `teammate:FILE`'s.
+
+    It is the fixed company in which one seat learns: `sparring train grpo --envs TabletopTeam --opponents teammate`.
+    """
+
+    def __init__(self, argument: str = "rule") -> None:
+        """`argument`: of the verifier, rule or a file. Raises ValueError."""
+        if argument != "rule" and not argument.endswith(".json"):
+            raise ValueError(f"teammate must be teammate or teammate:FILE.json, got teammate:{argument}")
+        super().__init__("teammate" if argument == "rule" else f"teammate:{argument}")
+        self.seats: Mapping[str, Agent] = {
+            "planner": ScriptedPlanner(),
+            "chooser": ConstantAgent(SCRIPTED),
+            "verifier": verifier(argument),
+        }
+
+    def open(self, seat: Seat) -> Player:  # type: ignore[override]  # another agent plays, by the seat
+        """The player of a seat. Raises ValueError for a seat that no robot team has."""
+        if seat.seat not in self.seats:
+            raise ValueError(f"{self.name} takes the seats {', '.join(self.seats)}, got {seat.seat} of {seat.env_id}")
+        return self.seats[seat.seat].open(seat)
 
 
 class SensorVerifier(ScriptedAgent):

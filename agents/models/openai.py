@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,8 @@ from typing import Any
 from sparring import registry
 from sparring.agents.models.byte_tokens import END, TextModel, messages_of
 from sparring.agents.models.chat_answer import Answer, read_answer
+from sparring.agents.models.pictures import data_uri
+from sparring.content import Blob
 from sparring.protocols import Completion, Ids
 from sparring.types import Sampling, mark_fault
 
@@ -87,16 +89,20 @@ class OpenAIModel(TextModel):
         """
         return await self.generate_as(prompt, sampling, seed, None)
 
-    async def generate_as(self, prompt: Ids, sampling: Sampling, seed: int, schema: Schema | None) -> Completion:
+    async def generate_seeing(self, prompt: Ids, sampling: Sampling, seed: int, pictures: Sequence[Blob]) -> Completion:
+        """As `generate`, with pictures in the last message; a server whose model reads text only may refuse them."""
+        return await self.generate_as(prompt, sampling, seed, None, pictures)
+
+    async def generate_as(
+        self, prompt: Ids, sampling: Sampling, seed: int, schema: Schema | None, pictures: Sequence[Blob] = ()
+    ) -> Completion:
         """As `generate`; with a schema the server is asked to send JSON that it describes, which it may ignore."""
         most = BYTES_PER_TOKEN * (sampling.max_new_tokens + 4)
         form = {"json_schema": {"name": "answer", "strict": True, "schema": schema}, "type": "json_schema"}
         async with self._line_here().slots:
             answer = await self._ask(
                 most,
-                messages=[
-                    {"role": said["role"], "content": _sendable(said["content"])} for said in messages_of(prompt)[:-1]
-                ],
+                messages=_messages(prompt, pictures),
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 max_tokens=sampling.max_new_tokens,
@@ -135,6 +141,8 @@ class OpenAIModel(TextModel):
         except Exception as error:  # noqa: BLE001  (whatever is wrong with an answer, the server sent it)
             said = f"{str(error) or type(error).__name__} {error.__cause__ or ''}"
             reason = self._without_key(said.rstrip())[:MOST_SAID]  # in this order: half a key is one too
+        if isinstance(request["messages"][-1]["content"], list):
+            reason += "; it was sent pictures, which a model that reads text only refuses"
         failure = ConnectionError(
             f"{self.name!r} at {_without_user(str(self._client.base_url))} gave no answer: {reason} "
             "(the option url, or OPENAI_BASE_URL, says where it is, and OPENAI_API_KEY as whom)"
@@ -198,6 +206,17 @@ def _without_user(address: str) -> str:
     scheme, mark, rest = address.partition("://")
     place, slash, path = rest.partition("/")
     return scheme + mark + place.rpartition("@")[2] + slash + path
+
+
+def _messages(prompt: Ids, pictures: Sequence[Blob]) -> list[dict[str, object]]:
+    """The conversation as the server takes it; pictures become parts of its last message."""
+    messages: list[dict[str, object]] = [
+        {"role": said["role"], "content": _sendable(said["content"])} for said in messages_of(prompt)[:-1]
+    ]
+    if pictures:
+        images = [{"type": "image_url", "image_url": {"url": data_uri(picture)}} for picture in pictures]
+        messages[-1]["content"] = [{"type": "text", "text": messages[-1]["content"]}, *images]
+    return messages
 
 
 def _sendable(text: str) -> str:

@@ -24,6 +24,7 @@ from sparring.agents import models
 from sparring.agents.choices import CLOSING, Option, choose, options_of
 from sparring.agents.models.conversation import Conversation
 from sparring.agents.models.loading import ModelOptions, model_name
+from sparring.agents.models.pictures import SeesPictures, pictures_of
 from sparring.agents.models.weights.trained import settings_as_trained
 from sparring.agents.talking.dialogue import Dialogue, Opening
 from sparring.agents.talking.prompts import SYSTEM, Kind
@@ -112,11 +113,18 @@ class TalkingAgent:
         """What the model says next: an action that it chooses, or text that is read."""
         if self._chooses(observation):
             return await self._choose(conversation, observation.legal_actions or (), seed)
-        completion = await self.model.generate(conversation.tokens, self.sampling, seed)
+        completion = await self._written(conversation, observation, seed)
         written = self.model.decode(completion.token_ids)
         thought, action = read(self.kind, written, observation.legal_actions, tools)
         segment = Segment("generated", completion.token_ids, completion.logprobs)
         return Answer(completion, (segment,), action, thought)
+
+    async def _written(self, conversation: Conversation, observation: Observation, seed: int) -> Completion:
+        """What the model writes; one that sees is shown the pictures of this observation, and none of earlier ones."""
+        pictures = pictures_of(observation.content)
+        if pictures and isinstance(self.model, SeesPictures):
+            return await self.model.generate_seeing(conversation.tokens, self.sampling, seed, pictures)
+        return await self.model.generate(conversation.tokens, self.sampling, seed)
 
     def _chooses(self, observation: Observation) -> bool:
         return self.sampling.decoding == "legal" and bool(observation.legal_actions)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from jinja2 import TemplateError
 
 from sparring.agents.models.conversation import Conversation, ShowsTools, message, rendered
+from sparring.agents.models.pictures import SeesPictures, named, pictures_of
 from sparring.agents.models.tokenizer import Tools
 from sparring.agents.prompts import readable
 from sparring.agents.talking.prompts import content, fit, left_out, offers
@@ -101,9 +102,10 @@ class Dialogue:
         """The conversation after an observation, of at most `most` tokens. Raises ValueError where there is no room."""
         self.dropped = 0
         others = self._opening.offer(tools_of(observation.info), most)
-        heard = content(readable(observation), offers(observation), self._opening.room(most), self._opening.count)
+        text = self._seen(observation)
+        heard = content(text, offers(observation), self._opening.room(most), self._opening.count)
         if self._last is None:
-            self._first, self._first_message = observation.text, heard
+            self._first, self._first_message = text, heard
             return self._rendered(heard, 0)
         conversation, answer = self._last
         self._turns.append((self._model.decode(answer.token_ids), heard))
@@ -115,6 +117,11 @@ class Dialogue:
     def answered(self, conversation: Conversation, answer: Completion) -> None:
         """The model has answered there."""
         self._last = conversation, answer
+
+    def _seen(self, observation: Observation) -> str:
+        """The text, with the names of the pictures where the model sees them. Raises ValueError as `readable` does."""
+        pictures = pictures_of(observation.content) if isinstance(self._model, SeesPictures) else ()
+        return named(observation.text, pictures) if pictures else readable(observation)
 
     @property
     def _most_shown(self) -> int:
@@ -133,7 +140,7 @@ class Dialogue:
             conversation = self._kept(kept, first)
         else:
             before = f"{self._begun(first, 0)}\n\n" if self._history != 0 else ""
-            latest = content(observation.text, offers(observation), room - count(before), count)
+            latest = content(self._seen(observation), offers(observation), room - count(before), count)
             conversation = self._rendered(fit(before + latest, room, count), 0)
         self._drop(len(self._turns) - kept)
         return conversation

@@ -132,4 +132,4 @@ class ControlEnv(gymnasium.Env[Array, Array]):
 
     def solved(self) -> bool:
         """Whether all clauses of the goal hold."""
-        return all(self.evaluate(clause) for clause in self.goal)
+        return all(map(self.evaluate, self.goal))

@@ -76,6 +76,8 @@ class Faults:
 
     def drawn(self, *key: object) -> Fault | None:
         """The fault of the attempt with this key, or none."""
+        if not self.probability:
+            return None
         rng = np.random.default_rng(derive_seed("fault", *key))
         hit, which, step, direction, strength = rng.random(5)
         if hit >= self.probability:
@@ -117,13 +119,14 @@ class Disturbance:
 
     def disturb(self, world: World, subgoal: Subgoal, step: int) -> None:
         """What happens to the world before an action."""
-        if self.active(step, "knock"):
-            assert self.fault is not None
+        if self.fault is not None and self.active(step, "knock"):
             far = KNOCKED[0] + self.fault.strength * (KNOCKED[1] - KNOCKED[0])
             world.knock(subgoal.thing, _along(self.fault.direction, far))
 
     def alter(self, action: Array, step: int) -> Array:
         """The action that arrives."""
+        if self.fault is None:
+            return action
         self._past.append(action)
         altered = self._past[0] if self.active(step, "delay") else action
         if self.active(step, "slip", "stuck", "motion"):
@@ -134,7 +137,6 @@ class Disturbance:
             altered[-1] = self._past[-2][-1]
             self._past[-1] = altered
         if self.active(step, "motion"):
-            assert self.fault is not None
             altered[:2] = _along(self.fault.direction, 1.0)
         return altered
 

@@ -147,7 +147,7 @@ class PlanEnv(gymnasium.Env[Seen, str]):
     def _info(self, first: int) -> Info:
         """`first`: of the attempts that are new."""
         run = self._begun()
-        attempts = run.procedure.told()[first:]
+        attempts = run.procedure.told(first)
         info: Info = {
             "illegal": False,
             "task": getattr(getattr(run.world, "task", None), "family", run.world.instruction),

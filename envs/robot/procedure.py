@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache, partial
+from math import isfinite
 from typing import Literal
 
 import numpy as np
@@ -109,7 +111,7 @@ class Procedure:
         self.attempts: list[Attempt] = []
         self.solved_at: int | None = None
         """The control step in which the goal held for the first time."""
-        self._seed, self._serial = seed, 0
+        self._seed, self._serial, self._shape = seed, 0, world.rest(0.0).shape
         self._sensor = Sensor(seed, noise)
         self._disturbance = Disturbance(None)
 
@@ -127,9 +129,9 @@ class Procedure:
         """What the cameras show now."""
         return {name: self._disturbance.seen(self.world.frame(name, size)) for name in self.world.cameras}
 
-    def told(self) -> list[dict[str, object]]:
-        """All attempts as plain data."""
-        return [asdict(attempt) for attempt in self.attempts]
+    def told(self, first: int = 0) -> list[dict[str, object]]:
+        """The attempts from the one of this number on, as plain data."""
+        return [asdict(attempt) for attempt in self.attempts[first:]]
 
     def _attempt(self, kind: Kind, subgoal: Subgoal, number: int) -> Asking:
         disturbance = self._disturbance = Disturbance(self.faults.drawn(self._seed, self._serial, kind, number))
@@ -160,8 +162,8 @@ class Procedure:
     def _ask(self, subgoal: Subgoal, attempt: Attempt, step: int) -> Asking:
         truth = reached(self.world, subgoal)
         self.checks += 1
-        readings = self._sensor.read(self.world, subgoal, self.checks, truth)
-        said = yield Check(subgoal, self.checks, step, truth, readings, self.frames)
+        sense = cache(partial(self._sensor.read, self.world, subgoal, self.checks, truth))
+        said = yield Check(subgoal, self.checks, step, truth, sense, self.frames)
         attempt.checks.append((step, said, truth))
         return said
 
@@ -192,15 +194,16 @@ class Procedure:
             self._move(up)
 
     def _action(self) -> Array:
-        """The executor's action, checked. Raises ExecutorFailed."""
-        action = np.asarray(self.executor.act(self.world), np.float32)
-        wanted = self.world.rest(0.0).shape
-        if action.shape != wanted or not np.isfinite(action).all():
+        """The executor's action, checked; a copy, for the executor may write into its own. Raises ExecutorFailed."""
+        action = np.array(self.executor.act(self.world), np.float32)
+        values = action.tolist()
+        if action.shape != self._shape or not isfinite(sum(values)):
             raise ExecutorFailed(
-                f"executor {self.executor.name} must give {wanted[0]} finite numbers, got {str(action.tolist())[:80]}"
+                f"executor {self.executor.name} must give {self._shape[0]} finite numbers, got {str(values)[:80]}"
             )
-        clipped: Array = np.clip(action, -1.0, 1.0)
-        return clipped
+        if max(values) > 1.0 or min(values) < -1.0:
+            np.clip(action, -1.0, 1.0, out=action)
+        return action
 
     def _move(self, action: Array) -> None:
         if self.steps >= self.max_steps:

@@ -51,6 +51,8 @@ class Run:
     procedure: Procedure
     held: int
     """Clauses of the goal that held at the start."""
+    subgoals: Sequence[str]
+    """Every subgoal that makes sense of what there is."""
     pursued: list[Pursued] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)
     out_of_steps: bool = False
@@ -62,17 +64,13 @@ class Run:
         limit = max(1, round(setup.caps * world.cap))
         drawn = derive_seed("procedure", seed)
         procedure = Procedure(world, setup.executor, setup.settings, setup.faults, drawn, limit, setup.noise)
-        return cls(world, setup, procedure, sum(map(world.evaluate, world.goal)))
+        subgoals = tuple(map(str, subgoals_of(world.things)))
+        return cls(world, setup, procedure, sum(map(world.evaluate, world.goal)), subgoals)
 
     @property
     def steps_left(self) -> int:
         """Control steps."""
         return self.procedure.max_steps - self.procedure.steps
-
-    @property
-    def subgoals(self) -> list[str]:
-        """Every subgoal that makes sense of what there is."""
-        return [str(subgoal) for subgoal in subgoals_of(self.world.things)]
 
     def pursue(self, subgoal: Subgoal) -> Pursuit:
         """Carry out a subgoal; how it went stands in `pursued` and `outcomes`. Raises ExecutorFailed."""

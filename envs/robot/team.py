@@ -243,7 +243,7 @@ class TabletopTeam(Duel):
         run = self._run
         info: Info = {"illegal": illegal, "task": run.world.instruction, "steps_left": run.steps_left}
         if seat == PLANNER:
-            attempts = run.procedure.told()[self._first :]
+            attempts = run.procedure.told(self._first)
             info |= {
                 "facts": [str(clause) for clause in run.world.facts()],
                 "legal_actions": [*run.subgoals, DONE],

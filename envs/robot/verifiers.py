@@ -39,10 +39,15 @@ class Check:
     """Of the attempt."""
     truth: bool
     """Whether the subgoal is reached; only the oracle may look."""
-    readings: Readings
-    """[12]: of `READINGS`, with the sensor's noise."""
+    sense: Callable[[], Readings]
+    """Reads the sensor, once; see `readings`."""
     frames: Callable[[int], Mapping[str, Frame]]
     """Pictures of a size, by camera, as the robot sees them."""
+
+    @property
+    def readings(self) -> Readings:
+        """[12]: of `READINGS`, with the sensor's noise. A verifier that never asks costs no reading."""
+        return self.sense()
 
     @property
     def question(self) -> str:

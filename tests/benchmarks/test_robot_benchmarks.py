@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sparring.trainers.robot.verifying import VerifierConfig, train_verifier
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
@@ -37,3 +39,21 @@ def test_libero_is_measured_in_both_arms(tmp_path):
     rows = json.loads(file.read_text())["rows"]
     assert [row["arm"] for row in rows] == ["one try", "verified, 3 retries"]
     assert all(row["success"] and row["at_cap"] and 50 < row["steps"] < 280 for row in rows)
+
+
+@pytest.mark.slow
+def test_verifiers_are_measured_on_the_same_seeds(tmp_path):
+    file = tmp_path / "figures.json"
+    verifier = tmp_path / "verifier.json"
+    train_verifier(VerifierConfig(episodes=60, choosing=5)).write(verifier)
+    run("robot_verifiers.py", "--model", "nano", "--verifier", verifier, "--zero-shot-seeds", 3, "--seeds", 12,
+        "--json", file)  # fmt: skip
+    rows = {row["arm"]: row for row in json.loads(file.read_text())["rows"]}
+    assert {arm: row["success"]["n"] for arm, row in rows.items()} == {
+        "zero-shot": 3, "untrained thresholds": 12, "trained": 12, "oracle": 12,
+    }  # fmt: skip
+    assert rows["zero-shot"]["difference"] is None
+    assert {rows[arm]["difference"]["n"] for arm in ("untrained thresholds", "trained", "oracle")} <= {3, 6}
+    assert rows["oracle"]["precision"]["value"] == rows["oracle"]["recall"]["value"] == 1
+    assert rows["zero-shot"]["precision"]["value"] < 1
+    assert rows["oracle"]["steps"] < rows["untrained thresholds"]["steps"]
