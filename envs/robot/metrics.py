@@ -45,7 +45,7 @@ def _counts_of(pursued: Sequence[Pursued], period: int) -> dict[str, float]:
         "false_yes": sum(said and not truth for _, said, truth in checks),
         "true_no": sum(not said and not truth for _, said, truth in checks),
         "false_no": sum(not said and truth for _, said, truth in checks),
-        "delay": period * sum(map(_late, attempts)),
+        "delay": period * sum(_late(attempt) for attempt in attempts if attempt.kind != "look"),
     }
     return {name: float(count) for name, count in counted.items()}
 

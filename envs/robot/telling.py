@@ -11,6 +11,7 @@ WORDS = {
     "holding": "the gripper holds {0}",
     "in": "{0} is in {1}",
     "on": "{0} is on {1}",
+    "at": "{0} is at {1}",
 }
 
 
