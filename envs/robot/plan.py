@@ -1,6 +1,6 @@
 """Plan on the tabletop, in LIBERO, in Meta-World.
 
-gymnasium.make("sparring.envs:sparring/TabletopPlan-v0", fault=0.3, verifier="noisy:fp=0.1:fn=0.1")
+gymnasium.make("sparring.envs:sparring/TabletopPlan-v0", fault=0.3, verifier="noisy+fp=0.1+fn=0.1")
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypedDict, cast, get_args
 
@@ -10,6 +11,7 @@ from sparring.envs.robot.faults import Faults, Kind
 from sparring.envs.robot.frames import require_size
 from sparring.envs.robot.procedure import Settings
 from sparring.envs.robot.run import Setup
+from sparring.envs.robot.types import Executor
 from sparring.envs.robot.verifiers import NOISE, Verifier
 
 Asked = Literal["subgoal", "plan"]
@@ -24,7 +26,7 @@ class PlanOptions(TypedDict, total=False):
 
     ask: Asked
     verifier: str
-    executor: str
+    executor: str | Executor
     fault: float
     faults: str
     period: int
@@ -51,9 +53,9 @@ class PlanSettings:
     ask: Asked = "subgoal"
     """subgoal: an action is one step; plan: it is a whole plan, carried out until a step is not reached."""
     verifier: str = "oracle"
-    """oracle, noisy:fp=0.1:fn=0.1, rule, trained:FILE, or none (every step gets 45 control steps)."""
-    executor: str = "scripted"
-    """scripted, hasty, cloned:FILE, or remote:URL."""
+    """oracle, noisy+fp=0.1+fn=0.1, rule, trained:FILE, or none (every step gets 45 control steps)."""
+    executor: str | Executor = "scripted"
+    """scripted, hasty, cloned:FILE, remote:URL, or an object of yours."""
     fault: float = 0.0
     """The probability that an attempt meets a fault."""
     faults: str = "slip+knock+motion"
@@ -94,10 +96,10 @@ class PlanSettings:
             raise ValueError(f"ask must be one of {', '.join(map(repr, ASKED))}, got {self.ask!r}")
         if type(self.max_turns) is not int or self.max_turns < 1:
             raise ValueError(f"max_turns must be a whole number >= 1, got {self.max_turns!r}")
-        if min(self.step_cost, self.illegal_cost) < 0:
-            raise ValueError(
-                f"step_cost and illegal_cost must be >= 0, got {self.step_cost!r} and {self.illegal_cost!r}"
-            )
+        for name in ("step_cost", "illegal_cost", "fault", "caps", "noise"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0 <= value < math.inf:
+                raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
         require_size(self.frames)
 
     def setup(self, verifier: Verifier | None) -> Setup:

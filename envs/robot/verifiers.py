@@ -1,7 +1,7 @@
 """Verifiers: is the subgoal reached? What they may look at, and how they judge.
 
     oracle                       the world's own predicates
-    noisy:fp=0.1:fn=0.1          the oracle, wrong with these rates at every check
+    noisy+fp=0.1+fn=0.1          the oracle, wrong with these rates at every check
     rule                         thresholds on noisy sensor readings, untrained
     trained:FILE                 a calibrated head on the same readings (`sparring robot verifier`)
 
@@ -90,7 +90,7 @@ class Noisy:
         for name, rate in (("fp", fp), ("fn", fn)):
             if not 0.0 <= rate <= 1.0:
                 raise ValueError(f"{name} must lie between 0 and 1, got {rate!r}")
-        self.name, self.fp, self.fn = f"noisy:fp={fp:g}:fn={fn:g}", fp, fn
+        self.name, self.fp, self.fn = f"noisy+fp={fp:g}+fn={fn:g}", fp, fn
         self._seed = 0
 
     def begin(self, seed: int) -> None:
@@ -135,10 +135,13 @@ class Trained:
 
 
 def verifier_of(spec: str | Verifier) -> Verifier:
-    """The verifier of a spec. Raises ValueError naming what there is."""
+    """The verifier of a spec; its options follow after plus signs, or colons where these mean nothing else.
+
+    Raises ValueError naming what there is.
+    """
     if not isinstance(spec, str):
         return spec
-    parsed = parse_spec(spec)
+    parsed = parse_spec(spec.replace("+", ":") if spec.startswith("noisy") else spec)
     if parsed.name == "noisy":
         options = typed_options("the verifier noisy", Noisy, parsed.options)
         return Noisy(**options)  # type: ignore[arg-type]  # typed_options has read them as numbers
@@ -146,7 +149,7 @@ def verifier_of(spec: str | Verifier) -> Verifier:
         return Trained(spec.partition(":")[2])
     if spec in ("oracle", "rule"):
         return Oracle() if spec == "oracle" else Rule()
-    raise ValueError(f"the verifier must be oracle, noisy:fp=0.1:fn=0.1, rule, trained:FILE or none, got {spec!r}")
+    raise ValueError(f"the verifier must be oracle, noisy+fp=0.1+fn=0.1, rule, trained:FILE or none, got {spec!r}")
 
 
 class Sensor:

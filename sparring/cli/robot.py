@@ -143,7 +143,7 @@ def study(
     name: tyro.conf.Positional[Literal["faults", "verifiers", "ablation"]],
     episodes: int = 100,
     task: str | None = None,
-    rates: Annotated[tuple[float, ...], tyro.conf.arg(metavar="FLOAT,FLOAT")] = (),
+    rates: Annotated[str | None, tyro.conf.arg(metavar="FLOAT,FLOAT")] = None,
     simulator: Simulator = "twin",
     verifier: Path | None = None,
     blind: Path | None = None,
@@ -158,7 +158,7 @@ def study(
             on noisy sensors. ablation: the procedure without one part each.
         episodes: Tasks that every arm plays at every rate.
         task: The family of tasks; without it two things into the bin for faults, and all families else.
-        rates: Probabilities that an attempt meets a fault; 0,0.3,0.6 for faults, 0.3 else.
+        rates: Probabilities that an attempt meets a fault, by commas; without it 0,0.3,0.6 for faults, 0.3 else.
         simulator: twin: kinematic, needs nothing. mujoco: physics, needs the extra "robot".
         verifier: A verifier's file (`sparring robot verifier`); without it one is trained first, with its seed 0.
         blind: The same, of a verifier that sees no camera (`--blind`).

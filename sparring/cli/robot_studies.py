@@ -31,7 +31,7 @@ class Asked:
     name: Literal["faults", "verifiers", "ablation"]
     episodes: int
     task: str | None
-    rates: tuple[float, ...]
+    rates: str | None
     simulator: Simulator
     verifier: Path | None
     blind: Path | None
@@ -48,7 +48,7 @@ def run(asked: Asked, output: Path | None, json: bool) -> int:
         from sparring.trainers.robot.studies import Study, run_study
 
     task = "two" if asked.task is None and asked.name == "faults" else asked.task
-    rates = asked.rates or ((0.0, 0.3, 0.6) if asked.name == "faults" else (0.3,))
+    rates = rates_of(asked.rates or ("0,0.3,0.6" if asked.name == "faults" else "0.3"))
     study = Study(_arms(asked, json), rates, asked.episodes, task, asked.simulator, seed=asked.seed)
     with terminal.progress(f"study of {asked.name}", len(study.arms) * len(rates), quiet=json) as advance:
         rows = run_study(study, lambda said: advance())
@@ -62,6 +62,17 @@ def run(asked: Asked, output: Path | None, json: bool) -> int:
     else:
         terminal.show_table(COLUMNS, [tuple(_cells(row)) for row in rows], names=(1,))
     return 0
+
+
+def rates_of(said: str) -> tuple[float, ...]:
+    """The probabilities in "0,0.3". Raises ValueError."""
+    try:
+        rates = tuple(map(float, said.split(",")))
+    except ValueError:
+        rates = ()
+    if not rates or not all(0 <= rate <= 1 for rate in rates):
+        raise ValueError(f"--rates must be probabilities from 0 to 1, separated by commas, got {said!r}")
+    return rates
 
 
 def require_place(output: Path) -> None:

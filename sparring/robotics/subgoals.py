@@ -22,6 +22,8 @@ from sparring.robotics.words import VERBS, Relation, Subgoal, Thing, Verb
 FORMS = "pick up X; place X in Y; place X on Y; open X; close X; turn on X; turn off X"
 MOST_READ = 20_000
 """Characters of a text that are looked at."""
+FENCE = "```"
+"""What a model writes around a block; such lines say nothing."""
 MOST_STEPS = 50
 """Lines of a plan that are read."""
 MARK = re.compile(r"^\s*(?:(?:step\s*)?\d{1,3}\s*[.):]|[-*•])\s*", re.IGNORECASE)
@@ -40,7 +42,12 @@ class Wrong:
 
 def parse_plan(text: str, things: Mapping[str, Thing]) -> list[Subgoal | Wrong]:
     """The steps of a plan, in order; never raises for a text. An empty plan is an empty list."""
-    return [parse_step(line, things) for line in islice(_lines(text[:MOST_READ]), MOST_STEPS)]
+    if len(text) > MOST_READ:
+        return [Wrong(text[:80], f"a plan has at most {MOST_READ} characters, and this has {len(text)}")]
+    lines = list(islice(_lines(text), MOST_STEPS + 1))
+    if len(lines) > MOST_STEPS:
+        return [Wrong(lines[-1][:80], f"a plan has at most {MOST_STEPS} steps")]
+    return [parse_step(line, things) for line in lines]
 
 
 def parse_step(line: str, things: Mapping[str, Thing]) -> Subgoal | Wrong:
@@ -68,7 +75,7 @@ def _lines(text: str) -> Iterator[str]:
     listed = _listed(text)
     for line in text.splitlines() if listed is None else listed:
         for step in line.split(";"):
-            if step.strip():
+            if step.strip() and not step.strip().startswith(FENCE):
                 yield step
 
 
@@ -87,7 +94,7 @@ def _listed(text: str) -> Iterable[str] | None:
 def _bare(text: str) -> str:
     """Without its mark, brackets, articles and what closes a sentence; blanks are single."""
     words = MARK.sub("", text).replace("[", " ").replace("]", " ").replace("_", " ")
-    return " ".join(ARTICLE.sub("", words).split()).strip(" .,:\"'`*")
+    return " ".join(ARTICLE.sub("", words).split()).strip(" .,:!\"'`*")
 
 
 def _simple(line: str, verb: Verb, said: str, things: Mapping[str, Thing]) -> Subgoal | Wrong:

@@ -31,6 +31,8 @@ PLAN = [Subgoal("pick up", "red cube"), Subgoal("place", "red cube", "in", "bin"
         "- pick up red_cube\n- place red_cube into bin\n- turn on lamp",
         "Step 1: pick up the red cube\nStep 2: place the red cube inside the bin\nStep 3: turn on lamp",
         "pick up red cube; place red cube in bin; turn on lamp",
+        "```\npick up red cube\nplace red cube in bin\nturn on lamp\n```",
+        "Pick up red cube!\nPlace red cube in bin!\nTurn on lamp!",
         'The plan: ["pick up red cube", "place red cube in bin", "turn on lamp"]',
     ],
 )
@@ -73,8 +75,12 @@ def test_hostile_texts_are_read_without_an_exception(text):
     assert all(isinstance(step, Wrong) for step in parse_plan(text, THINGS))
 
 
-def test_a_plan_without_end_is_cut():
-    assert len(parse_plan("pick up red cube\n" * 10_000, THINGS)) == MOST_STEPS
+def test_a_plan_without_end_is_refused_as_a_whole():
+    (wrong,) = parse_plan("open drawer\n" * (MOST_STEPS + 1), THINGS)
+    assert "at most 50 steps" in wrong.why
+    (wrong,) = parse_plan("pick up red cube\n" * 10_000, THINGS)
+    assert "at most 20000 characters, and this has 170000" in wrong.why
+    assert len(parse_plan("open drawer\n" * MOST_STEPS, THINGS)) == MOST_STEPS
 
 
 def test_every_subgoal_reads_back_as_itself():

@@ -26,7 +26,7 @@ from sparring.trainers.robot.verifying import AsVerifier
 
 Metrics = Mapping[str, float]
 Plan = Sequence[Subgoal]
-NOISY = "noisy:fp={fp}:fn=0.1"
+NOISY = "noisy+fp={fp}+fn=0.1"
 ONE, TWO, THREE = (1, 1), (2, 2), (3, 3)
 """agree of window."""
 

@@ -24,12 +24,14 @@ HASTY: Mapping[str, str] = {"sparring/TabletopControl": f"{EXECUTORS}.tabletop:H
 FORMS = ("scripted", "hasty", "cloned:FILE", "remote:URL")
 
 
-def executor_of(spec: str) -> Executor:
-    """The executor that a text names.
+def executor_of(spec: str | Executor) -> Executor:
+    """The executor that a text names; an executor is itself.
 
     Raises UnknownName with the nearest names; ValueError for a part that is missing, too many or wrong; OSError for a
     file that cannot be read. An address is asked only when the first action is needed.
     """
+    if not isinstance(spec, str):
+        return _checked(spec)
     name, colon, rest = spec.partition(":")
     if name in ("scripted", "hasty"):
         if colon:
@@ -40,6 +42,15 @@ def executor_of(spec: str) -> Executor:
     if not rest:
         raise ValueError(f"the executor {name!r} needs an argument after a colon: {', '.join(FORMS)}; got {spec!r}")
     return _cloned(rest) if name == "cloned" else _remote(rest)
+
+
+def _checked(executor: Executor) -> Executor:
+    """Raises ValueError for what has not the two methods and the name of an executor."""
+    if not (callable(getattr(executor, "begin", None)) and callable(getattr(executor, "act", None))):
+        raise ValueError(f"an executor must have begin(world, subgoal, attempt) and act(world), got {executor!r:.80}")
+    if not isinstance(getattr(executor, "name", None), str):
+        raise ValueError(f"an executor must have a name, as text, got {executor!r:.80}")
+    return executor
 
 
 class ByWorld:

@@ -156,12 +156,12 @@ def test_the_libraries_checks_and_ours_pass():
     gymnasium_check(gymnasium.make(f"sparring.envs:{ENV}").unwrapped, skip_render_check=True)
     check_env(ENV)
     check_env(
-        ENV, ask="plan", fault=0.4, verifier="noisy:fp=0.1:fn=0.1", faults="slip+knock+motion+stuck+delay+grounding"
+        ENV, ask="plan", fault=0.4, verifier="noisy+fp=0.1+fn=0.1", faults="slip+knock+motion+stuck+delay+grounding"
     )
 
 
 def test_recorded_episodes_come_out_the_same_again(tmp_path):
-    kwargs = {"fault": 0.4, "verifier": "noisy:fp=0.1:fn=0.1"}
+    kwargs = {"fault": 0.4, "verifier": "noisy+fp=0.1+fn=0.1"}
     matches = [Match(f"m{seed}", ENV, {"player_0": "random"}, seed, kwargs) for seed in range(4)]
     matches += [Match(f"s{seed}", ENV, {"player_0": "planner:scripted"}, seed, kwargs) for seed in range(4)]
     episodes = play(matches)
@@ -176,7 +176,7 @@ def test_recorded_episodes_come_out_the_same_again(tmp_path):
     ("kwargs", "said"),
     [
         ({"ask": "plans"}, "ask must be one of 'subgoal', 'plan', got 'plans'"),
-        ({"verifier": "oracel"}, "the verifier must be oracle, noisy:fp=0.1:fn=0.1, rule, trained:FILE or none"),
+        ({"verifier": "oracel"}, r"the verifier must be oracle, noisy\+fp=0.1\+fn=0.1, rule, trained:FILE or none"),
         ({"verifier": "noisy:fp=2"}, "fp must lie between 0 and 1, got 2.0"),
         ({"verifier": "trained:/nowhere.json"}, "/nowhere.json is no verifier"),
         ({"fault": 2.0}, "probability of a fault must lie between 0 and 1"),
@@ -185,9 +185,12 @@ def test_recorded_episodes_come_out_the_same_again(tmp_path):
         ({"split": "test"}, "split must be 'train' or 'held_out'"),
         ({"simulator": "gazebo"}, "simulator must be one of twin, mujoco"),
         ({"max_turns": 0}, "max_turns must be a whole number >= 1, got 0"),
-        ({"caps": 0.0}, "caps must be > 0"),
+        ({"caps": 0.0}, "caps must be > 0, got 0.0"),
         ({"agree": 3, "window": 2}, "agree must be at most window, got 3 of 2"),
-        ({"step_cost": -1.0}, "step_cost and illegal_cost must be >= 0"),
+        ({"step_cost": -1.0}, "step_cost must be a finite number >= 0, got -1.0"),
+        ({"step_cost": float("nan")}, "step_cost must be a finite number >= 0, got nan"),
+        ({"fault": "0.3"}, "fault must be a finite number >= 0, got '0.3'"),
+        ({"executor": 7}, "an executor must have begin"),
     ],
 )
 def test_senseless_settings_are_refused_in_one_line(kwargs, said):
@@ -208,3 +211,26 @@ def test_the_plan_lists_what_makes_sense():
     assert len(actions) == len(set(actions)) == 4 + 2 + 2 + 4 * (2 + 3) + 1
     assert all(re.match(r"(pick up|place|open|close|turn on|turn off) |done$", action) for action in actions)
     assert f"Task: {env.world.instruction}." in seen
+
+
+def test_options_of_a_verifier_can_be_given_where_colons_mean_something_else():
+    row = registry.envs.row("sparring/TabletopPlan-v0:verifier=noisy+fp=0.25+fn=0:fault=0.3")
+    env = row.build(**row.kwargs)
+    assert (env.verifier.fp, env.verifier.fn) == (0.25, 0.0)
+    assert env.setup.faults.probability == 0.3
+
+
+def test_an_executor_of_ones_own_is_an_object():
+    class Still:
+        name = "still"
+
+        def begin(self, world, subgoal, attempt):
+            self.world = world
+
+        def act(self, world):
+            return world.rest(-1.0)
+
+    env, _, _ = begun(0, executor=Still(), retries=0)
+    info = env.step("turn on lamp")[-1]
+    assert [attempt["steps"] for attempt in info["hidden"]["attempts"]] == [70]
+    assert not info["hidden"]["attempts"][0]["reached"]
