@@ -115,8 +115,10 @@ def study(name: str, model: str, rows: Sequence[dict[str, object]]) -> StudyView
         for figure in rows[0]["curves"]
         for variant in dict.fromkeys(row["variant"] for row in rows)
     ]
-    seconds = [row["cpu_seconds"] for row in rows]
-    facts = f"{model}; {min(seconds):.0f} to {max(seconds):.0f} CPU seconds a run"
+    clock = "cpu_seconds" if "cpu_seconds" in rows[0] else "wall_seconds"
+    seconds = [row[clock] for row in rows]
+    called = "CPU seconds" if clock == "cpu_seconds" else f"seconds on {rows[0]['threads']} threads"
+    facts = f"{model}; {min(seconds):.0f} to {max(seconds):.0f} {called} a run"
     charts = [tuple(filter(None, (chart(curves, title, frame) for title in titles(curves)))) for frame in (WIDE, PHONE)]
     return StudyView(name, facts, *charts, [curve.row() for curve in curves])
 
