@@ -111,7 +111,7 @@ class Bm25:
         """Positions of the `k` highest scores > 0, best first; of equal scores the first positions."""
         k = min(k, len(scores))
         if self.scorer == "numba":
-            from sparring.envs.retrieval.compiled import best
+            from sparring.envs.retrieval.compiled.loops import best
 
             return [-minus_at for score, minus_at in reversed(best(scores, k)) if score > 0]
         return best_of(scores, k)
@@ -181,7 +181,7 @@ def _model(postings: Postings, scorer: Scorer) -> Any:
     }
     model.nonoccurrence_array = None
     if scorer == "numba":
-        from sparring.envs.retrieval.compiled import add_scores
+        from sparring.envs.retrieval.compiled.loops import add_scores
 
         model._compute_relevance_from_scores = add_scores  # bm25s compiles it anew for every object
     return model

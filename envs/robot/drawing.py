@@ -8,10 +8,12 @@ failed keeps the others from being loaded.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Protocol, cast
 from weakref import WeakSet
@@ -24,6 +26,7 @@ from sparring.registry import require
 PLATFORMS = ("egl", "osmesa")
 TRY = "import mujoco; context = mujoco.GLContext(32, 32); context.make_current(); context.free()"
 TRY_SECONDS = 60
+CHOICES = ("MUJOCO_GL", "PYOPENGL_PLATFORM")
 LARGEST = 1024
 """Pixels on a side."""
 MOST_GEOMS = 3000
@@ -94,10 +97,26 @@ def require_size(size: object) -> None:
         raise ValueError(f"size must be a whole number from 1 to {LARGEST}, got {size!r}")
 
 
+@contextlib.contextmanager
+def environment_kept() -> Iterator[None]:
+    """What loads OpenGL writes its choice into the environment, where it would bind processes that start later."""
+    before = {name: os.environ.get(name) for name in CHOICES}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
 def _new_context(size: int) -> _Context:
     name = platform()
     try:
-        made = importlib.import_module(f"mujoco.{name}").GLContext(size, size)
+        with environment_kept():
+            module = importlib.import_module(f"mujoco.{name}")
+        made = module.GLContext(size, size)
         return cast(_Context, made)
     except Exception as error:  # of OpenGL's bindings, which raise anything
         raise RenderingUnavailable(f"MuJoCo cannot draw through {name} ({type(error).__name__}): {HELP}") from error

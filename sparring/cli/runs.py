@@ -106,7 +106,7 @@ def compare_runs(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = F
     from sparring.scoreboard import comparison
 
     if len(runs) < 2:
-        raise ValueError(f"name at least two run folders or stores, got {len(runs)}")
+        raise ValueError(f"name at least two run folders, or stores, got {len(runs)}")
     loaded = [comparison.load_measured(run) for run in runs]
     settings, figures = comparison.differing_settings(loaded), comparison.compare_figures(loaded)
     no_stores = [one.path for one in loaded if one.seconds is not None]

@@ -269,7 +269,10 @@ def test_compare_as_json_has_null_where_nothing_was_measured(folder, tmp_path, a
 
 @pytest.mark.parametrize(
     ("words", "rule"),
-    [(("a",), "at least two run folders, got 1"), (("a", "nowhere"), "is not a run folder: it has no config.json")],
+    [
+        (("a",), "at least two run folders, or stores, got 1"),
+        (("a", "nowhere"), "is not a run folder: it has no config.json"),
+    ],
 )
 def test_what_cannot_be_compared_is_refused(folder, ask, monkeypatch, words, rule):
     monkeypatch.chdir(folder)

@@ -6,19 +6,18 @@ import contextlib
 import importlib
 import io
 import os
-from collections.abc import Iterator
 from types import ModuleType
 
+from sparring.envs.robot.drawing import environment_kept
 from sparring.registry import MissingExtra, require
 
 EXTRA = "libero"
-DRAWS = ("MUJOCO_GL", "PYOPENGL_PLATFORM")
 
 
 def load(module: str) -> ModuleType:
     """A module of `libero.libero`. Raises MissingExtra with the command that installs it."""
     name = f"libero.libero.{module}"
-    with _as_it_was(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with environment_kept(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         require("mujoco", EXTRA)
         if os.environ.get("MUJOCO_GL") is None:
             os.environ["MUJOCO_GL"] = "glx"  # otherwise robosuite sets "egl" and fails where there is none
@@ -27,16 +26,3 @@ def load(module: str) -> ModuleType:
         except ImportError as error:
             said = f'{error.name or "libero"} is not installed: run `pip install "sparring[{EXTRA}]"`'
             raise MissingExtra(said) from error
-
-
-@contextlib.contextmanager
-def _as_it_was() -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in DRAWS}
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -22,7 +22,7 @@ from sparring.envs.robot.types import Array, Frame, Point
 from sparring.robotics.words import Clause
 
 if TYPE_CHECKING:
-    from sparring.envs.robot.tabletop.physics import Physics
+    from sparring.envs.robot.tabletop.simulation.physics import Physics
 
 Simulator = Literal["twin", "mujoco"]
 SIMULATORS: tuple[Simulator, ...] = get_args(Simulator)
@@ -204,6 +204,6 @@ def bodies_of(simulator: Simulator) -> type[Twin] | type[Physics]:
     if simulator == "twin":
         return Twin
     registry.require_installed("mujoco", "robot")
-    from sparring.envs.robot.tabletop.physics import Physics
+    from sparring.envs.robot.tabletop.simulation.physics import Physics
 
     return Physics

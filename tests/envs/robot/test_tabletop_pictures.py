@@ -178,7 +178,7 @@ for _ in range(2):
 
 def test_without_mujoco_one_line_names_the_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "mujoco", None)
-    monkeypatch.delitem(sys.modules, "sparring.envs.robot.tabletop.physics", raising=False)
+    monkeypatch.delitem(sys.modules, "sparring.envs.robot.tabletop.simulation.physics", raising=False)
     with pytest.raises(MissingExtra, match=r'mujoco is not installed: run `pip install "sparring\[robot\]"`'):
         TabletopControl("mujoco")
     assert begun("twin").state.shape == (18,)

@@ -63,7 +63,7 @@ def test_the_exposure_does_not_depend_on_the_controller():
 
 @pytest.fixture(scope="module")
 def heads():
-    return train_verifier(VerifierConfig(episodes=120, choosing=30))
+    return train_verifier(VerifierConfig(episodes=160, choosing=100))
 
 
 @pytest.fixture(scope="module")

@@ -178,7 +178,7 @@ class Physics:
 
     def frame(self, camera: str, size: int) -> Frame:
         """[size, size, 3]: what a camera sees. Raises RenderingUnavailable where there is no OpenGL."""
-        from sparring.envs.robot.tabletop.rendering import picture
+        from sparring.envs.robot.tabletop.simulation.rendering import picture
 
         return picture(self._model, self._data, camera, size, self._colours())
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import atexit
 import importlib
 import os
-import sys
 import threading
 import warnings
 from collections.abc import Mapping
 
 import mujoco
 
+from sparring.envs.robot.drawing import environment_kept, platform
 from sparring.envs.robot.types import Frame, RenderingUnavailable
 
 MOST_RENDERERS = 4
@@ -78,7 +78,7 @@ def _made(model: mujoco.MjModel, size: int) -> _Renderer:
     if _failed:
         raise RenderingUnavailable(str(_failed[0]))
     try:
-        _choose_software()
+        _choose()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # GLFW warns of what it then fails by
             made = _Renderer(model, size, size)
@@ -91,9 +91,8 @@ def _made(model: mujoco.MjModel, size: int) -> _Renderer:
     return made
 
 
-def _choose_software() -> None:
-    """Without a display, and where nobody chose, the software OpenGL draws."""
-    chosen = ("MUJOCO_GL", "DISPLAY", "WAYLAND_DISPLAY")
-    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in chosen):
-        os.environ["MUJOCO_GL"] = "osmesa"
+def _choose() -> None:
+    """Draw through what works here, which is one for all worlds of a process. Raises RenderingUnavailable."""
+    with environment_kept():
+        os.environ["MUJOCO_GL"] = platform()
         importlib.reload(mujoco.gl_context)
