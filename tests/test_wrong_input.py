@@ -92,7 +92,7 @@ WRONG = [
     ("report nowhere -o r.html", "nowhere is not a run folder"),
     ("runs nowhere", "there is no folder nowhere"),
     ("runs FILE", "there is no folder FILE"),
-    ("compare nowhere", "at least two run folders, got 1"),
+    ("compare nowhere", "at least two run folders, or stores, got 1"),
     ("compare nowhere elsewhere", "nowhere is not a run folder"),
     ("watch nowhere", "nowhere is not a run folder"),
     ("replay nowhere", "no episode store at nowhere"),

@@ -169,7 +169,7 @@ def test_rows_are_written_from_a_run_as_json_lines(tmp_path, kind, count):
 def test_without_rows_it_is_said_what_the_episodes_lack(tmp_path):
     with Store(tmp_path / "run", "a") as store:
         store.append([replace(tree("ok 1", "ok 1", "ok 1"), id="wrong")])
-    lacking = "no rows of kind sft: 1 episodes, 0 broke off, 0 ended with a reward of 1; a row needs one"
+    lacking = "no rows of kind sft: 1 episode, 0 broke off, 0 ended with a reward of 1; a row needs one"
     assert why_no_rows(tmp_path / "run", "sft") == lacking
     with Store(tmp_path / "run", "a") as store:
         store.append([chain()])
