@@ -71,12 +71,7 @@ class LiberoPlan(PlanEnv):
 
     def plan(self, seed: int) -> tuple[Subgoal, ...]:
         """The shortest plan of a seed, in a scene of its own. Never shown to agents."""
-        world = LiberoControl(self.suite, self.task)
-        try:
-            world.reset(seed=seed)
-            return world.shortest_plan
-        finally:
-            world.close()
+        return plan_of(LiberoControl(self.suite, self.task), seed)
 
 
 @registry.envs.register(
@@ -101,9 +96,13 @@ class MetaWorldPlan(PlanEnv):
 
     def plan(self, seed: int) -> tuple[Subgoal, ...]:
         """The shortest plan of a seed, in a scene of its own. Never shown to agents."""
-        world = MetaWorldControl(self.task)
-        try:
-            world.reset(seed=seed)
-            return world.shortest_plan
-        finally:
-            world.close()
+        return plan_of(MetaWorldControl(self.task), seed)
+
+
+def plan_of(world: LiberoControl | MetaWorldControl, seed: int) -> tuple[Subgoal, ...]:
+    """The shortest plan of a seed in a world that is closed afterwards."""
+    try:
+        world.reset(seed=seed)
+        return world.shortest_plan
+    finally:
+        world.close()
