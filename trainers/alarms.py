@@ -42,8 +42,8 @@ class Alarms:
             yield (
                 "unlearnt",
                 (
-                    f"nothing was learnt from the last {self._unlearnt} updates: all returns of a group were equal; "
-                    "try other tasks, more attempts at each, or imitation first"
+                    f"nothing was learnt from the last {self._unlearnt} updates: all returns of a group were equal, or "
+                    "nothing was selected; try other tasks, more attempts at each, or imitation first"
                 ),
             )
         if (illegal := metrics.get("illegal_share")) is not None:

@@ -34,6 +34,7 @@ class RunConfig:
     """Whether an update plays, and so stores, episodes."""
     RANGES: ClassVar[Mapping[str, str]] = {
         "steps": ">= 1",
+        "token_budget": ">= 0",
         "games_per_update": ">= 1",
         "checkpoint_every": ">= 1",
         "epochs": ">= 1",
@@ -73,6 +74,8 @@ class RunConfig:
     """Games to train on, by commas, e.g. KuhnPoker,LeducPoker; `sparring envs` lists them. They take turns."""
     steps: int = 100
     """Updates: how often games are played and then learnt from."""
+    token_budget: int = 0
+    """The run ends, before --steps, once the model has generated so many tokens in its updates; 0: no such limit."""
     games_per_update: int = 512
     """Games played before each update, over all of --games."""
     seed: int = 0

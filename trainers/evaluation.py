@@ -149,6 +149,12 @@ def episode_metrics(episodes: Sequence[Episode], seconds: float) -> Metrics:
     return metrics
 
 
+def tokens_generated(episodes: Sequence[Episode]) -> int:
+    """By weights that learn, in episodes that broke off too: what was paid for."""
+    trajectories = (t for episode in episodes for t in episode.trajectories.values() if t.trainable)
+    return sum(generated_tokens(trajectory.turns) for trajectory in trajectories)
+
+
 def against_uniform(game: str, player: str, episodes: Sequence[Episode]) -> dict[str, float]:
     """A player's mean reward in games against uniform play; nothing where none came to its end."""
     sound = [episode for episode in episodes if episode.sound]

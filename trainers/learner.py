@@ -211,6 +211,10 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = value
 
+    def forget(self) -> None:
+        """Drop what the optimizer remembers: the weights are other ones now."""
+        self.optimizer = _optimizer(self.trained, self.config)
+
     def state_dict(self) -> State:
         """Optimizer and counters; the weights are the model's.
 

@@ -77,6 +77,14 @@ class Method(ABC, Generic[ConfigT]):
         """Weights of the learner's regularisers in an update; they are written into the metrics."""
         return {}
 
+    def learns(self, update: int) -> bool:
+        """Whether an update learns; False for one that only plays."""
+        return True
+
+    def may_end(self, done: int) -> bool:
+        """Whether a run may end after so many updates because its budget is spent: not within a round."""
+        return True
+
     def after_update(self) -> None:
         """The weights have changed, and `run.done` counts the update."""
 

@@ -32,7 +32,7 @@ from sparring.trainers.batch import Batch, Signal, Stream, merge, signals_of
 from sparring.trainers.collecting import collect, require_finite_rewards
 from sparring.trainers.config import learner_config, load_model, require_usable, require_used
 from sparring.trainers.cursor import require_stored
-from sparring.trainers.evaluation import Metrics, episode_metrics
+from sparring.trainers.evaluation import Metrics, episode_metrics, tokens_generated
 from sparring.trainers.learner import Learner, NothingLearnt, one_temperature
 from sparring.trainers.made_with import made_with, require_base
 from sparring.trainers.measuring import Measurements, require_measured
@@ -82,6 +82,8 @@ class Run(Generic[ConfigT]):
         """Is told how far an update is."""
         self.done = 0
         """Updates."""
+        self.generated = 0
+        """Tokens that the model generated in them."""
         self.measurements = Measurements(self)
         self.method = method(self)
 
@@ -139,8 +141,8 @@ class Run(Generic[ConfigT]):
         self.hear = hear
         try:
             self.trackers.start(self.done)
-            with Store(self.folder.episodes, "a") as store:
-                return self._run(store, on_update, should_stop)
+            with Store(self.folder.episodes, "a") as self.store:
+                return self._run(self.store, on_update, should_stop)
         finally:
             self.trackers.close()
             self.folder.release()
@@ -151,6 +153,8 @@ class Run(Generic[ConfigT]):
                 saving.save(self, store)
                 return False
             self._report(self.update(store), on_update)
+            if self._budget_is_spent:
+                self._end_here()
             if self.done % self.config.checkpoint_every == 0:
                 saving.save(self, store)
         self._report(self.finish(store), on_update)
@@ -160,6 +164,17 @@ class Run(Generic[ConfigT]):
             self.method.after_checkpoint(1)
         return True
 
+    @property
+    def _budget_is_spent(self) -> bool:
+        budget = self.config.token_budget
+        return 0 < budget <= self.generated and self.method.may_end(self.done)
+
+    def _end_here(self) -> None:
+        """Make this update the last one, as if the settings had said so."""
+        self.config = self.measurements.probes.config = replace(self.config, steps=self.done)
+        settings, made = asdict(self.config), self.folder.read_config().get("made_with")
+        self.folder.write_config(self.method.name, settings, self.schedule.to_json(), made)
+
     def update(self, store: Store) -> Metrics:
         """Evaluate the current weights, play, learn."""
         started = time.perf_counter()
@@ -167,20 +182,23 @@ class Run(Generic[ConfigT]):
         playing = time.perf_counter()
         agents = {**self.method.agents(self.done), LEARNER: self.player}
         episodes = collect(self.method.matches(self.done), agents, store, self.pool, self.hear)
+        self.generated += tokens_generated(episodes)
         if episodes:
             metrics |= episode_metrics(episodes, time.perf_counter() - playing)
-        metrics |= self.learn(episodes, store)
+            metrics["tokens_so_far"] = self.generated
+        if self.method.learns(self.done):
+            metrics |= self.learn(episodes)
         self.done += 1
         self.method.after_update()
         return {**metrics, "memory_gb": _peak_memory(), "seconds": time.perf_counter() - started}
 
-    def learn(self, episodes: Sequence[Episode], store: Store) -> Metrics:
+    def learn(self, episodes: Sequence[Episode]) -> Metrics:
         """One step of the learner on the method's signals. Raises ValueError for a reward that is not finite."""
         require_finite_rewards(episodes)
         weights, rate = self.method.loss_weights(self.done), self.learner.config.learning_rate
         last, shape, warmup = rate * self.config.learning_rate_decay, self.config.schedule, self.config.warmup
         self.learner.learning_rate = self.schedule.value(self.done, rate, last, shape, warmup)
-        self.store, self._measured = store, {}
+        self._measured = {}
         batch = merge(
             self.method.signals(episodes), dict(zip(self.config.games, self.config.game_weights, strict=False))
         )
@@ -203,6 +221,13 @@ class Run(Generic[ConfigT]):
             self._reference = self.model.reference() or self.load_model()
         add_reference(batch, self._reference, one_temperature(batch), self.learner.pack_nodes)
         self.store.put_columns(f"{self.method.name}/reference", "logprob", reference_columns(batch), as_stored=True)
+
+    def restart(self) -> None:
+        """Make the weights those of the start again, and forget the optimizer's state."""
+        start = self.load_model()
+        self.model.sync(start.weights(), start.weights_version)
+        self.model.weights_fingerprint = start.weights_fingerprint
+        self.learner.forget()
 
     def signals_of(
         self, trajectory: Trajectory, game: str, advantage: Stream = 0.0, imitation: Stream = 0.0

@@ -22,6 +22,8 @@ def save(run: Run[Any], store: Store) -> None:
     """Write a checkpoint of everything that the next update depends on. Raises NotFinite."""
     state = {
         "done": run.done,
+        "generated": run.generated,
+        "weights": (run.model.weights_version, run.model.weights_fingerprint),
         "learner": run.learner.state_dict(),
         "method": run.method.state_dict(),
         "evaluator": run.measurements.evaluator.state_dict(),
@@ -37,7 +39,6 @@ def save(run: Run[Any], store: Store) -> None:
 
 def load(run: Run[Any], weights: dict[str, torch.Tensor], state: State) -> None:
     """Make a run what it was when `save` was called. Raises RunError for weights of another model."""
-    version, fingerprint = run.model.weights_version, run.model.weights_fingerprint
     try:
         run.model.sync(weights, f"update-{state['done']}")
     except (ValueError, RuntimeError) as error:
@@ -45,10 +46,9 @@ def load(run: Run[Any], weights: dict[str, torch.Tensor], state: State) -> None:
             f"the weights of {run.folder.checkpoints.path} do not fit the model {run.config.model!r} that "
             f"{run.folder.path / CONFIG} names; nothing was changed"
         ) from error
-    run.done = state["done"]
+    run.done, run.generated = state["done"], state["generated"]
     run.learner.load_state_dict(state["learner"])
-    if not run.done:  # the weights that the settings name, under their own name: episodes record it
-        run.model.weights_version, run.model.weights_fingerprint = version, fingerprint
+    run.model.weights_version, run.model.weights_fingerprint = state["weights"]  # episodes record it
     run.method.load_state_dict(state["method"])
     run.measurements.evaluator.load_state_dict(state["evaluator"])
     run.measurements.best = state["best"]

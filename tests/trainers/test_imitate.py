@@ -63,7 +63,7 @@ def test_what_is_retold_is_read_as_the_experts_actions_by_the_agent_that_plays(g
     run = started(games, tmp_path / "run", **way)
     with Store(games) as store:
         episode = store.get("g/0")
-    told, weights = run.method.retold(episode, "player_0")
+    told, weights = run.method.retelling.retold(episode, "player_0")
     expert = episode.trajectories["player_0"]
     assert weights == [1.0] * len(expert.turns)
     written = [[s for call in turn.calls for s in call.segments if s.kind == "generated"] for turn in told.turns]
@@ -88,7 +88,7 @@ def test_an_agents_own_episodes_are_retold_in_the_very_tokens_that_it_recorded(t
     with Store(tmp_path / "own" / "episodes") as store:
         episode = store.get("update-0/0")
     for seat, trajectory in episode.trajectories.items():
-        told, _ = run.method.retold(episode, seat)
+        told, _ = run.method.retelling.retold(episode, seat)
         for turn, again in zip(trajectory.turns, told.turns, strict=True):
             for one, other in zip(turn.calls, again.calls, strict=True):
                 assert [(s.kind, s.token_ids, s.allowed) for s in one.segments] == [

@@ -534,7 +534,7 @@ def test_a_reward_that_is_not_finite_is_named_and_nothing_is_learnt_from_it(fini
         episode = replace(episode, trajectories={**episode.trajectories, seat: spoilt})
         before = resumed.method.baselines.state_dict()
         with pytest.raises(ValueError, match=f"trajectory {trajectory.id} has a reward that is not finite: nan"):
-            resumed.learn([episode], store)
+            resumed.learn([episode])
     assert resumed.method.baselines.state_dict() == before
 
 
