@@ -47,10 +47,14 @@ class Signal:
     """The `ce` stream: weight of plain cross-entropy."""
     reference_logprobs: tuple[float, ...] = ()
     """[len(targets)] under the reference, or empty: the `ref_kl` stream, and what pairs are measured from."""
+    referenced: bool = True
+    """Whether the reference is asked; False leaves the sample out of the `ref_kl` stream."""
     pair: str = ""
     """The pair that the sample is one side of: the `pairs` stream (DPO)."""
     preferred: bool = True
     """Which side of its pair."""
+    gap: float | None = None
+    """Of a pair: how much better the preferred side is, which the margin is regressed on; None: DPO."""
     game: str = ""
     """The environment. Every game of a batch weighs the same, however many samples it has."""
     starts: tuple[int, ...] = ()
@@ -235,7 +239,8 @@ def merge(signals: Iterable[Signal], weights: Mapping[str, float] | None = None)
         zeros = [0.0] * len(signal.targets)
         key = (
             *(signal.tokens, signal.targets, signal.sampling_logprobs, signal.reference_logprobs),
-            *(signal.temperature, signal.game, signal.pair, signal.preferred),
+            *(signal.temperature, signal.game, signal.pair, signal.preferred, signal.gap),
+            signal.referenced,
         )
         if key not in found:
             found[key] = Merged(signal, zeros, list(zeros), list(zeros))

@@ -2,7 +2,7 @@
 
     loss = mean over games, over samples [ 1/L sum_M w surrogate(A) - ce logp + c kl(logp, reference) ]
            + magnet * mean over games, over decisions KL(pi || uniform)
-           + mean over pairs -log sigmoid(beta (chosen - rejected))
+           + mean over pairs -log sigmoid(beta (chosen - rejected)), or (beta (chosen - rejected) - gap)^2
 
 Means over the samples of every game, then over games, by their weights: a game with many turns weighs no more than
 another one. kl is k3 or k2. L is a constant length for freely written tokens, so that long answers are not favoured
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -31,7 +31,7 @@ from sparring.trainers import losses
 from sparring.trainers.batch import Batch, Signal, merge
 from sparring.trainers.progress import Hear, Progress
 from sparring.trainers.state import State
-from sparring.trainers.targets import Pass, Targets, logprobs_of, pair_names, passes_of
+from sparring.trainers.targets import Pass, Targets, gaps_of, logprobs_of, passes_of
 
 FIRST_MOMENT = "exp_avg"
 """Its name in AdamW's state."""
@@ -79,6 +79,20 @@ class LearnerConfig:
     """The constant that sums over freely written tokens are divided by: the longest answer. Choices are not divided."""
 
 
+@dataclass(frozen=True, slots=True)
+class StepWeights:
+    """What one update weighs."""
+
+    magnet: float
+    reference_kl: float
+    temperature: float
+    """At which the samples were drawn."""
+    gaps_P: Tensor
+    """Of the pairs; nan: DPO."""
+    margins_P: Tensor | None = None
+    """None where there are no pairs."""
+
+
 class Learner:
     """Owns the optimizer of one model. The model's parameters are trained in place, in fp32."""
 
@@ -93,26 +107,30 @@ class Learner:
         self.optimizer = _optimizer(self.trained, config)
 
     def step(
-        self, signals: Iterable[Signal] | Batch, magnet: float = 0.0, hear: Hear | None = None
+        self,
+        signals: Iterable[Signal] | Batch,
+        magnet: float = 0.0,
+        reference_kl: float | None = None,
+        hear: Hear | None = None,
     ) -> dict[str, float]:
         """One update from signals; returns what it measured. An empty batch changes nothing.
 
-        `hear` is told how many passes are done.
+        `reference_kl`: for this update; None: that of the settings. `hear` is told how many passes are done.
 
         `skipped_steps` counts steps whose loss or gradient was not finite. Raises NothingLearnt after several in a row.
         """
         batch = signals if isinstance(signals, Batch) else merge(signals)
         if not batch.merged:
             return {"samples": 0.0}
-        temperature = one_temperature(batch)
-        passes, pairs = passes_of(batch, self.pack_nodes, self.model.device), len(pair_names(batch))
+        passes = passes_of(batch, self.pack_nodes, self.model.device)
         _require_references(batch)
+        kl = self.config.reference_kl if reference_kl is None else reference_kl
+        step = StepWeights(magnet, kl, one_temperature(batch), torch.tensor(gaps_of(batch), device=self.model.device))
         totals: dict[str, float] = {}
         skipped = 0.0
         for epoch in range(self.config.epochs):
             heard = _passes_heard(hear, epoch * len(passes), self.config.epochs * len(passes))
-            margins_P = self._margins(passes, pairs, temperature) if pairs else None
-            totals = self._epoch(passes, magnet, margins_P, temperature, heard)
+            totals = self._epoch(passes, self._with_margins(step, passes), heard)
             skipped += totals["skipped_steps"]
         totals["skipped_steps"] = skipped
         self.updates += 1
@@ -121,21 +139,14 @@ class Learner:
         nodes = sum(len(one.packed.token_ids) for one in passes)
         return {**totals, "samples": float(batch.size), "distinct": float(len(batch.merged)), "nodes": float(nodes)}
 
-    def _epoch(
-        self,
-        passes: list[Pass],
-        magnet: float,
-        margins_P: Tensor | None,
-        temperature: float,
-        heard: Callable[[int], None],
-    ) -> dict[str, float]:
+    def _epoch(self, passes: list[Pass], step: StepWeights, heard: Callable[[int], None]) -> dict[str, float]:
         """One optimizer step over all passes."""
         self.optimizer.zero_grad(set_to_none=True)
         totals: dict[str, float] = {}
         for number, one in enumerate(passes, start=1):
             with self.model.autocast():
                 hidden_ND = self.model.hidden(one.packed)
-                parts = [self._loss(hidden_ND, targets, magnet, margins_P, temperature) for targets in one.targets]
+                parts = [self._loss(hidden_ND, targets, step) for targets in one.targets]
             torch.stack([loss for loss, _ in parts]).sum().backward()
             for _, measured in parts:
                 _add(totals, measured)
@@ -145,24 +156,26 @@ class Learner:
         if sound:
             self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        if margins_P is not None:
-            totals |= _pair_metrics(margins_P, self.config.pair_beta)
+        if step.margins_P is not None:
+            totals |= _pair_metrics(step.margins_P, self.config.pair_beta, step.gaps_P)
         totals["sampler_mismatch_mean"] = totals.pop(APART) / max(totals.pop(SAMPLED), 1.0)
         return {**totals, "grad_norm": norm, "skipped_steps": float(not sound)}
 
     @torch.no_grad()
-    def _margins(self, passes: list[Pass], pairs: int, temperature: float) -> Tensor:
-        """Per pair [P], nats: how much more than the reference the policy prefers the chosen sample."""
-        margins_P = torch.zeros(pairs, device=self.model.device)
+    def _with_margins(self, step: StepWeights, passes: list[Pass]) -> StepWeights:
+        """With the margin of each pair [P], nats: how much more than the reference the policy prefers its one side."""
+        if not len(step.gaps_P):
+            return step
+        margins_P = torch.zeros(len(step.gaps_P), device=self.model.device)
         for one in passes:
             with self.model.autocast():
                 hidden_ND = self.model.hidden(one.packed)
                 for targets in one.targets:
-                    logp_M, _ = logprobs_of(hidden_ND, targets, self.model.head, temperature)
+                    logp_M, _ = logprobs_of(hidden_ND, targets, self.model.head, step.temperature)
                     in_pair_M = targets.pairs_M >= 0
                     parts_M = targets.sides_M * (logp_M - targets.reference_M)
                     margins_P.index_add_(0, targets.pairs_M[in_pair_M], parts_M[in_pair_M])
-        return margins_P
+        return replace(step, margins_P=margins_P)
 
     def _require_progress(self, skipped: float) -> None:
         """Raises ValueError where no step could be taken for too long."""
@@ -173,15 +186,13 @@ class Learner:
                 "the weights are as before them; start anew with a smaller learning_rate, or look at the rewards"
             )
 
-    def _loss(
-        self, hidden_ND: Tensor, targets: Targets, magnet: float, margins_P: Tensor | None, temperature: float
-    ) -> tuple[Tensor, dict[str, float]]:
+    def _loss(self, hidden_ND: Tensor, targets: Targets, step: StepWeights) -> tuple[Tensor, dict[str, float]]:
         """The loss of some targets, and its parts as numbers."""
         config, measured = self.config, dict[str, float]()
-        logp_M, logp_MA = logprobs_of(hidden_ND, targets, self.model.head, temperature)
+        logp_M, logp_MA = logprobs_of(hidden_ND, targets, self.model.head, step.temperature)
         regulariser = logp_M.new_zeros(())
         if logp_MA is not None and targets.prior_MA is not None:
-            regulariser = magnet * (losses.kl_to_prior(logp_MA, targets.prior_MA) * targets.decision_M).sum()
+            regulariser = step.magnet * (losses.kl_to_prior(logp_MA, targets.prior_MA) * targets.decision_M).sum()
             measured["entropy"] = float((losses.entropy(logp_MA.detach()) * targets.decision_M).sum())
         if targets.old_M is None:
             targets.old_M = logp_M.detach()
@@ -190,13 +201,13 @@ class Learner:
             logp_M, targets.old_M, targets.positive_advantage_M, targets.negative_advantage_M, config.clip, config.clip
         )
         token_M = weight_M * surrogate_M - targets.imitation_M * logp_M
-        if config.reference_kl:
+        if step.reference_kl:
             kl = losses.kl_k2 if config.reference_estimator == "k2" else losses.kl_k3
-            token_M = token_M + config.reference_kl * kl(logp_M, targets.reference_M) * targets.referenced_M
+            token_M = token_M + step.reference_kl * kl(logp_M, targets.reference_M) * targets.referenced_M
         loss = token_M.sum() / (config.length if targets.choices is None else 1) + regulariser
-        if margins_P is not None:
-            slope_M = losses.pair_slope(margins_P, config.pair_beta)[targets.pairs_M.clamp(min=0)] * targets.sides_M
-            loss = loss - (slope_M * logp_M).sum()
+        if step.margins_P is not None:
+            slope_P = losses.pair_slope(step.margins_P, config.pair_beta, step.gaps_P)
+            loss = loss - (slope_P[targets.pairs_M.clamp(min=0)] * targets.sides_M * logp_M).sum()
         apart_M = (targets.old_M - targets.sampling_M).abs() * targets.sampled_M
         measured |= {"sampler_mismatch": float(apart_M.max()), APART: float(apart_M.sum())}
         return loss, {**measured, SAMPLED: float(targets.sampled_M.sum()), "loss": float(loss.detach())}
@@ -282,7 +293,7 @@ def _require_references(batch: Batch) -> None:
             raise ValueError(f"pair {pair!r} needs a preferred sample and another one, got one side only")
 
 
-def _pair_metrics(margins_P: Tensor, beta: float) -> dict[str, float]:
-    """DPO's loss, and how often the chosen sample is preferred more than by the reference."""
-    loss = -torch.nn.functional.logsigmoid(beta * margins_P).mean()
+def _pair_metrics(margins_P: Tensor, beta: float, gaps_P: Tensor) -> dict[str, float]:
+    """The loss of pairs, and how often the chosen sample is preferred more than by the reference."""
+    loss = losses.pair_losses(margins_P, beta, gaps_P).mean()
     return {"pair_loss": float(loss), "pair_accuracy": float((margins_P > 0).float().mean())}

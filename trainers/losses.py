@@ -80,10 +80,23 @@ def entropy(logp_MA: Tensor) -> Tensor:
     return -(finite_MA.exp() * finite_MA * valid_MA).sum(-1)
 
 
-def pair_slope(margins_P: Tensor, beta: float) -> Tensor:
-    """-d(loss)/d(margin) [P] of DPO (arXiv 2305.18290, equation 7), loss = mean -log sigmoid(beta margin).
+def pair_losses(margins_P: Tensor, beta: float, gaps_P: Tensor) -> Tensor:
+    """The loss of each pair [P]. Where its gap is nan: DPO (arXiv 2305.18290, equation 7), -log sigmoid(beta margin).
+
+    Else (beta margin - gap)^2, which is 0 for every pair where the policy is the reference times exp(reward / beta),
+    gaps being differences of rewards: the optimum of RL with the KL penalty beta (regression on pairs, as the RLHF form
+    of sharpening is fitted, arXiv 2412.01951).
+    """
+    preference_P = -torch.nn.functional.logsigmoid(beta * margins_P)
+    return torch.where(gaps_P.isnan(), preference_P, (beta * margins_P - gaps_P.nan_to_num()).square())
+
+
+def pair_slope(margins_P: Tensor, beta: float, gaps_P: Tensor) -> Tensor:
+    """-d(loss)/d(margin) [P] of the mean of `pair_losses`.
 
     The loss depends on the tokens by their sum alone, so each token of the chosen sample has this slope, and each of
     the rejected one its negative.
     """
-    return beta * torch.sigmoid(-beta * margins_P) / max(1, len(margins_P))
+    preference_P = beta * torch.sigmoid(-beta * margins_P)
+    regression_P = -2.0 * beta * (beta * margins_P - gaps_P.nan_to_num())
+    return torch.where(gaps_P.isnan(), preference_P, regression_P) / max(1, len(margins_P))

@@ -17,6 +17,7 @@ from sparring.trainers.tasks import name_of
 from sparring.types import Episode, derive_seed
 
 if TYPE_CHECKING:
+    from sparring.agents.models.trainable import TrainableModel
     from sparring.trainers.run import Run
 
 LEARNER = "learner"
@@ -74,8 +75,12 @@ class Method(ABC, Generic[ConfigT]):
         return (f"update-{update}/{index}" for index in range(self.config.games_per_update))
 
     def loss_weights(self, update: int) -> Mapping[str, float]:
-        """Weights of the learner's regularisers in an update; they are written into the metrics."""
+        """Weights of the learner's regularisers in an update, `magnet` and `reference_kl`; metrics hold them too."""
         return {}
+
+    def load_reference(self) -> TrainableModel:
+        """What `reference_kl` and pairs are measured from: the model as it was at the start."""
+        return self.run.model.reference() or self.run.load_model()
 
     def learns(self, update: int) -> bool:
         """Whether an update learns; False for one that only plays."""

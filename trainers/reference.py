@@ -14,15 +14,16 @@ from sparring.trainers.targets import logprobs_of, passes_of
 @torch.no_grad()
 def add_reference(batch: Batch, reference: TrainableModel, temperature: float, max_nodes: int) -> None:
     """Give every sample its log-probabilities under the reference, at the temperature that it was sampled at."""
-    found = [[0.0] * len(entry.signal.targets) for entry in batch.merged]
-    for one in passes_of(batch, max_nodes, reference.device):
+    asked = Batch([entry for entry in batch.merged if entry.signal.referenced], batch.sizes, batch.weights)
+    found = [[0.0] * len(entry.signal.targets) for entry in asked.merged]
+    for one in passes_of(asked, max_nodes, reference.device):
         with reference.autocast():
             hidden_ND = reference.hidden(one.packed)
             for targets in one.targets:
                 logp_M, _ = logprobs_of(hidden_ND, targets, reference.head, temperature)
                 for (index, target), logp in zip(targets.places, logp_M.tolist(), strict=True):
                     found[index][target] = logp
-    for entry, logprobs in zip(batch.merged, found, strict=True):
+    for entry, logprobs in zip(asked.merged, found, strict=True):
         entry.signal = replace(entry.signal, reference_logprobs=tuple(logprobs))
 
 

@@ -202,7 +202,7 @@ class Run(Generic[ConfigT]):
         batch = merge(
             self.method.signals(episodes), dict(zip(self.config.games, self.config.game_weights, strict=False))
         )
-        if self._needs_reference(batch):
+        if self._needs_reference(batch, weights.get("reference_kl", self.config.reference_kl)):
             self._add_reference(batch)
         try:
             measured = self.learner.step(batch, **weights, hear=self.hear)
@@ -211,14 +211,14 @@ class Run(Generic[ConfigT]):
             raise
         return {**self._measured, **measured, **weights, "learning_rate": self.learner.learning_rate}
 
-    def _needs_reference(self, batch: Batch) -> bool:
-        """Whether somebody asks what the model said at the start; pairs do."""
-        some = bool(self.config.reference_kl) and bool(batch.merged)
+    def _needs_reference(self, batch: Batch, reference_kl: float) -> bool:
+        """Whether somebody asks what the reference says; pairs do."""
+        some = reference_kl > 0 and any(one.signal.referenced for one in batch.merged)
         return some or any(one.signal.pair and not one.signal.reference_logprobs for one in batch.merged)
 
     def _add_reference(self, batch: Batch) -> None:
         if self._reference is None:
-            self._reference = self.model.reference() or self.load_model()
+            self._reference = self.method.load_reference()
         add_reference(batch, self._reference, one_temperature(batch), self.learner.pack_nodes)
         self.store.put_columns(f"{self.method.name}/reference", "logprob", reference_columns(batch), as_stored=True)
 

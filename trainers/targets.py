@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 import torch
@@ -95,6 +96,12 @@ def logprobs_of(hidden_ND: Tensor, targets: Targets, head: Head, temperature: fl
 def pair_names(batch: Batch) -> list[str]:
     """The pairs of a batch, in order."""
     return list(dict.fromkeys(entry.signal.pair for entry in batch.merged if entry.signal.pair))
+
+
+def gaps_of(batch: Batch) -> list[float]:
+    """How much better the preferred side of each pair is; nan where nobody says."""
+    found = {one.signal.pair: one.signal.gap for one in batch.merged if one.signal.pair}
+    return [nan if (gap := found[name]) is None else gap for name in pair_names(batch)]
 
 
 @dataclass(slots=True)

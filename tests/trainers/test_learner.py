@@ -13,7 +13,7 @@ import trl
 from sparring.agents.models.transformers import TransformersModel
 from sparring.agents.models.weights.reading import read_model
 from sparring.trainers.batch import Signal, merge, signals_of
-from sparring.trainers.learner import MOST_SKIPPED, Learner, LearnerConfig, NothingLearnt
+from sparring.trainers.learner import MOST_SKIPPED, Learner, LearnerConfig, NothingLearnt, StepWeights
 from sparring.trainers.targets import passes_of
 from sparring.types import Call, Policy, Sampling, Seen, Segment, Trajectory, Turn, call_id
 
@@ -52,7 +52,8 @@ def gradients(learner, signals, old=None):
         for targets in one.targets:
             if old is not None:
                 targets.old_M = targets.sampling_M
-            total = total + learner._loss(hidden, targets, 0.0, None, 1.0)[0]
+            weights = StepWeights(0.0, learner.config.reference_kl, 1.0, torch.empty(0))
+            total = total + learner._loss(hidden, targets, weights)[0]
     total.backward()
     return total.detach(), {name: p.grad.clone() for name, p in learner.model.module.named_parameters()}
 

@@ -11,7 +11,7 @@ from sparring.agents.models.weights.reading import read_model
 from sparring.cli.app import main
 from sparring.store.store import Store
 from sparring.trainers.batch import Signal, merge
-from sparring.trainers.learner import Learner, LearnerConfig
+from sparring.trainers.learner import Learner, LearnerConfig, StepWeights
 from sparring.trainers.methods.grpo import Config, Grpo
 from sparring.trainers.methods.reinforce import Config as ReinforceConfig
 from sparring.trainers.methods.reinforce import Reinforce
@@ -52,7 +52,8 @@ def gradient(learner, batch, magnet=0.0):
     for one in passes_of(batch, 1024, learner.model.device):
         hidden = learner.model.hidden(one.packed)
         for targets in one.targets:
-            total = total + learner._loss(hidden, targets, magnet, None, 1.0)[0]
+            weights = StepWeights(magnet, learner.config.reference_kl, 1.0, torch.empty(0))
+            total = total + learner._loss(hidden, targets, weights)[0]
     total.backward()
     found = {name: p.grad.clone() for name, p in learner.model.module.named_parameters()}
     learner.model.module.zero_grad()

@@ -86,4 +86,34 @@ def test_the_slope_of_pairs_is_the_derivative_of_dpos_loss():
     margins = torch.tensor([-3.0, 0.0, 0.4, 50.0], requires_grad=True)
     loss = -torch.nn.functional.logsigmoid(0.3 * margins).mean()
     loss.backward()
-    torch.testing.assert_close(losses.pair_slope(margins.detach(), 0.3), -margins.grad)
+    nobody = torch.full((4,), torch.nan)
+    torch.testing.assert_close(losses.pair_slope(margins.detach(), 0.3, nobody), -margins.grad)
+    torch.testing.assert_close(losses.pair_losses(margins.detach(), 0.3, nobody).mean(), loss.detach())
+
+
+def test_the_slope_of_pairs_with_gaps_is_the_derivative_of_the_squared_difference():
+    margins = torch.tensor([-3.0, 0.0, 0.4, 50.0], requires_grad=True)
+    gaps = torch.tensor([0.5, 0.0, -2.0, 7.0])
+    loss = (0.3 * margins - gaps).square().mean()
+    loss.backward()
+    torch.testing.assert_close(losses.pair_slope(margins.detach(), 0.3, gaps), -margins.grad)
+    torch.testing.assert_close(losses.pair_losses(margins.detach(), 0.3, gaps).mean(), loss.detach())
+
+
+@pytest.mark.parametrize("beta", [0.25, 1.0, 4.0])
+def test_the_rlhf_form_of_sharpening_ends_at_the_base_to_the_power_of_one_plus_one_over_beta(beta):
+    base = torch.tensor([0.5, 0.3, 0.15, 0.05], dtype=torch.float64).log()
+    logits = base.clone().requires_grad_()
+    optimizer = torch.optim.LBFGS([logits], max_iter=500, tolerance_grad=1e-14, tolerance_change=1e-16)
+    first, second = torch.triu_indices(4, 4, 1)
+
+    def loss():
+        optimizer.zero_grad()
+        ratio = logits.log_softmax(0) - base
+        value = losses.pair_losses(ratio[first] - ratio[second], beta, base[first] - base[second]).mean()
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    expected = (base * (1.0 + 1.0 / beta)).softmax(0)
+    torch.testing.assert_close(logits.detach().softmax(0), expected, atol=1e-5, rtol=1e-4)

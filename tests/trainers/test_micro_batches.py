@@ -12,11 +12,12 @@ from sparring.agents.models.engine.packing import pack
 from sparring.agents.models.transformers import TransformersModel
 from sparring.agents.models.weights.reading import read_model
 from sparring.trainers.batch import Signal, merge
-from sparring.trainers.learner import Learner, LearnerConfig
+from sparring.trainers.learner import Learner, LearnerConfig, StepWeights
 from sparring.trainers.targets import passes_of
 from sparring.types import Sampling
 
 torch.set_num_threads(1)
+WEIGHTS = StepWeights(0.0, 0.05, 1.0, torch.empty(0))
 PROMPT, ANSWERS, LENGTH = (11, 12, 13, 14), 6, 40
 
 
@@ -47,7 +48,7 @@ def gradients(model, signals, pack_nodes):
     learner = Learner(model, LearnerConfig(reference_kl=0.05, length=LENGTH))
     for one in passes_of(merge(signals), pack_nodes, model.device):
         hidden_ND = model.hidden(one.packed)
-        sum(learner._loss(hidden_ND, targets, 0.0, None, 1.0)[0] for targets in one.targets).backward()
+        sum(learner._loss(hidden_ND, targets, WEIGHTS)[0] for targets in one.targets).backward()
     return {name: p.grad.clone() for name, p in model.module.named_parameters() if p.grad is not None}
 
 
@@ -111,7 +112,7 @@ def saved_bytes(model, signals):
     learner = Learner(model, LearnerConfig(length=LENGTH))
     (one,) = passes_of(merge(signals), 4096, model.device)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        learner._loss(model.hidden(one.packed), one.targets[0], 0.0, None, 1.0)
+        learner._loss(model.hidden(one.packed), one.targets[0], WEIGHTS)
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values()), list(kept.values())
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -30,7 +30,7 @@ from sparring.trainers.batch import Signal
 from sparring.trainers.cursor import cursor_of, require_stored
 from sparring.trainers.evolving.places import Place, places_of, who_is_there
 from sparring.trainers.evolving.retelling import Retelling, as_told
-from sparring.trainers.evolving.rows import Row, attempts_of, batch_of, require_trainable_task
+from sparring.trainers.evolving.rows import Pair, Row, attempts_of, batch_of, require_trainable_task
 from sparring.trainers.evolving.settings import EvolvingConfig
 from sparring.trainers.method import Method
 from sparring.trainers.run import Run
@@ -70,7 +70,7 @@ class Evolving(Method[EvolvingT]):
         super().__init__(run)
         self.base = BaseSet(run) if self.config.source else None
         self.retelling = self.base.retelling if self.base else Retelling(run)
-        self._rows: tuple[tuple[int, str], list[Row]] = ((-1, ""), [])
+        self._rows: tuple[tuple[int, str], list[Row | Pair]] = ((-1, ""), [])
 
     @classmethod
     def require_usable(cls, config: EvolvingT) -> None:
@@ -83,7 +83,7 @@ class Evolving(Method[EvolvingT]):
             BaseSet.require_usable(config)
 
     @abstractmethod
-    def select(self, stage: Stage) -> list[Row]:
+    def select(self, stage: Stage) -> Sequence[Row | Pair]:
         """What a fit learns from, of what was played in its round and before."""
 
     def derive(self, stage: Stage) -> Iterator[Match]:
@@ -161,7 +161,7 @@ class Evolving(Method[EvolvingT]):
         for row in batch_of(rows, order, stage.step, self.config.fit_batch) if rows else ():
             yield from self._signals_of(row)
 
-    def rows(self, stage: Stage) -> list[Row]:
+    def rows(self, stage: Stage) -> list[Row | Pair]:
         """The selected rows of a fit and the base set; selected once, at its first step or after a resume."""
         key = (stage.round, stage.part)
         if self._rows[0] != key:
@@ -174,8 +174,13 @@ class Evolving(Method[EvolvingT]):
             self._rows = (key, [*selected, *(self.base.rows() if self.base and stage.part == FIT else ())])
         return self._rows[1]
 
-    def _signals_of(self, row: Row) -> Iterator[Signal]:
-        if row.retold:
+    def _signals_of(self, row: Row | Pair) -> Iterator[Signal]:
+        if isinstance(row, Pair):
+            name = f"{row.chosen.trajectory.id} {row.rejected.trajectory.id}"
+            for side in (row.chosen, row.rejected):
+                for signal in self._signals_of(replace(side, weight=0.0)):
+                    yield replace(signal, pair=name, preferred=side is row.chosen, gap=row.gap)
+        elif row.retold:
             yield from self.retelling.signals(row.episode, row.trajectory.seat, row.game, row.weight, row.earlier)[0]
         else:
             yield from as_told(self.run.signals_of(row.trajectory, row.game, imitation=row.weight))

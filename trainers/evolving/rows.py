@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from sparring import registry
 from sparring.agents.second_attempts import Earlier
 from sparring.trainers.evaluation import own_trajectories
 from sparring.types import Episode, Trajectory
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,16 @@ class Row:
     def actions(self) -> tuple[str, ...]:
         """What was done."""
         return tuple(turn.action for turn in self.trajectory.turns)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two attempts at one task, of which one is preferred."""
+
+    chosen: Row
+    rejected: Row
+    gap: float | None = None
+    """How much better the chosen one is, which is regressed on; None: DPO."""
 
 
 def require_trainable_task(episode: Episode) -> None:
@@ -97,7 +110,7 @@ def unsolved(rows: Iterable[Row], least: float) -> list[Row]:
     return [row for row in rows if row.trajectory.reward < least]
 
 
-def batch_of(rows: Sequence[Row], order: Sequence[int], step: int, size: int) -> list[Row]:
+def batch_of(rows: Sequence[T], order: Sequence[int], step: int, size: int) -> list[T]:
     """The rows of one step of fitting: along the order, round and round, so that all are used before one is again."""
     size = min(size, len(rows))
     return [rows[order[place % len(rows)]] for place in range(step * size, (step + 1) * size)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
@@ -119,7 +119,11 @@ class Episodic(Method[EpisodicT]):
         means = {attempt.trajectory.id: float(np.mean(values)) for attempt, values in learnt}
         self.run.keep(self.estimator, "advantage", means)
         for attempt, values in learnt:
-            yield from self.run.signals_of(attempt.trajectory, attempt.game, advantage=list(map(float, values)))
+            yield from self.signals_of(attempt, list(map(float, values)))
+
+    def signals_of(self, attempt: Attempt, advantages: Sequence[float]) -> Iterable[Signal]:
+        """Of one attempt, given an advantage for each turn."""
+        return self.run.signals_of(attempt.trajectory, attempt.game, advantage=advantages)
 
     def _attempt(self, episode: Episode, trajectory: Trajectory) -> Attempt:
         """With one return a turn: the episode's for each, or the rewards from the turn on."""

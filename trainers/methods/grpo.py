@@ -17,6 +17,7 @@ What we do otherwise, and why:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,12 +29,11 @@ from sparring.trainers.methods.grpo_config import Config
 __all__ = ["Config", "Grpo"]
 
 
-@registry.trainers.register("grpo", family="RL", extra="train", config="sparring.trainers.methods.grpo_config:Config")
-class Grpo(Episodic[Config]):
-    """Group-relative RL on any environment (GRPO, Dr. GRPO, RLOO)."""
+GrpoT = TypeVar("GrpoT", bound=Config)
 
-    name = "grpo"
-    config_type = Config
+
+class GroupRelative(Episodic[GrpoT]):
+    """Attempts held against the other attempts at the same task."""
 
     @property
     def estimator(self) -> str:  # type: ignore[override]
@@ -65,3 +65,11 @@ class Grpo(Episodic[Config]):
         if self.config.estimator == "batch":
             return batch_normalised(returns_B, groups)
         return group_relative(returns_B, groups, self.config.normalise)
+
+
+@registry.trainers.register("grpo", family="RL", extra="train", config="sparring.trainers.methods.grpo_config:Config")
+class Grpo(GroupRelative[Config]):
+    """Group-relative RL on any environment (GRPO, Dr. GRPO, RLOO)."""
+
+    name = "grpo"
+    config_type = Config

