@@ -149,10 +149,13 @@ class Procedure:
         settings, recent = self.settings, deque[bool](maxlen=self.settings.window)
         for step in range(1, (settings.slot or settings.budget) + 1):
             attempt.steps = step
-            if disturbance.started(step) and attempt.fault is None and disturbance.fault is not None:
-                attempt.fault, attempt.fault_step = disturbance.fault.kind, step
-            disturbance.disturb(self.world, subgoal, step)
-            self._move(disturbance.alter(self._action(), step))
+            if disturbance.fault is None:
+                self._move(self._action())
+            else:
+                if disturbance.started(step) and attempt.fault is None:
+                    attempt.fault, attempt.fault_step = disturbance.fault.kind, step
+                disturbance.disturb(self.world, subgoal, step)
+                self._move(disturbance.alter(self._action(), step))
             if settings.slot is None and step % settings.period == 0:
                 recent.append((yield from self._ask(subgoal, attempt, step)))
                 if sum(recent) >= settings.agree:
