@@ -10,9 +10,10 @@ from typing import Any
 
 from sparring.content import canonical_json
 from sparring.plurals import number_of
-from sparring.scoreboard import critic_results
+from sparring.scoreboard import critic_results, methods
 from sparring.scoreboard.critic_results import CriticResults
 from sparring.scoreboard.cross_table import CrossTable, cross_tables, mean_reward
+from sparring.scoreboard.methods import Comparison
 from sparring.scoreboard.stats import Estimate, Outcomes, count_outcomes, rate
 from sparring.scoreboard.transfer import Transfer, read_results
 from sparring.store.rows import DamagedEpisode, EpisodeRow
@@ -77,6 +78,8 @@ class RunData:
     """By environment: state key -> what the seat knows, in words, in the order of play."""
     transfer: Transfer | None = None
     """What pre-training was worth elsewhere; of a protocol's folder."""
+    methods: Comparison | None = None
+    """Methods held against each other; of a comparison's folder."""
     critic: CriticResults | None = None
     """What a critic is worth; of a run that trained one."""
     has_checkpoint: bool = False
@@ -107,7 +110,12 @@ def load_run(path: Path, replays: int = 200) -> RunData:
     if episodes is None and not metrics:
         what = f"it has no {METRICS} and no {EPISODES}" if path.exists() else "nothing is there"
         raise FileNotFoundError(f"{path} is not a run folder and not a store: {what}")
-    run = replace(run, transfer=read_results(path), critic=critic_results.read_results(path))
+    run = replace(
+        run,
+        transfer=read_results(path),
+        methods=methods.read_results(path),
+        critic=critic_results.read_results(path),
+    )
     return run if episodes is None else _with_episodes(run, episodes, replays)
 
 

@@ -41,7 +41,7 @@ TITLE = b"<title>Sparring: "
 """Begins the title of every report."""
 SCRIPTS = ("report.js", "policies.js", "code_tree.js", "adventure.js", "search_rounds.js", "robot.js", "replays.js")
 STYLES = ("report.css", "robot.css")
-TEMPLATES = ("charts.html", "transfer.html", "critic.html", "manipulation.html", "report.html")
+TEMPLATES = ("charts.html", "transfer.html", "critic.html", "methods.html", "manipulation.html", "report.html")
 PICTURES = "<!--pictures-->"
 """Where they come in, when it is known how many fit: agents cannot write it, as what they write is escaped."""
 MOST_STANDINGS = 60
@@ -99,6 +99,7 @@ def render(runs: Sequence[RunData], live: str = "") -> str:
         curves=main_curves(runs),
         other_curves=other_curves(runs),
         transfers=[(run.label, transfer_view(run.transfer)) for run in runs if run.transfer],
+        methods=[(run.label, run.methods) for run in runs if run.methods],
         critics=[(run.label, critic_view(run.critic)) for run in runs if run.critic],
         manipulation=manipulation(runs),
         pictures=Markup(PICTURES) if any(found for _, found in films) else "",

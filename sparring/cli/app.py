@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from sparring import __version__, registry
 from sparring.cli import parsing, terminal
+from sparring.cli.compare_methods import compare_methods
 from sparring.cli.doctor import show_doctor
 from sparring.cli.envs import check_environment, list_envs
 from sparring.cli.interrupts import interruption_in_words, sigterm_as_ctrl_c
@@ -54,6 +55,7 @@ app.command(name="eval")(evaluate)
 app.command(name="report")(report)
 app.command(name="runs")(list_runs)
 app.command(name="compare")(compare_runs)
+app.command(name="compare-methods")(compare_methods)
 app.command(name="watch")(watch_run)
 app.command(name="replay")(replay)
 app.command(name="verify")(verify)
@@ -157,6 +159,8 @@ def _command(argv: list[str]) -> int:
         argv = ["--tyro-print-completion", argv[1]]
     if argv[:1] == ["train"]:
         return train(argv[1:])
+    if argv[:1] == ["compare-methods"]:
+        return compare_methods(argv[1:])
     if argv[:1] in (["sandbox"], ["store"], ["adventures"], ["retrieval"], ["robot"]):
         return _nested(argv[0], argv[1:])
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:

@@ -1,0 +1,34 @@
+"""What can be compared: methods by name, with what makes each of them that one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+BASE, SELF_TRAINING = "base", "self-training"
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One method of a comparison."""
+
+    method: str
+    """As `sparring train` knows it; "" for the model as it is."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    claim: str = ""
+    """Against what, and in which direction, its paper says that it changes success; "" where it says nothing."""
+    against: str = BASE
+
+
+ARMS: Mapping[str, Arm] = {
+    BASE: Arm(""),
+    SELF_TRAINING: Arm("agent-evol", {"weighting": "filter", "accumulate": True}, "better"),
+    "re-rest": Arm("re-rest", {}, "better", SELF_TRAINING),
+    "agent-evol": Arm("agent-evol", {}, "better"),
+    "self": Arm("self", {}, "better"),
+    "grpo": Arm("grpo", {}, "better"),
+    "sharpening": Arm("sharpening", {}, "better"),
+    "self-judge": Arm("self-judge", {}, "better"),
+}
+"""Self-training is fine-tuning on all own successes so far, which Re-ReST (arXiv 2406.01495) starts from."""
