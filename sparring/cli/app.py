@@ -24,6 +24,7 @@ from sparring.cli.interrupts import interruption_in_words, sigterm_as_ctrl_c
 from sparring.cli.notes import say_what_takes_long
 from sparring.cli.play import evaluate, play
 from sparring.cli.records import data, replay, report, verify
+from sparring.cli.reflection import show_reflection
 from sparring.cli.runs import compare_runs, list_runs
 from sparring.cli.tables import table_of
 from sparring.cli.train import train
@@ -54,6 +55,7 @@ app.command(name="eval")(evaluate)
 app.command(name="report")(report)
 app.command(name="runs")(list_runs)
 app.command(name="compare")(compare_runs)
+app.command(name="reflection")(show_reflection)
 app.command(name="watch")(watch_run)
 app.command(name="replay")(replay)
 app.command(name="verify")(verify)

@@ -70,7 +70,8 @@ def test_no_interval_has_zero_width_and_each_holds_its_value(pairs):
     for found in (by_question(pairs), counted(pairs)):
         for estimate in (getattr(found, field.name) for field in fields(found)):
             assert estimate.low < estimate.high
-            assert math.isfinite(estimate.low) and math.isfinite(estimate.high)
+            assert math.isfinite(estimate.low)
+            assert math.isfinite(estimate.high)
             assert math.isnan(estimate.value) or estimate.low - 1e-9 <= estimate.value <= estimate.high + 1e-9
 
 
@@ -84,9 +85,11 @@ def test_at_the_bounds_the_score_is_0_and_1():
 
 def test_what_is_not_defined_is_nan_and_has_an_interval_that_says_little():
     found = by_question([Pair(q, True, True) for q in range(5)])
-    assert math.isnan(found.cs.value) and math.isnan(found.rss.value)
+    assert math.isnan(found.cs.value)
+    assert math.isnan(found.rss.value)
     assert (found.cs.low, found.cs.high, found.cs.n) == (0, 1, 0)
-    assert found.cl.value == 1 and found.cl.low < 0.6
+    assert found.cl.value == 1
+    assert found.cl.low < 0.6
     assert found.rss.high - found.rss.low > 1
 
 
@@ -115,4 +118,4 @@ def test_the_interval_of_rss_covers_its_true_value():
         pairs = [Pair(q, bool(before_QK[q, k]), bool(after_QK[q, k])) for q in range(30) for k in range(3)]
         rss = by_question(pairs).rss
         covered += rss.low <= truth <= rss.high
-    assert 0.93 < covered / runs
+    assert covered / runs > 0.93
