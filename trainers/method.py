@@ -41,7 +41,7 @@ class Method(ABC, Generic[ConfigT]):
 
     @abstractmethod
     def signals(self, episodes: Sequence[Episode]) -> Iterable[Signal]:
-        """What the episodes of an update teach. Faults among them are to be left out (`evaluation.trained`)."""
+        """What the episodes of an update teach. Faults among them are to be left out (`guards.trained`)."""
 
     def matches(self, update: int) -> Iterable[Match]:
         """The matches of an update, made by `match`. A function of the update and of what `state_dict` holds."""

@@ -1,6 +1,6 @@
 """The command line: `sparring COMMAND`; `COMMANDS` has their names.
 
-Exit codes: 0 done, 1 a check failed (verification, faulty episodes, no rows), 2 the request cannot be carried out as
+Exit codes: 0 done, 1 a check failed (verification, faulty episodes), 2 the request cannot be carried out as
 given, 130 interrupted (what was done is saved).
 """
 
