@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import datasets
@@ -277,6 +278,15 @@ def test_the_first_answers_that_differ_are_compared(tmp_path):
     assert row["prompt_ids"] == [1, 2, 3, 7, 8]
 
 
+def test_what_was_drafted_voted_or_said_of_an_answer_is_not_taken_for_the_answer(tmp_path):
+    first = (call("c"), call("b", ids=(5,)), call("c", ids=(6,)))
+    judged = call("b is right", "is it?", continues="0.1", purpose="critique")
+    rejected = Reply("a", (call("a"), call("it is wrong: b", "is it?", continues="0.0", purpose="critique")))
+    (row,) = rows_of(tmp_path, "pairs", attempt("w", rejected), attempt("r", Reply("b", (*first, judged)), sample=1))
+    assert (row["chosen"][0]["content"], row["rejected"][0]["content"]) == ("b", "a")
+    assert row["prompt"] == [{"role": "user", "content": "name"}]
+
+
 def test_text_of_a_server_gives_pairs_without_token_columns(tmp_path):
     said = [Reply(text, (call(text, segments=()),)) for text in "ab"]
     (row,) = rows_of(tmp_path, "pairs", attempt("w", said[0]), attempt("r", said[1], sample=1))
@@ -350,6 +360,21 @@ def test_a_store_without_rewards_is_refused_in_a_line_and_nothing_is_made(tmp_pa
     assert main(["data", str(run), "--kind", kind, "-o", str(output)]) == 2
     assert f"no rows of kind {kind}: {NOTHING[kind]}" in " ".join(capsys.readouterr().err.split())
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_large_stores_take_no_more_memory_than_a_few_episodes(tmp_path):
+    with Store(tmp_path / "store", "a") as store:
+        for n in range(60):
+            for k, text in enumerate("ab"):
+                said = call(text, f"{n} " + "x" * 200_000)
+                store.append([attempt(f"{text}/{n}", Reply(text, (said,)), seed=n, sample=k)])
+    for kind in KINDS:
+        tracemalloc.start()
+        export_rows(tmp_path / "store", kind, tmp_path / f"{kind}.jsonl")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert (tmp_path / f"{kind}.jsonl").stat().st_size > 10e6
+        assert peak < 6e6
 
 
 def test_an_empty_store_and_an_unknown_kind_are_refused(tmp_path):

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from sparring.types import Message, Segment, Trajectory, call_id
 
+NO_ANSWERS = ("critique", "critic", "judge", "reflect", "explain", "back")
+"""Purposes of calls whose text is about an answer, and is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -31,10 +34,13 @@ class _SoFar:
 
 
 def decisions(trajectory: Trajectory) -> Iterator[Decision]:
-    """The last answer of every turn that has one: earlier calls of a turn are drafts, votes and critiques."""
+    """The answer of every turn that has one: the last that holds the action's text, else the last one.
+
+    The other calls of a turn are drafts, votes and critiques.
+    """
     known: dict[str, _SoFar] = {}
     for number, turn in enumerate(trajectory.turns):
-        found = None
+        answers = list[Decision]()
         for place, call in enumerate(turn.calls):
             before = known.get(call.continues or "", _SoFar())
             messages = before.messages + call.messages
@@ -42,10 +48,9 @@ def decisions(trajectory: Trajectory) -> Iterator[Decision]:
             given, written = (_ids(part) for part in (call.segments[:start], call.segments[start:]))
             prompt_ids = before.token_ids + given
             known[call_id(number, place)] = _SoFar(messages, prompt_ids + written)
-            if call.messages and call.messages[-1].role == "assistant":
-                found = Decision(number, messages[:-1], messages[-1].content, prompt_ids, written)
-        if found is not None:
-            yield found
+            if call.messages and call.messages[-1].role == "assistant" and call.purpose not in NO_ANSWERS:
+                answers.append(Decision(number, messages[:-1], messages[-1].content, prompt_ids, written))
+        yield from [*answers[-1:], *(one for one in answers if turn.action.strip() in one.answer)][-1:]
 
 
 def first_difference(better: Trajectory, worse: Trajectory) -> tuple[Decision, Decision] | None:
