@@ -97,7 +97,7 @@ def read_attempts(found: Found) -> Attempts:
     while chunk := list(islice(episodes, CHUNK)):
         sound = [one for one in chunk if isinstance(one, Episode) and one.sound]
         broken_off += len(chunk) - len(sound)
-        right = dict(_graded_drafts(sound, problems))
+        right = dict(graded_drafts(sound, problems))
         for episode in sound:
             attempts += [_attempt(episode, one, right) for one in episode.trajectories.values()]
     return Attempts(tuple(attempts), broken_off)
@@ -106,10 +106,10 @@ def read_attempts(found: Found) -> Attempts:
 def _attempt(episode: Episode, trajectory: Trajectory, right: Mapping[str, bool]) -> Attempt:
     done, note, calls = (
         is_right(episode, trajectory),
-        _note(trajectory),
+        last_note(trajectory),
         [call for _, call in trajectory.calls],
     )
-    grades = [right.get(_draft_id(trajectory, place)) for place in range(len(note.drafts))]
+    grades = [right.get(draft_id(trajectory, place)) for place in range(len(note.drafts))]
     verdicts = zip([*grades, done], note.verdicts, strict=False)
     alone = len(trajectory.turns) == 1
     return Attempt(
@@ -139,21 +139,21 @@ def question_of(episode: Episode) -> tuple[str, ...]:
     return episode.env_id, canonical_json(dict(episode.env_kwargs)), task
 
 
-def _note(trajectory: Trajectory) -> ReflectionNote:
+def last_note(trajectory: Trajectory) -> ReflectionNote:
     """Of the turn that decided: the last one of the trajectory."""
     notes = trajectory.turns[-1].notes if trajectory.turns else {}
     return ReflectionNote.from_notes(notes) or ReflectionNote()
 
 
-def _graded_drafts(
+def graded_drafts(
     episodes: Iterable[Episode], problems: dict[tuple[str, str, str], Problem | None]
 ) -> Iterator[tuple[str, bool]]:
-    """(id of a draft, whether it is right), for those of which it is known."""
+    """(id of a draft, whether it is right), where it is known; `problems` remembers what is not here."""
     variants: dict[str, tuple[Episode, str]] = {}
     for episode in episodes:
         for seat, trajectory in episode.trajectories.items():
-            for place, draft in enumerate(_note(trajectory).drafts):
-                id = _draft_id(trajectory, place)
+            for place, draft in enumerate(last_note(trajectory).drafts):
+                id = draft_id(trajectory, place)
                 if draft == trajectory.turns[-1].action:
                     yield id, is_right(episode, trajectory)
                 elif _ends_episode(episode, trajectory) and environment_fault(episode, problems) is None:
@@ -164,7 +164,8 @@ def _graded_drafts(
             yield again.id, is_right(again, again.trajectories[seat])
 
 
-def _draft_id(trajectory: Trajectory, place: int) -> str:
+def draft_id(trajectory: Trajectory, place: int) -> str:
+    """What a draft of the last turn is called."""
     return f"{trajectory.id}/draft-{place}"
 
 

@@ -307,6 +307,20 @@ def test_critiques_keep_what_is_right_and_mend_what_is_wrong(tmp_path):
     assert rows[2]["completion"] == [{"role": "assistant", "content": "The answer is wrong.\nb"}]
 
 
+def test_a_wrong_draft_is_mended_by_the_action_that_was_taken_instead(tmp_path):
+    critique = call("wrong", "is it right?", continues="0.0", purpose="critique")
+    refined = call("b", "again", continues="0.1", purpose="refine")
+    mended = Reply("b", (call("a"), critique, refined), {"draft": ["a"], "verdict": ["wrong"]})
+    kept = Reply("b", (call("b"),), {"draft": ["b"]})
+    rows = rows_of(tmp_path, "critique", attempt("r", mended), attempt("k", kept, seed=1))
+    assert [(row["relation"], row["task"], row["answer"], row["refined"]) for row in rows] == [
+        ("keep", "0", "b", "b"),
+        ("keep", "1", "b", "b"),
+        ("draft", "0", "a", "b"),
+    ]
+    assert [one["content"] for one in rows[2]["prompt"]] == ["name", "a", REVIEW]
+
+
 def test_an_answer_that_did_not_decide_is_not_said_to_be_wrong(tmp_path):
     look = Reply("look", (call("look"),))
     wrong = attempt("w", look, Reply("a", (call("a", "again", continues="0.0"),)))

@@ -6,6 +6,7 @@ conversation: the question, an answer, the request to review it; the completion 
     keep             of each task the first attempt that is right
     best_of_task     a wrong attempt and a right one at the same task
     reflection_of    (refined_from, retry_of) a wrong attempt and the right one that corrects it
+    draft            a wrong draft and the right action that its agent took instead (`notes.ReflectionNote`)
 
 An answer is taken only where it is the last one of its attempt: an earlier one need not be what went wrong.
 """
@@ -14,8 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sparring.scoreboard.attempts import draft_id, graded_drafts, last_note
 from sparring.store.store import Store
-from sparring.trainers.data.decisions import Decision, decisions
+from sparring.trainers.data.decisions import Decision, answers_by_turn, decisions, holding
 from sparring.trainers.data.preferences import compared
 from sparring.trainers.data.rows import Row, columns_of, message, messages_of, readable
 from sparring.trainers.data.tasks_index import Found, Index, load
@@ -35,6 +37,9 @@ def critique_rows(store: Store, index: Index) -> Iterator[Row]:
         if _is_last(chosen, better[1]) and _is_last(rejected, worse[1]):
             columns = columns_of("critique", couple.relation, worse[0], answer=worse, refined=better)
             yield {**columns, **_conversation(rejected, "wrong", chosen.answer)}
+    for entry in index.entries:
+        if entry.has_drafts and entry.right:
+            yield from _drafted(load(store, entry))
 
 
 def _keep(attempt: Found) -> Iterator[Row]:
@@ -42,6 +47,17 @@ def _keep(attempt: Found) -> Iterator[Row]:
     if last is not None:
         columns = columns_of("critique", "keep", attempt[0], answer=attempt)
         yield {**columns, **_conversation(last, "right", last.answer)}
+
+
+def _drafted(attempt: Found) -> Iterator[Row]:
+    """The first draft of an attempt that is right, where that draft is wrong and was recorded."""
+    episode, trajectory = attempt
+    draft, last = last_note(trajectory).drafts[0], _last(trajectory)
+    written = holding(draft, list(answers_by_turn(trajectory))[-1])
+    if last is None or not written or dict(graded_drafts([episode], {})).get(draft_id(trajectory, 0)) is not False:
+        return
+    columns = columns_of("critique", "draft", episode, answer=attempt, refined=attempt)
+    yield {**columns, **_conversation(written[0], "wrong", last.answer)}
 
 
 def _conversation(judged: Decision, verdict: str, refined: str) -> Row:

@@ -38,6 +38,17 @@ def decisions(trajectory: Trajectory) -> Iterator[Decision]:
 
     The other calls of a turn are drafts, votes and critiques.
     """
+    for turn, answers in zip(trajectory.turns, answers_by_turn(trajectory), strict=True):
+        yield from [*answers[-1:], *holding(turn.action, answers)][-1:]
+
+
+def holding(action: str, answers: Iterable[Decision]) -> list[Decision]:
+    """The answers in which an action is written."""
+    return [one for one in answers if action.strip() in one.answer]
+
+
+def answers_by_turn(trajectory: Trajectory) -> Iterator[list[Decision]]:
+    """Of every turn all answers, in the order in which they were written."""
     known: dict[str, _SoFar] = {}
     for number, turn in enumerate(trajectory.turns):
         answers = list[Decision]()
@@ -50,7 +61,7 @@ def decisions(trajectory: Trajectory) -> Iterator[Decision]:
             known[call_id(number, place)] = _SoFar(messages, prompt_ids + written)
             if call.messages and call.messages[-1].role == "assistant" and call.purpose not in NO_ANSWERS:
                 answers.append(Decision(number, messages[:-1], messages[-1].content, prompt_ids, written))
-        yield from [*answers[-1:], *(one for one in answers if turn.action.strip() in one.answer)][-1:]
+        yield answers
 
 
 def first_difference(better: Trajectory, worse: Trajectory) -> tuple[Decision, Decision] | None:

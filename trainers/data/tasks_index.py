@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sparring.scoreboard.attempts import is_right, question_of
+from sparring.scoreboard.attempts import is_right, last_note, question_of
 from sparring.scoreboard.reflection import REVISIONS
 from sparring.store.store import Store
 from sparring.types import Episode, Parents, Trajectory
@@ -24,6 +24,8 @@ class Entry:
     right: bool
     has_tokens: bool
     parents: Parents
+    has_drafts: bool
+    """Whether its agent noted what it had written before its last action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +94,5 @@ def _entry(episode: Episode, trajectory: Trajectory) -> Entry:
         is_right(episode, trajectory),
         any(call.segments for _, call in trajectory.calls),
         trajectory.parents,
+        bool(last_note(trajectory).drafts),
     )
