@@ -15,7 +15,7 @@ from sparring.agents.players import LanguageModelAgent
 from sparring.scoreboard.game_theory import nash_conv, tabular_policy
 from sparring.trainers.advantages import RoleBaselines
 from sparring.trainers.batch import merge, signals_of
-from sparring.trainers.evaluation import trained
+from sparring.trainers.data.guards import trained
 from sparring.trainers.learner import Learner, LearnerConfig
 
 KUHN, SEATS = "sparring/KuhnPoker-v0", {"player_0": "learner", "player_1": "learner"}

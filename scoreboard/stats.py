@@ -74,10 +74,10 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Estimate:
     """
     if not 0 <= successes <= n:
         raise ValueError(f"successes must be within 0..n, got {successes} of {n}")
-    z = _normal_quantile(level)
+    z = normal_quantile(level)
     if n == 0:
         return Estimate(NAN, 0.0, 1.0, 0, 0)
-    return Estimate(successes / n, *_score_interval(successes / n, n, z), n, n)
+    return Estimate(successes / n, *score_interval(successes / n, n, z), n, n)
 
 
 def rate(hits: Sequence[bool], tasks: Sequence[Task], level: float = 0.95) -> Estimate:
@@ -101,13 +101,13 @@ def bounded_mean(
     tests/scoreboard/test_stats.py. Where all tasks agree it is Wilson's on the range scaled to 0..1, which for values
     within a range errs on the wide side: no mean of G tasks spreads more than that of G coin flips.
     """
-    z, (mean, sizes, means) = _normal_quantile(level), _by_task(values, tasks)
+    z, (mean, sizes, means) = normal_quantile(level), _by_task(values, tasks)
     if not values:
         return Estimate(NAN, least, most, 0, 0)
     least, most = min(least, *values), max(most, *values)
     if max(means) - min(means) <= SAME * (most - least):
         share = (mean - least) / (most - least) if most > least else 0.5
-        low, high = (least + (most - least) * end for end in _score_interval(share, len(means), z))
+        low, high = (least + (most - least) * end for end in score_interval(share, len(means), z))
         return Estimate(mean, low, high, len(values), len(means))
     weights = [size * len(means) / len(values) for size in sizes]
     total = len(means) + z * z
@@ -126,7 +126,7 @@ def clustered_mean(values: Sequence[float], tasks: Sequence[Task], level: float 
     and t instead of normal quantiles). One task, or tasks that all agree: nothing is known of the spread, and the
     interval is infinite.
     """
-    _normal_quantile(level)
+    normal_quantile(level)
     mean, sizes, means = _by_task(values, tasks)
     if not values:
         return Estimate(NAN, -math.inf, math.inf, 0, 0)
@@ -209,14 +209,16 @@ def _grouped(pairs: Iterable[tuple[Task, float]]) -> dict[Task, list[float]]:
     return groups
 
 
-def _score_interval(p: float, n: int, z: float) -> tuple[float, float]:
+def score_interval(p: float, n: float, z: float) -> tuple[float, float]:
+    """The ends of Wilson's interval around a share of `n` trials, which may be an effective number."""
     center = p + z * z / (2 * n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
     return 0.0 if p == 0.0 else (center - half) / scale, 1.0 if p == 1.0 else (center + half) / scale
 
 
-def _normal_quantile(level: float) -> float:
+def normal_quantile(level: float) -> float:
+    """Of (1 + level)/2. Raises ValueError for a level outside 0..1."""
     if not 0 < level < 1:
         raise ValueError(f"level must be within 0..1, got {level}")
     return NormalDist().inv_cdf((1 + level) / 2)

@@ -115,10 +115,10 @@ def verify_episodes(found: Iterable[tuple[EpisodeRow, Episode | DamagedEpisode]]
         if isinstance(episode, DamagedEpisode):
             faults[row.id] = Fault(row.id, "damaged", str(episode))
             continue
-        faults[row.id] = _index_fault(row, episode) or _environment_fault(episode, problems)
+        faults[row.id] = _index_fault(row, episode) or environment_fault(episode, problems)
         if faults[row.id] is None and not _never_started(episode):
             playable[row.id] = episode
-    for again in _played_again(list(playable.values())):
+    for again in play_again(list(playable.values())):
         faults[again.id] = first_difference(playable[again.id], again)
     return [fault for fault in faults.values() if fault is not None]
 
@@ -145,7 +145,8 @@ class _Recorded:
         return Reply(turn.action, turn.calls)
 
 
-def _played_again(episodes: Sequence[Episode]) -> list[Episode]:
+def play_again(episodes: Sequence[Episode]) -> list[Episode]:
+    """Play the recorded actions of episodes with different ids; where the environment asks for more, it breaks off."""
     agents = {
         f"{episode.id}/{seat}": _Recorded(trajectory.agent, trajectory.turns)
         for episode in episodes
@@ -170,7 +171,7 @@ def _index_fault(row: EpisodeRow, episode: Episode) -> Fault | None:
     return None
 
 
-def _environment_fault(episode: Episode, problems: dict[tuple[str, str, str], Problem | None]) -> Fault | None:
+def environment_fault(episode: Episode, problems: dict[tuple[str, str, str], Problem | None]) -> Fault | None:
     """Why the environment cannot be built; `problems` remembers it by id, version and kwargs."""
     kwargs = canonical_json(dict(episode.env_kwargs)) if episode.env_kwargs else ""
     key = (episode.env_id, episode.env_version, kwargs)

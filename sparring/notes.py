@@ -1,4 +1,4 @@
-"""What agents that write programs note in their turns (`Reply.notes`, `Turn.notes`): programs as nodes, and a vote.
+"""What agents note in their turns (`Reply.notes`, `Turn.notes`): programs as nodes, a vote, drafts and their critiques.
 
 The agents write it, the report draws it, and training data is chosen by it. Notes of other agents may have any form:
 what is damaged or means something else is read as nothing.
@@ -82,6 +82,46 @@ class VoteNote:
             abstained=notes.get("abstained") is True,
             rejected=_objections(rejected) if isinstance(rejected, Mapping) else {},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ReflectionNote:
+    """A turn whose action the agent wrote more than once, or judged, or was sure of to some degree."""
+
+    drafts: tuple[str, ...] = ()
+    """The actions before the one that was taken, oldest first."""
+    verdicts: tuple[bool | None, ...] = ()
+    """Whether each of `drafts`, and then the action itself, was judged right; None where the critique cannot be read.
+    It ends where no more was judged."""
+    confidence: float | None = None
+    """How probable the agent holds it to be that its action is right, 0..1."""
+
+    def to_notes(self) -> dict[str, Any]:
+        """As the turn holds it, without what is empty."""
+        words = [{True: "right", False: "wrong", None: ""}[verdict] for verdict in self.verdicts]
+        said = {"draft": list(self.drafts), "verdict": words, "confidence": self.confidence}
+        return {name: value for name, value in said.items() if value not in ([], None)}
+
+    @classmethod
+    def from_notes(cls, notes: Mapping[str, object]) -> Self | None:
+        """What a turn's notes say: `draft` and `verdict`, each a text or a list of them, and `confidence`.
+
+        None where they say none of it. A verdict other than "right" and "wrong" cannot be read; one that is no text
+        (the probability of a critic) means something else.
+        """
+        drafts, words, confidence = _texts(notes.get("draft")), _texts(notes.get("verdict")), notes.get("confidence")
+        verdicts = tuple({"right": True, "wrong": False}.get(word.strip().lower()) for word in words)
+        sure = float(confidence) if isinstance(confidence, int | float) and not isinstance(confidence, bool) else None
+        sure = sure if sure is not None and 0 <= sure <= 1 else None
+        return cls(drafts, verdicts[: len(drafts) + 1], sure) if drafts or verdicts or sure is not None else None
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """A text, or a list of texts; of anything else nothing."""
+    if isinstance(value, str):
+        return (value,)
+    is_list = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    return tuple(value) if is_list else ()  # type: ignore[arg-type]
 
 
 def _objections(rejected: Mapping[str, object]) -> dict[int, str]:

@@ -11,7 +11,7 @@ from sparring.plurals import number_of
 from sparring.protocols import Agent
 from sparring.rollout.loop import EnvPool, Match, play
 from sparring.store.store import Store
-from sparring.trainers.evaluation import trained
+from sparring.trainers.data.guards import trained
 from sparring.trainers.progress import GamesHeard, Hear
 from sparring.types import Episode
 

@@ -197,6 +197,13 @@ class RunConfig:
         return {} if self.illegal == "forfeit" else {"illegal": self.illegal}
 
 
+def require_training_tasks(config: RunConfig) -> None:
+    """Raises ValueError where an environment is asked for its held-out tasks: a run measures itself on them."""
+    for game in config.games:
+        if registry.envs.row(game).kwargs.get("split") == "held_out":
+            raise ValueError(f"{game} has held-out tasks, which are not to be trained on: leave out split=held_out")
+
+
 def require_usable(config: RunConfig) -> None:
     """Raises ValueError, UnknownName, MissingExtra for settings that name what is not there, before a model is loaded.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,9 @@ from sparring.samples import generated_tokens
 from sparring.scoreboard import game_theory
 from sparring.scoreboard.game_theory import Average
 from sparring.trainers.batch import count_broken_prefixes
+from sparring.trainers.data.guards import trained
 from sparring.trainers.state import State
-from sparring.types import Episode, Trajectory
+from sparring.types import Episode
 
 Table = dict[str, dict[str, float]]
 Metrics = dict[str, float]
@@ -113,18 +114,6 @@ def _with(played: _Played | None, game: str, update: int, policy: Table, value: 
     if played.update != update:
         earlier = earlier.plus(played.last, played.update + 1.0)
     return _Played(played.first, policy, update, *best, earlier)
-
-
-def trained(episodes: Sequence[Episode]) -> Iterator[tuple[str, Trajectory]]:
-    """(env id, trajectory) of every seat that is to be trained on; faults of environment or agent are left out."""
-    for episode in episodes:
-        for trajectory in own_trajectories(episode):
-            yield episode.env_id, trajectory
-
-
-def own_trajectories(episode: Episode) -> list[Trajectory]:
-    """The trajectories of a sound episode that weights which learn played."""
-    return [t for t in episode.trajectories.values() if t.trainable] if episode.sound else []
 
 
 def episode_metrics(episodes: Sequence[Episode], seconds: float) -> Metrics:

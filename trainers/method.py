@@ -32,6 +32,8 @@ class Method(ABC, Generic[ConfigT]):
     """As it is registered."""
     config_type: ClassVar[type[RunConfig]]
     """Its settings: a frozen dataclass, whose field docstrings are the help of the command line."""
+    learns_held_out: ClassVar[bool] = False
+    """Whether it may be given held-out tasks to learn from: where learning there is what is measured."""
 
     def __init__(self, run: Run[ConfigT]) -> None:
         self.run, self.config = run, run.config
@@ -42,7 +44,7 @@ class Method(ABC, Generic[ConfigT]):
 
     @abstractmethod
     def signals(self, episodes: Sequence[Episode]) -> Iterable[Signal]:
-        """What the episodes of an update teach. Faults among them are to be left out (`evaluation.trained`)."""
+        """What the episodes of an update teach. Faults among them are to be left out (`guards.trained`)."""
 
     def matches(self, update: int) -> Iterable[Match]:
         """The matches of an update, made by `match`. A function of the update and of what `state_dict` holds."""

@@ -30,7 +30,7 @@ from sparring.trainers import saving
 from sparring.trainers.alarms import Alarms
 from sparring.trainers.batch import Batch, Signal, Stream, merge, signals_of
 from sparring.trainers.collecting import collect, require_finite_rewards
-from sparring.trainers.config import learner_config, load_model, require_usable, require_used
+from sparring.trainers.config import learner_config, load_model, require_training_tasks, require_usable, require_used
 from sparring.trainers.cursor import require_stored
 from sparring.trainers.evaluation import Metrics, episode_metrics, tokens_generated
 from sparring.trainers.learner import Learner, NothingLearnt, one_temperature
@@ -61,6 +61,8 @@ class Run(Generic[ConfigT]):
 
     def __init__(self, method: type[Method[ConfigT]], config: ConfigT, folder: RunFolder) -> None:
         require_usable(config)
+        if not method.learns_held_out:
+            require_training_tasks(config)
         method.require_usable(config)
         require_measured(config)
         self.config, self.folder, self.schedule = config, folder, Schedule.of(config.steps)

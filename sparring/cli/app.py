@@ -1,6 +1,6 @@
 """The command line: `sparring COMMAND`; `COMMANDS` has their names.
 
-Exit codes: 0 done, 1 a check failed (verification, faulty episodes, no rows), 2 the request cannot be carried out as
+Exit codes: 0 done, 1 a check failed (verification, faulty episodes), 2 the request cannot be carried out as
 given, 130 interrupted (what was done is saved).
 """
 
@@ -25,6 +25,7 @@ from sparring.cli.interrupts import interruption_in_words, sigterm_as_ctrl_c
 from sparring.cli.notes import say_what_takes_long
 from sparring.cli.play import evaluate, play
 from sparring.cli.records import data, replay, report, verify
+from sparring.cli.reflection import show_reflection
 from sparring.cli.runs import compare_runs, list_runs
 from sparring.cli.tables import table_of
 from sparring.cli.train import train
@@ -56,6 +57,7 @@ app.command(name="report")(report)
 app.command(name="runs")(list_runs)
 app.command(name="compare")(compare_runs)
 app.command(name="compare-methods")(compare_methods)
+app.command(name="reflection")(show_reflection)
 app.command(name="watch")(watch_run)
 app.command(name="replay")(replay)
 app.command(name="verify")(verify)

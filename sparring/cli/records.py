@@ -106,22 +106,30 @@ def data(
     run: tyro.conf.Positional[Path],
     /,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
-    kind: Literal["sft", "repairs"] = "sft",
-) -> int:
-    """Write training rows out of recorded programs: token ids, log-probabilities, and where each row comes from.
+    kind: Literal["sft", "pairs", "reward", "critique", "programs", "repairs"] = "sft",
+    agent: str = "",
+) -> None:
+    """Write training rows out of recorded episodes, for trainers elsewhere; each row says where it comes from.
 
-    Exit code 1, and no file, where there is no row to write.
+    Held-out tasks, episodes that broke off and frozen opponents are left out, and counted.
 
     Args:
         run: A run folder, or a store.
         output: The file, one JSON object a line; new, or rows of an earlier call.
-        kind: sft: what solved its task. repairs: a program that failed, what came of it, and the one that mended it.
+        kind: sft: token sequences of attempts with a reward above 0. pairs: a better and a worse answer to one question
+            (DPO). reward: the same as whole conversations. critique: an answer, the verdict, the final answer.
+            programs: the programs of solved tasks. repairs: a program that failed, and the one that mended it.
+        agent: Whose attempts to take where nobody learnt in an episode of several players.
     """
-    from sparring.trainers.data.programs import why_no_rows, write_rows
+    from sparring.trainers.data import export, programs
 
-    written = write_rows(episodes_of(run), kind, output)
-    if not written:
-        terminal.complain(why_no_rows(episodes_of(run), kind))
-        return EXIT_FAILED
+    left_out = ""
+    if kind == "programs" or kind == "repairs":
+        written = programs.write_rows(episodes_of(run), kind, output)
+        if not written:
+            raise ValueError(programs.why_no_rows(episodes_of(run), kind))
+    else:
+        written, left_out = export.export_rows(run, kind, output, agent)
     terminal.say(f"wrote {number_of(written, 'row')} to {output}")
-    return 0
+    if left_out:
+        terminal.note(f"left out: {left_out}")

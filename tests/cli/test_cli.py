@@ -448,8 +448,8 @@ def test_an_output_that_is_somebody_elses_a_link_a_device_or_nowhere_is_refused(
 
 
 def test_data_without_a_row_says_why_and_leaves_no_file(refused, run, tmp_path):
-    said = refused("data", run, "-o", tmp_path / "rows.jsonl", code=1)
-    assert re.search(r"no rows of kind sft: 36 episodes, 0 broke off, \d+ ended with a reward of 1; ", said)
+    said = refused("data", run, "--kind", "programs", "-o", tmp_path / "rows.jsonl")
+    assert re.search(r"no rows of kind programs: 36 episodes, 0 broke off, \d+ ended with a reward of 1; ", said)
     assert not (tmp_path / "rows.jsonl").exists()
 
 

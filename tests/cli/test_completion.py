@@ -57,7 +57,7 @@ def test_a_zsh_that_finds_the_script_in_its_path_knows_what_it_completes(script)
     [
         ("sparring pl", ["play"]),
         ("sparring play KuhnPoker --epi", ["--episodes"]),
-        ("sparring re", ["replay", "report", "retrieval"]),
+        ("sparring re", ["reflection", "replay", "report", "retrieval"]),
     ],
 )
 def test_bash_completes_commands_and_options(script, typed, offered):

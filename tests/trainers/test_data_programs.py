@@ -13,7 +13,7 @@ from sparring.agents.code.tree_of_code import TreeOfCode
 from sparring.agents.models.scripted import ScriptedModel, rendered
 from sparring.rollout.loop import Match, play
 from sparring.store.store import Store
-from sparring.trainers.data.programs import repair_rows, sft_rows, to_json_rows, why_no_rows, write_rows
+from sparring.trainers.data.programs import program_rows, repair_rows, to_json_rows, why_no_rows, write_rows
 from sparring.types import Sampling
 
 FREE = Sampling(max_new_tokens=4096, decoding="free")
@@ -81,7 +81,7 @@ def texts(written):
 
 
 def test_a_solved_chain_offers_its_programs_that_ran_and_its_answer():
-    rows = list(sft_rows([chain()]))
+    rows = list(program_rows([chain()]))
     assert [(row.kind, row.written.turn, row.written.node) for row in rows] == [
         ("program", 2, 3),
         ("program", 3, 4),
@@ -97,7 +97,7 @@ def test_prompt_and_completion_are_the_recorded_sample():
     episode = chain()
     (turns,) = (trajectory.turns for trajectory in episode.trajectories.values())
     sample = [token for turn in turns for segment in turn.segments for token in segment.token_ids]
-    for row in sft_rows([episode]):
+    for row in program_rows([episode]):
         whole = [*row.written.prompt_ids, *row.written.completion_ids]
         assert whole == sample[: len(whole)]
         assert len(row.written.logprobs) == len(row.written.completion_ids)
@@ -105,7 +105,7 @@ def test_prompt_and_completion_are_the_recorded_sample():
 
 
 def test_in_a_tree_only_programs_that_voted_for_the_answer_are_imitated():
-    rows = list(sft_rows([tree("ok 41", "ok 42", "ok 42.0")]))
+    rows = list(program_rows([tree("ok 41", "ok 42", "ok 42.0")]))
     assert [(row.kind, row.written.node) for row in rows] == [("program", 2), ("program", 3)]
     assert all(rendered(row.written.prompt_ids).endswith("<|assistant|>") for row in rows)
     assert all("ok 41" not in rendered(row.written.prompt_ids) for row in rows)
@@ -113,7 +113,12 @@ def test_in_a_tree_only_programs_that_voted_for_the_answer_are_imitated():
 
 def test_episodes_that_were_not_solved_offer_nothing():
     wrong = tree("ok 41", "nonzero", "ok 41", "ok 41", "ok 41", "ok 41")
-    assert list(sft_rows([wrong])) == list(repair_rows([wrong])) == []
+    assert list(program_rows([wrong])) == list(repair_rows([wrong])) == []
+
+
+def test_a_solved_task_that_is_held_out_offers_nothing():
+    solved = replace(chain(), env_kwargs={"split": "held_out"})
+    assert list(program_rows([solved])) == list(repair_rows([solved])) == []
 
 
 def test_repairs_follow_the_ancestry_of_a_tree():
@@ -154,7 +159,7 @@ def test_a_text_without_a_program_is_no_failed_program():
     assert list(repair_rows([chain()])) == []
 
 
-@pytest.mark.parametrize(("kind", "count"), [("sft", 3), ("repairs", 0)])
+@pytest.mark.parametrize(("kind", "count"), [("programs", 3), ("repairs", 0)])
 def test_rows_are_written_from_a_run_as_json_lines(tmp_path, kind, count):
     with Store(tmp_path / "run" / "episodes", "a") as store:
         store.append([chain(), replace(tree("ok 1", "ok 1", "ok 1"), id="other")])
@@ -163,14 +168,14 @@ def test_rows_are_written_from_a_run_as_json_lines(tmp_path, kind, count):
     if count:
         rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
         assert len(rows) == count
-        assert rows[0]["written"]["completion_ids"] == list(next(sft_rows([chain()])).written.completion_ids)
+        assert rows[0]["written"]["completion_ids"] == list(next(program_rows([chain()])).written.completion_ids)
 
 
 def test_without_rows_it_is_said_what_the_episodes_lack(tmp_path):
     with Store(tmp_path / "run", "a") as store:
         store.append([replace(tree("ok 1", "ok 1", "ok 1"), id="wrong")])
-    lacking = "no rows of kind sft: 1 episode, 0 broke off, 0 ended with a reward of 1; a row needs one"
-    assert why_no_rows(tmp_path / "run", "sft") == lacking
+    lacking = "no rows of kind programs: 1 episode, 0 broke off, 0 ended with a reward of 1; a row needs one"
+    assert why_no_rows(tmp_path / "run", "programs") == lacking
     with Store(tmp_path / "run", "a") as store:
         store.append([chain()])
     assert (
@@ -183,23 +188,23 @@ def test_rows_replace_earlier_rows_and_nothing_else(tmp_path):
     output = tmp_path / "rows.jsonl"
     with Store(tmp_path / "run", "a") as store:
         store.append([chain()])
-    assert write_rows(tmp_path / "run", "sft", output) == write_rows(tmp_path / "run", "sft", output) == 3
+    assert write_rows(tmp_path / "run", "programs", output) == write_rows(tmp_path / "run", "programs", output) == 3
     output.write_text('{"my": "notes"}\n')
     with pytest.raises(OSError, match="is no file of rows of ours"):
-        write_rows(tmp_path / "run", "sft", output)
+        write_rows(tmp_path / "run", "programs", output)
     assert output.read_text() == '{"my": "notes"}\n'
 
 
 def test_an_unknown_kind_is_refused_and_leaves_no_file(tmp_path):
-    with pytest.raises(ValueError, match="kind must be one of sft, repairs, got 'dpo'"):
+    with pytest.raises(ValueError, match="kind must be one of programs, repairs, got 'dpo'"):
         write_rows(tmp_path, "dpo", tmp_path / "rows.jsonl")
     with pytest.raises(FileNotFoundError):
-        write_rows(tmp_path, "sft", tmp_path / "rows.jsonl")
+        write_rows(tmp_path, "programs", tmp_path / "rows.jsonl")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_json_rows_have_the_fields_of_the_dataclass():
-    (line, *_) = to_json_rows(sft_rows([chain()]))
+    (line, *_) = to_json_rows(program_rows([chain()]))
     assert list(json.loads(line)) == ["trajectory_id", "env_id", "task", "kind", "reward", "written"]
 
 
@@ -214,11 +219,11 @@ def noting(episode, *notes):
 def test_notes_of_another_agent_are_no_ancestry(parent):
     episode = noting(chain(), *({"node": number, "parent": parent} for number in range(1, 5)), {})
     assert list(repair_rows([episode])) == []
-    assert [row.written.node for row in sft_rows([episode])] == [None, None, None]
+    assert [row.written.node for row in program_rows([episode])] == [None, None, None]
 
 
 @pytest.mark.parametrize("vote", [{"chosen": ["42"]}, {"chosen": "42", "voters": {"42": 3}}, {"chosen": None}])
 def test_of_a_damaged_vote_nothing_is_imitated(vote):
     nodes = [{"node": 1, "parent": None}, *({"node": n, "parent": n - 1} for n in range(2, 5))]
-    rows = list(sft_rows([noting(chain(), *nodes, {"voters": {"42": [3]}} | vote)]))
+    rows = list(program_rows([noting(chain(), *nodes, {"voters": {"42": [3]}} | vote)]))
     assert [row.kind for row in rows] == ["answer"]

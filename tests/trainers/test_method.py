@@ -16,7 +16,7 @@ from sparring.rollout.match import Match
 from sparring.store.store import Store
 from sparring.trainers.batch import Signal, signals_of
 from sparring.trainers.config import RunConfig
-from sparring.trainers.evaluation import trained
+from sparring.trainers.data.guards import trained
 from sparring.trainers.method import Method
 from sparring.trainers.run import Run
 from sparring.trainers.run_folder import RunError

@@ -1,17 +1,18 @@
 """Training data out of stored episodes with programs: what to imitate, and what to learn from a repair.
 
-    sft      one row per generated text of an episode that was solved: its programs that ran, and its answer
-    repairs  (failed program, feedback, repaired program), one per step of a tree's ancestry or of CodeAct's turns
+    programs  one row per generated text of an episode that was solved: its programs that ran, and its answer
+    repairs   (failed program, feedback, repaired program), one per step of a tree's ancestry or of CodeAct's turns
 
 Token truth: a row's prompt and completion are the recorded tokens, prompt + completion is what the model saw and wrote,
 and nothing is tokenised again. Lineage: each row names its trajectory, its turns and its nodes, so that whatever was
-trained on can be found in the store. In a tree, only programs that voted for the answer are imitated: the others ran
-too, and were wrong.
+trained on can be found in the store. What `guards` does not let pass is left out. In a tree, only programs that voted
+for the answer are imitated: the others ran too, and were wrong.
 """
 
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -23,9 +24,11 @@ from sparring.plurals import number_of
 from sparring.scoreboard.output import require_output, write_parts
 from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
+from sparring.trainers.data.export import are_rows
+from sparring.trainers.data.guards import Guard
 from sparring.types import Episode, Policy, Segment, Trajectory, Turn, call_id
 
-Kind = Literal["sft", "repairs"]
+Kind = Literal["programs", "repairs"]
 _Nodes = Mapping[Any, "tuple[_Step, Written]"]
 """By node id."""
 SOLVED = 1.0
@@ -56,7 +59,7 @@ class _Step:
 
 
 @dataclass(frozen=True, slots=True)
-class SftRow:
+class ProgramRow:
     """A text to imitate."""
 
     trajectory_id: str
@@ -84,14 +87,14 @@ class RepairRow:
     """The nodes above the failed one, oldest first."""
 
 
-def sft_rows(episodes: Iterable[Episode]) -> Iterator[SftRow]:
+def program_rows(episodes: Iterable[Episode]) -> Iterator[ProgramRow]:
     """What solved episodes offer for imitation, in the order in which it was written."""
     for trajectory, episode in _solved(episodes):
         voters = _voters(trajectory)
         for step, written in _written(trajectory):
             kind = _kind(step)
             if kind == "answer" or (kind == "program" and _ran(step) and _counts(written.node, voters)):
-                yield SftRow(trajectory.id, episode.env_id, episode.task, kind, trajectory.reward, written)
+                yield ProgramRow(trajectory.id, episode.env_id, episode.task, kind, trajectory.reward, written)
 
 
 def repair_rows(episodes: Iterable[Episode]) -> Iterator[RepairRow]:
@@ -114,14 +117,14 @@ def repair_rows(episodes: Iterable[Episode]) -> Iterator[RepairRow]:
                 )
 
 
-def to_json_rows(rows: Iterable[SftRow | RepairRow]) -> Iterator[str]:
+def to_json_rows(rows: Iterable[ProgramRow | RepairRow]) -> Iterator[str]:
     """One line of JSON a row, its fields as they are named above."""
     for row in rows:
         yield json.dumps(asdict(row), separators=(",", ":"))
 
 
-ROWS: Mapping[str, Callable[[Iterable[Episode]], Iterator[SftRow | RepairRow]]] = {
-    "sft": sft_rows,
+ROWS: Mapping[str, Callable[[Iterable[Episode]], Iterator[ProgramRow | RepairRow]]] = {
+    "programs": program_rows,
     "repairs": repair_rows,
 }
 
@@ -134,7 +137,7 @@ def write_rows(run: Path, kind: Kind, output: Path) -> int:
     """
     if kind not in ROWS:
         raise ValueError(f"kind must be one of {', '.join(ROWS)}, got {kind!r}")
-    require_output(output, "file of rows of ours", _are_rows)
+    require_output(output, "file of rows of ours", are_rows)
     with Store(episodes_of(Path(run))) as store:
         return write_parts(output, (line + "\n" for line in to_json_rows(ROWS[kind](store))))
 
@@ -142,24 +145,20 @@ def write_rows(run: Path, kind: Kind, output: Path) -> int:
 def why_no_rows(run: Path, kind: Kind) -> str:
     """What the episodes of a store lack for rows of that kind, in words."""
     with Store(run) as store:
-        rows = list(store.rows())
+        rows, guard = list(store.rows()), Guard()
+        deque(guard.choose(store), maxlen=0)
     broken_off = sum(not row.sound for row in rows)
     solved = sum(row.status == "ok" and SOLVED in row.rewards.values() for row in rows)
-    wanted = {"sft": "has a program that ran or an answer", "repairs": "has a failed program that was mended"}[kind]
+    wanted = "has a failed program that was mended" if kind == "repairs" else "has a program that ran or an answer"
     lack = f"none of these {wanted}" if solved else "a row needs one"
     found = f"{number_of(len(rows), 'episode')}, {broken_off} broke off, {solved} ended with a reward of 1"
-    return f"no rows of kind {kind}: {found}; {lack}"
-
-
-def _are_rows(head: bytes) -> bool:
-    return head.startswith(b'{"trajectory_id":')
+    return "; ".join(filter(None, (f"no rows of kind {kind}: {found}", lack, guard.in_words())))
 
 
 def _solved(episodes: Iterable[Episode]) -> Iterator[tuple[Trajectory, Episode]]:
-    for episode in episodes:
-        for trajectory in episode.trajectories.values():
-            if episode.status == "ok" and trajectory.reward == SOLVED:
-                yield trajectory, episode
+    for episode, trajectory in Guard().choose(episodes):
+        if episode.status == "ok" and trajectory.reward == SOLVED:
+            yield trajectory, episode
 
 
 def _written(trajectory: Trajectory) -> Iterator[tuple[_Step, Written]]:

@@ -28,9 +28,10 @@ from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
 from sparring.trainers.batch import Signal
 from sparring.trainers.cursor import cursor_of, require_stored
+from sparring.trainers.data.guards import require_trainable_task
 from sparring.trainers.evolving.places import Place, places_of, who_is_there
 from sparring.trainers.evolving.retelling import Retelling, as_told
-from sparring.trainers.evolving.rows import Pair, Row, attempts_of, batch_of, require_trainable_task
+from sparring.trainers.evolving.rows import Pair, Row, attempts_of, batch_of
 from sparring.trainers.evolving.settings import EvolvingConfig
 from sparring.trainers.method import Method
 from sparring.trainers.run import Run

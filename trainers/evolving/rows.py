@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from sparring import registry
 from sparring.agents.second_attempts import Earlier
-from sparring.trainers.evaluation import own_trajectories
+from sparring.trainers.data.guards import own_trajectories, require_trainable_task
 from sparring.types import Episode, Trajectory
 
 T = TypeVar("T")
@@ -55,12 +54,6 @@ class Pair:
     rejected: Row
     gap: float | None = None
     """How much better the chosen one is, which is regressed on; None: DPO."""
-
-
-def require_trainable_task(episode: Episode) -> None:
-    """Raises ValueError for an episode of a held-out task."""
-    if {**registry.envs.row(episode.env_id).kwargs, **episode.env_kwargs}.get("split") == "held_out":
-        raise ValueError(f"episode {episode.id} is a held-out task, which is not to be trained on")
 
 
 def attempts_of(episodes: Iterable[Episode]) -> list[Row]:

@@ -15,7 +15,7 @@ from sparring.rollout.match import Match
 from sparring.scoreboard.matches import seats_of
 from sparring.trainers.advantages import returns_to_go
 from sparring.trainers.batch import Signal
-from sparring.trainers.evaluation import own_trajectories
+from sparring.trainers.data.guards import own_trajectories
 from sparring.trainers.method import Method
 from sparring.trainers.methods.episodic_config import EpisodicConfig
 from sparring.trainers.probing import require_playable

@@ -18,9 +18,9 @@ from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
 from sparring.trainers.batch import Signal
 from sparring.trainers.cursor import cursor_of, require_stored
+from sparring.trainers.data.guards import require_trainable_task
 from sparring.trainers.evolving.places import places_of, who_is_there
 from sparring.trainers.evolving.retelling import Retelling
-from sparring.trainers.evolving.rows import require_trainable_task
 from sparring.trainers.method import Method
 from sparring.trainers.methods.imitate_config import Config
 from sparring.trainers.run import Run

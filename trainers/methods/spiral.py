@@ -29,7 +29,7 @@ from sparring.rollout.match import Match
 from sparring.scoreboard.matches import seats_of
 from sparring.trainers.advantages import RoleBaselines, group_relative, reinforce
 from sparring.trainers.batch import Signal
-from sparring.trainers.evaluation import trained
+from sparring.trainers.data.guards import trained
 from sparring.trainers.league import League, frozen_seat
 from sparring.trainers.method import Method
 from sparring.trainers.methods.spiral_config import Config

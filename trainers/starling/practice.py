@@ -17,6 +17,7 @@ class Practice(Grpo):
     """GRPO whose tasks are the games 0, 1, ... of `tasks`."""
 
     name = "starling-practice"
+    learns_held_out = True
 
     def attempt(
         self, update: int, index: int, env_id: str, task: int, sample: int, others: Mapping[str, str] | None = None

@@ -224,3 +224,12 @@ def test_the_answers_of_a_base_set_end_as_the_model_ends_its_own(tmp_path):
     written = [signal.tokens[place] for place in signal.targets]
     assert written == answer + list(end_of_answer(run.model))
     assert all(math.isnan(logprob) for logprob in signal.sampling_logprobs)
+
+
+@pytest.mark.parametrize(("method", "config"), [*METHODS, (Grpo, GrpoConfig(**QUIET))], ids=[*NAMES, "grpo"])
+def test_no_method_is_given_held_out_tasks_to_learn_from(method, config, tmp_path):
+    with pytest.raises(
+        ValueError, match=r"Critique-v0:split=held_out has held-out tasks, which are not to be trained on"
+    ):
+        Run.start(method, replace(config, games=(f"{SUMS}:split=held_out",)), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
