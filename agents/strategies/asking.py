@@ -8,8 +8,8 @@ legal actions where these are finite and `decoding` is legal. A question is one 
     fresh       a conversation of its own, which begins with the system prompt; no picture is shown in it
 
 What is quoted in a question has a budget (`quoted`): all quotes take at most half of the room for the conversation,
-each an equal share, and a longer one is cut in its middle. A question that still does not fit is asked fresh, and cut in
-its middle too.
+each an equal share, and a longer one is cut in its middle. A question that still does not fit is asked fresh, and is
+cut in its middle too.
 """
 
 from __future__ import annotations
@@ -62,8 +62,9 @@ class Said:
 
     @property
     def prose(self) -> str:
-        """What a free answer says: the thought, else the action."""
-        return (self.thought or self.action).strip() or NOTHING_SAID
+        """What it says in words: of a choice the thought, of a free answer all of it."""
+        said = (self.thought or self.written) if self.question.seen.legal_actions else f"{self.thought}\n{self.action}"
+        return said.strip() or NOTHING_SAID
 
     @property
     def verdict(self) -> str | None:
@@ -129,9 +130,9 @@ class Asking:
         shown = self._opening.messages(fit(text, room, self._opening.count))
         return Question(Conversation.of(self.talker.model, *shown), purpose, Observation(("",), choices))
 
-    def quoted(self, texts: Sequence[str]) -> list[str]:
-        """The texts within their budget: an equal share each of half of the room."""
-        share = self._opening.room(self.talker.context) // (2 * max(1, len(texts)))
+    def quoted(self, texts: Sequence[str], part: int = 2) -> list[str]:
+        """The texts within their budget: an equal share each of a half (or less: one `part`) of the room."""
+        share = self._opening.room(self.talker.context) // (part * max(1, len(texts)))
         return [fit(text.strip() or NOTHING_SAID, share, self._opening.count) for text in texts]
 
     @property

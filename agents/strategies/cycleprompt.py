@@ -4,10 +4,10 @@
       ▲                                                                    └─── no ─► what differs, as a hint ─┐
       └────────────────────────────────────────────────────────────────────────────────────────────────────────┘
 
-Nobody knows the right answer: the only signal is whether the backward map finds the way back. The backward map sees the
-answer with its thought and nothing else. Where we deviate: the discriminator judges by one of two words after a thought,
-the thought is the hint, and only the latest hint is shown; an answer that is a mere choice tells less than a program or a
-caption, so there the thought carries the cycle. A judgement that says neither word counts as no.
+Nobody knows the right answer: the only signal is whether the backward map finds the way back. The backward map sees
+the answer with its thought and nothing else. Where we deviate: the discriminator judges by one of two words after a
+thought, the thought is the hint, and only the latest hint is shown; an answer that is a mere choice tells less than a
+program or a caption, so there the thought carries the cycle. A judgement that says neither word counts as no.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sparring import registry
 from sparring.agents.strategies.asking import Asking, Said, verdicts
 from sparring.agents.strategies.prompts import RIGHT, VERDICTS, compare, hinted, reconstruct
 from sparring.agents.strategies.strategy import Decision, Strategy, require_count, talker
+from sparring.agents.strategies.votes import later_of
 from sparring.agents.talking.agent import TalkingAgent, TalkingOptions
 
 
@@ -41,7 +42,8 @@ class CyclePrompt(Strategy):
             if comparison.verdict == RIGHT:
                 break
             (hint,) = asking.quoted([comparison.prose])
-            said = await asking.ask_one(asking.extended(hinted(hint), "refine"))
+            again = await asking.ask_one(asking.extended(hinted(hint), "refine"))
+            said = later_of(said, again, asking.observation.legal_actions)
         consistent = judged[-1].verdict == RIGHT
         return Decision(said, {"consistent": consistent, "rounds": len(judged), "verdicts": verdicts(judged)})
 

@@ -2,8 +2,9 @@
 
     observation ─► samples answers ─► all of them in one prompt ─► one new answer
 
-Nothing is voted on and nothing judged, so it also works where answers cannot be compared as values. Where we deviate: an
-answer is shown with its thought and within a budget of tokens, because contexts here are small; the prompt is ours.
+Nothing is voted on and nothing judged, so it also works where answers cannot be compared as values. Where we deviate:
+an answer is shown with its thought and within a budget of tokens, because contexts here are small; the prompt is ours.
+Where the new answer is empty or illegal, the majority's answer stands.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sparring import registry
 from sparring.agents.strategies.asking import Asking
 from sparring.agents.strategies.prompts import aggregate
 from sparring.agents.strategies.strategy import Decision, Strategy, require_count, talker
-from sparring.agents.strategies.votes import candidates, noted
+from sparring.agents.strategies.votes import candidates, later_of, noted
 from sparring.agents.talking.agent import TalkingAgent, TalkingOptions
 
 
@@ -32,8 +33,10 @@ class Gsa(Strategy):
         """The new answer."""
         samples = await asking.drafts(self.samples, "act")
         shown = asking.quoted([one.written for one in samples])
-        said = await asking.ask_one(asking.extended(aggregate(shown), "aggregate"))
-        return Decision(said, {"votes": noted(candidates(samples, asking.observation.legal_actions))})
+        made = await asking.ask_one(asking.extended(aggregate(shown), "aggregate"))
+        legal = asking.observation.legal_actions
+        ranked = candidates(samples, legal)
+        return Decision(later_of(ranked[0].best, made, legal), {"votes": noted(ranked)})
 
 
 @registry.agents.register("gsa", family="strategy", extra="train")

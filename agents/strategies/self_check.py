@@ -3,10 +3,10 @@
     samples ─► vote ─ certain ─────────────────────────────► answer
                   └── uncertain ─► critique each candidate ─► vote without those judged wrong
 
-Certainty is ln(votes of the first answer / votes of the second): 0 where they are equal, infinite where all agree. Where
-we deviate: the judgement is one of two words after a thought, and the model is given no worked examples; a candidate is
-judged once, by its likeliest sample. Where all candidates are judged wrong, as by a critic who always says so, none is
-dropped and the plain vote stands; a judgement that cannot be read drops nothing.
+Certainty is ln(votes of the first answer / votes of the second): 0 where they are equal, infinite where all agree.
+Where we deviate: the judgement is one of two words after a thought, and the model is given no worked examples; a
+candidate is judged once, by its likeliest sample. Where all candidates are judged wrong, as by a critic who always says
+so, none is dropped and the plain vote stands; a judgement that cannot be read drops nothing.
 """
 
 from __future__ import annotations

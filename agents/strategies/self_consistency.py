@@ -1,7 +1,7 @@
 """Self-consistency (arXiv 2203.11171): sample several thoughts with their answers, and take the majority's answer.
 
-The paper sums out the reasoning: the answer that most sampled paths end in wins. Where we deviate: ties go to the answer
-with the higher summed log-probability, and every turn of a longer episode has a vote of its own, after which the
+The paper sums out the reasoning: the answer that most sampled paths end in wins. Where we deviate: ties go to the
+answer with the higher summed log-probability, and every turn of a longer episode has a vote of its own, after which the
 conversation goes on behind the winner's likeliest path.
 """
 

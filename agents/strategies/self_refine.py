@@ -6,7 +6,7 @@
 
 All of it is one conversation a turn, so the answer, its critique and the next answer are one training sample. Where we
 deviate: the critique ends in one of two words instead of scores by criterion, and there are no worked examples; a
-critique that says neither counts as one that asks for a change.
+critique that says neither counts as one that asks for a change, and an empty or illegal answer changes nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sparring import registry
 from sparring.agents.strategies.asking import Asking, Said, verdicts
 from sparring.agents.strategies.prompts import CRITIQUE, REFINE, RIGHT
 from sparring.agents.strategies.strategy import Decision, Strategy, require_count, talker
+from sparring.agents.strategies.votes import later_of
 from sparring.agents.talking.agent import TalkingAgent, TalkingOptions
 
 
@@ -39,7 +40,8 @@ class SelfRefine(Strategy):
             judged.append(critique)
             if critique.verdict == RIGHT:
                 break
-            said = await asking.ask_one(asking.act_again(critique, REFINE, "refine"))
+            again = await asking.ask_one(asking.act_again(critique, REFINE, "refine"))
+            said = later_of(said, again, asking.observation.legal_actions)
         return Decision(said, {"rounds": len(judged), "verdicts": verdicts(judged)})
 
 

@@ -24,7 +24,7 @@ from sparring.agents.strategies.prompts import (
     answer_from,
 )
 from sparring.agents.strategies.strategy import Decision, Strategy, require_count, talker
-from sparring.agents.strategies.votes import candidates
+from sparring.agents.strategies.votes import key_of, later_of
 from sparring.agents.talking.agent import TalkingAgent, TalkingOptions
 
 
@@ -51,8 +51,11 @@ class SrNle(Strategy):
             explanation = await asking.ask_one(asking.follow(critique, REFINE_EXPLANATION, "refine"))
         (quote,) = asking.quoted([explanation.prose])
         said = await asking.ask_one(asking.extended(answer_from(quote), "act"))
-        faithful = len(candidates((draft, said), asking.observation.legal_actions)) == 1
-        return Decision(said, {"faithful": faithful, "rounds": len(judged), "verdicts": verdicts(judged)})
+        legal = asking.observation.legal_actions
+        faithful = key_of(draft, legal) == key_of(said, legal)
+        return Decision(
+            later_of(draft, said, legal), {"faithful": faithful, "rounds": len(judged), "verdicts": verdicts(judged)}
+        )
 
 
 @registry.agents.register("sr-nle", family="strategy", extra="train")

@@ -39,12 +39,27 @@ def candidates(samples: Sequence[Said], legal: Sequence[str] | None) -> tuple[Ca
     Legal actions are compared as they are, other answers by their value (`canonical_key`). An empty answer, and an
     illegal one where the legal actions are finite, counts only where there is no other.
     """
-    counted = [one for one in samples if (one.action in legal if legal else one.action.strip())] or samples
+    counted = [one for one in samples if is_usable(one, legal)] or samples
     voters: dict[str, list[Said]] = {}
     for one in counted:
-        voters.setdefault(one.action if legal else canonical_key(one.action), []).append(one)
+        voters.setdefault(key_of(one, legal), []).append(one)
     found = [Candidate(key, tuple(said)) for key, said in voters.items()]
     return tuple(sorted(found, key=lambda one: (-len(one.voters), -one.logprob)))
+
+
+def key_of(said: Said, legal: Sequence[str] | None) -> str:
+    """An answer as it is counted: equal answers have equal keys."""
+    return said.action if legal else canonical_key(said.action)
+
+
+def is_usable(said: Said, legal: Sequence[str] | None) -> bool:
+    """Whether an answer says anything, and is legal where the legal actions are finite."""
+    return said.action in legal if legal else bool(said.action.strip())
+
+
+def later_of(earlier: Said, later: Said, legal: Sequence[str] | None) -> Said:
+    """The later answer, unless only the earlier one is usable."""
+    return later if is_usable(later, legal) or not is_usable(earlier, legal) else earlier
 
 
 def certainty(ranked: Sequence[Candidate]) -> float:
