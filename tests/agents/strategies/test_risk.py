@@ -1,4 +1,4 @@
-"""The risk of an answer: rules, the harmoniser that is fitted to them, and the second question where the risk is high."""
+"""The risk of an answer: rules, the harmoniser that is fitted to them, and the second question where it is high."""
 
 import numpy as np
 import pytest
@@ -84,7 +84,7 @@ def test_a_rule_that_gives_no_share_is_named():
 
 
 def attempts(count, seed=0):
-    """Answers of which 60 % are right; three rules say so, correctly in 85, 70 and 50 % of the cases, two now and then."""
+    """Answers of which 60 % are right; three rules say so, correctly in 85, 70 and 50 % of the cases."""
     chance = np.random.default_rng(seed)
     right = chance.random(count) < 0.6
     said = []
