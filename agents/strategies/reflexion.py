@@ -25,6 +25,8 @@ from sparring.types import Observation, Reply, Seen
 
 LONGEST_KEPT = 4_000
 """Characters of an observation or action that an attempt remembers."""
+MOST_TURNS = 200
+"""Turns that an attempt remembers: the first and the latest ones."""
 MEMORY_PART = 4
 """Reflections take at most one of so many parts of the room."""
 
@@ -65,6 +67,8 @@ class ReflexionPlayer(StrategyPlayer):
             learnt = await self._learn(asking)
         reply = await self._answer(asking)
         self._attempt.turns.append((observation.text[:LONGEST_KEPT], reply.action[:LONGEST_KEPT]))
+        if len(self._attempt.turns) > MOST_TURNS:
+            del self._attempt.turns[MOST_TURNS // 2]
         notes = {**reply.notes, "reflections": learnt} if learnt else reply.notes
         return Reply(reply.action, reply.calls, notes)
 
@@ -79,6 +83,7 @@ class ReflexionPlayer(StrategyPlayer):
         said = await asking.ask([asking.fresh(_prompt(one), "reflect") for one in new])
         for attempt, reflection in zip(new, said, strict=True):
             attempt.reflection = reflection.prose
+            attempt.turns.clear()  # nobody reads them again
         learnt = asking.quoted([one.reflection or "" for one in earlier], MEMORY_PART)
         if learnt:
             self._system = f"{self._system}\n\n{remembered(learnt)}"

@@ -1,6 +1,8 @@
 """Votes over sampled answers, aggregation of them, and critiques where a vote is close."""
 
+import asyncio
 import math
+import random
 
 import gymnasium
 import pytest
@@ -15,7 +17,7 @@ from sparring.agents.strategies.votes import candidates, certainty
 from sparring.agents.talking.agent import TalkingAgent
 from sparring.protocols import Completion, Seat
 from sparring.registry import EnvironmentRow
-from sparring.rollout.loop import Match, act_now, play
+from sparring.rollout.loop import Match, act_now, play, run_coroutine
 from sparring.samples import samples
 from sparring.types import Observation, Sampling
 
@@ -221,3 +223,23 @@ def test_an_answer_that_was_no_draft_is_rendered_anew_in_the_next_turn():
     assert [role for role, _ in roles] == ["system", "user", "assistant", "user", "assistant"]
     assert roles[2] == ("assistant", "[right]"), "the aggregated answer, not the draft"
     assert "You have answered" not in "".join(content for _, content in roles)
+
+
+def test_a_vote_is_right_as_often_as_the_binomial_distribution_says():
+    """A model that is right in 60 % of its answers, and a vote of 5 of them: right in 68.3 %."""
+
+    def write(prompt, seed):
+        return "[right]" if random.Random(seed).random() < 0.6 else "[left]"
+
+    strategy = SelfConsistency(talking(ScriptedModel(write)), samples=5)
+    seen = Observation(("Which door?",), DOORS)
+    players = [strategy.open(Seat("test/Doors-v0", "player_0", seed=seed)) for seed in range(1000)]
+
+    async def all_of_them():
+        return await asyncio.gather(*(player.act(seen) for player in players))
+
+    replies = run_coroutine(all_of_them())
+    share = sum(reply.action == "right" for reply in replies) / len(replies)
+    expected = sum(math.comb(5, wins) * 0.6**wins * 0.4 ** (5 - wins) for wins in (3, 4, 5))
+    assert share == pytest.approx(expected, abs=3 * math.sqrt(expected * (1 - expected) / len(replies)))
+    assert sum(call.messages[-1].content == "[right]" for reply in replies for call in reply.calls) < 3150
