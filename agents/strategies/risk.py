@@ -64,7 +64,7 @@ class Risk(Strategy):
         values = values_of(self.rules, seen, said, samples)
         risk = self.harmoniser.risk(values)
         if asks_again := risk > self.threshold:
-            others = asking.quoted([one.key for one in ranked[1:]])
+            others = asking.quoted([one.best.action for one in ranked[1:]])
             again = await asking.ask_one(asking.act_again(said, doubted(_objections(values), others), "refine"))
             said = later_of(said, again, seen.legal_actions)
         notes = {"votes": noted(ranked), "rules": values, "risk": risk, "asked_again": asks_again}

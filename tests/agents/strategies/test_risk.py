@@ -164,3 +164,9 @@ def test_a_file_that_holds_no_harmoniser_is_named(tmp_path, text):
 def test_nothing_to_fit_to_is_said():
     with pytest.raises(ValueError, match="at least one answer with rules"):
         fit([])
+
+
+def test_other_answers_are_shown_as_they_were_given():
+    model = Unsure(["a b", "It is 'five'.", "7", "5"], [-40.0] * 4)
+    answered(model, samples=3)
+    assert "Other answers that you gave:\n- It is 'five'.\n- 7\n" in model.asked[-1]
