@@ -61,6 +61,28 @@ def _sample(last: str, calls: Mapping[str, Call], told: set[str]) -> Sample:
     return Sample(tuple(ids), tuple(calls[id] for id in ids), first)
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What some calls cost."""
+
+    calls: int = 0
+    shown: int = 0
+    """Tokens that were put before the model: prompts and what was forced, without those that a call continues."""
+    written: int = 0
+    """Tokens that the model chose."""
+
+
+def cost_by_purpose(turns: Iterable[Turn]) -> dict[str, Cost]:
+    """What the calls of these turns cost, by their purpose: act, vote, critique, ..."""
+    found: dict[str, Cost] = {}
+    for call in (call for turn in turns for call in turn.calls):
+        before = found.get(call.purpose, Cost())
+        written = sum(len(one.token_ids) for one in call.segments if one.kind == "generated")
+        shown = sum(len(one.token_ids) for one in call.segments) - written
+        found[call.purpose] = Cost(before.calls + 1, before.shown + shown, before.written + written)
+    return found
+
+
 def generated_tokens(turns: Iterable[Turn]) -> int:
     """How many tokens models wrote in these turns."""
     calls = (call for turn in turns for call in turn.calls)

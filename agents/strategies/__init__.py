@@ -1,0 +1,1 @@
+"""Strategies of inference: agents that ask one model several times before they act."""
