@@ -47,7 +47,8 @@ class SelfCheck(Strategy):
         if certain < self.certainty:
             judged = await asking.ask([asking.judge(one.best, CRITIQUE) for one in ranked])
         chosen = _standing(ranked, judged)
-        notes = {"votes": noted(ranked), "certainty": certain if math.isfinite(certain) else None}
+        notes: dict[str, object] = {"votes": noted(ranked), "certainty": certain if math.isfinite(certain) else None}
+        notes["confidence"] = len(chosen.voters) / self.samples
         return Decision(chosen.best, {**notes, "verdicts": verdicts(judged)})
 
 

@@ -30,7 +30,7 @@ class SelfConsistency(Strategy):
         """The majority's answer."""
         samples = await asking.drafts(self.samples, "vote")
         ranked = candidates(samples, asking.observation.legal_actions)
-        return Decision(ranked[0].best, {"votes": noted(ranked)})
+        return Decision(ranked[0].best, {"votes": noted(ranked), "confidence": len(ranked[0].voters) / self.samples})
 
 
 @registry.agents.register("self-consistency", family="strategy", extra="train")

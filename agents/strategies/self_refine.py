@@ -15,10 +15,11 @@ from typing import Unpack
 
 from sparring import registry
 from sparring.agents.strategies.asking import Asking, Said, verdicts
-from sparring.agents.strategies.prompts import CRITIQUE, REFINE, RIGHT
+from sparring.agents.strategies.prompts import CRITIQUE, REFINE, RIGHT, WRONG
 from sparring.agents.strategies.strategy import Decision, Strategy, require_count, talker
 from sparring.agents.strategies.votes import later_of
 from sparring.agents.talking.agent import TalkingAgent, TalkingOptions
+from sparring.notes import ReflectionNote
 
 
 class SelfRefine(Strategy):
@@ -34,15 +35,18 @@ class SelfRefine(Strategy):
     async def decide(self, asking: Asking) -> Decision:
         """The first answer that the critique lets stand, else the last one."""
         (said,) = await asking.drafts(1, "act")
-        judged = list[Said]()
+        judged, drafts = list[Said](), list[str]()
         for _ in range(self.rounds):
             critique = await asking.ask_one(asking.judge(said, CRITIQUE))
             judged.append(critique)
             if critique.verdict == RIGHT:
                 break
+            drafts.append(said.action)
             again = await asking.ask_one(asking.act_again(critique, REFINE, "refine"))
             said = later_of(said, again, asking.observation.legal_actions)
-        return Decision(said, {"rounds": len(judged), "verdicts": verdicts(judged)})
+        found = tuple({RIGHT: True, WRONG: False}.get(critique.verdict or "") for critique in judged)
+        note = ReflectionNote(tuple(drafts), found).to_notes()
+        return Decision(said, {"rounds": len(judged), "verdicts": verdicts(judged), **note})
 
 
 @registry.agents.register("self-refine", family="strategy", extra="train")
