@@ -40,7 +40,7 @@ def test_a_content_critique_ends_the_refinement():
     reply = answered(SelfRefine, Script("5", "2 + 3 is 5. [right]"), rounds=3)
     assert reply.action == "5"
     assert steps(reply) == [("act", None), ("critique", "0.0")]
-    assert reply.notes == {"rounds": 1, "verdicts": [{"call": 1, "verdict": "right"}]}
+    assert reply.notes == {"rounds": 1, "verdicts": [{"call": 1, "verdict": "right"}], "verdict": ["right"]}
 
 
 def test_answer_critique_and_new_answer_are_one_conversation():
