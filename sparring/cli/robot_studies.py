@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from sparring.scoreboard.stats import Estimate
     from sparring.trainers.robot.studies import Arm, Row
 
-COLUMNS = ("p(fault)", "controller", "success (95 %)", "difference", "p", "recovery", "false adv.", "steps", "checks")
+SUCCESS = ("p(fault)", "controller", "success (95 %)", "difference", "p")
+MEANS = ("p(fault)", "controller", "recovery", "false adv.", "steps", "checks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,15 @@ def run(asked: Asked, output: Path | None, json: bool) -> int:
     if json:
         terminal.dump({"rows": plain})
     else:
-        terminal.show_table(COLUMNS, [tuple(_cells(row)) for row in rows], names=(1,))
+        show_rows(rows)
     return 0
+
+
+def show_rows(rows: Sequence[Row]) -> None:
+    """Who succeeded how often, and below how: one table of both would be too wide for most terminals."""
+    terminal.show_table(SUCCESS, [tuple(_success_of(row)) for row in rows], names=(1,))
+    terminal.say("")
+    terminal.show_table(MEANS, [tuple(_means_of(row)) for row in rows], names=(1,))
 
 
 def rates_of(said: str) -> tuple[float, ...]:
@@ -104,12 +112,17 @@ def _trained(asked: Asked, blind: bool, json: bool) -> Heads:
     return train_verifier(VerifierConfig(asked.simulator, blind=blind))
 
 
-def _cells(row: Row) -> Iterator[str]:
+def _success_of(row: Row) -> Iterator[str]:
     yield f"{row.fault:g}"
     yield row.arm
     yield _with_interval(row.success)
     yield _difference(row.difference)
     yield "" if row.mcnemar is None else f"{row.mcnemar:.1g}"
+
+
+def _means_of(row: Row) -> Iterator[str]:
+    yield f"{row.fault:g}"
+    yield row.arm
     yield "" if math.isnan(row.recovery.value) else f"{row.recovery.value:.2f}"
     yield f"{row.false_advances:.2f}"
     yield f"{row.steps:.0f}"
@@ -123,6 +136,4 @@ def _with_interval(found: Estimate) -> str:
 def _difference(found: Estimate | None) -> str:
     if found is None:
         return ""
-    if math.isinf(found.low):
-        return "same everywhere"
     return f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
