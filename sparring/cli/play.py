@@ -11,6 +11,7 @@ import tyro
 
 from sparring.cli import arguments, person, play_view, terminal
 from sparring.cli.interrupts import saying_what_is_kept
+from sparring.faults import require_writable
 from sparring.protocols import Agent
 from sparring.start import EXIT_FAILED
 
@@ -46,6 +47,8 @@ def play(
     arguments.require_known(env, arguments.split_agents(agents))
     if episodes < 1:
         raise ValueError(f"episodes must be >= 1, got {episodes}")
+    if store is not None:
+        require_writable(store)
     env_id, options = arguments.env(env)
     return play_between(arguments.agents(agents), env_id, options, episodes, seed, store, json)
 
@@ -130,6 +133,8 @@ def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path |
     from sparring.scoreboard.suites import playable, run_suite
     from sparring.store.store import Store
 
+    if store is not None:
+        require_writable(store)
     installed, missing = playable(suite)
     for said in missing:
         terminal.note(said)

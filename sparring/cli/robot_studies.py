@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sparring.cli import terminal
 from sparring.envs.robot.tabletop.control import Simulator
+from sparring.faults import require_file_place
 from sparring.files import write_whole
 from sparring.registry import require
 from sparring.robotics.heads import Heads, read_heads
@@ -44,7 +45,7 @@ def run(asked: Asked, output: Path | None, json: bool) -> int:
     if asked.episodes < 2:
         raise ValueError(f"episodes must be >= 2, got {asked.episodes}")
     if output is not None:
-        require_place(output)
+        require_file_place(output)
     with loading():
         from sparring.trainers.robot.studies import Study, run_study
 
@@ -81,14 +82,6 @@ def rates_of(said: str) -> tuple[float, ...]:
     if not rates or not all(0 <= rate <= 1 for rate in rates):
         raise ValueError(f"--rates must be probabilities from 0 to 1, separated by commas, got {said!r}")
     return rates
-
-
-def require_place(output: Path) -> None:
-    """Raises ValueError where no file of that name can be written."""
-    if output.is_dir():
-        raise ValueError(f"{output} is a folder: name a file in it")
-    if not output.parent.is_dir():
-        raise ValueError(f"there is no folder {output.parent} for {output.name}")
 
 
 def _arms(asked: Asked, json: bool) -> Sequence[Arm]:
