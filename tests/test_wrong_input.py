@@ -119,8 +119,13 @@ WRONG = [
         (f"{words} /proc/x", "cannot write /proc/x: no file can be made in /proc")
         for words in (
             *("robot clone -o", "robot verifier -o", "robot study faults -o", "report FILE -o"),
-            *("retrieval build fiction -o", "adventures write --ideas FILE -o", "sandbox grade FILE --tests FILE --junit"),
-            *("train spiral --run", "train sim-rag --run", "adventures starling --run", "eval sap --suite robot --store"),
+            *(
+                "retrieval build fiction -o",
+                "adventures write --ideas FILE -o",
+                "sandbox grade FILE --tests FILE --junit",
+            ),
+            *("train spiral --run", "train sim-rag --run", "adventures starling --run"),
+            "eval sap --suite robot --store",
         )
     ),
     ("robot verifier -o .", ". is a folder: name a file in it"),

@@ -46,7 +46,7 @@ class RunFolder:
         self.metrics = path / METRICS
 
     def require_free(self) -> None:
-        """Raises RunError where the folder holds something, an abandoned start apart; OSError where none can be made."""
+        """Raises RunError for a folder that holds more than an abandoned start, OSError where none can be made."""
         if (self.path / CONFIG).is_file():
             raise RunError(
                 f"{self.path} already exists; continue that run with --resume, or choose another --run folder"

@@ -185,7 +185,7 @@ def _show(proven: Sequence[tuple[str, Manifest]], json: bool, broken: Sequence[s
         for check in manifest.checks:
             if check.status == "fail" or (len(proven) == 1 and not broken):
                 terminal.say(f"{name}: {check.number} {check.name}: {check.status}: {check.evidence}")
-    terminal.complain_of(broken, most=20)
+    terminal.complain_of([("", line) for line in broken], most=20)
 
 
 def _row(name: str, manifest: Manifest) -> tuple[str, ...]:
