@@ -153,7 +153,7 @@ def paired_difference(
 def paired_share_difference(
     ours: Iterable[tuple[Task, float]], theirs: Iterable[tuple[Task, float]], level: float = 0.95
 ) -> Estimate:
-    """Like `paired_difference`, for values within 0..1 such as successes: the interval stays within -1..1 and has a width.
+    """Like `paired_difference`, for values within 0..1 such as successes: an interval within -1..1 that has a width.
 
     Bonett and Price (Journal of Educational and Behavioral Statistics 37, 2012) add one made-up task on which only we
     succeed and one on which only they do, and take the normal interval; Fagerland, Lydersen and Laake (Statistics in

@@ -61,7 +61,7 @@ def complain(text: str) -> None:
 
 
 def complain_of(faults: Sequence[tuple[str, str]], most: int) -> None:
-    """(where, what) pairs: a line for each that differs in what was wrong, at most so many, and how many more there are.
+    """(where, what) pairs: a line for everything that was wrong, at most so many lines, and how many more there are.
 
     What is the same in many places, such as a server that does not answer, is said once with its count.
     """

@@ -258,7 +258,7 @@ def test_a_paired_difference_of_shares_covers_with_few_tasks(tasks: int) -> None
     coverage = []
     for first, second in ((i / 10, j / 10) for i in range(11) for j in range(11 - i)):
         covered = 0.0
-        for a, b in ((a, b) for a in range(tasks + 1) for b in range(tasks + 1 - a)):
+        for a, b in ((ours, theirs) for ours in range(tasks + 1) for theirs in range(tasks + 1 - ours)):
             rest = (1 - first - second) ** (tasks - a - b) if tasks > a + b else 1.0
             chance = math.comb(tasks, a) * math.comb(tasks - a, b) * first**a * second**b * rest
             found = paired_share_difference(*both(a, b, tasks - a - b))
