@@ -43,7 +43,7 @@ class Estimate:
             return "no episodes"
         if math.isfinite(self.low) and math.isfinite(self.high):
             return ""
-        return "no interval: needs two deals" if self.clusters < 2 else "no interval: all deals gave the same"
+        return "no interval: needs two tasks" if self.clusters < 2 else "no interval: all tasks gave the same"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,19 @@ robot      planning over a tabletop by family of tasks (held-out split), with fa
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 
 from sparring import registry
 from sparring.agents import named
 from sparring.agents.scripted import ScriptedAgent
+from sparring.content import canonical_json
 from sparring.protocols import Agent
 from sparring.rollout.loop import Event, Listener, Match, play
 from sparring.samples import generated_tokens
@@ -204,12 +207,18 @@ def matches_of(suite: str, part: Part, player: Agent, tasks: int, seed: int) -> 
 
 def likely_answer(part: Part) -> str | None:
     """The answer that is right most often over other tasks of a part; None where no answer can be written down."""
-    env = registry.envs.make(part.env_id, **part.env_kwargs)
+    return _likely_answer(part.name, part.env_id, canonical_json(dict(part.env_kwargs)))
+
+
+@cache
+def _likely_answer(part: str, env_id: str, kwargs: str) -> str | None:
+    """`kwargs`: as JSON. A process works it out once: for some parts it takes hundreds of calls in the sandbox."""
+    env = registry.envs.make(env_id, **json.loads(kwargs))
     answers: Counter[str | None] = Counter()
     if not hasattr(env, "right_answer"):
         return None
     for index in range(TASKS_FOR_CONSTANT):
-        env.reset(seed=derive_seed("constant", part.name, index))
+        env.reset(seed=derive_seed("constant", part, index))
         answers[env.right_answer()] += 1
     env.close()
     return answers.most_common(1)[0][0]

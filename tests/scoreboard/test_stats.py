@@ -210,8 +210,8 @@ def test_what_lies_beyond_the_stated_range_widens_it() -> None:
 def test_equal_outcomes_of_unknown_range_have_no_interval_and_say_why() -> None:
     equal, single = clustered_mean([0.1] * 7, range(7)), clustered_mean([3.0, 4.0], "aa")
     assert (equal.low, equal.high) == (-math.inf, math.inf)
-    assert equal.lacks == "no interval: all deals gave the same"
-    assert single.lacks == "no interval: needs two deals"
+    assert equal.lacks == "no interval: all tasks gave the same"
+    assert single.lacks == "no interval: needs two tasks"
     assert clustered_mean([], []).lacks == wilson(0, 0).lacks == "no episodes"
     assert clustered_mean([1.0, 2.0], "ab").lacks == wilson(1, 1).lacks == ""
 
