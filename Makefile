@@ -18,8 +18,9 @@ demo: $(VENV)/.ready
 	$(BIN)/sparring report $(RUN) -o demo/report.html
 	@echo "Open demo/report.html in a browser. To type sparring commands: . $(BIN)/activate"
 
+# Hundreds of tests start a program: where byte code is not kept, each one would compile all of our modules again.
 test: $(VENV)/.ready-dev browser drawing
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto $(ARGS)
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n auto $(ARGS)
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check

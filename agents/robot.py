@@ -53,9 +53,11 @@ def planner(argument: str = SCRIPTED, **options: Unpack[TalkingOptions]) -> Agen
 
 
 @registry.agents.register("sap", family="robot")
-def sap(argument: str = SCRIPTED, **options: Unpack[TalkingOptions]) -> Agent:
+def sap(argument: str | None = None, **options: Unpack[TalkingOptions]) -> Agent:
     """The same as `planner`: what plans above the Standardised Action Procedure of Agentic Robot (arXiv 2505.23450)."""
-    return planner(argument, **options)
+    if argument is None or argument == SCRIPTED:
+        return ScriptedPlanner("sap" if argument is None else f"sap:{argument}")
+    return talker("sap", PLANNER, argument, options)
 
 
 @registry.agents.register("verifier", family="robot")
@@ -82,8 +84,8 @@ class ScriptedPlanner(ScriptedAgent):
     It repairs what faults undo. It knows the seed's plan, so it is no rival of those that read the instruction.
     """
 
-    def __init__(self) -> None:
-        super().__init__("planner:scripted")
+    def __init__(self, name: str = f"planner:{SCRIPTED}") -> None:
+        super().__init__(name)
 
     async def act(self, observation: Observation) -> Reply:
         """The next step, or the rest of the plan where a whole plan is asked for."""

@@ -30,7 +30,7 @@ from rich.table import Table
 from sparring.files import write_whole
 from sparring.robotics.heads import Heads, read_heads
 from sparring.rollout.loop import Match, play
-from sparring.scoreboard.stats import Estimate, mcnemar, paired_difference, rate, wilson
+from sparring.scoreboard.stats import Estimate, mcnemar, paired_share_difference, rate, wilson
 from sparring.trainers.robot.verifying import VerifierConfig, train_verifier
 
 FAULT = 0.3
@@ -137,7 +137,7 @@ def compared(
         return None, None
     both = min(len(played), len(first))
     ours, theirs = ([m[key] == 1 for m in arm[:both]] for arm in (played, first))
-    return paired_difference(enumerate(map(float, ours)), enumerate(map(float, theirs))), mcnemar(ours, theirs)
+    return paired_share_difference(enumerate(map(float, ours)), enumerate(map(float, theirs))), mcnemar(ours, theirs)
 
 
 def share(counted: Sequence[tuple[float, float]]) -> Estimate:

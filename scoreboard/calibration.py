@@ -8,7 +8,6 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata  # type: ignore[import-untyped]
 
 from sparring.scoreboard.stats import NAN, Estimate, bounded_mean, normal_quantile, score_interval
 from sparring.scoreboard.verdicts import Bools, Floats, auroc, calibration_error, null_calibration_error
@@ -88,6 +87,8 @@ def auroc_estimate(
 
 def _residuals(probabilities_N: Floats, right_N: Bools, value: float) -> list[float]:
     """(component - area) / answers of its kind, [N]: from ranks, so that no pair is looked at."""
+    from scipy.stats import rankdata  # type: ignore[import-untyped]  # half a second that only this needs
+
     overall_N, own_N = rankdata(probabilities_N), np.empty(len(right_N))
     for kind in (True, False):
         own_N[right_N == kind] = rankdata(probabilities_N[right_N == kind])

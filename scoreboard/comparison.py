@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sparring.scoreboard.critic_results import read_results
+from sparring.scoreboard.names import play_words
 from sparring.scoreboard.progress import PROBE, Figure, figures, short_name
 from sparring.scoreboard.standings import is_store
-from sparring.scoreboard.stats import Estimate, mcnemar, paired_difference
+from sparring.scoreboard.stats import Estimate, mcnemar, paired_difference, paired_share_difference
 from sparring.store.rows import DamagedEpisode
 from sparring.store.run_files import EPISODES, metrics_of, read_config
 from sparring.store.store import Store
@@ -175,13 +176,15 @@ def _by_update(name: str, curves: Sequence[Mapping[int, float]]) -> list[Compare
 def _by_deal(name: str, games: Sequence[Sequence[tuple[Deal, float]]]) -> Compared:
     means = tuple(sum(reward for _, reward in played) / len(played) if played else None for played in games)
     differences = tuple(_paired(played, games[0]) for played in games[1:])
-    return Compared(name, means, differences, "deals")
+    env_id = next(env_id for played in games for (env_id, _), _ in played)
+    return Compared(name, means, differences, "deals" if play_words(env_id).contested else "tasks")
 
 
 def _by_task(name: str, successes: Sequence[Sequence[tuple[Deal, bool]]]) -> Compared:
     shares = tuple(sum(done for _, done in played) / len(played) if played else None for played in successes)
     as_numbers = [[(task, float(done)) for task, done in played] for played in successes]
-    differences = tuple(_paired(played, as_numbers[0]) for played in as_numbers[1:])
+    paired = (paired_share_difference(played, as_numbers[0]) for played in as_numbers[1:])
+    differences = tuple(one if one.n else None for one in paired)
     p_values = tuple(_mcnemar(played, successes[0]) for played in successes[1:])
     return Compared(name, shares, differences, "tasks", p_values=p_values)
 

@@ -32,8 +32,13 @@ class Fault:
         """Whether anything was found to differ; else the episode could not be played again here."""
         return self.what not in (NO_ENVIRONMENT, NO_SERVER)
 
+    @property
+    def parts(self) -> tuple[str, str]:
+        """Where it is, "" for the store, and what was found."""
+        return (f"episode {self.episode_id!r}", f"{self.what}: {self.detail}") if self.episode_id else ("", self.detail)
+
     def __str__(self) -> str:
-        return f"episode {self.episode_id!r}: {self.what}: {self.detail}" if self.episode_id else self.detail
+        return ": ".join(part for part in self.parts if part)
 
 
 class _Compared:

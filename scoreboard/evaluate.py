@@ -10,11 +10,12 @@ from sparring import registry
 from sparring.agents.prompts import Template
 from sparring.agents.solvers import equilibrium
 from sparring.protocols import Agent
-from sparring.rollout.loop import Listener, play
+from sparring.rollout.loop import Event, Listener, play
 from sparring.scoreboard import game_theory
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of, standing_by_place
 from sparring.scoreboard.standings import Policy, RunData, Standing, faults_of, load_run
 from sparring.store.run_files import policies_of
+from sparring.types import Episode
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,16 @@ class Evaluation:
     """Played, against uniform (alone where there is one seat); None where no games were asked for."""
     faults: Sequence[str] = ()
     """Every episode that broke off, and why."""
+    unplayed: int = 0
+    """Games that an interruption kept from being played to their end; the figures are of the others."""
+
+
+class EvaluationInterrupted(KeyboardInterrupt):
+    """Ctrl-C while games were played; `measured` is what was known by then."""
+
+    def __init__(self, measured: Evaluation, said: str) -> None:
+        super().__init__(said)
+        self.measured = measured
 
 
 def evaluate(
@@ -51,7 +62,7 @@ def evaluate(
 ) -> Evaluation:
     """Measure an agent. `both_orders` averages its exact policy over both orders of the legal actions.
 
-    Raises ValueError where nothing can be measured: no exact figures, and no games asked for.
+    Raises ValueError where nothing can be measured: no exact figures, and no games asked for; EvaluationInterrupted.
     """
     measured = Evaluation(env_id, agent.name, _settings(agent, env_kwargs or {}), no_exact=_no_exact(agent, env_id))
     if not measured.no_exact:
@@ -63,8 +74,27 @@ def evaluate(
     players = [agent, *(registry.make_agent("random") for _ in seats_of(env_id)[1:])]
     agents = by_name(players)
     matches = rotated_matches(env_id, list(agents), games, seed, env_kwargs=dict(env_kwargs or {}))
-    episodes = play(matches, agents, on_event=on_event)
-    return replace(measured, standing=standing_by_place(episodes, players)[0], faults=faults_of(episodes))
+    ended: dict[str, Episode] = {}
+
+    def note(event: Event) -> None:
+        if event.episode is not None:
+            ended[event.match.id] = event.episode
+        if on_event is not None:
+            on_event(event)
+
+    try:
+        play(matches, agents, on_event=note)
+    except KeyboardInterrupt as interruption:
+        measured = _with_games(measured, [ended.get(match.id) for match in matches], players)
+        raise EvaluationInterrupted(measured, str(interruption)) from interruption
+    return _with_games(measured, [ended[match.id] for match in matches], players)
+
+
+def _with_games(measured: Evaluation, games: Sequence[Episode | None], players: Sequence[Agent]) -> Evaluation:
+    """With what came of games in their order; None for one that has not ended."""
+    ended = [game for game in games if game is not None]
+    standing = standing_by_place(games, players)[0] if ended else None
+    return replace(measured, standing=standing, faults=faults_of(ended), unplayed=len(games) - len(ended))
 
 
 def _settings(agent: Agent, env_kwargs: Mapping[str, object]) -> dict[str, object]:

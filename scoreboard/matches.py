@@ -174,14 +174,18 @@ def standings_by_agent(episodes: Sequence[Episode | EpisodeRow], players: Sequen
     return sorted(standings, key=lambda one: -one.reward.value if one.reward.n else math.inf)
 
 
-def standing_by_place(episodes: Sequence[Episode | EpisodeRow], players: Sequence[Agent]) -> list[Standing]:
-    """How each player did in matches of `rotated_matches`, in the order of the players; equal names are told apart."""
-    rows = _rows(episodes)
-    seats, standings, rotation = list(rows[0].agents), [], turns_of(rows[0].env_id)
+def standing_by_place(episodes: Sequence[Episode | EpisodeRow | None], players: Sequence[Agent]) -> list[Standing]:
+    """How each player did in matches of `rotated_matches`, in the order of the players; equal names are told apart.
+
+    `episodes`: of all matches in order; None for one that was not played. At least one was.
+    """
+    rows = [(index, row_of(one) if isinstance(one, Episode) else one) for index, one in enumerate(episodes) if one]
+    seats, env_id, standings = list(rows[0][1].agents), rows[0][1].env_id, []
+    rotation = turns_of(env_id)
     for place, player in enumerate(players):
-        sides = [(row, seats[(place - index % rotation) % len(seats)]) for index, row in enumerate(rows)]
+        sides = [(row, seats[(place - index % rotation) % len(seats)]) for index, row in rows]
         others = ", ".join(other.name for rank, other in enumerate(players) if rank != place)
-        standings.append(standing(rows[0].env_id, player.name, others or None, sides))
+        standings.append(standing(env_id, player.name, others or None, sides))
     return standings
 
 

@@ -1,7 +1,7 @@
 """Which method makes a model better, and how sure that is: one row a method, over the same held-out tasks.
 
 A success rate is a mean within 0..1 whose clusters are tasks (`stats.bounded_mean`); all repetitions of a task are one
-cluster. Two methods met the same tasks: their difference is taken within each task (`stats.paired_difference`). The
+cluster. Two methods met the same tasks: their difference is taken within each task (`stats.paired_share_difference`). The
 repetitions of the training are too few for an interval of their own, so their signs are counted beside it.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from sparring.files import write_whole
 from sparring.scoreboard.figures_json import estimate, finite
-from sparring.scoreboard.stats import Estimate, bounded_mean, paired_difference
+from sparring.scoreboard.stats import Estimate, bounded_mean, paired_share_difference
 from sparring.store.run_files import RunError
 
 RESULTS = "methods.json"
@@ -132,7 +132,7 @@ def _against(arm: Arm, other: Arm) -> Against:
     mine, yours = _by_seed(arm.plays), _by_seed(other.plays)
     shared = [seed for seed in mine if seed in yours]
     above = sum(mine[seed] > yours[seed] for seed in shared)
-    return Against(other.name, paired_difference(ours, theirs), above, len(shared))
+    return Against(other.name, paired_share_difference(ours, theirs), above, len(shared))
 
 
 def _by_seed(plays: Sequence[Play]) -> dict[int, float]:

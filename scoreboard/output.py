@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from sparring.faults import reason_of
+from sparring.faults import reason_of, require_writable
 from sparring.files import drafted
 
 Ours = Callable[[bytes], bool]
@@ -19,6 +19,7 @@ def require_output(output: Path, kind: str, is_ours: Ours) -> None:
     """Raises OSError unless a file can be written there: a new one, an empty one, or over an older one of ours."""
     if not output.parent.is_dir():
         raise OSError(f"cannot write {output}: there is no folder {output.parent}")
+    require_writable(output)
     try:
         found = output.lstat()
     except FileNotFoundError:

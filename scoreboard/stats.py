@@ -3,7 +3,7 @@
 One episode per task: proportions get Wilson intervals. Several episodes per task (mirrored seats, repeats) are not
 independent: tasks are what is counted. A share, and a reward whose range is known, get an interval within the range; a
 mean of unknown range gets Student's t over tasks. No interval has zero width because the outcomes happened to agree.
-Two agents on the same tasks: the difference is taken within each task.
+Two agents on the same tasks: the difference is taken within each task; one of shares stays within -1..1.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TypeVar
-
-from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from sparring.store.rows import EpisodeRow
 
@@ -45,7 +43,7 @@ class Estimate:
             return "no episodes"
         if math.isfinite(self.low) and math.isfinite(self.high):
             return ""
-        return "no interval: needs two deals" if self.clusters < 2 else "no interval: all deals gave the same"
+        return "no interval: needs two tasks" if self.clusters < 2 else "no interval: all tasks gave the same"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +124,8 @@ def clustered_mean(values: Sequence[float], tasks: Sequence[Task], level: float 
     and t instead of normal quantiles). One task, or tasks that all agree: nothing is known of the spread, and the
     interval is infinite.
     """
+    from scipy.special import stdtrit  # type: ignore[import-untyped]  # slow to load
+
     normal_quantile(level)
     mean, sizes, means = _by_task(values, tasks)
     if not values:
@@ -148,6 +148,32 @@ def paired_difference(
     our_means, their_means = _task_means(ours), _task_means(theirs)
     shared = [task for task in our_means if task in their_means]
     return clustered_mean([our_means[task] - their_means[task] for task in shared], shared, level)
+
+
+def paired_share_difference(
+    ours: Iterable[tuple[Task, float]], theirs: Iterable[tuple[Task, float]], level: float = 0.95
+) -> Estimate:
+    """Like `paired_difference`, for values within 0..1 such as successes: an interval within -1..1 that has a width.
+
+    Bonett and Price (Journal of Educational and Behavioral Statistics 37, 2012) add one made-up task on which only we
+    succeed and one on which only they do, and take the normal interval; Fagerland, Lydersen and Laake (Statistics in
+    Medicine 33, 2014) recommend it for small samples. With G tasks and differences d_g:
+        D = Σ d_g / (G + 2);     s² = (Σ d_g² + 2) / (G + 2) - D²;     D ± z·s/sqrt(G + 2), cut to -1..1
+    The step from successes to task means is ours. Raises ValueError for values outside of 0..1.
+    """
+    z, our_means, their_means = normal_quantile(level), _task_means(ours), _task_means(theirs)
+    for value in (*our_means.values(), *their_means.values()):
+        if not 0 <= value <= 1:
+            raise ValueError(f"shares must be within 0..1, got {value}")
+    differences = [our_means[task] - their_means[task] for task in our_means if task in their_means]
+    count, total = len(differences), len(differences) + 2
+    if not count:
+        return Estimate(NAN, -1.0, 1.0, 0, 0)
+    center = math.fsum(differences) / total
+    variance = (math.fsum(one * one for one in differences) + 2) / total - center * center
+    half = z * math.sqrt(variance / total)
+    low, high = max(-1.0, center - half), min(1.0, center + half)
+    return Estimate(math.fsum(differences) / count, low, high, count, count)
 
 
 def mcnemar(ours: Sequence[bool], theirs: Sequence[bool]) -> float:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sparring import registry
 from sparring.protocols import Agent
-from sparring.rollout.loop import Listener, Match, run_batches, run_coroutine
+from sparring.rollout.loop import Event, Listener, Match, run_batches, run_coroutine
 from sparring.rollout.match import agents_by_seat
 from sparring.store.store import Store
 from sparring.types import Episode, Trajectory
@@ -25,8 +26,9 @@ def play_missing(
 ) -> list[Episode]:
     """The episodes of all matches, in order; those that the store does not hold are played, and stored as they finish.
 
-    An interruption loses only what was still being played. Raises ValueError, before the first game, where the store
-    holds the episode of another match under an id.
+    An interruption, SIGKILL included, loses only what was still being played and what finished within the last moment:
+    `on_event` hears that a match is done when its episode is on disk. Raises ValueError, before the first game, where
+    the store holds the episode of another match under an id.
     """
     episodes = stored_episodes(matches, agents, store)
     missing = [match for match in matches if match.id not in episodes]
@@ -67,16 +69,11 @@ def _play_into(
     on_event: Listener | None,
     keep: Callable[[Sequence[Episode]], None],
 ) -> None:
-    writer = _Writer(store)
-
-    def write(batch: Sequence[Episode]) -> None:
-        writer.add(batch)
-        keep(batch)
-
+    writer = _Writer(store, {match.id: match for match in matches}, on_event, keep)
     try:
-        run_coroutine(play_all(matches, agents, concurrency, on_event, write))
+        run_coroutine(play_all(matches, agents, concurrency, writer.hear, writer.add))
     finally:
-        writer.flush()
+        writer.close()
 
 
 def stored_episodes(matches: Iterable[Match], agents: Mapping[str, Agent], store: Store) -> dict[str, Episode]:
@@ -92,23 +89,68 @@ def stored_episodes(matches: Iterable[Match], agents: Mapping[str, Agent], store
 
 
 class _Writer:
-    """Stores batches as they come; a batch waits a moment where writing would take more time than playing."""
+    """Stores batches as they come; a batch waits a moment where writing would take more time than playing.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    Who listens hears that a match is done when its episode is on disk.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        matches: Mapping[str, Match],
+        on_event: Listener | None,
+        keep: Callable[[Sequence[Episode]], None],
+    ) -> None:
+        """`matches`: by id. `keep`: sees every batch that is stored."""
+        self._store, self._matches, self._on_event, self._keep = store, matches, on_event, keep
         self._waiting: list[Episode] = []
         self._not_before = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._error: Exception | None = None
+        """What went wrong while nobody could be told."""
+
+    def hear(self, event: Event) -> None:
+        """Pass on what happens while a match is played."""
+        if self._on_event is not None and event.kind != "done":
+            self._on_event(event)
 
     def add(self, batch: Sequence[Episode]) -> None:
+        """Store a batch now, or when the moment is over; called inside the event loop."""
+        self._raise()
         self._waiting += batch
-        if len(self._waiting) >= FULL_BATCH or time.perf_counter() >= self._not_before:
-            self.flush()
+        wait = self._not_before - time.perf_counter()
+        if len(self._waiting) >= FULL_BATCH or wait <= 0:
+            self._flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(wait, self._flush_late)
 
-    def flush(self) -> None:
-        started = time.perf_counter()
-        self._store.append(self._waiting)
+    def close(self) -> None:
+        """Store what still waits."""
+        self._raise()
+        self._flush()
+
+    def _flush_late(self) -> None:
+        try:
+            self._flush()
+        except Exception as error:  # noqa: BLE001  (raised by the next call)
+            self._error = error
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        started, batch = time.perf_counter(), self._waiting
+        self._store.append(batch)
         self._waiting = []
         self._not_before = time.perf_counter() + 4 * (time.perf_counter() - started)
+        self._keep(batch)
+        if self._on_event is not None:
+            for episode in batch:
+                self._on_event(Event("done", self._matches[episode.id], episode=episode))
 
 
 def _difference(match: Match, agents: Mapping[str, Agent], episode: Episode) -> str | None:

@@ -7,16 +7,19 @@ robot      planning over a tabletop by family of tasks (held-out split), with fa
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 
 from sparring import registry
 from sparring.agents import named
 from sparring.agents.scripted import ScriptedAgent
+from sparring.content import canonical_json
 from sparring.protocols import Agent
 from sparring.rollout.loop import Event, Listener, Match, play
 from sparring.samples import generated_tokens
@@ -66,6 +69,16 @@ class Score:
     constant_answer: str | None = None
     metrics: Mapping[str, Estimate] = field(default_factory=dict)
     """Mean of each metric that the part names, over tasks."""
+    unplayed: int = 0
+    """Tasks that an interruption kept from being played to their end; the figures are of the others."""
+
+
+class SuiteInterrupted(KeyboardInterrupt):
+    """Ctrl-C while a suite was played; `scores` are those of the parts that were done, and of the one in play."""
+
+    def __init__(self, scores: list[Score], said: str) -> None:
+        super().__init__(said)
+        self.scores = scores
 
 
 SEARCHING = ("em", "contains", "f1", "rounds", "gave_up", "over_search", "premature_stop", "lucky_guess", "misread")
@@ -135,23 +148,32 @@ def run_suite(
 ) -> list[Score]:
     """Play every part of a suite, `tasks` different tasks of each, or all there are; `on_part` hears when one starts.
 
-    Raises UnknownName for an unknown suite or agent, ValueError for `tasks` below 1.
+    Raises UnknownName for an unknown suite or agent, ValueError for `tasks` below 1, SuiteInterrupted.
     """
     if tasks < 1:
         raise ValueError(f"a suite needs games >= 1, got {tasks}")
-    scores = []
+    scores: list[Score] = []
     for part in playable(name)[0]:
-        player = _agent(agent, part.agent_kwargs)
+        player, ended = _agent(agent, part.agent_kwargs), list[Episode]()
         on_part(part.name)
         matches = matches_of(name, part, player, tasks, seed)
-        scored = score(part.name, _played(matches, player, store, on_event), part.metrics)
-        answer = likely_answer(part)
-        if answer is not None:
-            scripted = ConstantAnswer(answer)
-            constant = score(part.name, _played(matches_of(name, part, scripted, tasks, seed), scripted))
-            scored = replace(scored, constant=constant.accuracy, constant_answer=answer)
-        scores.append(scored)
+        try:
+            _play_part(matches, player, store, ended, on_event)
+            answer = likely_answer(part)
+            constant = None if answer is None else _constant(answer, name, part, tasks, seed)
+        except KeyboardInterrupt as interruption:
+            partly = replace(score(part.name, ended, part.metrics), unplayed=len(matches) - len(ended))
+            raise SuiteInterrupted([*scores, partly] if ended else scores, str(interruption)) from interruption
+        scored = score(part.name, ended, part.metrics)
+        scores.append(replace(scored, constant=constant, constant_answer=answer))
     return scores
+
+
+def _constant(answer: str, suite: str, part: Part, tasks: int, seed: int) -> Estimate:
+    """How often one answer is right."""
+    scripted = ConstantAnswer(answer)
+    matches = matches_of(suite, part, scripted, tasks, seed)
+    return score(part.name, play(matches, {scripted.name: scripted})).accuracy
 
 
 def parts_of(name: str) -> Sequence[Part]:
@@ -185,12 +207,18 @@ def matches_of(suite: str, part: Part, player: Agent, tasks: int, seed: int) -> 
 
 def likely_answer(part: Part) -> str | None:
     """The answer that is right most often over other tasks of a part; None where no answer can be written down."""
-    env = registry.envs.make(part.env_id, **part.env_kwargs)
+    return _likely_answer(part.name, part.env_id, canonical_json(dict(part.env_kwargs)))
+
+
+@cache
+def _likely_answer(part: str, env_id: str, kwargs: str) -> str | None:
+    """`kwargs`: as JSON. A process works it out once: for some parts it takes hundreds of calls in the sandbox."""
+    env = registry.envs.make(env_id, **json.loads(kwargs))
     answers: Counter[str | None] = Counter()
     if not hasattr(env, "right_answer"):
         return None
     for index in range(TASKS_FOR_CONSTANT):
-        env.reset(seed=derive_seed("constant", part.name, index))
+        env.reset(seed=derive_seed("constant", part, index))
         answers[env.right_answer()] += 1
     env.close()
     return answers.most_common(1)[0][0]
@@ -208,17 +236,25 @@ class ConstantAnswer(ScriptedAgent):
         return Reply(f"<answer>{self.answer}</answer>")
 
 
-def _played(
-    matches: list[Match], player: Agent, store: Store | None = None, on_event: Listener | None = None
-) -> list[Episode]:
+def _play_part(
+    matches: Sequence[Match], player: Agent, store: Store | None, ended: list[Episode], on_event: Listener | None
+) -> None:
+    """Play matches, or take them from the store; `ended` grows as they end, and holds all in order when all did."""
     agents = {player.name: player}
+
+    def note(event: Event) -> None:
+        if event.episode is not None:
+            ended.append(event.episode)
+        if on_event is not None:
+            on_event(event)
+
     if store is None:
-        return play(matches, agents, on_event=on_event)
-    if on_event is not None:
-        for match in matches:
-            if match.id in store:
-                on_event(Event("done", match))
-    return play_missing(matches, agents, store, on_event=on_event)
+        ended[:] = play(matches, agents, on_event=note)
+        return
+    for match in matches:
+        if match.id in store:
+            note(Event("done", match, episode=store.get(match.id)))
+    ended[:] = play_missing(matches, agents, store, on_event=note)
 
 
 def score(part: str, episodes: list[Episode], metrics: Sequence[str] = ()) -> Score:

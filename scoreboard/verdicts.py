@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata  # type: ignore[import-untyped]
 
 from sparring.scoreboard.stats import Estimate, clustered_mean, rate, wilson
 
@@ -33,6 +32,8 @@ def auroc(probabilities_N: Floats, labels_N: Bools) -> float:
     negatives = len(labels_N) - positives
     if not positives or not negatives:
         return float("nan")
+    from scipy.stats import rankdata  # type: ignore[import-untyped]  # half a second that only this needs
+
     ranks_N = rankdata(probabilities_N)
     return float((ranks_N[labels_N].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 

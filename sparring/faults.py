@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from pathlib import Path
 
 REASONS = {
@@ -41,6 +42,29 @@ def reason_of(error: OSError) -> str:
     """What was wrong, without the name of the file."""
     text = error.strerror or str(error)
     return REASONS.get(error.errno or 0, text[:1].lower() + text[1:])
+
+
+def require_writable(path: Path) -> None:
+    """Raises OSError where no file or folder can be made at a path: asked before long work whose result goes there.
+
+    A file without a name is made in the nearest folder that exists, and nothing of it stays.
+    """
+    folder = path if path.is_dir() else next(above for above in path.absolute().parents if above.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        reason = "" if error.errno == errno.ENOENT else f": {reason_of(error)}"  # what /proc says
+        raise OSError(f"cannot write {path}: no file can be made in {folder}{reason}") from error
+
+
+def require_file_place(file: Path) -> None:
+    """Raises ValueError, OSError where no file of that name can be written: asked before the work that fills it."""
+    if file.is_dir():
+        raise ValueError(f"{file} is a folder: name a file in it")
+    if not file.parent.is_dir():
+        raise ValueError(f"there is no folder {file.parent} for {file.name}")
+    require_writable(file)
 
 
 def make_folder(path: Path) -> None:

@@ -34,9 +34,9 @@ WRONG = [
     ("play KuhnPoker --episodes -1", "episodes must be >= 1, got -1"),
     ("play KuhnPoker --agents randm,cfr", "did you mean 'random'?"),
     ("play KuhnPoker --agents constant,cfr", "needs an argument after a colon"),
-    ("play KuhnPoker --store /proc/games", "cannot make the folder /proc/games: there is no such"),
+    ("play KuhnPoker --store /proc/games", "cannot write /proc/games: no file can be made in /proc"),
     ("play KuhnPoker --store FILE", "FILE"),
-    ("play KuhnPoker --store FILE/games", "cannot make the folder FILE/games: a part of this path is a file"),
+    ("play KuhnPoker --store FILE/games", "FILE: a part of this path is a file, and a folder is wanted"),
     ("play KuhnPoker --seed x", "--seed must be a whole number, got 'x'; see `sparring play --help`"),
     ("play KuhnPoker --json x", "see `sparring play --help`"),
     (
@@ -106,15 +106,28 @@ WRONG = [
     ("robot clone -o p.npz --demos 0", "demos must be a whole number >= 1, got 0"),
     ("robot clone -o p.npz --tasks -1", "tasks must be a whole number >= 1, got -1"),
     ("robot clone -o p.npz --kind frames", "frames"),
-    ("robot clone -o nowhere/p.npz", "nowhere/p.npz: there is no folder nowhere"),
-    ("robot clone -o FILE/p.npz", "FILE/p.npz: there is no folder FILE"),
-    ("robot clone -o .", ". is a folder: -o takes a file"),
+    ("robot clone -o nowhere/p.npz", "there is no folder nowhere for p.npz"),
+    ("robot clone -o FILE/p.npz", "there is no folder FILE for p.npz"),
+    ("robot clone -o .", ". is a folder: name a file in it"),
     ("robot serve --executor scriptd", "unknown executor 'scriptd'; did you mean 'scripted'?"),
     ("robot serve --executor FILE", "FILE is no policy"),
     ("robot serve --executor cloned:nowhere.npz", "nowhere.npz: there is no such file or folder"),
     ("robot serve --port 70000", "port must be in 0..65535, got 70000"),
     ("robot verifier", "missing: -o PATH, --output PATH"),
     ("robot verifier -o nowhere/v.json", "there is no folder nowhere for v.json"),
+    *(
+        (f"{words} /proc/x", "cannot write /proc/x: no file can be made in /proc")
+        for words in (
+            *("robot clone -o", "robot verifier -o", "robot study faults -o", "report FILE -o"),
+            *(
+                "retrieval build fiction -o",
+                "adventures write --ideas FILE -o",
+                "sandbox grade FILE --tests FILE --junit",
+            ),
+            *("train spiral --run", "train sim-rag --run", "adventures starling --run"),
+            "eval sap --suite robot --store",
+        )
+    ),
     ("robot verifier -o .", ". is a folder: name a file in it"),
     ("robot verifier -o v.json --episodes 1", "episodes must be >= 5, got 1"),
     ("robot study", "missing: {faults,verifiers,ablation}"),

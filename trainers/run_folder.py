@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from sparring.faults import make_folder
+from sparring.faults import make_folder, require_writable
 from sparring.files import partial_of, write_whole
 from sparring.store.run_files import (
     CHECKPOINTS,
@@ -46,7 +46,7 @@ class RunFolder:
         self.metrics = path / METRICS
 
     def require_free(self) -> None:
-        """Raises RunError where the folder already holds something, an abandoned start apart."""
+        """Raises RunError for a folder that holds more than an abandoned start, OSError where none can be made."""
         if (self.path / CONFIG).is_file():
             raise RunError(
                 f"{self.path} already exists; continue that run with --resume, or choose another --run folder"
@@ -54,6 +54,7 @@ class RunFolder:
         abandoned = {LOCK, partial_of(self.path / CONFIG).name}
         if self.path.exists() and (not self.path.is_dir() or {item.name for item in self.path.iterdir()} - abandoned):
             raise RunError(f"{self.path} already exists and is no run of ours; choose another --run folder")
+        require_writable(self.path)
 
     def create(self, method: str, config: Facts, schedule: object = None, made_with: Facts | None = None) -> None:
         """Begin a new run and lock it. Raises RunError where the folder already holds something, or is in use."""

@@ -13,8 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jinja2 import TemplateError
-
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
@@ -96,6 +94,8 @@ class FastTokenizer:
 
     def shows_tools(self, tools: Tools) -> bool:
         """Whether the template has a place for these tools, and none of their texts would be a special token there."""
+        from jinja2 import TemplateError
+
         said = json.dumps(list(tools), ensure_ascii=False)
         added = self._tokenizer.added_tokens_decoder.values()
         if "\ue000" in said or any(token.special and token.content in said for token in added):

@@ -10,8 +10,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 
-from jinja2 import TemplateError
-
 from sparring.agents.models.conversation import Conversation, ShowsTools, message, rendered
 from sparring.agents.models.pictures import SeesPictures, named, pictures_of
 from sparring.agents.models.tokenizer import Tools
@@ -171,6 +169,8 @@ class Dialogue:
 
 def takes_system(model: LanguageModel) -> bool:
     """Whether the chat template shows a system message; some refuse it, some leave it out."""
+    from jinja2 import TemplateError
+
     asked = message("user", "x")
     try:
         return list(model.chat([message("system", "x"), asked])) != list(model.chat([asked]))

@@ -13,9 +13,10 @@ import importlib
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 from weakref import WeakSet
 
 import numpy as np
@@ -46,15 +47,13 @@ class Drawer:
         """`model`: an MjModel; `hidden`: groups of geoms that are not shown. Raises RenderingUnavailable."""
         self._mujoco = require("mujoco", "robot")
         self._model = model
-        self._context = _new_context(LARGEST)
-        self._context.make_current()
         sizes = self._model.vis.global_  # type: ignore[attr-defined]
         sizes.offwidth, sizes.offheight = max(sizes.offwidth, LARGEST), max(sizes.offheight, LARGEST)
+        self._context, self._drawing = _begin(model, LARGEST)
         self._scene = self._mujoco.MjvScene(model, maxgeom=MOST_GEOMS)
         self._option = self._mujoco.MjvOption()
         for group in hidden:
             self._option.geomgroup[group] = 0
-        self._drawing = self._mujoco.MjrContext(model, self._mujoco.mjtFontScale.mjFONTSCALE_100)
         self._mujoco.mjr_setBuffer(self._mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._drawing)
         if not _drawers:
             atexit.register(_close_all)  # now: a platform's own ending, registered before, comes after it
@@ -111,13 +110,29 @@ def environment_kept() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _new_context(size: int) -> _Context:
-    name = platform()
+_failed: list[str] = []
+"""Why this process cannot draw: a second try of the same OpenGL takes long, and may end the process."""
+
+
+def _begin(model: object, size: int) -> tuple[_Context, Any]:
+    """A context that is current, and the MjrContext in it. Raises RenderingUnavailable."""
+    if _failed:
+        raise RenderingUnavailable(_failed[0])
     try:
-        with environment_kept():
-            module = importlib.import_module(f"mujoco.{name}")
-        made = module.GLContext(size, size)
-        return cast(_Context, made)
+        return _context_of(model, platform(), size)
+    except RenderingUnavailable as error:
+        _failed.append(str(error))
+        raise
+
+
+def _context_of(model: object, name: str, size: int) -> tuple[_Context, Any]:
+    mujoco = require("mujoco", "robot")
+    try:
+        with environment_kept(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # GLFW warns of what it then fails by
+            context = cast(_Context, importlib.import_module(f"mujoco.{name}").GLContext(size, size))
+            context.make_current()
+            return context, mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
     except Exception as error:  # of OpenGL's bindings, which raise anything
         raise RenderingUnavailable(f"MuJoCo cannot draw through {name} ({type(error).__name__}): {HELP}") from error
 

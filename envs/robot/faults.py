@@ -22,6 +22,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from sparring.envs.robot.options import require_number
 from sparring.envs.robot.types import Array, Frame, World
 from sparring.robotics.words import Subgoal
 from sparring.types import derive_seed
@@ -68,9 +69,8 @@ class Faults:
 
     def __post_init__(self) -> None:
         """Raises ValueError."""
-        if not 0.0 <= self.probability <= 1.0:
-            raise ValueError(f"the probability of a fault must lie between 0 and 1, got {self.probability!r}")
-        unknown = [kind for kind in self.kinds if kind not in KINDS]
+        require_number("the probability of a fault", self.probability, "lie between 0 and 1", 0.0, 1.0)
+        unknown = [str(kind) for kind in self.kinds if kind not in KINDS]
         if unknown or not self.kinds:
             raise ValueError(f"faults must be some of {', '.join(KINDS)}, got {', '.join(unknown) or 'none'}")
 

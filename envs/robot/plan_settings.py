@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import dataclass
 from typing import Literal, TypedDict, cast, get_args
 
 from sparring.envs.robot.executors.named import executor_of
 from sparring.envs.robot.faults import Faults, Kind
 from sparring.envs.robot.frames import require_size
+from sparring.envs.robot.options import require_flag, require_number, require_text, require_whole
 from sparring.envs.robot.procedure import Settings
 from sparring.envs.robot.run import Setup
 from sparring.envs.robot.types import Executor
@@ -94,12 +95,10 @@ class PlanSettings:
         """Raises ValueError."""
         if self.ask not in ASKED:
             raise ValueError(f"ask must be one of {', '.join(map(repr, ASKED))}, got {self.ask!r}")
-        if type(self.max_turns) is not int or self.max_turns < 1:
-            raise ValueError(f"max_turns must be a whole number >= 1, got {self.max_turns!r}")
-        for name in ("step_cost", "illegal_cost", "fault", "caps", "noise"):
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or not 0 <= value < math.inf:
-                raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
+        require_whole("max_turns", self.max_turns)
+        require_flag("replan", self.replan)
+        for name in ("step_cost", "illegal_cost"):
+            require_cost(name, getattr(self, name))
         require_size(self.frames)
 
     def setup(self, verifier: Verifier | None) -> Setup:
@@ -119,6 +118,12 @@ class PlanSettings:
         return Setup(settings, faults, executor_of(self.executor), self.caps, self.noise)
 
 
+def require_cost(name: str, value: object) -> None:
+    """Raises ValueError unless it is a finite number that is not negative."""
+    require_number(name, value, "be a finite number >= 0", 0.0, sys.float_info.max)
+
+
 def kinds_of(faults: str) -> tuple[Kind, ...]:
-    """The kinds in "slip+knock"; `Faults` checks them."""
+    """The kinds in "slip+knock"; `Faults` checks them. Raises ValueError for what is no text."""
+    require_text("faults", faults)
     return cast(tuple[Kind, ...], tuple(faults.split("+")))

@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 
 from sparring.envs.robot.faults import Disturbance, Faults
+from sparring.envs.robot.options import require_flag, require_whole
 from sparring.envs.robot.skills import reached
 from sparring.envs.robot.types import Array, Executor, ExecutorFailed, Frame, World
 from sparring.envs.robot.verifiers import Check, Sensor
@@ -58,14 +59,14 @@ class Settings:
     def __post_init__(self) -> None:
         """Raises ValueError."""
         for name in ("period", "window", "agree", "budget"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+            require_whole(name, getattr(self, name))
+        require_whole("retries", self.retries, least=0)
+        for name in ("lift", "repair"):
+            require_flag(name, getattr(self, name))
+        if self.slot is not None:
+            require_whole("slot", self.slot)
         if self.agree > self.window:
             raise ValueError(f"agree must be at most window, got {self.agree} of {self.window}")
-        if self.retries < 0:
-            raise ValueError(f"retries must be >= 0, got {self.retries}")
-        if self.slot is not None and self.slot < 1:
-            raise ValueError(f"slot must be >= 1, got {self.slot}")
 
 
 @dataclass(slots=True)

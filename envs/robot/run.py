@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sparring.envs.robot.control import ControlEnv
 from sparring.envs.robot.faults import Faults
 from sparring.envs.robot.metrics import Pursued, metrics_of
+from sparring.envs.robot.options import require_number
 from sparring.envs.robot.procedure import OutOfSteps, Procedure, Settings
 from sparring.envs.robot.skills import reached
 from sparring.envs.robot.telling import outcome, scene
@@ -36,10 +37,8 @@ class Setup:
 
     def __post_init__(self) -> None:
         """Raises ValueError."""
-        if not 0 < self.caps < 1e6:
-            raise ValueError(f"caps must be > 0, got {self.caps!r}")
-        if not 0 <= self.noise <= 1:
-            raise ValueError(f"noise must lie between 0 and 1 metre, got {self.noise!r}")
+        require_number("caps", self.caps, "be > 0 and < 1e6", 1e-6, 1e6)
+        require_number("noise", self.noise, "lie between 0 and 1 metre", 0.0, 1.0)
 
 
 @dataclass(slots=True)

@@ -21,7 +21,8 @@ from sparring.envs.games.two_player import bare, whole_seed
 from sparring.envs.robot.executors.named import executor_of
 from sparring.envs.robot.faults import Faults
 from sparring.envs.robot.frames import Seen, require_size, seen, seen_space
-from sparring.envs.robot.plan_settings import kinds_of
+from sparring.envs.robot.options import require_text, require_whole
+from sparring.envs.robot.plan_settings import kinds_of, require_cost
 from sparring.envs.robot.planning import DONE, HOW
 from sparring.envs.robot.procedure import Settings
 from sparring.envs.robot.run import Pursuit, Run, Setup
@@ -89,8 +90,10 @@ class TabletopTeam(Duel):
         render_mode: str | None = None,
     ) -> None:
         require_size(frames)
-        if type(max_subgoals) is not int or max_subgoals < 1:
-            raise ValueError(f"max_subgoals must be a whole number >= 1, got {max_subgoals!r}")
+        require_whole("max_subgoals", max_subgoals)
+        require_cost("step_cost", step_cost)
+        require_cost("illegal_cost", illegal_cost)
+        require_text("executors", executors)
         self.executors = {spec: executor_of(spec) for spec in executors.split("+")}
         settings = Settings(period, window, agree, budget, retries, lift, repair)
         self.setup = Setup(settings, Faults(fault, kinds_of(faults)), next(iter(self.executors.values())), caps, noise)

@@ -16,7 +16,9 @@ from typing import Protocol
 
 import numpy as np
 
+from sparring.envs.robot.options import require_number
 from sparring.envs.robot.types import Frame, Point, World
+from sparring.kinds import shown
 from sparring.robotics.readings import Readings, judged
 from sparring.robotics.skills import question_of
 from sparring.robotics.words import Subgoal
@@ -88,8 +90,7 @@ class Noisy:
     def __init__(self, fp: float = 0.1, fn: float = 0.1) -> None:
         """`fp`: rate of yes where the truth is no; `fn`: of no where it is yes."""
         for name, rate in (("fp", fp), ("fn", fn)):
-            if not 0.0 <= rate <= 1.0:
-                raise ValueError(f"{name} must lie between 0 and 1, got {rate!r}")
+            require_number(name, rate, "lie between 0 and 1", 0.0, 1.0)
         self.name, self.fp, self.fn = f"noisy+fp={fp:g}+fn={fn:g}", fp, fn
         self._seed = 0
 
@@ -140,6 +141,8 @@ def verifier_of(spec: str | Verifier) -> Verifier:
     Raises ValueError naming what there is.
     """
     if not isinstance(spec, str):
+        if not (callable(getattr(spec, "begin", None)) and callable(getattr(spec, "verdict", None))):
+            raise ValueError(f"a verifier must have begin(seed) and verdict(check), got {shown(spec)}")
         return spec
     parsed = parse_spec(spec.replace("+", ":") if spec.startswith("noisy") else spec)
     if parsed.name == "noisy":

@@ -26,11 +26,12 @@ from sparring.scoreboard.output import require_output, write_parts
 from sparring.scoreboard.report.charts import PHONE, SHAPES, fixed, number
 from sparring.scoreboard.report.critic import critic_view
 from sparring.scoreboard.report.curves import learning_curves, main_curves, other_curves, probe_curves
-from sparring.scoreboard.report.header import comparison, facts, headlines
+from sparring.scoreboard.report.header import facts, headlines
 from sparring.scoreboard.report.manipulation import manipulation
 from sparring.scoreboard.report.pictures import MOST_PAGE, Films, album, films_of
 from sparring.scoreboard.report.policies import policy_tables
 from sparring.scoreboard.report.replays import replays
+from sparring.scoreboard.report.side_by_side import comparison
 from sparring.scoreboard.report.transfer import transfer_view
 from sparring.scoreboard.standings import RunData, Standing, load_run
 from sparring.scoreboard.stats import Estimate

@@ -13,6 +13,7 @@ import tyro
 from sparring import registry
 from sparring.cli import terminal
 from sparring.cli.interrupts import saying_what_is_kept
+from sparring.faults import require_writable
 from sparring.files import write_whole
 from sparring.plurals import number_of
 from sparring.registry import require
@@ -61,6 +62,7 @@ def write(
         raise ValueError(f"difficulty must be from 1 to 5, got {difficulty}")
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output} is a file: -o takes a folder")
+    require_writable(output)
     read = list(dict.fromkeys(ideas_in(ideas)))
     writer = registry.agents.make("writer", argument=model)
     output.mkdir(parents=True, exist_ok=True)

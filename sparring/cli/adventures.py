@@ -13,6 +13,7 @@ from sparring.cli import adventure_writing, parsing, terminal
 from sparring.cli.lists import lists_of, split_lists
 from sparring.cli.play import play_between
 from sparring.cli.starling import starling
+from sparring.faults import make_folder
 from sparring.files import write_whole
 from sparring.registry import require
 from sparring.trainers.starling.settings import Settings
@@ -57,7 +58,7 @@ def sample(
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output} is a file: -o takes a folder")
     proven: list[tuple[str, Manifest]] = []
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     with terminal.progress("writing games", count, quiet=json) as advance:
         for number, game, manifest in islice(_different(split, seed, difficulty, MOST_SEEDS * count), count):
             name = f"{split}-{number:05}-{game.theme.replace(' ', '-')}.json"
@@ -184,7 +185,7 @@ def _show(proven: Sequence[tuple[str, Manifest]], json: bool, broken: Sequence[s
         for check in manifest.checks:
             if check.status == "fail" or (len(proven) == 1 and not broken):
                 terminal.say(f"{name}: {check.number} {check.name}: {check.status}: {check.evidence}")
-    terminal.complain_of(broken, most=20)
+    terminal.complain_of([("", line) for line in broken], most=20)
 
 
 def _row(name: str, manifest: Manifest) -> tuple[str, ...]:

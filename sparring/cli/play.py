@@ -11,6 +11,7 @@ import tyro
 
 from sparring.cli import arguments, person, play_view, terminal
 from sparring.cli.interrupts import saying_what_is_kept
+from sparring.faults import require_writable
 from sparring.protocols import Agent
 from sparring.start import EXIT_FAILED
 
@@ -46,6 +47,8 @@ def play(
     arguments.require_known(env, arguments.split_agents(agents))
     if episodes < 1:
         raise ValueError(f"episodes must be >= 1, got {episodes}")
+    if store is not None:
+        require_writable(store)
     env_id, options = arguments.env(env)
     return play_between(arguments.agents(agents), env_id, options, episodes, seed, store, json)
 
@@ -115,21 +118,28 @@ def evaluate(
     if games < 0:
         raise ValueError(f"games must be >= 0, got {games}")
     arguments.require_known(env or "KuhnPoker", [what])
+    from sparring.scoreboard.evaluate import EvaluationInterrupted
     from sparring.scoreboard.evaluate import evaluate as measure
 
     if suite is not None:
         return _evaluate_suite(suite, what, games, seed, store, json)
     agent, env_id, env_kwargs = arguments.measured(what, env)
-    with terminal.progress("playing", games, quiet=json) as advance:
-        measured = measure(agent, env_id, games, seed, orders, _when_done(advance), env_kwargs)
+    try:
+        with terminal.progress("playing", games, quiet=json) as advance:
+            measured = measure(agent, env_id, games, seed, orders, _when_done(advance), env_kwargs)
+    except EvaluationInterrupted as interruption:
+        play_view.show_evaluation(what, interruption.measured, json)
+        raise
     play_view.show_evaluation(what, measured, json)
     return EXIT_FAILED if measured.faults else 0
 
 
 def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path | None, json: bool) -> int:
-    from sparring.scoreboard.suites import playable, run_suite
+    from sparring.scoreboard.suites import SuiteInterrupted, playable, run_suite
     from sparring.store.store import Store
 
+    if store is not None:
+        require_writable(store)
     installed, missing = playable(suite)
     for said in missing:
         terminal.note(said)
@@ -141,8 +151,13 @@ def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path |
             terminal.note(f"suite {suite}, part {parts.index(part) + 1} of {len(parts)}: {part}")
 
     opened = nullcontext() if store is None else Store(store, "a")
-    with saying_what_is_kept(store), opened as kept, terminal.progress(f"suite {suite}", total, quiet=json) as advance:
-        scores = run_suite(suite, agent, tasks, seed, kept, _when_done(advance), note)
+    with saying_what_is_kept(store), opened as kept:
+        try:
+            with terminal.progress(f"suite {suite}", total, quiet=json) as advance:
+                scores = run_suite(suite, agent, tasks, seed, kept, _when_done(advance), note)
+        except SuiteInterrupted as interruption:
+            play_view.show_scores(suite, agent, interruption.scores, json, of=len(parts))
+            raise
     play_view.show_scores(suite, agent, scores, json)
     return EXIT_FAILED if any(score.faults for score in scores) else 0
 

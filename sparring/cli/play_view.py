@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -84,6 +85,10 @@ def show_evaluation(what: str, measured: Evaluation, json: bool) -> None:
     if measured.standing is not None:
         terminal.say_wrapped(_results(measured.standing))
         _complain_of_faults(measured.faults, measured.standing.episodes)
+    if measured.unplayed:
+        ended = 0 if measured.standing is None else measured.standing.episodes
+        games = f"{ended:,} of {number_of(ended + measured.unplayed, 'game')} had ended"
+        terminal.say_wrapped(f"interrupted: {games}{'; ' + FIRST if ended else ''}")
 
 
 def _show_exact_strength(what: str, measured: Evaluation, nash_conv: float) -> None:
@@ -117,17 +122,27 @@ def _results(row: Standing) -> str:
     )
 
 
-def show_scores(suite: str, agent: str, scores: Sequence[Score], json: bool) -> None:
-    """A suite's parts, each with its interval."""
+def show_scores(suite: str, agent: str, scores: Sequence[Score], json: bool, of: int | None = None) -> None:
+    """A suite's parts, each with its interval. `of`: after an interruption, how many parts there are."""
     if json:
-        terminal.dump({"suite": suite, "agent": agent, "parts": [asdict(score) for score in scores]})
+        parts = [asdict(score) for score in scores]
+        terminal.dump({"suite": suite, "agent": agent, "parts": parts, "interrupted": of is not None})
+        return
+    if of is not None:
+        done = sum(not score.unplayed for score in scores)
+        partly = f"; of the last one {FIRST}" if done < len(scores) else ""
+        terminal.say_wrapped(f"interrupted: {done} of {number_of(of, 'part')} were played{partly}")
+    if not scores:
         return
     some_faults, lines = any(score.faults for score in scores), []
     for score in scores:
         means = ("none", "none") if score.turns is None else (f"{score.turns:.2f}", f"{score.tokens:.0f}")
         constant = "none" if score.constant is None else f"{100 * score.constant.value:.1f} %"
         faults = [str(score.faults)] * some_faults
-        lines.append([score.part, str(score.accuracy.n), _percent(score.accuracy), constant, *means, *faults])
+        tasks = (
+            f"{score.accuracy.n} of {score.accuracy.n + score.unplayed}" if score.unplayed else str(score.accuracy.n)
+        )
+        lines.append([score.part, tasks, _percent(score.accuracy), constant, *means, *faults])
     columns = ["part", "tasks", "accuracy", "constant", "turns", "tokens", *(["faults"] * some_faults)]
     terminal.show_table(columns, lines)
     _show_metrics(scores)
@@ -135,6 +150,8 @@ def show_scores(suite: str, agent: str, scores: Sequence[Score], json: bool) -> 
     _complain_of_faults(errors, sum(score.accuracy.n + score.faults for score in scores))
 
 
+FAULT = re.compile(r"(?P<id>.*?): (?P<what>(?:env_error|agent_error|truncated): .*)", re.DOTALL)
+FIRST = "those that ended first count, which may be the easy ones"
 FAULTS = ("over_search", "premature_stop", "lucky_guess", "misread")
 """Metrics that are shown with their intervals."""
 
@@ -165,7 +182,13 @@ def _complain_of_faults(faults: Sequence[str], episodes: int) -> None:
     if faults:
         are = "is" if len(faults) == 1 else "are"
         terminal.complain(f"{len(faults)} of {number_of(episodes, 'episode')} broke off and {are} not counted:")
-        terminal.complain_of(faults, most=5)
+        terminal.complain_of([_parted(fault) for fault in faults], most=5)
+
+
+def _parted(fault: str) -> tuple[str, str]:
+    """ "id: status: error" as the id and the rest."""
+    found = FAULT.fullmatch(fault)
+    return (found["id"], found["what"]) if found else ("", fault)
 
 
 def _record(outcomes: Outcomes, between: str = " / ") -> str:

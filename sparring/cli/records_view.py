@@ -51,7 +51,7 @@ def show_verification(result: VerifyResult, json: bool) -> None:
     if json:
         terminal.dump({**asdict(result), "not_compared": len(result.not_compared), "ok": result.ok})
         return
-    terminal.complain_of([str(fault) for fault in result.faults], most=20)
+    terminal.complain_of([fault.parts for fault in result.faults], most=20)
     episodes, turns = plural(result.episodes, "episode"), plural(result.turns, "turn")
     done = f"{result.episodes} {episodes}, {result.turns} {turns} re-executed in {result.seconds:.1f} s"
     terminal.say_wrapped(f"{done}: {_verdict(result)}")

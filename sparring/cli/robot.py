@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from sparring.cli import parsing, robot_studies, terminal
-from sparring.cli.robot_studies import require_place
 from sparring.envs.robot.tabletop.control import Simulator
 from sparring.envs.robot.verifiers import NOISE
+from sparring.faults import require_file_place
 from sparring.registry import require
 from sparring.start import loading
 
@@ -122,11 +122,11 @@ def verifier(
         json: Print JSON.
     """
     require("torch", "train")
+    require_file_place(output)
     with loading():
         from sparring.trainers.robot.verifying import VerifierConfig, train_verifier
 
     config = VerifierConfig(simulator, episodes, choosing, noise=noise, blind=blind, seed=seed)
-    require_place(output)
     heads = train_verifier(config, _quiet if json else terminal.say)
     heads.write(output)
     threshold = next(iter(heads.heads.values())).threshold

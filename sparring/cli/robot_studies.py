@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sparring.cli import terminal
 from sparring.envs.robot.tabletop.control import Simulator
+from sparring.faults import require_file_place
 from sparring.files import write_whole
 from sparring.registry import require
 from sparring.robotics.heads import Heads, read_heads
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from sparring.scoreboard.stats import Estimate
     from sparring.trainers.robot.studies import Arm, Row
 
-COLUMNS = ("p(fault)", "controller", "success (95 %)", "difference", "p", "recovery", "false adv.", "steps", "checks")
+SUCCESS = ("p(fault)", "controller", "success (95 %)", "difference", "p")
+MEANS = ("p(fault)", "controller", "recovery", "false adv.", "steps", "checks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def run(asked: Asked, output: Path | None, json: bool) -> int:
     if asked.episodes < 2:
         raise ValueError(f"episodes must be >= 2, got {asked.episodes}")
     if output is not None:
-        require_place(output)
+        require_file_place(output)
     with loading():
         from sparring.trainers.robot.studies import Study, run_study
 
@@ -60,8 +62,15 @@ def run(asked: Asked, output: Path | None, json: bool) -> int:
     if json:
         terminal.dump({"rows": plain})
     else:
-        terminal.show_table(COLUMNS, [tuple(_cells(row)) for row in rows], names=(1,))
+        show_rows(rows)
     return 0
+
+
+def show_rows(rows: Sequence[Row]) -> None:
+    """Who succeeded how often, and below how: one table of both would be too wide for most terminals."""
+    terminal.show_table(SUCCESS, [tuple(_success_of(row)) for row in rows], names=(1,))
+    terminal.say("")
+    terminal.show_table(MEANS, [tuple(_means_of(row)) for row in rows], names=(1,))
 
 
 def rates_of(said: str) -> tuple[float, ...]:
@@ -73,14 +82,6 @@ def rates_of(said: str) -> tuple[float, ...]:
     if not rates or not all(0 <= rate <= 1 for rate in rates):
         raise ValueError(f"--rates must be probabilities from 0 to 1, separated by commas, got {said!r}")
     return rates
-
-
-def require_place(output: Path) -> None:
-    """Raises ValueError where no file of that name can be written."""
-    if output.is_dir():
-        raise ValueError(f"{output} is a folder: name a file in it")
-    if not output.parent.is_dir():
-        raise ValueError(f"there is no folder {output.parent} for {output.name}")
 
 
 def _arms(asked: Asked, json: bool) -> Sequence[Arm]:
@@ -104,12 +105,17 @@ def _trained(asked: Asked, blind: bool, json: bool) -> Heads:
     return train_verifier(VerifierConfig(asked.simulator, blind=blind))
 
 
-def _cells(row: Row) -> Iterator[str]:
+def _success_of(row: Row) -> Iterator[str]:
     yield f"{row.fault:g}"
     yield row.arm
     yield _with_interval(row.success)
     yield _difference(row.difference)
     yield "" if row.mcnemar is None else f"{row.mcnemar:.1g}"
+
+
+def _means_of(row: Row) -> Iterator[str]:
+    yield f"{row.fault:g}"
+    yield row.arm
     yield "" if math.isnan(row.recovery.value) else f"{row.recovery.value:.2f}"
     yield f"{row.false_advances:.2f}"
     yield f"{row.steps:.0f}"
@@ -123,6 +129,4 @@ def _with_interval(found: Estimate) -> str:
 def _difference(found: Estimate | None) -> str:
     if found is None:
         return ""
-    if math.isinf(found.low):
-        return "same everywhere"
     return f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f})"

@@ -60,12 +60,20 @@ def complain(text: str) -> None:
         err.print(f"[bold red]sparring:[/] {escape(printable(text))}", highlight=False, soft_wrap=True)
 
 
-def complain_of(faults: Sequence[str], most: int) -> None:
-    """The first of them, a line each, and how many more there are."""
-    for fault in faults[:most]:
-        complain(filled(fault, err))
-    if len(faults) > most:
-        complain(f"and {len(faults) - most} more; --json lists all")
+def complain_of(faults: Sequence[tuple[str, str]], most: int) -> None:
+    """(where, what) pairs: a line for everything that was wrong, at most so many lines, and how many more there are.
+
+    What is the same in many places, such as a server that does not answer, is said once with its count.
+    """
+    places: dict[str, list[str]] = {}
+    for where, what in faults:
+        places.setdefault(what, []).append(where)
+    for what, found in list(places.items())[:most]:
+        complain(filled(f"{found[0]}: {what}" if found[0] else what, err))
+        if len(found) > 1:
+            complain(f"the same {len(found)} times")
+    if rest := sum(map(len, list(places.values())[most:])):
+        complain(f"and {rest} more; --json lists all")
 
 
 def dump(value: object) -> None:

@@ -10,6 +10,7 @@ becomes the episode's status and everything played until then is kept.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -42,6 +43,8 @@ T = TypeVar("T")
 Listener = Callable[[Event], None]
 FAULTS = (Exception, SystemExit)
 """What an environment or an agent may raise at the cost of its own episode; interrupts pass through."""
+PATIENCE = 0.1
+"""Seconds after which a finished episode is handed over before another game begins."""
 
 
 async def rollout(
@@ -93,10 +96,13 @@ async def run_batches(
     known, envs, hosts = dict(agents or {}), pool or EnvPool(), Hosts()
     processes = asyncio.Semaphore(PROCESSES)
     finished: asyncio.Queue[tuple[Match, Episode] | BaseException | None] = asyncio.Queue(2 * concurrency)
+    asked_at = math.inf  # since when somebody waits for what has finished
 
     async def work() -> None:
         try:
             for match in waiting:
+                while finished.qsize() and time.perf_counter() - asked_at > PATIENCE:
+                    await asyncio.sleep(0)  # when all workers do so, it is the consumer's turn
                 players = agents_by_seat(match, known)
                 async with processes if envs.has_process(match) else nullcontext():
                     episode = await _episode(match, players, on_event, envs, hosts)
@@ -110,7 +116,9 @@ async def run_batches(
     try:
         busy = concurrency
         while busy:
+            asked_at = time.perf_counter()
             items = [await finished.get(), *(finished.get_nowait() for _ in range(finished.qsize()))]
+            asked_at = math.inf
             if played := [item for item in items if isinstance(item, tuple)]:
                 yield [episode for _, episode in played]
                 if on_event is not None:

@@ -57,7 +57,10 @@ def test_the_scripted_planner_solves_every_family_although_things_go_wrong(ask):
 
 
 def test_sap_is_the_planner():
-    assert make("sap").name == make("planner:scripted").name == "planner:scripted"
+    assert make("sap").name == "sap"
+    assert make("sap:scripted").name == "sap:scripted"
+    assert make("planner").name == make("planner:scripted").name == "planner:scripted"
+    assert type(make("sap")) is type(make("planner"))
 
 
 def test_a_language_model_plans_and_verifies(tmp_path):

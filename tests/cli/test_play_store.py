@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import gymnasium
 import pytest
 
+from sparring import registry
 from sparring.agents.scripted import RandomAgent, ScriptedAgent
-from sparring.rollout.loop import Event, play
+from sparring.rollout.loop import Event, Match, play
 from sparring.scoreboard import suites
 from sparring.scoreboard.matches import head_to_head, rotated_matches
 from sparring.scoreboard.stored_matches import play_missing
@@ -56,6 +58,70 @@ def test_games_are_stored_while_others_are_played(tmp_path: Path) -> None:
         assert store.count == 3000
     assert seen[0] > 0
     assert seen[2999] >= 1500
+
+
+class Slow(gymnasium.Env[str, str]):
+    """One step that keeps the process busy for a while, as physics does."""
+
+    observation_space = action_space = gymnasium.spaces.Text(1000, min_length=0)
+
+    def reset(self, *, seed: int | None = None, options: object = None) -> tuple[str, dict[str, object]]:
+        super().reset(seed=seed)
+        return "Go on.", {"legal_actions": ["go"]}
+
+    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, object]]:
+        time.sleep(0.06)
+        return "", 1.0, True, False, {}
+
+
+def slow_matches(count: int) -> list[Match]:
+    return [Match(f"slow/{seed}", "test/Slow-v0", {"player_0": "one"}, seed) for seed in range(count)]
+
+
+def test_a_slow_game_is_stored_before_others_begin_and_is_called_done_afterwards(tmp_path: Path) -> None:
+    begun, seen = [], []
+    row = registry.EnvironmentRow("test/Slow-v0", Slow, seats=1)
+    with registry.envs.temporary(row), Store(tmp_path / "store", "a") as store, Store(tmp_path / "store") as reader:
+
+        def note(event: Event) -> None:
+            if event.kind == "begun":
+                begun.append(event.match.id)
+            elif event.kind == "done":
+                assert event.match.id in reader
+                seen.append(len(begun))
+
+        play_missing(slow_matches(12), {"one": RandomAgent()}, store, on_event=note)
+    assert len(seen) == 12
+    assert seen[0] <= 4, seen
+    assert seen == sorted(seen)
+    assert seen[6] <= 10, seen
+
+
+def test_what_is_over_is_stored_although_no_other_game_ends(tmp_path: Path) -> None:
+    """A batch that waits because the disk is busy waits a moment, and not for the next batch."""
+
+    class Patient(RandomAgent):
+        async def act(self, observation: Observation) -> Reply:
+            asked.append(observation.turn)
+            if len(asked) == 21:
+                until = time.monotonic() + 20
+                while store.count < 20 and time.monotonic() < until:
+                    await asyncio.sleep(0.01)
+                stored_meanwhile.append(store.count)
+            else:
+                await asyncio.sleep(len(asked) * 0.001)
+            return await super().act(observation)
+
+    class Quick(Slow):
+        def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, object]]:
+            return "", 1.0, True, False, {}
+
+    agent, asked, stored_meanwhile = Patient(), list[int](), list[int]()
+    row = registry.EnvironmentRow("test/Slow-v0", Quick, seats=1)
+    with registry.envs.temporary(row), Store(tmp_path / "store", "a") as store:
+        play_missing(slow_matches(21), {"one": agent}, store)
+        assert store.count == 21
+    assert stored_meanwhile == [20]
 
 
 def test_what_is_stored_is_not_played_again(tmp_path: Path) -> None:

@@ -18,10 +18,14 @@ from sparring.trainers.methods.spiral_config import Config
 HEAVY = ("torch", "transformers", "scipy", "pyspiel", "gymnasium", "numpy")
 
 
-def loaded_by(words):
+SELDOM = ("torch", "transformers", "scipy.stats", "numba", "mujoco", "pandas", "httpx", "sklearn", "jinja2", "pydantic")
+"""What a game between scripted players needs nothing of."""
+
+
+def loaded_by(words, heavy=HEAVY):
     """The heavy modules that a request has loaded, in a process of its own."""
     code = f"import sys; from sparring.cli.app import main; main({words!r}); "
-    code += f"print([m for m in {HEAVY!r} if m in sys.modules])"
+    code += f"print([m for m in {heavy!r} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=120, check=True)
     return run.stdout.splitlines()[-1]
 
@@ -58,6 +62,13 @@ def test_help_and_mistakes_do_not_wait_for_heavy_libraries(words, tmp_path):
     if words == ["runs", "/"]:
         words = ["runs", str(tmp_path)]
     assert loaded_by(words) == "[]"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env", ["KuhnPoker", "TabletopPlan:ask=plan"])
+def test_a_game_between_scripted_players_loads_what_it_needs(env):
+    agents = "random,random" if env == "KuhnPoker" else "sap"
+    assert loaded_by(["play", env, "--agents", agents, "--episodes", "4"], SELDOM) == "[]"
 
 
 def untouched():

@@ -14,6 +14,7 @@ from sparring.plurals import number_of, plural
 from sparring.scoreboard import suites
 from sparring.scoreboard.verify import Fault, VerifyResult
 from sparring.store.store import Store
+from sparring.trainers.robot import studies
 from sparring.wrapping import wrapped
 
 LONG = "model:runs/a-long-name-of-a-run/checkpoints/best:temperature=0.5"
@@ -231,3 +232,9 @@ def test_tables_can_be_read_in_a_narrow_terminal(monkeypatch, tmp_path, width):
     assert {"sparring/KuhnPoker-v0", "Group-relative", "reinforce", "(CFR+)"} <= words
     assert any("role-conditioned" in line for line in lines)
     assert any(re.search(r"[+-]\d\.\d\d \([+-]\d", line) for line in lines), "a reward stands whole"
+
+
+def test_a_study_of_robots_keeps_one_line_a_controller_in_eighty_columns(screen):
+    assert main(["robot", "study", "faults", "--episodes", "2", "--rates", "0.3"]) == 0
+    assert max(map(cell_len, screen())) <= 80
+    assert len([line for line in screen() if line.startswith("0.3 ")]) == 2 * len(studies.FAULTS)

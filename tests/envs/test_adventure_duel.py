@@ -3,9 +3,7 @@
 import json
 import random
 
-import numpy as np
 import pytest
-from gymnasium.spaces import Box, Discrete
 from pettingzoo.test import api_test, seed_test
 
 from sparring import envs, registry
@@ -120,31 +118,10 @@ def test_it_conforms(options):
     assert found.ok, found.faults
 
 
-class AsNumbers(AdventureDuel):
-    """The same with numbers for spaces, which PettingZoo's own test needs."""
-
-    def observe(self, agent):
-        return np.array([len(super().observe(agent))], np.int64)
-
-    def observation_space(self, agent):
-        return self.numbers.setdefault(agent, Box(0, 10**6, (1,), np.int64))
-
-    def action_space(self, agent):
-        return self.numbers.setdefault(f"{agent} acts", Discrete(50))
-
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.numbers = {}
-
-    def step(self, action):
-        actions = self.infos[self.agent_selection].get("legal_actions") or ("",)
-        super().step(None if action is None else actions[int(action) % len(actions)])
-
-
 @pytest.mark.filterwarnings("ignore")
-def test_pettingzoo_is_content():
-    api_test(AsNumbers(), num_cycles=200)
-    seed_test(AsNumbers, num_cycles=30)
+def test_pettingzoo_is_content(as_numbers):
+    api_test(as_numbers(AdventureDuel)(), num_cycles=200)
+    seed_test(as_numbers(AdventureDuel), num_cycles=30)
 
 
 def test_no_hostile_text_raises_or_earns_anything():

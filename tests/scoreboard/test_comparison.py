@@ -6,6 +6,7 @@ import pytest
 
 from sparring.cli.app import main
 from sparring.rollout.loop import Match, play
+from sparring.scoreboard import comparison
 from sparring.scoreboard.comparison import compare_figures, differing_settings, load_measured
 from sparring.store.store import Store
 from sparring.types import Episode, Seen, Trajectory
@@ -83,3 +84,11 @@ def test_a_store_of_games_has_nothing_to_compare_and_the_command_says_so(tmp_pat
         store.append(play([Match("g", "sparring/KuhnPoker-v0", {"player_0": "random", "player_1": "random"}, 1)]))
     assert main(["compare", str(tmp_path / "s"), str(tmp_path / "s")]) == 2
     assert "episodes say no success" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("env_id", "pairs"), [("sparring/KuhnPoker-v0", "deals"), ("sparring/TabletopPlan-v0", "tasks")]
+)
+def test_what_a_pair_is_called_depends_on_the_family(env_id, pairs):
+    rewards = [[((env_id, str(task)), float(task)) for task in range(3)]] * 2
+    assert comparison._by_deal("a figure", rewards).pairs == pairs

@@ -97,13 +97,13 @@ def test_play_in_which_everything_broke_off_has_no_figures(said):
 
 def test_an_agent_alone_is_measured_by_its_reward(said):
     shown = said("eval", "test-writer", "--env", "test/Guess-v0", "--games", 3)
-    assert "played 3 episodes alone: reward +1.000 (no interval: all deals gave the same)" in shown
+    assert "played 3 episodes alone: reward +1.000 (no interval: all tasks gave the same)" in shown
     assert "win rate" not in shown
 
 
 def test_a_single_deal_has_words_and_no_infinite_interval(said):
     shown = said("play", "SimpleNegotiation", "--agents", "constant:pass,constant:pass", "--episodes", 1)
-    assert "two deals" in shown
+    assert "two tasks" in shown
 
 
 def test_nothing_to_measure_is_refused(said):

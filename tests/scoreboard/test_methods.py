@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sparring.scoreboard.methods import RESULTS, Arm, Play, compare, read_results, write_results
-from sparring.scoreboard.stats import bounded_mean, paired_difference
+from sparring.scoreboard.stats import bounded_mean, paired_share_difference
 from sparring.store.run_files import RunError
 
 
@@ -34,7 +34,7 @@ def test_rates_and_differences_are_those_of_the_plays_by_task():
     assert (row.spent, row.tokens_per_solved, row.by_seed) == (200, pytest.approx(160 / 13), (7 / 8, 6 / 8))
     over = {one.other: one for one in row.against}
     ours, theirs = ([(p.task, float(p.won)) for p in one.plays] for one in (BETTER, BASE))
-    assert over["base"].difference == paired_difference(ours, theirs)
+    assert over["base"].difference == paired_share_difference(ours, theirs)
     assert (over["base"].seeds_above, over["base"].seeds) == (2, 2)
 
 

@@ -145,7 +145,7 @@ def test_standings_say_what_is_counted_and_never_nan(tmp_path: Path) -> None:
     broken = replace(run.standings[0], itself=False, opponent="other", reward=nobody, win_rate=nobody)
     html = render([replace(run, standings=[*run.standings, alone, broken])])
     assert "itself (first seat against second)" in html
-    assert "no interval: needs two deals" in html
+    assert "no interval: needs two tasks" in html
     assert "no episodes" in html
     assert "∞" not in html
     assert "nan" not in re.sub(r'id="packed">[^<]*', "", html).lower().replace("finance", "")

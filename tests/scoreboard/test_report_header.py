@@ -11,7 +11,8 @@ import pytest
 from sparring.scoreboard.cross_table import cross_tables
 from sparring.scoreboard.names import env_words, metric_words, model_words
 from sparring.scoreboard.report.build import render
-from sparring.scoreboard.report.header import comparison, duration, facts, headlines, state
+from sparring.scoreboard.report.header import duration, facts, headlines, state
+from sparring.scoreboard.report.side_by_side import comparison
 from sparring.scoreboard.standings import RunData, standings
 from sparring.store.rows import EpisodeRow
 

@@ -208,7 +208,7 @@ def test_the_figures_of_manipulation_are_counts_over_all_episodes(tmp_path):
         name: sum(one.trajectories["player_0"].metrics[name] for one in episodes)
         for name in ("success", "recovered", "failed_first", "true_yes", "false_yes", "false_no")
     }
-    assert (line.agent, line.options) == ("planner:scripted", "fault=0.6, verifier=rule")
+    assert (line.agent, line.options) == ("sap", "fault=0.6, verifier=rule")
     assert cells["Success at the end"].estimate.value == total["success"] / 6
     assert cells["Recovered after a failed try"].estimate.value == total["recovered"] / total["failed_first"]
     precision, recall = cells["Precision of the verifier"].estimate, cells["Recall of the verifier"].estimate

@@ -19,6 +19,7 @@ from sparring.scoreboard.stats import (
     count_outcomes,
     outcome,
     paired_difference,
+    paired_share_difference,
     rate,
     wilson,
 )
@@ -209,8 +210,8 @@ def test_what_lies_beyond_the_stated_range_widens_it() -> None:
 def test_equal_outcomes_of_unknown_range_have_no_interval_and_say_why() -> None:
     equal, single = clustered_mean([0.1] * 7, range(7)), clustered_mean([3.0, 4.0], "aa")
     assert (equal.low, equal.high) == (-math.inf, math.inf)
-    assert equal.lacks == "no interval: all deals gave the same"
-    assert single.lacks == "no interval: needs two deals"
+    assert equal.lacks == "no interval: all tasks gave the same"
+    assert single.lacks == "no interval: needs two tasks"
     assert clustered_mean([], []).lacks == wilson(0, 0).lacks == "no episodes"
     assert clustered_mean([1.0, 2.0], "ab").lacks == wilson(1, 1).lacks == ""
 
@@ -223,6 +224,54 @@ def test_a_paired_difference_is_taken_within_tasks() -> None:
     assert found.value == pytest.approx(2 / 3)
     assert (found.low, found.high) == pytest.approx((reference.low, reference.high))
     assert found.clusters == 3
+
+
+def both(only_ours: int, only_theirs: int, alike: int) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+    """Successes of ours and of theirs on the same tasks."""
+    ours = [1.0] * only_ours + [0.0] * only_theirs + [1.0] * alike
+    theirs = [0.0] * only_ours + [1.0] * only_theirs + [1.0] * alike
+    return list(enumerate(ours)), list(enumerate(theirs))
+
+
+def test_a_paired_difference_of_shares_is_bonett_and_prices_by_hand() -> None:
+    """Of 10 tasks only we succeed on 5 and only they on 1: p12 = 6/12, p21 = 2/12, 1.96·sqrt((8/12 - 1/9)/12)."""
+    found = paired_share_difference(*both(5, 1, 4))
+    half = 1.959963984540054 * math.sqrt((8 / 12 - 1 / 9) / 12)
+    assert (found.value, found.low, found.high) == pytest.approx((0.4, 1 / 3 - half, 1 / 3 + half))
+    assert (found.n, found.clusters) == (10, 10)
+
+
+@pytest.mark.parametrize("tasks", [1, 2, 3, 5, 8])
+def test_a_paired_difference_of_shares_stays_in_range_holds_its_value_and_has_a_width(tasks: int) -> None:
+    for only_ours in range(tasks + 1):
+        for only_theirs in range(tasks + 1 - only_ours):
+            found = paired_share_difference(*both(only_ours, only_theirs, tasks - only_ours - only_theirs))
+            assert -1 <= found.low <= found.value <= found.high <= 1
+            assert found.high - found.low > 0.1
+            assert found.lacks == ""
+    assert paired_difference(*both(1, 0, 1)).high > 1, "what Student's t says of two tasks"
+
+
+@pytest.mark.parametrize("tasks", [4, 10, 20])
+def test_a_paired_difference_of_shares_covers_with_few_tasks(tasks: int) -> None:
+    """Exact, over all counts, for a grid of the shares of tasks on which only one of the two succeeds."""
+    coverage = []
+    for first, second in ((i / 10, j / 10) for i in range(11) for j in range(11 - i)):
+        covered = 0.0
+        for a, b in ((ours, theirs) for ours in range(tasks + 1) for theirs in range(tasks + 1 - ours)):
+            rest = (1 - first - second) ** (tasks - a - b) if tasks > a + b else 1.0
+            chance = math.comb(tasks, a) * math.comb(tasks - a, b) * first**a * second**b * rest
+            found = paired_share_difference(*both(a, b, tasks - a - b))
+            covered += chance * (found.low <= first - second <= found.high)
+        coverage.append(covered)
+    assert min(coverage) > 0.87
+    assert sum(coverage) / len(coverage) > 0.95
+
+
+def test_a_paired_difference_of_what_is_no_share_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"shares must be within 0\.\.1, got 3\.0"):
+        paired_share_difference([("a", 3.0)], [("a", 1.0)])
+    assert paired_share_difference([], []).lacks == "no episodes"
 
 
 def test_pairing_narrows_the_interval_where_tasks_differ() -> None:

@@ -13,6 +13,7 @@ from sparring.envs.robot.executors.cloned import ClonedExecutor, Policy, save_po
 from sparring.envs.robot.executors.network import Network
 from sparring.envs.robot.executors.seeing import Eye
 from sparring.envs.robot.tabletop.control import SIMULATORS, Simulator, bodies_of
+from sparring.faults import require_file_place
 from sparring.scoreboard.stats import Estimate
 from sparring.trainers.robot.demonstrations import Demonstrations, collect, joined
 from sparring.trainers.robot.fitting import fit
@@ -61,7 +62,7 @@ def clone(settings: Settings, file: Path, bars: Bars) -> Reached:
     Equal settings give equal files on one machine. Raises MissingExtra without MuJoCo, RenderingUnavailable where
     MuJoCo's pictures find no OpenGL, OSError where the file cannot be written; then nothing is there.
     """
-    require_writable(file)
+    require_file_place(file)
     bodies_of(settings.simulator)
     if settings.kind == "pixels":
         collect_pictures(settings.simulator, 1, settings.seed)  # what cannot draw says so before anything is trained
@@ -99,14 +100,6 @@ def _eye(settings: Settings, bars: Bars) -> Eye:
         pictures = collect_pictures(settings.simulator, settings.pictures, settings.seed, advance)
     with bars("learning to see", settings.pictures) as advance:
         return fit_eye(pictures, settings.pictures, settings.seed, advance)
-
-
-def require_writable(file: Path) -> None:
-    """Raises OSError or ValueError before any work is done for a file that cannot be written."""
-    if file.is_dir():
-        raise ValueError(f"{file} is a folder: -o takes a file")
-    if not file.parent.is_dir():
-        raise ValueError(f"{file}: there is no folder {file.parent}")
 
 
 def _figures(estimate: Estimate) -> list[float]:

@@ -21,7 +21,7 @@ from sparring.envs.robot.verifiers import Verifier, verifier_of
 from sparring.robotics.heads import Heads
 from sparring.robotics.skills import postcondition
 from sparring.robotics.words import Subgoal
-from sparring.scoreboard.stats import Estimate, mcnemar, paired_difference, rate, wilson
+from sparring.scoreboard.stats import Estimate, mcnemar, paired_share_difference, rate, wilson
 from sparring.trainers.robot.verifying import AsVerifier
 
 Metrics = Mapping[str, float]
@@ -172,7 +172,7 @@ def row_of(name: str, fault: float, played: Sequence[Metrics], first: Sequence[M
         _mean(played, "steps"),
         _mean(played, "checks"),
         _mean(played, "faults"),
-        paired_difference(zip(tasks, map(float, wins), strict=True), zip(tasks, map(float, other), strict=True))
+        paired_share_difference(zip(tasks, map(float, wins), strict=True), zip(tasks, map(float, other), strict=True))
         if first is not None
         else None,
         mcnemar(wins, other) if first is not None else None,

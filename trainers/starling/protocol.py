@@ -20,7 +20,7 @@ from typing import Any, TypeVar, cast
 
 from sparring import registry
 from sparring.agents import named
-from sparring.faults import make_folder
+from sparring.faults import make_folder, require_writable
 from sparring.files import write_whole
 from sparring.plurals import number_of
 from sparring.protocols import Agent
@@ -78,6 +78,7 @@ class Protocol:
             raise RunError(f"{folder} already exists; continue with --resume, or choose another --run folder")
         if folder.exists() and (not folder.is_dir() or any(item.name != LOCK for item in folder.iterdir())):
             raise RunError(f"{folder} already exists and is no protocol of ours; choose another --run folder")
+        require_writable(folder)
         protocol = cls(settings, folder, note, should_stop)
         require_device(settings.device)
         load_model(protocol._practice(protocol.targets[0], settings.model, 0, 1))

@@ -30,6 +30,7 @@ from sparring.envs.retrieval.manifest import (
     write_manifest,
 )
 from sparring.envs.retrieval.types import Hit, Passage
+from sparring.faults import require_writable
 from sparring.files import build_folder
 from sparring.plurals import number_of
 
@@ -119,11 +120,12 @@ def is_index(folder: Path) -> bool:
 
 
 def require_free(folder: Path) -> None:
-    """Raises FileExistsError where a folder cannot be built because something lies there."""
+    """Raises OSError where a folder cannot be built, because something lies there or nothing can be made there."""
     if is_index(folder):
         raise FileExistsError(f"{folder} is an index already: remove it, or choose another folder")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise FileExistsError(f"{folder} exists already and is no empty folder: choose another one")
+    require_writable(folder)
 
 
 def require_corpus(index: Index, passages: Iterable[Passage], name: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sparring import registry
 from sparring.envs.robot.types import Array, Executor, World
+from sparring.kinds import shown
 from sparring.robotics.words import Subgoal
 
 EXECUTORS = "sparring.envs.robot.executors"
@@ -47,9 +48,9 @@ def executor_of(spec: str | Executor) -> Executor:
 def _checked(executor: Executor) -> Executor:
     """Raises ValueError for what has not the two methods and the name of an executor."""
     if not (callable(getattr(executor, "begin", None)) and callable(getattr(executor, "act", None))):
-        raise ValueError(f"an executor must have begin(world, subgoal, attempt) and act(world), got {executor!r:.80}")
+        raise ValueError(f"an executor must have begin(world, subgoal, attempt) and act(world), got {shown(executor)}")
     if not isinstance(getattr(executor, "name", None), str):
-        raise ValueError(f"an executor must have a name, as text, got {executor!r:.80}")
+        raise ValueError(f"an executor must have a name, as text, got {shown(executor)}")
     return executor
 
 

@@ -133,7 +133,7 @@ def task_of(seed: int, split: Split, family: str | None = None) -> Task:
     """The task of a seed. Raises ValueError for a split or a family that there is not."""
     if split not in SPLITS:
         raise ValueError(f"split must be 'train' or 'held_out', got {split!r}")
-    if family is not None and family not in FAMILIES:
+    if family is not None and (not isinstance(family, str) or family not in FAMILIES):
         raise ValueError(f"task must be one of {', '.join(FAMILIES)}, got {family!r}")
     rng = np.random.default_rng(derive_seed("tabletop", seed))
     wanted = family or tuple(FAMILIES)[int(rng.integers(len(FAMILIES)))]

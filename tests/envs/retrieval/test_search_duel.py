@@ -1,8 +1,6 @@
 """SearchDuel-v0: whose turn it is, who is paid for what, and what each seat sees."""
 
-import numpy as np
 import pytest
-from gymnasium.spaces import Box, Discrete
 from pettingzoo.test import api_test, seed_test
 
 from sparring import envs, registry
@@ -142,32 +140,10 @@ def test_the_environment_conforms():
     check_env(ENV, max_rounds=1, kinds="chain", token_cost=0.01)
 
 
-class AsNumbers(SearchDuel):
-    """The same with numbers for spaces, which PettingZoo's own test needs."""
-
-    def __init__(self):
-        super().__init__()
-        self.numbers = {}
-
-    def observe(self, agent):
-        return np.array([len(super().observe(agent))], np.int64)
-
-    def observation_space(self, agent):
-        return self.numbers.setdefault(agent, Box(0, 10**6, (1,), np.int64))
-
-    def action_space(self, agent):
-        return self.numbers.setdefault(f"{agent} acts", Discrete(50))
-
-    def step(self, action):
-        info = self.infos[self.agent_selection]
-        actions = info.get("legal_actions") or info.get("suggested_actions") or ("",)
-        super().step(None if action is None else actions[int(action) % len(actions)])
-
-
 @pytest.mark.filterwarnings("ignore")
-def test_the_checks_of_pettingzoo_pass():
-    api_test(AsNumbers(), num_cycles=200)
-    seed_test(AsNumbers, num_cycles=30)
+def test_the_checks_of_pettingzoo_pass(as_numbers):
+    api_test(as_numbers(SearchDuel)(), num_cycles=200)
+    seed_test(as_numbers(SearchDuel), num_cycles=30)
 
 
 def test_recorded_episodes_come_out_the_same_again_and_the_index_is_in_them(tmp_path):

@@ -185,11 +185,11 @@ def test_recorded_episodes_come_out_the_same_again(tmp_path):
         ({"split": "test"}, "split must be 'train' or 'held_out'"),
         ({"simulator": "gazebo"}, "simulator must be one of twin, mujoco"),
         ({"max_turns": 0}, "max_turns must be a whole number >= 1, got 0"),
-        ({"caps": 0.0}, "caps must be > 0, got 0.0"),
+        ({"caps": 0.0}, "caps must be > 0 and < 1e6, got 0.0"),
         ({"agree": 3, "window": 2}, "agree must be at most window, got 3 of 2"),
         ({"step_cost": -1.0}, "step_cost must be a finite number >= 0, got -1.0"),
         ({"step_cost": float("nan")}, "step_cost must be a finite number >= 0, got nan"),
-        ({"fault": "0.3"}, "fault must be a finite number >= 0, got '0.3'"),
+        ({"fault": "0.3"}, "the probability of a fault must lie between 0 and 1, got '0.3'"),
         ({"executor": 7}, "an executor must have begin"),
     ],
 )

@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 import pytest
 
+from sparring.cli.app import main
 from sparring.envs.robot.executors.named import executor_of
 from sparring.envs.robot.executors.remote import RemoteExecutor
 from sparring.envs.robot.executors.serving import MOST_SESSIONS, serve
@@ -250,3 +251,13 @@ def test_a_server_keeps_no_more_than_its_sessions():
         assert len(server.sessions._executors) == MOST_SESSIONS
     finally:
         server.server_close()
+
+
+def test_a_dead_server_is_reported_once_a_run_with_a_count(capsys):
+    dead = "TabletopPlan:executor=remote:http://127.0.0.1:9"
+    assert main(["play", dead, "--agents", "sap", "--episodes", "8"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "sparring: 8 of 8 episodes broke off and are not counted:"
+    assert "env_error" in said[1]
+    assert said[1].endswith("the executor at http://127.0.0.1:9 failed: connection refused")
+    assert said[2:] == ["sparring: the same 8 times"]

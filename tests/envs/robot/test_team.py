@@ -1,8 +1,6 @@
 """Planner, chooser and verifier: who is to move, what each sees, and what each is paid for."""
 
-import numpy as np
 import pytest
-from gymnasium.spaces import Box, Discrete
 from pettingzoo.test import api_test, seed_test
 
 from sparring import registry
@@ -111,31 +109,10 @@ def test_unreadable_subgoals_use_up_the_budget():
     assert env.infos["planner"]["reward_parts"] == {"goal": 0.0, "illegal": -0.05}
 
 
-class AsNumbers(TabletopTeam):
-    """The same with numbers for spaces, which PettingZoo's own test needs."""
-
-    def __init__(self):
-        super().__init__()
-        self.numbers = {}
-
-    def observe(self, agent):
-        return np.array([len(super().observe(agent))], np.int64)
-
-    def observation_space(self, agent):
-        return self.numbers.setdefault(agent, Box(0, 10**6, (1,), np.int64))
-
-    def action_space(self, agent):
-        return self.numbers.setdefault(f"{agent} acts", Discrete(50))
-
-    def step(self, action):
-        actions = self.infos[self.agent_selection].get("legal_actions") or ("",)
-        super().step(None if action is None else actions[int(action) % len(actions)])
-
-
 @pytest.mark.filterwarnings("ignore")
-def test_the_checks_of_pettingzoo_pass():
-    api_test(AsNumbers(), num_cycles=200)
-    seed_test(AsNumbers, num_cycles=30)
+def test_the_checks_of_pettingzoo_pass(as_numbers):
+    api_test(as_numbers(TabletopTeam)(), num_cycles=200)
+    seed_test(as_numbers(TabletopTeam), num_cycles=30)
 
 
 def test_the_environment_conforms():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sparring.scoreboard.stats import mcnemar, paired_difference
+from sparring.scoreboard.stats import mcnemar, paired_share_difference
 from sparring.trainers.robot.studies import FAULTS, Study, ablation_arms, play_arm, run_study, verifier_arms
 from sparring.trainers.robot.verifying import VerifierConfig, train_verifier
 
@@ -21,7 +21,7 @@ def wins():
 
 def difference(wins, ours, theirs):
     tasks = range(EPISODES)
-    return paired_difference(zip(tasks, wins[ours], strict=True), zip(tasks, wins[theirs], strict=True))
+    return paired_share_difference(zip(tasks, wins[ours], strict=True), zip(tasks, wins[theirs], strict=True))
 
 
 def test_retries_matter(wins):
