@@ -1,7 +1,7 @@
 """Which method makes a model better, and how sure that is: one row a method, over the same held-out tasks.
 
 A success rate is a mean within 0..1 whose clusters are tasks (`stats.bounded_mean`); all repetitions of a task are one
-cluster. Two methods met the same tasks: their difference is taken within each task (`stats.paired_share_difference`). The
+cluster. Two methods met the same tasks: their difference is taken within each (`stats.paired_share_difference`). The
 repetitions of the training are too few for an interval of their own, so their signs are counted beside it.
 """
 
