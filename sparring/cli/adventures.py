@@ -81,7 +81,7 @@ def prove(
     Exit code 1 if a game fails a proof. What needs a compiler is said to be not run without --compile.
 
     Args:
-        files: Games (JSON); folders, and the proofs that lie beside games, NAME.proof.json, are passed over.
+        files: Games (JSON), or folders of games; the proofs that lie beside games, NAME.proof.json, are passed over.
         compile: Compile each game with Inform 7 and prove the compiled one too; needs the extra "textworld".
         save: Write the proofs beside the games.
         json: Print JSON.
@@ -89,22 +89,31 @@ def prove(
     require("pydantic", "adventures")
     from sparring.envs.adventures.worlds.rules import text_of
 
-    games = [file for file in files if not (file.name.endswith(PROOF) or file.is_dir())]
-    if not games:
-        raise ValueError("there is no game among the files")
+    games = _games_in(files)
     texts = {file: text_of(file) for file in games}
     known: set[str] = set()
     proven: list[tuple[str, Manifest]] = []
     broken: list[str] = []
-    for file, text in texts.items():
-        manifest = _proven(file, text, known, broken, compile)
-        if manifest is not None:
-            known.add(manifest.fingerprint)
-            proven.append((file.name, manifest))
-            if save:
-                _write_text(file.with_name(file.stem + PROOF), manifest.model_dump_json(indent=2))
+    with terminal.progress("proving games", len(texts), quiet=json) as advance:
+        for file, text in texts.items():
+            manifest = _proven(file, text, known, broken, compile)
+            advance()
+            if manifest is not None:
+                known.add(manifest.fingerprint)
+                proven.append((file.name, manifest))
+                if save:
+                    _write_text(file.with_name(file.stem + PROOF), manifest.model_dump_json(indent=2))
     _show(proven, json, broken)
     return int(bool(broken) or any(not manifest.ok for _, manifest in proven))
+
+
+def _games_in(files: Sequence[Path]) -> list[Path]:
+    """The games among some files and folders, in order; not the proofs. Raises ValueError where there is none."""
+    found = [game for file in files for game in (sorted(file.glob("*.json")) if file.is_dir() else [file])]
+    games = [file for file in found if not file.name.endswith(PROOF)]
+    if not games:
+        raise ValueError("there is no game among the files")
+    return games
 
 
 @app.command
