@@ -108,9 +108,13 @@ def prove(
 
 
 def _games_in(files: Sequence[Path]) -> list[Path]:
-    """The games among some files and folders, in order; not the proofs. Raises ValueError where there is none."""
-    found = [game for file in files for game in (sorted(file.glob("*.json")) if file.is_dir() else [file])]
-    games = [file for file in found if not file.name.endswith(PROOF)]
+    """The games among some files, or in some folders, in order; not the proofs. Raises ValueError where there is none.
+
+    Folders beside files are passed over: `games/*` names the folder of recorded episodes too.
+    """
+    if all(file.is_dir() for file in files):
+        files = [game for folder in files for game in sorted(folder.glob("*.json"))]
+    games = [file for file in files if not (file.is_dir() or file.name.endswith(PROOF))]
     if not games:
         raise ValueError("there is no game among the files")
     return games
