@@ -20,6 +20,8 @@ MOST_TOLD = 900
 """Characters of an earlier attempt; the middle of a longer one is left out, and marked."""
 MOST_SAID = 300
 """Characters of what was said about it."""
+MOST_FIGURES = 8
+"""Of an environment's metrics."""
 LEFT_OUT = " [...] "
 
 
@@ -57,11 +59,16 @@ def actions_of(trajectory: Trajectory) -> str:
 
 
 def feedback_of(trajectory: Trajectory) -> str:
-    """What the environment said at the end, what it paid, and how many answers broke its rules."""
+    """What the environment said at the end, what it measured and paid, and how many answers broke its rules.
+
+    What it measured (sufficient 0, tests_passed 2) no player sees: it is for training, where the score is known.
+    """
     said = shortened(" ".join(trajectory.last.text.split()), MOST_SAID // 2) if trajectory.last else ""
+    figures = list(trajectory.metrics.items())[:MOST_FIGURES]
+    measured = f" Measured: {', '.join(f'{name} {value:g}' for name, value in figures)}." if figures else ""
     illegal = sum(not turn.legal for turn in trajectory.turns)
     rules = f" Answers that are not allowed: {illegal}." if illegal else ""
-    return f"What came of it: {said} Reward: {trajectory.reward:g}.{rules}"
+    return f"What came of it: {said}{measured} Reward: {trajectory.reward:g}.{rules}"
 
 
 def shortened(text: str, most: int) -> str:

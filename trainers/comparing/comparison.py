@@ -28,6 +28,7 @@ from sparring.trainers import run_lock
 from sparring.trainers.comparing.arms import ARMS, BASE
 from sparring.trainers.comparing.settings import Settings
 from sparring.trainers.config import require_device
+from sparring.trainers.evolving.rows import has_succeeded
 from sparring.trainers.method import Method
 from sparring.trainers.run import Run
 from sparring.trainers.settings import restore
@@ -182,7 +183,7 @@ class Comparison:
                     tokens = sum(
                         len(s.token_ids) for turn in trajectory.turns for s in turn.segments if s.kind == "generated"
                     )
-                    won = trajectory.reward >= self.settings.solved
+                    won = has_succeeded(trajectory, self.settings.solved)
                     plays.append(Play(seed, task, trajectory.reward, won, tokens))
             spent.append(self._spent(arm, seed))
         return Measured(arm, plays, spent)

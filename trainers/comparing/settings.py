@@ -45,7 +45,8 @@ class Settings:
     held_out: int = 100
     """Tasks on which everybody is measured, of the held-out split where there is one, else of other seeds."""
     solved: float = 1.0
-    """An attempt succeeds where its reward is at least this."""
+    """An attempt succeeds where its reward is at least this, unless the environment measures success itself (robots,
+    adventures, searches)."""
     games_per_update: int = 64
     """Attempts of a round, or of an update of grpo."""
     attempts: int = 4

@@ -15,6 +15,8 @@ from sparring.trainers.data.guards import own_trajectories, require_trainable_ta
 from sparring.types import Episode, Trajectory
 
 T = TypeVar("T")
+SUCCESS = ("success", "won", "correct", "proven")
+"""What environments call it among their metrics: robots, adventures, searches, writers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +95,20 @@ def by_task(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
     return found
 
 
+def has_succeeded(trajectory: Trajectory, least: float) -> bool:
+    """Whether an attempt succeeded: as the environment measures it, else by a reward of at least so much."""
+    measured = [trajectory.metrics[name] for name in SUCCESS if name in trajectory.metrics]
+    return measured[0] > 0 if measured else trajectory.reward >= least
+
+
 def solved(rows: Iterable[Row], least: float) -> list[Row]:
-    """Whose reward is at least so much."""
-    return [row for row in rows if row.trajectory.reward >= least]
+    """Those that succeeded."""
+    return [row for row in rows if has_succeeded(row.trajectory, least)]
 
 
 def unsolved(rows: Iterable[Row], least: float) -> list[Row]:
-    """Whose reward is less."""
-    return [row for row in rows if row.trajectory.reward < least]
+    """Those that did not."""
+    return [row for row in rows if not has_succeeded(row.trajectory, least)]
 
 
 def batch_of(rows: Sequence[T], order: Sequence[int], step: int, size: int) -> list[T]:

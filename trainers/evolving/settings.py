@@ -35,7 +35,8 @@ class EvolvingConfig(RunConfig):
     fit_batch: int = 32
     """Trajectories of one step; all are used once before one is used again."""
     solved: float = 1.0
-    """An attempt succeeds where its reward is at least this."""
+    """An attempt succeeds where its reward is at least this, unless the environment measures success itself (robots,
+    adventures, searches)."""
     source: Annotated[str, tyro.conf.arg(name="from", metavar="STORE")] = ""
     """A store, or run folder, of episodes of a good agent: the base set, which is learnt from in every round. Left out:
     there is none, and the model starts with its own attempts."""

@@ -21,6 +21,7 @@ from sparring import registry
 from sparring.agents import models
 from sparring.agents.models.trainable import TrainableModel
 from sparring.trainers.batch import Signal
+from sparring.trainers.evolving.rows import has_succeeded
 from sparring.trainers.methods.episodic import Attempt
 from sparring.trainers.methods.grpo import GroupRelative
 from sparring.trainers.methods.kdrl_config import Config
@@ -84,7 +85,7 @@ class Kdrl(GroupRelative[Config]):
             return ()
         if self.config.mask == "none":
             return attempts
-        right = [attempt.trajectory.reward >= self.config.solved for attempt in attempts]
+        right = [has_succeeded(attempt.trajectory, self.config.solved) for attempt in attempts]
         if self.config.mask == "wrong":
             return (attempt for attempt, is_right in zip(attempts, right, strict=True) if not is_right)
         solved = {attempt.group for attempt, is_right in zip(attempts, right, strict=True) if is_right}

@@ -31,4 +31,5 @@ class Config(grpo_config.Config):
     """Where the teacher is asked: none: everywhere; wrong: on attempts that failed; unsolved: in groups in which no
     attempt succeeded."""
     solved: float = 1.0
-    """An attempt succeeds where its reward is at least this."""
+    """An attempt succeeds where its reward is at least this, unless the environment measures success itself (robots,
+    adventures, searches)."""

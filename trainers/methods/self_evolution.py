@@ -28,7 +28,7 @@ from sparring.protocols import Agent
 from sparring.rollout.match import Match
 from sparring.trainers.evolving.again import about, again, parent_of, require_one_seat
 from sparring.trainers.evolving.evolving import EXPLORE, FIT, Evolving, Stage
-from sparring.trainers.evolving.rows import Row, distinct, solved, unsolved
+from sparring.trainers.evolving.rows import Row, distinct, has_succeeded, solved, unsolved
 from sparring.trainers.method import LEARNER
 from sparring.trainers.methods.self_evolution_config import Config
 from sparring.trainers.probing import require_playable
@@ -96,7 +96,7 @@ class SelfEvolution(Evolving[Config]):
 
     def _question(self, row: Row) -> dict[str, object]:
         seen = row.trajectory.turns[0].observation.text
-        right = row.trajectory.reward >= self.config.solved
+        right = has_succeeded(row.trajectory, self.config.solved)
         return {"task": seen, "attempt": actions_of(row.trajectory), "right": right, "words": self.config.words}
 
     def _criticised(self, stage: Stage) -> list[Row]:
@@ -134,7 +134,7 @@ class SelfEvolution(Evolving[Config]):
                 row = Row(episode, trajectory, episode.env_id, retold=True)
                 if trajectory.parents[0][0] == CRITIQUE_OF:
                     rows.append(row)
-                elif trajectory.reward >= self.config.solved:
+                elif has_succeeded(trajectory, self.config.solved):
                     told = earlier_of(attempts[row.parent].trajectory, _feedback(f"[{WRONG}]"))
                     rows += [replace(row, earlier=told), replace(row, weight=self.config.plain_weight)]
         return [row for row in rows if row.weight]

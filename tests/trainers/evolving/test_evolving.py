@@ -14,7 +14,7 @@ from sparring.rollout.loop import Match, play
 from sparring.samples import samples
 from sparring.store.store import Store
 from sparring.trainers.config import load_model
-from sparring.trainers.evolving.rows import Row, attempts_of, batch_of, distinct, with_weights
+from sparring.trainers.evolving.rows import Row, attempts_of, batch_of, distinct, has_succeeded, with_weights
 from sparring.trainers.methods.agent_evol import AgentEvol
 from sparring.trainers.methods.agent_evol import Config as AgentEvolConfig
 from sparring.trainers.methods.grpo import Config as GrpoConfig
@@ -233,3 +233,20 @@ def test_no_method_is_given_held_out_tasks_to_learn_from(method, config, tmp_pat
     ):
         Run.start(method, replace(config, games=(f"{SUMS}:split=held_out",)), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("metrics", "reward", "succeeded"),
+    [
+        ({}, 1.0, True),
+        ({}, 0.5, False),
+        ({"won": 0.0}, 7.0, False),
+        ({"success": 1.0, "steps": 40.0}, -0.1, True),
+        ({"correct": 1.0}, 0.4, True),
+        ({"score": 0.3}, 1.0, True),
+    ],
+)
+def test_success_is_what_the_environment_measures_else_a_reward(metrics, reward, succeeded):
+    (episode,) = play([Match("a", SUMS, {"player_0": "random"}, 1)])
+    trajectory = replace(episode.trajectories["player_0"], metrics=metrics, reward=reward)
+    assert has_succeeded(trajectory, 1.0) is succeeded
