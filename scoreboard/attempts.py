@@ -19,7 +19,7 @@ from sparring.scoreboard.verify import Problem, environment_fault, play_again
 from sparring.store.rows import DamagedEpisode, EpisodeRow
 from sparring.types import Call, Episode, Parents, Trajectory
 
-DONE = ("success", "correct", "won")
+DONE = ("success", "correct", "won", "proven")
 """Metrics that say, 1 or 0, whether an episode was done; the first of them that it has counts."""
 CHUNK = 100
 """Episodes that are in memory at once."""
@@ -83,11 +83,17 @@ def is_right(episode: Episode, trajectory: Trajectory) -> bool:
     The environment's own word (`DONE`) counts, where it says one. Else it is a payoff above 0 in a game of several
     seats, and a payoff of at least 1 in a task of one seat.
     """
-    said = next((trajectory.metrics[name] for name in DONE if name in trajectory.metrics), None)
+    said = done_of(trajectory)
     if said is not None:
-        return said == 1
+        return said
     payoff = trajectory.reward_parts.get("payoff", trajectory.reward)
     return payoff > 0 if len(episode.trajectories) > 1 else payoff >= 1
+
+
+def done_of(trajectory: Trajectory) -> bool | None:
+    """The environment's own word on whether an attempt did what was asked; None where it says none."""
+    said = next((trajectory.metrics[name] for name in DONE if name in trajectory.metrics), None)
+    return None if said is None else said == 1
 
 
 def read_attempts(found: Found) -> Attempts:

@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from sparring.agents.second_attempts import Earlier
+from sparring.scoreboard.attempts import done_of
 from sparring.trainers.data.guards import own_trajectories, require_trainable_task
 from sparring.types import Episode, Trajectory
 
 T = TypeVar("T")
-SUCCESS = ("success", "won", "correct", "proven")
-"""What environments call it among their metrics: robots, adventures, searches, writers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +96,8 @@ def by_task(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
 
 def has_succeeded(trajectory: Trajectory, least: float) -> bool:
     """Whether an attempt succeeded: as the environment measures it, else by a reward of at least so much."""
-    measured = [trajectory.metrics[name] for name in SUCCESS if name in trajectory.metrics]
-    return measured[0] > 0 if measured else trajectory.reward >= least
+    said = done_of(trajectory)
+    return trajectory.reward >= least if said is None else said
 
 
 def solved(rows: Iterable[Row], least: float) -> list[Row]:
