@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sparring import registry
-from sparring.faults import make_folder
+from sparring.faults import make_folder, require_writable
 from sparring.files import write_whole
 from sparring.rollout.match import Match
 from sparring.scoreboard.matches import seats_of
@@ -68,6 +68,7 @@ class Comparison:
             raise RunError(f"{folder} already exists; continue with --resume, or choose another --run folder")
         if folder.exists() and (not folder.is_dir() or any(item.name != LOCK for item in folder.iterdir())):
             raise RunError(f"{folder} already exists and is no comparison of ours; choose another --run folder")
+        require_writable(folder)
         comparison = cls(settings, folder)
         make_folder(folder)
         write_whole(folder / FILE, json.dumps({"format": FORMAT, "settings": asdict(settings)}, indent=1).encode())
