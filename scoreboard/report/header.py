@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sparring.plurals import number_of
@@ -17,6 +17,8 @@ from sparring.scoreboard.stats import Estimate
 
 VERSIONS = ("sparring", "python", "torch", "transformers")
 METHODS = {"spiral": "self-play"}
+MOST_LEADERS = 4
+"""Environments whose best agent the headline names; of more it says how many there are."""
 ARROW = " \N{RIGHTWARDS ARROW} "
 
 
@@ -38,6 +40,9 @@ def headlines(run: RunData) -> Iterator[Headline]:
         return
     if run.transfer:
         yield Headline(run.label, None, run.transfer.headline, shared)
+        return
+    if run.methods:
+        yield Headline(run.label, None, run.methods.verdict, shared)
         return
     if run.critic:
         yield Headline(run.label, None, run.critic.verdict, shared)
@@ -135,6 +140,8 @@ def _trained(run: RunData) -> str:
 
 def played_verdict(run: RunData) -> str:
     """How a run or the agents of a store did by their games."""
+    if len(run.tables) > MOST_LEADERS:
+        return _many(run.tables)
     if run.tables:
         return " ".join(_leader(table) for table in run.tables)
     who = model_words(str(run.settings.get("model", run.label)))
@@ -142,6 +149,15 @@ def played_verdict(run: RunData) -> str:
     if pairs:
         return " ".join(_progress(who, before, after) for before, after in pairs)
     return f"{_trained(run)}; nothing in it measures strength."
+
+
+def _many(tables: Sequence[CrossTable]) -> str:
+    """Who played where, without a figure each: the standings have them."""
+    agents = list(dict.fromkeys(agent for table in tables for agent in table.agents))
+    where = list(dict.fromkeys(env_words(table.env_id) for table in tables))
+    variants = "" if len(where) == len(tables) else f", in {len(tables)} variants"
+    who = agents[0] if len(agents) == 1 else number_of(len(agents), "agent")
+    return f"{who} in {number_of(len(where), 'environment')}{variants}: {', '.join(where)}."
 
 
 def _leader(table: CrossTable) -> str:

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from sparring.rollout.loop import Match, play
 from sparring.scoreboard.cross_table import cross_tables
 from sparring.scoreboard.names import env_words, metric_words, model_words
 from sparring.scoreboard.report.build import render
 from sparring.scoreboard.report.header import duration, facts, headlines, state
 from sparring.scoreboard.report.side_by_side import comparison
-from sparring.scoreboard.standings import RunData, standings
+from sparring.scoreboard.standings import RunData, load_run, standings
 from sparring.store.rows import EpisodeRow
+from sparring.store.store import Store
 
 KUHN = "sparring/KuhnPoker-v0"
 ARROW, MINUS = "\N{RIGHTWARDS ARROW}", "\N{MINUS SIGN}"
@@ -213,3 +215,17 @@ def test_names_are_those_that_people_know() -> None:
 
 def test_games_against_uniform_play_have_a_name_that_a_person_knows() -> None:
     assert metric_words(f"against_uniform/{KUHN}") == "Reward against uniform play: Kuhn poker"
+
+
+def test_a_store_of_many_variants_is_summed_up_in_one_sentence(tmp_path: Path) -> None:
+    seats = {"player_0": "random"}
+    variants: list[dict[str, object]] = [{"difficulty": level, "max_turns": 2} for level in (1, 2, 3)] + [
+        {"max_turns": 2},
+        {"max_turns": 3},
+    ]
+    with Store(tmp_path / "store", "a") as store:
+        store.append(
+            play(Match(f"{n}", "sparring/Adventure-v0", seats, n, kwargs) for n, kwargs in enumerate(variants))
+        )
+    (headline,) = headlines(load_run(tmp_path / "store"))
+    assert headline.verdict == "random in 1 environment, in 5 variants: Adventure."
