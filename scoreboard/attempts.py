@@ -130,13 +130,20 @@ def _attempt(episode: Episode, trajectory: Trajectory, right: Mapping[str, bool]
         tokens=sum(len(segment.token_ids) for call in calls for segment in call.segments),
         confidence=note.confidence,
         draft_right=grades[0] if grades else None,
-        judged=tuple(Judgement(was, said) for was, said in verdicts if was is not None),
+        judged=(*(Judgement(was, said) for was, said in verdicts if was is not None), *_critique(trajectory.hidden)),
         unknown_drafts=grades.count(None),
         answer=trajectory.turns[0].action if alone else None,
         greedy=bool(calls) and all(call.sampling is not None and call.sampling.temperature == 0 for call in calls),
         logprob=_logprob(calls) if alone else None,
         weights=(calls[-1].policy.model, calls[-1].policy.weights_version) if calls else ("", ""),
     )
+
+
+def _critique(hidden: Mapping[str, object]) -> Iterator[Judgement]:
+    """What was judged where judging is the task (`Critique-v0`), and its truth is known."""
+    right = hidden.get("right")
+    if isinstance(right, bool) and "verdict" in hidden:
+        yield Judgement(right, {"right": True, "wrong": False}.get(str(hidden["verdict"])))
 
 
 def question_of(episode: Episode) -> tuple[str, ...]:

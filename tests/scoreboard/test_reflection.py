@@ -15,6 +15,7 @@ from sparring.rollout.loop import Match, play
 from sparring.scoreboard.attempts import is_right, read_attempts
 from sparring.scoreboard.reflection import answers_of, latent_answer, reflections
 from sparring.store.rows import row_of
+from sparring.store.store import Store
 from sparring.types import Call, Policy, Reply, Sampling, Segment
 
 SEAT = "player_0"
@@ -217,3 +218,23 @@ def test_in_a_game_of_two_a_payoff_above_nothing_is_right():
     (episode,) = play([Match("g", "sparring/TicTacToe-v0", {SEAT: "minimax", "player_1": "random"}, 0)])
     rights = {seat: is_right(episode, one) for seat, one in episode.trajectories.items()}
     assert rights == {seat: one.reward_parts["payoff"] > 0 for seat, one in episode.trajectories.items()}
+
+
+def test_critiques_that_are_episodes_are_judged_by_what_their_environment_knows(tmp_path):
+    asked = [(True, "right"), (True, "wrong"), (False, "wrong"), (False, "wrong"), (False, "right"), (None, "right")]
+    with Store(tmp_path / "store", "a") as store:
+        store.append(
+            play(
+                Match(
+                    f"{n}",
+                    "sparring/Critique-v0",
+                    {"player_0": f"constant:{said}"},
+                    n,
+                    {"task": "t", "attempt": "a", "right": right},
+                )
+                for n, (right, said) in enumerate(asked)
+            )
+        )
+        found = read_attempts(store.scan())
+    judged = [(one.right, one.said_right) for attempt in found.attempts for one in attempt.judged]
+    assert judged == [(True, True), (True, False), (False, False), (False, False), (False, True)]
