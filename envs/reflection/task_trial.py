@@ -158,9 +158,10 @@ def _written(value: object) -> str:
     """As `repr` writes it, but sets in order: theirs is another one in every process."""
     if isinstance(value, set | frozenset):
         return f"{type(value).__name__}({', '.join(sorted(map(_written, value)))})"
-    if isinstance(value, list | tuple):
-        inner = ", ".join(map(_written, value))
-        return f"[{inner}]" if isinstance(value, list) else f"({inner})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_written, value))}{',' * (len(value) == 1)})"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_written(key)}: {_written(item)}" for key, item in value.items()) + "}"
     return repr(value)

@@ -128,7 +128,7 @@ class SelfChallenge(Evolving[Config]):
 
 def hidden_of(row: Row) -> Mapping[str, object]:
     """What the environment found out about a task."""
-    return row.trajectory.turns[-1].hidden
+    return row.trajectory.hidden
 
 
 def given_of(row: Row) -> dict[str, object]:
