@@ -18,7 +18,7 @@ from sparring.envs.any_text import AnyText, Info
 from sparring.envs.code.sandboxes import shared_sandbox
 from sparring.envs.code.split_rng import SPLITS, Split
 from sparring.envs.reflection.goods import draw_goods
-from sparring.envs.reflection.task_trial import Value, in_words, value_of, verdicts_of
+from sparring.envs.reflection.task_trial import Budget, Value, in_words, values_of, verdicts_of
 from sparring.envs.reflection.words import MOST_WRITTEN, shortened
 
 ASKED = "Answer with a Python expression or program. The value of its last line is the answer."
@@ -48,12 +48,8 @@ class CodeTask(gymnasium.Env[str, str]):
     Raises SandboxError from `step` where the sandbox failed, and not a program.
     """
 
-    metadata: dict[str, object] = {
-        "name": "sparring/CodeTask-v0",
-        "render_modes": ["ansi"],
-        "render_fps": 1,
-        "slow": True,
-    }
+    metadata: dict[str, object] = {"name": "sparring/CodeTask-v0", "render_modes": ["ansi"], "render_fps": 1}
+    """Not `slow`: what acts in threads comes in another order each time, and a resumed run would differ in rounding."""
 
     def __init__(
         self,
@@ -98,9 +94,10 @@ class CodeTask(gymnasium.Env[str, str]):
         if not isinstance(action, str) or not action.strip() or len(action) > MOST_WRITTEN:
             seen = f"That is no answer: it must have 1 to {MOST_WRITTEN} characters."
             return seen, 0.0, True, False, {"illegal": True, "hidden": {"verdict": None}}
-        sandbox = shared_sandbox(self.backend)
-        answer = value_of(sandbox, self._library, program_of(action))
-        verdict = verdicts_of(sandbox, self._library, self._verify, [answer.value])[0] if answer.ok else None
+        sandbox, budget, verdict = shared_sandbox(self.backend), Budget(), None
+        (answer,) = values_of(sandbox, self._library, [program_of(action)], budget)
+        if answer.ok:
+            (verdict,) = verdicts_of(sandbox, self._library, self._verify, [answer.value], budget)
         info: Info = {"illegal": False, "hidden": {"verdict": verdict}}
         return _told(answer, verdict), float(verdict == "accepted"), True, False, info
 
@@ -119,9 +116,9 @@ class CodeTask(gymnasium.Env[str, str]):
 
 
 def program_of(text: str) -> str:
-    """The program of an answer: its only fenced block, or all of it."""
+    """The program of an answer: its only fenced block; with no block or several, all of it."""
     blocks = [block.content for block in closed_blocks(text) if block.kind == "program"]
-    return unfenced(blocks[0] if len(blocks) == 1 else text, any_fence=True)
+    return blocks[0] if len(blocks) == 1 else text if blocks else unfenced(text, any_fence=True)
 
 
 def _told(answer: Value, verdict: str | None) -> str:

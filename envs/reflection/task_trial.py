@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sparring.envs.code.feedback import cut, shown
@@ -21,8 +22,10 @@ from sparring.sandbox import Answer, Limits, Outcome, Sandbox, SandboxError, Ses
 from sparring.sandbox.grader import equal
 from sparring.sandbox.inside.wire import encode_value
 
-LIMITS = Limits(wall_seconds=5.0, cpu_seconds=2.0, output_bytes=64 * 1024)
+LIMITS = Limits(wall_seconds=3.0, cpu_seconds=2.0, output_bytes=64 * 1024)
 """Of one call."""
+SECONDS = 10.0
+"""For all calls of a task, or of an answer, together: what comes later is not run, and counts as timed out."""
 MOST_VALUE = 20_000
 """Characters of an answer as JSON."""
 FORM, NEW, RUNS, ACCEPTS, FAILS, REJECTS, DISCERNS, REPEATS = CHECKS = (
@@ -55,6 +58,13 @@ def _value_of(text):
 Ask = Callable[[str, object], Answer]
 
 
+@dataclass(slots=True)
+class Budget:
+    """What is left of the time of a task."""
+
+    seconds: float = SECONDS
+
+
 class Value(NamedTuple):
     """What a program came to."""
 
@@ -71,15 +81,10 @@ class Finding(NamedTuple):
     said: str
 
 
-def value_of(sandbox: Sandbox, library: str, program: str, seed: int = 0) -> Value:
-    """The value of a program's last line, after a library."""
-    return values_of(sandbox, library, [program], seed)[0]
-
-
-def values_of(sandbox: Sandbox, library: str, programs: Sequence[str], seed: int = 0) -> list[Value]:
-    """The value of each program, up to the first that has none."""
+def values_of(sandbox: Sandbox, library: str, programs: Sequence[str], budget: Budget, seed: int = 0) -> list[Value]:
+    """The value of the last line of each program, after a library; up to the first that has none."""
     found = list[Value]()
-    with _prepared(sandbox, library + EVALUATE, seed) as ask:
+    with _prepared(sandbox, library + EVALUATE, seed, budget) as ask:
         for program in programs:
             found.append(_value(ask("_value_of", program)))
             if not found[-1].ok:
@@ -87,13 +92,15 @@ def values_of(sandbox: Sandbox, library: str, programs: Sequence[str], seed: int
     return found
 
 
-def verdicts_of(sandbox: Sandbox, library: str, verify: str, values: Sequence[object], seed: int = 0) -> list[str]:
+def verdicts_of(
+    sandbox: Sandbox, library: str, verify: str, values: Sequence[object], budget: Budget, seed: int = 0
+) -> list[str]:
     """What a verify function says of each value: "accepted", "rejected", or how it broke off.
 
     True alone accepts; an exception rejects. Nothing more is asked once it has hung or used up what it may use.
     """
     said = list[str]()
-    with _prepared(sandbox, f"{library}\n{verify}", seed) as ask:
+    with _prepared(sandbox, f"{library}\n{verify}", seed, budget) as ask:
         for value in values:
             answer = ask("verify", value)
             rejected = answer.outcome.ok or answer.outcome.status == "nonzero"
@@ -106,13 +113,17 @@ def verdicts_of(sandbox: Sandbox, library: str, verify: str, values: Sequence[ob
 
 def trial(sandbox: Sandbox, library: str, task: WrittenTask) -> Finding | None:
     """The first check that a task does not pass in the sandbox; None where it passes all."""
-    values = list[object]()
+    values, budget = list[object](), Budget()
     for seed in SEEDS:
-        answers = values_of(sandbox, library, [task.solution, *task.failures], seed)
+        answers = values_of(sandbox, library, [task.solution, *task.failures], budget, seed)
         finding = _of_answers(answers)
         if finding is None and values and not all(map(equal, (one.value for one in answers), values)):
             finding = Finding(REPEATS, "an answer has another value when it is run again")
-        finding = finding or _of_verdicts(sandbox, library, task, answers, seed)
+        if finding is None:
+            solution, *failures = (one.value for one in answers)
+            nothing = [value for value in NOTHING if not equal(value, solution)]
+            asked = [solution, *failures, *nothing]
+            finding = _of_verdicts(task, asked, verdicts_of(sandbox, library, task.verify, asked, budget, seed))
         if finding is not None:
             return Finding(REPEATS, f"it passed at first, then: {finding.said}") if values else finding
         values = [one.value for one in answers]
@@ -131,17 +142,14 @@ def _of_answers(answers: Sequence[Value]) -> Finding | None:
     return None
 
 
-def _of_verdicts(
-    sandbox: Sandbox, library: str, task: WrittenTask, answers: Sequence[Value], seed: int
-) -> Finding | None:
-    solution, *failures = (one.value for one in answers)
-    nothing = [value for value in NOTHING if not equal(value, solution)]
-    first, *others = verdicts_of(sandbox, library, task.verify, [solution, *failures, *nothing], seed)
-    if first != "accepted":
-        return Finding(ACCEPTS, f"verify does not accept the solution's value {in_words(solution)}: {first}")
-    for number, (said, value) in enumerate(zip(others, [*failures, *nothing], strict=False)):
+def _of_verdicts(task: WrittenTask, values: Sequence[object], verdicts: Sequence[str]) -> Finding | None:
+    """values: the solution's, then those of the failures, then those that answer nothing."""
+    if verdicts[0] != "accepted":
+        return Finding(ACCEPTS, f"verify does not accept the solution's value {in_words(values[0])}: {verdicts[0]}")
+    for number, (said, value) in enumerate(zip(verdicts[1:], values[1:], strict=False), 1):
         if said != "rejected":
-            check, what = (REJECTS, f"failure {number + 1}") if number < len(failures) else (DISCERNS, "no answer")
+            known = number <= len(task.failures)
+            check, what = (REJECTS, f"failure {number}") if known else (DISCERNS, "no answer")
             return Finding(check, f"verify must reject {what}, {in_words(value)}: {said}")
     return None
 
@@ -183,20 +191,21 @@ def how_it_ended(outcome: Outcome) -> str:
 
 
 @contextmanager
-def _prepared(sandbox: Sandbox, program: str, seed: int) -> Iterator[Ask]:
+def _prepared(sandbox: Sandbox, program: str, seed: int, budget: Budget) -> Iterator[Ask]:
     """Calls of one argument, each from the state after a program; what ruins that state costs only its own call."""
-    session, loaded = _load(sandbox, program, seed)
+    session, loaded = _load(sandbox, program, seed, budget)
 
     def ask(function: str, argument: object) -> Answer:
         nonlocal session, loaded
         if session.is_over:
-            session, loaded = _load(sandbox, program, seed)
-        if not loaded.ok:
-            return Answer(loaded)
+            session, loaded = _load(sandbox, program, seed, budget)
+        if not loaded.ok or budget.seconds <= 0:
+            return Answer(Outcome("timeout") if loaded.ok else loaded)
         with session.fork() as branch:
             answer = branch.call(function, [argument])
         if answer.outcome.is_ours:
             raise SandboxError(answer.outcome.error)
+        budget.seconds -= answer.outcome.seconds
         return answer
 
     try:
@@ -205,13 +214,14 @@ def _prepared(sandbox: Sandbox, program: str, seed: int) -> Iterator[Ask]:
         session.close()
 
 
-def _load(sandbox: Sandbox, program: str, seed: int) -> tuple[Session, Outcome]:
+def _load(sandbox: Sandbox, program: str, seed: int, budget: Budget) -> tuple[Session, Outcome]:
     """A session after a program, and how that went."""
     session = sandbox.session(limits=LIMITS, seed=seed)
     try:
         loaded = session.run(program)
         if loaded.is_ours:
             raise SandboxError(loaded.error)
+        budget.seconds -= loaded.seconds
     except BaseException:
         session.close()
         raise

@@ -1,5 +1,6 @@
 """CodeTask-v0 and CodeTaskWriter-v0: which tasks are kept, and that no text gets around it."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from sparring.envs.code.sandboxes import shared_sandbox
 from sparring.envs.reflection.code_task import program_of
 from sparring.envs.reflection.goods import PATTERNS, draw_goods
 from sparring.envs.reflection.task_form import FEWEST_FAILURES, PARTS, WrittenTask, mark_of, read_task
-from sparring.envs.reflection.task_trial import CHECKS, in_words, values_of
+from sparring.envs.reflection.task_trial import CHECKS, SECONDS, Budget, in_words, values_of
 from sparring.sandbox.grader import equal
 
 WRITER, TASK = "sparring/CodeTaskWriter-v0", "sparring/CodeTask-v0"
@@ -157,6 +158,12 @@ def test_a_hostile_task_is_not_kept_and_is_no_fault_of_the_sandbox(name):
     assert written(TEXT)[0] is None, "the sandbox goes on"
 
 
+def test_a_task_whose_programs_all_take_long_is_stopped_before_the_environment_counts_as_hanging():
+    slow, started = "import time\ntime.sleep(2.5)\n", time.monotonic()
+    assert stopped_by(solution=f"{slow}4", failures=tuple(f"{slow}{n}" for n in (3, 5, 7, 9, 11, 13))) == "fails"
+    assert SECONDS <= time.monotonic() - started < SECONDS + 20
+
+
 def test_verify_may_raise_at_a_wrong_answer():
     assert stopped_by(verify="def verify(a):\n    return len(a) == 1", solution="'a'", failures=("3", "'ab'")) is None
 
@@ -206,7 +213,7 @@ def test_no_failure_of_a_drawn_task_has_its_solutions_value_and_all_kinds_are_dr
     sandbox, drawn = shared_sandbox(), list[str]()
     for seed in range(60):
         library, *tasks = draw_goods(seed, "train")
-        solution, *failures = values_of(sandbox, library, [tasks[0].solution, *tasks[0].failures])
+        solution, *failures = values_of(sandbox, library, [tasks[0].solution, *tasks[0].failures], Budget())
         assert all(one.ok and not equal(one.value, solution.value) for one in failures), tasks[0]
         drawn.append(tasks[0].instruction)
         assert tasks[0].instruction != tasks[1].instruction
