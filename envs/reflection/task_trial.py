@@ -113,21 +113,28 @@ def verdicts_of(
 
 def trial(sandbox: Sandbox, library: str, task: WrittenTask) -> Finding | None:
     """The first check that a task does not pass in the sandbox; None where it passes all."""
-    values, budget = list[object](), Budget()
-    for seed in SEEDS:
-        answers = values_of(sandbox, library, [task.solution, *task.failures], budget, seed)
-        finding = _of_answers(answers)
-        if finding is None and values and not all(map(equal, (one.value for one in answers), values)):
-            finding = Finding(REPEATS, "an answer has another value when it is run again")
-        if finding is None:
-            solution, *failures = (one.value for one in answers)
-            nothing = [value for value in NOTHING if not equal(value, solution)]
-            asked = [solution, *failures, *nothing]
-            finding = _of_verdicts(task, asked, verdicts_of(sandbox, library, task.verify, asked, budget, seed))
-        if finding is not None:
-            return Finding(REPEATS, f"it passed at first, then: {finding.said}") if values else finding
-        values = [one.value for one in answers]
-    return None
+    budget = Budget()
+    finding, values = _tried(sandbox, library, task, budget, SEEDS[0])
+    if finding is not None:
+        return finding
+    finding, again = _tried(sandbox, library, task, budget, SEEDS[1])
+    if finding is not None:
+        return Finding(REPEATS, f"it passed at first, then: {finding.said}")
+    same = all(map(equal, again, values))
+    return None if same else Finding(REPEATS, "an answer has another value when it is run again")
+
+
+def _tried(
+    sandbox: Sandbox, library: str, task: WrittenTask, budget: Budget, seed: int
+) -> tuple[Finding | None, list[object]]:
+    """What one try finds, and the values that verify was asked about: the solution's, the failures', then nothing."""
+    answers = values_of(sandbox, library, [task.solution, *task.failures], budget, seed)
+    finding = _of_answers(answers)
+    if finding is not None:
+        return finding, []
+    values = [one.value for one in answers]
+    values += [value for value in NOTHING if not equal(value, values[0])]
+    return _of_verdicts(task, values, verdicts_of(sandbox, library, task.verify, values, budget, seed)), values
 
 
 def _of_answers(answers: Sequence[Value]) -> Finding | None:
@@ -143,7 +150,7 @@ def _of_answers(answers: Sequence[Value]) -> Finding | None:
 
 
 def _of_verdicts(task: WrittenTask, values: Sequence[object], verdicts: Sequence[str]) -> Finding | None:
-    """values: the solution's, then those of the failures, then those that answer nothing."""
+    """values: as `_tried` gives them."""
     if verdicts[0] != "accepted":
         return Finding(ACCEPTS, f"verify does not accept the solution's value {in_words(values[0])}: {verdicts[0]}")
     for number, (said, value) in enumerate(zip(verdicts[1:], values[1:], strict=False), 1):
