@@ -127,7 +127,7 @@ HOSTILE = {
     ),
     "verifies by chance": (
         "repeats",
-        {"verify": "import random\nseen = random.random()\ndef verify(a):\n    return seen > 0.9 and a == 4"},
+        {"verify": "import random\nseen = random.random()\ndef verify(a):\n    return seen < 0.5 and a == 4"},
     ),
     "hangs in the solution": ("runs", {"solution": "while True: pass\n4"}),
     "hangs in verify": ("accepts", {"verify": "def verify(a):\n    while True: pass"}),
@@ -152,8 +152,7 @@ HOSTILE = {
 def test_a_hostile_task_is_not_kept_and_is_no_fault_of_the_sandbox(name):
     check, parts = HOSTILE[name]
     stopped, seen, _ = written(replace(GOOD, **parts).text())
-    # A coin that falls on "no" at once is found by an earlier check than the one that asks again.
-    assert stopped == check or (name == "verifies by chance" and stopped == "accepts")
+    assert stopped == check
     assert len(seen) < 1_500
     assert written(TEXT)[0] is None, "the sandbox goes on"
 
