@@ -21,6 +21,8 @@ from sparring.trainers.methods.grpo import Config as GrpoConfig
 from sparring.trainers.methods.grpo import Grpo
 from sparring.trainers.methods.re_rest import Config as ReRestConfig
 from sparring.trainers.methods.re_rest import ReRest
+from sparring.trainers.methods.self_challenge import Config as SelfChallengeConfig
+from sparring.trainers.methods.self_challenge import SelfChallenge
 from sparring.trainers.methods.self_evolution import Config as SelfConfig
 from sparring.trainers.methods.self_evolution import SelfEvolution
 from sparring.trainers.methods.self_judge import Config as SelfJudgeConfig
@@ -31,6 +33,7 @@ from sparring.trainers.run import Run
 
 torch.set_num_threads(1)
 SUMS = "sparring/Critique-v0"
+WRITER, CODE_TASK = "sparring/CodeTaskWriter-v0", "sparring/CodeTask-v0"
 QUIET = {"evaluation_games": 0, "probe_every": 0, "device": "cpu", "learning_rate": 1e-3, "checkpoint_every": 1}
 SMALL = {"games": (SUMS,), "games_per_update": 12, "attempts": 3, "fit_updates": 2, "fit_batch": 4, "seed": 7, **QUIET}
 METHODS = [
@@ -39,6 +42,7 @@ METHODS = [
     (SelfEvolution, SelfConfig(steps=10, **SMALL)),
     (Sharpening, SharpeningConfig(steps=6, form="rlhf", **SMALL)),
     (SelfJudge, SelfJudgeConfig(steps=8, **SMALL)),
+    (SelfChallenge, SelfChallengeConfig(steps=6, max_new_tokens=8, **{**SMALL, "games": (WRITER, CODE_TASK)})),
 ]
 NAMES = [method.name for method, _ in METHODS]
 
