@@ -87,6 +87,8 @@ class Run(Generic[ConfigT]):
         self.generated = 0
         """Tokens that the model generated in them."""
         self.measurements = Measurements(self)
+        self.store: Store
+        """From the first update on."""
         self.method = method(self)
 
     @classmethod
@@ -143,8 +145,8 @@ class Run(Generic[ConfigT]):
         self.hear = hear
         try:
             self.trackers.start(self.done)
-            with Store(self.folder.episodes, "a") as self.store:
-                return self._run(self.store, on_update, should_stop)
+            with Store(self.folder.episodes, "a") as store:
+                return self._run(store, on_update, should_stop)
         finally:
             self.trackers.close()
             self.folder.release()
@@ -179,7 +181,7 @@ class Run(Generic[ConfigT]):
 
     def update(self, store: Store) -> Metrics:
         """Evaluate the current weights, play, learn."""
-        started = time.perf_counter()
+        self.store, started = store, time.perf_counter()
         metrics: Metrics = {"update": self.done, **self.measurements.measure(store)}
         playing = time.perf_counter()
         agents = {**self.method.agents(self.done), LEARNER: self.player}

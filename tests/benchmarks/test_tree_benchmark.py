@@ -20,7 +20,7 @@ from sparring.envs.code.tool_tasks.environment import FAMILIES, make_task
 from sparring.rollout.loop import Match, play
 from sparring.scoreboard.verify import verify
 from sparring.store.store import Store
-from sparring.trainers.data.programs import repair_rows, sft_rows
+from sparring.trainers.data.programs import program_rows, repair_rows
 from sparring.types import Sampling
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -97,7 +97,7 @@ def test_trees_in_the_real_sandbox_are_stored_verified_and_turned_into_rows(tmp_
     with Store(tmp_path, "a") as store:
         store.append(played(agent))
         assert verify(store).faults == ()
-        imitated, repaired = list(sft_rows(store)), list(repair_rows(store))
+        imitated, repaired = list(program_rows(store)), list(repair_rows(store))
     assert imitated
     assert repaired
     assert all("NameError" in row.feedback or "Status: nonzero" in row.feedback for row in repaired)
