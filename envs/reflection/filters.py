@@ -16,10 +16,10 @@ from typing import Literal
 from sparring.answers.rouge import rouge_l
 
 Objection = Literal["", "empty", "noise", "length", "duplicate"]
-NOISE = (
-    *("as an ai", "language model", "sorry", "i cannot", "i can't", "here is", "here are", "sure,", "for example"),
-    *("instruction:", "task:", "input:", "output:", "answer:", "http://", "https://", "```", "<|", "[...]"),
-)
+CHATTER = """as an ai, language model, sorry, i cannot, i can't, here is, here are, sure thing, for example, the task,
+the input, the output, your next action, act in an environment, instruction:, task:, input:, output:, answer:, http://,
+https://, ```, <|, [...]"""
+NOISE = tuple(phrase.strip() for phrase in CHATTER.split(","))
 """Phrases of a model that talks about the task, in place of doing it."""
 SIMILAR = 0.7
 """Texts of this ROUGE-L, or more, are nearly equal."""

@@ -38,5 +38,7 @@ class SynthesisConfig(EvolvingConfig):
     """Longest text that is written, in tokens."""
     attempts: int = 1
     """Outputs for each input."""
-    answer_temperature: float = 0.5
-    """Sampling temperature of outputs; --temperature is that of inputs, which shall differ."""
+    temperature: float = 0.7
+    """Sampling temperature of inputs and instructions, which shall differ from each other."""
+    answer_temperature: float = 0.3
+    """Sampling temperature of outputs."""
