@@ -3,8 +3,8 @@
     BUNDLED["parity"].text              "Is the number even or odd"
     BUNDLED["parity"].solve("14")       "even"
 
-Strings, numbers and classification. Every input belongs to one split, by a hash of its text, so a model that writes
-inputs of its own may write one that is held out: `is_held_out` says so, and trainers leave it out.
+Strings, numbers and classification. Every input belongs to one split, by a hash of its words, so a model that
+writes inputs of its own may write one that is held out: `is_held_out` says so, and trainers leave it out.
 """
 
 from __future__ import annotations
@@ -191,4 +191,5 @@ def _known(instruction: str, text: str) -> tuple[Instruction | None, str]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.lower().split()).encode("utf-8", "replace").decode()
+    """Its words: 20+22 is the input 20 + 22 in another writing."""
+    return " ".join(re.findall(r"\w+", text.lower()))

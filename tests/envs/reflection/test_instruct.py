@@ -177,7 +177,7 @@ def test_the_output_of_anybodys_input_is_known_or_none():
 
 def test_an_input_with_the_words_of_a_held_out_one_is_held_out_in_any_rendering():
     text = BUNDLED["hyphen"].input_of(SplitRng("held_out", 1))
-    for written in (text.upper(), f"  {text} ", text.replace(" ", "   ")):
+    for written in (text.upper(), f"  {text} ", text.replace(" ", "   "), f"{text}."):
         assert is_held_out(BUNDLED["hyphen"].text, written)
     assert is_held_out(f"{BUNDLED['hyphen'].text}: {text}", "")
 

@@ -17,14 +17,20 @@ from sparring.trainers.config import load_model
 from sparring.trainers.evolving.rows import Row, attempts_of, batch_of, distinct, with_weights
 from sparring.trainers.methods.agent_evol import AgentEvol
 from sparring.trainers.methods.agent_evol import Config as AgentEvolConfig
+from sparring.trainers.methods.ensemble_instruct import Config as EnsembleConfig
+from sparring.trainers.methods.ensemble_instruct import EnsembleInstruct
 from sparring.trainers.methods.grpo import Config as GrpoConfig
 from sparring.trainers.methods.grpo import Grpo
 from sparring.trainers.methods.re_rest import Config as ReRestConfig
 from sparring.trainers.methods.re_rest import ReRest
 from sparring.trainers.methods.self_evolution import Config as SelfConfig
 from sparring.trainers.methods.self_evolution import SelfEvolution
+from sparring.trainers.methods.self_guide import Config as GuideConfig
+from sparring.trainers.methods.self_guide import SelfGuide
 from sparring.trainers.methods.self_judge import Config as SelfJudgeConfig
 from sparring.trainers.methods.self_judge import SelfJudge
+from sparring.trainers.methods.self_specialize import Config as SpecializeConfig
+from sparring.trainers.methods.self_specialize import SelfSpecialize
 from sparring.trainers.methods.sharpening import Config as SharpeningConfig
 from sparring.trainers.methods.sharpening import Sharpening
 from sparring.trainers.run import Run
@@ -33,12 +39,23 @@ torch.set_num_threads(1)
 SUMS = "sparring/Critique-v0"
 QUIET = {"evaluation_games": 0, "probe_every": 0, "device": "cpu", "learning_rate": 1e-3, "checkpoint_every": 1}
 SMALL = {"games": (SUMS,), "games_per_update": 12, "attempts": 3, "fit_updates": 2, "fit_batch": 4, "seed": 7, **QUIET}
+WRITTEN = {**SMALL, "games": ("sparring/Answer-v0:task=review",), "max_new_tokens": 4, "games_per_update": 24}
 METHODS = [
     (AgentEvol, AgentEvolConfig(steps=6, **SMALL)),
     (ReRest, ReRestConfig(steps=14, **SMALL)),
     (SelfEvolution, SelfConfig(steps=10, **SMALL)),
     (Sharpening, SharpeningConfig(steps=6, form="rlhf", **SMALL)),
     (SelfJudge, SelfJudgeConfig(steps=8, **SMALL)),
+    (SelfGuide, GuideConfig(steps=8, **WRITTEN)),
+    (
+        EnsembleInstruct,
+        EnsembleConfig(
+            steps=5,
+            answerers=("chat:nano:temperature=0.01:max_new_tokens=2",),
+            **{**WRITTEN, "attempts": 2, "games_per_update": 48},
+        ),
+    ),
+    (SelfSpecialize, SpecializeConfig(steps=5, **WRITTEN)),
 ]
 NAMES = [method.name for method, _ in METHODS]
 
