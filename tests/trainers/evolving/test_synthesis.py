@@ -170,15 +170,17 @@ def seeds_file(path, seeds=SEEDS):
 
 TASKS = ("Name the shape of the thing", "Name the owner of the house", "Name the end of the story")
 
+BARE = ("Say a colour aloud", "Say it backwards", "Say nothing at all")
+
 
 def domain(prompt, seed):
     """New instructions, inputs for them, and answers that agree on some questions."""
     rng = random.Random(seed)
     if "Write one more task" in prompt:
-        return rng.choice(TASKS) if "Task: Say" not in prompt else f"Say the word number {rng.randint(1, 4)} aloud"
+        return rng.choice(BARE if "Task: Say" in prompt else TASKS)
     if "Write one more input" in prompt:
         return rng.choice(["wheel", "tower", "river"])
-    if "Say the word" in prompt:
+    if any(task in prompt for task in BARE):
         return "once"
     return rng.choice(["round", "tall"]) if "Input: wheel" in prompt else rng.choice(["salt", "mild", "dark", "grey"])
 
@@ -199,8 +201,10 @@ def test_one_pipeline_writes_inputs_and_the_other_has_none(agreed):
     kinds = Counter(bool(one.input) for one in questions)
     assert kinds[True] > 0
     assert kinds[False] > 0
-    assert all(one.instruction.startswith("Say the word") != bool(one.input) for one in questions)
-    assert rows[3]["instructions_kept"] == 3 + kinds[False]
+    assert all(one.instruction in (TASKS if one.input else BARE) for one in questions)
+    kept = {row.actions[0] for row in run.method.kept(0, "instructions").rows}
+    assert kept == {*TASKS[1:], *BARE}, "the first one has 5 of the 6 words of a seed"
+    assert rows[3]["instructions_kept"] == len(kept)
     assert rows[3]["instructions_duplicate"] > 0
     assert {link.relation for link in run.store.links()} == {"input_of", "answer_to"}
 
