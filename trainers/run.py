@@ -262,10 +262,14 @@ class Run(Generic[ConfigT]):
         """The model that the settings name, as it was at the start of the run."""
         return load_model(self.config)
 
-    def agent(self, model: LanguageModel, name: str, trainable: bool) -> WritingAgent | TalkingAgent:
-        """A model as a player of this run: its kind, its prompt, its sampling."""
+    def agent(
+        self, model: LanguageModel, name: str, trainable: bool, temperature: float | None = None
+    ) -> WritingAgent | TalkingAgent:
+        """A model as a player of this run: its kind, its prompt, its sampling, at another temperature if given."""
         config = self.config
-        sampling = Sampling(config.temperature, max_new_tokens=config.max_new_tokens, decoding=config.decoding)
+        sampling = Sampling(
+            temperature or config.temperature, max_new_tokens=config.max_new_tokens, decoding=config.decoding
+        )
         if config.agent != "choose":
             return talking_player(model, kind=config.agent, sampling=sampling, name=name, trainable=trainable)
         return make_player(model, prompt=config.prompt, sampling=sampling, name=name, trainable=trainable)

@@ -17,6 +17,8 @@ from sparring.trainers.config import load_model
 from sparring.trainers.evolving.rows import Row, attempts_of, batch_of, distinct, has_succeeded, with_weights
 from sparring.trainers.methods.agent_evol import AgentEvol
 from sparring.trainers.methods.agent_evol import Config as AgentEvolConfig
+from sparring.trainers.methods.ensemble_instruct import Config as EnsembleConfig
+from sparring.trainers.methods.ensemble_instruct import EnsembleInstruct
 from sparring.trainers.methods.grpo import Config as GrpoConfig
 from sparring.trainers.methods.grpo import Grpo
 from sparring.trainers.methods.re_rest import Config as ReRestConfig
@@ -25,8 +27,12 @@ from sparring.trainers.methods.self_challenge import Config as SelfChallengeConf
 from sparring.trainers.methods.self_challenge import SelfChallenge
 from sparring.trainers.methods.self_evolution import Config as SelfConfig
 from sparring.trainers.methods.self_evolution import SelfEvolution
+from sparring.trainers.methods.self_guide import Config as GuideConfig
+from sparring.trainers.methods.self_guide import SelfGuide
 from sparring.trainers.methods.self_judge import Config as SelfJudgeConfig
 from sparring.trainers.methods.self_judge import SelfJudge
+from sparring.trainers.methods.self_specialize import Config as SpecializeConfig
+from sparring.trainers.methods.self_specialize import SelfSpecialize
 from sparring.trainers.methods.sharpening import Config as SharpeningConfig
 from sparring.trainers.methods.sharpening import Sharpening
 from sparring.trainers.run import Run
@@ -36,6 +42,7 @@ SUMS = "sparring/Critique-v0"
 WRITER, CODE_TASK = "sparring/CodeTaskWriter-v0", "sparring/CodeTask-v0"
 QUIET = {"evaluation_games": 0, "probe_every": 0, "device": "cpu", "learning_rate": 1e-3, "checkpoint_every": 1}
 SMALL = {"games": (SUMS,), "games_per_update": 12, "attempts": 3, "fit_updates": 2, "fit_batch": 4, "seed": 7, **QUIET}
+WRITTEN = {**SMALL, "games": ("sparring/Answer-v0:task=review",), "max_new_tokens": 4, "games_per_update": 24}
 METHODS = [
     (AgentEvol, AgentEvolConfig(steps=6, **SMALL)),
     (ReRest, ReRestConfig(steps=14, **SMALL)),
@@ -43,6 +50,16 @@ METHODS = [
     (Sharpening, SharpeningConfig(steps=6, form="rlhf", **SMALL)),
     (SelfJudge, SelfJudgeConfig(steps=8, **SMALL)),
     (SelfChallenge, SelfChallengeConfig(steps=6, max_new_tokens=8, **{**SMALL, "games": (WRITER, CODE_TASK)})),
+    (SelfGuide, GuideConfig(steps=8, **WRITTEN)),
+    (
+        EnsembleInstruct,
+        EnsembleConfig(
+            steps=5,
+            answerers=("chat:nano:temperature=0.01:max_new_tokens=2",),
+            **{**WRITTEN, "attempts": 2, "games_per_update": 48},
+        ),
+    ),
+    (SelfSpecialize, SpecializeConfig(steps=5, **WRITTEN)),
 ]
 NAMES = [method.name for method, _ in METHODS]
 
