@@ -80,9 +80,10 @@ class Critique(gymnasium.Env[str, str]):
     def step(self, action: str) -> tuple[str, float, bool, bool, Info]:
         """Take the verdict."""
         verdict = read_word(action, (RIGHT, WRONG)) if isinstance(action, str) and len(action) <= MOST_WRITTEN else None
-        agrees = self._right is not None and verdict == (RIGHT if self._right else WRONG)
+        right, self._right = self._right, None  # paid once
+        agrees = right is not None and verdict == (RIGHT if right else WRONG)
         seen = f"The verdict is {verdict}." if verdict else f"That is no verdict: it must be {RIGHT} or {WRONG}."
-        info: Info = {"illegal": verdict is None, "hidden": {"right": self._right, "verdict": verdict}}
+        info: Info = {"illegal": verdict is None, "hidden": {"right": right, "verdict": verdict}}
         return seen, float(agrees), True, False, info
 
     def render(self) -> str:

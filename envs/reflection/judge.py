@@ -60,7 +60,8 @@ class Judge(gymnasium.Env[str, str]):
         self._given = None if task is None else (task, first or "", second or "", better)
         self.observation_space = AnyText(100_000, min_length=0)
         self.action_space = AnyText(MOST_WRITTEN, min_length=0)
-        self._seen, self._better = "", better
+        self._seen = ""
+        self._better: str | None = better
 
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[str, Info]:
         """The two attempts."""
@@ -75,11 +76,12 @@ class Judge(gymnasium.Env[str, str]):
 
     def step(self, action: str) -> tuple[str, float, bool, bool, Info]:
         """Take the choice."""
+        better, self._better = self._better, None  # paid once
         readable = isinstance(action, str) and len(action) <= MOST_WRITTEN
         chosen = read_word(action, (FIRST, SECOND)) if readable else None
         seen = f"The {chosen} one is chosen." if chosen else f"That is no choice: it must be {FIRST} or {SECOND}."
-        info: Info = {"illegal": chosen is None, "hidden": {"better": self._better, "chosen": chosen}}
-        return seen, float(chosen is not None and chosen == self._better), True, False, info
+        info: Info = {"illegal": chosen is None, "hidden": {"better": better, "chosen": chosen}}
+        return seen, float(chosen is not None and chosen == better), True, False, info
 
     def render(self) -> str:
         """What is judged."""

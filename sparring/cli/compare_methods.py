@@ -56,14 +56,14 @@ def start(
     compared = Compared.resume(run) if resume else Compared.start(settings, run)
     again = f"go on with: sparring compare-methods --run {shlex.quote(str(run))} --resume"
     parts = len(compared.arms) * compared.settings.seeds
-    with stop_after_update() as stop, terminal.progress("methods", 100 * parts, quiet=json) as advance:
+    with stop_after_update() as stop, terminal.progress("percent of all methods", 100, quiet=json) as advance:
         done: dict[str, float] = {}
 
         def hear(what: str, share: float) -> None:
             if what not in done:
                 terminal.note(what)
             done[what] = share
-            advance(round(100 * sum(done.values())))
+            advance(round(100 * sum(done.values()) / parts))
 
         try:
             found = compared.run(hear, stop)

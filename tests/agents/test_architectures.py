@@ -22,7 +22,7 @@ from sparring.agents.models.transformers import TransformersModel
 from sparring.agents.models.weights import nano
 from sparring.agents.models.weights.reading import Loaded
 from sparring.trainers.batch import Signal, merge
-from sparring.trainers.learner import Learner, LearnerConfig
+from sparring.trainers.learner import Learner, LearnerConfig, StepWeights
 from sparring.trainers.targets import passes_of
 from sparring.types import Sampling
 
@@ -206,7 +206,8 @@ def test_the_learners_gradient_is_that_of_the_plain_forward_pass(name: str) -> N
     model.module.zero_grad()
     for one in passes_of(merge(signals), 1024, model.device):
         hidden = model.hidden(one.packed)
-        torch.stack([learner._loss(hidden, targets, 0.0, None, 1.0)[0] for targets in one.targets]).sum().backward()
+        weights = StepWeights(0.0, 0.0, 1.0, torch.empty(0))
+        torch.stack([learner._loss(hidden, targets, weights)[0] for targets in one.targets]).sum().backward()
     norm = sum(float(gradient.square().sum()) for gradient in gradients.values()) ** 0.5
     for parameter_name, parameter in model.module.named_parameters():
         difference = float((_gradient(parameter) - gradients[parameter_name]).norm())

@@ -31,6 +31,7 @@ from sparring.trainers.config import require_device
 from sparring.trainers.evolving.rows import has_succeeded
 from sparring.trainers.method import Method
 from sparring.trainers.run import Run
+from sparring.trainers.run_folder import RunFolder
 from sparring.trainers.settings import restore
 from sparring.types import derive_seed
 
@@ -101,15 +102,13 @@ class Comparison:
         hear(where, 1.0)
 
     def _trained(self, arm: str, seed: int, hear: Callable[[float], None], should_stop: Callable[[], bool]) -> Run[Any]:
-        """The run of a method, at its end; for `base` one that was never started."""
+        """The run of a method, at its end; for `base` one that never starts."""
         if should_stop():
             raise Stopped
         name, config, folder = ARMS[arm].method or "agent-evol", self.config(arm, seed), self.run_folder(arm, seed)
         method = cast("type[Method[Any]]", registry.trainers.row(name).build)
         if arm == BASE:
-            run = Run.start(method, config, folder) if not is_run(folder) else Run.resume(method, folder)
-            run.folder.release()
-            return run
+            return Run(method, config, RunFolder(folder))
         run = Run.resume(method, folder) if is_run(folder) else Run.start(method, config, folder)
         if state_of(folder, metrics_of(folder), run.config.steps) != "finished":
             budget = self.settings.budget

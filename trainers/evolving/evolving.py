@@ -172,7 +172,8 @@ class Evolving(Method[EvolvingT]):
                     "round %d selected nothing for %s: %s",
                     *(stage.round, stage.part, "the base set alone is learnt" if self.base else "nothing is learnt"),
                 )
-            self._rows = (key, [*selected, *(self.base.rows() if self.base and stage.part == FIT else ())])
+            base = self.base.rows() if self.base and stage.part == FIT else []
+            self._rows = (key, [*selected, *base])
         return self._rows[1]
 
     def _signals_of(self, row: Row | Pair) -> Iterator[Signal]:

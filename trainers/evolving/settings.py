@@ -23,6 +23,11 @@ class EvolvingConfig(RunConfig):
         "fit_batch": ">= 1",
     }
 
+    USED_WITH: ClassVar[Mapping[str, tuple[str, tuple[object, ...]]]] = {
+        **RunConfig.USED_WITH,
+        "expert": ("source", ()),
+    }
+
     steps: int = 68
     """Updates: each plays one part of a round, or takes one step of fitting. With one part that plays and --fit-updates
     16, a round has 17."""
