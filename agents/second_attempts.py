@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from sparring.agents.players import WritingAgent
 from sparring.agents.talking.agent import TalkingAgent
 from sparring.protocols import Player, Seat
+from sparring.shortening import shortened
 from sparring.types import Observation, Policy, Reply, Sampling, Seen, Trajectory
 
 MOST_TOLD = 900
@@ -22,7 +23,6 @@ MOST_SAID = 300
 """Characters of what was said about it."""
 MOST_FIGURES = 8
 """Of an environment's metrics."""
-LEFT_OUT = " [...] "
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,6 @@ def feedback_of(trajectory: Trajectory) -> str:
     illegal = sum(not turn.legal for turn in trajectory.turns)
     rules = f" Answers that are not allowed: {illegal}." if illegal else ""
     return f"What came of it: {said}{measured} Reward: {trajectory.reward:g}.{rules}"
-
-
-def shortened(text: str, most: int) -> str:
-    """The text, or its beginning and its end."""
-    if len(text) <= most:
-        return text
-    half = (most - len(LEFT_OUT)) // 2
-    return text[:half] + LEFT_OUT + text[-half:]
 
 
 class SecondAttempts:

@@ -19,7 +19,7 @@ from sparring.envs.code.sandboxes import shared_sandbox
 from sparring.envs.code.split_rng import SPLITS, Split
 from sparring.envs.reflection.goods import draw_goods
 from sparring.envs.reflection.task_trial import Budget, Value, in_words, values_of, verdicts_of
-from sparring.envs.reflection.words import MOST_WRITTEN, shortened
+from sparring.envs.reflection.words import MOST_WRITTEN, shown
 
 ASKED = "Answer with a Python expression or program. The value of its last line is the answer."
 
@@ -85,8 +85,8 @@ class CodeTask(gymnasium.Env[str, str]):
         super().reset(seed=seed)
         drawn = int(self.np_random.integers(2**63)) if seed is None else seed
         self._library, instruction, self._verify, _ = self._given or self._drawn(drawn)
-        functions = f"These Python functions are there:\n```python\n{shortened(self._library)}```\n\n"
-        self._seen = f"{functions if self._library else ''}A task: {shortened(instruction)}\n\n{ASKED}"
+        functions = f"These Python functions are there:\n```python\n{shown(self._library)}```\n\n"
+        self._seen = f"{functions if self._library else ''}A task: {shown(instruction)}\n\n{ASKED}"
         return self._seen, {}
 
     def step(self, action: str) -> tuple[str, float, bool, bool, Info]:

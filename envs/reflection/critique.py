@@ -15,7 +15,7 @@ from sparring import registry
 from sparring.envs.any_text import AnyText, Info
 from sparring.envs.code.split_rng import SPLITS, Split
 from sparring.envs.reflection.sums import draw_sum
-from sparring.envs.reflection.words import MOST_WRITTEN, RIGHT, WRONG, read_word, shortened
+from sparring.envs.reflection.words import MOST_WRITTEN, RIGHT, WRONG, read_word, shown
 
 ASKED = {
     False: f"Is the attempt right? Answer {RIGHT} or {WRONG}.",
@@ -74,7 +74,7 @@ class Critique(gymnasium.Env[str, str]):
         super().reset(seed=seed)
         drawn = int(self.np_random.integers(2**63)) if seed is None else seed
         task, attempt, self._right = self._given or self._drawn(drawn)
-        self._seen = f"A task:\n{shortened(task)}\n\nAn attempt at it:\n{shortened(attempt)}\n\n{ASKED[self.words]}"
+        self._seen = f"A task:\n{shown(task)}\n\nAn attempt at it:\n{shown(attempt)}\n\n{ASKED[self.words]}"
         return self._seen, self._info()
 
     def step(self, action: str) -> tuple[str, float, bool, bool, Info]:

@@ -14,7 +14,7 @@ from sparring import registry
 from sparring.envs.any_text import AnyText, Info
 from sparring.envs.code.split_rng import SPLITS, Split
 from sparring.envs.reflection.sums import draw_sum
-from sparring.envs.reflection.words import FIRST, MOST_WRITTEN, SECOND, read_word, shortened
+from sparring.envs.reflection.words import FIRST, MOST_WRITTEN, SECOND, read_word, shown
 
 
 @registry.envs.register(
@@ -69,8 +69,8 @@ class Judge(gymnasium.Env[str, str]):
         drawn = int(self.np_random.integers(2**63)) if seed is None else seed
         task, first, second, self._better = self._given or self._drawn(drawn)
         self._seen = (
-            f"A task:\n{shortened(task)}\n\nThe first attempt:\n{shortened(first)}\n\nThe second attempt:\n"
-            f"{shortened(second)}\n\nWhich attempt is better? Answer {FIRST} or {SECOND}."
+            f"A task:\n{shown(task)}\n\nThe first attempt:\n{shown(first)}\n\nThe second attempt:\n"
+            f"{shown(second)}\n\nWhich attempt is better? Answer {FIRST} or {SECOND}."
         )
         return self._seen, {"legal_actions": (FIRST, SECOND), "hidden": {"better": self._better}}
 

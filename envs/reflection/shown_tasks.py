@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sparring.answers.canonical import canonical_key, text_of
 from sparring.envs.reflection.instructions import Example
-from sparring.envs.reflection.words import shortened
+from sparring.shortening import shortened
 
 MOST_TEXT = 2_000
 """Characters of an instruction, an input, an output or a passage that are shown."""

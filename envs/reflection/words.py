@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import re
 
+from sparring.shortening import shortened
+
 MOST_SHOWN = 4_000
 """Characters of a task or an attempt; the middle of a longer one is left out, and marked."""
 MOST_WRITTEN = 20_000
 """Characters of an answer."""
 RIGHT, WRONG = "right", "wrong"
 FIRST, SECOND = "first", "second"
-LEFT_OUT = "\n[...]\n"
 
 
-def shortened(text: str, most: int = MOST_SHOWN) -> str:
-    """The text, or its beginning and its end."""
-    if len(text) <= most:
-        return text
-    half = (most - len(LEFT_OUT)) // 2
-    return text[:half] + LEFT_OUT + text[-half:]
+def shown(text: str) -> str:
+    """The text as a judge sees it."""
+    return shortened(text, MOST_SHOWN, "\n[...]\n")
 
 
 def read_word(text: str, words: tuple[str, str]) -> str | None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparring import make
-from sparring.envs.reflection.words import FIRST, RIGHT, SECOND, WRONG, read_word, shortened
+from sparring.envs.reflection.words import FIRST, RIGHT, SECOND, WRONG, read_word, shown
 
 CRITIQUE, JUDGE = "sparring/Critique-v0", "sparring/Judge-v0"
 GIVEN = {"task": "What is 2 + 2?", "attempt": "5"}
@@ -110,4 +110,4 @@ def test_an_enormous_attempt_is_shown_shortened_and_marked():
     seen, _ = env.reset(seed=0)
     assert len(seen) < 9_000
     assert seen.count("[...]") == 2
-    assert shortened("abc") == "abc"
+    assert shown("abc") == "abc"
