@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -662,6 +663,7 @@ def test_a_second_ctrl_c_ends_an_update_at_once_and_the_resumed_run_completes(tm
     words = ("train", "spiral", "--run", path, *TINY, "--steps", "3", "--games-per-update", "3000", "--json")
     process = start(*words)
     assert json.loads(process.stdout.readline())["update"] == 0
+    time.sleep(0.5)  # the next update has begun: before that an end is asked for between two
     process.send_signal(signal.SIGINT)
     assert (
         "stopping after this update (Ctrl-C again: at once, back to the last checkpoint)" in process.stderr.readline()
