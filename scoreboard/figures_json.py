@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 from sparring.scoreboard.stats import Estimate
+from sparring.store.run_files import RunError
+
+T = TypeVar("T")
 
 
 def finite(value: Any) -> Any:
@@ -27,3 +32,19 @@ def estimate(written: Mapping[str, Any]) -> Estimate:
     """An estimate again: a value that is missing was nan, an end of the interval infinite."""
     ends = {"value": math.nan, "low": -math.inf, "high": math.inf}
     return Estimate(**{**written, **{name: end for name, end in ends.items() if written[name] is None}})
+
+
+def read_figures(file: Path, format: int, read: Callable[[Mapping[str, Any]], T], what: str) -> T | None:
+    """What `read` makes of a file of figures; None where there is none. Raises RunError where the file is damaged."""
+    try:
+        written = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{file} is damaged: {error}") from error
+    try:
+        if written["format"] != format:
+            raise RunError(f"{file} has format {written['format']}, this version reads format {format}")
+        return read(written)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{file} is damaged: it must hold {what} ({error!r})") from error

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from sparring.files import write_whole
-from sparring.scoreboard.figures_json import estimate, finite
+from sparring.scoreboard.figures_json import estimate, finite, read_figures
 from sparring.scoreboard.stats import Estimate, bounded_mean, paired_share_difference
-from sparring.store.run_files import RunError
 
 RESULTS = "methods.json"
 FORMAT = 1
@@ -150,19 +149,11 @@ def write_results(found: Comparison, folder: Path) -> None:
 
 def read_results(folder: Path) -> Comparison | None:
     """The results in a comparison's folder; None where there are none. Raises RunError where the file is damaged."""
-    file = folder / RESULTS
-    try:
-        written = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{file} is damaged: {error}") from error
-    try:
-        if written["format"] != FORMAT:
-            raise RunError(f"{file} has format {written['format']}, this version reads format {FORMAT}")
-        return Comparison([_read(row) for row in written["rows"]], written["settings"], tuple(written["notes"]))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{file} is damaged: it must hold a comparison of methods ({error!r})") from error
+    return read_figures(folder / RESULTS, FORMAT, _read_comparison, "a comparison of methods")
+
+
+def _read_comparison(written: Mapping[str, Any]) -> Comparison:
+    return Comparison([_read(row) for row in written["rows"]], written["settings"], tuple(written["notes"]))
 
 
 def _read(row: Mapping[str, Any]) -> Row:

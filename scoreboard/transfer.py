@@ -8,7 +8,6 @@ differences are counted beside it.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from sparring.plurals import number_of
-from sparring.scoreboard.figures_json import estimate, finite
+from sparring.scoreboard.figures_json import estimate, finite, read_figures
 from sparring.scoreboard.stats import Estimate, bounded_mean, paired_difference
-from sparring.store.run_files import RunError
 
 RESULTS = "results.json"
 WORDS = {"better": "it helps", "worse": "it hurts", "open": "no clear difference"}
@@ -204,19 +202,7 @@ def to_json(found: Transfer) -> dict[str, object]:
 
 def read_results(folder: Path) -> Transfer | None:
     """The results in a protocol's folder; None where there are none. Raises RunError where the file is damaged."""
-    file = folder / RESULTS
-    try:
-        written = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{file} is damaged: {error}") from error
-    try:
-        if written["format"] != FORMAT:
-            raise RunError(f"{file} has format {written['format']}, this version reads format {FORMAT}")
-        return _read(written)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{file} is damaged: it must hold the results of a protocol ({error!r})") from error
+    return read_figures(folder / RESULTS, FORMAT, _read, "the results of a protocol")
 
 
 def _read(written: Mapping[str, Any]) -> Transfer:
