@@ -27,6 +27,8 @@ from functools import partial
 from types import FrameType
 from typing import Generic, Protocol, TypeVar
 
+from sparring.start import may_end_at_once
+
 T = TypeVar("T")
 A = TypeVar("A")
 STEP_TIMEOUT_SECONDS = 60.0
@@ -88,7 +90,8 @@ class _Here:
     """Calls in this thread, watched from another one.
 
     In the main thread a call that hangs is interrupted by a signal, whose handler sees whether the call is still
-    running. While a call runs, Ctrl-C ends it at once; between calls it is the event loop's.
+    running. While a call runs, Ctrl-C ends it at once; between calls it is the event loop's. Where somebody has set a
+    handler of his own, such as training, which finishes its update, Ctrl-C is his throughout.
     """
 
     def __init__(self) -> None:
@@ -97,7 +100,7 @@ class _Here:
         self._before: dict[int, Handler | signal.Handlers | int | None] = {}
         if threading.current_thread() is threading.main_thread():
             self._before = {WAKE: signal.signal(WAKE, self._on_wake)}
-            if callable(ctrl_c := signal.getsignal(signal.SIGINT)):
+            if callable(ctrl_c := signal.getsignal(signal.SIGINT)) and may_end_at_once(ctrl_c):
                 self._before[signal.SIGINT] = signal.signal(signal.SIGINT, partial(self._on_ctrl_c, ctrl_c))
         threading.Thread(target=self._watch, name="sparring-watch", daemon=True).start()
 

@@ -13,6 +13,7 @@ import pytest
 from sparring import registry
 from sparring.cli import outline
 from sparring.cli.app import main
+from sparring.start import ctrl_c_at_once
 from sparring.trainers.methods.spiral_config import Config
 
 HEAVY = ("torch", "transformers", "scipy", "pyspiel", "gymnasium", "numpy")
@@ -176,3 +177,17 @@ def test_a_ctrl_c_that_a_shell_has_switched_off_stays_off():
         "assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN"
     )
     subprocess.run([sys.executable, "-P", "-c", code], check=True, timeout=60)
+
+
+def test_a_long_calculation_leaves_ctrl_c_to_whose_handler_is_set():
+    asked = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    try:
+        with ctrl_c_at_once():
+            signal.raise_signal(signal.SIGINT)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with pytest.raises(KeyboardInterrupt), ctrl_c_at_once():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert asked == [signal.SIGINT]

@@ -72,6 +72,8 @@ class Odd(gymnasium.Env[Any, str]):
         self.count += 1
         info: dict[str, Any] = {"legal_actions": ("go",)}
         reward: Any = 1.0
+        if self.fault == "ctrl-c":
+            signal.raise_signal(signal.SIGINT)
         if self.count == 2 and self.seed % 10 == 0:
             if self.fault == "hang":
                 while True:
@@ -203,6 +205,16 @@ def test_ctrl_c_ends_a_step_that_hangs_at_once(number: signal.Signals) -> None:
     process.communicate(timeout=30)
     assert time.monotonic() - sent < 5.0
     assert process.returncode not in (0, None)
+
+
+def test_ctrl_c_inside_a_step_is_whose_handler_is_set() -> None:
+    asked: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    try:
+        assert statuses(played(1, fault="ctrl-c")) == ["ok"]
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert asked == [signal.SIGINT] * 2
 
 
 @pytest.mark.slow
