@@ -73,7 +73,6 @@ WRONG = [
     ("train sharpening --run r --envs Critique --beta 2", "beta is used only with form rlhf"),
     ("train sharpening --run r --envs Critique --form rlhf --beta 0", "beta must be > 0, got 0"),
     ("train kdrl --run r --envs Critique", "kdrl needs a teacher: --teacher MODEL"),
-    ("train grpo --run r --token-budget 2e6", "--token-budget must be a whole number, got '2e6'"),
     ("play Critique:words=maybe --agents random", "words of environment sparring/Critique-v0 must be true or false"),
     ("play Critique:split=all --agents random", "split of environment sparring/Critique-v0 must be train or held_out"),
     ("play Judge:better=both --agents random", "better must be first, second or None"),

@@ -74,8 +74,9 @@ class RunConfig:
     """Games to train on, by commas, e.g. KuhnPoker,LeducPoker; `sparring envs` lists them. They take turns."""
     steps: int = 100
     """Updates: how often games are played and then learnt from."""
-    token_budget: int = 0
-    """The run ends, before --steps, once the model has generated so many tokens in its updates; 0: no such limit."""
+    token_budget: float = 0.0
+    """The run ends, before --steps, once the model has generated so many tokens in its updates, e.g. 2e6; 0: no such
+    limit."""
     games_per_update: int = 512
     """Games played before each update, over all of --games."""
     seed: int = 0

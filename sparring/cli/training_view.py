@@ -60,7 +60,7 @@ class TrainingView:
             self.rows[-1] = figures_alone(self.rows[-1])
         self.rows.append(row)
         self._gone += _seconds(row)
-        self._played = [row] if "illegal_share" in row else self._played
+        self._played = [row] if "illegal_share" in row and row.get("turns", 1) else self._played
         self._figures = None
         self._since = self._clock()
         self._moment = None
@@ -216,14 +216,17 @@ def _figure_line(figure: Figure, width: int, bars: str) -> str:
 
 
 def _playing(rows: Sequence[Metrics]) -> list[str]:
-    """How the last games went, where there were any: reward of the first seat by game, illegal actions, pace."""
-    last = next((row for row in reversed(rows) if "illegal_share" in row), None)
+    """How the last games went, where there were any: reward by game, of several seats the first; illegal actions, pace."""
+    last = next((row for row in reversed(rows) if "illegal_share" in row and row.get("turns", 1)), None)
     if last is None:
         return []
-    seats = {key.split("/", 1)[1].rpartition("/")[0]: value for key, value in last.items() if _is_first_seat(key)}
-    named = [f"{short_name(game)} first seat" if len(seats) > 1 else "first seat" for game in seats]
-    parts = [f"{name} {value:+.2f}" for name, value in zip(named, seats.values(), strict=True)]
-    parts.append(f"illegal {100 * last['illegal_share']:.1f} %" if last.get("turns", 1) else "no turns")
+    parts: list[str] = []
+    games = [key.removeprefix("reward/").removesuffix("/player_0") for key in last if _is_first_seat(key)]
+    for game in games:
+        name = f"{short_name(game)} " if len(games) > 1 else ""
+        what = "first seat" if f"reward/{game}/player_1" in last else "reward"
+        parts.append(f"{name}{what} {last[f'reward/{game}/player_0']:+.2f}")
+    parts.append(f"illegal {100 * last['illegal_share']:.1f} %")
     parts.append(f"{last['tokens_per_second']:.0f} tok/s")
     if last.get("faults"):
         parts.append(f"{number_of(last['faults'], 'episode')} broke off")

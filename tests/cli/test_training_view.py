@@ -87,6 +87,13 @@ def test_the_names_of_games_stand_where_there_are_several():
     assert "KuhnPoker" not in view_of(*exact(KUHN, 0.5)).line()
 
 
+def test_of_one_seat_it_is_the_reward_and_an_update_without_games_shows_those_before_it():
+    lake = {"reward/gym:FrozenLake-v1/player_0": 0.25, "illegal_share": 0.0, "turns": 9, "tokens_per_second": 50.0}
+    fitted = {"update": 1, "illegal_share": 0.0, "turns": 0, "tokens_per_second": 0.0}
+    view = view_of({"update": 0, **lake}, fitted)
+    assert (view.line(), view.lines(80)[1]) == ("update 1/60", "reward +0.25  illegal 0.0 %  50 tok/s")
+
+
 def test_about_twenty_lines_of_a_run_stay_the_first_and_the_last_among_them():
     view, stayed = view_of(steps=70), []
     for update in range(71):

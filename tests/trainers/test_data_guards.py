@@ -63,9 +63,11 @@ def test_a_held_out_task_is_never_trained_on(one):
         require_trainable_task(one)
 
 
-def test_a_task_for_training_passes():
-    require_trainable_task(episode(env_kwargs={"split": "train"}))
-    require_trainable_task(episode("test/Hard-v0", env_kwargs={"split": "train"}))
+@pytest.mark.parametrize("env", [(), ("test/Hard-v0",)])
+def test_a_task_for_training_passes(env):
+    one = episode(*env, env_kwargs={"split": "train"})
+    require_trainable_task(one)
+    assert own_trajectories(one) == list(one.trajectories.values())
 
 
 @pytest.mark.parametrize("status", ["env_error", "agent_error"])

@@ -134,7 +134,7 @@ class Comparison:
             "games": (self.env_id,),
             "group_size": settings.attempts,
             "steps": ENDLESS,
-            "token_budget": round(settings.budget),
+            "token_budget": settings.budget,
             "seed": derive_seed("comparison", seed) >> 1,
             "schedule": "constant",
             "evaluation_games": 0,
