@@ -14,10 +14,11 @@ def _words(metavar: str) -> PrimitiveConstructorSpec[Location]:
         nargs=1,
         metavar=metavar,
         instance_from_str=lambda words: location_of(words[0]),
-        is_instance=lambda value: value is not None and not isinstance(value, str | bool | int),
+        is_instance=lambda value: value is None or isinstance(value, Location),
         str_from_instance=lambda value: [value.dsn if isinstance(value, Server) else str(value)],
     )
 
 
 RunOrStore = Annotated[Location, _words("PATH")]
-StoreLocation = Annotated[Location, _words("PATH")]
+StoreOrNone = Annotated[Location | None, _words("PATH")]
+"""One type for both: of a union tyro says that nothing fits, and not what was wrong."""

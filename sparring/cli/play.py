@@ -11,7 +11,7 @@ import tyro
 
 from sparring.cli import arguments, person, play_view, terminal
 from sparring.cli.interrupts import saying_what_is_kept
-from sparring.cli.locations import StoreLocation
+from sparring.cli.locations import StoreOrNone
 from sparring.faults import require_writable
 from sparring.protocols import Agent
 from sparring.start import EXIT_FAILED
@@ -30,7 +30,7 @@ def play(
     agents: str = "random,random",
     episodes: int = 100,
     seed: int = 0,
-    store: StoreLocation | None = None,
+    store: StoreOrNone = None,
     json: Flag = False,
 ) -> int:
     """Play episodes between agents and show who won. More agents than seats play a round robin.
@@ -99,7 +99,7 @@ def evaluate(
     games: int = 200,
     seed: int = 0,
     suite: str | None = None,
-    store: StoreLocation | None = None,
+    store: StoreOrNone = None,
     json: Flag = False,
 ) -> int:
     """Measure a run's best checkpoint, or a model: exactly where the game can be solved, by play elsewhere.

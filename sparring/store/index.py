@@ -153,6 +153,19 @@ class Index:
             yield from ((row[0], Frame(*row[1:4])) for row in chunk)
             first = chunk[-1][0] + 1
 
+    def move(self, frames: Iterable[tuple[Frame, Frame]]) -> None:
+        """Note that frames lie elsewhere now, each with its old and new place; inside a transaction."""
+        where = 'segment = ? AND "offset" = ?'
+        for old, new in frames:
+            for table, place in (("episodes", 9), ("frames", 1)):
+                for row in list(self._db.rows(f"SELECT * FROM {table} WHERE {where}", (old.segment, old.offset))):
+                    values = (*row[:place], new.segment, new.offset, *row[place + 2 : -1])
+                    key = "position" if table == "episodes" else "sequence"
+                    self._db.execute(
+                        f'UPDATE {table} SET segment = ?, "offset" = ?, checksum = ? WHERE {key} = ?',
+                        (new.segment, new.offset, checksum(values), row[0]),
+                    )
+
     def new_columns(self, method: str, name: str, values: Mapping[str, float], as_stored: bool) -> list[Column]:
         """The rows that are not stored yet. Raises ValueError where another value is, unless that one stands."""
         self.check()

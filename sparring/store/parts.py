@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sparring.registry import require
@@ -14,18 +13,43 @@ from sparring.store.index import Index
 from sparring.store.location import Location, Server
 from sparring.store.marker import create_store, lock_store, require_version
 from sparring.store.recovery import has_unindexed, recover
-from sparring.store.segments import Frames, Segments
+from sparring.store.segments import Frame, Frames, Segments
 from sparring.store.sqlite import SqliteDatabase
 
 
-@dataclass(frozen=True, slots=True)
 class Parts:
     """An open store."""
 
-    index: Index
-    frames: Frames
-    blobs: Blobs
-    close: Callable[[], None]
+    def __init__(self, index: Index, frames: Frames, blobs: Blobs, close: Callable[[], None]) -> None:
+        self.index, self.frames, self.blobs, self.close = index, frames, blobs, close
+        self._unacknowledged: Frame | None = None
+
+    def write(self, action: Callable[[], None]) -> None:
+        """Do something in a transaction, durably; again where a server was away: it must be safe to repeat."""
+
+        def once() -> None:
+            self.index.check()  # before others have to wait
+            with self._taking_back(), self.index.transaction():
+                action()
+
+        self.index.lasting(once)
+
+    def append(self, sequence: int, blob: bytes) -> Frame:
+        """Write a packed frame; at most one within `write`, unless frames are rows of the same database."""
+        self._unacknowledged = self.frames.append(sequence, blob)
+        return self._unacknowledged
+
+    @contextmanager
+    def _taking_back(self) -> Iterator[None]:
+        """Where the index does not come to know a frame, the frame goes; the caller hears of the error."""
+        self._unacknowledged = None
+        try:
+            yield
+        except BaseException:
+            frame = self._unacknowledged
+            if frame is not None and self.index.committed_end(frame.segment) <= frame.offset:
+                self.frames.take_back(frame)
+            raise
 
 
 def open_parts(place: Location, mode: str) -> Parts:

@@ -44,16 +44,15 @@ TABLES = (
 
 def create_tables(db: PostgresDatabase) -> None:
     """Make an empty store unless one is there. Raises FileExistsError where the schema holds something else."""
-    if _has_marker(db):
+    if "marker" in _tables(db):
         return
     name = db.server.name
     with db.making(name):
-        if _has_marker(db):
+        there = _tables(db)
+        if "marker" in there:
             return
-        if db.first("SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = ?", (name,)):
-            raise FileExistsError(
-                f"{db.server} holds something else and no episode store: name another with ?store=NAME"
-            )
+        if there:
+            raise FileExistsError(f"{db.server} holds something else and no episode store: name another, ?store=NAME")
         if not db.first("SELECT 1 FROM pg_namespace WHERE nspname = ?", (name,)):
             db.execute(f'CREATE SCHEMA "{name}"')
         for statement in TABLES:
@@ -62,7 +61,7 @@ def create_tables(db: PostgresDatabase) -> None:
 
 def require_tables(db: PostgresDatabase) -> None:
     """Raises FileNotFoundError where no store is yet, StoreVersionError for one that this version does not read."""
-    if not _has_marker(db):
+    if "marker" not in _tables(db):
         raise FileNotFoundError(
             f"no episode store at {db.server} yet: `sparring play` and `sparring store copy` write one"
         )
@@ -71,8 +70,10 @@ def require_tables(db: PostgresDatabase) -> None:
         raise StoreVersionError(f"{db.server} holds {found}; this Sparring reads only {FORMAT} version {VERSION}")
 
 
-def _has_marker(db: PostgresDatabase) -> bool:
-    return db.first("SELECT to_regclass(?)", (f'"{db.server.name}".marker',)) != (None,)
+def _tables(db: PostgresDatabase) -> set[str]:
+    """Of the schema, and whatever else stands there; asked of the catalog, whose answer is never an old one."""
+    query = "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE nspname = ?"
+    return {str(row[0]) for row in db.rows(query, (db.server.name,))}
 
 
 class FrameTable:

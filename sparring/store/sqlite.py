@@ -47,7 +47,7 @@ class SqliteDatabase:
 
     def stream(self, query: str) -> Iterator[Row]:
         """The rows of an answer of any length; inside `one_moment`."""
-        yield from self._connection.execute(query)
+        return self._connection.execute(query)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Literal, Self, SupportsFloat
 
@@ -49,9 +48,8 @@ class Store:
         if mode not in ("r", "a"):
             raise ValueError(f"mode must be 'r' or 'a', got {mode!r}")
         self.path, self.mode = location_of(path), mode
-        self._parts = open_parts(self.path, mode)
-        self._index, self._frames, self._blobs = self._parts.index, self._parts.frames, self._parts.blobs
-        self._unacknowledged: Frame | None = None
+        self.parts = open_parts(self.path, mode)
+        self._index, self._frames, self._blobs = self.parts.index, self.parts.frames, self.parts.blobs
         self._last: tuple[object, list[bytes]] = (None, [])
 
     def append(self, episodes: Sequence[Episode]) -> None:
@@ -64,15 +62,13 @@ class Store:
         records = _distinct([encode(one) for one in require_each("episodes", episodes, Episode, "an Episode")])
 
         def write() -> None:
-            self._index.check()  # before others have to wait
-            with self._taking_back(), self._index.transaction():
-                known = {entry.row.id: entry.row.hash for entry in self._index.lookup(records)}
-                fresh = [record for id, record in records.items() if not _is_known(record, known.get(id))]
-                if fresh:
-                    self._blobs.add(blob for record in fresh for blob in record.episode.blobs)
-                    self._index.add(fresh, self._write("episodes", [record.line for record in fresh]))
+            known = {entry.row.id: entry.row.hash for entry in self._index.lookup(records)}
+            fresh = [record for id, record in records.items() if not _is_known(record, known.get(id))]
+            if fresh:
+                self._blobs.add(blob for record in fresh for blob in record.episode.blobs)
+                self._index.add(fresh, self._write("episodes", [record.line for record in fresh]))
 
-        self._index.lasting(write)
+        self.parts.write(write)
 
     def get(self, id: str) -> Episode:
         """One episode. Raises KeyError, DamagedEpisode."""
@@ -144,13 +140,11 @@ class Store:
             require_kind(f"the value of {id!r}", value, (int, float, SupportsFloat), "a number")
 
         def write() -> None:
-            self._index.check()
-            with self._taking_back(), self._index.transaction():
-                fresh = self._index.new_columns(method, name, values, as_stored)
-                if fresh:
-                    self._index.add_columns(fresh, self._write("columns", column_lines(fresh)))
+            fresh = self._index.new_columns(method, name, values, as_stored)
+            if fresh:
+                self._index.add_columns(fresh, self._write("columns", column_lines(fresh)))
 
-        self._index.lasting(write)
+        self.parts.write(write)
 
     def columns(self, method: str, name: str) -> dict[str, float]:
         """Id of trajectory or call -> value, of one method."""
@@ -199,32 +193,23 @@ class Store:
 
     def close(self) -> None:
         """Release the files or the connection; what was appended is on disk already."""
-        self._parts.close()
+        self.parts.close()
 
     def _write(self, kind: Kind, lines: Sequence[bytes]) -> Frame:
         head = self._index.head
         header = Header(kind, head.frames + 1, head.count, head.root)
-        self._unacknowledged = self._frames.append(header.sequence, pack_frame(header, lines))
-        return self._unacknowledged
-
-    @contextmanager
-    def _taking_back(self) -> Iterator[None]:
-        """Where the index does not come to know a frame, the frame goes; the caller hears of the error."""
-        self._unacknowledged = None
-        try:
-            yield
-        except BaseException:
-            frame = self._unacknowledged
-            if frame is not None and self._index.committed_end(frame.segment) <= frame.offset:
-                self._frames.take_back(frame)
-            raise
+        return self.parts.append(header.sequence, pack_frame(header, lines))
 
     def _decoded(self, entries: Iterable[Entry]) -> Iterator[tuple[str, Episode | DamagedEpisode]]:
         return ((entry.row.id, self._decode(entry)) for entry in entries)
 
     def _decode(self, entry: Entry) -> Episode | DamagedEpisode:
         try:
-            return decode(self._lines(entry)[entry.line], entry.row.hash)
+            try:
+                return decode(self._lines(entry)[entry.line], entry.row.hash)
+            except FileNotFoundError:  # compacted since the index was read?
+                entry = next(self._index.lookup([entry.row.id]), entry)
+                return decode(self._lines(entry)[entry.line], entry.row.hash)
         except (ConnectionError, TimeoutError):  # of a server that is not there, nothing is damaged
             raise
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
