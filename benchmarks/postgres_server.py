@@ -11,7 +11,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -84,9 +83,10 @@ class PostgresServer:
         return [int(child) for child in listed]
 
     def _answers(self) -> bool:
-        path = self.folder / ".s.PGSQL.5432"
-        with socket.socket(socket.AF_UNIX) as attempt:
-            return path.exists() and attempt.connect_ex(str(path)) == 0
+        """The server writes its number on the first line, and on the last one that it takes connections."""
+        file = self.folder / "data" / "postmaster.pid"
+        lines = file.read_text().split() if file.exists() else []
+        return self._process is not None and lines[:1] == [str(self._process.pid)] and lines[-1:] == ["ready"]
 
     def _quietly(self) -> dict[str, object]:
         quiet: dict[str, object] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": self.folder}

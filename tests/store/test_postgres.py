@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,6 @@ EPISODES = play(rotated_matches("sparring/KuhnPoker-v0", list(AGENTS), 12, 0), A
 
 
 def renamed(episode: Episode, id: str) -> Episode:
-    from dataclasses import replace
-
     return replace(episode, id=id)
 
 
@@ -99,8 +98,6 @@ def test_names_that_are_longer_than_an_index_takes(on_server: Where) -> None:
 
 
 def test_blobs_are_kept_once_and_damage_is_noticed(on_server: Where) -> None:
-    from dataclasses import replace
-
     blob = Blob.of(np.arange(5000))
     first = next(iter(EPISODES[0].trajectories.values()))
     trajectory = replace(first, last=Seen((blob, "the end")))
@@ -120,7 +117,7 @@ def test_blobs_are_kept_once_and_damage_is_noticed(on_server: Where) -> None:
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("UPDATE episodes SET summary = replace(summary, '1.0', '2.0') WHERE position = 3", "checksum of the row"),
+        ("UPDATE episodes SET summary = summary || ' ' WHERE position = 3", "checksum of the row"),
         ("DELETE FROM episodes WHERE position = 3", "does not follow|frame"),
         ("DELETE FROM episodes WHERE position = 12", "it ends with 11 episodes"),
         ("DELETE FROM frames WHERE sequence = 1", "frame 1 is missing"),
@@ -143,9 +140,8 @@ def test_a_changed_frame_costs_its_own_episodes_and_is_named(on_server: Where) -
         store.append(EPISODES[:6])
         store.append(EPISODES[6:])
         with sql(on_server()) as connection:
-            connection.execute(
-                "UPDATE segments SET data = set_byte(data, 200, get_byte(data, 200) # 1) WHERE sequence = 1"
-            )
+            flip = "set_byte(data, 200, get_byte(data, 200) # 1)"
+            connection.execute(f"UPDATE segments SET data = {flip} WHERE sequence = 1")
         found = [episode for _, episode in store.scan()]
         assert [isinstance(one, DamagedEpisode) for one in found] == [True] * 6 + [False] * 6
         with pytest.raises(DamagedEpisode, match="frame 1 is damaged"):
@@ -200,7 +196,7 @@ def test_a_server_that_does_not_come_back_is_one_line_and_the_rest_is_there(
         store.append(EPISODES[:4])
         server.stop()
         try:
-            with pytest.raises(ConnectionError, match="cannot be used: connection failed") as failure:
+            with pytest.raises(ConnectionError, match="cannot be used: connection") as failure:
                 store.append(EPISODES[4:])
             with pytest.raises(ConnectionError, match="cannot be used"):
                 store.get(EPISODES[0].id)  # away is not damaged
@@ -251,9 +247,7 @@ def test_a_database_that_may_only_be_read_is_read_and_refuses_writers(on_server:
             with Store(on_server()) as reader:
                 assert list(reader) == EPISODES[:4]
             wait_for_setting(store, "on")
-            with pytest.raises(
-                PermissionError, match="cannot be written: cannot execute .* in a read-only transaction"
-            ):
+            with pytest.raises(PermissionError, match=r"written: cannot execute .* read-only transaction"):
                 store.append(EPISODES[4:])
         wait_for_setting(store, "off")
         store.append(EPISODES[4:])
@@ -271,13 +265,15 @@ def wait_for_setting(store: Store, value: str) -> None:
 def test_a_server_that_could_lose_what_it_acknowledges_is_refused(on_server: Where) -> None:
     Store(on_server(), "a").close()
     with with_setting(on_server(), "fsync = off"):
-        for _ in range(2000):
-            try:
-                Store(on_server(), "a").close()
-            except OSError as error:
-                assert "runs with fsync=off, so it could lose episodes" in one_line(error)
-                return
-    raise AssertionError("it was not refused")
+        with pytest.raises(OSError, match="runs with fsync=off, so it could lose episodes") as failure:
+            open_often(on_server())
+        one_line(failure.value)
+
+
+def open_often(url: str) -> None:
+    """The server hears of a setting a moment later."""
+    for _ in range(2000):
+        Store(url, "a").close()
 
 
 def test_commits_are_durable_where_the_server_makes_them_lazy(on_server: Where) -> None:
@@ -290,14 +286,14 @@ def test_a_full_disk_is_one_line_and_costs_nothing_that_is_recorded(on_server: W
     with Store(on_server(), "a") as store, sql(on_server()) as other:
         store.append(EPISODES[:4])
         other.execute(
-            "CREATE FUNCTION full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING "
+            "CREATE FUNCTION disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING "
             "ERRCODE = '53100', MESSAGE = 'could not extend file: No space left on device'; END $$"
         )
-        other.execute("CREATE TRIGGER full BEFORE INSERT ON segments FOR EACH ROW EXECUTE FUNCTION full()")
+        other.execute("CREATE TRIGGER disk BEFORE INSERT ON segments FOR EACH ROW EXECUTE FUNCTION disk()")
         with pytest.raises(OSError, match="No space left on device") as failure:
             store.append(EPISODES[4:])
         assert "store=" in one_line(failure.value)
-        other.execute("DROP TRIGGER full ON segments")
+        other.execute("DROP TRIGGER disk ON segments")
         assert list(store) == EPISODES[:4]
         store.append(EPISODES[4:])
         assert list(store) == EPISODES
@@ -350,9 +346,9 @@ def test_commands_take_the_url_of_a_store(
     assert main(["replay", url, "3"]) == 0
     assert main(["report", url, "-o", str(tmp_path / "r.html")]) == 0
     assert f"sparring verify &#39;{url}" in (tmp_path / "r.html").read_text().replace("&amp;", "&")
-    assert main(["data", url, "-o", str(tmp_path / "rows.jsonl"), "--agent", "random (agent 1)"]) == 0
-    assert (tmp_path / "rows.jsonl").stat().st_size > 0
     capsys.readouterr()
+    assert main(["data", url, "-o", str(tmp_path / "rows.jsonl"), "--agent", "random"]) == 2
+    assert "none of 16 attempts has recorded tokens" in capsys.readouterr().err
     assert main(["verify", url.replace("cli", "none")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "no episode store at postgresql://sparring@/" in line
