@@ -20,8 +20,15 @@ from sparring.store.location import Server
 from sparring.store.rows import DamagedStore
 from sparring.store.schema import LOCK_SECONDS
 
-CONNECT_SECONDS = 10
-"""For a server to take a connection, unless the URL gives `connect_timeout`."""
+DEFAULTS = {
+    "connect_timeout": 10,
+    "application_name": "sparring",
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""Of a connection, unless the URL says otherwise: one that a network has dropped is noticed within a minute."""
 ANSWER_SECONDS = 90.0
 """For a server to answer anything; longer than it may wait for another writer."""
 AWAY_SECONDS = 30.0
@@ -34,8 +41,6 @@ set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN
 ELSE current_setting('synchronous_commit') END, false),
 current_setting('fsync'), current_setting('transaction_read_only')"""
 DAMAGED = (errors.DataCorrupted, errors.IndexCorrupted, errors.UndefinedTable, errors.UndefinedColumn)
-REFUSED = (errors.ReadOnlySqlTransaction, errors.InsufficientPrivilege)
-WAITED = (errors.LockNotAvailable, errors.QueryCanceled)
 RV = TypeVar("RV")
 
 
@@ -57,6 +62,7 @@ class PostgresDatabase:
     def __init__(self, server: Server, mode: str) -> None:
         """Raises ServerGone, PermissionError where nothing may be written and `mode` is "a", OSError, ValueError."""
         self.server, self._mode = server, mode
+        self._is_in_transaction = False
         self._connection = self._connect()
 
     def execute(self, query: str, values: Sequence[object] = ()) -> None:
@@ -101,7 +107,7 @@ class PostgresDatabase:
     @contextmanager
     def one_moment(self) -> Iterator[None]:
         """All that is read inside is of one moment, whatever others write meanwhile."""
-        if self._in_transaction:
+        if self._is_in_transaction:
             yield
             return
         with self._whole("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"):
@@ -129,23 +135,18 @@ class PostgresDatabase:
         with suppress(psycopg.Error):
             self._connection.close()
 
-    @property
-    def _in_transaction(self) -> bool:
-        return self._connection.info.transaction_status != TransactionStatus.IDLE
-
     def _ask(self, query: str, values: Sequence[object] = ()) -> psycopg.Cursor[Row]:
         with self._faults():
             return self._connection.execute(_said(query), values or None)
 
     def _read(self, read: Callable[[], T]) -> T:
         """What is read; outside a transaction once more where the server was away."""
-        if self._in_transaction and not self._connection.closed:
-            return read()
-        return self.lasting(read)
+        return read() if self._is_in_transaction else self.lasting(read)
 
     @contextmanager
     def _whole(self, begin: str) -> Iterator[None]:
         self._ask(begin)
+        self._is_in_transaction = True
         try:
             with self._faults():
                 yield
@@ -155,13 +156,14 @@ class PostgresDatabase:
                 if not self._connection.closed:
                     self._connection.execute(b"ROLLBACK")
             raise
+        finally:
+            self._is_in_transaction = False
 
     def _connect(self) -> Connection:
         given = psycopg.conninfo.conninfo_to_dict(self._dsn())
-        settings = {"connect_timeout": CONNECT_SECONDS, "application_name": "sparring"} | given
         try:
             connection = Connection.connect(
-                **settings,  # type: ignore[arg-type]
+                **DEFAULTS | given,  # type: ignore[arg-type]
                 autocommit=True,
                 client_encoding="utf8",
             )
@@ -218,24 +220,24 @@ class PostgresDatabase:
         if self._connection.info.transaction_status == TransactionStatus.ACTIVE:  # the wait ended before it
             self._connection.close()
             return TimeoutError(f"the server of {self.server} did not answer for {ANSWER_SECONDS:g} s")
-        if self._connection.closed or (
-            isinstance(error, errors.OperatorIntervention) and not isinstance(error, WAITED)
-        ):
-            self._connection.close()
+        if self._connection.closed:
             return ServerGone(f"the server of {self.server} went away: {in_one_line(error)}")
         if isinstance(error, DAMAGED):
             return self.damaged(in_one_line(error))
-        if isinstance(error, REFUSED):
+        if isinstance(error, errors.ReadOnlySqlTransaction):
             return PermissionError(f"{self.server} cannot be written: {in_one_line(error)}")
-        if isinstance(error, WAITED):
+        if isinstance(error, errors.InsufficientPrivilege):
+            return PermissionError(f"{self.server}: {in_one_line(error)}")
+        if isinstance(error, errors.LockNotAvailable):
             return TimeoutError(f"{self.server} was locked by another writer for {LOCK_SECONDS:g} s")
         return OSError(f"{self.server}: {in_one_line(error)}")
 
 
 def in_one_line(error: BaseException) -> str:
-    """What a server says, without the line of the statement."""
-    words = str(error).strip().splitlines() or [type(error).__name__]
-    return "; ".join(line.strip() for line in words if line.strip() and not line.startswith(("LINE ", "CONTEXT:")))
+    """What a server says, without the statement that it says it of."""
+    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+        return " ".join(error.diag.message_primary.split())
+    return "; ".join(line.strip() for line in str(error).splitlines() if line.strip()) or type(error).__name__
 
 
 def _said(query: str) -> bytes:

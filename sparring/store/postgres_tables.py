@@ -65,6 +65,8 @@ def require_tables(db: PostgresDatabase) -> None:
         raise FileNotFoundError(
             f"no episode store at {db.server} yet: `sparring play` and `sparring store copy` write one"
         )
+    if db.first("SELECT has_schema_privilege(?, 'USAGE')", (db.server.name,)) != (True,):
+        raise PermissionError(f"{db.server}: permission denied for schema {db.server.name}")
     found = db.rows("SELECT format, version FROM marker")
     if found != [(FORMAT, VERSION)]:
         raise StoreVersionError(f"{db.server} holds {found}; this Sparring reads only {FORMAT} version {VERSION}")

@@ -42,7 +42,7 @@ def recover(segments: Path, index: Index) -> None:
 
     Raises DamagedStore where a frame shows that the index has forgotten what came before it.
     """
-    if not any(path.stat().st_size > index.committed_end(path.name) for path in segments.glob("*.zst")):
+    if not any(_size(path) > index.committed_end(path.name) for path in segments.glob("*.zst")):
         return
     with ExitStack() as locks, index.transaction():
         tails = {}
@@ -65,7 +65,7 @@ def recover(segments: Path, index: Index) -> None:
 def has_unindexed(segments: Path, index: Index) -> bool:
     """Whether a whole frame that may have been acknowledged lies beyond what the index knows."""
     for path in segments.glob("*.zst"):
-        if path.stat().st_size > index.committed_end(path.name):
+        if _size(path) > index.committed_end(path.name):
             with unless_in_use(path) as free:
                 beyond = scan_frames(path, index.committed_end(path.name)) if free else ()
                 if any(found.header.sequence > index.head.frames for found in beyond):
@@ -182,6 +182,14 @@ def _root_after(found: Found) -> str:
 def _remove_index(path: Path) -> None:
     for suffix in SUFFIXES:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    """0 for a segment that was compacted away this moment."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _sequence(found: Found) -> int:

@@ -23,6 +23,8 @@ from sparring.rollout.loop import play
 from sparring.scoreboard.matches import by_name, rotated_matches
 from sparring.store import postgres
 from sparring.store.location import location_of
+from sparring.store.postgres_tables import FrameTable
+from sparring.store.segments import Frame
 from sparring.store.store import DamagedEpisode, DamagedStore, Store, StoreVersionError
 from sparring.types import Episode, Seen
 
@@ -185,6 +187,42 @@ def test_a_connection_that_breaks_within_an_append_neither_loses_nor_doubles(
         monkeypatch.setattr(postgres.PostgresDatabase, "_ask", cut)
         store.append(EPISODES[:3])
         assert list(store) == EPISODES[:3]
+
+
+def test_a_connection_that_is_ended_within_an_append_costs_nothing(
+    on_server: Where, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(on_server(), "a") as store:
+        store.append(EPISODES[:2])
+        plain, ended = FrameTable.append, iter((True, False))
+
+        def end(table: FrameTable, sequence: int, blob: bytes) -> Frame:
+            frame = plain(table, sequence, blob)
+            if next(ended, False):
+                (number,) = table._db.first("SELECT pg_backend_pid()") or ()
+                with sql(on_server()) as other:
+                    other.execute("SELECT pg_terminate_backend(%s)", (number,))
+            return frame
+
+        monkeypatch.setattr(FrameTable, "append", end)
+        store.append(EPISODES)
+        assert list(store) == EPISODES
+    with Store(on_server()) as store:
+        assert list(store) == EPISODES
+
+
+def test_who_may_not_use_the_schema_is_told_so(on_server: Where, server: Any) -> None:
+    with Store(on_server(), "a") as store:
+        store.append(EPISODES[:2])
+    with sql(on_server()) as connection:
+        connection.execute("DROP ROLE IF EXISTS guest")
+        connection.execute("CREATE ROLE guest LOGIN")
+    as_guest = on_server().replace("sparring@", "guest@")
+    with pytest.raises(PermissionError, match="permission denied for schema") as failure:
+        Store(as_guest)
+    one_line(failure.value)
+    with pytest.raises(PermissionError, match="permission denied for database"):
+        Store(f"{as_guest}_new", "a")
 
 
 @pytest.mark.slow
