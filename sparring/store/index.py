@@ -188,14 +188,16 @@ class Index:
 
     def check(self) -> None:
         """Every row, the order, the count and the root must hold; checked once. Raises DamagedStore."""
-        if self._is_checked:
-            return
+        if not self._is_checked:
+            self._db.lasting(self._check_all)
+            self._is_checked = True
+
+    def _check_all(self) -> None:
         self._db.check_pages()
         with self._db.one_moment():
             self._check_roots()
             for columns, table in ((COLUMNS, "columns"), (PARENTS, "parents")):
                 deque(sound(self._db, self._db.stream(f"SELECT {columns} FROM {table}")), maxlen=0)
-        self._is_checked = True
 
     def _check_end(self) -> None:
         """The head and the last row of both tables must agree."""

@@ -145,9 +145,9 @@ class PostgresDatabase:
 
     @contextmanager
     def _whole(self, begin: str) -> Iterator[None]:
-        self._ask(begin)
         self._is_in_transaction = True
         try:
+            self._ask(begin)
             with self._faults():
                 yield
             self._ask("COMMIT")
@@ -196,16 +196,16 @@ class PostgresDatabase:
             raise OSError(f"{self.server} cannot be written: the server runs with fsync=off, so it could lose episodes")
 
     def _reconnect(self) -> None:
-        """Raises ServerGone where the server does not come back in time."""
+        """Raises ConnectionError where the server does not come back in time."""
         self.close()
         end = time.monotonic() + AWAY_SECONDS
         while True:
             try:
                 self._connection = self._connect()
                 return
-            except ServerGone:
+            except ServerGone as error:
                 if time.monotonic() > end:
-                    raise
+                    raise ConnectionError(str(error)) from error  # whoever repeats its work need not wait once more
                 time.sleep(PAUSE_SECONDS)
 
     @contextmanager

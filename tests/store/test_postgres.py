@@ -162,6 +162,7 @@ def test_a_writer_goes_on_when_the_server_was_restarted(server: Any, on_server: 
         server.stop(how)
         server.start()
         store.append(EPISODES[4:8])
+        assert reader.get(EPISODES[5].id) == EPISODES[5]
         assert list(reader) == EPISODES[:8]
         server.stop(how)
         threading.Timer(0.7, server.start).start()
@@ -230,7 +231,9 @@ def test_a_server_that_does_not_come_back_is_one_line_and_the_rest_is_there(
     server: Any, on_server: Where, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "AWAY_SECONDS", 0.5)
-    with Store(on_server(), "a") as store:
+    waits, wait = [], postgres.PostgresDatabase._reconnect
+    monkeypatch.setattr(postgres.PostgresDatabase, "_reconnect", lambda db: (waits.append(1), wait(db)))
+    with Store(on_server(), "a") as store, Store(on_server(), "a") as unread:
         store.append(EPISODES[:4])
         server.stop()
         try:
@@ -239,6 +242,9 @@ def test_a_server_that_does_not_come_back_is_one_line_and_the_rest_is_there(
             with pytest.raises(ConnectionError, match="cannot be used"):
                 store.get(EPISODES[0].id)  # away is not damaged
             one_line(failure.value)
+            with pytest.raises(ConnectionError, match="cannot be used"):
+                unread.append(EPISODES[4:])
+            assert len(waits) == 3  # each waits once
         finally:
             server.start()
         store.append(EPISODES[6:])
