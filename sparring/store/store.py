@@ -161,6 +161,8 @@ class Store:
         for frame in self._index.column_frames():
             try:
                 frame_at(frame.segment, self._frames.read(frame))
+            except (ConnectionError, TimeoutError):
+                raise
             except (ValueError, OSError) as error:
                 found.append(f"columns in {self._frames.where(frame)}: {error}")
         return found
