@@ -2,10 +2,11 @@
 
 python benchmarks/store_faults.py --json benchmarks/results/store_faults.json
 
-20 kills of a writer at random moments; 300 flipped bits over segments, index, write-ahead log and marker; 100
-truncations of the same files; the index deleted. After each the store is opened and everything is read:
+20 kills of a writer at random moments, in a folder and on a PostgreSQL server; 5 kills of that server with a writer at
+work, who must go on; 300 flipped bits over segments, index, write-ahead log and marker; 100 truncations of the same
+files; the index deleted. After each the store is opened and everything is read:
 
-    intact      every acknowledged episode and column is there, with the same root
+    intact      every acknowledged episode and column is there, once, with the same root
     noticed     an error, and nothing was deleted; after `reindex` (index, log) every acknowledged episode is there
     LOST        an acknowledged episode is gone for good although the segments were not touched
     SILENT      other contents than were acknowledged, without an error
@@ -28,6 +29,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from postgres_server import PostgresServer, running_server
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -39,6 +41,8 @@ from sparring.store.store import DamagedStore, Store, StoreVersionError, reindex
 
 KUHN = "sparring/KuhnPoker-v0"
 PARTS = ("segments", "index.sqlite", "index.sqlite-wal", "store.json")
+MOST_HELD = 200
+"""Batches of which a writer may have told before `between`, unread yet: more than a pipe holds."""
 Contents = tuple[str, dict[str, str], dict[str, float]]
 WRITER = """
 import sys
@@ -61,30 +65,54 @@ def new_episodes(first: int, count: int) -> list:
     return play(rotated_matches(KUHN, list(agents), first + count, 0)[first:], agents)
 
 
-def write_until_killed(path: Path, batches: int) -> dict[str, str]:
-    """A writer that is killed after it has acknowledged some batches: id -> hash of what it acknowledged."""
-    command = [sys.executable, "-c", WRITER, str(path), str(Path(__file__).parent)]
+def write_until_killed(place: Path | str, batches: int, between: Callable[[], None] | None = None) -> dict[str, str]:
+    """A writer that is killed after it has acknowledged some batches: id -> hash of what it acknowledged.
+
+    `between` happens after them, and the writer must acknowledge more.
+    """
+    command = [sys.executable, "-c", WRITER, str(place), str(Path(__file__).parent)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     said = "".join(process.stdout.readline() for _ in range(batches))
+    if between is not None:
+        between()
+        said += "".join(process.stdout.readline() for _ in range(batches + MOST_HELD))
+        assert process.poll() is None, "the writer gave up"
     process.send_signal(signal.SIGKILL)
     rest = process.communicate()[0].rpartition("\n")[0]
     return dict(word.split("=") for word in f"{said} {rest}".split())
 
 
-def read(path: Path, mode: Literal["r", "a"]) -> Contents:
+def read(path: Path | str, mode: Literal["r", "a"]) -> Contents:
     """Everything in the store, decoded."""
     with Store(path, mode) as store:
+        assert len({row.id for row in store.rows()}) == store.count, "an episode is there twice"
         return store.root(), {episode.id: episode.hash for episode in store}, store.columns("faults", "advantage")
 
 
-def kills(folder: Path, count: int, moments: random.Random) -> Counter[str]:
+def kills(place: Path | str, count: int, moments: random.Random) -> Counter[str]:
     """Kill a writer again and again; everything it acknowledged must be there."""
     outcomes: Counter[str] = Counter()
     acknowledged: dict[str, str] = {}
     for number in track(range(count), "kills"):
-        acknowledged |= write_until_killed(folder / "killed", moments.randrange(1, 12))
-        _, stored, _ = read(folder / "killed", "a" if number % 2 else "r")
+        acknowledged |= write_until_killed(place, moments.randrange(1, 12))
+        _, stored, _ = read(place, "a" if number % 2 else "r")
+        outcomes["intact" if acknowledged.items() <= stored.items() else "LOST"] += 1
+    return outcomes
+
+
+def server_kills(server: PostgresServer, count: int, moments: random.Random) -> Counter[str]:
+    """Kill a server again and again while a writer works; everything the writer was told must be there."""
+    outcomes: Counter[str] = Counter()
+    acknowledged: dict[str, str] = {}
+
+    def kill() -> None:
+        server.stop(signal.SIGKILL)
+        server.start()
+
+    for number in track(range(count), "kills of the server"):
+        acknowledged |= write_until_killed(server.url("server_killed"), moments.randrange(1, 12), kill)
+        _, stored, _ = read(server.url("server_killed"), "a" if number % 2 else "r")
         outcomes["intact" if acknowledged.items() <= stored.items() else "LOST"] += 1
     return outcomes
 
@@ -151,6 +179,7 @@ def delete_index(folder: Path) -> Counter[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--server-kills", type=int, default=5)
     parser.add_argument("--flips", type=int, default=300, help="over all four parts")
     parser.add_argument("--truncations", type=int, default=100, help="over all four parts")
     parser.add_argument("--seed", type=int, default=0)
@@ -160,13 +189,16 @@ def main() -> int:
     rows: dict[str, Counter[str]] = {}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        rows["kills of a writer"] = kills(folder, given.kills, moments)
+        rows["kills of a writer"] = kills(folder / "killed", given.kills, moments)
         write_until_killed(folder / "killed", 7)  # leaves a log that is not folded
         shutil.copytree(folder / "killed", folder / "twin")
         for what, change, total in (("bits flipped", flip, given.flips), ("truncations", truncate, given.truncations)):
             for part in PARTS:
                 rows[f"{what}, {part}"] = damage(folder, part, total // len(PARTS), change, moments)
         rows["index deleted"] = delete_index(folder)
+    with running_server() as server:
+        rows["kills of a writer, PostgreSQL"] = kills(server.url("killed"), given.kills, moments)
+        rows["kills of the server"] = server_kills(server, given.server_kills, moments)
     table = Table("damage", "intact", "noticed", "LOST", "SILENT", box=None)
     for what, row in rows.items():
         table.add_row(what, *(str(row[name]) for name in ("intact", "noticed", "LOST", "SILENT")))

@@ -12,6 +12,7 @@ from sparring.scoreboard.names import play_words
 from sparring.scoreboard.progress import PROBE, Figure, figures, short_name
 from sparring.scoreboard.standings import is_store
 from sparring.scoreboard.stats import Estimate, mcnemar, paired_difference, paired_share_difference
+from sparring.store.location import Location, Server
 from sparring.store.rows import DamagedEpisode
 from sparring.store.run_files import EPISODES, metrics_of, read_config
 from sparring.store.store import Store
@@ -30,7 +31,7 @@ AT_A_MOMENT = re.compile(r" \((before|update \d+)\)$")
 class Measured:
     """What is compared of one run."""
 
-    path: Path
+    path: Location
     settings: Mapping[str, object]
     by_update: Mapping[str, Mapping[int, float]]
     """Name of a figure -> update -> value."""
@@ -62,9 +63,9 @@ class Compared:
     """What a pair is: "updates", "deals" or "tasks"; "" for figures that are not paired."""
 
 
-def load_measured(run: Path) -> Measured:
+def load_measured(run: Location) -> Measured:
     """Read one run or store. Raises ValueError where the folder is neither or damaged, DamagedStore."""
-    if is_store(run):
+    if isinstance(run, Server) or is_store(run):
         return load_measured_store(run)
     started = read_config(run)
     settings = started["config"]
@@ -81,7 +82,7 @@ def load_measured(run: Path) -> Measured:
     return Measured(run, settings, by_update, _games(run, last_games), best, _of_a_critic(run), seconds)
 
 
-def load_measured_store(path: Path) -> Measured:
+def load_measured_store(path: Location) -> Measured:
     """The successes of a store, of environments whose episodes say `success`; settings are those of all its episodes.
 
     Raises ValueError where no episode says it, DamagedStore.

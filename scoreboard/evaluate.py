@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 
 from sparring import registry
 from sparring.agents.prompts import Template
@@ -14,6 +13,7 @@ from sparring.rollout.loop import Event, Listener, play
 from sparring.scoreboard import game_theory
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of, standing_by_place
 from sparring.scoreboard.standings import Policy, RunData, Standing, faults_of, load_run
+from sparring.store.location import Location, Server
 from sparring.store.run_files import policies_of
 from sparring.types import Episode
 
@@ -127,14 +127,14 @@ def _solved(measured: Evaluation, agent: Agent, orders: Sequence[str]) -> Evalua
     )
 
 
-def load_for_report(path: Path) -> RunData:
+def load_for_report(path: Location) -> RunData:
     """A run or a store; of a run also the NashConv of reference policies and its policies over time, where solvable.
 
     What cannot be worked out here (an environment that is not installed) is left out and named. Raises what
     `standings.load_run` raises.
     """
     run = load_run(path)
-    written: dict[str, dict[str, Policy]] = policies_of(path)
+    written: dict[str, dict[str, Policy]] = {} if isinstance(path, Server) else policies_of(path)
     solved = {key.partition("/")[2] for line in run.metrics for key in line if key.startswith("nash_conv/")}
     references, states, policies, left_out = {}, {}, dict(written), []
     for game in sorted(solved | set(written)):

@@ -16,6 +16,7 @@ from sparring.scoreboard.cross_table import CrossTable, cross_tables, mean_rewar
 from sparring.scoreboard.methods import Comparison
 from sparring.scoreboard.stats import Estimate, Outcomes, count_outcomes, rate
 from sparring.scoreboard.transfer import Transfer, read_results
+from sparring.store.location import Location, Server
 from sparring.store.rows import DamagedEpisode, EpisodeRow
 from sparring.store.run_files import BEST, CHECKPOINTS, CONFIG, EPISODES, METRICS, metrics_of, read_config
 from sparring.store.run_parts import MetricsRow, lost_parts, lost_updates
@@ -55,7 +56,7 @@ class RunData:
     """A run or a store, ready to be shown. Whoever has the agents adds `references`, `policies` and `states`."""
 
     label: str
-    path: Path
+    path: Location
     config: Mapping[str, Any]
     metrics: Sequence[MetricsRow]
     standings: Sequence[Standing] = ()
@@ -92,11 +93,13 @@ class RunData:
         return settings if isinstance(settings, Mapping) else {}
 
 
-def load_run(path: Path, replays: int = 200) -> RunData:
+def load_run(path: Location, replays: int = 200) -> RunData:
     """Read a run folder or a bare store; `replays` episodes are taken at equal distances over it.
 
     Raises FileNotFoundError if there is neither a metrics file nor a store, ValueError for a broken metrics line.
     """
+    if isinstance(path, Server):
+        return _with_episodes(RunData(str(path), path, {}, ()), path, replays)
     path = Path(path)
     config: Mapping[str, Any] = read_config(path) if (path / CONFIG).exists() else {}
     metrics = metrics_of(path)
@@ -119,7 +122,7 @@ def load_run(path: Path, replays: int = 200) -> RunData:
     return run if episodes is None else _with_episodes(run, episodes, replays)
 
 
-def _with_episodes(run: RunData, episodes: Path, replays: int) -> RunData:
+def _with_episodes(run: RunData, episodes: Location, replays: int) -> RunData:
     with Store(episodes) as store:
         rows = list(store.rows())
         shown, damaged = _sample(store, rows, replays)
@@ -138,16 +141,18 @@ def _with_episodes(run: RunData, episodes: Path, replays: int) -> RunData:
         )
 
 
-def store_of(path: Path) -> Path | None:
+def store_of(path: Location) -> Location | None:
     """The store of a run folder, or the store itself, whole or not: whoever opens it says what is wrong with it."""
+    if isinstance(path, Server):
+        return path
     if (path / EPISODES).exists():
         return path / EPISODES
     return path if (path / "store.json").exists() or (path / "segments").is_dir() else None
 
 
-def is_store(path: Path) -> bool:
-    """Whether a folder is a store by itself, and no run that holds one."""
-    return store_of(path) == path and not (path / CONFIG).exists()
+def is_store(path: Location) -> bool:
+    """Whether a store by itself is there, and no run that holds one."""
+    return isinstance(path, Server) or (store_of(path) == path and not (path / CONFIG).exists())
 
 
 def standings(rows: Iterable[EpisodeRow]) -> list[Standing]:

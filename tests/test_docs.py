@@ -40,7 +40,7 @@ DOTTED = re.compile(r"`(?:[a-z_]+\.)*([a-z_]+)\.([A-Za-z_]+)[`(]")
 """An owner, and what it has."""
 OTHERS = ("gymnasium", "os", "registration", "self", "spaces", "sys", "unwrapped")
 """Owners that are not ours."""
-SUFFIXES = ("json", "jsonl", "md", "py", "toml", "txt", "yml", "zst")
+SUFFIXES = ("json", "jsonl", "md", "parquet", "py", "toml", "txt", "yml", "zst")
 NESTED = (["sandbox"], ["store"], ["adventures"], ["retrieval"], ["robot"])
 """Commands that have commands of their own."""
 LOADS_TORCH = re.compile(r"models\.load|TransformersModel|sparring\.trainers|\"nano\"|\"smollm2\"|cloning")

@@ -18,7 +18,7 @@ from sparring.content import Blob
 from sparring.files import build_folder, cache_folder, drafted, write_whole
 from sparring.sandbox import rootfs
 from sparring.sandbox.backends import bubblewrap
-from sparring.store.blobs import Blobs
+from sparring.store.blobs import BlobFolder
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -70,7 +70,7 @@ def test_a_blob_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(Path, "write_bytes", torn)
     with pytest.raises(OSError, match="No space"):
-        Blobs(tmp_path).add([Blob.of(np.arange(6))])
+        BlobFolder(tmp_path).add([Blob.of(np.arange(6))])
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 

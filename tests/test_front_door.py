@@ -98,7 +98,7 @@ class Odd:
         (lambda _: sparring.make(None), "the name of the environment must be text, got None"),
         (lambda _: sparring.make(["x"]), "the name of the environment must be text, got a value of type list"),
         (lambda _: sparring.make_agent(None), "a name must be text, such as 'random', got None"),
-        (lambda _: sparring.Store(3), "path must be the path of a folder, got 3"),
+        (lambda _: sparring.Store(3), "path must be the path of a folder, or a postgresql:// URL, got 3"),
         (lambda store: store.append(["x"]), "episodes[0] must be an Episode, got 'x'"),
         (lambda store: store.append(sparring.play([MATCH])[0]), "episodes must be a list, each an Episode, got"),
         (lambda store: store.get(3), "ids[0] must be an episode's id, got 3"),

@@ -6,6 +6,7 @@ import logging
 import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from sparring.plurals import number_of
 from sparring.protocols import Agent
@@ -57,10 +58,11 @@ def _warn_of_faults(episodes: Sequence[Episode], store: Store) -> None:
     faults = [episode for episode in episodes if episode.error is not None]
     if faults:
         first = faults[0]
+        run = store.path.parent if isinstance(store.path, Path) else store.path
         logger.warning(
             "%d of %d episodes broke off and are left out; the first: %s: %s: %s; see: sparring replay %s %s",
             *(len(faults), len(episodes), first.id, first.status, " ".join((first.error or "").split())[:300]),
-            *(shlex.quote(str(store.path.parent)), shlex.quote(first.id)),
+            *(shlex.quote(str(run)), shlex.quote(first.id)),
         )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sparring.plurals import number_of
+from sparring.store.location import Location, Server
 from sparring.store.run_files import RunError
 from sparring.store.schema import EMPTY_ROOT, next_root
 from sparring.store.store import Store
@@ -16,13 +15,13 @@ def cursor_of(store: Store) -> State:
     return {"count": store.count, "root": store.root()}
 
 
-def require_stored(folder: Path, cursor: State) -> None:
+def require_stored(folder: Location, cursor: State) -> None:
     """Raises RunError unless the store begins with the episodes of the cursor; it may hold more. Changes nothing.
 
     Raises what opening a store raises.
     """
     count, root = 0, EMPTY_ROOT
-    if (folder / "store.json").exists():
+    if isinstance(folder, Server) or (folder / "store.json").exists():
         with Store(folder) as store:
             for row in store.rows(limit=cursor["count"]):
                 count, root = count + 1, next_root(root, row.hash)

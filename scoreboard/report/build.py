@@ -139,7 +139,7 @@ def pack(value: object) -> str:
 
 def commands(run: RunData, runs: Sequence[RunData]) -> Iterator[tuple[str, str, str]]:
     """(what, command, remark): how to check what the page says of a run. They run as they stand, from any folder."""
-    path = shlex.quote(str(run.path.absolute()))
+    path = _from_anywhere(run)
     if run.episodes:
         remark = f"plays {number_of(run.episodes, 'episode')} again, from seeds and recorded actions"
         illegal = play_words(*(one.env_id for one in run.standings)).illegal
@@ -148,8 +148,12 @@ def commands(run: RunData, runs: Sequence[RunData]) -> Iterator[tuple[str, str, 
         yield "NashConv and policies", f"sparring eval {path}", "measures the best checkpoint"
     if run.replays:
         yield "One episode", f"sparring replay {path} {shlex.quote(run.replays[0].id)}", ""
-    everything = " ".join(shlex.quote(str(one.path.absolute())) for one in runs)
+    everything = " ".join(map(_from_anywhere, runs))
     yield "This page", f"sparring report {everything} -o again.html", ""
+
+
+def _from_anywhere(run: RunData) -> str:
+    return shlex.quote(str(run.path.absolute() if isinstance(run.path, Path) else run.path))
 
 
 def _named_apart(runs: Sequence[RunData]) -> list[RunData]:

@@ -66,7 +66,7 @@ app.command(name="data")(data)
 
 @app.command
 def store(argv: tyro.conf.Positional[list[str]]) -> int:
-    """Repair a store: `sparring store reindex FOLDER` builds a lost or damaged index again from the segments."""
+    """Copy, compact, repair a store, or write it as Parquet: `sparring store copy SOURCE TARGET`, `reindex FOLDER`."""
     return _nested("store", argv)
 
 

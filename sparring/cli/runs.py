@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 from sparring.cli import terminal
+from sparring.cli.locations import RunOrStore
 from sparring.cli.tables import shortened
 from sparring.plurals import number_of
 from sparring.scoreboard import progress, run_summary
@@ -93,7 +94,7 @@ def in_bytes(size: float) -> str:
     return f"{size:.0f} {units[0]}" if units[0] == "B" or size >= 100 else f"{size:.1f} {units[0]}"
 
 
-def compare_runs(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = False) -> None:
+def compare_runs(runs: tyro.conf.Positional[tuple[RunOrStore, ...]], /, json: Flag = False) -> None:
     """Show what differs between runs: settings, and figures with the difference to the first run.
 
     A difference is paired: over the updates, or the deals against the same agent, that both runs have. Of stores whose
@@ -109,7 +110,7 @@ def compare_runs(runs: tyro.conf.Positional[tuple[Path, ...]], /, json: Flag = F
         raise ValueError(f"name at least two run folders, or stores, got {len(runs)}")
     loaded = [comparison.load_measured(run) for run in runs]
     settings, figures = comparison.differing_settings(loaded), comparison.compare_figures(loaded)
-    no_stores = [one.path for one in loaded if one.seconds is not None]
+    no_stores = [one.path for one in loaded if one.seconds is not None and isinstance(one.path, Path)]
     complain_of_damage({str(run): [run_summary.summarise(run).damage] for run in no_stores})
     if json:
         compared = [asdict(figure) for figure in figures]

@@ -1,4 +1,4 @@
-"""The SQLite side of a store: one row per episode, and the columns that methods attach to trajectories.
+"""The index of a store: one row per episode, and the columns that methods attach to trajectories.
 
 Every row carries a checksum over all its values and the rolling root up to it. Opening looks at the head and the last
 row, which takes the same time at any size. A walk over all rows checks each as it comes. Whatever is looked up by a key
@@ -7,14 +7,14 @@ could be missed where a bit is flipped: before the first such answer all rows ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
-from sparring.store.database import Database
-from sparring.store.rows import Record
+from sparring.store.database import Database, Row, sound
+from sparring.store.rows import DamagedStore, Record
 from sparring.store.schema import (
     EMPTY_ROOT,
     Entry,
@@ -30,6 +30,8 @@ from sparring.store.schema import (
 from sparring.store.segments import Frame
 
 CHUNK = 500
+PARENTS = "position, child, relation, parent, checksum"
+COLUMNS = "method, name, trajectory, value, checksum"
 Column = tuple[str, str, str, str]
 """Method, name, trajectory id and value, as they are stored."""
 
@@ -46,9 +48,8 @@ class Link:
 class Index:
     """Rows in append order. Raises DamagedStore for damage and OSError where the disk refuses."""
 
-    def __init__(self, path: Path, mode: str) -> None:
-        self.path = path
-        self._db = Database(path, mode)
+    def __init__(self, db: Database) -> None:
+        self._db = db
         self._is_checked = False
         try:
             self._check_end()
@@ -59,6 +60,14 @@ class Index:
     def transaction(self) -> AbstractContextManager[None]:
         """One writer at a time; commits durably at the end, or rolls everything back."""
         return self._db.transaction()
+
+    def lasting(self, write: Callable[[], None]) -> None:
+        """Write, and again where the server was away meanwhile: `write` must be safe to repeat."""
+        self._db.lasting(write)
+
+    def damaged(self, reason: str) -> DamagedStore:
+        """The error for this index."""
+        return self._db.damaged(reason)
 
     @property
     def head(self) -> Head:
@@ -114,13 +123,13 @@ class Index:
         self.check()
         wanted = {"relation": plain(relation), "parent": plain(parent)}
         equal = {name: value for name, value in wanted.items() if value is not None}
-        where = " AND ".join(["1", *(f"{name} = ?" for name in equal)])
-        rows = self._db.sound_rows(f"SELECT * FROM parents WHERE {where} ORDER BY rowid", [*equal.values()])
-        return [Link(*(str(text(value)) for value in row[1:4])) for row in rows]
+        where = " AND ".join(["1 = 1", *(f"{name} = ?" for name in equal)])
+        rows = self._db.rows(f"SELECT {PARENTS} FROM parents WHERE {where} ORDER BY rowid", [*equal.values()])
+        return [Link(*(str(text(value)) for value in row[1:4])) for row in sound(self._db, rows)]
 
     def committed_end(self, segment: str) -> int:
         """The first byte of a segment that lies behind all its committed frames."""
-        query = "SELECT offset + length FROM frames WHERE segment = ? ORDER BY offset DESC LIMIT 1"
+        query = 'SELECT "offset" + length FROM frames WHERE segment = ? ORDER BY "offset" DESC LIMIT 1'
         row = self._db.first(query, (segment,))
         return int(row[0]) if row else 0
 
@@ -131,12 +140,31 @@ class Index:
 
     def column_frames(self) -> list[Frame]:
         """The frames that hold columns and no episodes."""
-        with self._db.faults():
-            query = (
-                "SELECT segment, offset, length FROM frames WHERE length > 0 AND NOT EXISTS (SELECT 1 FROM episodes e "
-                "WHERE e.segment = frames.segment AND e.offset = frames.offset) ORDER BY sequence"
-            )
-            return [Frame(*row) for row in self._db.execute(query)]
+        query = (
+            'SELECT segment, "offset", length FROM frames WHERE length > 0 AND NOT EXISTS (SELECT 1 FROM episodes e '
+            'WHERE e.segment = frames.segment AND e."offset" = frames."offset") ORDER BY sequence'
+        )
+        return [Frame(*row) for row in self._db.rows(query)]
+
+    def frames(self, first: int) -> Iterator[tuple[int, Frame]]:
+        """The committed frames by number, from one on; a lost frame has length 0. Raises DamagedStore."""
+        query = 'SELECT sequence, segment, "offset", length, checksum FROM frames WHERE sequence >= ? ORDER BY sequence'
+        while chunk := list(sound(self._db, self._db.rows(f"{query} LIMIT {CHUNK}", (first,)))):
+            yield from ((row[0], Frame(*row[1:4])) for row in chunk)
+            first = chunk[-1][0] + 1
+
+    def move(self, frames: Iterable[tuple[Frame, Frame]]) -> None:
+        """Note that frames lie elsewhere now, each with its old and new place; inside a transaction."""
+        where = 'segment = ? AND "offset" = ?'
+        for old, new in frames:
+            for table, place in (("episodes", 9), ("frames", 1)):
+                for row in list(self._db.rows(f"SELECT * FROM {table} WHERE {where}", (old.segment, old.offset))):
+                    values = (*row[:place], new.segment, new.offset, *row[place + 2 : -1])
+                    key = "position" if table == "episodes" else "sequence"
+                    self._db.execute(
+                        f'UPDATE {table} SET segment = ?, "offset" = ?, checksum = ? WHERE {key} = ?',
+                        (new.segment, new.offset, checksum(values), row[0]),
+                    )
 
     def new_columns(self, method: str, name: str, values: Mapping[str, float], as_stored: bool) -> list[Column]:
         """The rows that are not stored yet. Raises ValueError where another value is, unless that one stands."""
@@ -160,37 +188,35 @@ class Index:
 
     def check(self) -> None:
         """Every row, the order, the count and the root must hold; checked once. Raises DamagedStore."""
-        if self._is_checked:
-            return
-        with self._db.faults():
-            problem = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            if problem != "ok":
-                raise self._db.damaged(problem)
-            with self._db.one_moment():
-                self._check_roots()
-                for table in ("columns", "parents"):
-                    for row in self._db.execute(f"SELECT * FROM {table}"):
-                        self._db.require_checksum(row)
-        self._is_checked = True
+        if not self._is_checked:
+            self._db.lasting(self._check_all)
+            self._is_checked = True
+
+    def _check_all(self) -> None:
+        self._db.check_pages()
+        with self._db.one_moment():
+            self._check_roots()
+            for columns, table in ((COLUMNS, "columns"), (PARENTS, "parents")):
+                deque(sound(self._db, self._db.stream(f"SELECT {columns} FROM {table}")), maxlen=0)
 
     def _check_end(self) -> None:
         """The head and the last row of both tables must agree."""
-        with self._db.faults(), self._db.one_moment():
+        with self._db.one_moment():
             head = self.head
-            row = self._db.execute("SELECT * FROM episodes ORDER BY position DESC LIMIT 1").fetchone()
-            frame = self._db.execute("SELECT * FROM frames ORDER BY sequence DESC LIMIT 1").fetchone()
-        for last in (row, frame):
-            if last is not None:
-                self._db.require_checksum(last)
+            row = self._last("episodes", "position")
+            frame = self._last("frames", "sequence")
         count, root = (row[0], row[7]) if row else (0, EMPTY_ROOT)
         if head != Head(count, root, frame[0] if frame else 0):
             raise self._db.damaged(f"it ends with {count} episodes, which does not match its {head}")
 
+    def _last(self, table: str, order: str) -> Row | None:
+        row = self._db.first(f"SELECT * FROM {table} ORDER BY {order} DESC LIMIT 1")
+        return next(sound(self._db, filter(None, [row])), None)
+
     def _check_frames(self) -> int:
         """How many frames the index knows; raises DamagedStore unless their numbers have no gap."""
         last = 0
-        for row in self._db.execute("SELECT * FROM frames ORDER BY sequence"):
-            self._db.require_checksum(row)
+        for row in sound(self._db, self._db.stream("SELECT * FROM frames ORDER BY sequence")):
             if row[0] != last + 1:
                 raise self._db.damaged(f"frame {last + 1} is missing")
             last = row[0]
@@ -199,8 +225,7 @@ class Index:
     def _check_roots(self) -> None:
         frames = self._check_frames()
         count, root = 0, EMPTY_ROOT
-        for row in self._db.execute("SELECT * FROM episodes ORDER BY position"):
-            self._db.require_checksum(row)
+        for row in sound(self._db, self._db.stream("SELECT * FROM episodes ORDER BY position")):
             count, root = count + 1, next_root(root, row[6])
             if (row[0], row[7]) != (count, root):
                 raise self._db.damaged(f"row {row[0]} does not follow from the rows before it")
@@ -224,7 +249,7 @@ class Index:
                 yield item
 
     def _entries(self, where: str, values: Sequence[object]) -> Iterator[Entry]:
-        yield from map(entry, self._db.sound_rows(f"SELECT * FROM episodes {where}", values))
+        yield from map(entry, sound(self._db, self._db.rows(f"SELECT * FROM episodes {where}", values)))
 
     def _columns_of(self, method: str, name: str, trajectories: Iterable[str]) -> Iterator[tuple[str, float]]:
         wanted = [plain(trajectory) for trajectory in trajectories]
@@ -234,5 +259,6 @@ class Index:
             yield from self._columns(f"AND trajectory IN ({places})", [plain(method), plain(name), *part])
 
     def _columns(self, where: str, values: Sequence[object]) -> Iterator[tuple[str, float]]:
-        for row in self._db.sound_rows(f"SELECT * FROM columns WHERE method = ? AND name = ? {where}", values):
+        rows = self._db.rows(f"SELECT {COLUMNS} FROM columns WHERE method = ? AND name = ? {where}", values)
+        for row in sound(self._db, rows):
             yield str(text(row[2])), float(row[3])

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from sparring.content import canonical_json
 from sparring.files import put_in_place
-from sparring.store.database import damaged_index
 from sparring.store.index import Column, Index
 from sparring.store.rows import DamagedStore, read_line
 from sparring.store.schema import Head, create, next_root
-from sparring.store.segments import Found, move_tail_aside, scan_frames, unless_in_use
+from sparring.store.segments import Found, Frame, move_tail_aside, scan_frames, unless_in_use
+from sparring.store.sqlite import SqliteDatabase
 
 SUFFIXES = ("", "-wal", "-shm")
 
@@ -42,7 +42,7 @@ def recover(segments: Path, index: Index) -> None:
 
     Raises DamagedStore where a frame shows that the index has forgotten what came before it.
     """
-    if not any(path.stat().st_size > index.committed_end(path.name) for path in segments.glob("*.zst")):
+    if not any(_size(path) > index.committed_end(path.name) for path in segments.glob("*.zst")):
         return
     with ExitStack() as locks, index.transaction():
         tails = {}
@@ -54,7 +54,7 @@ def recover(segments: Path, index: Index) -> None:
         _require_continued(index, whole)
         for found in whole:
             if found.header.sequence == index.head.frames + 1:
-                _take_in(index, found)
+                take_in(index, found, found.frame)
         index.check()  # what the index does not know is moved aside: it must be whole
         for path in tails:
             end = index.committed_end(path.name)
@@ -65,7 +65,7 @@ def recover(segments: Path, index: Index) -> None:
 def has_unindexed(segments: Path, index: Index) -> bool:
     """Whether a whole frame that may have been acknowledged lies beyond what the index knows."""
     for path in segments.glob("*.zst"):
-        if path.stat().st_size > index.committed_end(path.name):
+        if _size(path) > index.committed_end(path.name):
             with unless_in_use(path) as free:
                 beyond = scan_frames(path, index.committed_end(path.name)) if free else ()
                 if any(found.header.sequence > index.head.frames for found in beyond):
@@ -83,7 +83,7 @@ def reindex(folder: Path) -> Rebuilt:
     known = _head_of(index)
     _remove_index(draft)
     create(draft)
-    rebuilt = _fill(Index(draft, "a"), segments, known)
+    rebuilt = _fill(Index(SqliteDatabase(draft, "a")), segments, known)
     old = next(path for number in count(1) if not (path := folder / f"index.sqlite.old-{number}").exists())
     for suffix in SUFFIXES:
         if index.with_name(index.name + suffix).exists():
@@ -104,22 +104,23 @@ def _require_continued(index: Index, whole: Sequence[Found]) -> None:
         if header.sequence <= head.frames:
             continue  # another writer committed a frame with this number: this one never was
         if (header.sequence, header.count, header.root) != (head.frames + 1, head.count, head.root):
-            raise damaged_index(
-                index.path, f"it ends at {head.count} episodes, but {found.frame.segment} goes on from {header.count}"
+            raise index.damaged(
+                f"it ends at {head.count} episodes, but {found.frame.segment} goes on from {header.count}"
             )
 
 
-def _take_in(index: Index, found: Found) -> None:
+def take_in(index: Index, found: Found, frame: Frame) -> None:
+    """Index the content of a whole frame, which lies at `frame`; inside a transaction."""
     if found.header.kind == "episodes":
-        index.add([read_line(line) for line in found.lines], found.frame)
+        index.add([read_line(line) for line in found.lines], frame)
     else:
-        index.add_columns([tuple(json.loads(line)) for line in found.lines], found.frame)
+        index.add_columns([tuple(json.loads(line)) for line in found.lines], frame)
 
 
 def _head_of(index: Path) -> Head:
     """How far a store had grown by an index that may be damaged; nothing where it cannot tell."""
     try:
-        old = Index(index, "r")
+        old = Index(SqliteDatabase(index, "r"))
     except (DamagedStore, OSError):
         return Head(0, "", 0)
     try:
@@ -137,7 +138,7 @@ def _fill(index: Index, segments: Path, known: Head) -> Rebuilt:
                 if found.header.sequence > expected:
                     damaged.append(f"frames {expected} to {found.header.sequence - 1} are damaged or missing")
                     index.skip_to(found.header.sequence)
-                _take_in(index, found)
+                take_in(index, found, found.frame)
             if known.frames > index.head.frames:
                 damaged.append(f"frames {index.head.frames + 1} to {known.frames} are damaged or missing")
                 index.skip_to(known.frames + 1)
@@ -181,6 +182,14 @@ def _root_after(found: Found) -> str:
 def _remove_index(path: Path) -> None:
     for suffix in SUFFIXES:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    """0 for a segment that was compacted away this moment."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _sequence(found: Found) -> int:

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypedDict
 
 from sparring.encoding import episode_from_dict, episode_to_json
@@ -25,9 +24,9 @@ class DamagedStore(Exception):
 class DamagedEpisode(DamagedStore):
     """A stored episode cannot be read back as it was written."""
 
-    def __init__(self, episode_id: str, file: Path, offset: int, reason: str) -> None:
-        super().__init__(f"episode {episode_id!r} in {file} at byte {offset} is damaged: {reason}")
-        self.episode_id, self.file, self.offset, self.reason = episode_id, file, offset, reason
+    def __init__(self, episode_id: str, where: str, reason: str) -> None:
+        super().__init__(f"episode {episode_id!r} in {where} is damaged: {reason}")
+        self.episode_id, self.where, self.reason = episode_id, where, reason
 
 
 @record

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
+from sparring.store.location import Location, Server
+
 CONFIG, METRICS, POLICIES = "config.json", "metrics.jsonl", "policies.json"
 EPISODES, CHECKPOINTS, BEST = "episodes", "checkpoints", "best"
 LOCK = ".lock"
@@ -125,8 +127,10 @@ def policies_of(run: Path) -> dict[str, Any]:
     return written
 
 
-def episodes_of(path: Path) -> Path:
+def episodes_of(path: Location) -> Location:
     """The store of a run folder; of a store, itself."""
+    if isinstance(path, Server):
+        return path
     return path / EPISODES if (path / EPISODES).is_dir() else path
 
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import zstandard
 
@@ -69,23 +69,43 @@ class Found:
     lines: tuple[bytes, ...]
 
 
-class SegmentWriter:
-    """Appends batches to a segment of its own and starts the next one when it has grown to `ROTATE_BYTES`."""
+class Frames(Protocol):
+    """Where the frames of a store lie: segment files, or rows of a table."""
+
+    def append(self, sequence: int, blob: bytes) -> Frame:
+        """Write a packed frame, the store's next. Raises OSError, with nothing half-written left."""
+
+    def take_back(self, frame: Frame) -> None:
+        """Remove a frame that the index did not come to know."""
+
+    def read(self, frame: Frame) -> bytes:
+        """The bytes of a frame as they lie there. Raises ValueError where there are fewer, OSError."""
+
+    def where(self, frame: Frame) -> str:
+        """The frame's place, in words."""
+
+    def close(self) -> None:
+        """Release what is held."""
+
+
+class Segments:
+    """Segment files in a folder: `Frames`.
+
+    Appends to a segment of its own and starts the next one when it has grown to `ROTATE_BYTES`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
         self._fd: int | None = None
         self._name = ""
         self._end = 0
 
-    def append(self, header: Header, lines: Sequence[bytes]) -> Frame:
+    def append(self, sequence: int, blob: bytes) -> Frame:
         """Write one frame and fsync it. Raises OSError, with the half-written frame taken back."""
-        data = self._compressor.compress(b"".join(line + b"\n" for line in lines))
         fd = self._open()
-        frame = Frame(self._name, self._end, _HEADER.size + len(data))
+        frame = Frame(self._name, self._end, len(blob))
         try:
-            _write_all(fd, _pack_header(header, len(data)) + data)
+            _write_all(fd, blob)
             os.fsync(fd)
         except BaseException:
             self.take_back(frame)
@@ -94,10 +114,23 @@ class SegmentWriter:
         return frame
 
     def take_back(self, frame: Frame) -> None:
-        """Cut the segment off before its last frame, which the index did not come to know."""
+        """Cut the segment off before its last frame."""
         if self._fd is not None:
             os.ftruncate(self._fd, frame.offset)
             self._end = frame.offset
+
+    def read(self, frame: Frame) -> bytes:
+        """The bytes of a frame as they lie there. Raises ValueError where there are fewer, OSError."""
+        with open(self._folder / frame.segment, "rb") as file:
+            file.seek(frame.offset)
+            blob = file.read(frame.length)
+        if len(blob) != frame.length:
+            raise ValueError(f"the segment ends after {len(blob)} of {frame.length} bytes of the frame")
+        return blob
+
+    def where(self, frame: Frame) -> str:
+        """The segment, and the byte at which the frame begins."""
+        return f"{self._folder / frame.segment} at byte {frame.offset}"
 
     def close(self) -> None:
         """Release the segment; appending again starts a new one."""
@@ -116,22 +149,24 @@ class SegmentWriter:
         return self._fd
 
 
-def read_frame(folder: Path, frame: Frame) -> list[bytes]:
-    """The lines of a frame. Raises ValueError naming what does not hold; OSError if the file cannot be read."""
-    with open(folder / frame.segment, "rb") as file:
-        file.seek(frame.offset)
-        blob = file.read(frame.length)
-    if len(blob) != frame.length:
-        raise ValueError(f"the segment ends after {len(blob)} of {frame.length} bytes of the frame")
-    return list(_frame_at(frame.segment, blob, 0).lines)
+def pack_frame(header: Header, lines: Sequence[bytes]) -> bytes:
+    """The bytes of a frame."""
+    compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+    data = compressor.compress(b"".join(line + b"\n" for line in lines))
+    return _pack_header(header, len(data)) + data
 
 
 def scan_frames(path: Path, start: int = 0) -> Iterator[Found]:
     """The whole frames of a segment from a byte on, in order; bytes that are no whole frame are passed over."""
-    blob, at = path.read_bytes(), start
+    return frames_in(path.name, path.read_bytes(), start)
+
+
+def frames_in(segment: str, blob: bytes, start: int = 0) -> Iterator[Found]:
+    """As `scan_frames`, of a segment's bytes."""
+    at = start
     while at < len(blob):
         try:
-            found = _frame_at(path.name, blob, at)
+            found = frame_at(segment, blob, at)
             yield found
             at += found.frame.length
         except ValueError:
@@ -179,7 +214,7 @@ def _pack_header(header: Header, length: int) -> bytes:
     return start + struct.pack("<I", zlib.crc32(start))
 
 
-def _frame_at(segment: str, blob: bytes, at: int) -> Found:
+def frame_at(segment: str, blob: bytes, at: int = 0) -> Found:
     """The frame that begins there. Raises ValueError where it is not whole."""
     head = blob[at : at + _HEADER.size]
     if len(head) < _HEADER.size:

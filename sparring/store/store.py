@@ -1,4 +1,4 @@
-"""The episode store: a folder that only grows, and never gives back anything but what was put in.
+"""The episode store: it only grows, and never gives back anything but what was put in. In a folder:
 
     store.json          format and version
     index.sqlite        one row per episode: what can be asked without decoding it, and where it lies
@@ -7,7 +7,7 @@
 
 `append` returns when the batch is on disk (frame fsynced, then index committed). A reader checks the frame's checksum
 and the episode's own SHA-256, so damage is an error that names the episode, never a wrong value. The segments hold
-everything: `reindex` builds a lost index from them.
+everything: `reindex` builds a lost index from them. On a PostgreSQL server each of these is a table.
 """
 
 from __future__ import annotations
@@ -15,58 +15,42 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, SupportsFloat
 
 from sparring.kinds import require_each, require_kind
-from sparring.store.blobs import Blobs
-from sparring.store.index import Index, Link
-from sparring.store.marker import (
-    StoreVersionError,
-    create_store,
-    lock_store,
-    marker_of,
-    no_store,
-    require_version,
-    write_marker,
-)
-from sparring.store.recovery import Rebuilt, column_lines, has_unindexed, recover
+from sparring.store.index import Link
+from sparring.store.location import Server, location_of, require_folder
+from sparring.store.marker import StoreVersionError, lock_store, marker_of, no_store, require_version, write_marker
+from sparring.store.parts import open_parts
+from sparring.store.recovery import Rebuilt, column_lines
 from sparring.store.recovery import reindex as rebuild
 from sparring.store.rows import DamagedEpisode, DamagedStore, EpisodeRow, Record, decode, encode
 from sparring.store.schema import Entry
-from sparring.store.segments import Frame, Header, Kind, SegmentWriter, read_frame
+from sparring.store.segments import Frame, Header, Kind, frame_at, pack_frame
 from sparring.types import Episode
 
 __all__ = ["DamagedEpisode", "DamagedStore", "EpisodeRow", "Link", "Store", "StoreVersionError", "reindex"]
 
 
 class Store:
-    """Episodes in a folder. Many processes may read and append at once; use as a context manager."""
+    """Episodes in a folder or on a PostgreSQL server. Many processes may read and append at once.
 
-    def __init__(self, path: str | os.PathLike[str], mode: Literal["r", "a"] = "r") -> None:
-        """Raises FileNotFoundError (mode r), StoreVersionError, DamagedStore, OSError."""
-        require_kind("path", path, (str, os.PathLike), "the path of a folder")
+    Use as a context manager.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | Server, mode: Literal["r", "a"] = "r") -> None:
+        """`path`: a folder, or `postgresql://USER@HOST/DATABASE?store=NAME`.
+
+        Raises FileNotFoundError (mode r), StoreVersionError, DamagedStore, OSError, MissingExtra.
+        """
+        require_kind("path", path, (str, os.PathLike, Server), "the path of a folder, or a postgresql:// URL")
         if mode not in ("r", "a"):
             raise ValueError(f"mode must be 'r' or 'a', got {mode!r}")
-        self.path, self.mode = Path(path), mode
-        self._segments = self.path.absolute() / "segments"  # an environment may change the current folder
-        if mode == "a":
-            create_store(self.path)
-        require_version(self.path)
-        self._blobs = Blobs(self.path.absolute() / "blobs")
-        self._unacknowledged: Frame | None = None
+        self.path, self.mode = location_of(path), mode
+        self.parts = open_parts(self.path, mode)
+        self._index, self._frames, self._blobs = self.parts.index, self.parts.frames, self.parts.blobs
         self._last: tuple[object, list[bytes]] = (None, [])
-        with ExitStack() as opened:
-            if mode == "a":
-                opened.callback(os.close, lock_store(self.path))
-            self._index = Index(self.path / "index.sqlite", mode)
-            opened.callback(self._index.close)
-            self._writer = SegmentWriter(self._segments)
-            opened.callback(self._writer.close)
-            self._recover()
-            self._opened = opened.pop_all()
 
     def append(self, episodes: Sequence[Episode]) -> None:
         """Store a batch, durably and all or nothing.
@@ -76,12 +60,15 @@ class Store:
         """
         self._require_append()
         records = _distinct([encode(one) for one in require_each("episodes", episodes, Episode, "an Episode")])
-        with self._taking_back(), self._index.transaction():
+
+        def write() -> None:
             known = {entry.row.id: entry.row.hash for entry in self._index.lookup(records)}
             fresh = [record for id, record in records.items() if not _is_known(record, known.get(id))]
             if fresh:
                 self._blobs.add(blob for record in fresh for blob in record.episode.blobs)
                 self._index.add(fresh, self._write("episodes", [record.line for record in fresh]))
+
+        self.parts.write(write)
 
     def get(self, id: str) -> Episode:
         """One episode. Raises KeyError, DamagedEpisode."""
@@ -151,10 +138,13 @@ class Store:
         require_kind("values", values, Mapping, "numbers by the ids of trajectories or calls")
         for id, value in values.items():
             require_kind(f"the value of {id!r}", value, (int, float, SupportsFloat), "a number")
-        with self._taking_back(), self._index.transaction():
+
+        def write() -> None:
             fresh = self._index.new_columns(method, name, values, as_stored)
             if fresh:
                 self._index.add_columns(fresh, self._write("columns", column_lines(fresh)))
+
+        self.parts.write(write)
 
     def columns(self, method: str, name: str) -> dict[str, float]:
         """Id of trajectory or call -> value, of one method."""
@@ -170,9 +160,11 @@ class Store:
         found = [f"{lost} frames of this store are lost: `sparring store reindex` found them damaged"] if lost else []
         for frame in self._index.column_frames():
             try:
-                read_frame(self._segments, frame)
+                frame_at(frame.segment, self._frames.read(frame))
+            except (ConnectionError, TimeoutError):
+                raise
             except (ValueError, OSError) as error:
-                found.append(f"columns in {self._segments / frame.segment} at byte {frame.offset}: {error}")
+                found.append(f"columns in {self._frames.where(frame)}: {error}")
         return found
 
     def root(self) -> str:
@@ -202,47 +194,33 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Release the files; what was appended is on disk already."""
-        self._opened.close()
-
-    def _recover(self) -> None:
-        """Take in what a writer that died had written whole. Raises DamagedStore where the index has lost something."""
-        if self.mode == "a":
-            recover(self._segments, self._index)
-        elif has_unindexed(self._segments, self._index):
-            Store(self.path, "a").close()
+        """Release the files or the connection; what was appended is on disk already."""
+        self.parts.close()
 
     def _write(self, kind: Kind, lines: Sequence[bytes]) -> Frame:
         head = self._index.head
-        frame = self._writer.append(Header(kind, head.frames + 1, head.count, head.root), lines)
-        self._unacknowledged = frame
-        return frame
-
-    @contextmanager
-    def _taking_back(self) -> Iterator[None]:
-        """Where the index does not come to know a frame, the frame goes; the caller hears of the error."""
-        self._unacknowledged = None
-        try:
-            yield
-        except BaseException:
-            frame = self._unacknowledged
-            if frame is not None and self._index.committed_end(frame.segment) <= frame.offset:
-                self._writer.take_back(frame)
-            raise
+        header = Header(kind, head.frames + 1, head.count, head.root)
+        return self.parts.append(header.sequence, pack_frame(header, lines))
 
     def _decoded(self, entries: Iterable[Entry]) -> Iterator[tuple[str, Episode | DamagedEpisode]]:
         return ((entry.row.id, self._decode(entry)) for entry in entries)
 
     def _decode(self, entry: Entry) -> Episode | DamagedEpisode:
         try:
-            return decode(self._lines(entry)[entry.line], entry.row.hash)
+            try:
+                return decode(self._lines(entry)[entry.line], entry.row.hash)
+            except FileNotFoundError:  # compacted since the index was read?
+                entry = next(self._index.lookup([entry.row.id]), entry)
+                return decode(self._lines(entry)[entry.line], entry.row.hash)
+        except (ConnectionError, TimeoutError):  # of a server that is not there, nothing is damaged
+            raise
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
-            file = self._segments / entry.frame.segment
-            return DamagedEpisode(entry.row.id, file, entry.frame.offset, str(error))
+            return DamagedEpisode(entry.row.id, self._frames.where(entry.frame), str(error))
 
     def _lines(self, entry: Entry) -> list[bytes]:
         if self._last[0] != entry.frame:
-            self._last = (entry.frame, read_frame(self._segments, entry.frame))
+            found = frame_at(entry.frame.segment, self._frames.read(entry.frame))
+            self._last = (entry.frame, list(found.lines))
         return self._last[1]
 
     def _require_append(self) -> None:
@@ -250,9 +228,9 @@ class Store:
             raise PermissionError(f"{self.path} is open for reading; open it with mode='a' to append")
 
 
-def reindex(path: str | os.PathLike[str]) -> Rebuilt:
+def reindex(path: str | os.PathLike[str] | Server) -> Rebuilt:
     """Build a store's index anew from its segments. Raises FileNotFoundError, StoreVersionError, TimeoutError."""
-    folder = Path(path)
+    folder = require_folder(path, "only a store in a folder has an index to build")
     if not (folder / "segments").is_dir():
         raise no_store(folder)
     if marker_of(folder) is None:

@@ -222,6 +222,8 @@ def test_doctor_says_what_is_missing_and_the_command_for_it(answer, capsys, monk
         "retrieval",
         "atlas",
         "postgres",
+        "parquet",
+        "archive",
         "robot",
         "docker",
         "libero",

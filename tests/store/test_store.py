@@ -11,9 +11,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,9 @@ from sparring.types import (
     Turn,
 )
 
+Where = Callable[[str], Path | str]
 SEATS = ("player_0", "player_1")
+NUMBERS = count(1)
 
 
 def make_turn(index: int, text: str = "You hold the king.", action: str = "bet", legal: bool = True) -> Turn:
@@ -61,7 +64,7 @@ def make_episode(id: str, text: str = "You hold the king.", reward: float = 1.0,
     return Episode(id, "sparring/KuhnPoker-v0", "0", {}, 7, "ok", trajectories, task="t", group="g")
 
 
-def filled(path: Path, count: int = 24, batch: int = 4) -> list[Episode]:
+def filled(path: Path | str, count: int = 24, batch: int = 4) -> list[Episode]:
     episodes = [make_episode(f"e{number}") for number in range(count)]
     with Store(path, "a") as store:
         for start in range(0, count, batch):
@@ -157,8 +160,8 @@ built_episodes = st.builds(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(episodes=st.lists(built_episodes, max_size=3, unique_by=lambda episode: canonical_json(episode.id)))
-def test_any_episode_comes_back_equal(tmp_path_factory: pytest.TempPathFactory, episodes: list[Episode]) -> None:
-    path = tmp_path_factory.mktemp("store")
+def test_any_episode_comes_back_equal(where: Where, episodes: list[Episode]) -> None:
+    path = where(f"any{next(NUMBERS)}")
     with Store(path, "a") as store:
         store.append(episodes)
     with Store(path) as store:
@@ -167,9 +170,9 @@ def test_any_episode_comes_back_equal(tmp_path_factory: pytest.TempPathFactory, 
         assert [row.hash for row in store.rows()] == [episode.hash for episode in episodes]
 
 
-def test_what_is_appended_is_counted_found_and_iterated_in_order(tmp_path: Path) -> None:
+def test_what_is_appended_is_counted_found_and_iterated_in_order(where: Where) -> None:
     episodes = [make_episode("b"), make_episode("a", agent="smollm2"), make_episode("c")]
-    with Store(tmp_path / "s", "a") as store:
+    with Store(where("s"), "a") as store:
         store.append(episodes[:2])
         store.append(episodes[2:])
         assert (len(store), store.count) == (3, 3)
@@ -184,12 +187,12 @@ def test_what_is_appended_is_counted_found_and_iterated_in_order(tmp_path: Path)
         assert store.find(group="g", status="ok") == episodes
 
 
-def test_rows_say_what_the_episodes_hold(tmp_path: Path) -> None:
+def test_rows_say_what_the_episodes_hold(where: Where) -> None:
     episode = make_episode("e")
     first = episode.trajectories["player_0"]
     illegal = replace(first, turns=(*first.turns[:-1], replace(first.turns[-1], legal=False)), reward=-1.0)
     episode = replace(episode, trajectories={**episode.trajectories, "player_0": illegal})
-    with Store(tmp_path / "s", "a") as store:
+    with Store(where("s"), "a") as store:
         store.append([episode])
         (row,) = store.rows()
     assert (row.position, row.id, row.env_id, row.status, row.seed) == (1, "e", "sparring/KuhnPoker-v0", "ok", 7)
@@ -201,13 +204,13 @@ def test_rows_say_what_the_episodes_hold(tmp_path: Path) -> None:
     assert row.tokens == {"player_0": 4, "player_1": 4}
 
 
-def test_a_missing_id_is_a_key_error_that_names_it(tmp_path: Path) -> None:
-    filled(tmp_path / "s", 1)
-    with Store(tmp_path / "s") as store, pytest.raises(KeyError, match="nowhere"):
+def test_a_missing_id_is_a_key_error_that_names_it(where: Where) -> None:
+    filled(where("s"), 1)
+    with Store(where("s")) as store, pytest.raises(KeyError, match="nowhere"):
         store.get("nowhere")
 
 
-def test_an_equal_episode_is_stored_once_and_another_with_its_id_is_refused(tmp_path: Path) -> None:
+def test_an_equal_episode_is_stored_once_and_another_with_its_id_is_refused(where: Where) -> None:
     episode = make_episode("e")
     slower = replace(
         episode,
@@ -216,7 +219,7 @@ def test_an_equal_episode_is_stored_once_and_another_with_its_id_is_refused(tmp_
             for seat, t in episode.trajectories.items()
         },
     )
-    with Store(tmp_path / "s", "a") as store:
+    with Store(where("s"), "a") as store:
         store.append([episode, episode])
         root = store.root()
         store.append([slower])
@@ -228,19 +231,19 @@ def test_an_equal_episode_is_stored_once_and_another_with_its_id_is_refused(tmp_
         assert list(store) == [episode]
 
 
-def test_the_root_depends_on_contents_and_order_only(tmp_path: Path) -> None:
+def test_the_root_depends_on_contents_and_order_only(where: Where) -> None:
     one, two = make_episode("a"), make_episode("b")
     roots = []
     for name, batches in (("x", [[one, two]]), ("y", [[one], [two]]), ("z", [[two], [one]])):
-        with Store(tmp_path / name, "a") as store:
+        with Store(where(name), "a") as store:
             for batch in batches:
                 store.append(batch)
             roots.append(store.root())
     assert roots[0] == roots[1] != roots[2]
 
 
-def test_content_that_json_would_change_is_refused_by_name(tmp_path: Path) -> None:
-    with Store(tmp_path / "s", "a") as store:
+def test_content_that_json_would_change_is_refused_by_name(where: Where) -> None:
+    with Store(where("s"), "a") as store:
         with pytest.raises(TypeError, match="episode 'keys' cannot be stored: keys must be strings, got 1"):
             store.append([replace(make_episode("keys"), env_kwargs={"sizes": [{1: 2}]})])
         with pytest.raises(TypeError, match=r"episode 'object' cannot be stored: .*Path"):
@@ -248,15 +251,15 @@ def test_content_that_json_would_change_is_refused_by_name(tmp_path: Path) -> No
         assert len(store) == 0
 
 
-def test_columns_come_back_by_method_and_refuse_to_change(tmp_path: Path) -> None:
-    with Store(tmp_path / "s", "a") as store:
+def test_columns_come_back_by_method_and_refuse_to_change(where: Where) -> None:
+    with Store(where("s"), "a") as store:
         store.put_columns("spiral", "advantage", {"e/player_0": 0.1, "e/\ud800": float("inf")})
         store.put_columns("spiral", "advantage", {"e/player_0": 0.1, "f/player_0": float("nan")})
         store.put_columns("spiral", "advantage", {"f/player_0": float("nan")})
         store.put_columns("reinforce", "advantage", {"e/player_0": -1})
         with pytest.raises(ValueError, match=r"spiral/advantage of 'e/player_0' is stored as 0.1, got 0.2"):
             store.put_columns("spiral", "advantage", {"new": 1.0, "e/player_0": 0.2})
-    with Store(tmp_path / "s") as store:
+    with Store(where("s")) as store:
         found = store.columns("spiral", "advantage")
         assert repr(found) == repr({"e/player_0": 0.1, "e/\ud800": float("inf"), "f/player_0": float("nan")})
         assert store.columns("reinforce", "advantage") == {"e/player_0": -1.0}
@@ -271,9 +274,9 @@ def test_reading_a_path_without_a_store_says_what_to_do(tmp_path: Path) -> None:
         Store(tmp_path / "run")
 
 
-def test_a_store_opened_for_reading_refuses_to_append(tmp_path: Path) -> None:
-    filled(tmp_path / "s", 1)
-    with Store(tmp_path / "s") as store:
+def test_a_store_opened_for_reading_refuses_to_append(where: Where) -> None:
+    filled(where("s"), 1)
+    with Store(where("s")) as store:
         with pytest.raises(PermissionError, match="open for reading"):
             store.append([make_episode("new")])
         with pytest.raises(PermissionError, match="open for reading"):
@@ -296,8 +299,8 @@ def test_an_unknown_mode_is_refused(tmp_path: Path) -> None:
         Store(tmp_path / "s", "w")  # type: ignore[arg-type]
 
 
-def test_a_reader_sees_what_a_writer_has_acknowledged(tmp_path: Path) -> None:
-    with Store(tmp_path / "s", "a") as writer, Store(tmp_path / "s") as reader:
+def test_a_reader_sees_what_a_writer_has_acknowledged(where: Where) -> None:
+    with Store(where("s"), "a") as writer, Store(where("s")) as reader:
         writer.append([make_episode("a")])
         assert [episode.id for episode in reader] == ["a"]
         writer.append([make_episode("b")])
@@ -439,8 +442,8 @@ with Store({path!r}, "a") as store:
 
 
 @pytest.mark.slow
-def test_killing_the_writer_loses_no_acknowledged_episode(tmp_path: Path) -> None:
-    path, acknowledged, generator = tmp_path / "s", [], random.Random(0)
+def test_killing_the_writer_loses_no_acknowledged_episode(where: Where) -> None:
+    path, acknowledged, generator = where("s"), [], random.Random(0)
     for round in range(20):
         code = WRITER.format(folder=str(Path(__file__).parent), path=str(path), name=f"r{round}-")
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -458,22 +461,22 @@ def test_killing_the_writer_loses_no_acknowledged_episode(tmp_path: Path) -> Non
         assert store.get(acknowledged[0]) == make_episode(acknowledged[0], text="x" * 500)
 
 
-def write_some(path: Path, name: str) -> None:
+def write_some(path: Path | str, name: str) -> None:
     with Store(path, "a") as store:
         for number in range(30):
             store.append([make_episode(f"{name}{number}"), make_episode(f"both{number}")])
 
 
 @pytest.mark.slow
-def test_two_processes_write_to_one_store(tmp_path: Path) -> None:
+def test_two_processes_write_to_one_store(where: Where) -> None:
     context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=write_some, args=(tmp_path / "s", name)) for name in "ab"]
+    processes = [context.Process(target=write_some, args=(where("s"), name)) for name in "ab"]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
-    with Store(tmp_path / "s") as store:
+    with Store(where("s")) as store:
         expected = {f"{name}{number}" for name in ("a", "b", "both") for number in range(30)}
         assert {episode.id for episode in store} == expected
         assert store.count == 90

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from sparring.plurals import number_of
 from sparring.scoreboard.output import require_output, write_parts
+from sparring.store.location import Location, location_of
 from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
 from sparring.trainers.data.critiques import critique_rows
@@ -31,7 +32,7 @@ class NoRows(ValueError):
     """A store has nothing of the kind that was asked for; the message says what its attempts lack."""
 
 
-def export_rows(run: Path, kind: Kind, output: Path, agent: str = "") -> tuple[int, str]:
+def export_rows(run: Location, kind: Kind, output: Path, agent: str = "") -> tuple[int, str]:
     """Write the rows of a run folder or a store as JSON lines; returns how many, and in words what was left out.
 
     The file appears whole or not at all. Raises NoRows, ValueError for an unknown kind, OSError where a file that is no
@@ -41,7 +42,7 @@ def export_rows(run: Path, kind: Kind, output: Path, agent: str = "") -> tuple[i
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
     require_output(output, "file of rows of ours", are_rows)
     guard = Guard(agent)
-    with Store(episodes_of(Path(run))) as store:
+    with Store(episodes_of(location_of(run))) as store:
         rows = _rows(store, kind, guard)
         first = next(rows, None)
         if first is None:

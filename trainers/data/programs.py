@@ -22,6 +22,7 @@ from typing import Any, Literal
 from sparring.notes import ProgramNote, VoteNote
 from sparring.plurals import number_of
 from sparring.scoreboard.output import require_output, write_parts
+from sparring.store.location import Location, location_of
 from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
 from sparring.trainers.data.export import are_rows
@@ -129,7 +130,7 @@ ROWS: Mapping[str, Callable[[Iterable[Episode]], Iterator[ProgramRow | RepairRow
 }
 
 
-def write_rows(run: Path, kind: Kind, output: Path) -> int:
+def write_rows(run: Location, kind: Kind, output: Path) -> int:
     """Write the rows of a run folder or a store as JSON lines; returns how many.
 
     The file appears whole or not at all, and not at all without rows. Raises ValueError for an unknown kind, OSError
@@ -138,11 +139,11 @@ def write_rows(run: Path, kind: Kind, output: Path) -> int:
     if kind not in ROWS:
         raise ValueError(f"kind must be one of {', '.join(ROWS)}, got {kind!r}")
     require_output(output, "file of rows of ours", are_rows)
-    with Store(episodes_of(Path(run))) as store:
+    with Store(episodes_of(location_of(run))) as store:
         return write_parts(output, (line + "\n" for line in to_json_rows(ROWS[kind](store))))
 
 
-def why_no_rows(run: Path, kind: Kind) -> str:
+def why_no_rows(run: Location, kind: Kind) -> str:
     """What the episodes of a store lack for rows of that kind, in words."""
     with Store(run) as store:
         rows, guard = list(store.rows()), Guard()

@@ -17,13 +17,13 @@ import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import numpy as np
 
 from sparring.protocols import Agent
 from sparring.rollout.match import Match
+from sparring.store.location import Location, location_of
 from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
 from sparring.trainers.batch import Signal
@@ -247,6 +247,6 @@ class BaseSet:
         self.cursor = cursor
 
 
-def folder_of(config: EvolvingConfig) -> Path:
+def folder_of(config: EvolvingConfig) -> Location:
     """Where the base set is."""
-    return episodes_of(Path(config.source))
+    return episodes_of(location_of(config.source))

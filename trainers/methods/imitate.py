@@ -8,12 +8,12 @@ questions or in a conversation. Illegal actions are not imitated, nor those that
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from sparring import registry
 from sparring.rollout.match import Match
+from sparring.store.location import Location, location_of
 from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
 from sparring.trainers.batch import Signal
@@ -90,5 +90,5 @@ class Imitate(Method[Config]):
         self.places = places_of(self.store, self.config.games, self.config.expert, self.cursor["count"])
 
 
-def _folder(config: Config) -> Path:
-    return episodes_of(Path(config.source))
+def _folder(config: Config) -> Location:
+    return episodes_of(location_of(config.source))

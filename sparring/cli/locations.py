@@ -1,0 +1,24 @@
+"""Runs and stores on a command line: a folder, or a store on a server by its URL."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from tyro.constructors import PrimitiveConstructorSpec
+
+from sparring.store.location import Location, Server, location_of
+
+
+def _words(metavar: str) -> PrimitiveConstructorSpec[Location]:
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=metavar,
+        instance_from_str=lambda words: location_of(words[0]),
+        is_instance=lambda value: value is None or isinstance(value, Location),
+        str_from_instance=lambda value: [value.dsn if isinstance(value, Server) else str(value)],
+    )
+
+
+RunOrStore = Annotated[Location, _words("PATH")]
+StoreOrNone = Annotated[Location | None, _words("PATH")]
+"""One type for both: of a union tyro says that nothing fits, and not what was wrong."""
