@@ -216,7 +216,7 @@ def _figure_line(figure: Figure, width: int, bars: str) -> str:
 
 
 def _playing(rows: Sequence[Metrics]) -> list[str]:
-    """How the last games went, where there were any: reward by game, of several seats the first; illegal actions, pace."""
+    """How the last games went: reward by game (of several seats the first), illegal actions, pace."""
     last = next((row for row in reversed(rows) if "illegal_share" in row and row.get("turns", 1)), None)
     if last is None:
         return []
