@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sparring.content import content_of, plain_or_none
-from sparring.envs.conformance.subject import Environment, action_space
+from sparring.envs.conformance.subject import MANY_SEEDS, SEEDS, Environment, Subject, action_space
 from sparring.rollout.actions import takes_text, text_of_action
 from sparring.rollout.adapters import Step, View, adapt
 
+SLOW_EPISODE = 2.0
+"""Seconds."""
 MOST_STEPS = 2_000
 """A longer episode counts as one that never ends."""
 WORDS = ("look", "yes", "1", "north", "<answer>0</answer>")
 """What is said where an environment takes any text and suggests nothing."""
-Build = Callable[[], Environment]
 
 
 @dataclass(slots=True)
@@ -27,6 +29,9 @@ class Record:
     rows: list[object] = field(default_factory=list)
     """Everything that the environment said, comparable with ==, one row a step."""
     steps: list[Step] = field(default_factory=list)
+    terminated: bool = False
+    """Whether the environment says of a seat that its game was terminated, at the end."""
+    seconds: float = 0.0
 
     @property
     def rewards(self) -> dict[str, float]:
@@ -45,13 +50,28 @@ class Record:
 
 def played(env: Environment, seed: int, most: int = MOST_STEPS) -> Record:
     """An episode of random listed actions. Raises whatever the environment raises."""
-    game, rng, record = adapt(env), random.Random(seed), Record(seed)
+    started, game, rng, record = time.perf_counter(), adapt(env), random.Random(seed), Record(seed)
     _keep(record, game.reset(seed))
     while record.steps[-1].movers and len(record.answers) < most:
         answers = {view.seat: an_answer(env, view, rng) for view in record.steps[-1].movers}
         record.answers.append(answers)
         _keep(record, game.step(answers))
+    record.terminated = any(getattr(env, "terminations", {}).values())
+    record.seconds = time.perf_counter() - started
     return record
+
+
+def episode(subject: Subject, seed: int) -> Record:
+    """The episode of random listed actions on a new instance: played once, for all checks. Raises what it raises."""
+    if seed not in subject.episodes:
+        subject.episodes[seed] = played(subject.build(), seed)
+    return subject.episodes[seed]
+
+
+def many_seeds(subject: Subject) -> Sequence[int]:
+    """Twelve; where an episode takes long only those that are played in any case."""
+    slow = any(episode(subject, seed).seconds > SLOW_EPISODE for seed in SEEDS)
+    return SEEDS if slow else range(MANY_SEEDS)
 
 
 def replayed(

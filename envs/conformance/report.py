@@ -128,3 +128,5 @@ def _found(suite: tuple[Check, ...], verdict: Verdict, subject: Subject) -> Iter
             yield Finding(what, "fault", f"raises {type(error).__name__}: {str(error)[:120]}")
         else:
             yield Finding(what, verdict, "; ".join(problems)) if problems else Finding(what, "holds", property_)
+        finally:
+            subject.close()

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 
 from sparring import registry
 from sparring.content import plain_or_none
-from sparring.envs.conformance.playing import MOST_STEPS, Record, played, replayed, views_of
+from sparring.envs.conformance.playing import MOST_STEPS, Record, episode, many_seeds, played, replayed, views_of
 from sparring.envs.conformance.subject import (
-    MANY_SEEDS,
     SEEDS,
     Environment,
     NotHere,
@@ -29,6 +28,8 @@ BUDGET = 3
 SLOW_SECONDS = 10.0
 MOST_POSITIONS = 10
 """In how many positions of an episode, and for how many of its actions, each listed action is tried."""
+TRYING_SECONDS = 20.0
+"""After so many no further action is tried."""
 HOSTILE = ("", " \n\t ", "\x00", "a" * 100_000, "[" * 10_000, "\ud800\udfff", "下注", "9" * 5_000, "{0.__class__}%s%n")
 """Texts on which no environment may choke, nor take for a legal action."""
 
@@ -36,7 +37,7 @@ HOSTILE = ("", " \n\t ", "\x00", "a" * 100_000, "[" * 10_000, "\ud800\udfff", "�
 def comes_to_an_end(subject: Subject) -> Iterator[str]:
     """Random play ends within 2,000 steps."""
     for seed in SEEDS:
-        if not played(subject.build(), seed).ended:
+        if not episode(subject, seed).ended:
             yield f"the episode of seed {seed} goes on after {MOST_STEPS} steps: give it a budget of actions"
 
 
@@ -69,7 +70,7 @@ def budgets_allow_exactly_n_actions(subject: Subject) -> Iterator[str]:
 def rewards_are_finite_and_made_of_their_parts(subject: Subject) -> Iterator[str]:
     """Every reward is a finite number; where its parts are named they sum to it."""
     for seed in SEEDS:
-        for step in played(subject.build(), seed).steps:
+        for step in episode(subject, seed).steps:
             for seat, reward in step.rewards.items():
                 if not math.isfinite(float(reward)):
                     yield f"{seat} is paid {reward}"
@@ -85,8 +86,8 @@ def rewards_stay_in_their_range(subject: Subject) -> Iterator[str]:
     known = registry.envs.row(subject.env_id).reward_range if subject.env_id else None
     if known is None:
         raise NotHere("no reward_range is registered")
-    for seed in range(MANY_SEEDS):
-        for seat, total in played(subject.build(), seed).rewards.items():
+    for seed in many_seeds(subject):
+        for seat, total in episode(subject, seed).rewards.items():
             if not known[0] - 1e-9 <= total <= known[1] + 1e-9:
                 yield f"{seat} gets {total} with seed {seed}, the range is {known}"
                 return
@@ -109,20 +110,21 @@ def nothing_is_paid_after_the_end(subject: Subject) -> Iterator[str]:
 def ends_are_of_one_kind(subject: Subject) -> Iterator[str]:
     """A budget's end is truncated and never terminated as well."""
     for seed in SEEDS:
-        env = subject.build()
-        record = played(env, seed)
-        terminated = getattr(env, "terminations", {})
-        if record.ended and record.steps[-1].truncated and any(terminated.values()):
+        record = episode(subject, seed)
+        if record.ended and record.steps[-1].truncated and record.terminated:
             yield f"seed {seed} ends terminated and truncated at once"
 
 
 def listed_actions_are_accepted(subject: Subject) -> Iterator[str]:
     """Every listed action, legal or suggested, is accepted where it is listed, and is not called illegal."""
-    record, env = played(subject.build(), 0), subject.build()
+    record, env = episode(subject, 0), subject.build()
+    started = time.perf_counter()
     for length in range(0, len(record.answers), max(1, len(record.answers) // MOST_POSITIONS)):
         for view in record.steps[length].movers:
             listed = tuple(view.info.get("legal_actions") or view.info.get("suggested_actions") or ())
             for action in listed[:: max(1, len(listed) // MOST_POSITIONS)]:
+                if time.perf_counter() - started > TRYING_SECONDS:
+                    return  # each try plays the episode up to there
                 problem = _refused(env, record, length, view.seat, str(action))
                 if problem:
                     yield problem
@@ -151,7 +153,7 @@ def hostile_texts_are_illegal_actions(subject: Subject) -> Iterator[str]:
 def infos_are_plain_data(subject: Subject) -> Iterator[str]:
     """What infos hold can be recorded: text, numbers, lists and mappings of these."""
     lost = set()
-    for step in played(subject.build(), 0).steps:
+    for step in episode(subject, 0).steps:
         for view in views_of(step):
             lost |= {
                 str(name) for name, value in view.info.items() if value is not None and plain_or_none(value) is None
@@ -202,7 +204,7 @@ def payoffs_sum_to_zero(subject: Subject) -> bool | None:
     """Whether all seats' rewards sum to zero in every episode tried; None where there is one seat."""
     sums = []
     for seed in SEEDS:
-        rewards = played(subject.build(), seed).rewards
+        rewards = episode(subject, seed).rewards
         if len(rewards) < 2:
             return None
         sums.append(sum(rewards.values()))

@@ -12,34 +12,38 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import count
 
 import numpy as np
 
-from sparring.envs.conformance.playing import Build, Record, played, replayed
+from sparring.envs.conformance.playing import Record, episode, played, replayed
 from sparring.envs.conformance.subject import MANY_SEEDS, SEEDS, NotHere, Subject
 
+MOST_MEETINGS = 10
+"""How often another instance is begun while an episode is played."""
 IN_A_PROCESS = """
 import json, sys
 from sparring.envs.conformance.seeds import fingerprint
+from sparring.envs.conformance.subject import Subject
 from sparring import registry
 said = json.loads(sys.argv[1])
-print(fingerprint(lambda: registry.envs.make(said["id"], **said["kwargs"])))
+subject = Subject(lambda: registry.envs.make(said["id"], **said["kwargs"]))
+print(fingerprint(subject))
 """
 
 
 def equal_seeds_give_equal_episodes(subject: Subject) -> Iterator[str]:
     """Two instances with one seed and the same actions show the same, whatever the global generators do."""
     for seed in SEEDS:
-        _disturb(1)
-        first = played(subject.build(), seed)
-        _disturb(2)
+        first = episode(subject, seed)
+        _disturb(seed)
         again = replayed(subject.build(), seed, first.answers)
         yield from _difference(first, again, f"seed {seed} on two instances")
 
 
 def other_seeds_give_other_episodes(subject: Subject) -> Iterator[str]:
     """Among twelve seeds at least two differ in what is seen first, or in what follows the same actions."""
-    first = played(subject.build(), 0)
+    first = episode(subject, 0)
     for seed in range(1, MANY_SEEDS):
         if replayed(subject.build(), seed, first.answers).rows != first.rows:
             return
@@ -48,7 +52,7 @@ def other_seeds_give_other_episodes(subject: Subject) -> Iterator[str]:
 
 def numpy_seeds_are_seeds(subject: Subject) -> Iterator[str]:
     """`reset(seed=numpy.int64(3))` is `reset(seed=3)`, or refused in a message."""
-    expected = played(subject.build(), 3)
+    expected = episode(subject, 3)
     try:
         again = replayed(subject.build(), np.int64(3), expected.answers)  # type: ignore[arg-type]
     except OverflowError as error:
@@ -61,7 +65,7 @@ def numpy_seeds_are_seeds(subject: Subject) -> Iterator[str]:
 
 def reset_leaves_nothing(subject: Subject) -> Iterator[str]:
     """An episode is the same on a fresh instance, after a finished episode, and after one that was broken off."""
-    expected, used = played(subject.build(), 0), subject.build()
+    expected, used = episode(subject, 0), subject.build()
     played(used, 1)
     yield from _difference(expected, replayed(used, 0, expected.answers), "seed 0 after a finished episode")
     played(used, 2, most=1)
@@ -70,8 +74,14 @@ def reset_leaves_nothing(subject: Subject) -> Iterator[str]:
 
 def instances_do_not_touch_each_other(subject: Subject) -> Iterator[str]:
     """An episode is the same while another instance plays between its steps."""
-    expected, other = played(subject.build(), 7), subject.build()
-    beside = replayed(subject.build(), 7, expected.answers, between=lambda: played(other, 123, most=2))
+    expected, other = episode(subject, 7), subject.build()
+    every, turns = max(1, len(expected.answers) // MOST_MEETINGS), count()
+
+    def meet() -> None:
+        if next(turns) % every == 0:
+            played(other, 123, most=2)
+
+    beside = replayed(subject.build(), 7, expected.answers, between=meet)
     yield from _difference(expected, beside, "seed 7 while a second instance plays")
 
 
@@ -86,13 +96,13 @@ def processes_agree(subject: Subject) -> Iterator[str]:
         raise NotHere(
             f"another process cannot build it: {(done.stderr.strip().splitlines() or ['no message'])[-1][:120]}"
         )
-    if done.stdout.strip() != fingerprint(subject.build):
+    if done.stdout.strip() != fingerprint(subject):
         yield "another process shows other episodes for the same seeds and actions"
 
 
-def fingerprint(build: Build) -> str:
+def fingerprint(subject: Subject) -> str:
     """What the first seeds show, as one text: equal in every process."""
-    rows = [repr(played(build(), seed).rows) for seed in SEEDS]
+    rows = [repr(episode(subject, seed).rows) for seed in SEEDS]
     return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogatepass")).hexdigest()
 
 

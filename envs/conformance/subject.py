@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gymnasium.spaces import Space
+
+if TYPE_CHECKING:
+    from sparring.envs.conformance.playing import Record
 
 SEEDS = (0, 1, 2)
 MANY_SEEDS = 12
@@ -40,10 +44,25 @@ class Environment(Protocol):
 class Subject:
     """What is checked: how to build one, and its id and options where it is registered."""
 
-    build: Callable[..., Environment]
+    make: Callable[..., Environment]
     """Called with options that override the usual ones."""
     env_id: str | None = None
     kwargs: dict[str, object] | None = None
+    episodes: dict[int, Record] = field(default_factory=dict, repr=False, compare=False)
+    """By seed: see `playing.episode`."""
+    _open: list[Environment] = field(default_factory=list, repr=False, compare=False)
+
+    def build(self, **options: object) -> Environment:
+        """A new one, which `close` closes."""
+        env = self.make(**options)
+        self._open.append(env)
+        return env
+
+    def close(self) -> None:
+        """Close all that were built: a simulator may be large."""
+        while self._open:
+            with suppress(Exception):  # a check of its own tells
+                self._open.pop().close()
 
 
 Check = Callable[[Subject], Iterator[str]]

@@ -265,9 +265,39 @@ OURS = [row for row in registry.envs if row.host != "engine"]
 """Those with an engine of their own need options, and time: `test_adventures_hosted.py` reviews them."""
 
 
+SHORT = {
+    "sparring/LiberoControl-v0": {"max_steps": 20, "task": 0},
+    "sparring/LiberoPlan-v0": {"max_turns": 1, "budget": 10, "task": 0},
+    "sparring/MetaWorldControl-v0": {"max_steps": 40},
+    "sparring/MetaWorldPlan-v0": {"max_turns": 3, "budget": 50},
+}
+"""Simulators step for seconds in an episode of the usual length."""
+
+
 @pytest.mark.parametrize("row", OURS, ids=lambda row: row.name)
 def test_every_environment_of_ours_conforms(row: registry.EnvironmentRow) -> None:
-    assert [f"{fault.what}: {fault.detail}" for fault in review(row.name).faults] == []
+    assert [f"{fault.what}: {fault.detail}" for fault in review(row.name, **SHORT.get(row.name, {})).faults] == []
+
+
+def test_an_episode_is_played_once_for_all_checks_and_everything_built_is_closed() -> None:
+    played: list[int | None] = []
+    open_now: set[int] = set()
+
+    class Watched(Counting):
+        def __init__(self, max_turns: int = 5) -> None:
+            super().__init__(max_turns)
+            open_now.add(id(self))
+
+        def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+            played.append(seed)
+            return super().reset(seed=seed, options=options)
+
+        def close(self) -> None:
+            open_now.discard(id(self))
+
+    assert review_of(Subject(Watched)).ok
+    assert (played.count(3), played.count(7)) == (2, 2)  # once for all, and again by its own check
+    assert open_now == set()
 
 
 @pytest.mark.parametrize(
