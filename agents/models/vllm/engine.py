@@ -178,9 +178,10 @@ class VllmEngine:
         try:
             for number, (prompt, params) in zip(numbers, asked, strict=True):
                 engine.add_request(number, {"prompt_token_ids": list(prompt)}, params)
-            while engine.has_unfinished_requests():
-                require_wanted()
-                answers |= {answer.request_id: answer for answer in engine.step() if answer.finished}
+            with torch.random.fork_rng():  # vLLM draws from the global generator too, where no request needs it
+                while engine.has_unfinished_requests():
+                    require_wanted()
+                    answers |= {answer.request_id: answer for answer in engine.step() if answer.finished}
             return [answers[number] for number in numbers]
         except Abandoned:
             engine.abort_request(numbers)
