@@ -46,7 +46,9 @@ def test_an_answer_ends_with_the_end_token(by_vllm):
 def test_scores_are_our_own(by_vllm, ours, length):
     prompt, text = long_text(ours, length), long_text(ours, 40)
     said = [ours.encode("bet"), ours.encode("check it"), text[:4], text[:5], text]
-    for theirs, own in zip(by_vllm.score_batch([prompt], [said])[0], ours.score_batch([prompt], [said])[0], strict=True):
+    for theirs, own in zip(
+        by_vllm.score_batch([prompt], [said])[0], ours.score_batch([prompt], [said])[0], strict=True
+    ):
         np.testing.assert_allclose(theirs, own, atol=1e-4)
 
 

@@ -60,6 +60,7 @@ class VllmEngine:
 
         Raises ValueError for a temperature that vLLM would change, EngineFailed.
         """
+        self._require_alive()
         if 0 < sampling.temperature < LEAST_TEMPERATURE:
             raise ValueError(f"temperature must be >= {LEAST_TEMPERATURE} with vLLM, got {sampling.temperature}")
         asked = [
