@@ -1,4 +1,4 @@
-"""Tests of the real vLLM: `make test-vllm` runs them in an environment of their own, elsewhere they are not collected."""
+"""Tests of the real vLLM: `make test-vllm` runs them in an environment of their own. Elsewhere none is collected."""
 
 import importlib.util
 

@@ -1,4 +1,4 @@
-"""Runs whose games are sampled by vLLM: what the sampler says is what the learner says, and resumed they are the same."""
+"""Runs whose games vLLM samples: what the sampler says is what the learner says, and resumed they are the same."""
 
 from dataclasses import replace
 
@@ -18,8 +18,8 @@ SPIRAL = SpiralConfig(
     evaluation_games=2, seed=11, device="cpu", engine="vllm",
 )  # fmt: skip
 GRPO = GrpoConfig(
-    games=("sparring/TicTacToe-v0",), opponents=("random",), steps=2, games_per_update=16, group_size=4, temperature=0.8,
-    evaluation_games=0, probe_games=2, seed=5, device="cpu", engine="vllm",
+    games=("sparring/TicTacToe-v0",), opponents=("random",), steps=2, games_per_update=16, group_size=4,
+    temperature=0.8, evaluation_games=0, probe_games=2, seed=5, device="cpu", engine="vllm",
 )  # fmt: skip
 
 
