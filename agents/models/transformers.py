@@ -71,7 +71,7 @@ class TransformersModel(Batched):
         self._forward: Forward = right_pass(self.module)
         self.context = context_of(self.module.config)
         self._engine: Engine | None = None
-        self._sampler: Sampler | None = None
+        self.sampler: Sampler | None = None
         self._engine_version = ""
 
     def add_adapter(self, lora: Lora) -> None:
@@ -83,12 +83,12 @@ class TransformersModel(Batched):
 
     def sample_with(self, sampler: Sampler) -> None:
         """Let another engine generate and score from now on. It is given the weights before its next question."""
-        self._sampler, self._engine = sampler, None
+        self.sampler, self._engine = sampler, None
 
     def leave_to(self, sampler: Sampler) -> None:
         """As `sample_with`, for good: the weights go to the other engine now, and are kept here no longer."""
         self.sample_with(sampler)
-        self._synced(sampler)
+        self.synced_sampler()
         self.module.to("meta")
 
     def recompute_layers(self) -> None:
@@ -166,16 +166,16 @@ class TransformersModel(Batched):
         """
         if packed.positions.max() >= self.context:
             raise ValueError(f"a sequence has {packed.positions.max() + 1} tokens, the context is {self.context}")
-        if self._sampler is not None:
-            self._sampler.rest()
+        if self.sampler is not None:
+            self.sampler.rest()
         return self._forward(self.module, packed)
 
     def generate_batch(self, prompts: Sequence[Ids], sampling: Sampling, seeds: Sequence[int]) -> list[Completion]:
         """One completion a prompt; see `decode.generate`. Raises Refused."""
         self._require_room(prompts, [sampling.max_new_tokens] * len(prompts))
         version = self.weights_version
-        if self._sampler is not None:
-            generated = self._synced(self._sampler).generate(prompts, sampling, seeds)
+        if self.sampler is not None:
+            generated = self.synced_sampler().generate(prompts, sampling, seeds)
         else:
             generated = self._decode(prompts, sampling, seeds)
         return [Completion(tuple(g.token_ids), tuple(g.logprobs), g.stop_reason, version) for g in generated]
@@ -196,8 +196,10 @@ class TransformersModel(Batched):
             seeds=seeds,
         )
 
-    def _synced(self, sampler: Sampler) -> Sampler:
-        """The other engine, with the present weights."""
+    def synced_sampler(self) -> Sampler:
+        """The other engine, with the present weights. Raises ValueError where there is none."""
+        if (sampler := self.sampler) is None:
+            raise ValueError(f"{self.name} has no other engine to sample for it: give it one with sample_with")
         if sampler.version != self.weights_version:
             merged, tied = merged_weights(self.module), self._tied()
             weights = ((name, merged[name]) for name in merged if name not in tied)
@@ -215,7 +217,7 @@ class TransformersModel(Batched):
         for prompt, continuation in distinct:
             if not prompt or not continuation:
                 raise ValueError("a prompt and a continuation must each have at least one token")
-        score = self._score if self._sampler is None else self._synced(self._sampler).score
+        score = self._score if self.sampler is None else self.synced_sampler().score
         scores = dict(zip(distinct, score(list(distinct)), strict=True))
         return [[scores[key] for key in keys] for keys in asked]
 

@@ -1,6 +1,7 @@
 """vLLM against our own computation of the same weights: SmolLM2, fp32, on a CPU."""
 
 import asyncio
+import gc
 import random
 
 import numpy as np
@@ -110,7 +111,7 @@ def test_nothing_is_left_in_the_engine_when_nobody_waits_any_more(by_vllm):
         return await by_vllm.score([1, 2, 3], [[4]])
 
     assert len(asyncio.run(ask())[0]) == 1
-    assert not by_vllm._sampler._llm.llm_engine.has_unfinished_requests()
+    assert not by_vllm.sampler._llm.llm_engine.has_unfinished_requests()
 
 
 def test_actions_are_chosen_by_the_law_of_the_model(by_vllm, ours):
@@ -153,6 +154,15 @@ def test_what_does_not_fit_is_said_in_one_line(spec, said):
     with pytest.raises(ValueError, match=said) as error:
         models.load(spec)
     assert "\n" not in str(error.value)
+
+
+def test_an_engine_goes_on_when_another_one_ends(by_vllm):
+    for seed in (1, 2):
+        other = models.load(f"vllm:nano:seed={seed}:cache_gb=0.01")
+        other.generate_batch([[1, 2]], Sampling(max_new_tokens=2), [0])
+        del other
+        gc.collect()
+    assert len(by_vllm.generate_batch([[1, 2]], Sampling(max_new_tokens=2), [0])[0].token_ids) == 2
 
 
 def test_a_small_cache_shortens_the_context():

@@ -65,7 +65,7 @@ def test_new_weights_change_the_answers_to_what_the_learner_would_say(by_vllm, o
 @pytest.mark.parametrize("forgotten", ["the tied head", "the prefix cache"])
 def test_what_vllm_leaves_stale_is_noticed(perturbed, monkeypatch, forgotten):
     by_vllm, ours = perturbed
-    old = by_vllm._sampler
+    old = by_vllm.sampler
     assert old.version != by_vllm.weights_version, "the engine still has the weights from before"
     old.score([(tuple(old._probe[:-32]), (5,))])
     engine = VllmEngine(old._llm, [], old._probe, old._tolerance, sleeps=False)

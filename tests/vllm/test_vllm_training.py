@@ -62,7 +62,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path):
 def test_an_engine_that_dies_ends_the_run_which_is_then_resumed(tmp_path, monkeypatch):
     config = replace(SPIRAL, evaluation_games=0, evaluate_every=0)
     run = Run.start(Spiral, config, tmp_path / "run")
-    engine, updates = run.model._sampler, []
+    engine, updates = run.model.sampler, []
     step = engine._llm.llm_engine.step
 
     def dying():

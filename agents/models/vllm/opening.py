@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import os
 import random
 import tempfile
@@ -68,6 +69,7 @@ def open_engine(model: TransformersModel, cache_gb: float | None = None) -> Vllm
             llm = _load(model, folder, gigabytes)
         except Exception as error:
             raise ValueError(f"vLLM cannot run {model.name} with cache_gb={gigabytes:g}: {_reason(error)}") from error
+    llm.llm_engine.engine_core._finalizer.detach()  # it would end the process group of every other engine here too
     return VllmEngine(llm, model.tokenizer.eos_ids, _probe(model), TOLERANCE[model.precision], sleeps=device == "cuda")
 
 
@@ -128,13 +130,15 @@ def _probe(model: TransformersModel) -> list[int]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """What vLLM changes for the whole process stays as it was: random generators, and `torch.set_num_threads`."""
+    """What vLLM changes for the whole process stays as it was: random generators, `torch.set_num_threads`, and what the
+    garbage collector looks at (it freezes all that there is, so that no engine would ever be freed)."""
     threads, set_threads = torch.get_num_threads(), torch.set_num_threads
     python, numpys = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng():
             yield
     finally:
+        gc.unfreeze()
         torch.set_num_threads = set_threads
         torch.set_num_threads(threads)
         random.setstate(python)
