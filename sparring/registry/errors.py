@@ -22,8 +22,6 @@ class MissingExtra(ImportError):
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """The one sentence for an unknown name: the nearest right ones, or all of them when none is near."""
-    if kind == "agent" and name == "vllm":
-        return "vllm plays behind its server: run `vllm serve NAME` and write openai:NAME:url=http://localhost:8000/v1"
     names = sorted(known)
     near = _near(name.lower(), {other.lower(): other for other in names})
     near = near or [other for other in names if name and name.lower() in other.lower()][:3]

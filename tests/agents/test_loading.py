@@ -8,7 +8,7 @@ from sparring import registry
 from sparring.agents import models
 from sparring.agents.models.openai import OpenAIModel
 from sparring.agents.players import LanguageModelAgent
-from sparring.registry import MissingExtra, UnknownName
+from sparring.registry import UnknownName
 from sparring.types import Sampling
 
 
@@ -68,12 +68,17 @@ def test_a_server_is_named_by_its_address():
         ("nano:device=cuda:77", ValueError, "device 'cuda:77' is not here"),
         ("openai", ValueError, "the name of a model must follow `openai:`, got 'openai'"),
         ("openai:m", ValueError, "where is 'm' served. Write openai:m:url=http://localhost:8000/v1"),
-        ("openai:m:seed=3", ValueError, "model 'openai:m:seed=3' has no option 'seed'; it takes timeout, url"),
+        (
+            "openai:m:seed=3",
+            ValueError,
+            "'openai:m:seed=3' has no option 'seed'; it takes timeout, tokenizer, url",
+        ),
         ("openai:m:url=localhost", ValueError, "url must begin with http:// or https://, got 'localhost'"),
         ("openai:m:url=http://u:pw@h/v1", ValueError, "url must hold no password, got one for 'http://h/v1'"),
         ("openai:m:timeout=0:url=http://h", ValueError, "timeout must be a number of seconds > 0, got 0"),
         ("vllm", ValueError, "the name of a model must follow `vllm:`, got 'vllm'"),
-        ("vllm:o/n:dtype=half", MissingExtra, r"no backend for vLLM yet.* `vllm serve o/n` and write openai:o/n:url="),
+        ("vllm:nano:dtype=half", ValueError, "model 'vllm:nano:dtype=half' has no option 'dtype'; it takes cache_gb,"),
+        ("vllm:nano:cache_gb=x", ValueError, "cache_gb of model 'vllm:nano:cache_gb=x' must be .*number.*, got 'x'"),
     ],
 )
 def test_a_wrong_spec_says_what_would_be_right(spec, kind, said):
@@ -86,7 +91,7 @@ def test_a_wrong_spec_says_what_would_be_right(spec, kind, said):
     ("spec", "said"),
     [
         ("openai:m:url=http://localhost:1/v1", "must be in this process, and 'openai:m:url=.*' is behind a server"),
-        ("vllm:m", "vLLM serves weights and does not train them, got 'vllm:m': train 'm' itself"),
+        ("vllm:m", "vLLM samples and does not train, got 'vllm:m': name 'm' itself, and .* with --engine vllm"),
     ],
 )
 def test_only_a_model_in_this_process_is_trained(spec, said):

