@@ -1,0 +1,128 @@
+"""Joining a Ray cluster that runs, or starting one on this machine for as long as it is needed.
+
+Every wait is bounded, and what is wrong with an address is said before Ray is asked, which would retry for minutes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sparring.faults import ServerFailed
+from sparring.registry import require
+
+if TYPE_CHECKING:
+    from sparring.cluster.workers import RayWorkers
+
+LOCAL, AUTO = "local", "auto"
+CONNECT_SECONDS = 5.0
+HEALTH = {
+    "health_check_initial_delay_ms": 500,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 500,
+    "health_check_failure_threshold": 5,
+}
+"""Ray's settings for finding out soon that a machine is gone; a cluster that we do not start has its own."""
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+"""No reports to Ray's makers, and no warning of a default that will change."""
+
+
+@contextmanager
+def ray_workers(address: str = LOCAL) -> Iterator[RayWorkers]:
+    """The workers of a cluster: `HOST:PORT`, `auto` for the one on this machine, `local` to start one; a worker a CPU.
+
+    Where this process is connected to Ray already, its cluster is taken, and stays. Raises MissingExtra, ValueError for
+    what is no address, ServerFailed where nothing answers or its versions are others.
+    """
+    require_address(address)
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    ray = require("ray", "ray")
+    if ray.is_initialized():
+        with _crew() as workers:
+            yield workers
+        return
+    with tempfile.TemporaryDirectory(prefix="sparring-ray-", ignore_cleanup_errors=True) as folder:
+        try:
+            _connect(address, folder)
+            with _crew() as workers:
+                yield workers
+        finally:
+            ray.shutdown()
+
+
+def require_address(address: str) -> None:
+    """Raises ValueError for what is no address of a cluster."""
+    host, _, port = address.rpartition(":")
+    if address in (LOCAL, AUTO) or (host and "/" not in host and port.isdecimal() and 0 < int(port) < 65536):
+        return
+    raise ValueError(
+        f"--ray must be HOST:PORT of a cluster's head, {AUTO} (the cluster on this machine) or {LOCAL} (start one), "
+        f"got {address!r}"
+    )
+
+
+@contextmanager
+def _crew() -> Iterator[RayWorkers]:
+    import ray
+
+    from sparring.cluster.workers import RayWorkers
+
+    free = int(ray.available_resources().get("CPU", 0))
+    if free < 1:
+        raise ServerFailed(f"the Ray cluster has no free CPU for a worker; it has {len(ray.nodes())} nodes")
+    workers = RayWorkers(free)
+    try:
+        yield workers
+    finally:
+        workers.close()
+
+
+def _connect(address: str, folder: str) -> None:
+    import ray
+
+    options: dict[str, object] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    if address == LOCAL:
+        cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        options |= {"include_dashboard": False, "num_cpus": cpus, "_temp_dir": folder, "_system_config": HEALTH}
+    elif address != AUTO:
+        _require_answer(address)
+    try:
+        with _handlers_kept():
+            ray.init(address, **options)
+    except (RuntimeError, ConnectionError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ServerFailed(f"Ray cluster {address}: {reason}") from error
+
+
+def _require_answer(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ServerFailed(
+            f"no Ray cluster answers at {address} ({error.strerror or error}): `ray start --head` starts one and says "
+            f"its address, `ray start --address={address}` joins a machine to it"
+        ) from error
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Ray takes SIGTERM for itself; ours stays."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

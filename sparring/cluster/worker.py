@@ -1,0 +1,79 @@
+"""What a worker of the cluster does: it plays slices of matches, in its own process and on its own machine.
+
+It keeps environments and models between slices, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import platform
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sparring
+from sparring.cluster.parcels import Parcel, Unpacker
+from sparring.faults import ServerFailed
+from sparring.rollout.hosts import Hosts
+from sparring.rollout.loop import play, run_coroutine
+from sparring.rollout.match import Match
+from sparring.rollout.pool import EnvPool
+from sparring.types import Episode
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a worker is."""
+
+    python: str
+    sparring: str
+    pid: int
+    host: str
+
+    @classmethod
+    def here(cls) -> Facts:
+        """Of this process."""
+        return cls(platform.python_version(), sparring.__version__, os.getpid(), platform.node())
+
+
+class Worker:
+    """Lives in a process of its own, as an actor of Ray. No method is a coroutine: Ray would leave the main thread."""
+
+    def __init__(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks
+        self._pool, self._unpacker = EnvPool(), Unpacker()
+
+    def facts(self) -> Facts:
+        """What this worker is: an answer says that it is there."""
+        return Facts.here()
+
+    def play(self, parcel: Parcel, matches: Sequence[Match]) -> list[Episode] | Exception:
+        """The episodes of a slice, in order; as a value, what an agent or environment that is not there raises.
+
+        They depend on the slice and the parcel alone, not on what this worker played before.
+        """
+        try:
+            return play(matches, self._unpacker.open(parcel), len(matches), pool=self._pool)
+        except Exception as error:  # noqa: BLE001  (raised again where it was asked)
+            return _sendable(error)
+
+    def close(self) -> None:
+        """Close the environments."""
+        run_coroutine(_close(self._pool))
+
+
+async def _close(pool: EnvPool) -> None:
+    hosts = Hosts()
+    await pool.close(hosts)
+    hosts.close()
+
+
+def _sendable(error: Exception) -> Exception:
+    """The error itself, where the other side reads it back; else its words."""
+    try:
+        if type(error).__module__.partition(".")[0] in ("builtins", "sparring"):
+            return pickle.loads(pickle.dumps(error)) and error
+    except Exception:  # noqa: BLE001, S110  (errors of others pickle in any way)
+        pass
+    return ServerFailed(f"{type(error).__name__}: {error}")
