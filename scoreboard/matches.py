@@ -125,7 +125,7 @@ def play_rows(
     on_event: Listener | None = None,
     pool: Pool | None = None,
 ) -> Played:
-    """Like `play_matches`, for any number of matches: memory holds a few episodes at a time. `pool`: where they are played."""
+    """Like `play_matches`, for any number of matches: memory holds a few episodes at a time. `pool`: where to play."""
     rows: dict[str, EpisodeRow] = {}
     faults: list[str] = []
 

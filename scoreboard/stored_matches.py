@@ -29,8 +29,8 @@ def play_missing(
     """The episodes of all matches, in order; those that the store does not hold are played, and stored as they finish.
 
     An interruption, SIGKILL included, loses only what was still being played and what finished within the last moment:
-    `on_event` hears that a match is done when its episode is on disk. `pool`: where they are played. Raises ValueError, before the first game, where
-    the store holds the episode of another match under an id.
+    `on_event` hears that a match is done when its episode is on disk. Raises ValueError, before the first game, where
+    the store holds the episode of another match under an id. `pool`: where they are played, in place of this process.
     """
     episodes = stored_episodes(matches, agents, store)
     missing = [match for match in matches if match.id not in episodes]

@@ -58,9 +58,7 @@ class Probes:
             if probe.agent is not None:
                 require_playable("probe", probe.game, probe.spec, probe.agent, probe.env_kwargs)
 
-    def play(
-        self, update: int, player: Agent, store: Store, pool: Pool, hear: Hear | None = None
-    ) -> dict[str, float]:
+    def play(self, update: int, player: Agent, store: Store, pool: Pool, hear: Hear | None = None) -> dict[str, float]:
         """The player's mean reward against every agent, with its interval; nothing where it is not the time for it."""
         if not self.is_due(update):
             return {}

@@ -52,8 +52,8 @@ def _train_by_updates(argv: list[str], config_type: type[Any]) -> int:
             run: The run folder, e.g. runs/first; a new one, unless --resume.
             resume: Go on with the run in that folder and its settings; only --steps may be raised.
             plan: Say what the run would need, memory and disk, and start nothing.
-            ray: Play on the workers of a Ray cluster: HOST:PORT of its head, auto (the one on this machine), local (start one),
-                which --ray alone means too.
+            ray: Play on the workers of a Ray cluster: HOST:PORT of its head, auto (the one on this machine), or local
+                (start one), which --ray alone means too.
             json: Print one JSON line per update instead of a progress bar.
         """
         config = replace(config, games=tuple(arguments.env_with_options(game) for game in config.games))
@@ -71,9 +71,12 @@ def _train_by_updates(argv: list[str], config_type: type[Any]) -> int:
         again = f"go on with: sparring train {argv[0]} --run {shlex.quote(str(run))} --resume"
         again += f" --steps {steps}" if steps else ""
         try:
-            with ray_option.workers(ray) as pool, stop_after_update() as stop:
-                with training_view.training(training.config.steps, rows, json) as watch:
-                    finished = training.run(watch, stop, watch.hear, pool)
+            with (
+                ray_option.workers(ray) as pool,
+                stop_after_update() as stop,
+                training_view.training(training.config.steps, rows, json) as watch,
+            ):
+                finished = training.run(watch, stop, watch.hear, pool)
         except KeyboardInterrupt:
             terminal.complain(f"interrupted; {again}")
             return EXIT_INTERRUPTED

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import _lru_cache_wrapper, lru_cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 import numpy as np
 import ray
@@ -75,7 +75,7 @@ class Packer:
         if sent is None or sent.version != model.weights_version:
             body = ray.put(model.to_bytes()) if sent is None else sent.body
             weights = _arrays(model)
-            reference = None if sent is None else ray.put(weights)
+            reference = None if sent is None else ray.put(dict(weights))
             version, fingerprint = model.weights_version, model.weights_fingerprint
             sent = SentModel(key, body, reference, version, fingerprint, digest(weights))
             self._models[key], self._sent[key] = model, sent
@@ -93,7 +93,7 @@ class Unpacker:
         """The agents, with nothing remembered of the slice before. Raises ServerFailed where not all of it arrived."""
         models = {sent.key: self._model(sent) for sent in parcel.models}
         if self._opened[0] != parcel.agents:
-            self._opened = (parcel.agents, pickle.loads(_arrived(parcel.agents, "the agents")))
+            self._opened = (parcel.agents, pickle.loads(_arrived(parcel.agents, bytes, "the agents")))
         return {name: _Opening(BytesIO(packed), models).load() for name, packed in self._opened[1].items()}
 
     def _model(self, sent: SentModel) -> TransformersModel:
@@ -104,11 +104,11 @@ class Unpacker:
         if model is None:
             from sparring.agents.models.transformers import TransformersModel
 
-            model = TransformersModel.from_bytes(_arrived(sent.body, f"the model of version {sent.version}"))
+            model = TransformersModel.from_bytes(_arrived(sent.body, bytes, f"the model of version {sent.version}"))
         if sent.weights is not None:
             import torch
 
-            arrays = _arrived(sent.weights, f"the weights {sent.version}")
+            arrays: Arrays = _arrived(sent.weights, dict, f"the weights {sent.version}")
             model.sync({name: torch.tensor(array) for name, array in arrays.items()}, sent.version)
         model.weights_fingerprint = sent.fingerprint
         if (got := digest(_arrays(model))) != sent.digest:
@@ -130,14 +130,16 @@ def _arrays(model: TransformersModel) -> dict[str, np.ndarray]:
     return {name: value.detach().cpu().numpy() for name, value in model.weights().items()}
 
 
-def _arrived(reference: ObjectRef[T], what: str) -> T:
+def _arrived(reference: ObjectRef[T], kind: type[T], what: str) -> T:
     try:
-        return ray.get(reference, timeout=WAIT_SECONDS)
+        arrived = ray.get(reference, timeout=WAIT_SECONDS)
+        assert isinstance(arrived, kind)
+        return arrived
     except ray.exceptions.GetTimeoutError as error:
         raise ServerFailed(f"{what} did not arrive within {WAIT_SECONDS:g} s") from error
 
 
-class _Packing(CloudPickler):  # type: ignore[misc]  # Ray's pickler has no types
+class _Packing(CloudPickler):
     """Leaves models out, and what a cache has kept."""
 
     def __init__(self, file: BytesIO, models: MutableMapping[int, TransformersModel]) -> None:
@@ -146,7 +148,7 @@ class _Packing(CloudPickler):  # type: ignore[misc]  # Ray's pickler has no type
 
     def persistent_id(self, thing: object) -> int | None:
         if isinstance(thing, Batched) and hasattr(thing, "to_bytes"):
-            self._models[id(thing)] = thing
+            self._models[id(thing)] = cast("TransformersModel", thing)
             return id(thing)
         return None
 

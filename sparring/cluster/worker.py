@@ -6,7 +6,6 @@ It keeps environments and models between slices, and nothing else.
 from __future__ import annotations
 
 import os
-import pickle
 import platform
 import signal
 from collections.abc import Sequence
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 
 import sparring
 from sparring.cluster.parcels import Parcel, Unpacker
-from sparring.faults import ServerFailed
 from sparring.rollout.hosts import Hosts
 from sparring.rollout.loop import play, run_coroutine
 from sparring.rollout.match import Match
@@ -37,6 +35,14 @@ class Facts:
         return cls(platform.python_version(), sparring.__version__, os.getpid(), platform.node())
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why a worker could not play a slice: an environment, an agent or a model that is not there, or did not arrive."""
+
+    reason: str
+    host: str
+
+
 class Worker:
     """Lives in a process of its own, as an actor of Ray. No method is a coroutine: Ray would leave the main thread."""
 
@@ -48,15 +54,16 @@ class Worker:
         """What this worker is: an answer says that it is there."""
         return Facts.here()
 
-    def play(self, parcel: Parcel, matches: Sequence[Match]) -> list[Episode] | Exception:
-        """The episodes of a slice, in order; as a value, what an agent or environment that is not there raises.
+    def play(self, parcel: Parcel, matches: Sequence[Match]) -> list[Episode] | Failed:
+        """The episodes of a slice, in order.
 
         They depend on the slice and the parcel alone, not on what this worker played before.
         """
         try:
             return play(matches, self._unpacker.open(parcel), len(matches), pool=self._pool)
-        except Exception as error:  # noqa: BLE001  (raised again where it was asked)
-            return _sendable(error)
+        except Exception as error:  # noqa: BLE001  (said where it was asked)
+            kind = "" if type(error).__module__.startswith("sparring.") else f"{type(error).__name__}: "
+            return Failed(f"{kind}{error}", platform.node())
 
     def close(self) -> None:
         """Close the environments."""
@@ -67,13 +74,3 @@ async def _close(pool: EnvPool) -> None:
     hosts = Hosts()
     await pool.close(hosts)
     hosts.close()
-
-
-def _sendable(error: Exception) -> Exception:
-    """The error itself, where the other side reads it back; else its words."""
-    try:
-        if type(error).__module__.partition(".")[0] in ("builtins", "sparring"):
-            return pickle.loads(pickle.dumps(error)) and error
-    except Exception:  # noqa: BLE001, S110  (errors of others pickle in any way)
-        pass
-    return ServerFailed(f"{type(error).__name__}: {error}")

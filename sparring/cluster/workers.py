@@ -1,4 +1,4 @@
-"""The workers of a Ray cluster, in the place of a pool of environments: whoever plays matches hands them over as `pool`.
+"""The workers of a Ray cluster: whoever plays matches takes them as `pool`, in the place of one of environments.
 
     matches ─► slices ─► a worker each ─► episodes, in the order of the matches ─► the store of this process
 
@@ -17,7 +17,7 @@ from ray.actor import ActorHandle
 
 from sparring.cluster.parcels import Packer
 from sparring.cluster.slices import Slice, Slices
-from sparring.cluster.worker import Facts, Worker
+from sparring.cluster.worker import Facts, Failed, Worker
 from sparring.faults import ServerFailed
 from sparring.protocols import Agent
 from sparring.rollout.match import Match
@@ -28,7 +28,7 @@ START_SECONDS = 60.0
 CLOSE_SECONDS = 5.0
 WINDOW = 4
 """Slices for each worker that are in play, or wait until those before them are over."""
-Answer = Facts | list[Episode] | Exception | None
+Answer = Facts | list[Episode] | Failed
 
 
 @dataclass(slots=True)
@@ -63,8 +63,8 @@ class RayWorkers:
     ) -> AsyncGenerator[list[tuple[Match, Episode]], None]:
         """Stream matches with their episodes, in the order of the matches.
 
-        Raises ServerFailed where no worker is left, TypeError for an agent that cannot be sent, and what an agent or
-        environment raises that is not there.
+        Raises ServerFailed where no worker is left, or one cannot make an environment or agent; TypeError for an agent
+        that cannot be sent.
         """
         slices = Slices(matches, known, self._packer.pack, WINDOW * self.count)
         answered: asyncio.Queue[ray.ObjectRef[Answer]] = asyncio.Queue()
@@ -137,17 +137,15 @@ class RayWorkers:
             self._require_same(answer)
             self._failed_starts = 0
             self.pids.setdefault(answer.host, set()).add(answer.pid)
-        elif asked.slice is not None and slices is not None:
-            if isinstance(answer, Exception):
-                self._idle.append(asked.worker)
-                raise answer
-            slices.played(asked.slice, answer or [])
         self._idle.append(asked.worker)
+        if asked.slice is not None and slices is not None:
+            if isinstance(answer, Failed):
+                raise ServerFailed(f"the cluster's worker on {answer.host} cannot play: {answer.reason}")
+            if isinstance(answer, list):
+                slices.played(asked.slice, answer)
         return None
 
-    def _replace(
-        self, asked: _Asked, slices: Slices | None, error: ray.exceptions.RayError
-    ) -> ray.ObjectRef[Answer]:
+    def _replace(self, asked: _Asked, slices: Slices | None, error: ray.exceptions.RayError) -> ray.ObjectRef[Answer]:
         with suppress(ray.exceptions.RayError, ValueError):  # it may be there still, and cut off
             ray.kill(asked.worker)
         if asked.slice is not None and slices is not None:
