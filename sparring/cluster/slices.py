@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequen
 from dataclasses import dataclass
 from itertools import chain
 
-from sparring import registry
 from sparring.cluster.parcels import Parcel
 from sparring.protocols import Agent
 from sparring.rollout.match import Match, agents_by_seat
+from sparring.rollout.pool import EnvPool
 from sparring.rollout.recording import Recording
 from sparring.types import Episode
 
 WEIGHT = 32
 """Of a full slice: so many matches of environments that only compute meet in one batch of a model."""
 HEAVY = 8
-"""The weight of a match whose environment waits, or has a process of its own: there are 4 to a slice."""
+"""The weight of a match whose environment has a process of its own: there are 4 to a slice."""
 TRIES = 3
 """Workers that a slice may cost before its matches are played one by one; then those that one match may cost."""
 
@@ -106,7 +106,7 @@ class Slices:
         matches: list[Match] = []
         weight = 0
         for match in self._matches:
-            own = 1 if registry.envs.row(match.env_id).host == "inline" else HEAVY
+            own = HEAVY if EnvPool.has_process(match) else 1
             if matches and weight + own > WEIGHT:
                 self._matches = chain([match], self._matches)
                 break
