@@ -70,6 +70,7 @@ def _train_by_updates(argv: list[str], config_type: type[Any]) -> int:
         rows = metrics_of(run)
         again = f"go on with: sparring train {argv[0]} --run {shlex.quote(str(run))} --resume"
         again += f" --steps {steps}" if steps else ""
+        again += f" --ray {ray}" if ray else ""
         try:
             with (
                 ray_option.workers(ray) as pool,

@@ -11,7 +11,7 @@ import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,14 @@ QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "
 """No reports to Ray's makers, and no warning of a default that will change."""
 
 
+ONE_TRY = {"RAY_gcs_server_port_wait_time_s": "1"}
+"""While a cluster is joined: Ray asks once, for half a minute, and not twenty times."""
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""HTTP/2 (RFC 9113, 3.4), which Ray speaks: what a client says first, with empty settings."""
+SETTINGS = 4
+"""The type of frame, its fourth byte, that a server answers with."""
+
+
 @contextmanager
 def ray_workers(address: str = LOCAL) -> Iterator[RayWorkers]:
     """The workers of a cluster: `HOST:PORT`, `auto` for the one on this machine, `local` to start one; a worker a CPU.
@@ -49,7 +57,7 @@ def ray_workers(address: str = LOCAL) -> Iterator[RayWorkers]:
         with _crew() as workers:
             yield workers
         return
-    with tempfile.TemporaryDirectory(prefix="sparring-ray-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="sparring-ray-", dir=_place(), ignore_cleanup_errors=True) as folder:
         try:
             _connect(address, folder)
             with _crew() as workers:
@@ -67,6 +75,12 @@ def require_address(address: str) -> None:
         f"--ray must be HOST:PORT of a cluster's head, {AUTO} (the cluster on this machine) or {LOCAL} (start one), "
         f"got {address!r}"
     )
+
+
+def _place() -> str:
+    """For the files of a cluster of our own: its sockets need a path of at most 107 bytes, of which 70 are Ray's."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) <= 20 else "/tmp"
 
 
 @contextmanager
@@ -95,7 +109,7 @@ def _connect(address: str, folder: str) -> None:
     elif address != AUTO:
         _require_answer(address)
     try:
-        with _handlers_kept():
+        with _handlers_kept(), _in_environment({} if address == LOCAL else ONE_TRY):
             ray.init(address, **options)
     except (RuntimeError, ConnectionError, ValueError) as error:
         reason = " ".join(str(error).split())
@@ -105,12 +119,30 @@ def _connect(address: str, folder: str) -> None:
 def _require_answer(address: str) -> None:
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+        with socket.create_connection((host, int(port)), CONNECT_SECONDS) as line:
+            if os.environ.get("RAY_USE_TLS", "0") not in ("0", "false"):
+                return
+            line.sendall(GREETING)
+            answer = line.recv(4)
     except OSError as error:
         raise ServerFailed(
             f"no Ray cluster answers at {address} ({error.strerror or error}): `ray start --head` starts one and says "
             f"its address, `ray start --address={address}` joins a machine to it"
         ) from error
+    if len(answer) < 4 or answer[3] != SETTINGS:
+        raise ServerFailed(f"what answers at {address} is no Ray cluster: `ray start --head` says the right address")
+
+
+@contextmanager
+def _in_environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update({name: value for name, value in values.items() if before[name] is None})
+    try:
+        yield
+    finally:
+        for name in values:
+            if before[name] is None:
+                del os.environ[name]
 
 
 @contextmanager

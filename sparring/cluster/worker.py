@@ -32,7 +32,7 @@ class Facts:
     @classmethod
     def here(cls) -> Facts:
         """Of this process."""
-        return cls(platform.python_version(), sparring.__version__, os.getpid(), platform.node())
+        return cls(".".join(platform.python_version_tuple()[:2]), sparring.__version__, os.getpid(), platform.node())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ A worker that dies, with its machine or alone, is replaced, and the slice that i
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Iterable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from sparring.protocols import Agent
 from sparring.rollout.match import Match
 from sparring.types import Episode
 
+logger = logging.getLogger(__name__)
 START_SECONDS = 60.0
 """How long to wait where no worker is there and new ones are to start."""
 CLOSE_SECONDS = 5.0
@@ -49,6 +51,8 @@ class RayWorkers:
         self.here = Facts.here()
         self.pids: dict[str, set[int]] = {}
         """Of the workers so far, by host."""
+        self.played_again = 0
+        """Matches whose worker died while it played them."""
         self._actors = ray.remote(Worker).options(num_cpus=1, max_restarts=0, scheduling_strategy="SPREAD")
         self._packer = Packer()
         self._idle: list[ActorHandle[Worker]] = []
@@ -149,6 +153,8 @@ class RayWorkers:
         with suppress(ray.exceptions.RayError, ValueError):  # it may be there still, and cut off
             ray.kill(asked.worker)
         if asked.slice is not None and slices is not None:
+            self.played_again += len(asked.slice.matches)
+            logger.warning("a worker died and is replaced, its matches are played again: %s", _last_line(error))
             slices.lost(asked.slice, _last_line(error))
         else:
             self._failed_starts += 1
