@@ -1,17 +1,19 @@
 """Rollouts on workers of a Ray cluster: what two give over one, what a match costs, what a killed worker and node cost.
 
-    python benchmarks/ray_rollouts.py                            ScienceWorld (Java) and Kuhn poker, a few minutes
+    python benchmarks/ray_rollouts.py                            a few minutes
     python benchmarks/ray_rollouts.py --json benchmarks/results/ray_rollouts.json
 
-Every cluster is made of nodes on this machine: a head that plays nothing, and nodes of one CPU. One worker and two are
-measured in turn, so that other work on the machine meets both; CPU seconds are those of this process and of all of
-Ray's. Needs the extras "ray" and "scienceworld".
+Slow rollouts are HumanEval's problems, each graded in the sandbox. Every cluster is made of nodes on this machine: a head
+that plays nothing, and nodes of one CPU. One worker and two are measured in turn, and so are one and two plain
+processes, which say what the machine has to give while others use it too. CPU seconds are those of this process and of
+all of Ray's. Needs the extras "ray" and "code".
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing.pool
 import os
 import platform
 import signal
@@ -20,21 +22,26 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import ray
 from ray.cluster_utils import Cluster
 
 from sparring.agents import make
+from sparring.agents.scripted import ScriptedAgent
 from sparring.cluster.connection import HEALTH
+from sparring.cluster.slices import WEIGHT
 from sparring.cluster.workers import RayWorkers
+from sparring.envs.code.human_eval import problems
 from sparring.rollout.loop import Event, Match, play
 from sparring.scoreboard.matches import play_rows
 from sparring.store.store import Store
+from sparring.types import Observation, Reply
 
 TICKS = os.sysconf("SC_CLK_TCK")
 STORE_BYTES = 100 * 2**20
-SLOW, FAST = "sparring/ScienceWorld-v0", "sparring/KuhnPoker-v0"
+FAST = "sparring/KuhnPoker-v0"
 Figures = dict[str, float | int | str | list[float]]
 
 
@@ -65,9 +72,23 @@ def kuhn(count: int, name: str) -> list[Match]:
     return [Match(f"{name}/{index}", FAST, seats, index) for index in range(count)]
 
 
-def science(count: int, name: str) -> list[Match]:
-    """Tasks of ScienceWorld by a random player."""
-    return [Match(f"{name}/{index}", SLOW, {"player_0": "random"}, index, max_steps=60) for index in range(count)]
+def programs(count: int, name: str) -> list[Match]:
+    """Problems of HumanEval by one who knows the solutions."""
+    env_id = "sparring/HumanEval-v0"
+    return [Match(f"{name}/{index}", env_id, {"player_0": "solver"}, index % 64) for index in range(count)]
+
+
+class Solver(ScriptedAgent):
+    """Hands in the data set's own solution."""
+
+    def __init__(self) -> None:
+        super().__init__("solver")
+
+    async def act(self, observation: Observation) -> Reply:
+        """The program of the problem that is shown."""
+        shown = " ".join(observation.text.split())
+        problem = next(problem for problem in problems() if " ".join(problem.prompt.split()) in shown)
+        return Reply(f"<answer>{problem.prompt}{problem.canonical_solution}</answer>")
 
 
 def tree_cpu_seconds() -> float:
@@ -90,32 +111,44 @@ def tree_cpu_seconds() -> float:
 
 
 def speedup(rounds: int, tasks: int) -> Figures:
-    """Seconds of one worker and of two, in turn; engines run already when the clock starts."""
-    seconds: dict[int, list[float]] = {1: [], 2: []}
+    """Seconds of one worker and of two, and of one and two plain processes, in turn; all are warm before the clock."""
+    play_programs(programs(8, "warm"))
+    crews = {count: RayWorkers(count) for count in (1, 2)}
+    pools = {count: multiprocessing.get_context("spawn").Pool(count) for count in (1, 2)}
+    ways: dict[str, Callable[[list[Match]], object]] = {}
+    for count in (1, 2):
+        ways[f"workers_{count}"] = partial(play_programs, pool=crews[count])
+        ways[f"processes_{count}"] = partial(play_in_processes, pools[count])
+    for way in ways.values():
+        way(programs(64, "warm"))
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
     loads = []
-    crews = {}
-    for count in seconds:
-        crews[count] = RayWorkers(count)
-        play(science(8, f"warm-{count}"), pool=crews[count])
-        play(science(8, f"warmer-{count}"), pool=crews[count])
     for _ in range(rounds):
-        for count, workers in crews.items():
-            loads.append(os.getloadavg()[0])
+        loads.append(os.getloadavg()[0])
+        for name, way in ways.items():
             started = time.perf_counter()
-            episodes = play(science(tasks, "slow"), pool=workers)
-            seconds[count].append(time.perf_counter() - started)
-            assert all(episode.error is None for episode in episodes)
+            way(programs(tasks, "slow"))
+            seconds[name].append(time.perf_counter() - started)
     for workers in crews.values():
         workers.close()
-    ratios = [one / two for one, two in zip(seconds[1], seconds[2], strict=True)]
-    return {
-        "tasks": tasks,
-        "one_worker_seconds": seconds[1],
-        "two_workers_seconds": seconds[2],
-        "ratios": ratios,
-        "median_ratio": statistics.median(ratios),
-        "load": loads,
+    for pool in pools.values():
+        pool.terminate()
+    ratios = {
+        kind: [one / two for one, two in zip(seconds[f"{kind}_1"], seconds[f"{kind}_2"], strict=True)]
+        for kind in ("workers", "processes")
     }
+    medians = {f"{kind}_median": statistics.median(ratios[kind]) for kind in ratios}
+    return {"tasks": tasks, "load": loads, **seconds, **{f"{kind}_ratios": ratios[kind] for kind in ratios}, **medians}
+
+
+def play_programs(matches: list[Match], pool: RayWorkers | None = None) -> None:
+    """Here, or on the workers."""
+    assert all(episode.error is None for episode in play(matches, {"solver": Solver()}, pool=pool))
+
+
+def play_in_processes(pool: multiprocessing.pool.Pool, matches: list[Match]) -> None:
+    """Without Ray: what two processes give over one on this machine at this time. Slices as the workers get them."""
+    pool.map(play_programs, [matches[start : start + WEIGHT] for start in range(0, len(matches), WEIGHT)], 1)
 
 
 def overhead(games: int) -> Figures:
@@ -175,13 +208,16 @@ def main() -> None:
     """Measure, show, and write what `--json` names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--tasks", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--tasks", type=int, default=320)
     asked = parser.parse_args()
     cluster = cluster_of(3)
-    found: dict[str, Figures | str] = {"ray": ray.__version__, "machine": f"{platform.machine()}, {os.cpu_count()} CPUs"}
-    found["speedup"] = speedup(asked.rounds, asked.tasks)
+    found: dict[str, Figures | str] = {
+        "ray": ray.__version__,
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
+    }
     found["overhead"] = overhead(20_000)
+    found["human_eval"] = speedup(asked.rounds, asked.tasks)
     found["killed_worker"] = killed(5_000, kill_a_worker)
     ray.shutdown()
     cluster.shutdown()

@@ -107,7 +107,7 @@ def _connect(address: str, folder: str) -> None:
         cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         options |= {"include_dashboard": False, "num_cpus": cpus, "_temp_dir": folder, "_system_config": HEALTH}
     elif address != AUTO:
-        _require_answer(address)
+        require_answer(address)
     try:
         with _handlers_kept(), _in_environment({} if address == LOCAL else ONE_TRY):
             ray.init(address, **options)
@@ -116,7 +116,8 @@ def _connect(address: str, folder: str) -> None:
         raise ServerFailed(f"Ray cluster {address}: {reason}") from error
 
 
-def _require_answer(address: str) -> None:
+def require_answer(address: str) -> None:
+    """Raises ServerFailed where nothing that could be a cluster answers within a few seconds."""
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host, int(port)), CONNECT_SECONDS) as line:

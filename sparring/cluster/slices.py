@@ -81,7 +81,7 @@ class Slices:
         """Keep what a worker played."""
         self._episodes.update(enumerate(episodes, slice.start))
 
-    def lost(self, slice: Slice, reason: str) -> None:
+    def lost(self, slice: Slice) -> None:
         """Its worker died: it is played again, at last match by match; a match that still kills workers is a fault."""
         slice.lost += 1
         if slice.lost < TRIES:
@@ -90,7 +90,7 @@ class Slices:
             singles = [Slice(at, [match], slice.parcel) for at, match in enumerate(slice.matches, slice.start)]
             self._again += reversed(singles)
         else:
-            self.played(slice, [self._broken(slice.matches[0], reason)])
+            self.played(slice, [self._broken(slice.matches[0])])
 
     def finished(self) -> Iterator[list[tuple[Match, Episode]]]:
         """Whole slices, in the order of the matches, each once."""
@@ -127,8 +127,8 @@ class Slices:
             self._parcel = self._pack(self._packed)
         return self._parcel
 
-    def _broken(self, match: Match, reason: str) -> Episode:
+    def _broken(self, match: Match) -> Episode:
         recording = Recording(match, agents_by_seat(match, self._known))
         recording.status, recording.fault = "env_error", "environment"
-        recording.error = f"{TRIES} workers died while they played it; the last one: {reason}"
+        recording.error = f"{TRIES} workers died while they played it"
         return recording.episode()

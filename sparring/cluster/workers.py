@@ -154,8 +154,9 @@ class RayWorkers:
             ray.kill(asked.worker)
         if asked.slice is not None and slices is not None:
             self.played_again += len(asked.slice.matches)
-            logger.warning("a worker died and is replaced, its matches are played again: %s", _last_line(error))
-            slices.lost(asked.slice, _last_line(error))
+            reason = _last_line(error).partition(" Some common causes")[0]
+            logger.warning("a worker died and is replaced, and its matches are played again: %s", reason)
+            slices.lost(asked.slice)
         else:
             self._failed_starts += 1
             if self._failed_starts > self.count:

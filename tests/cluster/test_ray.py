@@ -6,12 +6,14 @@ import hashlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -52,6 +54,7 @@ class Odd(gymnasium.Env):
         return "done", 1.0, True, False, {}
 
 registry.envs.register("test/Odd-v0")(Odd)
+registry.envs.register("test/OddProcess-v0", host="process")(Odd)
 """
 
 
@@ -203,11 +206,15 @@ def test_faults_cost_their_own_episode_only(cluster: Cluster, tmp_path: Path, mo
         broken = {id: episode.error for id, episode in episodes.items() if episode.error is not None}
         assert set(broken) == {"die/5", "raise/5"}
         assert broken["raise/5"] == "ValueError: odd"
-        assert "3 workers died while they played it" in (broken["die/5"] or "")
+        assert broken["die/5"] == "3 workers died while they played it"
         assert {episodes[id].status for id in broken} == {"env_error"}
         with pytest.raises(ServerFailed, match=r"worker on .* cannot play: unknown environment 'test/Unknown-v0'"):
             play([Match("u", "test/Unknown-v0", {"player_0": "random"}, 0)], pool=workers)
         assert len(play(matches_of(40), pool=workers)) == 40
+        apart = [Match(f"p/{s}", "test/OddProcess-v0", {"player_0": "random"}, s, {"fault": "die"}) for s in (4, 5)]
+        sound, died = play(apart, pool=workers)
+        assert (sound.status, died.status) == ("ok", "env_error")
+        assert died.error == "RuntimeError: the environment's process ended by itself, with exit code -9"
 
 
 class SlicesHere(EnvPool):
@@ -292,3 +299,77 @@ def test_what_is_no_address_is_refused(address: str) -> None:
         require_address(address)
 
 
+def command(*words: str, **environment: str) -> subprocess.Popen[str]:
+    """`sparring WORDS` in a process of its own, which hears Ctrl-C."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "sparring", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def left_over(marker: str) -> list[str]:
+    """Command lines of processes that were started with this in their environment."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if marker.encode() in entry.read_bytes():
+                found.append((entry.parent / "cmdline").read_bytes().decode(errors="replace"))
+    return found
+
+
+def test_ctrl_c_keeps_what_was_played_and_leaves_no_worker(cluster: Cluster, tmp_path: Path) -> None:
+    import ray
+
+    folder = tmp_path / "games"
+    games = ["play", "KuhnPoker", "--episodes", "1000000", "--ray", cluster.address, "--store", str(folder)]
+    running = command(*games)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and running.poll() is None:
+        time.sleep(0.2)
+        if (folder / "index.sqlite").exists():
+            with Store(folder) as store:
+                if len(store):
+                    break
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "interrupted; the games that were over are in" in said
+    with Store(folder) as store:
+        assert [row.id.rpartition("/")[2] for row in store.rows()] == [str(index) for index in range(len(store))]
+        assert len(store) > 0
+    while time.monotonic() < deadline and ray.available_resources().get("CPU") != 4:
+        time.sleep(0.1)
+    assert ray.available_resources()["CPU"] == 4
+
+
+def test_a_cluster_of_its_own_plays_the_same_and_leaves_nothing(tmp_path: Path) -> None:
+    words, marker = ["play", "KuhnPoker", "--episodes", "100", "--agents", "random,cfr", "--json"], str(tmp_path)
+    alone, with_ray = command(*words), command(*words, "--ray", MARKER=marker)
+    expected, _ = alone.communicate(timeout=60)
+    said, complained = with_ray.communicate(timeout=120)
+    assert (with_ray.returncode, said) == (0, expected), complained
+    deadline = time.monotonic() + 20
+    while left_over(marker) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert left_over(marker) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(None, "no Ray cluster answers at"), (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is no Ray cluster")],
+)
+def test_where_no_cluster_answers_one_line_says_so(answer: bytes | None, said: str) -> None:
+    from sparring.cluster.connection import require_answer
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        if answer is None:
+            server.close()
+        else:
+            Thread(target=lambda: server.accept()[0].sendall(answer), daemon=True).start()
+        with pytest.raises(ServerFailed, match=said):
+            require_answer(address)
