@@ -3,8 +3,9 @@
     python benchmarks/ray_rollouts.py                            a few minutes
     python benchmarks/ray_rollouts.py --json benchmarks/results/ray_rollouts.json
 
-Slow rollouts are HumanEval's problems, each graded in the sandbox. Every cluster is made of nodes on this machine: a head
-that plays nothing, and nodes of one CPU. One worker and two are measured in turn, and so are one and two plain
+Slow rollouts are HumanEval's problems, each graded in the sandbox. Every cluster is made of nodes on this machine (which
+needs two CPUs): a head that plays nothing, and nodes of one CPU. There every worker, with its sandboxes, is kept on one
+CPU, as it would be on a machine of its own. One worker and two are measured in turn, and so are one and two plain
 processes, which say what the machine has to give while others use it too. CPU seconds are those of this process and of
 all of Ray's. Needs the extras "ray" and "code".
 """
@@ -30,7 +31,6 @@ from ray.cluster_utils import Cluster
 
 from sparring.agents import make
 from sparring.agents.scripted import ScriptedAgent
-from sparring.cluster.connection import HEALTH
 from sparring.cluster.slices import WEIGHT
 from sparring.cluster.workers import RayWorkers
 from sparring.envs.code.human_eval import problems
@@ -39,6 +39,13 @@ from sparring.scoreboard.matches import play_rows
 from sparring.store.store import Store
 from sparring.types import Observation, Reply
 
+HEALTH = {
+    "health_check_initial_delay_ms": 500,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 500,
+    "health_check_failure_threshold": 5,
+}
+"""A head that finds out within 3 seconds that a machine is gone."""
 TICKS = os.sysconf("SC_CLK_TCK")
 STORE_BYTES = 100 * 2**20
 FAST = "sparring/KuhnPoker-v0"
@@ -58,12 +65,18 @@ def cluster_of(nodes: int) -> Cluster:
 
 @contextmanager
 def crew(count: int) -> Iterator[RayWorkers]:
-    """So many workers, all of which have joined."""
+    """So many workers, for as long as they are needed."""
+    workers = joined(count)
+    yield workers
+    workers.close()
+
+
+def joined(count: int) -> RayWorkers:
+    """So many workers, all of which are there."""
     workers = RayWorkers(count)
     while sum(map(len, workers.pids.values())) < count:
         play(kuhn(64, "joining"), pool=workers)
-    yield workers
-    workers.close()
+    return workers
 
 
 def kuhn(count: int, name: str) -> list[Match]:
@@ -113,8 +126,11 @@ def tree_cpu_seconds() -> float:
 def speedup(rounds: int, tasks: int) -> Figures:
     """Seconds of one worker and of two, and of one and two plain processes, in turn; all are warm before the clock."""
     play_programs(programs(8, "warm"))
-    crews = {count: RayWorkers(count) for count in (1, 2)}
-    pools = {count: multiprocessing.get_context("spawn").Pool(count) for count in (1, 2)}
+    crews = {count: joined(count) for count in (1, 2)}
+    for workers in crews.values():
+        for number, process in enumerate(sorted(*workers.pids.values())):
+            os.sched_setaffinity(process, {number})
+    pools = {count: multiprocessing.get_context("spawn").Pool(count, pin) for count in (1, 2)}
     ways: dict[str, Callable[[list[Match]], object]] = {}
     for count in (1, 2):
         ways[f"workers_{count}"] = partial(play_programs, pool=crews[count])
@@ -139,6 +155,11 @@ def speedup(rounds: int, tasks: int) -> Figures:
     }
     medians = {f"{kind}_median": statistics.median(ratios[kind]) for kind in ratios}
     return {"tasks": tasks, "load": loads, **seconds, **{f"{kind}_ratios": ratios[kind] for kind in ratios}, **medians}
+
+
+def pin() -> None:
+    """Keep this process and its children on one CPU; the next process gets another one."""
+    os.sched_setaffinity(0, {multiprocessing.current_process()._identity[0] % 2})
 
 
 def play_programs(matches: list[Match], pool: RayWorkers | None = None) -> None:

@@ -23,13 +23,6 @@ if TYPE_CHECKING:
 
 LOCAL, AUTO = "local", "auto"
 CONNECT_SECONDS = 5.0
-HEALTH = {
-    "health_check_initial_delay_ms": 500,
-    "health_check_period_ms": 500,
-    "health_check_timeout_ms": 500,
-    "health_check_failure_threshold": 5,
-}
-"""Ray's settings for finding out soon that a machine is gone; a cluster that we do not start has its own."""
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """No reports to Ray's makers, and no warning of a default that will change."""
 
@@ -105,7 +98,7 @@ def _connect(address: str, folder: str) -> None:
     options: dict[str, object] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if address == LOCAL:
         cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        options |= {"include_dashboard": False, "num_cpus": cpus, "_temp_dir": folder, "_system_config": HEALTH}
+        options |= {"include_dashboard": False, "num_cpus": cpus, "_temp_dir": folder}
     elif address != AUTO:
         require_answer(address)
     try:

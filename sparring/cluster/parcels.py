@@ -65,7 +65,7 @@ class Packer:
         self._sent: dict[int, SentModel] = {}
 
     def pack(self, agents: Mapping[str, Agent]) -> Parcel:
-        """Raises TypeError for an agent that cannot leave this process."""
+        """Raises ValueError for an agent that cannot leave this process."""
         found: dict[int, TransformersModel] = {}
         packed = {name: _dumped(name, agent, found) for name, agent in agents.items()}
         return Parcel(ray.put(pickle.dumps(packed)), tuple(self._send(key, model) for key, model in found.items()))
@@ -172,7 +172,7 @@ def _dumped(name: str, agent: Agent, models: MutableMapping[int, TransformersMod
     try:
         _Packing(packed, models).dump(agent)
     except Exception as error:
-        raise TypeError(f"agent {name!r} cannot be sent to another process: {error}") from error
+        raise ValueError(f"agent {name!r} cannot be sent to another process: {error}") from error
     return packed.getvalue()
 
 

@@ -67,7 +67,7 @@ class RayWorkers:
     ) -> AsyncGenerator[list[tuple[Match, Episode]], None]:
         """Stream matches with their episodes, in the order of the matches.
 
-        Raises ServerFailed where no worker is left, or one cannot make an environment or agent; TypeError for an agent
+        Raises ServerFailed where no worker is left, or one cannot make an environment or agent; ValueError for an agent
         that cannot be sent.
         """
         slices = Slices(matches, known, self._packer.pack, WINDOW * self.count)

@@ -30,6 +30,13 @@ pytest.importorskip("ray")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 SEATS = ("player_0", "player_1")
 KUHN = "sparring/KuhnPoker-v0"
+HEALTH = {
+    "health_check_initial_delay_ms": 500,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 500,
+    "health_check_failure_threshold": 5,
+}
+"""A head that finds out within 3 seconds that a machine is gone."""
 MODULE = """
 import os, signal
 import gymnasium
@@ -64,8 +71,6 @@ class Cluster:
     def __init__(self) -> None:
         import ray
         from ray.cluster_utils import Cluster as RayCluster
-
-        from sparring.cluster.connection import HEALTH
 
         small = {"include_dashboard": False, "object_store_memory": 100 * 2**20}
         self._cluster = RayCluster(
@@ -287,7 +292,7 @@ def test_another_version_on_the_workers_is_named(cluster: Cluster, monkeypatch: 
 def test_an_agent_that_cannot_travel_is_named(cluster: Cluster) -> None:
     stuck = make("random")
     stuck.held = socket.socket()
-    with crew(1) as workers, pytest.raises(TypeError, match="agent 'stuck' cannot be sent to another process"):
+    with crew(1) as workers, pytest.raises(ValueError, match="agent 'stuck' cannot be sent to another process"):
         play([Match("m", KUHN, dict.fromkeys(SEATS, "stuck"), 0)], {"stuck": stuck}, pool=workers)
 
 
