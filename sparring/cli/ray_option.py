@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from sparring.cluster.workers import RayWorkers
 
 OPTION, LOCAL = "--ray", "local"
+COMMANDS = ("play", "eval", "train")
 
 
 def with_address(argv: Sequence[str]) -> list[str]:
     """A command line in which `--ray` at the end, or before another option, says which address it means."""
     words: list[str] = []
-    for word, following in zip(argv, [*argv[1:], "--"], strict=True):
-        words += [word, LOCAL] if word == OPTION and following.startswith("--") else [word]
+    for place, word in enumerate(argv):
+        words.append(word)
+        if word == OPTION and argv[0] in COMMANDS and (place + 1 == len(argv) or argv[place + 1].startswith("--")):
+            words.append(LOCAL)
     return words
 
 

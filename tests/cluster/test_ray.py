@@ -283,6 +283,32 @@ def test_new_weights_that_did_not_arrive_whole_are_refused(cluster: Cluster) -> 
         unpacker.open(damaged)
 
 
+def test_new_weights_of_an_adapter_reach_workers_that_have_the_model_and_those_that_are_new(cluster: Cluster) -> None:
+    import torch
+
+    from sparring.agents.models import load_trainable
+    from sparring.agents.models.adapter import Lora
+    from sparring.agents.players import LanguageModelAgent
+    from sparring.cluster.parcels import Packer, Unpacker
+
+    model = load_trainable("nano")
+    model.add_adapter(Lora(2, 4))
+    packer, old, new = Packer(), Unpacker(), Unpacker()
+    before = old.open(packer.pack({"learner": LanguageModelAgent(model)}))["learner"].model
+    with torch.no_grad():
+        for weight in model.weights().values():
+            weight += 1.0
+    model.sync(None, "update-1")
+    parcel = packer.pack({"learner": LanguageModelAgent(model)})
+    for unpacker in (old, new):
+        there = unpacker.open(parcel)["learner"].model
+        assert there is not model
+        assert (there is before) == (unpacker is old)
+        assert (there.weights_version, there.adapter) == ("update-1", "lora-r2-a4")
+        for name, weight in model.module.state_dict().items():
+            assert torch.equal(there.module.state_dict()[name], weight)
+
+
 def test_another_version_on_the_workers_is_named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sparring, "__version__", "9.9")
     with pytest.raises(ServerFailed, match=r"worker on .* has Sparring 0.*, and 9.9 runs here: install the same"):
