@@ -6,8 +6,8 @@
 Slow rollouts are HumanEval's problems, each graded in the sandbox. Every cluster is made of nodes on this machine: a
 head that plays nothing, and nodes of one CPU. There every worker, with its sandboxes, is kept on one CPU, as it would
 be on a machine of its own. One worker and two are measured in turn, and so are one and two plain processes, which say
-what the machine has to give while others use it too. CPU seconds are those of this process and of all of Ray's. Needs two
-CPUs, and the extras "ray" and "code".
+what the machine has to give while others use it too. CPU seconds are those of this process and of all of Ray's. Needs
+two CPUs, and the extras "ray" and "code".
 """
 
 from __future__ import annotations
