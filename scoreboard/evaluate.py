@@ -10,6 +10,7 @@ from sparring.agents.prompts import Template
 from sparring.agents.solvers import equilibrium
 from sparring.protocols import Agent
 from sparring.rollout.loop import Event, Listener, play
+from sparring.rollout.pool import Pool
 from sparring.scoreboard import game_theory
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of, standing_by_place
 from sparring.scoreboard.standings import Policy, RunData, Standing, faults_of, load_run
@@ -59,8 +60,10 @@ def evaluate(
     both_orders: bool = False,
     on_event: Listener | None = None,
     env_kwargs: Mapping[str, object] | None = None,
+    pool: Pool | None = None,
 ) -> Evaluation:
-    """Measure an agent. `both_orders` averages its exact policy over both orders of the legal actions.
+    """Measure an agent. `both_orders` averages its exact policy over both orders of the legal actions. `pool`: where
+    the games are played.
 
     Raises ValueError where nothing can be measured: no exact figures, and no games asked for; EvaluationInterrupted.
     """
@@ -83,7 +86,7 @@ def evaluate(
             on_event(event)
 
     try:
-        play(matches, agents, on_event=note)
+        play(matches, agents, on_event=note, pool=pool)
     except KeyboardInterrupt as interruption:
         measured = _with_games(measured, [ended.get(match.id) for match in matches], players)
         raise EvaluationInterrupted(measured, str(interruption)) from interruption

@@ -11,6 +11,7 @@ from sparring import registry
 from sparring.plurals import number_of
 from sparring.protocols import Agent
 from sparring.rollout.loop import Listener, Match, play, run_coroutine
+from sparring.rollout.pool import Pool
 from sparring.scoreboard.standings import Standing, faults_of, standing
 from sparring.scoreboard.stored_matches import play_all, play_missing, store_missing
 from sparring.store.rows import EpisodeRow, row_of
@@ -122,8 +123,9 @@ def play_rows(
     agents: Mapping[str, Agent],
     store: Store | None = None,
     on_event: Listener | None = None,
+    pool: Pool | None = None,
 ) -> Played:
-    """Like `play_matches`, for any number of matches: memory holds a few episodes at a time."""
+    """Like `play_matches`, for any number of matches: memory holds a few episodes at a time. `pool`: where to play."""
     rows: dict[str, EpisodeRow] = {}
     faults: list[str] = []
 
@@ -133,9 +135,9 @@ def play_rows(
             faults.extend(faults_of([episode]))
 
     if store is None:
-        run_coroutine(play_all(matches, agents, _concurrency(agents), on_event, keep))
+        run_coroutine(play_all(matches, agents, _concurrency(agents), on_event, keep, pool))
     else:
-        store_missing(matches, agents, store, _concurrency(agents), on_event, keep)
+        store_missing(matches, agents, store, _concurrency(agents), on_event, keep, pool)
     return Played([rows[match.id] for match in matches], sorted(faults))
 
 

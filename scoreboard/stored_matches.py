@@ -10,6 +10,7 @@ from sparring import registry
 from sparring.protocols import Agent
 from sparring.rollout.loop import Event, Listener, Match, run_batches, run_coroutine
 from sparring.rollout.match import agents_by_seat
+from sparring.rollout.pool import Pool
 from sparring.store.store import Store
 from sparring.types import Episode, Trajectory
 
@@ -23,12 +24,13 @@ def play_missing(
     store: Store,
     concurrency: int = 256,
     on_event: Listener | None = None,
+    pool: Pool | None = None,
 ) -> list[Episode]:
     """The episodes of all matches, in order; those that the store does not hold are played, and stored as they finish.
 
     An interruption, SIGKILL included, loses only what was still being played and what finished within the last moment:
     `on_event` hears that a match is done when its episode is on disk. Raises ValueError, before the first game, where
-    the store holds the episode of another match under an id.
+    the store holds the episode of another match under an id. `pool`: where they are played, in place of this process.
     """
     episodes = stored_episodes(matches, agents, store)
     missing = [match for match in matches if match.id not in episodes]
@@ -36,7 +38,7 @@ def play_missing(
     def keep(batch: Sequence[Episode]) -> None:
         episodes.update((episode.id, episode) for episode in batch)
 
-    _play_into(store, missing, agents, concurrency, on_event, keep)
+    _play_into(store, missing, agents, concurrency, on_event, keep, pool)
     return [episodes[match.id] for match in matches]
 
 
@@ -47,6 +49,7 @@ def store_missing(
     concurrency: int = 256,
     on_event: Listener | None = None,
     keep: Callable[[Sequence[Episode]], None] = lambda episodes: None,
+    pool: Pool | None = None,
 ) -> None:
     """Like `play_missing`, for any number of matches: episodes are in the store, and memory holds a few at a time.
 
@@ -58,7 +61,7 @@ def store_missing(
         known.update(stored)
         keep(list(stored.values()))
     missing = [match for match in matches if match.id not in known]
-    _play_into(store, missing, agents, concurrency, on_event, keep)
+    _play_into(store, missing, agents, concurrency, on_event, keep, pool)
 
 
 def _play_into(
@@ -68,10 +71,11 @@ def _play_into(
     concurrency: int,
     on_event: Listener | None,
     keep: Callable[[Sequence[Episode]], None],
+    pool: Pool | None,
 ) -> None:
     writer = _Writer(store, {match.id: match for match in matches}, on_event, keep)
     try:
-        run_coroutine(play_all(matches, agents, concurrency, writer.hear, writer.add))
+        run_coroutine(play_all(matches, agents, concurrency, writer.hear, writer.add, pool))
     finally:
         writer.close()
 
@@ -190,8 +194,9 @@ async def play_all(
     concurrency: int,
     on_event: Listener | None,
     keep: Callable[[Sequence[Episode]], None],
+    pool: Pool | None = None,
 ) -> None:
     """Play matches, at most `concurrency` in play, and hand what finishes to `keep`."""
     if matches:
-        async for batch in run_batches(matches, agents, max(1, min(concurrency, len(matches))), on_event):
+        async for batch in run_batches(matches, agents, max(1, min(concurrency, len(matches))), on_event, pool):
             keep(batch)

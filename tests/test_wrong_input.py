@@ -38,6 +38,11 @@ WRONG = [
     ("play KuhnPoker --store FILE", "FILE"),
     ("play KuhnPoker --store FILE/games", "FILE: a part of this path is a file, and a folder is wanted"),
     ("play KuhnPoker --seed x", "--seed must be a whole number, got 'x'; see `sparring play --help`"),
+    ("play KuhnPoker --ray head", "--ray must be HOST:PORT of a cluster's head, auto (the cluster on this machine)"),
+    ("play KuhnPoker --ray ray://head:10001", "got 'ray://head:10001'"),
+    ("eval cfr --ray 127.0.0.1:1", "no Ray cluster answers at 127.0.0.1:1 (Connection refused): `ray start --head`"),
+    ("play KuhnPoker --agents human,random --ray", "human plays at this terminal, and --ray plays elsewhere"),
+    ("train spiral --run r --ray head", "--ray must be HOST:PORT"),
     ("play KuhnPoker --json x", "see `sparring play --help`"),
     (
         "play ToolTasks --agents random,random",

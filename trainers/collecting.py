@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sparring.plurals import number_of
 from sparring.protocols import Agent
-from sparring.rollout.loop import EnvPool, Match, play
+from sparring.rollout.loop import Match, play
+from sparring.rollout.pool import Pool
 from sparring.store.store import Store
 from sparring.trainers.data.guards import trained
 from sparring.trainers.progress import GamesHeard, Hear
@@ -23,7 +24,7 @@ def collect(
     matches: Iterable[Match],
     agents: Mapping[str, Agent],
     store: Store,
-    pool: EnvPool,
+    pool: Pool,
     hear: Hear | None = None,
     what: str = "playing",
 ) -> list[Episode]:

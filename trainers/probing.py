@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from sparring import registry
 from sparring.agents import named
 from sparring.protocols import Agent
-from sparring.rollout.loop import EnvPool, Match, play
+from sparring.rollout.loop import Match, play
+from sparring.rollout.pool import Pool
 from sparring.scoreboard.cross_table import mean_reward
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of
 from sparring.scoreboard.progress import HELD_OUT, OTHER_TASKS, illegal_key, probe_keys
@@ -57,9 +58,7 @@ class Probes:
             if probe.agent is not None:
                 require_playable("probe", probe.game, probe.spec, probe.agent, probe.env_kwargs)
 
-    def play(
-        self, update: int, player: Agent, store: Store, pool: EnvPool, hear: Hear | None = None
-    ) -> dict[str, float]:
+    def play(self, update: int, player: Agent, store: Store, pool: Pool, hear: Hear | None = None) -> dict[str, float]:
         """The player's mean reward against every agent, with its interval; nothing where it is not the time for it."""
         if not self.is_due(update):
             return {}

@@ -24,7 +24,7 @@ from sparring.agents.models.trainable import LocalModel, TrainableModel
 from sparring.agents.players import WritingAgent, make_player
 from sparring.agents.talking.agent import TalkingAgent, talking_player
 from sparring.protocols import LanguageModel
-from sparring.rollout.pool import EnvPool
+from sparring.rollout.pool import EnvPool, Pool
 from sparring.store.run_files import POLICIES
 from sparring.store.store import Store
 from sparring.trainers import saving
@@ -78,7 +78,7 @@ class Run(Generic[ConfigT]):
         self._reference: TrainableModel | None = None
         self._measured: Metrics = {}
         self._spelt = lru_cache(maxsize=4096)(partial(options_of, self.model))
-        self.pool = EnvPool()
+        self.pool: Pool = EnvPool()
         self.alarms = Alarms()
         self.trackers = Trackers(config.track, folder.path, asdict(config))
         self.hear: Hear | None = None
@@ -137,13 +137,14 @@ class Run(Generic[ConfigT]):
         on_update: Callable[[Metrics], None] = _ignore,
         should_stop: Callable[[], bool] = _never,
         hear: Hear | None = None,
+        pool: Pool | None = None,
     ) -> bool:
         """Train to the end; True if it got there. Between updates `should_stop` may ask for an end, which saves.
 
-        `hear` is told how far each update is.
+        `hear` is told how far each update is. `pool`: where games are played, if not in this process.
         """
         self.folder.lock()
-        self.hear = hear
+        self.hear, self.pool = hear, pool or self.pool
         try:
             self.trackers.start(self.done)
             with Store(self.folder.episodes, "a") as store:

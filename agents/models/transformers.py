@@ -11,6 +11,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ from sparring.agents.models.engine.selftest import right_pass
 from sparring.agents.models.rounds import Refused, require_wanted
 from sparring.agents.models.sampler import Question, Sampler
 from sparring.agents.models.tokenizer import Tools
-from sparring.agents.models.weights.reading import Loaded, read_model
+from sparring.agents.models.weights.reading import Loaded, pick_device, read_model
 from sparring.protocols import Completion, Ids
 from sparring.types import Sampling
 
@@ -73,6 +74,22 @@ class TransformersModel(Batched):
         self._engine: Engine | None = None
         self.sampler: Sampler | None = None
         self._engine_version = ""
+
+    def to_bytes(self) -> bytes:
+        """The whole model, for another process of the same versions: `from_bytes` makes it again."""
+        buffer = BytesIO()
+        torch.save({**vars(self), "_engine": None}, buffer)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, packed: bytes, device: str = "auto") -> TransformersModel:
+        """The model that `to_bytes` packed, on a device here. Only for bytes of one's own: they are unpickled."""
+        self, there = cls.__new__(cls), pick_device(device)
+        vars(self).update(torch.load(BytesIO(packed), map_location=there, weights_only=False))
+        if self.device.type != (here := next(self.module.parameters()).device).type:
+            self.precision = _choose_precision(self.module, here)
+        self.device = here
+        return self
 
     def add_adapter(self, lora: Lora) -> None:
         """Train a small adapter from now on, and leave the weights as they are. Raises ValueError, MissingExtra."""

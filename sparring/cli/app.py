@@ -24,6 +24,7 @@ from sparring.cli.envs import check_environment, list_envs
 from sparring.cli.interrupts import interruption_in_words, sigterm_as_ctrl_c
 from sparring.cli.notes import say_what_takes_long
 from sparring.cli.play import evaluate, play
+from sparring.cli.ray_option import with_address
 from sparring.cli.records import data, replay, report, verify
 from sparring.cli.reflection import show_reflection
 from sparring.cli.runs import compare_runs, list_runs
@@ -100,7 +101,7 @@ COMMANDS = tuple(app.helps)
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    argv = list(sys.argv[1:] if argv is None else argv)
+    argv = with_address(sys.argv[1:] if argv is None else argv)
     handle_ctrl_c_as_usual()
     say_what_takes_long()
     _write_what_cannot_be_encoded_as_escapes()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from sparring.cli import arguments, person, play_view, terminal
+from sparring.cli import arguments, person, play_view, ray_option, terminal
 from sparring.cli.interrupts import saying_what_is_kept
 from sparring.cli.locations import StoreOrNone
 from sparring.faults import require_writable
@@ -31,6 +31,7 @@ def play(
     episodes: int = 100,
     seed: int = 0,
     store: StoreOrNone = None,
+    ray: str | None = None,
     json: Flag = False,
 ) -> int:
     """Play episodes between agents and show who won. More agents than seats play a round robin.
@@ -44,15 +45,18 @@ def play(
         episodes: How many episodes of every pairing.
         seed: Decides deals and actions.
         store: Also record the episodes in this folder, or postgresql:// URL; what it holds already is not played again.
+        ray: Play on the workers of a Ray cluster: HOST:PORT of its head, auto (the one on this machine), or local
+            (start one), which --ray alone means too.
         json: Print JSON instead of a table.
     """
     arguments.require_known(env, arguments.split_agents(agents))
+    ray_option.require_usable(ray)
     if episodes < 1:
         raise ValueError(f"episodes must be >= 1, got {episodes}")
     if isinstance(store, Path):
         require_writable(store)
     env_id, options = arguments.env(env)
-    return play_between(arguments.agents(agents), env_id, options, episodes, seed, store, json)
+    return play_between(arguments.agents(agents), env_id, options, episodes, seed, store, json, ray)
 
 
 def play_between(
@@ -63,6 +67,7 @@ def play_between(
     seed: int = 0,
     store: Location | None = None,
     json: bool = False,
+    ray: str | None = None,
 ) -> int:
     """Play between these agents and show who won; returns the exit code."""
     from sparring.scoreboard.cross_table import cross_tables
@@ -74,10 +79,12 @@ def play_between(
 
     opened = nullcontext() if store is None else Store(store, "a")
     quiet = json or person.plays(players)
-    with saying_what_is_kept(store), opened as kept:
+    if ray is not None and person.plays(players):
+        raise ValueError("human plays at this terminal, and --ray plays elsewhere: leave one of them out")
+    with saying_what_is_kept(store), opened as kept, ray_option.workers(ray) as pool:
         known = 0 if kept is None else len(kept.known(match.id for match in matches))
         with terminal.progress("playing", len(matches) - known, quiet) as advance:
-            played = play_rows(matches, by_their_names, kept, _when_done(advance))
+            played = play_rows(matches, by_their_names, kept, _when_done(advance), pool)
     if known:
         terminal.say(f"{known} of these games were in {store} already; --seed plays others", quiet=json)
     seats = len(played.rows[0].agents)
@@ -100,6 +107,7 @@ def evaluate(
     seed: int = 0,
     suite: str | None = None,
     store: StoreOrNone = None,
+    ray: str | None = None,
     json: Flag = False,
 ) -> int:
     """Measure a run's best checkpoint, or a model: exactly where the game can be solved, by play elsewhere.
@@ -115,8 +123,11 @@ def evaluate(
         seed: Decides deals, tasks and actions.
         suite: Play a whole suite instead (code, retrieval).
         store: Keep the suite's episodes here.
+        ray: Play on the workers of a Ray cluster: HOST:PORT of its head, auto (the one on this machine), or local
+            (start one), which --ray alone means too.
         json: Print JSON instead of tables.
     """
+    ray_option.require_usable(ray)
     if games < 0:
         raise ValueError(f"games must be >= 0, got {games}")
     arguments.require_known(env or "KuhnPoker", [what])
@@ -124,11 +135,11 @@ def evaluate(
     from sparring.scoreboard.evaluate import evaluate as measure
 
     if suite is not None:
-        return _evaluate_suite(suite, what, games, seed, store, json)
+        return _evaluate_suite(suite, what, games, seed, store, json, ray)
     agent, env_id, env_kwargs = arguments.measured(what, env)
     try:
-        with terminal.progress("playing", games, quiet=json) as advance:
-            measured = measure(agent, env_id, games, seed, orders, _when_done(advance), env_kwargs)
+        with ray_option.workers(ray) as pool, terminal.progress("playing", games, quiet=json) as advance:
+            measured = measure(agent, env_id, games, seed, orders, _when_done(advance), env_kwargs, pool)
     except EvaluationInterrupted as interruption:
         play_view.show_evaluation(what, interruption.measured, json)
         raise
@@ -136,7 +147,9 @@ def evaluate(
     return EXIT_FAILED if measured.faults else 0
 
 
-def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Location | None, json: bool) -> int:
+def _evaluate_suite(
+    suite: str, agent: str, tasks: int, seed: int, store: Location | None, json: bool, ray: str | None
+) -> int:
     from sparring.scoreboard.suites import SuiteInterrupted, playable, run_suite
     from sparring.store.store import Store
 
@@ -153,10 +166,10 @@ def _evaluate_suite(suite: str, agent: str, tasks: int, seed: int, store: Locati
             terminal.note(f"suite {suite}, part {parts.index(part) + 1} of {len(parts)}: {part}")
 
     opened = nullcontext() if store is None else Store(store, "a")
-    with saying_what_is_kept(store), opened as kept:
+    with saying_what_is_kept(store), opened as kept, ray_option.workers(ray) as pool:
         try:
             with terminal.progress(f"suite {suite}", total, quiet=json) as advance:
-                scores = run_suite(suite, agent, tasks, seed, kept, _when_done(advance), note)
+                scores = run_suite(suite, agent, tasks, seed, kept, _when_done(advance), note, pool)
         except SuiteInterrupted as interruption:
             play_view.show_scores(suite, agent, interruption.scores, json, of=len(parts))
             raise

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import tyro
 
 from sparring import registry
-from sparring.cli import arguments, outline, parsing, terminal, training_view
+from sparring.cli import arguments, outline, parsing, ray_option, terminal, training_view
 from sparring.cli.interrupts import stop_after_update
 from sparring.cli.lists import lists_of, split_lists
 from sparring.cli.runs import what_is_kept
@@ -38,7 +38,12 @@ def _train_by_updates(argv: list[str], config_type: type[Any]) -> int:
     """Train by a method of `Run`."""
 
     def start(
-        config: tyro.conf.OmitArgPrefixes[Any], run: Path, resume: Flag = False, plan: Flag = False, json: Flag = False
+        config: tyro.conf.OmitArgPrefixes[Any],
+        run: Path,
+        resume: Flag = False,
+        plan: Flag = False,
+        ray: str | None = None,
+        json: Flag = False,
     ) -> int:
         """Train, and record everything in a run folder: games, figures, checkpoints.
 
@@ -47,9 +52,12 @@ def _train_by_updates(argv: list[str], config_type: type[Any]) -> int:
             run: The run folder, e.g. runs/first; a new one, unless --resume.
             resume: Go on with the run in that folder and its settings; only --steps may be raised.
             plan: Say what the run would need, memory and disk, and start nothing.
+            ray: Play on the workers of a Ray cluster: HOST:PORT of its head, auto (the one on this machine), or local
+                (start one), which --ray alone means too.
             json: Print one JSON line per update instead of a progress bar.
         """
         config = replace(config, games=tuple(arguments.env_with_options(game) for game in config.games))
+        ray_option.require_usable(ray)
         if plan:
             return _show_plan(config, json)
         steps = config.steps if any(word.partition("=")[0] == "--steps" for word in argv) else None
@@ -62,9 +70,14 @@ def _train_by_updates(argv: list[str], config_type: type[Any]) -> int:
         rows = metrics_of(run)
         again = f"go on with: sparring train {argv[0]} --run {shlex.quote(str(run))} --resume"
         again += f" --steps {steps}" if steps else ""
+        again += f" --ray {ray}" if ray else ""
         try:
-            with stop_after_update() as stop, training_view.training(training.config.steps, rows, json) as watch:
-                finished = training.run(watch, stop, watch.hear)
+            with (
+                ray_option.workers(ray) as pool,
+                stop_after_update() as stop,
+                training_view.training(training.config.steps, rows, json) as watch,
+            ):
+                finished = training.run(watch, stop, watch.hear, pool)
         except KeyboardInterrupt:
             terminal.complain(f"interrupted; {again}")
             return EXIT_INTERRUPTED

@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import aclosing, nullcontext, suppress
 from typing import Any, TypeVar
 
 from sparring.kinds import require_each, require_kind, shown
@@ -23,7 +23,7 @@ from sparring.rollout.adapters import Game
 from sparring.rollout.blame import Fault, blamed
 from sparring.rollout.hosts import PROCESSES, Host, Hosts, StepTimeout
 from sparring.rollout.match import Event, Match, agents_by_seat, require_agents
-from sparring.rollout.pool import EnvPool, Lent, close_env
+from sparring.rollout.pool import EnvPool, Lent, Pool, Workers, close_env
 from sparring.rollout.recording import Answered, Recording
 from sparring.types import Episode, Observation, Reply
 
@@ -67,9 +67,10 @@ async def run_matches(
     agents: Mapping[str, Agent] | None = None,
     concurrency: int = 256,
     on_event: Listener | None = None,
-    pool: EnvPool | None = None,
+    pool: Pool | None = None,
 ) -> AsyncIterator[Episode]:
-    """Stream episodes as they finish, at most `concurrency` in play. A `pool` keeps its environments for the next.
+    """Stream episodes as they finish, at most `concurrency` in play. A `pool` keeps its environments for the next,
+    or plays elsewhere: then in order, and as many at a time as it likes.
 
     `agents`: by the names that the matches use; other names are specs. Raises UnknownName, ValueError for these.
     """
@@ -83,7 +84,7 @@ async def run_batches(
     agents: Mapping[str, Agent] | None = None,
     concurrency: int = 256,
     on_event: Listener | None = None,
-    pool: EnvPool | None = None,
+    pool: Pool | None = None,
 ) -> AsyncIterator[list[Episode]]:
     """Like `run_matches`, everything that has finished since the last time at once: what is worth one write to disk."""
     require_kind("concurrency", concurrency, int, "a whole number")
@@ -92,8 +93,14 @@ async def run_batches(
         raise TypeError(f"on_event must be a function or None, got {shown(on_event)}")
     if concurrency < 1:
         raise ValueError(f"concurrency must be >= 1, got {concurrency}")
-    waiting = require_each("matches", matches, Match, "a Match")
-    known, envs, hosts = dict(agents or {}), pool or EnvPool(), Hosts()
+    waiting, known = require_each("matches", matches, Match, "a Match"), dict(agents or {})
+    if isinstance(pool, Workers):
+        async with aclosing(pool.played(waiting, known)) as elsewhere:
+            async for done in elsewhere:
+                yield [episode for _, episode in done]
+                _tell(on_event, done)
+        return
+    envs, hosts = pool or EnvPool(), Hosts()
     processes = asyncio.Semaphore(PROCESSES)
     finished: asyncio.Queue[tuple[Match, Episode] | BaseException | None] = asyncio.Queue(2 * concurrency)
     asked_at = math.inf  # since when somebody waits for what has finished
@@ -121,9 +128,7 @@ async def run_batches(
             asked_at = math.inf
             if played := [item for item in items if isinstance(item, tuple)]:
                 yield [episode for _, episode in played]
-                if on_event is not None:
-                    for match, episode in played:
-                        on_event(Event("done", match, episode=episode))
+                _tell(on_event, played)
             for item in items:
                 if isinstance(item, BaseException):
                     raise item
@@ -137,12 +142,18 @@ async def run_batches(
         hosts.close()
 
 
+def _tell(on_event: Listener | None, played: Iterable[tuple[Match, Episode]]) -> None:
+    if on_event is not None:
+        for match, episode in played:
+            on_event(Event("done", match, episode=episode))
+
+
 def play(
     matches: Iterable[Match],
     agents: Mapping[str, Agent] | None = None,
     concurrency: int = 256,
     on_event: Listener | None = None,
-    pool: EnvPool | None = None,
+    pool: Pool | None = None,
 ) -> list[Episode]:
     """Play all matches from synchronous code; episodes come back in the order of the matches.
 

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Iterable, MutableMapping
 from functools import cached_property
 from operator import methodcaller
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from sparring import registry
 from sparring.content import canonical_json
+from sparring.protocols import Agent
 from sparring.rollout import hosts
 from sparring.rollout.adapters import Game, adapt
 from sparring.rollout.hosts import Closable, Hosts, StepTimeout
 from sparring.rollout.match import Match
 from sparring.rollout.processes import ProcessGame
+from sparring.types import Episode
+
+
+@runtime_checkable
+class Workers(Protocol):
+    """Other processes that play, here or on other machines, in the place of a pool."""
+
+    def played(
+        self, matches: Iterable[Match], known: MutableMapping[str, Agent]
+    ) -> AsyncGenerator[list[tuple[Match, Episode]], None]:
+        """Stream matches with their episodes, in the order of the matches; `known`: agents by name."""
+        ...
 
 
 class Lent:
@@ -59,6 +74,10 @@ class EnvPool:
     @staticmethod
     def _key(match: Match) -> str:
         return match.env_id + canonical_json(dict(match.env_kwargs)) if match.env_kwargs else match.env_id
+
+
+Pool: TypeAlias = EnvPool | Workers
+"""Where matches are played."""
 
 
 async def close_env(env: Closable, hosts: Hosts) -> bool:

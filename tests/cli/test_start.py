@@ -20,6 +20,7 @@ HEAVY = ("torch", "transformers", "scipy", "pyspiel", "gymnasium", "numpy")
 
 
 SELDOM = ("torch", "transformers", "scipy.stats", "numba", "mujoco", "pandas", "httpx", "sklearn", "jinja2", "pydantic")
+SELDOM += ("ray",)
 """What a game between scripted players needs nothing of."""
 
 
