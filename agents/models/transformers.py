@@ -76,7 +76,15 @@ class TransformersModel(Batched):
         self._engine_version = ""
 
     def to_bytes(self) -> bytes:
-        """The whole model, for another process of the same versions: `from_bytes` makes it again."""
+        """The whole model, for another process of the same versions: `from_bytes` makes it again.
+
+        Raises ValueError where another engine samples for it, which stays in its process.
+        """
+        if self.sampler is not None:
+            raise ValueError(
+                f"the engine that samples for {self.name} cannot go to other machines: with --ray leave out "
+                "--engine vllm, and name a model without vllm:"
+            )
         buffer = BytesIO()
         torch.save({**vars(self), "_engine": None}, buffer)
         return buffer.getvalue()

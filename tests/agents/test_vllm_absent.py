@@ -155,6 +155,13 @@ def test_a_sampler_gets_the_weights_before_its_next_question_and_only_then():
     assert sampler.rests == 0
 
 
+def test_a_model_with_another_engine_stays_in_its_process():
+    model = models.load_trainable("nano", device="cpu")
+    model.sample_with(ScriptedSampler())
+    with pytest.raises(ValueError, match="with --ray leave out --engine vllm"):
+        model.to_bytes()
+
+
 def test_a_sampler_rests_when_its_model_or_the_reference_is_computed():
     from sparring.agents.models.engine.packing import pack
 
