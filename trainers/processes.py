@@ -127,6 +127,6 @@ def others_alive() -> Iterator[None]:
         if not isinstance(error, dist.DistError) and not any(sign in str(error) for sign in signs):
             raise
         raise LostProcess(
-            f"process {number('RANK')} of {count()} has lost another one, which ended or did not answer for "
-            f"{ANSWER.total_seconds():.0f} s: what it said itself stands above"
+            f"process {number('RANK')} of {count()} lost another one of this run, which has ended (what it said itself "
+            f"stands above) or has not answered for {ANSWER.total_seconds():.0f} s"
         ) from error
