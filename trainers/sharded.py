@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class _Whole(nn.Module):
-    """Whatever is computed with a model: embedding and head are gathered for the whole of it, layers each for itself."""
+    """Whatever is computed with a model: embedding and head are gathered for all of it, each layer for itself."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()

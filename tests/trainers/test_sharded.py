@@ -16,8 +16,8 @@ from sparring.agents.models.transformers import TransformersModel
 from sparring.agents.models.weights.reading import read_model
 from sparring.trainers import processes
 from sparring.trainers.batch import Signal
-from sparring.trainers.learner import Learner, LearnerConfig
 from sparring.trainers.leading import require_sharable
+from sparring.trainers.learner import Learner, LearnerConfig
 from sparring.trainers.methods.spiral import Config, Spiral
 from sparring.trainers.run import Run
 
@@ -125,9 +125,9 @@ def test_gradient_weights_and_state_are_those_of_one_process(results, number):
 
 @pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
-    config = Config(model="nano", games=(KUHN,), steps=3, games_per_update=12, evaluation_games=0, device="cpu")
+    config = Config(model="nano", games=(KUHN,), steps=1, games_per_update=12, evaluation_games=0, device="cpu")
     settings = f"--model nano --games {KUHN} --games-per-update 12 --evaluation-games 0 --device cpu".split()
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "--"]
+    torchrun = f"{sys.executable} -m torch.distributed.run --standalone --nproc-per-node 2 -m --".split()
     command = [*torchrun, "sparring", "train", "spiral", "--run", str(tmp_path / "run")]
 
     subprocess.run([*command, *settings, "--steps", "1"], check=True, timeout=300, capture_output=True)
@@ -135,17 +135,19 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
     subprocess.run([*command, "--resume", "--steps", "3"], check=True, timeout=300, capture_output=True)
 
     assert Run.start(Spiral, config, tmp_path / "alone").run()
+    for steps in (2, 3):
+        assert Run.resume(Spiral, tmp_path / "alone", steps=steps).run()
     found, alone = (
         load_file(tmp_path / name / "checkpoints" / "update-000003" / "weights.safetensors")
         for name in ("run", "alone")
     )
-    torch.testing.assert_close(found, alone, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(found, alone, rtol=0, atol=5e-5)  # AdamW enlarges rounding: a step is 5e-4
 
 
 @pytest.mark.slow
 def test_the_others_end_with_a_line_when_one_process_is_killed(tmp_path):
-    command = ["-m", "sparring", "train", "spiral", "--run", str(tmp_path / "run"), "--model", "nano", "--steps", "9999"]
-    command += ["--games", KUHN, "--games-per-update", "8", "--evaluation-games", "0", "--device", "cpu"]
+    settings = f"--model nano --games {KUHN} --games-per-update 8 --evaluation-games 0 --device cpu --steps 9999"
+    command = ["-m", "sparring", "train", "spiral", "--run", str(tmp_path / "run"), *settings.split()]
     port = free_port()
     leader, follower = (start(rank, port, command, stderr=subprocess.PIPE) for rank in range(2))
     metrics = tmp_path / "run" / "metrics.jsonl"
@@ -177,7 +179,6 @@ def test_what_does_not_fit_together_is_refused(monkeypatch, told, message):
     for name, value in {"RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1", **told}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=message):
-        assert processes.count() == 2
         processes.require_placed()
 
 
