@@ -6,10 +6,10 @@
 Self-play on Kuhn poker, tic-tac-toe and negotiation with a LoRA adapter (`--lora-rank 0`: all weights).
 
 MFU, model FLOPs utilisation, is that of PaLM (arXiv 2204.02311, appendix B): the FLOPs that the model needs over those
-that the device could do in the same time. A token needs 2 FLOPs a parameter forward and 4 backward; frozen matrices need
-2 backward, because only the gradient of their input is computed. Counted are the matrices of the layers for each token
-of a pass. Left out are attention (12 L H Q T of that appendix), the head, layers that are computed again, and all that
-the engine does while it plays: so the figures are lower bounds. `mfu_learning` is over the seconds of learning,
+that the device could do in the same time. A token needs 2 FLOPs a parameter forward and 4 backward; frozen matrices
+need 2 backward, because only the gradient of their input is computed. Counted are the matrices of the layers for each
+token of a pass. Left out are attention (12 L H Q T of that appendix), the head, layers that are computed again, and all
+that the engine does while it plays: so the figures are lower bounds. `mfu_learning` is over the seconds of learning,
 `mfu_update` over those of the whole update.
 """
 
@@ -34,7 +34,15 @@ from sparring.trainers.run import Run
 from sparring.types import Episode
 
 GAMES = ("sparring/KuhnPoker-v0", "sparring/TicTacToe-v0", "sparring/SimpleNegotiation-v0")
-PEAK_TFLOPS = {"B200": 2250.0, "H200": 989.4, "H100 PCIe": 756.0, "H100 NVL": 835.5, "H100": 989.4, "A100": 311.9, "L40S": 362.0}
+PEAK_TFLOPS = {
+    "B200": 2250.0,
+    "H200": 989.4,
+    "H100 PCIe": 756.0,
+    "H100 NVL": 835.5,
+    "H100": 989.4,
+    "A100": 311.9,
+    "L40S": 362.0,
+}
 """Dense bf16, without sparsity, by the names that torch gives the devices (data sheets of the maker)."""
 
 

@@ -229,7 +229,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gpus", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--network", type=float, default=50.0, help="GB/s of each GPU, assumed")
-    parser.add_argument("--leader", type=float, default=None, help="seconds of the leader; left out: as measured before")
+    parser.add_argument("--leader", type=float, help="seconds of the leader; left out: as measured before")
     parser.add_argument("--measure", action="store_true", help="measure the leader's seconds on this machine")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

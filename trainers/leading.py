@@ -25,8 +25,7 @@ def learner_of(config: RunConfig, model: LocalModel) -> Learner:
     if processes.count() == 1:
         return Learner(model, learner_config(config, model))
     require_sharable(config)
-    processes.send(Follow(config))
-    with processes.others_alive():
+    with processes.ordering(Follow(config)):
         return LeadingLearner(load_model(config), learner_config(config, model), playing=model)
 
 
@@ -63,20 +62,17 @@ class LeadingLearner(ShardedLearner):
     ) -> dict[str, float]:
         """See `Learner.step`. Raises LostProcess too."""
         batch = signals if isinstance(signals, Batch) else merge(signals)
-        with processes.others_alive():
-            processes.send(Step(batch, magnet, reference_kl, self.config, self.learning_rate))
+        with processes.ordering(Step(batch, magnet, reference_kl, self.config, self.learning_rate)):
             return super().step(batch, magnet, reference_kl, hear)
 
     def forget(self) -> None:
         """See `ShardedLearner.forget`."""
-        with processes.others_alive():
-            processes.send(Forget())
+        with processes.ordering(Forget()):
             super().forget()
 
     def state_dict(self) -> State:
         """See `ShardedLearner.state_dict`."""
-        with processes.others_alive():
-            processes.send(Gather())
+        with processes.ordering(Gather()):
             return super().state_dict()
 
     def load_state_dict(self, state: State) -> None:
@@ -85,8 +81,7 @@ class LeadingLearner(ShardedLearner):
             index: {name: None if value.dim() else value for name, value in kept.items()}
             for index, kept in state["optimizer"]["state"].items()
         }
-        with processes.others_alive():
-            processes.send(Load({**state, "optimizer": {**state["optimizer"], "state": without}}))
+        with processes.ordering(Load({**state, "optimizer": {**state["optimizer"], "state": without}})):
             super().load_state_dict(state)
 
 

@@ -82,17 +82,29 @@ def joined() -> Iterator[int]:
     try:
         yield dist.get_rank()
     finally:
-        if dist.get_rank() == 0:
+        if dist.get_rank() == 0 and _orders:
             with suppress(LostProcess):
-                send(None)
+                _send(None)
         _orders.clear()
 
 
-def send(order: object) -> None:
-    """Tell all other processes what to do next; None: to end. They run the same program, so orders travel as objects.
+@contextmanager
+def ordering(order: object) -> Iterator[None]:
+    """Have the other processes do something together with the leader, who does its part inside. Raises LostProcess.
 
-    Raises LostProcess.
+    They run the same program, so orders travel as objects. Where the leader fails on the way the others cannot hear
+    another order: they end when its connections close.
     """
+    try:
+        with others_alive():
+            _send(order)
+            yield
+    except BaseException:
+        _orders.clear()
+        raise
+
+
+def _send(order: object) -> None:
     dist = require("torch.distributed", "train")
     with others_alive():
         dist.broadcast_object_list([order], src=0, group=_orders[0])

@@ -22,6 +22,8 @@ from sparring.trainers.methods.spiral import Config, Spiral
 from sparring.trainers.run import Run
 
 CHOICES = ((30, 31), (40, 41, 42), None)
+FAILED = 3
+"""Exit code of a leader that fails in the middle of what all do together."""
 KUHN = "sparring/KuhnPoker-v0"
 
 
@@ -56,8 +58,8 @@ def nano(lora=False, untied=False):
     return model
 
 
-def learnt(learner, signals, whole):
-    """Two updates: gradients of each step, what was measured, the optimizer's state."""
+def learnt(learner, playing, signals, whole):
+    """Two updates and one after a fresh start: gradients, what was measured, the optimizer's state, weights."""
     gradients, clipped_norm = [], learner._clipped_norm
 
     def keep():
@@ -66,7 +68,13 @@ def learnt(learner, signals, whole):
 
     learner._clipped_norm = keep
     measured = [learner.step(signals, magnet=0.1) for _ in range(2)]
-    return {"gradients": gradients, "measured": measured, "state": learner.state_dict()}
+    found = {"gradients": gradients, "measured": measured, "state": learner.state_dict()}
+    learnt_weights = {name: value.clone() for name, value in playing.weights().items()} if playing else {}
+    if playing:
+        playing.sync({name: 0.9 * value for name, value in learnt_weights.items()}, "again")
+    learner.forget()
+    learner.step(signals)
+    return {**found, "weights": learnt_weights, "afresh": dict(playing.weights()) if playing else {}}
 
 
 def in_two_processes(folder):
@@ -77,9 +85,16 @@ def in_two_processes(folder):
     with processes.joined() as rank:
         for number, (kind, config, signals) in enumerate(CASES.values()):
             playing = nano(**kind) if rank == 0 else None
-            found = learnt(ShardedLearner(nano(**kind), config, playing), signals, lambda grad: grad.full_tensor())
-            if playing is not None:
-                torch.save({**found, "weights": playing.weights()}, folder / f"{number}.pt")
+            learner = ShardedLearner(nano(**kind), config, playing)
+            found = learnt(learner, playing, signals, lambda grad: grad.full_tensor())
+            if rank == 0:
+                torch.save(found, folder / f"{number}.pt")
+        if rank == 0:
+            with processes.ordering("what fails on the way"):
+                sys.exit(FAILED)
+        assert processes.receive() == "what fails on the way"
+        with pytest.raises(processes.LostProcess, match="process 1 of 2 lost another one"), processes.others_alive():
+            torch.distributed.barrier()
 
 
 def start(rank, port, command, **options):
@@ -100,7 +115,8 @@ def free_port():
 def results(tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("sharded"), free_port()
     started = [start(rank, port, [__file__, str(folder)]) for rank in range(2)]
-    assert [one.wait(300) for one in started] == [0, 0]
+    codes = [one.wait(300) for one in started]
+    assert codes == [FAILED, 0], "a leader that fails in the middle of an update must end, and the other one notice"
     return folder
 
 
@@ -110,8 +126,8 @@ def test_gradient_weights_and_state_are_those_of_one_process(results, number):
     kind, config, signals = list(CASES.values())[number]
     found = torch.load(results / f"{number}.pt")
     learner = Learner(nano(**kind), config)
-    expected = learnt(learner, signals, lambda grad: grad)
-    assert len(expected["gradients"]) == 2 * config.epochs
+    expected = learnt(learner, learner.model, signals, lambda grad: grad)
+    assert len(expected["gradients"]) == 3 * config.epochs
     for ours, theirs in zip(found["gradients"], expected["gradients"], strict=True):
         assert sum(float(gradient.abs().sum()) for gradient in theirs) > 0
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
@@ -119,7 +135,8 @@ def test_gradient_weights_and_state_are_those_of_one_process(results, number):
         assert ours.keys() == theirs.keys()
         same = {name: value for name, value in theirs.items() if name != "nodes"}  # prefixes are shared within a pass
         assert {name: ours[name] for name in same} == pytest.approx(same, rel=2e-4, abs=1e-6)
-    torch.testing.assert_close(found["weights"], dict(learner.model.weights()), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found["weights"], expected["weights"], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found["afresh"], expected["afresh"], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(found["state"], expected["state"], rtol=1e-4, atol=1e-7)
 
 
@@ -171,7 +188,7 @@ def test_the_others_end_with_a_line_when_one_process_is_killed(tmp_path):
     ("told", "message"),
     [
         ({"WORLD_SIZE": "2"}, "LOCAL_RANK is not set: start several processes with torchrun"),
-        ({"WORLD_SIZE": "two"}, "WORLD_SIZE must be a number"),
+        ({"WORLD_SIZE": "two", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}, "WORLD_SIZE must be a number"),
         ({"WORLD_SIZE": "2", "LOCAL_RANK": "3", "LOCAL_WORLD_SIZE": "2"}, "below how many there are"),
     ],
 )
