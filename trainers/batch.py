@@ -257,6 +257,27 @@ def merge(signals: Iterable[Signal], weights: Mapping[str, float] | None = None)
     return batch
 
 
+def one_temperature(batch: Batch) -> float:
+    """At which all of a batch was sampled. Raises ValueError where there are several."""
+    temperatures = {entry.signal.temperature for entry in batch.merged}
+    if len(temperatures) > 1:
+        raise ValueError(f"a batch must be sampled at one temperature, got {sorted(temperatures)}")
+    return temperatures.pop()
+
+
+def require_references(batch: Batch) -> None:
+    """Raises ValueError where one side of a pair is missing, or has no reference to be measured from."""
+    sides: dict[str, set[bool]] = {}
+    for entry in batch.merged:
+        if entry.signal.pair:
+            sides.setdefault(entry.signal.pair, set()).add(entry.signal.preferred)
+            if not entry.signal.reference_logprobs:
+                raise ValueError(f"pair {entry.signal.pair!r} needs reference_logprobs in both samples")
+    for pair, found in sides.items():
+        if len(found) < 2:
+            raise ValueError(f"pair {pair!r} needs a preferred sample and another one, got one side only")
+
+
 def _by_target(values: Values, signal: Signal) -> tuple[float, ...]:
     return values if isinstance(values, tuple) else (float(values),) * len(signal.targets)
 

@@ -28,8 +28,8 @@ from torch import Tensor
 from sparring.agents.models.engine.packing import nodes_for
 from sparring.agents.models.trainable import TrainableModel
 from sparring.trainers import losses
-from sparring.trainers.batch import Batch, Signal, merge
-from sparring.trainers.progress import Hear, Progress
+from sparring.trainers.batch import Batch, Signal, merge, one_temperature, require_references
+from sparring.trainers.progress import Hear, passes_heard
 from sparring.trainers.state import State
 from sparring.trainers.targets import Pass, Targets, gaps_of, logprobs_of, passes_of
 
@@ -122,36 +122,40 @@ class Learner:
         batch = signals if isinstance(signals, Batch) else merge(signals)
         if not batch.merged:
             return {"samples": 0.0}
-        passes = passes_of(batch, self.pack_nodes, self.model.device)
-        _require_references(batch)
+        passes = self._passes(batch)
+        require_references(batch)
         kl = self.config.reference_kl if reference_kl is None else reference_kl
         step = StepWeights(magnet, kl, one_temperature(batch), torch.tensor(gaps_of(batch), device=self.model.device))
         totals: dict[str, float] = {}
         skipped = 0.0
         for epoch in range(self.config.epochs):
-            heard = _passes_heard(hear, epoch * len(passes), self.config.epochs * len(passes))
+            heard = passes_heard(hear, epoch * len(passes), self.config.epochs * len(passes))
             totals = self._epoch(passes, self._with_margins(step, passes), heard)
             skipped += totals["skipped_steps"]
         totals["skipped_steps"] = skipped
         self.updates += 1
         self._require_progress(skipped)
+        self._announce()
+        return {**totals, "samples": float(batch.size), "distinct": float(len(batch.merged))}
+
+    def _passes(self, batch: Batch) -> list[Pass]:
+        """What this process computes of a batch."""
+        return passes_of(batch, self.pack_nodes, self.model.device)
+
+    def _announce(self) -> None:
+        """Say that the weights are new."""
         self.model.sync(None, f"update-{self.updates}")
-        nodes = sum(len(one.packed.token_ids) for one in passes)
-        return {**totals, "samples": float(batch.size), "distinct": float(len(batch.merged)), "nodes": float(nodes)}
 
     def _epoch(self, passes: list[Pass], step: StepWeights, heard: Callable[[int], None]) -> dict[str, float]:
         """One optimizer step over all passes."""
         self.optimizer.zero_grad(set_to_none=True)
         totals: dict[str, float] = {}
         for number, one in enumerate(passes, start=1):
-            with self.model.autocast():
-                hidden_ND = self.model.hidden(one.packed)
-                parts = [self._loss(hidden_ND, targets, step) for targets in one.targets]
-            torch.stack([loss for loss, _ in parts]).sum().backward()
-            for _, measured in parts:
-                _add(totals, measured)
+            loss, measured = self._forward(one, step)
+            loss.backward()
+            add_measured(totals, measured)
             heard(number)
-        norm = float(torch.nn.utils.clip_grad_norm_(self.trained, self.config.max_grad_norm))
+        totals, norm = self._over_processes(totals), self._clipped_norm()
         sound = math.isfinite(norm) and math.isfinite(totals["loss"])
         if sound:
             self.optimizer.step()
@@ -168,14 +172,36 @@ class Learner:
             return step
         margins_P = torch.zeros(len(step.gaps_P), device=self.model.device)
         for one in passes:
-            with self.model.autocast():
-                hidden_ND = self.model.hidden(one.packed)
-                for targets in one.targets:
-                    logp_M, _ = logprobs_of(hidden_ND, targets, self.model.head, step.temperature)
-                    in_pair_M = targets.pairs_M >= 0
-                    parts_M = targets.sides_M * (logp_M - targets.reference_M)
-                    margins_P.index_add_(0, targets.pairs_M[in_pair_M], parts_M[in_pair_M])
+            self._add_margins(one, step.temperature, margins_P)
         return replace(step, margins_P=margins_P)
+
+    def _add_margins(self, one: Pass, temperature: float, margins_P: Tensor) -> None:
+        """Add what the samples of a pass are of the margins of their pairs."""
+        with self.model.autocast():
+            hidden_ND = self.model.hidden(one.packed)
+            for targets in one.targets:
+                logp_M, _ = logprobs_of(hidden_ND, targets, self.model.head, temperature)
+                in_pair_M = targets.pairs_M >= 0
+                parts_M = targets.sides_M * (logp_M - targets.reference_M)
+                margins_P.index_add_(0, targets.pairs_M[in_pair_M], parts_M[in_pair_M])
+
+    def _forward(self, one: Pass, step: StepWeights) -> tuple[Tensor, dict[str, float]]:
+        """The loss of a pass, and its parts as numbers."""
+        with self.model.autocast():
+            hidden_ND = self.model.hidden(one.packed)
+            parts = [self._loss(hidden_ND, targets, step) for targets in one.targets]
+        measured = {"nodes": float(len(one.packed.token_ids))}
+        for _, of_targets in parts:
+            add_measured(measured, of_targets)
+        return torch.stack([loss for loss, _ in parts]).sum(), measured
+
+    def _over_processes(self, totals: dict[str, float]) -> dict[str, float]:
+        """What all processes measured together: here there is one."""
+        return totals
+
+    def _clipped_norm(self) -> float:
+        """The norm of the gradient, which is scaled down where that is too large."""
+        return float(torch.nn.utils.clip_grad_norm_(self.trained, self.config.max_grad_norm))
 
     def _require_progress(self, skipped: float) -> None:
         """Raises ValueError where no step could be taken for too long."""
@@ -246,14 +272,7 @@ class Learner:
             for kept in self.optimizer.state.values():
                 kept.setdefault(FIRST_MOMENT, torch.zeros_like(kept["exp_avg_sq"]))
         self.updates, self.skipped = state["updates"], state["skipped"]
-        self.model.sync(None, f"update-{self.updates}")
-
-
-def _passes_heard(hear: Hear | None, before: int, total: int) -> Callable[[int], None]:
-    """Passes on how many passes of all epochs are done, given those of this epoch."""
-    if hear is None:
-        return lambda number: None
-    return lambda number: hear(Progress("learning", before + number, total, "pass"))
+        self._announce()
 
 
 def _optimizer(parameters: list[torch.nn.Parameter], config: LearnerConfig) -> torch.optim.Optimizer:
@@ -263,34 +282,13 @@ def _optimizer(parameters: list[torch.nn.Parameter], config: LearnerConfig) -> t
     return torch.optim.AdamW(parameters, lr=rate, betas=config.betas, weight_decay=decay)
 
 
-def one_temperature(batch: Batch) -> float:
-    """At which all of a batch was sampled. Raises ValueError where there are several."""
-    temperatures = {entry.signal.temperature for entry in batch.merged}
-    if len(temperatures) > 1:
-        raise ValueError(f"a batch must be sampled at one temperature, got {sorted(temperatures)}")
-    return temperatures.pop()
-
-
-def _add(totals: dict[str, float], measured: dict[str, float]) -> None:
+def add_measured(totals: dict[str, float], measured: dict[str, float]) -> None:
     """Sums, and the largest of the mismatches."""
     for name, value in measured.items():
         if name == "sampler_mismatch":
             totals[name] = max(totals.get(name, 0.0), value)
         else:
             totals[name] = totals.get(name, 0.0) + value
-
-
-def _require_references(batch: Batch) -> None:
-    """Raises ValueError where one side of a pair is missing, or has no reference to be measured from."""
-    sides: dict[str, set[bool]] = {}
-    for entry in batch.merged:
-        if entry.signal.pair:
-            sides.setdefault(entry.signal.pair, set()).add(entry.signal.preferred)
-            if not entry.signal.reference_logprobs:
-                raise ValueError(f"pair {entry.signal.pair!r} needs reference_logprobs in both samples")
-    for pair, found in sides.items():
-        if len(found) < 2:
-            raise ValueError(f"pair {pair!r} needs a preferred sample and another one, got one side only")
 
 
 def _pair_metrics(margins_P: Tensor, beta: float, gaps_P: Tensor) -> dict[str, float]:

@@ -40,3 +40,10 @@ class GamesHeard:
         self.done += event.kind == "done"
         self.turns += event.kind == "turn"
         self.hear(Progress(self.what, self.done, self.total, "game", self.turns))
+
+
+def passes_heard(hear: Hear | None, before: int, total: int) -> Callable[[int], None]:
+    """Passes on how many passes of all epochs are done, given those of this epoch."""
+    if hear is None:
+        return lambda number: None
+    return lambda number: hear(Progress("learning", before + number, total, "pass"))

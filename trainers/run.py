@@ -29,12 +29,13 @@ from sparring.store.run_files import POLICIES
 from sparring.store.store import Store
 from sparring.trainers import saving
 from sparring.trainers.alarms import Alarms
-from sparring.trainers.batch import Batch, Signal, Stream, merge, signals_of
+from sparring.trainers.batch import Batch, Signal, Stream, merge, one_temperature, signals_of
 from sparring.trainers.collecting import collect, require_finite_rewards
-from sparring.trainers.config import learner_config, load_model, require_training_tasks, require_usable, require_used
+from sparring.trainers.config import load_model, require_training_tasks, require_usable, require_used
 from sparring.trainers.cursor import require_stored
 from sparring.trainers.evaluation import Metrics, episode_metrics, tokens_generated
-from sparring.trainers.learner import Learner, NothingLearnt, one_temperature
+from sparring.trainers.leading import learner_of
+from sparring.trainers.learner import NothingLearnt
 from sparring.trainers.made_with import made_with, require_base
 from sparring.trainers.measuring import Measurements, require_measured
 from sparring.trainers.method import LEARNER, ConfigT, Method
@@ -73,7 +74,7 @@ class Run(Generic[ConfigT]):
                 f"max_new_tokens must be below the context of {config.model}, {self.model.context} tokens, "
                 f"got {config.max_new_tokens}"
             )
-        self.learner = Learner(self.model, learner_config(config, self.model))
+        self.learner = learner_of(config, self.model)
         self.player = self.agent(self.model, config.model, trainable=True)
         self._reference: TrainableModel | None = None
         self._measured: Metrics = {}

@@ -12,13 +12,14 @@ import tyro
 
 from sparring import registry
 from sparring.cli import arguments, outline, parsing, ray_option, terminal, training_view
-from sparring.cli.interrupts import stop_after_update
+from sparring.cli.interrupts import handling, stop_after_update
 from sparring.cli.lists import lists_of, split_lists
 from sparring.cli.runs import what_is_kept
 from sparring.faults import in_words
 from sparring.start import EXIT_INTERRUPTED, EXIT_USAGE, loading
 from sparring.store.rows import DamagedStore
 from sparring.store.run_files import metrics_of
+from sparring.trainers import processes
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 EXAMPLES = """Examples:{1}
@@ -31,7 +32,36 @@ def train(argv: tyro.conf.Positional[list[str]]) -> int:
         _show_methods(outline.outline(registry.trainers), argv == ["--json"])
         return 0 if argv else EXIT_USAGE
     row = outline.find_row(registry.trainers, argv[0])
+    if processes.count() > 1:
+        return _train_together(argv, row)
     return outline.runner_of(row, _train_by_updates)(argv, outline.config_of(row))
+
+
+def _train_together(argv: list[str], row: registry.MethodRow) -> int:
+    """Train in the processes that torchrun started: the first one does what this command does, the others learn."""
+    if row.runner:
+        raise ValueError(f"{row.name} trains in one process: start it without torchrun")
+    with processes.joined() as rank:
+        if not rank:
+            return _train_by_updates(argv, outline.config_of(row))
+        with handling(_leave_to_the_leader):
+            return _follow()
+
+
+def _follow() -> int:
+    """Learn as the first process says."""
+    from sparring.trainers.leading import follow
+
+    try:
+        follow()
+    except RuntimeError as error:
+        terminal.complain(f"stopped: {in_words(error)}")
+        return EXIT_USAGE
+    return 0
+
+
+def _leave_to_the_leader(number: int, frame: object) -> None:
+    """The leader saves what is worth keeping, and its end is the end of all."""
 
 
 def _train_by_updates(argv: list[str], config_type: type[Any]) -> int:
