@@ -2,7 +2,7 @@
 
 The leader's orders go over a group of their own, by TCP (gloo): while it plays the others wait for as long as it takes,
 and the end of a process is seen at once, because its connections close. Tensors go over another group (NCCL between
-GPUs, gloo on CPUs), where whoever does not answer for `ANSWER` is lost.
+GPUs, gloo on CPUs). Whoever does not take an order, or its part in a sum, for `ANSWER` is lost.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def joined() -> Iterator[int]:
     gpus = require("torch", "train").cuda.is_available()
     with others_alive():
         dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=ANSWER)
-        _orders[:] = [dist.new_group(backend="gloo", timeout=ORDERS)]
+        leads = dist.get_rank() == 0
+        _orders[:] = [dist.new_group(backend="gloo", timeout=ANSWER if leads else ORDERS)]
     try:
         yield dist.get_rank()
     finally:
