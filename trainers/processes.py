@@ -86,7 +86,9 @@ def joined() -> Iterator[int]:
         if dist.get_rank() == 0 and _orders:
             with suppress(LostProcess):
                 _send(None)
+                _part()
         _orders.clear()
+        dist.destroy_process_group()  # threads of gloo that are left would abort the interpreter at its end
 
 
 @contextmanager
@@ -117,7 +119,17 @@ def receive() -> object:
     found: list[object] = [None]
     with others_alive():
         dist.broadcast_object_list(found, src=0, group=_orders[0])
+    if found[0] is None:
+        with suppress(LostProcess):
+            _part()
     return found[0]
+
+
+def _part() -> None:
+    """Let the leader wait until its last order was heard: an end of its own could be faster than the order."""
+    dist = require("torch.distributed", "train")
+    with others_alive():
+        dist.barrier(group=_orders[0])
 
 
 def gather(value: dict[str, float]) -> list[dict[str, float]]:
