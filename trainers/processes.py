@@ -2,7 +2,7 @@
 
 The leader's orders go over a group of their own, by TCP (gloo): while it plays the others wait for as long as it takes,
 and the end of a process is seen at once, because its connections close. Tensors go over another group (NCCL between
-GPUs, gloo on CPUs), where whoever does not answer for `ANSWER` is lost.
+GPUs, gloo on CPUs). Whoever does not take an order, or its part in a sum, for `ANSWER` is lost.
 """
 
 from __future__ import annotations
@@ -78,14 +78,17 @@ def joined() -> Iterator[int]:
     gpus = require("torch", "train").cuda.is_available()
     with others_alive():
         dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=ANSWER)
-        _orders[:] = [dist.new_group(backend="gloo", timeout=ORDERS)]
+        leads = dist.get_rank() == 0
+        _orders[:] = [dist.new_group(backend="gloo", timeout=ANSWER if leads else ORDERS)]
     try:
         yield dist.get_rank()
     finally:
         if dist.get_rank() == 0 and _orders:
             with suppress(LostProcess):
                 _send(None)
+                _part()
         _orders.clear()
+        dist.destroy_process_group()  # threads of gloo that are left would abort the interpreter at its end
 
 
 @contextmanager
@@ -116,7 +119,17 @@ def receive() -> object:
     found: list[object] = [None]
     with others_alive():
         dist.broadcast_object_list(found, src=0, group=_orders[0])
+    if found[0] is None:
+        with suppress(LostProcess):
+            _part()
     return found[0]
+
+
+def _part() -> None:
+    """Let the leader wait until its last order was heard: an end of its own could be faster than the order."""
+    dist = require("torch.distributed", "train")
+    with others_alive():
+        dist.barrier(group=_orders[0])
 
 
 def gather(value: dict[str, float]) -> list[dict[str, float]]:

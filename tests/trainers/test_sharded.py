@@ -147,9 +147,9 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
     torchrun = f"{sys.executable} -m torch.distributed.run --standalone --nproc-per-node 2 -m --".split()
     command = [*torchrun, "sparring", "train", "spiral", "--run", str(tmp_path / "run")]
 
-    subprocess.run([*command, *settings, "--steps", "1"], check=True, timeout=300, capture_output=True)
+    subprocess.run([*command, *settings, "--steps", "1"], check=True, timeout=300)
     assert Run.resume(Spiral, tmp_path / "run", steps=2).run()
-    subprocess.run([*command, "--resume", "--steps", "3"], check=True, timeout=300, capture_output=True)
+    subprocess.run([*command, "--resume", "--steps", "3"], check=True, timeout=300)
 
     assert Run.start(Spiral, config, tmp_path / "alone").run()
     for steps in (2, 3):
