@@ -39,7 +39,10 @@ def test_an_option_given_twice_is_refused() -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("tree-of-code:smollm2:wdith=3", "agent 'tree-of-code' has no option 'wdith'; it takes answer, critic, depth"),
+        (
+            "tree-of-code:smollm2:wdith=3",
+            "agent 'tree-of-code' has no option 'wdith'; it takes answer, cache_gb, critic, depth",
+        ),
         ("tree-of-code:smollm2:width=two", "width of agent 'tree-of-code' must be a whole number, got 'two'"),
         ("tree-of-code:smollm2:answer=maybe", "answer of agent 'tree-of-code' must be output or program, got 'maybe'"),
         ("random:seed=3", "agent 'random' has no option 'seed'; it takes none"),

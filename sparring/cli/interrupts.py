@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -19,12 +20,16 @@ def stop_after_update(
 ) -> Iterator[Callable[[], bool]]:
     """The first Ctrl-C (or SIGTERM) asks for an end after the present update, the second one is immediate."""
     asked: list[int] = []
+    told: list[int] = []
 
     def ask(number: int, frame: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
         asked.append(number)
-        terminal.complain(f"stopping after {what} (Ctrl-C again: at once, {back_to})")
+        if len(asked) == 1:
+            terminal.complain(f"stopping after {what} (Ctrl-C again: at once, {back_to})")
+            told.append(number)
+        if told and len(asked) > 1:  # a second one while the line is written waits for its end
+            warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+            raise KeyboardInterrupt
 
     with handling(ask):
         yield lambda: bool(asked)

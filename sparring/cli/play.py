@@ -31,7 +31,7 @@ def play(
     episodes: int = 100,
     seed: int = 0,
     store: StoreOrNone = None,
-    ray: str | None = None,
+    ray: ray_option.Address = None,
     json: Flag = False,
 ) -> int:
     """Play episodes between agents and show who won. More agents than seats play a round robin.
@@ -67,7 +67,7 @@ def play_between(
     seed: int = 0,
     store: Location | None = None,
     json: bool = False,
-    ray: str | None = None,
+    ray: ray_option.Address = None,
 ) -> int:
     """Play between these agents and show who won; returns the exit code."""
     from sparring.scoreboard.cross_table import cross_tables
@@ -107,7 +107,7 @@ def evaluate(
     seed: int = 0,
     suite: str | None = None,
     store: StoreOrNone = None,
-    ray: str | None = None,
+    ray: ray_option.Address = None,
     json: Flag = False,
 ) -> int:
     """Measure a run's best checkpoint, or a model: exactly where the game can be solved, by play elsewhere.

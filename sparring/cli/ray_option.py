@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
 
 from sparring.registry import require_installed
 
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from sparring.cluster.workers import RayWorkers
 
 OPTION, LOCAL = "--ray", "local"
+Address = Annotated[str | None, tyro.conf.arg(metavar="ADDRESS", help_behavior_hint="(default: play in this process)")]
+"""Of a cluster, as a command takes it."""
 COMMANDS = ("play", "eval", "train")
 
 

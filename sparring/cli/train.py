@@ -72,7 +72,7 @@ def _train_by_updates(argv: list[str], config_type: type[Any]) -> int:
         run: Path,
         resume: Flag = False,
         plan: Flag = False,
-        ray: str | None = None,
+        ray: ray_option.Address = None,
         json: Flag = False,
     ) -> int:
         """Train, and record everything in a run folder: games, figures, checkpoints.

@@ -337,7 +337,7 @@ def test_a_run_folder_talks_with_its_best_checkpoint_and_samples_as_trained(tmp_
         ("history=-1", "history must be >= 0, got -1"),
         ("top_p=0", "top_p must be > 0"),
         ("decoding=best", "decoding of agent 'chat' must be free or legal, got 'best'"),
-        ("prompt=boxed", "agent 'chat' has no option 'prompt'; it takes context, decoding"),
+        ("prompt=boxed", "agent 'chat' has no option 'prompt'; it takes cache_gb, context, decoding"),
     ],
 )
 def test_options_that_cannot_work_are_refused_when_the_agent_is_made(options, message):

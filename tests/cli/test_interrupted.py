@@ -11,6 +11,7 @@ import pytest
 from sparring import registry
 from sparring.agents.scripted import RandomAgent
 from sparring.cli.app import main
+from sparring.cli.interrupts import stop_after_update
 from sparring.types import Observation, Reply
 
 
@@ -33,6 +34,23 @@ def agent() -> Iterator[None]:
     with registry.agents.temporary(registry.AgentRow("interrupting", Interrupting)):
         yield
     signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_ctrl_c_while_the_first_is_answered_waits_for_the_end_of_the_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+
+    def complain(text: str) -> None:
+        signal.raise_signal(signal.SIGINT)
+        said.append(text)
+
+    monkeypatch.setattr("sparring.cli.terminal.complain", complain)
+    with stop_after_update() as stop:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert stop()
+    assert said == ["stopping after this update (Ctrl-C again: at once, back to the last checkpoint)"]
 
 
 def test_an_interrupted_evaluation_shows_exact_strength_and_the_games_that_ended(
