@@ -1,9 +1,6 @@
 """The benchmark of SPIRAL on a GPU, as far as a CPU goes."""
 
 import argparse
-import importlib.util
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -11,17 +8,10 @@ from sparring.agents.models.adapter import Lora
 from sparring.agents.models.transformers import TransformersModel
 from sparring.agents.models.weights.reading import read_model
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gpu_spiral.py"
-
 
 @pytest.fixture(scope="module")
-def gpu_spiral():
-    spec = importlib.util.spec_from_file_location("gpu_spiral_benchmark", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def gpu_spiral(script):
+    return script("gpu_spiral")
 
 
 def test_flops_are_six_a_trained_parameter_and_four_a_frozen_one(gpu_spiral):

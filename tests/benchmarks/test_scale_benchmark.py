@@ -1,9 +1,7 @@
 """The simulation of many GPUs against closed forms."""
 
-import importlib.util
 import json
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +11,8 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "scale.py"
 
 
 @pytest.fixture(scope="module")
-def scale():
-    spec = importlib.util.spec_from_file_location("scale_benchmark", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def scale(script):
+    return script("scale")
 
 
 def erlang_c_wait(load, servers, service):
