@@ -15,6 +15,7 @@ from sparring.scoreboard.stats import Estimate, mcnemar, paired_difference, pair
 from sparring.store.location import Location, Server
 from sparring.store.rows import DamagedEpisode
 from sparring.store.run_files import EPISODES, metrics_of, read_config
+from sparring.store.run_parts import MetricsRow
 from sparring.store.store import Store
 from sparring.types import Episode
 
@@ -74,6 +75,7 @@ def load_measured(run: Location) -> Measured:
     by_update = {f"{figure.name} {figure.game}": dict(figure.values) for figure in exact}
     if shares := {row["update"]: row["illegal_share"] for row in rows if "illegal_share" in row}:
         by_update["illegal share"] = shares
+    by_update |= _rewards_while_learning(rows)
     seconds = sum(row.get("seconds") or 0.0 for row in rows)
     last_games = {f"evaluation-{settings.get('steps')}/": "against uniform"}
     last_games |= {f"probe-{figure.values[-1][0]}/{figure.opponent}/": f"vs {figure.opponent}" for figure in probes}
@@ -114,6 +116,19 @@ def _successes(episode: Episode) -> Iterator[tuple[str, bool]]:
         for key, words in SUCCESSES.items():
             if key in trajectory.metrics:
                 yield f"{words} {short_name(episode.env_id)}", trajectory.metrics[key] == 1
+
+
+def _rewards_while_learning(rows: Sequence[MetricsRow]) -> dict[str, dict[int, float]]:
+    """The mean rewards of the updates' own games, where one seat plays: between several they add up to little."""
+    rewards: dict[str, dict[str, dict[int, float]]] = {}
+    for row in rows:
+        for key, value in row.items():
+            kind, _, rest = key.partition("/")
+            if kind == "reward":
+                env_id, _, seat = rest.rpartition("/")
+                rewards.setdefault(env_id, {}).setdefault(seat, {})[row["update"]] = value
+    alone = {id: next(iter(seats.values())) for id, seats in rewards.items() if len(seats) == 1}
+    return {f"{short_name(id)} reward while learning": values for id, values in alone.items()}
 
 
 def _of_a_critic(run: Path) -> dict[str, float]:

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
+from itertools import pairwise
 from typing import TypeVar, overload
 
 import tyro
@@ -30,6 +31,8 @@ NO_LISTS: Lists = {}
 BORDERS = "│╭╮╰╯|+"
 OF_SETTINGS = re.compile(r"(?:__tyro-dummy-inner__\.)?(?:config|settings|PATH): ")
 """What tyro calls the dataclass of settings whose own rule was broken."""
+PLACES = ("--run", "--store", "--output", "-o")
+"""Options that name a folder or a file; Python's `Path` reads an empty word as the current folder."""
 EXPLANATIONS = ("Argument helptext:", "For full helptext", "Got errors:")
 
 
@@ -65,6 +68,7 @@ class Commands:
 
     def cli(self, prog: str, args: Sequence[str], description: str | None = None) -> int:
         """Read a command line and run its command; returns the exit code. Raises UsageError."""
+        _require_places(args)
         command = " ".join([prog, *(word for word in args[:1] if word in self.helps)])
         start: Callable[[], int | None] = _read(
             lambda: self._app.cli(prog=prog, args=args, description=description), command
@@ -77,8 +81,17 @@ def run(command: Command, prog: str, args: Sequence[str], examples: str = "", li
 
     lists: the options that take several values, for what is said of a value that is none.
     """
+    _require_places(args)
     said = f"{(command.__doc__ or '').partition('Args:')[0].strip()}\n\n{examples}" if examples else None
     return _read(lambda: tyro.cli(_later(command), prog=prog, args=args, description=said), prog, lists)() or 0
+
+
+def _require_places(args: Sequence[str]) -> None:
+    """Refuse a folder or file without a name. Raises UsageError."""
+    for word, following in pairwise([*args, None]):
+        option, equals, value = (word or "").partition("=")
+        if option in PLACES and "" == (value if equals else following):
+            raise UsageError(f"{option} needs a name, such as {option} runs/first; it got an empty one")
 
 
 def _later(function: Command) -> Callable[..., Callable[[], int | None]]:

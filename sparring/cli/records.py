@@ -116,7 +116,7 @@ def data(
 
     Args:
         run: A run folder, or a store.
-        output: The file, one JSON object a line; new, or rows of an earlier call.
+        output: The file, one JSON object a line; new, or rows of an earlier call like this one, which are replaced.
         kind: sft: token sequences of attempts with a reward above 0. pairs: a better and a worse answer to one question
             (DPO). reward: the same as whole conversations. critique: an answer, the verdict, the final answer.
             programs: the programs of solved tasks. repairs: a program that failed, and the one that mended it.

@@ -182,7 +182,7 @@ def test_a_misspelt_word_is_answered_with_the_nearest(refused, tmp_path, monkeyp
         (["eval", "random", "--games", "-3"], "games must be >= 0, got -3"),
         (["train", "spiral"], "--run"),
         (["train", "spiral", "--run", "r", "--steps", "0"], "steps must be >= 1, got 0"),
-        (["train", "spiral", "--run", "r", "--resume"], "r is not a run folder: it has no config.json"),
+        (["train", "spiral", "--run", "r", "--resume"], "there is no run in r to go on with"),
         (["report", "r", "-o", "r.html"], "r is not a run folder"),
         (["report", "-o", "r.html"], "at least one run folder"),
         (["replay", "r", "e"], "no episode store at r"),

@@ -267,6 +267,17 @@ def test_compare_as_json_has_null_where_nothing_was_measured(folder, tmp_path, a
     }.items() <= (found["figures"][1].items())
 
 
+def test_the_rewards_of_the_one_seat_that_plays_are_compared(tmp_path):
+    lake, duel = "reward/gym:FrozenLake-v1/player_0", f"reward/{KUHN}"
+    ours, theirs = (
+        write_run(tmp_path / name, 1, [{"update": 0, lake: value, f"{duel}/player_0": 0.1, f"{duel}/player_1": -0.1}])
+        for name, value in (("ours", 0.25), ("theirs", 0.5))
+    )
+    figures = {one.name: one for one in compare_figures([load_measured(ours), load_measured(theirs)])}
+    assert figures["gym:FrozenLake reward while learning, last"].values == (0.25, 0.5)
+    assert not [name for name in figures if "reward" in name and "FrozenLake" not in name]
+
+
 @pytest.mark.parametrize(
     ("words", "rule"),
     [

@@ -411,6 +411,20 @@ def test_a_file_that_could_not_be_written_leaves_the_earlier_one(tmp_path):
         export_rows(run, "sft", output)
 
 
+@pytest.mark.parametrize("kind", ["sft", "reward"])
+def test_rows_of_another_run_or_kind_are_not_replaced(tmp_path, kind):
+    run = stored(tmp_path, attempt("r", "b"), attempt("w", "c", sample=1))
+    output = tmp_path / "rows.jsonl"
+    export_rows(run, "sft", output)
+    before = output.read_bytes()
+    other = stored(tmp_path / "other", attempt("r", "b", seed=7), attempt("w", "c", seed=7, sample=1))
+    with pytest.raises(OSError, match="holds rows of another run, kind or agent; remove it"):
+        export_rows(other, kind, output)
+    assert output.read_bytes() == before
+    export_rows(run, "sft", output)
+    assert output.read_bytes() == before
+
+
 def test_the_command_says_what_it_left_out(tmp_path, capsys):
     run = stored(tmp_path, attempt("r", "b"), replace(attempt("h", "b", seed=1), env_kwargs={"split": "held_out"}))
     assert main(["data", str(run), "-o", str(tmp_path / "rows.jsonl")]) == 0

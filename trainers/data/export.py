@@ -47,7 +47,19 @@ def export_rows(run: Location, kind: Kind, output: Path, agent: str = "") -> tup
         first = next(rows, None)
         if first is None:
             raise NoRows(f"no rows of kind {kind}: {_lack(store, kind, guard)}")
+        require_same_beginning(output, to_line(first))
         return write_parts(output, map(to_line, chain([first], rows))), guard.in_words()
+
+
+def require_same_beginning(output: Path, first: str) -> None:
+    """Raises OSError where a file holds rows that do not begin as those that are to replace it: they are of another run."""
+    if not output.exists() or not output.stat().st_size:
+        return
+    with output.open(encoding="utf-8") as file:
+        if file.readline() != first:
+            raise OSError(
+                f"cannot write {output}: it holds rows of another run, kind or agent; remove it, or choose another name"
+            )
 
 
 def are_rows(head: bytes) -> bool:

@@ -15,7 +15,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from sparring.scoreboard.output import require_output, write_parts
 from sparring.store.location import Location, location_of
 from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
-from sparring.trainers.data.export import are_rows
+from sparring.trainers.data.export import are_rows, require_same_beginning
 from sparring.trainers.data.guards import Guard
 from sparring.types import Episode, Policy, Segment, Trajectory, Turn, call_id
 
@@ -140,7 +140,11 @@ def write_rows(run: Location, kind: Kind, output: Path) -> int:
         raise ValueError(f"kind must be one of {', '.join(ROWS)}, got {kind!r}")
     require_output(output, "file of rows of ours", are_rows)
     with Store(episodes_of(location_of(run))) as store:
-        return write_parts(output, (line + "\n" for line in to_json_rows(ROWS[kind](store))))
+        lines = (line + "\n" for line in to_json_rows(ROWS[kind](store)))
+        first = list(islice(lines, 1))
+        if first:
+            require_same_beginning(output, first[0])
+        return write_parts(output, chain(first, lines))
 
 
 def why_no_rows(run: Location, kind: Kind) -> str:
