@@ -1,6 +1,6 @@
 """Planners and verifiers of the robot family.
 
-sparring play TabletopPlan --agents planner:smollm2
+sparring play TabletopPlan --agents planner:smollm2:decoding=legal:history=1
 sparring play TabletopTeam --agents planner:scripted,random,verifier:rule
 sparring train grpo --envs TabletopTeam --opponents teammate
 """
