@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -20,6 +20,9 @@ from sparring.start import EXIT_INTERRUPTED, EXIT_USAGE, loading
 from sparring.store.rows import DamagedStore
 from sparring.store.run_files import metrics_of
 from sparring.trainers import processes
+
+if TYPE_CHECKING:
+    from sparring.trainers.run import Run
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 EXAMPLES = """Examples:{1}
@@ -95,39 +98,43 @@ def _train_by_updates(argv: list[str], config_type: type[Any]) -> int:
             arguments.require_resumable(argv[0], config, run, steps, argv)
         with loading():
             method: Any = registry.trainers.row(argv[0]).build
-            from sparring.trainers.run import Run
-        training = Run.resume(method, run, steps=steps) if resume else Run.start(method, config, run)
-        rows = metrics_of(run)
+            from sparring.trainers import run as runs
+        training = runs.Run.resume(method, run, steps=steps) if resume else runs.Run.start(method, config, run)
         again = f"go on with: sparring train {argv[0]} --run {shlex.quote(str(run))} --resume"
         again += f" --steps {steps}" if steps else ""
         again += f" --ray {ray}" if ray else ""
-        try:
-            with (
-                ray_option.workers(ray) as pool,
-                stop_after_update() as stop,
-                training_view.training(training.config.steps, rows, json) as watch,
-            ):
-                finished = training.run(watch, stop, watch.hear, pool)
-        except KeyboardInterrupt:
-            terminal.complain(f"interrupted; {again}")
-            return EXIT_INTERRUPTED
-        except _disk_or_device_errors() as error:
-            terminal.complain(f"stopped: {in_words(error, run)}; {again}")
-            return EXIT_USAGE
-        if not finished:
-            terminal.complain(f"stopped and saved; {again}")
-            return EXIT_INTERRUPTED
-        terminal.say(
-            f"done: {run}\nkept: {what_is_kept(run)}\nNext: sparring report {shlex.quote(str(run))} -o report.html",
-            quiet=json,
-        )
-        return 0
+        return _to_its_end(training, run, ray, json, again)
 
     start.__annotations__["config"] = Annotated[config_type, tyro.conf.OmitArgPrefixes]
     prog = f"sparring train {argv[0]}"
     examples = "".join(f"\n  {prog} {words}" for words in getattr(config_type, "EXAMPLES", ()))
     lists = lists_of(config_type)
     return parsing.run(start, prog, split_lists(argv[1:], lists), EXAMPLES.format(prog, examples), lists)
+
+
+def _to_its_end(training: Run[Any], run: Path, ray: str | None, json: bool, again: str) -> int:
+    """Train, show how it goes, and say what is left: the folder, or how the run goes on."""
+    try:
+        with (
+            ray_option.workers(ray) as pool,
+            stop_after_update() as stop,
+            training_view.training(training.config.steps, metrics_of(run), json) as watch,
+        ):
+            finished = training.run(watch, stop, watch.hear, pool)
+    except KeyboardInterrupt:
+        terminal.complain(f"interrupted; {again}")
+        return EXIT_INTERRUPTED
+    except _disk_or_device_errors() as error:
+        terminal.complain(f"stopped: {in_words(error, run)}; {again}")
+        return EXIT_USAGE
+    if not finished:
+        terminal.complain(f"stopped and saved; {again}")
+        return EXIT_INTERRUPTED
+    terminal.say(
+        f"done: {run}\nkept: {what_is_kept(run)}\nNext: sparring report {shlex.quote(str(run))} -o report.html",
+        quiet=json,
+    )
+    return 0
 
 
 def _show_plan(config: Any, json: bool) -> int:
