@@ -94,6 +94,15 @@ class OpenSpielGame(TextGame):
         """OpenSpiel's history of the game in play: the numbers of all actions and chance outcomes so far."""
         return self._history.copy()
 
+    @property
+    def exact_game(self) -> SpielGame | None:
+        """The game for OpenSpiel's solvers; None where the environment pays something else than OpenSpiel does.
+
+        None too where it is not of zero sum for two, and where our state keys are not the solvers' information states.
+        """
+        known = not self.rendering.imperfect or self.rendering.keys_are_information_states
+        return self.spiel_game if self.zero_sum and self.rendering.players == 2 and known else None
+
     def action_strings(self, seat: str, state: SpielState) -> dict[int, str]:
         """OpenSpiel's action -> our string, for every legal action of `seat` in an OpenSpiel state."""
         player = self._players[seat]
