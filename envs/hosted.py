@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 import gymnasium
@@ -56,8 +55,8 @@ def open_spiel_row(name: str) -> EnvironmentRow:
 
     ours = registry.envs.row("sparring/OpenSpiel-v0")
     seats = load_game(name).num_players()
-    build = partial(open_spiel, game=name)
-    return EnvironmentRow(name, build, "games", f"{name} of OpenSpiel", seats=seats, version=ours.version)
+    summary = f"{name} of OpenSpiel"
+    return EnvironmentRow(name, open_spiel, "games", summary, kwargs={"game": name}, seats=seats, version=ours.version)
 
 
 def _make_gymnasium(id: str, **kwargs: Any) -> gymnasium.Env[object, object]:

@@ -24,7 +24,7 @@ class OnePlayerGame(gymnasium.Env[object, object]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, object] | None = None
     ) -> tuple[object, dict[str, object]]:
-        """Start a game. Raises ValueError for options that there are not: see `TextGame.reset`."""
+        """Start a game. `options`: see `TextGame.reset`."""
         super().reset(seed=seed)
         self.game.reset(seed, options)
         return self.game.observe(ONLY), self.game.infos[ONLY]

@@ -2,6 +2,7 @@
 
 import random
 import re
+from pathlib import Path
 
 import pyspiel
 import pytest
@@ -35,6 +36,24 @@ def played(env, seed, most=MOST_ACTIONS):
 
 def is_over(env):
     return any(env.terminations.values()) or any(env.truncations.values())
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "open_spiel.md"
+
+
+def test_the_page_lists_the_games_of_the_table_as_they_are():
+    rows = [line.split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    rows = [row for row in rows if len(row) == 7 and row[0] != "| `openspiel:`"]
+    assert sorted(row[0].strip("| `") for row in rows) == LISTED
+    assert f"\n{len(LISTED)} games." in PAGE.read_text()
+    kinds = {"ZERO_SUM": "zero-sum", "GENERAL_SUM": "general-sum", "IDENTICAL": "common payoff"}
+    for name, _, players, payoffs, moves, seen, _ in ([cell.strip("| `") for cell in row] for row in rows):
+        game = pyspiel.load_game(name)
+        kind = game.get_type()
+        assert players == str(game.num_players())
+        assert payoffs == (kinds[kind.utility.name] if players != "1" else "-")
+        assert moves == ("at once" if kind.dynamics.name == "SIMULTANEOUS" else "in turn")
+        assert seen == ("all" if kind.information.name == "PERFECT_INFORMATION" else "part")
 
 
 def test_the_table_lists_games_that_there_are():
@@ -269,3 +288,18 @@ def test_three_players_share_what_a_forfeit_costs_another():
 def test_games_whose_chance_no_seed_decides_are_refused(game, problem):
     with pytest.raises(ValueError, match=problem):
         envs.make(f"openspiel:{game}")
+
+
+def test_solvers_play_openspiel_games_with_their_options():
+    from sparring.agents.solvers import best_actions, equilibrium
+    from sparring.scoreboard.game_theory import is_solvable, nash_conv, uniform_policy
+
+    nim = best_actions("openspiel:nim(pile_sizes=1;2)", {"action_order": "reversed", "rules": False})
+    assert nim["(0): 1 2\nplayer_0 to move"] == ("pile:2, take:2",)  # whoever takes the last object loses
+    assert equilibrium("openspiel:matrix_rps")
+    assert nash_conv("openspiel:kuhn_poker:rules=false", uniform_policy("openspiel:kuhn_poker")) == pytest.approx(
+        11 / 12
+    )
+    assert not is_solvable("openspiel:matrix_pd")
+    with pytest.raises(ValueError, match="cannot be solved"):
+        equilibrium("openspiel:matrix_pd")
