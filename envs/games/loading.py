@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sparring import registry
 from sparring.envs.games.spiel import SpielGame
+from sparring.envs.games.two_player import whole_seed
 
 TURN_BASED = "turn_based_simultaneous_game"
 """What OpenSpiel calls a game of simultaneous moves whose players are asked one after another."""
@@ -49,3 +50,14 @@ def parameters_of(game: SpielGame) -> dict[str, object]:
         return inside
     kind = game.get_type()
     return {**kind.parameter_specification, **parameters, "name": kind.short_name}
+
+
+def history_of(state: object) -> list[int]:
+    """The numbers of a history, given as numbers or as the text of them. Raises ValueError for what is none."""
+    parts = state.split() if isinstance(state, str) else state
+    if isinstance(parts, list | tuple):
+        try:
+            return [int(part) if isinstance(part, str) else whole_seed(part) for part in parts]
+        except (TypeError, ValueError):
+            pass
+    raise ValueError(f"state must be OpenSpiel's history, a list of action numbers, got {state!r:.80}")

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from sparring import registry
 from sparring.envs.games.listed import ListedRendering
+from sparring.envs.games.loading import history_of
 from sparring.envs.games.positions import ActionOrder, Position, Rendering, draw, positions_of, seat_of
 from sparring.envs.games.spiel import SpielGame, SpielState
-from sparring.envs.games.two_player import CHARSET, TextGame, TextGameOptions, match, whole_seed
+from sparring.envs.games.two_player import CHARSET, TextGame, TextGameOptions, match
 from sparring.envs.rng import Rng
 from sparring.types import Observation
 
@@ -164,7 +165,7 @@ class OpenSpielGame(TextGame):
     def _start_at(self, state: object) -> None:
         """`state`: OpenSpiel's history, as numbers or as the text that `State.serialize` makes of them."""
         self._position, self._history = self._tree.root, []
-        for action in _history_of(state):
+        for action in history_of(state):
             self._require_possible(action)
             self._history.append(action)
             self._position = self._tree.advance(self._position, action)
@@ -270,17 +271,6 @@ class OpenSpielGame(TextGame):
             return iter(())
         later = tuple(count + (player == position.player) for player, count in enumerate(turns))
         return iter([(self._tree.child(position, move), later) for move in reversed(position.menu.names)])
-
-
-def _history_of(state: object) -> list[int]:
-    """Raises ValueError for what is no history."""
-    parts = state.split() if isinstance(state, str) else state
-    if isinstance(parts, list | tuple):
-        try:
-            return [int(part) if isinstance(part, str) else whole_seed(part) for part in parts]
-        except (TypeError, ValueError):
-            pass
-    raise ValueError(f"state must be OpenSpiel's history, a list of action numbers, got {state!r:.80}")
 
 
 class NamedOpenSpielGame(OpenSpielGame):
