@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 import gymnasium
@@ -50,11 +49,14 @@ def pettingzoo_row(name: str) -> EnvironmentRow:
 
 
 def open_spiel_row(name: str) -> EnvironmentRow:
-    """A two-player zero-sum game of OpenSpiel, in its own notation: hex(board_size=5). Raises UnknownName."""
+    """A game of OpenSpiel, in its own notation: hex(board_size=5). Raises UnknownName, ValueError."""
+    from sparring.envs.games.loading import load_game
+    from sparring.envs.games.one_player import open_spiel
+
     ours = registry.envs.row("sparring/OpenSpiel-v0")
-    return EnvironmentRow(
-        name, partial(ours.build, game=name), "games", f"{name} of OpenSpiel", seats=2, version=ours.version
-    )
+    seats = load_game(name).num_players()
+    summary = f"{name} of OpenSpiel"
+    return EnvironmentRow(name, open_spiel, "games", summary, kwargs={"game": name}, seats=seats, version=ours.version)
 
 
 def _make_gymnasium(id: str, **kwargs: Any) -> gymnasium.Env[object, object]:

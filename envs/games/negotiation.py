@@ -7,7 +7,8 @@ Trades may gain both players value; the outcome, who gained more, is zero-sum: +
 
 from __future__ import annotations
 
-from typing import Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +103,30 @@ class SimpleNegotiation(TextGame):
         self._played = 0
         self.to_move = "player_0"
 
+    def state(self) -> dict[str, object]:
+        """Stocks, values, gains, the standing offer, what was said and done, by seat."""
+        offer = None if self._offer is None else [list(self._offer.gives), list(self._offer.wants)]
+        traders = {seat: [list(one.stock), list(one.values), one.gain] for seat, one in self._traders.items()}
+        return {"traders": traders, "offer": offer, "log": dict(self._log), "played": self._played}
+
+    def _start_at(self, state: object) -> None:
+        try:
+            self._restore(cast(Mapping[str, Any], state))
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            rule = f"state must be what state() of {self.env_id} gives"
+            raise ValueError(f"{rule}, got {state!r:.80} ({type(error).__name__}: {error})") from error
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        for seat in SEATS:
+            stock, values, gain = state["traders"][seat]
+            self._traders[seat] = Trader(_amounts(stock), _amounts(values), int(gain))
+        offer, played = state["offer"], int(state["played"])
+        self._offer = None if offer is None else Offer(tuple(_amounts(offer[0])), tuple(_amounts(offer[1])))
+        self._log = {seat: str(state["log"][seat]) for seat in SEATS}
+        if not 0 <= played < self.turns:
+            raise ValueError(f"played must be from 0 to {self.turns - 1}, got {played}")
+        self._played, self.to_move = played, SEATS[played % 2]
+
     def _play(self, action: str) -> bool:
         if len(action) > 4 * MAX_ACTION_LENGTH:
             return False
@@ -170,3 +195,10 @@ class SimpleNegotiation(TextGame):
         return (
             f"Turn {turn} of {self.turns}.{self._log[seat]}\nYou have {trader.goods}. Your gain so far: {trader.gain}."
         )
+
+
+def _amounts(numbers: Sequence[int]) -> list[int]:
+    """One whole number of each resource. Raises ValueError for anything else."""
+    if len(numbers) != len(RESOURCES) or any(type(number) is not int or number < 0 for number in numbers):
+        raise ValueError(f"there must be {len(RESOURCES)} whole numbers >= 0, got {numbers}")
+    return list(numbers)

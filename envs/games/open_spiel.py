@@ -1,4 +1,4 @@
-"""Two-player zero-sum OpenSpiel games as text environments.
+"""OpenSpiel games as text environments.
 
 OpenSpiel has the rules; a `Rendering` has the words. Chance is drawn from the environment's own generator.
 """
@@ -6,15 +6,18 @@ OpenSpiel has the rules; a `Rendering` has the words. Chance is drawn from the e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
-from sparring.envs.games.positions import ActionOrder, Position, Rendering, draw, positions_of
+from sparring.envs.games.listed import ListedRendering
+from sparring.envs.games.loading import history_of
+from sparring.envs.games.positions import ActionOrder, Position, Rendering, draw, positions_of, seat_of
 from sparring.envs.games.spiel import SpielGame, SpielState
-from sparring.envs.games.two_player import CHARSET, SEATS, TextGame, TextGameOptions, match
+from sparring.envs.games.two_player import CHARSET, TextGame, TextGameOptions, match
 from sparring.envs.rng import Rng
 from sparring.types import Observation
 
@@ -25,39 +28,60 @@ class SpielOptions(TextGameOptions, total=False):
     """What a game on OpenSpiel takes beside its own arguments."""
 
     action_order: ActionOrder
+    rules: bool
 
 
 class OpenSpielGame(TextGame):
-    """A two-player zero-sum OpenSpiel game.
+    """An OpenSpiel game of any number of players, of zero sum or not.
 
     game: an OpenSpiel game string, e.g. "tic_tac_toe".
     rendering: how the game reads.
     action_order: "given" or "reversed", in the text and in `legal_actions`.
-    Further options: see `TextGame`.
+    rules: whether the text begins with the rules.
+    Further options: see `TextGame`. Where the game is not of zero sum, a forfeit brings the offender down to the least
+    that the game can pay, and the other seats keep what they were paid.
     """
 
     def __init__(
         self,
         game: str,
-        rendering: Callable[[SpielGame], Rendering] = Rendering,
+        rendering: Callable[[SpielGame], Rendering] = ListedRendering,
         *,
         action_order: ActionOrder = "given",
+        rules: bool = True,
         **options: Unpack[TextGameOptions],
     ) -> None:
         if action_order not in ("given", "reversed"):
             raise ValueError(f"action_order must be 'given' or 'reversed', got {action_order!r}")
-        self._tree = positions_of(game, rendering, action_order)
+        self._tree = positions_of(game, rendering, action_order, rules)
         self.spiel_game = self._tree.game
         self.rendering = self._tree.rendering
         if options.get("illegal") == "noop" and options.get("max_turns") is None:
             options["max_turns"] = 4 * self.spiel_game.max_game_length()
-        super().__init__(**options)
+        super().__init__(**options, seats=tuple(map(seat_of, range(self.rendering.players))))
+        kind = self.spiel_game.get_type()
+        self.zero_sum = kind.utility.name in ("ZERO_SUM", "CONSTANT_SUM") and self.rendering.players > 1
         self.stake = float(-self.spiel_game.min_utility())
         self.num_actions = self.spiel_game.num_distinct_actions()
         self.tensor_range = self.rendering.tensor_range
+        self._pays_on_the_way = kind.reward_model.name == "REWARDS"
+        self._pays_one_sum = self.zero_sum and self.rendering.players == 2 and not self._pays_on_the_way
+        self._players = {seat: player for player, seat in enumerate(self.possible_agents)}
         self._rng = Rng()
         self._position = self._tree.root
         self._history: list[int] = []
+
+    def __deepcopy__(self, memo: object) -> OpenSpielGame:
+        """A game that goes on by itself from here. What never changes in a game is shared, the spaces too."""
+        twin = copy(self)
+        twin._rng, twin._position, twin._history = copy(self._rng), self._position.apart(), self._history.copy()
+        for name, value in self.__dict__.items():
+            if type(value) is dict and name not in ("observation_spaces", "action_spaces"):
+                twin.__dict__[name] = value.copy()
+        twin.agents = self.agents.copy()
+        if self._over is not None:
+            twin.infos = {seat: info.copy() for seat, info in self.infos.items()}
+        return twin
 
     @property
     def spiel_state(self) -> SpielState:
@@ -67,27 +91,42 @@ class OpenSpielGame(TextGame):
             state.apply_action(action)
         return state
 
+    def state(self) -> list[int]:
+        """OpenSpiel's history of the game in play: the numbers of all actions and chance outcomes so far."""
+        return self._history.copy()
+
+    @property
+    def exact_game(self) -> SpielGame | None:
+        """The game for OpenSpiel's solvers; None where the environment pays something else than OpenSpiel does.
+
+        None too where it is not of zero sum for two, and where our state keys are not the solvers' information states.
+        """
+        known = not self.rendering.imperfect or self.rendering.keys_are_information_states
+        return self.spiel_game if self.zero_sum and self.rendering.players == 2 and known else None
+
     def action_strings(self, seat: str, state: SpielState) -> dict[int, str]:
         """OpenSpiel's action -> our string, for every legal action of `seat` in an OpenSpiel state."""
-        legal = state.legal_actions(SEATS.index(seat))
-        return dict(self.rendering.menu(SEATS.index(seat), state, legal).names)
+        player = self._players[seat]
+        return dict(self.rendering.menu(player, state, state.legal_actions(player)).names)
 
     def state_key(self, seat: str, state: SpielState) -> str:
         """What `infos[seat]["state_key"]` is in an OpenSpiel state where `seat` is to move."""
-        return self.rendering.state_key(SEATS.index(seat), state)
+        return self.rendering.state_key(self._players[seat], state)
 
     def observe(self, agent: str) -> str:
         """The text that `agent` sees. It is the same whatever happened in other episodes."""
         position = self._position
         if position.mover == agent and not self._over:
             return self._tree.text(position)
-        return self._tree.waiting_text(position, SEATS.index(agent), bool(self._over))
+        return self._tree.waiting_text(position, self._players[agent], bool(self._over))
 
     def tensor(self, seat: str) -> NDArray[np.float32]:
         """The information state tensor, or the observation tensor where the game has no other; flat float32."""
-        player, state = SEATS.index(seat), self._position.state
-        if self.spiel_game.get_type().provides_information_state_tensor:
+        player, state, kind = self._players[seat], self._position.state, self.spiel_game.get_type()
+        if kind.provides_information_state_tensor:
             return np.array(state.information_state_tensor(player), np.float32)
+        if not kind.provides_observation_tensor:
+            raise ValueError(f"{kind.long_name} of OpenSpiel has no tensors, so it has no discrete view")
         return np.array(state.observation_tensor(player), np.float32)
 
     def action_text(self, action: int) -> str:
@@ -100,14 +139,14 @@ class OpenSpielGame(TextGame):
         Raises ValueError when more than `limit` positions were visited: the game is too large to list.
         """
         seen: set[tuple[int, str]] = set()
-        stack = [(self._tree.root, (0, 0))]
+        stack = [(self._tree.root, (0,) * self.rendering.players)]
         for _ in range(limit):
             if not stack:
                 return
             position, turns = stack.pop()
             if position.mover and (position.player, position.key) not in seen:
                 seen.add((position.player, position.key))
-                yield SEATS[position.player], self._observation(position, turns)
+                yield position.mover, self._observation(position, turns)
             elif self.rendering.transposes:
                 continue
             stack.extend(self._children(position, turns))
@@ -116,10 +155,34 @@ class OpenSpielGame(TextGame):
     def _start(self, seed: int | None) -> None:
         if seed is not None:
             self._rng.seed(seed)
+        if self._pays_on_the_way:
+            self._paid = [0.0] * self.rendering.players
         self._position = self._tree.root
         self._history = []
         self._draw_chance()
         self.to_move = self._position.mover
+
+    def _start_at(self, state: object) -> None:
+        """`state`: OpenSpiel's history, as numbers or as the text that `State.serialize` makes of them."""
+        self._position, self._history = self._tree.root, []
+        for action in history_of(state):
+            self._require_possible(action)
+            self._history.append(action)
+            self._position = self._tree.advance(self._position, action)
+        self._draw_chance()
+        self.to_move = self._position.mover
+        if self._pays_on_the_way:
+            self._paid = list(self._position.state.returns())
+
+    def _require_possible(self, action: int) -> None:
+        position = self._position
+        outcomes = position.chance[0] if position.chance else []
+        possible = outcomes if position.chance else list(position.menu.names) if position.mover else []
+        if action not in possible:
+            raise ValueError(
+                f"state: after {self._history} the next action of {self.env_id} must be one of "
+                f"{str(sorted(possible))[:200]}, got {action}"
+            )
 
     def _play(self, action: str) -> bool:
         menu = self._position.menu
@@ -144,8 +207,46 @@ class OpenSpielGame(TextGame):
             position = self._tree.advance(position, outcome)
         self._position = position
 
+    def _take_turn(self, seat: str, action: str) -> None:
+        if not self._pays_on_the_way:
+            super()._take_turn(seat, action)
+            return
+        self.rewards = self._nothing_paid.copy()
+        for info in self.infos.values():
+            info.pop("reward_parts", None)
+        super()._take_turn(seat, action)
+        if not self._over:
+            self._pay({one: {"payoff": payoff} for one, payoff in zip(self.agents, self._payoffs(), strict=True)})
+
+    def _pay(self, parts_by_seat: dict[str, dict[str, float]]) -> None:
+        for seat, parts in parts_by_seat.items():
+            self.rewards[seat] = reward = sum(parts.values())
+            self._cumulative_rewards[seat] += reward
+            if reward:
+                self.infos[seat]["reward_parts"] = parts
+
     def _payoff(self) -> float:
         return float(self._position.state.player_return(0))
+
+    def _payoffs(self) -> list[float]:
+        """By seat, what the game has paid since it was asked last: the differences of OpenSpiel's returns."""
+        if self._pays_one_sum:
+            return super()._payoffs()
+        returns = list(map(float, self._position.state.returns()))
+        if not self._pays_on_the_way:
+            return returns
+        earned = [now - before for now, before in zip(returns, self._paid, strict=True)]
+        self._paid = returns
+        return earned
+
+    def _payoffs_unfinished(self) -> list[float]:
+        return self._payoffs() if self._pays_on_the_way else super()._payoffs_unfinished()
+
+    def _forfeit(self, seat: str, cost: float, gain: float) -> None:
+        if self.illegal != "spiral":
+            cost += self._paid[self._players[seat]] if self._pays_on_the_way else 0.0
+            gain = cost if self.zero_sum else 0.0
+        super()._forfeit(seat, cost, gain)
 
     def _info(self) -> dict[str, object]:
         position = self._position
@@ -155,7 +256,7 @@ class OpenSpielGame(TextGame):
         mask: NDArray[np.int8] = self._position.menu.mask
         return mask
 
-    def _observation(self, position: Position, turns: tuple[int, int]) -> Observation:
+    def _observation(self, position: Position, turns: tuple[int, ...]) -> Observation:
         return Observation(
             content=(self._tree.text(position),),
             legal_actions=position.menu.strings,
@@ -163,23 +264,35 @@ class OpenSpielGame(TextGame):
             turn=turns[position.player],
         )
 
-    def _children(self, position: Position, turns: tuple[int, int]) -> Iterator[tuple[Position, tuple[int, int]]]:
+    def _children(self, position: Position, turns: tuple[int, ...]) -> Iterator[tuple[Position, tuple[int, ...]]]:
         if position.chance is not None:
             return iter([(self._tree.child(position, outcome), turns) for outcome in reversed(position.chance[0])])
         if position.mover is None:
             return iter(())
-        later = (turns[0] + (position.player == 0), turns[1] + (position.player == 1))
+        later = tuple(count + (player == position.player) for player, count in enumerate(turns))
         return iter([(self._tree.child(position, move), later) for move in reversed(position.menu.names)])
 
 
+class NamedOpenSpielGame(OpenSpielGame):
+    """Any OpenSpiel game by its name, in OpenSpiel's own notation."""
+
+    def __init__(self, game: str, **options: Unpack[SpielOptions]) -> None:
+        wide: SpielOptions = {"max_text_length": 50_000, "charset": WIDE_CHARSET}
+        super().__init__(game, **(wide | options))
+        self.metadata = {**self.metadata, "name": f"openspiel:{game}"}
+
+
 @registry.envs.register(
-    "sparring/OpenSpiel-v0", family="games", seats=2, skills=("planning",), kwargs={"game": "nim"}, version="0"
+    "sparring/OpenSpiel-v0", family="games", seats=2, skills=("planning",), kwargs={"game": "nim"}, version="1"
 )
-class AnyOpenSpielGame(OpenSpielGame):
-    """Any two-player zero-sum OpenSpiel game by its name, in OpenSpiel's own notation."""
+class AnyOpenSpielGame(NamedOpenSpielGame):
+    """Any OpenSpiel game of two players by its name; a game of another number is openspiel:NAME."""
 
     metadata = {**TextGame.metadata, "name": "sparring/OpenSpiel-v0"}
 
     def __init__(self, game: str, **options: Unpack[SpielOptions]) -> None:
-        wide: SpielOptions = {"max_text_length": 50_000, "charset": WIDE_CHARSET}
-        super().__init__(game, Rendering, **(wide | options))
+        super().__init__(game, **options)
+        self.metadata = type(self).metadata
+        if len(self.possible_agents) != 2:
+            count = len(self.possible_agents)
+            raise ValueError(f"game must have two players here, {game} has {count}: write openspiel:{game}")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+from copy import copy
 from functools import lru_cache
 from itertools import accumulate
 from typing import Literal
@@ -17,13 +18,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sparring import registry
+from sparring.envs.games.loading import is_simultaneous, load_game
 from sparring.envs.games.spiel import SpielGame, SpielState
-from sparring.envs.games.two_player import SEATS, fold
+from sparring.envs.games.two_player import fold
 
 ActionOrder = Literal["given", "reversed"]
 CHANCE = -1
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def seat_of(player: int) -> str:
+    """What we call OpenSpiel's player."""
+    return f"player_{player}"
 
 
 class Menu:
@@ -31,13 +37,15 @@ class Menu:
 
     __slots__ = ("folded", "line", "mask", "moves", "names", "strings")
 
-    def __init__(self, actions: list[int], strings: list[str], num_actions: int) -> None:
+    def __init__(self, actions: list[int], strings: list[str], num_actions: int, also: Sequence[str] = ()) -> None:
+        """`also`: other strings that are understood, parallel to `actions`."""
         if len(set(strings)) < len(strings):
             strings = [f"{text} ({action})" for action, text in zip(actions, strings, strict=True)]
         self.strings: tuple[str, ...] = tuple(strings)
         self.names = dict(zip(actions, strings, strict=True))
         self.moves = dict(zip(strings, actions, strict=True))
-        self.folded = fold(self.moves)
+        others = {text: action for text, action in zip(also, actions, strict=False) if text not in self.moves}
+        self.folded = fold(others | self.moves)
         self.line = "Legal actions: " + " ".join([f"[{text}]" for text in strings])
         self.mask: NDArray[np.int8] = np.zeros(num_actions, np.int8)
         self.mask[actions] = 1
@@ -45,7 +53,7 @@ class Menu:
 
 
 class Rendering:
-    """How a game reads. This one works for every game; a hand-written one says it in the game's own words."""
+    """How a game reads; a subclass says it in the game's own words."""
 
     kept_positions = 0
     """How many positions stay in memory for the next episode: all of a small game's, none of a large one's."""
@@ -60,17 +68,28 @@ class Rendering:
         self.game = game
         self.imperfect = kind.information != pyspiel.GameType.Information.PERFECT_INFORMATION
         self.has_information_state = kind.provides_information_state_string
-        self.rules = f"{kind.long_name}, a game of two players."
+        self.simultaneous = is_simultaneous(game)
+        self.players = game.num_players()
+        self.rules = ""
         self._menus: dict[Hashable, Menu] = {}
+
+    @property
+    def keys_are_information_states(self) -> bool:
+        """Whether the state keys of a game of imperfect information are OpenSpiel's information states."""
+        return self.has_information_state
 
     def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:
         """What the legal actions are called, without brackets; parallel to `legal`."""
-        return [state.action_to_string(player, action).strip() for action in legal]
+        return [state.action_to_string(player, action) for action in legal]
 
     def menu(self, player: int, state: SpielState, legal: list[int]) -> Menu:
         """The menu of `legal`; equal ones are the same object."""
         strings = self.actions(player, state, legal)
         return self._cached_menu((tuple(legal), tuple(strings)), legal, strings)
+
+    def new_menu(self, legal: list[int], strings: list[str]) -> Menu:
+        """A menu of these actions, whose strings are `actions` of them."""
+        return Menu(legal, strings, self.game.num_distinct_actions())
 
     def state_key(self, player: int, state: SpielState) -> str:
         """What the player knows, as one string; the seat is part of it where the game's own string may lack it."""
@@ -80,18 +99,25 @@ class Rendering:
                 if self.has_information_state
                 else state.observation_string(player)
             )
-        return f"{state}\n{SEATS[player]} to move"
+        return f"{state}\n{seat_of(player)} to move"
 
     def view(self, player: int, state: SpielState, key: str) -> str:
         """What the player sees, between the rules and the legal actions."""
-        return f"You are {SEATS[player]}.\n{COLOURS.sub('', key).strip()}"
+        raise NotImplementedError
+
+    def waiting_line(self, state: SpielState) -> str:
+        """What a player is told who is not to move, while the game goes on."""
+        mover = state.current_player()
+        if self.simultaneous and mover >= 0:
+            return f"All players choose at the same time; {seat_of(mover)} has not chosen yet."
+        return "The other player is to move." if self.players == 2 else f"{seat_of(mover)} is to move."
 
     def _cached_menu(self, key: Hashable, legal: list[int], strings: list[str]) -> Menu:
         menu = self._menus.get(key)
         if menu is None:
             if len(self._menus) >= 16_384:
                 self._menus.clear()
-            menu = self._menus[key] = Menu(legal, strings, self.game.num_distinct_actions())
+            menu = self._menus[key] = self.new_menu(legal, strings)
         return menu
 
 
@@ -127,16 +153,30 @@ class Position:
         self.state = state
         self.player: int = state.current_player()
 
+    def apart(self) -> Position:
+        """This position for another game: itself where it is kept, else one whose state is played on its own."""
+        if self.kept:
+            return self
+        twin = copy(self)
+        twin.state, twin.children, twin.waiting_texts = self.state.clone(), None, None
+        return twin
+
 
 class Positions:
     """The tree of a game, grown as it is played."""
 
-    def __init__(self, game: SpielGame, rendering: Rendering, order: ActionOrder) -> None:
+    def __init__(self, game: SpielGame, rendering: Rendering, order: ActionOrder, rules: bool = True) -> None:
         self.game, self.rendering, self.order = game, rendering, order
+        self._head = f"{rendering.rules}\n" if rules and rendering.rules else ""
+        self._seats = [seat_of(player) for player in range(rendering.players)]
         self._room = rendering.kept_positions
         self._by_state: dict[str, Position] = {}
         self.root = self._position(game.new_initial_state())
         self.root.kept = True
+
+    def __deepcopy__(self, memo: object) -> Positions:
+        """All games of a process share the tree."""
+        return self
 
     def child(self, position: Position, action: int) -> Position:
         """The position after an action or a chance outcome."""
@@ -160,7 +200,7 @@ class Positions:
         text = position.text
         if text is None:
             view = self.rendering.view(position.player, position.state, position.key)
-            text = position.text = f"{self.rendering.rules}\n{view}\n{position.menu.line}"
+            text = position.text = f"{self._head}{view}\n{position.menu.line}"
         return text
 
     def waiting_text(self, position: Position, player: int, over: bool) -> str:
@@ -172,8 +212,8 @@ class Positions:
         if text is None:
             key = self.rendering.state_key(player, position.state)
             view = self.rendering.view(player, position.state, key)
-            last_line = "The game is over." if over else "The other player is to move."
-            text = texts[player, over] = f"{self.rendering.rules}\n{view}\n{last_line}"
+            last_line = "The game is over." if over else self.rendering.waiting_line(position.state)
+            text = texts[player, over] = f"{self._head}{view}\n{last_line}"
         return text
 
     def _keep(self, position: Position, children: dict[int, Position], action: int) -> Position:
@@ -194,7 +234,7 @@ class Positions:
             legal: list[int] = state.legal_actions()
             if self.order == "reversed":
                 legal.reverse()
-            position.mover = SEATS[player]
+            position.mover = self._seats[player]
             position.menu = menu = self.rendering.menu(player, state, legal)
             position.key = key = self.rendering.state_key(player, state)
             position.info = {"legal_actions": menu.strings, "state_key": key}
@@ -212,28 +252,9 @@ def draw(chance: tuple[list[int], list[float]], uniform: float) -> int:
 
 
 @lru_cache(maxsize=64)
-def positions_of(game_string: str, rendering: Callable[[SpielGame], Rendering], order: ActionOrder) -> Positions:
+def positions_of(
+    game_string: str, rendering: Callable[[SpielGame], Rendering], order: ActionOrder, rules: bool
+) -> Positions:
     """The one tree of a game that every environment of the process shares. Raises UnknownName, ValueError."""
-    import pyspiel
-
-    game = _load(game_string)
-    kind = game.get_type()
-    if kind.dynamics == pyspiel.GameType.Dynamics.SIMULTANEOUS:
-        game = pyspiel.convert_to_turn_based(game)
-    if game.num_players() != 2 or kind.utility != pyspiel.GameType.Utility.ZERO_SUM:
-        raise ValueError(f"game must be a zero-sum game of 2 players, got {game_string!r}")
-    return Positions(game, rendering(game), order)
-
-
-def _load(game_string: str) -> SpielGame:
-    """An OpenSpiel game. A name that is none is refused before the engine, which answers with a page on stderr."""
-    import pyspiel
-
-    name, known = game_string.partition("(")[0], pyspiel.registered_names()
-    if name not in known:
-        raise registry.UnknownName(registry.unknown("OpenSpiel game", name, known))
-    try:
-        game: SpielGame = pyspiel.load_game(game_string)
-    except pyspiel.SpielError as error:
-        raise ValueError(f"game must be one that OpenSpiel can load, got {game_string!r}: {error}") from error
-    return game
+    game = load_game(game_string)
+    return Positions(game, rendering(game), order, rules)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class SpielState(Protocol):
@@ -31,6 +31,18 @@ class SpielState(Protocol):
         """The position after an action; this one stays."""
         ...
 
+    def clone(self) -> SpielState:
+        """A copy that is played on its own."""
+        ...
+
+    def history(self) -> list[int]:
+        """The numbers of all actions and chance outcomes, oldest first."""
+        ...
+
+    def full_history(self) -> Sequence[SpielMove]:
+        """All actions and chance outcomes, oldest first."""
+        ...
+
     def action_to_string(self, player: int, action: int, /) -> str: ...
 
     def information_state_string(self, player: int, /) -> str: ...
@@ -44,6 +56,16 @@ class SpielState(Protocol):
     def player_return(self, player: int, /) -> float: ...
 
     def returns(self) -> Sequence[float]: ...
+
+
+class SpielMove(Protocol):
+    """Who did what; chance is player -1."""
+
+    @property
+    def player(self) -> int: ...
+
+    @property
+    def action(self) -> int: ...
 
 
 class SpielEnumMember(Protocol):
@@ -69,13 +91,27 @@ class SpielGameType(Protocol):
     def dynamics(self) -> object: ...
 
     @property
-    def utility(self) -> object: ...
+    def utility(self) -> SpielEnumMember: ...
+
+    @property
+    def parameter_specification(self) -> dict[str, object]:
+        """The defaults; `get_parameters` of a game leaves some out."""
+        ...
+
+    @property
+    def reward_model(self) -> SpielEnumMember: ...
+
+    @property
+    def short_name(self) -> str: ...
 
     @property
     def provides_information_state_string(self) -> bool: ...
 
     @property
     def provides_information_state_tensor(self) -> bool: ...
+
+    @property
+    def provides_observation_tensor(self) -> bool: ...
 
 
 class SpielGame(Protocol):
@@ -92,3 +128,7 @@ class SpielGame(Protocol):
     def max_game_length(self) -> int: ...
 
     def min_utility(self) -> float: ...
+
+    def get_parameters(self) -> dict[str, Any]:
+        """By name; the game that another one wraps is a dict."""
+        ...

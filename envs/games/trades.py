@@ -115,9 +115,10 @@ class Trader:
 
     __slots__ = ("_start", "gain", "goods", "stock", "suggested", "values")
 
-    def __init__(self, stock: list[int], values: list[int]) -> None:
+    def __init__(self, stock: list[int], values: list[int], gain: int = 0) -> None:
+        """`gain`: what it has gained before."""
         self.stock, self.values = stock, values
-        self._start = worth(stock, values)
+        self._start = worth(stock, values) - gain
         self._look()
 
     def trade(self, gets: Goods, gives: Goods) -> None:

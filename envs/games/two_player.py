@@ -1,14 +1,15 @@
-"""The base of our two-seat text games: turns, budgets, and what an illegal action costs.
+"""The base of our text games: turns, budgets, and what an illegal action costs.
 
 A game says what is legal and what it pays; everything that is the same for all of them is here.
 
-    reward = payoff (zero-sum, always) + "forfeit" (the price of an illegal action, kept apart from skill)
+    reward = payoff (what the game pays) + "forfeit" (the price of an illegal action, kept apart from skill)
 """
 
 from __future__ import annotations
 
 import operator
 import string
+from collections.abc import Sequence
 from typing import Literal, SupportsIndex, TypedDict
 
 import numpy as np
@@ -38,11 +39,13 @@ class TextGameOptions(TypedDict, total=False):
 
 
 class TextGame(TextSeats):
-    """A game of two seats that see text and answer with text. Any string is valid input; none raises.
+    """A game whose seats see text and answer with text: two seats, unless `seats` says otherwise.
+
+    Any string is valid input; none raises.
 
     illegal: what an illegal action leads to.
-        "forfeit"  the game ends: payoff 0 for both, and the stake passes from the offender to the other seat.
-        "spiral"   the game ends: payoff 0 for both, -1.5 for the offender, +0.5 for the other (SPIRAL's rule).
+        "forfeit"  the game ends: payoff 0 for all, and the stake passes from the offender to the other seats.
+        "spiral"   the game ends: payoff 0 for all, -1.5 for the offender, +0.5 for the others (SPIRAL's rule).
         "retry"    the seat is asked again, `retries` times in a row at most, then it forfeits.
         "noop"     the action is void: the turn passes where the game can pass, else the seat is asked again.
     max_turns: after that many actions, illegal ones included, an unfinished game is truncated with payoff 0.
@@ -50,6 +53,8 @@ class TextGame(TextSeats):
     """
 
     metadata: dict[str, object] = {**TextSeats.metadata, "name": "text_game"}
+    zero_sum = True
+    """Whether the payoffs of all seats sum to zero."""
     stake: float = 1.0
     """What a forfeit costs, and pays the other seat: the most that the game can cost."""
     tensor_range: tuple[float, float]
@@ -68,6 +73,7 @@ class TextGame(TextSeats):
         max_text_length: int = 2_000,
         charset: frozenset[str] = CHARSET,
         render_mode: str | None = None,
+        seats: tuple[str, ...] = SEATS,
     ) -> None:
         if illegal not in ("forfeit", "spiral", "retry", "noop"):
             raise ValueError(f"illegal must be one of 'forfeit', 'spiral', 'retry', 'noop', got {illegal!r}")
@@ -76,7 +82,7 @@ class TextGame(TextSeats):
         if max_turns is not None and max_turns < 1:
             raise ValueError(f"max_turns must be >= 1 or None, got {max_turns}")
         self.illegal, self.retries, self.max_turns, self.render_mode = illegal, retries, max_turns, render_mode
-        super().__init__(SEATS, Text(max_text_length, charset=charset), Text(MAX_ACTION_LENGTH, charset=charset))
+        super().__init__(seats, Text(max_text_length, charset=charset), Text(MAX_ACTION_LENGTH, charset=charset))
 
     # What a game provides. `step` and `reset` below call these.
 
@@ -92,12 +98,29 @@ class TextGame(TextSeats):
         """Pass the turn without an action; False where the game does not allow it."""
         return False
 
+    def _start_at(self, state: object) -> None:
+        """Go on from a start position, which follows `_start`. Raises ValueError for one that there is not."""
+        raise ValueError(f"{self.env_id} cannot start at a given state")
+
     def _payoff(self) -> float:
         """What player_0 has won from player_1 when the game is over."""
         raise NotImplementedError
 
+    def _payoffs(self) -> list[float]:
+        """What the game pays at its end, by seat; a game that is not of zero sum for two says it here."""
+        payoff = self._payoff()
+        return [payoff, -payoff]
+
+    def _payoffs_unfinished(self) -> list[float]:
+        """What a game pays that a budget breaks off, by seat."""
+        return [0.0] * len(self.possible_agents)
+
     def _info(self) -> dict[str, object]:
         """A fresh info dict for the seat to move."""
+        raise NotImplementedError
+
+    def state(self) -> object:
+        """The position in play as plain data, from which `reset(options={"state": ...})` starts."""
         raise NotImplementedError
 
     def tensor(self, seat: str) -> NDArray[np.float32]:
@@ -115,8 +138,15 @@ class TextGame(TextSeats):
     # The PettingZoo interface.
 
     def reset(self, seed: int | None = None, options: dict[str, object] | None = None) -> None:
-        """Start a new game. Equal seeds and actions give equal games; `options` are not used."""
+        """Start a new game. Equal seeds and actions give equal games.
+
+        options: {"state": ...} begins at that position, given as `state()` gives it; the seed decides what follows.
+        Other options are left alone, as PettingZoo's own tests want it.
+        Raises ValueError for a state that there is not, or in which the game is over.
+        """
         self._start(None if seed is None else whole_seed(seed))
+        if options and "state" in options:
+            self._start_at(options["state"])
         self._turns = self._tries = 0
         mover = self.to_move
         if mover is None:
@@ -138,10 +168,9 @@ class TextGame(TextSeats):
     def _go_on(self) -> None:
         mover = self.to_move
         if mover is None:
-            payoff = self._payoff()
-            self._finish({"payoff": payoff}, {"payoff": -payoff})
+            self._finish([{"payoff": payoff} for payoff in self._payoffs()])
         elif self.max_turns is not None and self._turns >= self.max_turns:
-            self._finish({"payoff": 0.0}, {"payoff": 0.0}, truncated=True)
+            self._finish([{"payoff": payoff} for payoff in self._payoffs_unfinished()], truncated=True)
         else:
             info = self._info()
             if mover == self.agent_selection:
@@ -162,19 +191,20 @@ class TextGame(TextSeats):
             self._go_on()
 
     def _forfeit(self, seat: str, cost: float, gain: float) -> None:
-        offender, other = {"payoff": 0.0, "forfeit": -cost}, {"payoff": 0.0, "forfeit": gain}
-        self._finish(offender, other) if seat == "player_0" else self._finish(other, offender)
+        """End the game: the offender pays, and the other seats share the gain."""
+        share = gain / max(len(self.possible_agents) - 1, 1)
+        self._finish([{"payoff": 0.0, "forfeit": -cost if one == seat else share} for one in self.possible_agents])
 
-    def _finish(self, first: dict[str, float], second: dict[str, float], truncated: bool = False) -> None:
-        """End the game with the named reward parts of player_0 and player_1."""
+    def _finish(self, parts_by_seat: Sequence[dict[str, float]], truncated: bool = False) -> None:
+        """End the game with the named reward parts of each seat, in order."""
         self._over = True
-        for seat, parts in (("player_0", first), ("player_1", second)):
+        for seat, parts in zip(self.possible_agents, parts_by_seat, strict=True):
             reward = sum(parts.values())
             self.rewards[seat] = reward
             self._cumulative_rewards[seat] += reward
             self.infos[seat]["reward_parts"] = parts
             (self.truncations if truncated else self.terminations)[seat] = True
-        self.agent_selection = "player_0"
+        self.agent_selection = self.possible_agents[0]
 
 
 def whole_seed(seed: SupportsIndex) -> int:

@@ -321,10 +321,11 @@ def test_the_rules_come_first_and_are_the_same_for_every_state():
         assert {state.text.split("\n")[0] for _, state in env.information_states()} == {env.rendering.rules}
 
 
-@pytest.mark.parametrize("game", ["bargaining", "kuhn_poker(players=3)"])
-def test_games_that_are_not_zero_sum_for_two_are_refused(game):
-    with pytest.raises(ValueError, match="game must be a zero-sum game of 2 players"):
+@pytest.mark.parametrize("game", ["catch", "kuhn_poker(players=3)"])
+def test_games_that_are_not_for_two_are_refused_with_the_name_that_plays_them(game):
+    with pytest.raises(ValueError, match="game must have two players here") as refused:
         make("OpenSpiel", game=game)
+    assert f"write openspiel:{game}" in str(refused.value)
 
 
 @pytest.mark.parametrize("game", ["nim(foo=3)", "nim("])

@@ -1,0 +1,52 @@
+"""OpenSpiel games by their names, whatever the number of players; a game of one player is a Gymnasium environment."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import gymnasium
+
+from sparring.envs.games.open_spiel import NamedOpenSpielGame, SpielOptions
+
+ONLY = "player_0"
+
+
+class OnePlayerGame(gymnasium.Env[object, object]):
+    """An OpenSpiel game of one player: text to see, text to answer. Illegal actions: see `TextGame`."""
+
+    def __init__(self, game: NamedOpenSpielGame) -> None:
+        if game.possible_agents != [ONLY]:
+            raise ValueError(f"game must have one player, got {len(game.possible_agents)}")
+        self.game = game
+        self.metadata, self.render_mode = game.metadata, game.render_mode
+        self.observation_space, self.action_space = game.observation_space(ONLY), game.action_space(ONLY)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, object] | None = None
+    ) -> tuple[object, dict[str, object]]:
+        """Start a game. `options`: see `TextGame.reset`."""
+        super().reset(seed=seed)
+        self.game.reset(seed, options)
+        return self.game.observe(ONLY), self.game.infos[ONLY]
+
+    def step(self, action: object) -> tuple[object, float, bool, bool, dict[str, object]]:
+        """Play an action. After the end it pays 0."""
+        game = self.game
+        if any(game.terminations.values()) or any(game.truncations.values()):
+            return game.observe(ONLY), 0.0, game.terminations[ONLY], game.truncations[ONLY], {}
+        game.step(action if isinstance(action, str) else str(action))
+        info = game.infos[ONLY]
+        return game.observe(ONLY), game.rewards[ONLY], game.terminations[ONLY], game.truncations[ONLY], info
+
+    def render(self) -> str | None:
+        """What the player sees, with render_mode="ansi"."""
+        return self.game.render()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def open_spiel(game: str, **options: Unpack[SpielOptions]) -> NamedOpenSpielGame | OnePlayerGame:
+    """Any OpenSpiel game. Raises UnknownName, and ValueError as `load_game` does."""
+    env = NamedOpenSpielGame(game, **options)
+    return OnePlayerGame(env) if env.possible_agents == [ONLY] else env
