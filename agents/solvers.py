@@ -1,6 +1,7 @@
 """Players that cannot be beaten: minimax by dynamic programming, and a counterfactual-regret equilibrium.
 
-Both work out the whole game once per environment and then look answers up. They refuse games that are too large.
+Both work out the whole game once per environment, with the options that it is played with, and then look answers up.
+They refuse games that are too large, once for each.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import logging
 import random
 import time
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
 
 from sparring import registry
 from sparring.agents.scripted import ScriptedAgent
@@ -19,7 +21,9 @@ from sparring.types import Observation, Reply
 
 log = logging.getLogger(__name__)
 Table = dict[str, dict[str, float]]
+Solution = TypeVar("Solution")
 MOST_POSITIONS = 300_000
+"""Of a game that is solved: positions for minimax, histories for CFR+."""
 CFR_ITERATIONS = 2_000
 SILENT_SECONDS = 1.0
 SILENT_POSITIONS = 20_000
@@ -40,7 +44,7 @@ class MinimaxAgent(ScriptedAgent):
 
     async def action_distribution(self, observation: Observation) -> dict[str, float]:
         """Uniform over the best actions."""
-        best = best_actions(self.seat.env_id)[_key(observation, self.seat)]
+        best = best_actions(self.seat.env_id, self.seat.env_kwargs)[_key(observation, self.seat)]
         return dict.fromkeys(best, 1.0 / len(best))
 
 
@@ -61,20 +65,63 @@ class EquilibriumAgent(ScriptedAgent):
 
     async def action_distribution(self, observation: Observation) -> dict[str, float]:
         """The equilibrium's distribution."""
-        return equilibrium(self.seat.env_id)[_key(observation, self.seat)]
+        return equilibrium(self.seat.env_id, self.seat.env_kwargs)[_key(observation, self.seat)]
 
 
-@cache
-def best_actions(env_id: str) -> dict[str, tuple[str, ...]]:
+class SolvedOnce(Generic[Solution]):
+    """A calculation that is done once for an environment and its options: the solution, or why there is none."""
+
+    def __init__(self, solve: Callable[[Any, str], Solution]) -> None:
+        self._solve, self.__doc__ = solve, solve.__doc__
+        self._outcome = lru_cache(maxsize=64)(self._tried)
+
+    def __call__(self, env_id: str, env_kwargs: Mapping[str, object] | None = None) -> Solution:
+        """The solution. Raises ValueError for a game that is refused."""
+        outcome = self._outcome(env_id, _Options(env_kwargs or {}))
+        if isinstance(outcome, ValueError):
+            raise ValueError(str(outcome))
+        return outcome
+
+    def cache_clear(self) -> None:
+        """Forget everything."""
+        self._outcome.cache_clear()
+
+    def _tried(self, env_id: str, options: _Options) -> Solution | ValueError:
+        env = registry.envs.make(env_id, **options.given)
+        try:
+            return self._solve(env, env_id)
+        except ValueError as refusal:  # worked out again for each episode it would cost minutes
+            return refusal
+        finally:
+            env.close()
+
+
+class _Options:
+    """An environment's options as a key: equal where they read equal."""
+
+    def __init__(self, given: Mapping[str, object]) -> None:
+        self.given, self._text = given, repr(sorted(given.items()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Options) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@SolvedOnce
+def best_actions(env: Any, env_id: str) -> dict[str, tuple[str, ...]]:
     """Per position (state key), the actions that keep its minimax value. Raises ValueError for other games."""
-    env = registry.envs.make(env_id)
-    game = _spiel_game(env, env_id)
+    game = _exact_game(env, env_id)
     if game.get_type().information.name != "PERFECT_INFORMATION":
         raise ValueError(f"minimax needs perfect information, which {env_id} has not; use cfr")
     values: dict[str, float] = {}
     best: dict[str, tuple[str, ...]] = {}
-    with ctrl_c_at_once():
-        _solve(env, game.new_initial_state(), values, best)
+    try:
+        with ctrl_c_at_once():
+            _solve(env, game.new_initial_state(), values, best)
+    except RecursionError:
+        raise ValueError(f"{env_id} has lines of play that are too long for exact minimax") from None
     return best
 
 
@@ -82,36 +129,40 @@ def _solve(env: Any, state: Any, values: dict[str, float], best: dict[str, tuple
     """The value of a position for player 0, filling in both tables below it."""
     if state.is_terminal():
         return float(state.returns()[0])
-    key = str(state)
+    if state.is_chance_node():
+        return sum(p * _solve(env, state.child(drawn), values, best) for drawn, p in state.chance_outcomes())
+    player = state.current_player()
+    seat = f"player_{player}"
+    key = env.state_key(seat, state)
     if key in values:
         return values[key]
     if len(values) >= MOST_POSITIONS:
-        raise ValueError(f"{env.metadata['name']} has more than {MOST_POSITIONS} positions: too many for exact minimax")
-    player = state.current_player()
+        raise ValueError(f"{env.env_id} has more than {MOST_POSITIONS} positions: too many for exact minimax")
     after = {action: _solve(env, state.child(action), values, best) for action in state.legal_actions()}
     value = values[key] = max(after.values()) if player == 0 else min(after.values())
     if len(values) == SILENT_POSITIONS:
-        name = env.metadata["name"]
-        log.info("working out the positions of %s for minimax: %d at most (Ctrl-C ends it)", name, MOST_POSITIONS)
-    names = env.action_strings(f"player_{player}", state)
+        log.info("working out the positions of %s for minimax: %d at most (Ctrl-C ends it)", env.env_id, MOST_POSITIONS)
+    names = env.action_strings(seat, state)
     best[key] = tuple(names[action] for action, reached in after.items() if reached == value)
     return value
 
 
-@cache
-def equilibrium(env_id: str, iterations: int = CFR_ITERATIONS) -> Table:
+@SolvedOnce
+def equilibrium(env: Any, env_id: str) -> Table:
     """The average policy of CFR+ at every information state. Raises ValueError for games that CFR cannot solve here."""
     import pyspiel
 
-    env = registry.envs.make(env_id)
-    game = _spiel_game(env, env_id)
-    if game.get_type().information.name != "IMPERFECT_INFORMATION":
+    game = _exact_game(env, env_id)
+    kind = game.get_type()
+    if kind.information.name == "PERFECT_INFORMATION":
         raise ValueError(f"cfr needs imperfect information, which {env_id} has not; use minimax")
-    solver = pyspiel.CFRPlusSolver(game)
+    if not kind.provides_information_state_string:
+        raise ValueError(f"OpenSpiel gives no information states of {env_id}, so cfr cannot solve it")
     with ctrl_c_at_once():
-        _iterate(solver, iterations, env_id)
+        names = action_names(env, game)  # refuses a game that is too large before the solver takes all memory
+        solver = pyspiel.CFRPlusSolver(game)
+        _iterate(solver, CFR_ITERATIONS, env_id)
         distributions = solver.tabular_average_policy().policy_table()
-        names = action_names(env, game)
     return {
         key: {names[key][action]: float(p) for action, p in distribution} for key, distribution in distributions.items()
     }
@@ -128,11 +179,16 @@ def _iterate(solver: Any, iterations: int, env_id: str) -> None:
 
 
 def action_names(env: Any, game: Any) -> dict[str, dict[int, str]]:
-    """Per information state of a game, OpenSpiel's action -> our string."""
+    """Per information state of a game, OpenSpiel's action -> our string.
+
+    Raises ValueError for a game of more than `MOST_POSITIONS` histories.
+    """
     names: dict[str, dict[int, str]] = {}
-    stack = [game.new_initial_state()]
+    stack, seen = [game.new_initial_state()], 0
     while stack:
-        state = stack.pop()
+        state, seen = stack.pop(), seen + 1
+        if seen > MOST_POSITIONS:
+            raise ValueError(f"{env.env_id} has more than {MOST_POSITIONS} histories: too many to be solved exactly")
         if state.is_terminal():
             continue
         if not state.is_chance_node():
@@ -144,10 +200,10 @@ def action_names(env: Any, game: Any) -> dict[str, dict[int, str]]:
     return names
 
 
-def _spiel_game(env: Any, env_id: str) -> Any:
-    game = getattr(env, "spiel_game", None)
+def _exact_game(env: Any, env_id: str) -> Any:
+    game = getattr(env, "exact_game", None)
     if game is None:
-        raise ValueError(f"{env_id} is not an OpenSpiel game, so it cannot be solved")
+        raise ValueError(f"{env_id} is not an OpenSpiel game, or pays otherwise than OpenSpiel, so it cannot be solved")
     return game
 
 

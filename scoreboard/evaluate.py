@@ -14,6 +14,7 @@ from sparring.rollout.pool import Pool
 from sparring.scoreboard import game_theory
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of, standing_by_place
 from sparring.scoreboard.standings import Policy, RunData, Standing, faults_of, load_run
+from sparring.specs import spec_of
 from sparring.store.location import Location, Server
 from sparring.store.run_files import policies_of
 from sparring.types import Episode
@@ -67,9 +68,10 @@ def evaluate(
 
     Raises ValueError where nothing can be measured: no exact figures, and no games asked for; EvaluationInterrupted.
     """
-    measured = Evaluation(env_id, agent.name, _settings(agent, env_kwargs or {}), no_exact=_no_exact(agent, env_id))
+    variant = spec_of(env_id, env_kwargs or {})
+    measured = Evaluation(env_id, agent.name, _settings(agent, env_kwargs or {}), no_exact=_no_exact(agent, variant))
     if not measured.no_exact:
-        measured = _solved(measured, agent, ("given", "reversed") if both_orders else ("given",))
+        measured = _solved(measured, variant, agent, ("given", "reversed") if both_orders else ("given",))
     elif not games:
         raise ValueError(f"there is nothing to measure: {measured.no_exact}; and games is 0")
     if not games:
@@ -117,8 +119,8 @@ def _no_exact(agent: Agent, env_id: str) -> str:
     return ""
 
 
-def _solved(measured: Evaluation, agent: Agent, orders: Sequence[str]) -> Evaluation:
-    env_id = measured.env_id
+def _solved(measured: Evaluation, env_id: str, agent: Agent, orders: Sequence[str]) -> Evaluation:
+    """With the exact figures of an environment, whose options stand in its id."""
     policy = game_theory.tabular_policy(agent, env_id, orders)
     return replace(
         measured,

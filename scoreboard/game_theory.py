@@ -70,7 +70,7 @@ def is_solvable(env_id: str) -> bool:
 def solved_game(env_id: str, action_order: str = "given") -> SolvedGame:
     """The information states of an environment. Raises ValueError where they cannot be enumerated."""
     env = envs.make(env_id) if action_order == "given" else envs.make(env_id, action_order=action_order)
-    game = getattr(env, "spiel_game", None)
+    game = getattr(env, "exact_game", None)
     if game is None or game.get_type().information.name != "IMPERFECT_INFORMATION":
         raise ValueError(f"{env_id} is not a game of imperfect information that OpenSpiel can solve")
     states, seats = {}, {}

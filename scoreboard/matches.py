@@ -14,6 +14,7 @@ from sparring.rollout.loop import Listener, Match, play, run_coroutine
 from sparring.rollout.pool import Pool
 from sparring.scoreboard.standings import Standing, faults_of, standing
 from sparring.scoreboard.stored_matches import play_all, play_missing, store_missing
+from sparring.specs import spec_of
 from sparring.store.rows import EpisodeRow, row_of
 from sparring.store.store import Store
 from sparring.types import Episode, derive_seed
@@ -83,7 +84,7 @@ def round_robin(
         if len(seats) > 1:
             how = "in a round robin every agent plays every other one once"
         raise ValueError(f"{how}: {twice!r} is named twice; name each agent once")
-    settings = "".join(f":{name}={value}" for name, value in sorted((env_kwargs or {}).items()))
+    settings = spec_of("", env_kwargs or {})
     matches = []
     for group in combinations(agents, len(seats)):
         prefix = f"{','.join(identity(agents[name]) for name in group)}/{seed}{settings}"

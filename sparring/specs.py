@@ -52,6 +52,11 @@ def parse_spec(text: str) -> Spec:
     return Spec(name, ":".join(argument) if argument else None, options)
 
 
+def spec_of(name: str, options: Mapping[str, object]) -> str:
+    """The inverse of `parse_spec`: a name with its options in one word."""
+    return name + "".join(f":{option}={value}" for option, value in sorted(options.items()))
+
+
 def typed_options(what: str, build: Callable[..., object], given: Mapping[str, str]) -> dict[str, object]:
     """The options with the types that a builder wants. Raises ValueError naming what would be right."""
     known = require_options(what, build, given)

@@ -85,6 +85,11 @@ class KuhnPoker(OpenSpielGame):
             warnings.warn(QUIRK, UserWarning, stacklevel=2)
             self.stake = 1.0
 
+    @property
+    def exact_game(self) -> SpielGame | None:
+        """Kuhn's own game; TextArena's has other payoffs, and none of its figures."""
+        return self.spiel_game if self.payoffs == "standard" else None
+
     def _payoff(self) -> float:
         payoff = super()._payoff()
         return payoff if self.payoffs == "standard" else (1.0 if payoff > 0 else -1.0)

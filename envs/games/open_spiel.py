@@ -67,6 +67,11 @@ class OpenSpielGame(TextGame):
             state.apply_action(action)
         return state
 
+    @property
+    def exact_game(self) -> SpielGame | None:
+        """The game for OpenSpiel's solvers; None where the environment pays something else than OpenSpiel does."""
+        return self.spiel_game
+
     def action_strings(self, seat: str, state: SpielState) -> dict[int, str]:
         """OpenSpiel's action -> our string, for every legal action of `seat` in an OpenSpiel state."""
         legal = state.legal_actions(SEATS.index(seat))

@@ -1,10 +1,12 @@
 import asyncio
+from dataclasses import replace
 
+import gymnasium
 import pytest
 
 from sparring import registry
 from sparring.agents.people import PersonLeft
-from sparring.agents.solvers import best_actions
+from sparring.agents.solvers import best_actions, equilibrium
 from sparring.protocols import Seat
 from sparring.registry import UnknownName
 from sparring.rollout.loop import Match, act_now, play
@@ -95,3 +97,65 @@ def test_a_person_who_leaves_ends_all_games(monkeypatch):
 def test_an_unknown_agent_names_the_nearest():
     with pytest.raises(UnknownName, match="did you mean 'minimax'"):
         registry.make_agent("minmax")
+
+
+@pytest.mark.parametrize(
+    ("solver", "env_id", "kwargs"),
+    [
+        ("minimax", "sparring/OpenSpiel-v0", {"game": "tic_tac_toe"}),
+        ("minimax", "sparring/OpenSpiel-v0:game=nim(pile_sizes=1;2)", {}),
+        ("minimax", "openspiel:tic_tac_toe", {}),
+        ("minimax", TTT, {"action_order": "reversed"}),
+        ("cfr", "sparring/OpenSpiel-v0", {"game": "kuhn_poker"}),
+        ("cfr", "openspiel:kuhn_poker", {"illegal": "retry"}),
+    ],
+)
+def test_solvers_solve_the_environment_with_the_options_that_it_is_played_with(solver, env_id, kwargs):
+    agents = {"player_0": registry.make_agent(solver), "player_1": registry.make_agent("random")}
+    seats = {seat: seat for seat in agents}
+    episodes = play([Match(f"m{seed}", env_id, seats, seed, kwargs) for seed in range(20)], agents)
+    assert {(episode.status, episode.error) for episode in episodes} == {("ok", None)}
+    if solver == "minimax":
+        assert min(episode.trajectories["player_0"].reward for episode in episodes) >= 0
+
+
+def test_an_environment_of_one_seat_tells_its_opponent_the_options():
+    env = gymnasium.make("sparring.envs:sparring/OpenSpiel-v0", game="kuhn_poker", opponent="cfr", seat="player_1")
+    _, info = env.reset(seed=0)
+    assert info["legal_actions"] == ("Pass", "Bet")
+
+
+def test_chance_in_a_game_of_perfect_information_is_averaged():
+    """Pig, first to 2 with a die of three sides: a 1 passes the turn, and whoever rolls first wins with 2 or 3."""
+    best = best_actions("sparring/OpenSpiel-v0", {"game": "pig(winscore=2,diceoutcomes=3,horizon=20)"})
+    assert best, "solved"
+    env = registry.envs.make("sparring/OpenSpiel-v0", game="pig(winscore=2,diceoutcomes=3,horizon=20)")
+    env.reset(seed=0)
+    assert best[env.infos["player_0"]["state_key"]] == ("roll",)
+
+
+def test_a_refusal_is_worked_out_once(monkeypatch):
+    made = []
+    monkeypatch.setattr("sparring.agents.solvers.MOST_POSITIONS", 50)
+    row = registry.envs.row(TTT)
+
+    def build(**kwargs):
+        made.append(kwargs)
+        return row.build(**kwargs)
+
+    with registry.envs.temporary(replace(row, name="test/Large-v0", build=build)):
+        for _ in range(3):
+            with pytest.raises(ValueError, match="more than 50 positions"):
+                best_actions("test/Large-v0")
+    assert made == [{}]
+
+
+def test_cfr_refuses_a_game_that_is_too_large_before_it_takes_all_memory(monkeypatch):
+    monkeypatch.setattr("sparring.agents.solvers.MOST_POSITIONS", 1000)
+    with pytest.raises(ValueError, match="more than 1000 histories"):
+        equilibrium("sparring/OpenSpiel-v0", {"game": "liars_dice"})
+
+
+def test_a_game_that_pays_otherwise_than_openspiel_is_not_solved():
+    with pytest.warns(UserWarning, match="textarena"), pytest.raises(ValueError, match="pays otherwise than OpenSpiel"):
+        equilibrium(KUHN, {"payoffs": "textarena"})

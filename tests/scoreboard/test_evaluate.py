@@ -119,3 +119,13 @@ def test_a_person_who_does_not_answer_has_left_and_no_illegal_action_is_shown(sa
     monkeypatch.setattr("builtins.input", leave)
     shown = said("play", "KuhnPoker", "--agents", "human,random", "--episodes", 2, code=130)
     assert shown.endswith("sparring: you left the game: the input has ended")
+
+
+def test_exact_figures_are_those_of_the_options_that_are_played():
+    cfr = registry.make_agent("cfr")
+    kuhn = evaluate(cfr, KUHN, 0, 0).nash_conv
+    assert evaluate(cfr, "sparring/OpenSpiel-v0", 0, 0, env_kwargs={"game": "kuhn_poker"}).nash_conv == kuhn
+    with pytest.warns(UserWarning, match="textarena"):
+        other = evaluate(cfr, KUHN, 2, 0, env_kwargs={"payoffs": "textarena"})
+    assert other.nash_conv is None
+    assert "cannot be solved exactly" in other.no_exact
