@@ -47,8 +47,6 @@ class OpenSpielGame(TextGame):
         if action_order not in ("given", "reversed"):
             raise ValueError(f"action_order must be 'given' or 'reversed', got {action_order!r}")
         self._tree = positions_of(game, rendering, action_order)
-        self.spiel_game = self._tree.game
-        self.rendering = self._tree.rendering
         if options.get("illegal") == "noop" and options.get("max_turns") is None:
             options["max_turns"] = 4 * self.spiel_game.max_game_length()
         super().__init__(**options)
@@ -58,6 +56,26 @@ class OpenSpielGame(TextGame):
         self._rng = Rng()
         self._position = self._tree.root
         self._history: list[int] = []
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without the position, which hangs in the tree that is shared: the history leads to it."""
+        return {name: value for name, value in vars(self).items() if name != "_position"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._position = self._tree.root
+        for action in self._history:
+            self._position = self._tree.advance(self._position, action)
+
+    @property
+    def spiel_game(self) -> SpielGame:
+        """OpenSpiel's game."""
+        return self._tree.game
+
+    @property
+    def rendering(self) -> Rendering:
+        """How the game reads."""
+        return self._tree.rendering
 
     @property
     def spiel_state(self) -> SpielState:
@@ -82,8 +100,13 @@ class OpenSpielGame(TextGame):
         return self.rendering.state_key(SEATS.index(seat), state)
 
     def observe(self, agent: str) -> str:
-        """The text that `agent` sees. It is the same whatever happened in other episodes."""
+        """The text that `agent` sees. It is the same whatever happened in other episodes.
+
+        Raises RuntimeError before `reset`.
+        """
         position = self._position
+        if self._over is None:
+            raise RuntimeError(f"{self.env_id} has not begun: call reset before observe")
         if position.mover == agent and not self._over:
             return self._tree.text(position)
         return self._tree.waiting_text(position, SEATS.index(agent), bool(self._over))

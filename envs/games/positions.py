@@ -23,6 +23,7 @@ from sparring.envs.games.two_player import SEATS, fold
 
 ActionOrder = Literal["given", "reversed"]
 CHANCE = -1
+Made = tuple[str, Callable[[SpielGame], "Rendering"], ActionOrder]
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -122,21 +123,42 @@ class Position:
     chance: tuple[list[int], list[float]] | None = None
     text: str | None = None
     waiting_texts: dict[tuple[int, bool], str] | None = None
+    """By player and whether the game is over: equal for all who come here."""
 
     def __init__(self, state: SpielState) -> None:
         self.state = state
         self.player: int = state.current_player()
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Position:
+        """Itself where it is a node that all episodes share; one that `advance` uses up has a state of its own."""
+        if self.kept:
+            return self
+        other = object.__new__(Position)
+        vars(other).update(vars(self), state=self.state.clone())
+        if self.mover:
+            other.info = self.info.copy()
+        return other
+
 
 class Positions:
     """The tree of a game, grown as it is played."""
 
-    def __init__(self, game: SpielGame, rendering: Rendering, order: ActionOrder) -> None:
+    def __init__(self, game: SpielGame, rendering: Rendering, order: ActionOrder, made: Made) -> None:
+        """`made`: what `positions_of` was called with."""
+        self._made = made
         self.game, self.rendering, self.order = game, rendering, order
         self._room = rendering.kept_positions
         self._by_state: dict[str, Position] = {}
         self.root = self._position(game.new_initial_state())
         self.root.kept = True
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Positions:
+        """Itself: every environment of the process shares it."""
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., Positions], Made]:
+        """In another process, the tree that is shared there."""
+        return positions_of, self._made
 
     def child(self, position: Position, action: int) -> Position:
         """The position after an action or a chance outcome."""
@@ -222,7 +244,7 @@ def positions_of(game_string: str, rendering: Callable[[SpielGame], Rendering], 
         game = pyspiel.convert_to_turn_based(game)
     if game.num_players() != 2 or kind.utility != pyspiel.GameType.Utility.ZERO_SUM:
         raise ValueError(f"game must be a zero-sum game of 2 players, got {game_string!r}")
-    return Positions(game, rendering(game), order)
+    return Positions(game, rendering(game), order, (game_string, rendering, order))
 
 
 def _load(game_string: str) -> SpielGame:

@@ -27,6 +27,10 @@ class SpielState(Protocol):
 
     def apply_action(self, action: int, /) -> None: ...
 
+    def clone(self) -> SpielState:
+        """A position of its own that is equal."""
+        ...
+
     def child(self, action: int, /) -> SpielState:
         """The position after an action; this one stays."""
         ...

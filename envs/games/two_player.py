@@ -179,6 +179,8 @@ class TextGame(TextSeats):
 
 def whole_seed(seed: SupportsIndex) -> int:
     """A seed as a Python integer, NumPy's included. Raises TypeError for what is none."""
+    if isinstance(seed, bool):
+        raise TypeError(f"a seed must be a whole number, got bool {seed}")
     try:
         return operator.index(seed)
     except TypeError:
