@@ -43,12 +43,24 @@ class Template:
 
 
 def readable(observation: Observation) -> str:
-    """The text of an observation. Raises ValueError where it shows arrays only: the models here read text."""
+    """The text of an observation, with a line on an illegal action before it that was answered by asking again.
+
+    Raises ValueError where it shows arrays only: the models here read text.
+    """
     text = observation.text
+    rejected = observation.info.get("illegal_action")
+    if isinstance(rejected, str):
+        text += f"\n{rejection(rejected, listed=bool(observation.legal_actions))}"
     if not text and any(isinstance(part, Blob) for part in observation.content):
         blobs = ", ".join(shown(part) for part in observation.content)
         raise ValueError(f"the observation shows no text ({blobs}), and a language model here reads nothing else")
     return text
+
+
+def rejection(action: str, *, listed: bool) -> str:
+    """The line on an illegal action. `listed`: whether the observation lists the legal ones."""
+    said = f"Your last action, {action}, was illegal" if action.strip() else "Your last answer held no action"
+    return f"{said}: {'choose one of the legal actions.' if listed else 'it was not played. Try another one.'}"
 
 
 def parse_boxed(answer: str) -> str:

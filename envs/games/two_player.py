@@ -15,6 +15,7 @@ import numpy as np
 from gymnasium.spaces import Text
 from numpy.typing import NDArray
 
+from sparring.envs.retrieval.escaping import harmless
 from sparring.envs.text_seats import TextSeats
 
 IllegalRule = Literal["forfeit", "spiral", "retry", "noop"]
@@ -24,6 +25,8 @@ OTHER = {"player_0": "player_1", "player_1": "player_0"}
 CHARSET = frozenset(string.printable[:95] + "\n")
 BLANKS = " \t\r\n"
 MAX_ACTION_LENGTH = 256
+MOST_REJECTED = 80
+"""Characters that are shown of an illegal action."""
 
 
 class TextGameOptions(TypedDict, total=False):
@@ -31,6 +34,7 @@ class TextGameOptions(TypedDict, total=False):
 
     illegal: IllegalRule
     retries: int
+    feedback: bool
     max_turns: int | None
     max_text_length: int
     charset: frozenset[str]
@@ -45,8 +49,11 @@ class TextGame(TextSeats):
         "spiral"   the game ends: payoff 0 for both, -1.5 for the offender, +0.5 for the other (SPIRAL's rule).
         "retry"    the seat is asked again, `retries` times in a row at most, then it forfeits.
         "noop"     the action is void: the turn passes where the game can pass, else the seat is asked again.
-    max_turns: after that many actions, illegal ones included, an unfinished game is truncated with payoff 0.
+    max_turns: after that many actions, illegal ones included, an unfinished game is truncated with payoff 0; a seat
+        that acted illegally in it forfeits, so that nobody gains by talking nonsense until the end.
         None: no budget, except under "noop", which would never end without one.
+    feedback: whether `infos[seat]["illegal_action"]` says what an illegal action was, harmless, on one line and cut,
+        when the seat is to move again; language models are shown a line on it.
     """
 
     metadata: dict[str, object] = {**TextSeats.metadata, "name": "text_game"}
@@ -59,11 +66,15 @@ class TextGame(TextSeats):
     to_move: str | None
     """The seat to move; None when the game is over. `_start`, `_play` and `_pass` keep it."""
 
+    noop_turns = 1_000
+    """`max_turns` under "noop" where it is None."""
+
     def __init__(
         self,
         *,
         illegal: IllegalRule = "forfeit",
         retries: int = 2,
+        feedback: bool = True,
         max_turns: int | None = None,
         max_text_length: int = 2_000,
         charset: frozenset[str] = CHARSET,
@@ -75,6 +86,9 @@ class TextGame(TextSeats):
             raise ValueError(f"retries must be >= 0, got {retries}")
         if max_turns is not None and max_turns < 1:
             raise ValueError(f"max_turns must be >= 1 or None, got {max_turns}")
+        if max_turns is None and illegal == "noop":
+            max_turns = self.noop_turns
+        self.feedback = feedback
         self.illegal, self.retries, self.max_turns, self.render_mode = illegal, retries, max_turns, render_mode
         super().__init__(SEATS, Text(max_text_length, charset=charset), Text(MAX_ACTION_LENGTH, charset=charset))
 
@@ -118,6 +132,8 @@ class TextGame(TextSeats):
         """Start a new game. Equal seeds and actions give equal games; `options` are not used."""
         self._start(None if seed is None else whole_seed(seed))
         self._turns = self._tries = 0
+        self._offenders: set[str] = set()
+        self._rejected: dict[str, str] = {}
         mover = self.to_move
         if mover is None:
             raise ValueError(f"{self.env_id} is over before its first action")
@@ -127,9 +143,10 @@ class TextGame(TextSeats):
     def _take_turn(self, seat: str, action: str) -> None:
         self._turns += 1
         if not self._play(action):
-            self._punish(seat)
+            self._punish(seat, action)
             return
         self._tries = 0
+        self._rejected.pop(seat, None)
         self.infos[seat] = {"illegal": False}
         self._go_on()
 
@@ -141,22 +158,34 @@ class TextGame(TextSeats):
             payoff = self._payoff()
             self._finish({"payoff": payoff}, {"payoff": -payoff})
         elif self.max_turns is not None and self._turns >= self.max_turns:
-            self._finish({"payoff": 0.0}, {"payoff": 0.0}, truncated=True)
+            first, second = ({"payoff": 0.0, **self._price(seat)} for seat in SEATS)
+            self._finish(first, second, truncated=True)
         else:
             info = self._info()
+            if mover in self._rejected:
+                info["illegal_action"] = self._rejected[mover]
             if mover == self.agent_selection:
                 info["illegal"] = self.infos[mover]["illegal"]
             self.infos[mover] = info
             self.agent_selection = mover
 
-    def _punish(self, seat: str) -> None:
+    def _price(self, seat: str) -> dict[str, float]:
+        """What a seat pays or gets at the budget's end for illegal actions on the way."""
+        if seat in self._offenders:
+            return {"forfeit": -self.stake}
+        return {"forfeit": self.stake} if self._offenders else {}
+
+    def _punish(self, seat: str, action: str) -> None:
         self.infos[seat] = {"illegal": True}
+        self._offenders.add(seat)
         self._tries += 1
         if self.illegal == "spiral":
             self._forfeit(seat, cost=1.5, gain=0.5)
         elif self.illegal == "forfeit" or (self.illegal == "retry" and self._tries > self.retries):
             self._forfeit(seat, cost=self.stake, gain=self.stake)
         else:
+            if self.feedback:
+                self._rejected[seat] = harmless(action, MOST_REJECTED)
             if self.illegal == "noop" and self._pass():
                 self._tries = 0
             self._go_on()
