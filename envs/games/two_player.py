@@ -12,9 +12,9 @@ import string
 from typing import Literal, SupportsIndex, TypedDict
 
 import numpy as np
-from gymnasium.spaces import Text
 from numpy.typing import NDArray
 
+from sparring.envs.any_text import SharedText
 from sparring.envs.retrieval.escaping import harmless
 from sparring.envs.text_seats import TextSeats
 
@@ -90,7 +90,9 @@ class TextGame(TextSeats):
             max_turns = self.noop_turns
         self.feedback = feedback
         self.illegal, self.retries, self.max_turns, self.render_mode = illegal, retries, max_turns, render_mode
-        super().__init__(SEATS, Text(max_text_length, charset=charset), Text(MAX_ACTION_LENGTH, charset=charset))
+        super().__init__(
+            SEATS, SharedText(max_text_length, charset=charset), SharedText(MAX_ACTION_LENGTH, charset=charset)
+        )
 
     # What a game provides. `step` and `reset` below call these.
 
