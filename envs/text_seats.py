@@ -62,6 +62,11 @@ class TextSeats(AECEnv[str, object, str | None]):
             raise RuntimeError(f"{self.env_id} has not begun: step was called before reset")
         self._was_dead_step(action)
 
+    def require_begun(self) -> None:
+        """Raises RuntimeError before `reset`."""
+        if self._over is None:
+            raise RuntimeError(f"{self.env_id} has not begun, so it shows nothing: call reset first")
+
     def render(self) -> str | None:
         """What the seat to move sees, with render_mode="ansi"."""
         return str(self.observe(self.agent_selection)) if self.render_mode == "ansi" else None

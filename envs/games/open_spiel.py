@@ -105,8 +105,7 @@ class OpenSpielGame(TextGame):
         Raises RuntimeError before `reset`.
         """
         position = self._position
-        if self._over is None:
-            raise RuntimeError(f"{self.env_id} has not begun: call reset before observe")
+        self.require_begun()
         if position.mover == agent and not self._over:
             return self._tree.text(position)
         return self._tree.waiting_text(position, SEATS.index(agent), bool(self._over))

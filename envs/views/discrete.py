@@ -66,7 +66,8 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
         self.look()
 
     def observe(self, agent: str) -> Observation:
-        """What `agent` sees, and what it may do. AttributeError before `reset`."""
+        """What `agent` sees, and what it may do. RuntimeError before `reset`."""
+        self.game.require_begun()
         mask = self.action_mask(agent)
         return {"observation": self.game.tensor(agent), "action_mask": mask}
 

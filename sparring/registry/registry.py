@@ -83,9 +83,7 @@ class Registry(Generic[RowT, Fields]):
             self._added(row)
         except Exception as error:
             self._take_out(row.name)
-            raise ValueError(
-                f"{self.kind} {row.name!r}: the name must be one that other registers can hold: {error}"
-            ) from error
+            raise ValueError(f"{self.kind} {row.name!r} cannot be registered everywhere: {error}") from error
         if plugin is not None:
             self._plugins[row.name] = plugin.name
             plugin.undo.append(partial(self._take_out, row.name))

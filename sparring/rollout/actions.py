@@ -43,8 +43,9 @@ def action_of(space: object, answer: str) -> object:
 def _said(space: spaces.Space[Any], answer: str) -> object:
     """The JSON of an answer. The outer brackets of a list may be missing, or stand around a dict. Raises Unreadable."""
     text = answer.strip()
-    bare = f"[{text}]" if isinstance(space, LISTS) else text[1:-1] if text[:2] == "[{" and text[-2:] == "}]" else text
-    for written in dict.fromkeys((text, bare)):
+    if isinstance(space, spaces.Dict) and text[:1] == "[" and text[-1:] == "]":
+        text = text[1:-1]
+    for written in (text, f"[{text}]") if isinstance(space, LISTS) else (text,):
         try:
             return json.loads(written, parse_constant=_no_number)
         except (ValueError, RecursionError) as error:
@@ -92,7 +93,7 @@ def _made(space: spaces.Space[Any], said: Any) -> object:
             return _whole(said)
         if isinstance(space, spaces.Text):
             return said
-        return _array(space, np.asarray(said))
+        return _array(space, said)
     except (TypeError, ValueError, KeyError, OverflowError) as error:
         raise Unreadable(f"it does not fit {space}: {error}") from error
 
@@ -104,9 +105,10 @@ def _whole(said: object) -> int:
     return said
 
 
-def _array(space: spaces.Space[Any], said: NDArray[Any]) -> NDArray[Any]:
-    """Numbers as the space holds them. Raises ValueError where that would change them."""
-    if said.dtype.kind not in "iuf":
+def _array(space: spaces.Space[Any], numbers: object) -> NDArray[Any]:
+    """Numbers as the space holds them. Raises ValueError where that would change them, and for truth values."""
+    said = np.asarray(numbers)
+    if said.dtype.kind not in "iuf" or any(isinstance(one, bool) for one in np.asarray(numbers, object).flat):
         raise ValueError("it must be numbers")
     whole = np.issubdtype(space.dtype, np.integer)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -169,7 +171,7 @@ def _at(space: object, where: float) -> object:
     if isinstance(space, spaces.Dict | spaces.Tuple):
         parts = space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces)
         made = {name: _at(part, where) for name, part in parts}
-        if None in made.values():
+        if any(part is None for part in made.values()):
             return None
         return made if isinstance(space, spaces.Dict) else tuple(made.values())
     if isinstance(space, spaces.Discrete):
