@@ -22,10 +22,10 @@ from sparring.protocols import Agent, Player
 from sparring.rollout.adapters import Game
 from sparring.rollout.blame import Fault, blamed
 from sparring.rollout.hosts import PROCESSES, Host, Hosts, StepTimeout
-from sparring.rollout.match import Event, Match, agents_by_seat, require_agents
+from sparring.rollout.match import Event, Match, agents_by_seat, require_agents, require_reply
 from sparring.rollout.pool import EnvPool, Lent, Pool, Workers, close_env
 from sparring.rollout.recording import Answered, Recording
-from sparring.types import Call, Episode, Observation, Reply
+from sparring.types import Episode, Observation, Reply
 
 __all__ = [
     "EnvPool",
@@ -280,21 +280,11 @@ async def _replies(players: Mapping[str, Player], observations: list[tuple[str, 
     return list(await asyncio.gather(*(_reply(seat, players[seat], seen) for seat, seen in observations)))
 
 
-def _require_reply(reply: object) -> None:
-    """Raises TypeError for what is no reply with a text and calls: the fault of whoever gave it."""
-    if not isinstance(reply, Reply):
-        raise TypeError(f"act must return a Reply, such as Reply('bet'), got {shown(reply)}")
-    if not isinstance(reply.action, str):
-        raise TypeError(f"an action must be text, got {type(reply.action).__name__}")
-    if reply.calls and not (isinstance(reply.calls, tuple) and all(isinstance(call, Call) for call in reply.calls)):
-        raise TypeError(f"the calls of a Reply must be a tuple of Calls, got {shown(reply.calls)}")
-
-
 async def _reply(seat: str, player: Player, observation: Observation) -> Answered:
     started = time.perf_counter()
     try:
         reply = await player.act(observation)
-        _require_reply(reply)
+        require_reply(reply)
     except FAULTS as error:
         raise blamed("agent_error", error) from error
     return seat, observation, reply, time.perf_counter() - started
