@@ -57,7 +57,7 @@ def build(model: str, **options: Unpack[VllmPlayerOptions]) -> WritingAgent | Ta
         options.get("temperature", 1.0), max_new_tokens=options.get("max_new_tokens", 64), decoding=decoding
     )
     loading = {name: value for name, value in options.items() if name in get_type_hints(VllmOptions)}
-    loaded = models.load(model, **cast("VllmOptions", loading))
+    loaded = models.load_shared(model, **cast("VllmOptions", loading))
     return make_player(loaded, prompt=options.get("prompt", "bracket"), sampling=sampling)
 
 
@@ -96,4 +96,4 @@ def served(
 ) -> WritingAgent:
     """A model behind an OpenAI-compatible server, writing freely: `openai:NAME:url=http://localhost:8000/v1`."""
     sampling = Sampling(temperature, max_new_tokens=max_new_tokens, decoding="free")
-    return WritingAgent(models.load(f"{SERVED}:{argument}", **options), prompt=prompt, sampling=sampling)
+    return WritingAgent(models.load_shared(f"{SERVED}:{argument}", **options), prompt=prompt, sampling=sampling)

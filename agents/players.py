@@ -19,7 +19,7 @@ import numpy as np
 
 from sparring.agents.choices import options_of, renormalised
 from sparring.agents.models import check_sampling, policy_of, policy_that_wrote
-from sparring.agents.prompts import Template, readable, template
+from sparring.agents.prompts import Template, readable, template, template_for
 from sparring.protocols import LanguageModel, Seat
 from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, Seen, Segment
 
@@ -71,24 +71,25 @@ class WritingAgent:
     async def reply(self, observation: Observation, seed: int) -> Reply:
         """Write, and take the action out of it."""
         text = readable(observation)
-        prompt = self._prompt(text)
+        shape = template_for(observation, self.template)
+        prompt = self._prompt(text, shape)
         completion = await self.model.generate(prompt, self.sampling, seed)
         written = self.model.decode(completion.token_ids)
         call = Call(
             policy_that_wrote(completion, self.model, self._trainable),
             self.sampling,
             (Segment("prompt", prompt), Segment("generated", completion.token_ids, completion.logprobs)),
-            self._messages(text, written),
+            self._messages(text, written, shape),
             stop_reason=completion.stop_reason,
         )
-        return Reply(self.template.parse(written), (call,))
+        return Reply(shape.parse(written), (call,))
 
-    def _messages(self, text: str, written: str) -> tuple[Message, ...]:
-        asked = self.template.messages(text)
+    def _messages(self, text: str, written: str, shape: Template) -> tuple[Message, ...]:
+        asked = shape.messages(text)
         return (*(Message(one["role"], one["content"]) for one in asked), Message("assistant", written))
 
-    def _encode_prompt(self, text: str) -> tuple[int, ...]:
-        return tuple(self.model.chat(self.template.messages(text)))
+    def _encode_prompt(self, text: str, shape: Template) -> tuple[int, ...]:
+        return tuple(self.model.chat(shape.messages(text)))
 
 
 class ModelPlayer:
@@ -179,7 +180,7 @@ class LanguageModelAgent(WritingAgent):
         return distribution
 
     async def _ask(self, text: str, actions: tuple[str, ...]) -> _Distribution:
-        options, prompt = self._options(actions), self._prompt(text)
+        options, prompt = self._options(actions), self._prompt(text, self.template)
         scores = await self.model.score(prompt + self._opening, [list(option.token_ids) for option in options])
         distributions = renormalised(options, scores, self.sampling.temperature)
         weights = np.exp([np.sum(distribution) for distribution in distributions])
@@ -192,7 +193,7 @@ class LanguageModelAgent(WritingAgent):
                     policy,
                     self.sampling,
                     (*shared, Segment("generated", option.token_ids, distribution, option.allowed)),
-                    self._messages(text, self.model.decode([*self._opening, *option.token_ids])),
+                    self._messages(text, self.model.decode([*self._opening, *option.token_ids]), self.template),
                 )
                 for option, distribution in zip(options, distributions, strict=True)
             ),

@@ -1,5 +1,6 @@
 r"""Prompt templates, and the parsers that read the model's answer. A parser never raises, whatever the text.
 
+`plain` takes all of the answer for the action: it stands in for `bracket` where an environment lists no action.
 `boxed` is SPIRAL's (arXiv 2506.24119, Figure 7): reasoning, then the action in `\boxed{}`. `bracket` is short, for
 small models and for decoding among the legal actions. Each says where in the answer an action would begin (`opening`),
 so that a model can be asked for its distribution over the legal actions at that very place.
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sparring import registry
 from sparring.content import Blob, shown
@@ -17,6 +18,8 @@ from sparring.types import Observation
 
 LONGEST_ACTION = 2_000
 """Characters; a longer answer is cut before it reaches the environment."""
+LONGEST_TEXT = 20_000
+"""Of a whole answer, which may be a program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,24 @@ class Template:
 
 
 def readable(observation: Observation) -> str:
-    """The text of an observation. Raises ValueError where it shows arrays only: the models here read text."""
+    """The text of an observation, with a line on an illegal action before it that was answered by asking again.
+
+    Raises ValueError where it shows arrays only: the models here read text.
+    """
     text = observation.text
+    rejected = observation.info.get("illegal_action")
+    if isinstance(rejected, str):
+        text += f"\n{rejection(rejected, listed=bool(observation.legal_actions))}"
     if not text and any(isinstance(part, Blob) for part in observation.content):
         blobs = ", ".join(shown(part) for part in observation.content)
         raise ValueError(f"the observation shows no text ({blobs}), and a language model here reads nothing else")
     return text
+
+
+def rejection(action: str, *, listed: bool) -> str:
+    """The line on an illegal action. `listed`: whether the observation lists the legal ones."""
+    said = f"Your last action, {action}, was illegal" if action.strip() else "Your last answer held no action"
+    return f"{said}: {'choose one of the legal actions.' if listed else 'it was not played. Try another one.'}"
 
 
 def parse_boxed(answer: str) -> str:
@@ -76,19 +91,43 @@ def parse_bracket(answer: str) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
+def parse_plain(answer: str) -> str:
+    """All of the answer."""
+    return answer.strip()[:LONGEST_TEXT]
+
+
+def parse_boxed_or_all(answer: str) -> str:
+    r"""The content of the last `\boxed{...}`; all of the answer where there is none."""
+    return parse_boxed(answer) or parse_plain(answer)
+
+
+BOXED_ANSWER = "Please reason step by step, and put your final answer within \\boxed{}."
 TEMPLATES = {
     "boxed": Template(
         name="boxed",
         instruction=(
             "You are playing a two-player zero-sum game. Make valid actions to win.\nObservation: {observation}\n"
-            "Please reason step by step, and put your final answer within \\boxed{}."
+            f"{BOXED_ANSWER}"
         ),
         opening="\\boxed{",
         closing="}",
         parse=parse_boxed,
     ),
     "bracket": Template(name="bracket", instruction="{observation}", opening="[", closing="]", parse=parse_bracket),
+    "plain": Template(name="plain", instruction="{observation}", opening="", closing="", parse=parse_plain),
 }
+FOR_ANY_TEXT = {
+    "bracket": TEMPLATES["plain"],
+    "boxed": replace(TEMPLATES["boxed"], instruction="{observation}\n" + BOXED_ANSWER, parse=parse_boxed_or_all),
+}
+"""What stands in for a template where an environment lists no action: a program or a sentence may be one."""
+
+
+def template_for(observation: Observation, chosen: Template) -> Template:
+    """The template for an observation: the chosen one, or what takes its place where no action is listed."""
+    if observation.legal_actions is None and observation.suggested_actions is None:
+        return FOR_ANY_TEXT.get(chosen.name, chosen)
+    return chosen
 
 
 def template(name: str) -> Template:

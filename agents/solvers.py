@@ -130,7 +130,8 @@ def _solve(env: Any, state: Any, values: dict[str, float], best: dict[str, tuple
     if state.is_terminal():
         return float(state.returns()[0])
     if state.is_chance_node():
-        return float(sum(p * _solve(env, state.child(drawn), values, best) for drawn, p in state.chance_outcomes()))
+        branches = ((float(p), state.child(outcome)) for outcome, p in state.chance_outcomes())
+        return sum((p * _solve(env, after, values, best) for p, after in branches), 0.0)
     player = state.current_player()
     seat = f"player_{player}"
     key = env.state_key(seat, state)

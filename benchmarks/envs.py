@@ -14,6 +14,7 @@ Peers are not dependencies of Sparring. To have them in the table:
 from __future__ import annotations
 
 import argparse
+import copy
 import importlib.util
 import json
 import platform
@@ -31,6 +32,7 @@ from rich.table import Table
 from sparring import envs
 
 BATCH = 20
+GAMES = ("TicTacToe", "KuhnPoker", "ConnectFour", "SimpleNegotiation")
 PETTINGZOO = {"TicTacToe": "tictactoe_v3", "ConnectFour": "connect_four_v3"}
 OPEN_SPIEL = {"TicTacToe": "tic_tac_toe", "KuhnPoker": "kuhn_poker", "ConnectFour": "connect_four"}
 TEXTARENA_ROUNDS = {"KuhnPoker": 3}
@@ -140,7 +142,7 @@ TEXTARENA = {
 
 def contenders() -> Iterator[Contender]:
     """Ours and the peers, game by game."""
-    for game in ("TicTacToe", "KuhnPoker", "ConnectFour", "SimpleNegotiation"):
+    for game in GAMES:
         yield Contender(game, "sparring", "sparring", "", _ours(game), play_ours)
         for suffix in ("", "-raw"):
             yield Contender(
@@ -235,20 +237,41 @@ def table(speeds: list[Speed]) -> Table:
     return shown
 
 
+def copy_microseconds(game: str, games: int, copies: int = 500) -> float:
+    """CPU microseconds of `copy.deepcopy` of a game in play, after so many games in this process: the best of five."""
+    env, rng = envs.make(f"sparring/{game}-v0"), random.Random(0)
+    for _ in range(games):
+        play_ours(env, rng)
+    env.reset(seed=1)
+    info = env.infos[env.agent_selection]
+    env.step((info.get("legal_actions") or info["suggested_actions"])[0])
+    best = float("inf")
+    for _ in range(5):
+        started = time.process_time()
+        for _ in range(copies):
+            copy.deepcopy(env)
+        best = min(best, (time.process_time() - started) / copies)
+    return 1e6 * best
+
+
 def main() -> None:
     """Measure, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=1.0, help="CPU seconds of one run")
     parser.add_argument("--runs", type=int, default=5, help="runs of each contender; the best one counts")
+    parser.add_argument("--games", type=int, default=10_000, help="games before a game in play is copied")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     speeds = [measure(contender, options.seconds, options.runs) for contender in contenders()]
-    Console().print(table(speeds))
+    console, copying = Console(), {game: copy_microseconds(game, options.games) for game in GAMES}
+    console.print(table(speeds))
+    told = ", ".join(f"{game} {microseconds:.0f}" for game, microseconds in copying.items())
+    console.print(f"copy.deepcopy of a game in play after {options.games:,} games, CPU microseconds: {told}")
     if options.json:
         machine = {"python": platform.python_version(), "machine": platform.machine()}
         options.json.write_text(
-            json.dumps({"machine": machine, "speeds": [asdict(s) for s in speeds]}, indent=2) + "\n"
+            json.dumps({"machine": machine, "speeds": [asdict(s) for s in speeds], "copying": copying}, indent=2) + "\n"
         )
 
 

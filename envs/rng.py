@@ -20,6 +20,11 @@ class Rng:
     def __init__(self) -> None:
         self._state = secrets.randbits(64)
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Rng:
+        other = object.__new__(Rng)
+        other._state = self._state
+        return other
+
     def seed(self, seed: int) -> None:
         """Start over from a seed, any integer; 64 bits of it count."""
         self._state = seed & MASK

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Any, Self
 
 from gymnasium.spaces import Space
 from pettingzoo import AECEnv
 
 from sparring.envs.any_text import Info
+from sparring.envs.copies import twin
 
 
 class TextSeats(AECEnv[str, object, str | None]):
@@ -24,6 +26,12 @@ class TextSeats(AECEnv[str, object, str | None]):
         self._nothing_paid, self._nobody_done = dict.fromkeys(seats, 0.0), dict.fromkeys(seats, False)
         self.observation_spaces = {seat: deepcopy(observed) for seat in seats}  # each with a generator of its own
         self.action_spaces = {seat: deepcopy(written) for seat in seats}
+
+    def __getattr__(self, name: str) -> Any:
+        """What there is not; before `reset` that is most of what PettingZoo reads."""
+        if self._over is None and not name.startswith("__"):
+            raise AttributeError(f"{self.env_id} has not begun, so it has no {name}: call reset first")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def env_id(self) -> str:
@@ -54,12 +62,20 @@ class TextSeats(AECEnv[str, object, str | None]):
             raise RuntimeError(f"{self.env_id} has not begun: step was called before reset")
         self._was_dead_step(action)
 
+    def require_begun(self) -> None:
+        """Raises RuntimeError before `reset`."""
+        if self._over is None:
+            raise RuntimeError(f"{self.env_id} has not begun, so it shows nothing: call reset first")
+
     def render(self) -> str | None:
         """What the seat to move sees, with render_mode="ansi"."""
         return str(self.observe(self.agent_selection)) if self.render_mode == "ansi" else None
 
     def close(self) -> None:
         """Nothing is held open."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return twin(self, memo)
 
     def _take_turn(self, seat: str, action: str) -> None:
         """One action of the seat to move: pays, and says in `agent_selection` who is next."""

@@ -22,6 +22,7 @@ from sparring import registry
 from sparring.agents.scripted import ConstantAgent, RandomAgent, ScriptedAgent
 from sparring.protocols import Agent
 from sparring.registry import EnvironmentRow
+from sparring.rollout.actions import Offered
 from sparring.rollout.loop import Event, Match, play
 from sparring.samples import samples
 from sparring.sandbox import SandboxError
@@ -441,3 +442,78 @@ def test_a_language_model_is_not_asked_about_what_it_cannot_read() -> None:
         (episode,) = play([Match("m", "test/Picture-v0", {"player_0": "nano"}, 1)])
     assert (episode.status, episode.fault) == ("agent_error", "agent")
     assert "the observation shows no text ([array 32x32x3 |u1, sha256" in str(episode.error)
+
+
+SPACES: list[tuple[spaces.Space[Any], tuple[str, ...], tuple[str, ...]]] = [
+    (spaces.Discrete(3, start=1), ("3", "[1]", " 2 "), ("0", "4", "1.0", "right", "[[1]]", "-1", "true")),
+    (spaces.MultiDiscrete([2, 3]), ("[1, 2]", "1, 2"), ("[1.7, 2]", "[true, 1]", "[1]", "[2, 0]", "1", '["1", "2"]')),
+    (spaces.MultiBinary(2), ("[1, 0]", "1,0"), ("[2, 0]", "[0.5, 0]", "[1]", "[257, 0]")),
+    (
+        spaces.Box(-1, 1, (2,)),
+        ("[0.5, -1]", "0.5, -1", "[1, 0]"),
+        ("[2, 0]", "[NaN, 0]", "[1e999, 0]", "[[0.5]]", "hi"),
+    ),
+    (spaces.Box(-np.inf, np.inf, (1,)), ("[5]", "5"), ("Infinity", "[1e300]", "[null]", '["5"]')),
+    (
+        spaces.Dict(grip=spaces.Discrete(2), move=spaces.Box(-1, 1, (2,))),
+        ('{"grip": 1, "move": [0.5, 0]}', '[{"grip": 0, "move": [0, 0]}]'),
+        ('{"grip": 1}', '{"grip": 1, "move": [0, 0], "more": 1}', '{"grip": 1.5, "move": [0, 0]}', "[1, 2]", "{"),
+    ),
+    (spaces.Tuple((spaces.Discrete(2), spaces.Discrete(2))), ("[1, 0]", "1, 0"), ("[1]", "[1, 0, 1]", "[true, 0]")),
+]
+
+
+class Vectors(gymnasium.Env[object, object]):
+    """Three steps; an action outside its space would be an error of ours."""
+
+    observation_space = spaces.Discrete(2)
+
+    def __init__(self, space: spaces.Space[Any]) -> None:
+        self.action_space, self.taken = space, 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[object, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.taken = 0
+        return 0, {}
+
+    def step(self, action: object) -> tuple[object, float, bool, bool, dict[str, Any]]:
+        assert self.action_space.contains(action), action
+        self.taken += 1
+        return 0, 1.0, self.taken == 3, False, {}
+
+
+@pytest.mark.parametrize(("space", "right", "wrong"), SPACES)
+def test_every_kind_of_action_space_is_read_strictly_and_suggests_actions(
+    space: spaces.Space[Any], right: tuple[str, ...], wrong: tuple[str, ...]
+) -> None:
+    with registry.envs.temporary(registry.EnvironmentRow("test/Vectors-v0", lambda: Vectors(space))):
+        seats = {"player_0": "player_0"}
+        for answer in right:
+            (good,) = play([Match("m", "test/Vectors-v0", seats, 0)], {"player_0": Says(answer)})
+            assert (good.status, len(good.turns)) == ("ok", 3), answer
+        for answer in wrong:
+            (bad,) = play([Match("m", "test/Vectors-v0", seats, 0)], {"player_0": Says(answer)})
+            assert [(turn.legal, bad.status) for _, turn in bad.turns] == [(False, "truncated")], answer
+            assert bad.trajectories["player_0"].stop_reason == "unreadable_action"
+        (drawn,) = play([Match("m", "test/Vectors-v0", seats, 0)], {"player_0": RandomAgent()})
+        assert (drawn.status, drawn.error) == ("ok", None)
+
+
+def test_a_large_discrete_space_lists_what_the_mask_allows_and_else_suggests() -> None:
+    offered = Offered(spaces.Discrete(5_000, start=10))
+    assert offered.beside(0, {})["suggested_actions"] == ("10", "2510", "5009")
+    mask = np.zeros(5_000, np.int8)
+    mask[[3, 4_999]] = 1
+    assert offered.beside({"action_mask": mask}, {})["legal_actions"] == ("13", "5009")
+
+
+@pytest.mark.parametrize("reply", ["check", None, Reply(3), Reply("check", 3), Reply("check", ("call",))])  # type: ignore[arg-type]
+def test_what_is_no_reply_is_the_agents_fault_in_words(reply: Any) -> None:
+    class Odd(Says):
+        async def act(self, observation: Observation) -> Reply:
+            return reply  # type: ignore[no-any-return]
+
+    agents = {"player_0": Odd(""), "player_1": RandomAgent()}
+    (episode,) = play([Match("m", "sparring/KuhnPoker-v0", {seat: seat for seat in agents}, 0)], agents)
+    assert (episode.status, episode.fault) == ("agent_error", "agent")
+    assert "must be" in str(episode.error) or "must return a Reply" in str(episode.error)

@@ -98,4 +98,4 @@ def _notes(written: CodeProgram, programs: int) -> Mapping[str, object]:
 @registry.agents.register("code-act", family="code", extra="train")
 def code_act(argument: str = "smollm2", **options: Unpack[ModelOptions]) -> CodeAct:
     """One program a turn, with its output fed back, until the model answers: `code-act:MODEL`."""
-    return CodeAct(models.load(argument, **options))
+    return CodeAct(models.load_shared(argument, **options))

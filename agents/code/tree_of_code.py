@@ -28,7 +28,7 @@ from sparring.agents.code.critic import CRITICS, Critic
 from sparring.agents.code.program import CodeProgram, feedback_of, read_program
 from sparring.agents.code.prompts import POOL, tree_prompt
 from sparring.agents.code.tree import Node, Shape, Tree, WidthRule, vote
-from sparring.agents.models import check_sampling, load, policy_of
+from sparring.agents.models import check_sampling, load_shared, policy_of
 from sparring.agents.models.conversation import Conversation, message
 from sparring.agents.models.loading import ModelOptions
 from sparring.answers.canonical import canonical_key
@@ -164,5 +164,5 @@ def tree_of_code(
     **options: Unpack[ModelOptions],
 ) -> TreeOfCode:
     """Grows a tree of whole programs where they fail, then votes: `tree-of-code:MODEL`, or `MODEL+MODEL` for a pool."""
-    models = [load(name, **options) for name in argument.split("+")]
+    models = [load_shared(name, **options) for name in argument.split("+")]
     return TreeOfCode(models, shape=Shape(width, depth, width_rule), critic=critic, answer=answer)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from sparring.agents.models.loading import load, load_trainable
+from sparring.agents.models.loading import load, load_shared, load_trainable
 from sparring.kinds import require_kind
 from sparring.protocols import Completion, LanguageModel
 from sparring.types import Policy, Sampling
 
-__all__ = ["check_sampling", "load", "load_trainable", "policy_of", "policy_that_wrote"]
+__all__ = ["check_sampling", "load", "load_shared", "load_trainable", "policy_of", "policy_that_wrote"]
 
 REGISTERS = False
 

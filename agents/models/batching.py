@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from sparring.agents.models.rounds import ask
 from sparring.protocols import Completion, Ids
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 class Batched:
     """Answers single requests out of batches. Whoever derives from it computes the batches, in a worker thread."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Itself: whoever copies a player or an environment wants no second model."""
+        return self
 
     def generate_batch(self, prompts: Sequence[Ids], sampling: Sampling, seeds: Sequence[int]) -> list[Completion]:
         """One completion a prompt; each depends on its own prompt, its own seed and the weights. Raises Refused."""

@@ -7,7 +7,7 @@ and counted like those of any other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from sparring.protocols import Ids
 
@@ -26,6 +26,10 @@ class TextModel:
     weights_version: str
     tokenizer_fingerprint = "bytes"
     weights_fingerprint = ""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Itself: whoever copies a player or an environment wants no second model."""
+        return self
 
     def encode(self, text: str) -> list[int]:
         """The bytes of a text; lone surrogates are kept."""

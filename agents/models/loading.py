@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
+from weakref import WeakValueDictionary
 
 from sparring.agents.models.trainable import LocalModel
 from sparring.protocols import LanguageModel
 from sparring.registry import require
 from sparring.specs import parse_spec, require_options, typed_options
+from sparring.store.run_files import BEST, CHECKPOINTS, is_run
 
 if TYPE_CHECKING:
     from sparring.agents.models.transformers import TransformersModel
 
 SERVED, VLLM = "openai", "vllm"
+_SHARED: WeakValueDictionary[str, LanguageModel] = WeakValueDictionary()
 AGENT = "model:"
 """How an agent's spec begins that names a model; `chat:model:PATH` is `chat:PATH`."""
 
@@ -67,6 +70,27 @@ def load(spec: str, **options: Unpack[ModelOptions]) -> LanguageModel:
     build = builders[scheme]
     require_options(f"model {spec!r}", build, options)
     return build(name, **{**typed_options(f"model {spec!r}", build, written), **options})
+
+
+def load_shared(spec: str, **options: Unpack[ModelOptions]) -> LanguageModel:
+    """As `load`, for players whose weights stay as they are: one model a process, for as long as somebody holds it.
+
+    A folder whose files have changed since is loaded anew.
+    """
+    key = repr((model_name(spec), sorted(options.items()), _stamp(spec)))
+    model = _SHARED.get(key)
+    if model is None:
+        model = _SHARED[key] = load(spec, **options)
+    return model
+
+
+def _stamp(spec: str) -> tuple[tuple[str, int, int], ...]:
+    """What tells a model's folder from what it was before: names, sizes and times of its files."""
+    _, name, _ = _parsed(spec)
+    folder = Path(name)
+    folder = folder / CHECKPOINTS / BEST if is_run(folder) else folder
+    files = [(path.name, path.stat()) for path in sorted(folder.iterdir())] if folder.is_dir() else []
+    return tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in files)
 
 
 def load_trainable(spec: str, **options: Unpack[LocalOptions]) -> LocalModel:

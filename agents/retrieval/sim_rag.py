@@ -243,7 +243,7 @@ def build(argument: str, options: dict[str, Any], **settings: Any) -> SimRag:
     """An agent by its model's name."""
     sampled = {name: options[name] for name in SAMPLED if name in options}
     loading = {name: value for name, value in options.items() if name in ModelOptions.__annotations__}
-    model = models.load(model_name(argument), **loading)
+    model = models.load_shared(model_name(argument), **loading)
     examples = options.get("examples")
     return SimRag(model, examples=examples, sampling=replace(WRITING, **sampled), **settings)
 

@@ -243,7 +243,7 @@ def build(kind: Kind, model: str, options: TalkingOptions) -> TalkingAgent:
     sampling = replace(TALKING, **{name: given[name] for name in SAMPLED if name in given})
     talking = {name: given[name] for name in ("system", "context", "history") if name in given}
     loading = {name: value for name, value in options.items() if name in ModelOptions.__annotations__}
-    loaded = models.load(model, **cast("ModelOptions", loading))
+    loaded = models.load_shared(model, **cast("ModelOptions", loading))
     return TalkingAgent(loaded, kind=kind, sampling=sampling, **talking)
 
 

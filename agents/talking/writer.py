@@ -70,7 +70,7 @@ def said_in(written: str) -> str:
 def writer(argument: str = "smollm2", **options: Unpack[WriterOptions]) -> TalkingAgent:
     """Writes text adventures, slot by slot: `writer:MODEL`."""
     loading = {name: value for name, value in options.items() if name in ModelOptions.__annotations__}
-    model: LanguageModel = models.load(model_name(argument), **cast("ModelOptions", loading))
+    model: LanguageModel = models.load_shared(model_name(argument), **cast("ModelOptions", loading))
     sampling = Sampling(
         options.get("temperature", 0.7),
         options.get("top_p", 0.95),

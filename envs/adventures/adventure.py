@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 import gymnasium
-from gymnasium.spaces import Text
 
 from sparring import registry
 from sparring.envs.adventures.gate import MOST_BYTES
 from sparring.envs.adventures.hundred import games_of
+from sparring.envs.any_text import SharedText
 from sparring.envs.code.feedback import CHARSET
 from sparring.envs.code.split_rng import SPLITS, Split
 from sparring.registry import require
@@ -105,8 +105,8 @@ class Adventure(gymnasium.Env[str, str]):
         self.split, self.difficulty, self.games = split, difficulty, games
         self.max_turns, self.list_actions, self.render_mode = max_turns, list_actions, render_mode
         self._stage_of_file = None if file is None else _stage_of_file(file)
-        self.observation_space = Text(MOST_OBSERVED, charset=CHARSET)
-        self.action_space = Text(MOST_BYTES, charset=CHARSET)
+        self.observation_space = SharedText(MOST_OBSERVED, charset=CHARSET)
+        self.action_space = SharedText(MOST_BYTES, charset=CHARSET)
         self._player: Simulator | CompiledGame | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, object] | None = None) -> tuple[str, Info]:

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, get_args
 
-from gymnasium.spaces import Text
-
 from sparring import registry
 from sparring.envs.adventures.duel_words import fill_with_stock, idea_of
 from sparring.envs.adventures.hundred import fingerprints
+from sparring.envs.any_text import SharedText
 from sparring.envs.code.feedback import CHARSET
 from sparring.envs.duel import Duel
 from sparring.envs.games.two_player import whole_seed
@@ -90,7 +89,7 @@ class AdventureDuel(Duel):
         self.attempts, self.difficulty, self.words = attempts, difficulty, words
         self.attempt_turns, self.max_turns = attempt_turns, max_turns
         self.list_actions, self.render_mode = list_actions, render_mode
-        super().__init__(SEATS, Text(MOST_OBSERVED, charset=CHARSET), Text(MOST_WRITTEN, charset=CHARSET))
+        super().__init__(SEATS, SharedText(MOST_OBSERVED, charset=CHARSET), SharedText(MOST_WRITTEN, charset=CHARSET))
 
     def reset(self, seed: int | None = None, options: dict[str, object] | None = None) -> None:
         """Begin with the idea of a seed; `options` are not used."""

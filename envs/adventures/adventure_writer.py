@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gymnasium
-from gymnasium.spaces import Text
 
 from sparring import registry
 from sparring.envs.adventures.hundred import fingerprints, ideas_of
+from sparring.envs.any_text import SharedText
 from sparring.envs.code.feedback import CHARSET
 from sparring.envs.code.split_rng import SPLITS, Split
 from sparring.registry import require
@@ -74,8 +74,8 @@ class AdventureWriter(gymnasium.Env[str, str]):
         require("pydantic", "adventures")
         self.split, self.difficulty, self.list_actions, self.render_mode = split, difficulty, list_actions, render_mode
         self.ideas = (idea,) if idea else ideas_of(split) if ideas is None else ideas_in(ideas)
-        self.observation_space = Text(MOST_OBSERVED, charset=CHARSET)
-        self.action_space = Text(MOST_WRITTEN, charset=CHARSET)
+        self.observation_space = SharedText(MOST_OBSERVED, charset=CHARSET)
+        self.action_space = SharedText(MOST_WRITTEN, charset=CHARSET)
         self._desk: WriterDesk | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, object] | None = None) -> tuple[str, Info]:

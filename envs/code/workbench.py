@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TypedDict
 
 import gymnasium
-from gymnasium.spaces import Text
 
+from sparring.envs.any_text import SharedText
 from sparring.envs.code.action import MAX_ACTION_LENGTH, Action, parse_action
 from sparring.envs.code.feedback import CHARSET, cut, last_line_of, observation_of, output_of, shown
 from sparring.envs.code.sandboxes import shared_sandbox
@@ -65,8 +65,8 @@ class Workbench(gymnasium.Env[str, str]):
             raise ValueError(f"max_turns must be >= 1, got {max_turns}")
         self.max_turns, self.backend, self.render_mode = max_turns, backend, render_mode
         self._own_sandbox = sandbox
-        self.observation_space = Text(MAX_OBSERVATION_LENGTH, charset=CHARSET)
-        self.action_space = Text(MAX_ACTION_LENGTH, charset=CHARSET)
+        self.observation_space = SharedText(MAX_OBSERVATION_LENGTH, charset=CHARSET)
+        self.action_space = SharedText(MAX_ACTION_LENGTH, charset=CHARSET)
         self._over, self._terminated, self._seen = True, True, ""
         self._info: Info = {}
 

@@ -6,7 +6,6 @@ OpenSpiel has the rules; a `Rendering` has the words. Chance is drawn from the e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from copy import copy
 from typing import Unpack
 
 import numpy as np
@@ -54,8 +53,6 @@ class OpenSpielGame(TextGame):
         if action_order not in ("given", "reversed"):
             raise ValueError(f"action_order must be 'given' or 'reversed', got {action_order!r}")
         self._tree = positions_of(game, rendering, action_order, rules)
-        self.spiel_game = self._tree.game
-        self.rendering = self._tree.rendering
         if options.get("illegal") == "noop" and options.get("max_turns") is None:
             options["max_turns"] = 4 * self.spiel_game.max_game_length()
         super().__init__(**options, seats=tuple(map(seat_of, range(self.rendering.players))))
@@ -71,17 +68,25 @@ class OpenSpielGame(TextGame):
         self._position = self._tree.root
         self._history: list[int] = []
 
-    def __deepcopy__(self, memo: object) -> OpenSpielGame:
-        """A game that goes on by itself from here. What never changes in a game is shared, the spaces too."""
-        twin = copy(self)
-        twin._rng, twin._position, twin._history = copy(self._rng), self._position.apart(), self._history.copy()
-        for name, value in self.__dict__.items():
-            if type(value) is dict and name not in ("observation_spaces", "action_spaces"):
-                twin.__dict__[name] = value.copy()
-        twin.agents = self.agents.copy()
-        if self._over is not None:
-            twin.infos = {seat: info.copy() for seat, info in self.infos.items()}
-        return twin
+    def __getstate__(self) -> dict[str, object]:
+        """Without the position, which hangs in the tree that is shared: the history leads to it."""
+        return {name: value for name, value in vars(self).items() if name != "_position"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._position = self._tree.root
+        for action in self._history:
+            self._position = self._tree.advance(self._position, action)
+
+    @property
+    def spiel_game(self) -> SpielGame:
+        """OpenSpiel's game."""
+        return self._tree.game
+
+    @property
+    def rendering(self) -> Rendering:
+        """How the game reads."""
+        return self._tree.rendering
 
     @property
     def spiel_state(self) -> SpielState:
@@ -114,8 +119,12 @@ class OpenSpielGame(TextGame):
         return self.rendering.state_key(self._players[seat], state)
 
     def observe(self, agent: str) -> str:
-        """The text that `agent` sees. It is the same whatever happened in other episodes."""
+        """The text that `agent` sees. It is the same whatever happened in other episodes.
+
+        Raises RuntimeError before `reset`.
+        """
         position = self._position
+        self.require_begun()
         if position.mover == agent and not self._over:
             return self._tree.text(position)
         return self._tree.waiting_text(position, self._players[agent], bool(self._over))
@@ -242,11 +251,9 @@ class OpenSpielGame(TextGame):
     def _payoffs_unfinished(self) -> list[float]:
         return self._payoffs() if self._pays_on_the_way else super()._payoffs_unfinished()
 
-    def _forfeit(self, seat: str, cost: float, gain: float) -> None:
-        if self.illegal != "spiral":
-            cost += self._paid[self._players[seat]] if self._pays_on_the_way else 0.0
-            gain = cost if self.zero_sum else 0.0
-        super()._forfeit(seat, cost, gain)
+    def _cost(self, seat: str) -> float:
+        """As much as brings the seat down to the least that the game can pay."""
+        return self.stake + (self._paid[self._players[seat]] if self._pays_on_the_way else 0.0)
 
     def _info(self) -> dict[str, object]:
         position = self._position

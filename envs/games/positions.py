@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from bisect import bisect
 from collections.abc import Callable, Hashable, Sequence
-from copy import copy
 from functools import lru_cache
 from itertools import accumulate
 from typing import Literal
@@ -24,6 +23,7 @@ from sparring.envs.games.two_player import fold
 
 ActionOrder = Literal["given", "reversed"]
 CHANCE = -1
+Made = tuple[str, Callable[[SpielGame], "Rendering"], ActionOrder, bool]
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -148,25 +148,32 @@ class Position:
     chance: tuple[list[int], list[float]] | None = None
     text: str | None = None
     waiting_texts: dict[tuple[int, bool], str] | None = None
+    """By player and whether the game is over: equal for all who come here."""
 
     def __init__(self, state: SpielState) -> None:
         self.state = state
         self.player: int = state.current_player()
 
-    def apart(self) -> Position:
-        """This position for another game: itself where it is kept, else one whose state is played on its own."""
+    def __deepcopy__(self, memo: dict[int, object]) -> Position:
+        """Itself where it is a node that all episodes share; one that `advance` uses up has a state of its own."""
         if self.kept:
             return self
-        twin = copy(self)
-        twin.state, twin.children, twin.waiting_texts = self.state.clone(), None, None
-        return twin
+        other = object.__new__(Position)
+        vars(other).update(vars(self), state=self.state.clone(), children=None, waiting_texts=None)
+        if self.mover:
+            other.info = self.info.copy()
+        return other
 
 
 class Positions:
     """The tree of a game, grown as it is played."""
 
-    def __init__(self, game: SpielGame, rendering: Rendering, order: ActionOrder, rules: bool = True) -> None:
-        self.game, self.rendering, self.order = game, rendering, order
+    def __init__(self, made: Made) -> None:
+        """`made`: what `positions_of` was called with. Raises UnknownName, ValueError."""
+        self._made = made
+        game_string, read, self.order, rules = made
+        self.game = game = load_game(game_string)
+        self.rendering = rendering = read(game)
         self._head = f"{rendering.rules}\n" if rules and rendering.rules else ""
         self._seats = [seat_of(player) for player in range(rendering.players)]
         self._room = rendering.kept_positions
@@ -174,9 +181,13 @@ class Positions:
         self.root = self._position(game.new_initial_state())
         self.root.kept = True
 
-    def __deepcopy__(self, memo: object) -> Positions:
-        """All games of a process share the tree."""
+    def __deepcopy__(self, memo: dict[int, object]) -> Positions:
+        """Itself: every environment of the process shares it."""
         return self
+
+    def __reduce__(self) -> tuple[Callable[..., Positions], Made]:
+        """In another process, the tree that is shared there."""
+        return positions_of, self._made
 
     def child(self, position: Position, action: int) -> Position:
         """The position after an action or a chance outcome."""
@@ -256,5 +267,4 @@ def positions_of(
     game_string: str, rendering: Callable[[SpielGame], Rendering], order: ActionOrder, rules: bool
 ) -> Positions:
     """The one tree of a game that every environment of the process shares. Raises UnknownName, ValueError."""
-    game = load_game(game_string)
-    return Positions(game, rendering(game), order, rules)
+    return Positions((game_string, rendering, order, rules))

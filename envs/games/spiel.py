@@ -27,12 +27,12 @@ class SpielState(Protocol):
 
     def apply_action(self, action: int, /) -> None: ...
 
-    def child(self, action: int, /) -> SpielState:
-        """The position after an action; this one stays."""
+    def clone(self) -> SpielState:
+        """A position of its own that is equal."""
         ...
 
-    def clone(self) -> SpielState:
-        """A copy that is played on its own."""
+    def child(self, action: int, /) -> SpielState:
+        """The position after an action; this one stays."""
         ...
 
     def history(self) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -120,6 +121,10 @@ class Trader:
         self.stock, self.values = stock, values
         self._start = worth(stock, values) - gain
         self._look()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Trader:
+        """Its parts are replaced and never changed, so the copy has the same ones."""
+        return copy(self)
 
     def trade(self, gets: Goods, gives: Goods) -> None:
         """Exchange goods."""

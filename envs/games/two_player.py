@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import Literal, SupportsIndex, TypedDict
 
 import numpy as np
-from gymnasium.spaces import Text
 from numpy.typing import NDArray
 
+from sparring.envs.any_text import SharedText
+from sparring.envs.retrieval.escaping import harmless
 from sparring.envs.text_seats import TextSeats
 
 IllegalRule = Literal["forfeit", "spiral", "retry", "noop"]
@@ -25,6 +26,8 @@ OTHER = {"player_0": "player_1", "player_1": "player_0"}
 CHARSET = frozenset(string.printable[:95] + "\n")
 BLANKS = " \t\r\n"
 MAX_ACTION_LENGTH = 256
+MOST_REJECTED = 80
+"""Characters that are shown of an illegal action."""
 
 
 class TextGameOptions(TypedDict, total=False):
@@ -32,6 +35,7 @@ class TextGameOptions(TypedDict, total=False):
 
     illegal: IllegalRule
     retries: int
+    feedback: bool
     max_turns: int | None
     max_text_length: int
     charset: frozenset[str]
@@ -48,8 +52,11 @@ class TextGame(TextSeats):
         "spiral"   the game ends: payoff 0 for all, -1.5 for the offender, +0.5 for the others (SPIRAL's rule).
         "retry"    the seat is asked again, `retries` times in a row at most, then it forfeits.
         "noop"     the action is void: the turn passes where the game can pass, else the seat is asked again.
-    max_turns: after that many actions, illegal ones included, an unfinished game is truncated with payoff 0.
+    max_turns: after that many actions, illegal ones included, an unfinished game is truncated with payoff 0; a seat
+        that acted illegally in it forfeits, so that nobody gains by talking nonsense until the end.
         None: no budget, except under "noop", which would never end without one.
+    feedback: whether `infos[seat]["illegal_action"]` says what an illegal action was, harmless, on one line and cut,
+        when the seat is to move again; language models are shown a line on it.
     """
 
     metadata: dict[str, object] = {**TextSeats.metadata, "name": "text_game"}
@@ -64,11 +71,15 @@ class TextGame(TextSeats):
     to_move: str | None
     """The seat to move; None when the game is over. `_start`, `_play` and `_pass` keep it."""
 
+    noop_turns = 1_000
+    """`max_turns` under "noop" where it is None."""
+
     def __init__(
         self,
         *,
         illegal: IllegalRule = "forfeit",
         retries: int = 2,
+        feedback: bool = True,
         max_turns: int | None = None,
         max_text_length: int = 2_000,
         charset: frozenset[str] = CHARSET,
@@ -81,8 +92,13 @@ class TextGame(TextSeats):
             raise ValueError(f"retries must be >= 0, got {retries}")
         if max_turns is not None and max_turns < 1:
             raise ValueError(f"max_turns must be >= 1 or None, got {max_turns}")
+        if max_turns is None and illegal == "noop":
+            max_turns = self.noop_turns
+        self.feedback = feedback
         self.illegal, self.retries, self.max_turns, self.render_mode = illegal, retries, max_turns, render_mode
-        super().__init__(seats, Text(max_text_length, charset=charset), Text(MAX_ACTION_LENGTH, charset=charset))
+        super().__init__(
+            seats, SharedText(max_text_length, charset=charset), SharedText(MAX_ACTION_LENGTH, charset=charset)
+        )
 
     # What a game provides. `step` and `reset` below call these.
 
@@ -148,6 +164,8 @@ class TextGame(TextSeats):
         if options and "state" in options:
             self._start_at(options["state"])
         self._turns = self._tries = 0
+        self._offenders: set[str] = set()
+        self._rejected: dict[str, str] = {}
         mover = self.to_move
         if mover is None:
             raise ValueError(f"{self.env_id} is over before its first action")
@@ -157,9 +175,10 @@ class TextGame(TextSeats):
     def _take_turn(self, seat: str, action: str) -> None:
         self._turns += 1
         if not self._play(action):
-            self._punish(seat)
+            self._punish(seat, action)
             return
         self._tries = 0
+        self._rejected.pop(seat, None)
         self.infos[seat] = {"illegal": False}
         self._go_on()
 
@@ -170,22 +189,42 @@ class TextGame(TextSeats):
         if mover is None:
             self._finish([{"payoff": payoff} for payoff in self._payoffs()])
         elif self.max_turns is not None and self._turns >= self.max_turns:
-            self._finish([{"payoff": payoff} for payoff in self._payoffs_unfinished()], truncated=True)
+            paid = zip(self.possible_agents, self._payoffs_unfinished(), strict=True)
+            self._finish([{"payoff": payoff, **self._price(seat)} for seat, payoff in paid], truncated=True)
         else:
             info = self._info()
+            if mover in self._rejected:
+                info["illegal_action"] = self._rejected[mover]
             if mover == self.agent_selection:
                 info["illegal"] = self.infos[mover]["illegal"]
             self.infos[mover] = info
             self.agent_selection = mover
 
-    def _punish(self, seat: str) -> None:
+    def _cost(self, seat: str) -> float:
+        """What a forfeit costs a seat."""
+        return self.stake
+
+    def _price(self, seat: str) -> dict[str, float]:
+        """What a seat pays or gets at the budget's end for illegal actions on the way."""
+        if not self._offenders:
+            return {}
+        if seat in self._offenders:
+            return {"forfeit": -self._cost(seat)}
+        innocent = len(self.possible_agents) - len(self._offenders)
+        return {"forfeit": sum(map(self._cost, self._offenders)) / innocent if self.zero_sum else 0.0}
+
+    def _punish(self, seat: str, action: str) -> None:
         self.infos[seat] = {"illegal": True}
+        self._offenders.add(seat)
         self._tries += 1
         if self.illegal == "spiral":
             self._forfeit(seat, cost=1.5, gain=0.5)
         elif self.illegal == "forfeit" or (self.illegal == "retry" and self._tries > self.retries):
-            self._forfeit(seat, cost=self.stake, gain=self.stake)
+            cost = self._cost(seat)
+            self._forfeit(seat, cost, gain=cost if self.zero_sum else 0.0)
         else:
+            if self.feedback:
+                self._rejected[seat] = harmless(action, MOST_REJECTED)
             if self.illegal == "noop" and self._pass():
                 self._tries = 0
             self._go_on()
@@ -209,6 +248,8 @@ class TextGame(TextSeats):
 
 def whole_seed(seed: SupportsIndex) -> int:
     """A seed as a Python integer, NumPy's included. Raises TypeError for what is none."""
+    if isinstance(seed, bool):
+        raise TypeError(f"a seed must be a whole number, got bool {seed}")
     try:
         return operator.index(seed)
     except TypeError:

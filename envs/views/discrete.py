@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import operator
-from typing import Any, SupportsIndex
+from typing import Any, Self, SupportsIndex
 
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary
 from numpy.typing import NDArray
 from pettingzoo import AECEnv
 
+from sparring.envs.copies import twin
 from sparring.envs.games.two_player import TextGame
 
 Observation = dict[str, NDArray[np.float32] | NDArray[np.int8]]
@@ -31,13 +33,11 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
         self.metadata = game.metadata
         self.render_mode = game.render_mode
         self.possible_agents = game.possible_agents
-        game.reset(seed=0)
+        shape = _shape_of(copy.deepcopy(game))  # a copy, so that this one has not begun
         low, high = game.tensor_range
-        shape = game.tensor(game.agent_selection).shape
         self.observation_spaces = {seat: self._space(low, high, shape) for seat in self.possible_agents}
         self.action_spaces = {seat: Discrete(game.num_actions) for seat in self.possible_agents}
         self._nothing = np.zeros(game.num_actions, np.int8)
-        self._has_begun = False  # the reset above only told the shape
 
     def _space(self, low: float, high: float, shape: tuple[int, ...]) -> Dict:
         vector = Box(low, high, shape, np.float32)
@@ -48,6 +48,9 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
         if name == "game":
             raise AttributeError(name)
         return getattr(self.game, name)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return twin(self, memo)
 
     def observation_space(self, agent: str) -> Dict:
         """The same object at every call."""
@@ -60,12 +63,13 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
     def reset(self, seed: int | None = None, options: dict[str, object] | None = None) -> None:
         """Start a new game."""
         self.game.reset(seed, options)
-        self._has_begun = True
-        self._tell()
+        self.look()
 
     def observe(self, agent: str) -> Observation:
-        """What `agent` sees, and what it may do."""
-        return {"observation": self.game.tensor(agent), "action_mask": self.action_mask(agent)}
+        """What `agent` sees, and what it may do. RuntimeError before `reset`."""
+        self.game.require_begun()
+        mask = self.action_mask(agent)
+        return {"observation": self.game.tensor(agent), "action_mask": mask}
 
     def action_mask(self, agent: str) -> NDArray[np.int8]:
         """What `agent` may do, as a fresh array."""
@@ -79,10 +83,11 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
 
         Raises RuntimeError before `reset`, TypeError for what is no whole number.
         """
-        if not self._has_begun:
-            raise RuntimeError(f"{self.game.env_id} has not begun: call reset first")
-        self.game.step(None if action is None else self.game.action_text(_whole_number(action)))
-        self._tell()
+        self.game.step(None if action is None else self._text(_whole_number(action)))
+        self.look()
+
+    def _text(self, action: int) -> str:
+        return self.game.action_text(action) if self.game.agents else ""
 
     def last(self, observe: bool = True) -> tuple[Observation | None, float, bool, bool, dict[str, NDArray[np.int8]]]:
         """Observation, cumulative reward, terminated, truncated, info of `agent_selection`."""
@@ -90,8 +95,8 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
         seat = self.game.agent_selection
         return self.observe(seat) if observe else None, reward, terminated, truncated, self.infos[seat]
 
-    def _tell(self) -> None:
-        """What `infos` hold: numbers of a fixed shape, by seat."""
+    def look(self) -> None:
+        """Bring `infos` up to date, numbers of a fixed shape by seat: for whoever steps the game itself."""
         self.infos = {seat: {"action_mask": self.action_mask(seat)} for seat in self.game.infos}
 
     def render(self) -> str | None:
@@ -101,6 +106,12 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
     def close(self) -> None:
         """Close the game."""
         self.game.close()
+
+
+def _shape_of(game: TextGame) -> tuple[int, ...]:
+    """Of what a seat sees as a vector. The game begins for it."""
+    game.reset(seed=0)
+    return game.tensor(game.agent_selection).shape
 
 
 def _whole_number(action: SupportsIndex) -> int:

@@ -6,11 +6,14 @@ gymnasium.make("sparring.envs:sparring/KuhnPoker-v0", opponent="constant:bet", s
 from __future__ import annotations
 
 import itertools
+from typing import Self
 
 import gymnasium
 import numpy as np
 
 from sparring import envs, registry
+from sparring.envs.copies import twin
+from sparring.envs.games.two_player import whole_seed
 from sparring.protocols import Agent, Seat
 from sparring.rollout.actions import Offered, Unreadable
 from sparring.rollout.infos import observation_of
@@ -69,7 +72,8 @@ class SingleSeat(gymnasium.Env[object, object]):
         return self._seat
 
     def reset(self, *, seed: int | None = None, options: dict[str, object] | None = None) -> tuple[object, Info]:
-        """Start an episode and play the opponent until it is our turn."""
+        """Start an episode and play the opponent until it is our turn. TypeError for a seed that is no whole number."""
+        seed = None if seed is None else whole_seed(seed)
         super().reset(seed=seed)
         self._seed = int(self.np_random.integers(2**63)) if seed is None else seed
         if self._asked_seat == RANDOM:
@@ -79,12 +83,12 @@ class SingleSeat(gymnasium.Env[object, object]):
         self._players = {other: self._opponent.open(self._place(other)) for other in self._turns if other != self._seat}
         self._is_paid = self._is_broken_off = False
         self._play_opponent()
-        return self._observation(), self._info()
+        return self._observation(), {**self._info(), "illegal": False}
 
     def step(self, action: object) -> tuple[object, float, bool, bool, Info]:
         """Play our action, then the opponent until it is our turn again or the game is over. Afterwards it pays 0."""
         if self._is_paid:
-            return self._observation(), 0.0, *self._end(), self._info()
+            return self._observation(), 0.0, *self._end(), {**self._info(), "illegal": False}
         reward, illegal = 0.0, False
         if self._is_over():
             reward = float(self._game.rewards[self._seat])
@@ -109,9 +113,9 @@ class SingleSeat(gymnasium.Env[object, object]):
 
         All are True where the game is over: whoever is asked then must not find nothing to choose.
         """
-        seen = self._env.observe(self.seat)
+        seen = self._observation()
         mask = seen.get("action_mask") if isinstance(seen, dict) else None
-        if mask is None or self._is_over():
+        if mask is None:
             return np.ones(int(getattr(self.action_space, "n", 1)), bool)
         return np.asarray(mask).astype(bool)
 
@@ -142,6 +146,8 @@ class SingleSeat(gymnasium.Env[object, object]):
                 continue
             try:
                 game.step(self._offered[seat].read(self._answer(seat)))
+                if self._env is not game:
+                    self._env.look()
             except Unreadable:
                 self._is_broken_off = True
                 break
@@ -156,9 +162,25 @@ class SingleSeat(gymnasium.Env[object, object]):
         return act_now(self._players[seat], observation_of(seen, info, turn)).action
 
     def _observation(self) -> object:
-        return self._env.observe(self._seat)
+        seen = self._env.observe(self._seat)
+        return self._with_choice(seen) if isinstance(seen, dict) else seen
 
     def _info(self) -> Info:
         """A copy that is the caller's: arrays and dicts included."""
         info = self._env.infos[self._seat]
-        return {name: value.copy() if hasattr(value, "copy") else value for name, value in info.items()}
+        return self._with_choice(
+            {name: value.copy() if hasattr(value, "copy") else value for name, value in info.items()}
+        )
+
+    def _with_choice(self, said: Info) -> Info:
+        """With a mask of ones at the end: autoreset asks a policy for an action there, which then needs a choice."""
+        mask = said.get("action_mask")
+        if not self._is_over() or not isinstance(mask, np.ndarray) or mask.any():
+            return said
+        return {**said, "action_mask": np.ones_like(mask)}
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """A game of its own with the same opponent."""
+        for shared in (self._opponent, *self._offered.values()):
+            memo[id(shared)] = shared
+        return twin(self, memo)

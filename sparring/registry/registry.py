@@ -49,6 +49,14 @@ class Registry(Generic[RowT, Fields]):
         self._plugins: dict[str, str] = {}
         """The plug-ins that registered rows, by the rows' names."""
         self._loaded = self._loading = False
+        self._added: Callable[[RowT], None] = _ignore
+        self._removed: Callable[[str], None] = _ignore
+
+    def tell(self, added: Callable[[RowT], None], removed: Callable[[str], None]) -> None:
+        """From now on call `added` with every row that is added, and `removed` with the name of one that is not there
+        any more. What `added` raises refuses the row.
+        """
+        self._added, self._removed = added, removed
 
     def register(self, name: str, *args: Fields.args, **fields: Fields.kwargs) -> Callable[[Built], Built]:
         """Class or function decorator; a name that is taken raises ValueError naming both owners.
@@ -71,6 +79,11 @@ class Registry(Generic[RowT, Fields]):
         if taken is not None and (of_another or _owner(taken.build) != _owner(row.build)):
             raise self._twice(taken, row)
         self._rows[row.name] = row
+        try:
+            self._added(row)
+        except Exception as error:
+            self._take_out(row.name)
+            raise ValueError(f"{self.kind} {row.name!r} cannot be registered everywhere: {error}") from error
         if plugin is not None:
             self._plugins[row.name] = plugin.name
             plugin.undo.append(partial(self._take_out, row.name))
@@ -164,10 +177,15 @@ class Registry(Generic[RowT, Fields]):
     def _take_out(self, name: str) -> None:
         self._rows.pop(name, None)
         self._plugins.pop(name, None)
+        self._removed(name)
 
     def _twice(self, taken: RowT, row: RowT) -> ValueError:
         owners = f"by {_owner(taken.build)} and by {_owner(row.build)}"
         return ValueError(f"{self.kind} {row.name!r} is registered twice: {owners}")
+
+
+def _ignore(row: object) -> None:
+    """Nobody wants to be told."""
 
 
 def _owner(build: object) -> str:

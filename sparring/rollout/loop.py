@@ -22,7 +22,7 @@ from sparring.protocols import Agent, Player
 from sparring.rollout.adapters import Game
 from sparring.rollout.blame import Fault, blamed
 from sparring.rollout.hosts import PROCESSES, Host, Hosts, StepTimeout
-from sparring.rollout.match import Event, Match, agents_by_seat, require_agents
+from sparring.rollout.match import Event, Match, agents_by_seat, require_agents, require_reply
 from sparring.rollout.pool import EnvPool, Lent, Pool, Workers, close_env
 from sparring.rollout.recording import Answered, Recording
 from sparring.types import Episode, Observation, Reply
@@ -284,8 +284,7 @@ async def _reply(seat: str, player: Player, observation: Observation) -> Answere
     started = time.perf_counter()
     try:
         reply = await player.act(observation)
-        if not isinstance(reply.action, str):
-            raise TypeError(f"an action must be text, got {type(reply.action).__name__}")
+        require_reply(reply)
     except FAULTS as error:
         raise blamed("agent_error", error) from error
     return seat, observation, reply, time.perf_counter() - started

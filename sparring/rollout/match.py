@@ -10,7 +10,7 @@ from typing import Literal, SupportsIndex, cast
 from sparring import registry
 from sparring.kinds import require_kind, shown
 from sparring.protocols import Agent, Seat
-from sparring.types import Episode, Observation, Parents, Reply
+from sparring.types import Call, Episode, Observation, Parents, Reply
 
 MOST_STEPS = 10_000
 
@@ -76,6 +76,16 @@ def require_agents(agents: object) -> None:
         if isinstance(agent, type) or not hasattr(agent, "open") or not hasattr(agent, "name"):
             hint = " (a spec is named in the match itself, or made by make_agent)" if isinstance(agent, str) else ""
             raise TypeError(f"agents[{name!r}] must be an agent, got {shown(agent)}{hint}")
+
+
+def require_reply(reply: object) -> None:
+    """Raises TypeError for what is no reply with a text and calls: the fault of whoever gave it."""
+    if not isinstance(reply, Reply):
+        raise TypeError(f"act must return a Reply, such as Reply('bet'), got {shown(reply)}")
+    if not isinstance(reply.action, str):
+        raise TypeError(f"an action must be text, got {type(reply.action).__name__}")
+    if reply.calls and not (isinstance(reply.calls, tuple) and all(isinstance(call, Call) for call in reply.calls)):
+        raise TypeError(f"the calls of a Reply must be a tuple of Calls, got {shown(reply.calls)}")
 
 
 def agents_by_seat(match: Match, known: MutableMapping[str, Agent]) -> dict[str, Agent]:

@@ -1,7 +1,11 @@
 """One door to language models: what a spec may say, and what is said where it cannot be right."""
 
 import asyncio
+import copy
+import gc
+import weakref
 
+import gymnasium
 import pytest
 
 from sparring import registry
@@ -113,3 +117,39 @@ def test_agents_hand_the_options_of_a_model_on():
 def test_a_model_that_shows_no_probabilities_cannot_choose_by_them():
     with pytest.raises(ValueError, match=r"m shows no probabilities to choose by: sampling.decoding must be 'free'"):
         LanguageModelAgent(models.load("openai:m:url=http://h"))
+
+
+def test_agents_of_one_spec_share_a_model_and_other_options_do_not():
+    one, same, other = (registry.make_agent(f"nano:device=cpu:seed={seed}") for seed in (3, 3, 4))
+    talking = registry.make_agent("chat:nano:device=cpu:seed=3")
+    assert one.model is same.model
+    assert one.model is not other.model
+    assert copy.deepcopy(one).model is one.model
+    assert talking.model is one.model
+
+
+def test_environments_that_name_one_opponent_have_one_model_and_so_have_their_copies():
+    first, second = (
+        gymnasium.make("sparring.envs:sparring/KuhnPoker-v0", opponent="nano", seat="player_1").unwrapped
+        for _ in range(2)
+    )
+    assert first._opponent.model is second._opponent.model
+    first.reset(seed=0)
+    twin = copy.deepcopy(first)
+    assert twin._opponent is first._opponent
+    assert twin._players["player_0"].agent is first._opponent
+    assert twin.step("check")[0] == first.step("check")[0]
+
+
+def test_a_folder_that_has_changed_is_loaded_anew(tmp_path):
+    models.load("nano", device="cpu").save(tmp_path / "m")
+    before = models.load_shared(str(tmp_path / "m"), device="cpu")
+    assert models.load_shared(str(tmp_path / "m"), device="cpu") is before
+    models.load("nano:seed=9", device="cpu").save(tmp_path / "m")
+    assert models.load_shared(str(tmp_path / "m"), device="cpu").weights_fingerprint != before.weights_fingerprint
+
+
+def test_a_model_that_nobody_holds_is_let_go():
+    gone = weakref.ref(models.load_shared("nano:seed=77", device="cpu"))
+    gc.collect()
+    assert gone() is None

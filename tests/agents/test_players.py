@@ -284,3 +284,19 @@ def test_two_event_loops_ask_one_model_and_neither_waits_for_the_other():
 
     answers = finished_within(20, lambda: asyncio.run(notebook_cell()))
     assert answers == (distribution(LanguageModelAgent(MODEL)), distribution(LanguageModelAgent(MODEL), other))
+
+
+@pytest.mark.parametrize("prompt", ["bracket", "boxed", "plain"])
+def test_where_no_action_is_listed_the_whole_answer_may_be_the_action(prompt):
+    program = "<execute>\nprint([1, 2][0])\nprint([3])\n</execute>"
+    agent = WritingAgent(Writer(program), prompt=prompt)
+    reply = asyncio.run(agent.reply(Observation(("Write a program.",)), 0))
+    assert reply.action == program
+    assert "two-player" not in reply.calls[0].messages[0].content
+    listed = asyncio.run(agent.reply(Observation(("Act.",), ("bet",)), 0))
+    assert listed.action == {"bracket": "", "boxed": "", "plain": program}[prompt]
+
+
+def test_a_boxed_answer_is_read_where_no_action_is_listed():
+    agent = WritingAgent(Writer("I think \\boxed{42}"), prompt="boxed")
+    assert asyncio.run(agent.reply(Observation(("What is 6 * 7?",)), 0)).action == "42"

