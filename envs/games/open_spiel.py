@@ -6,6 +6,7 @@ OpenSpiel has the rules; a `Rendering` has the words. Chance is drawn from the e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Unpack
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from sparring import registry
 from sparring.envs.games.positions import ActionOrder, Position, Rendering, draw, positions_of
+from sparring.envs.games.situations import GameSituation
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import CHARSET, SEATS, TextGame, TextGameOptions, match
 from sparring.envs.rng import Rng
@@ -66,6 +68,10 @@ class OpenSpielGame(TextGame):
         for action in self._history:
             state.apply_action(action)
         return state
+
+    def search_state(self) -> SpielState:
+        """A copy of the position, to try actions on. Where paths meet, its history may be that of another path."""
+        return self._position.state.clone()
 
     def action_strings(self, seat: str, state: SpielState) -> dict[int, str]:
         """OpenSpiel's action -> our string, for every legal action of `seat` in an OpenSpiel state."""
@@ -161,7 +167,14 @@ class OpenSpielGame(TextGame):
             legal_actions=position.menu.strings,
             state_key=position.key,
             turn=turns[position.player],
+            situation=GameSituation(self._standing_at(position), str(position.mover)),
         )
+
+    def _standing_at(self, position: Position) -> OpenSpielGame:
+        """A game to be looked at, at a position that is not in play."""
+        game = copy(self)
+        game._position, game._over = position, False
+        return game
 
     def _children(self, position: Position, turns: tuple[int, int]) -> Iterator[tuple[Position, tuple[int, int]]]:
         if position.chance is not None:

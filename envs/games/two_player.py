@@ -15,6 +15,7 @@ import numpy as np
 from gymnasium.spaces import Text
 from numpy.typing import NDArray
 
+from sparring.envs.games.situations import GameSituation
 from sparring.envs.text_seats import TextSeats
 
 IllegalRule = Literal["forfeit", "spiral", "retry", "noop"]
@@ -58,6 +59,7 @@ class TextGame(TextSeats):
     """Size of the discrete view's action space."""
     to_move: str | None
     """The seat to move; None when the game is over. `_start`, `_play` and `_pass` keep it."""
+    _turns = _games = 0
 
     def __init__(
         self,
@@ -112,12 +114,22 @@ class TextGame(TextSeats):
         """The text of a discrete action of the seat to move; "" (which no game accepts) where there is none."""
         raise NotImplementedError
 
+    @property
+    def moment(self) -> tuple[int, int]:
+        """Another one after every `reset` and action."""
+        return self._games, self._turns
+
+    def agent_situation(self, seat: str) -> GameSituation:
+        """What `seat`, which is to move, sees now, as programs want it."""
+        return GameSituation(self, seat)
+
     # The PettingZoo interface.
 
     def reset(self, seed: int | None = None, options: dict[str, object] | None = None) -> None:
         """Start a new game. Equal seeds and actions give equal games; `options` are not used."""
         self._start(None if seed is None else whole_seed(seed))
         self._turns = self._tries = 0
+        self._games += 1
         mover = self.to_move
         if mover is None:
             raise ValueError(f"{self.env_id} is over before its first action")

@@ -15,6 +15,7 @@ from sparring.protocols import Agent, Seat
 from sparring.rollout.actions import Offered, Unreadable
 from sparring.rollout.infos import observation_of
 from sparring.rollout.loop import act_now
+from sparring.rollout.situations import Situations
 from sparring.types import derive_seed
 
 RANDOM = "random"
@@ -153,7 +154,8 @@ class SingleSeat(gymnasium.Env[object, object]):
         self._turns[seat] += 1
         seen = self._game.observe(seat)
         info = self._offered[seat].beside(seen, self._game.infos[seat])
-        return act_now(self._players[seat], observation_of(seen, info, turn)).action
+        situation = Situations(self._game, self._game.action_space(seat)).of(seat, seen, info)
+        return act_now(self._players[seat], observation_of(seen, info, turn, situation)).action
 
     def _observation(self) -> object:
         return self._env.observe(self._seat)
