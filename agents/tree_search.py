@@ -2,7 +2,7 @@
 
 A simulation walks down the tree by UCB1, adds one position, plays on at random to the end, and adds the result to every
 position on its way: each seat's own return, so that any number of seats may play. Chance is sampled. Deviations from the
-paper: returns are scaled to [0, 1] by the game's bounds, so that `c` means the same in every game; and a position's
+paper: returns are scaled to [-1, 1] by the game's bounds, so that `c` means the same in every game; and a position's
 actions are each tried once, in random order, before UCB1 chooses.
 """
 
@@ -58,10 +58,10 @@ class TreeSearch:
     def __init__(self, simulations: int, c: float, rollouts: int, lowest: float, highest: float) -> None:
         """`lowest`, `highest`: the bounds of the game's returns."""
         self._simulations, self._c, self._rollouts = simulations, c, rollouts
-        self._lowest, self._width = lowest, max(highest - lowest, 1e-9)
+        self._middle, self._reach = (highest + lowest) / 2, max((highest - lowest) / 2, 1e-9)
 
     def visits(self, state: State, rng: random.Random) -> dict[int, tuple[int, float]]:
-        """Action -> (how often it was tried, the mean of what it brought in [0, 1])."""
+        """Action -> (how often it was tried, the mean of what it brought in [-1, 1])."""
         root = Node(state.current_player())
         for _ in range(self._simulations):
             self._simulate(root, state.clone(), rng)
@@ -102,12 +102,12 @@ class TreeSearch:
         return best, False
 
     def _played_on(self, state: State, rng: random.Random) -> list[float]:
-        """By seat, the mean of what random play brings from here, in [0, 1]; `state` is used up."""
+        """By seat, the mean of what random play brings from here, in [-1, 1]; `state` is used up."""
         last = self._rollouts - 1
         if state.is_terminal() or last == 0:
-            return [(one - self._lowest) / self._width for one in rolled_out(state, rng)]
+            return [(one - self._middle) / self._reach for one in rolled_out(state, rng)]
         found = [rolled_out(state if number == last else state.clone(), rng) for number in range(last + 1)]
-        return [(sum(each) / len(found) - self._lowest) / self._width for each in zip(*found, strict=True)]
+        return [(sum(each) / len(found) - self._middle) / self._reach for each in zip(*found, strict=True)]
 
 
 def rolled_out(state: State, rng: random.Random) -> Sequence[float]:
@@ -135,7 +135,7 @@ class TreeSearchAgent(ScriptedAgent):
 
     def __init__(self, *, simulations: int = 200, c: float = 1.4, rollouts: int = 1) -> None:
         """simulations: positions added to the tree at every turn.
-        c: how much it explores; returns are scaled to [0, 1].
+        c: how much it explores; returns are scaled to [-1, 1].
         rollouts: random games from each new position.
         """
         require_search(simulations, c, rollouts)
@@ -146,6 +146,8 @@ class TreeSearchAgent(ScriptedAgent):
         """The action that was tried most often; among equals the one that brought more."""
         situation = situation_of(observation, self.seat)
         state = situation.state()
+        if len(legal := state.legal_actions()) == 1:
+            return Reply(situation.action_text(legal[0]))
         game = state.get_game()
         search = TreeSearch(*self._settings, float(game.min_utility()), float(game.max_utility()))
         tried = search.visits(state, random.Random(self.seat.turn_seed(observation.turn)))

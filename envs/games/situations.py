@@ -45,7 +45,9 @@ class GameSituation:
         """A copy of OpenSpiel's state. Raises ValueError for a game that is not OpenSpiel's, or hides something."""
         state = self.whole_state()
         if state.get_game().get_type().information.name != "PERFECT_INFORMATION":
-            raise ValueError(f"{self._game.env_id} hides something from its seats, and whoever searched the position would see it")
+            raise ValueError(
+                f"{self._game.env_id} hides something from its seats, and whoever searched the position would see it"
+            )
         return state
 
     def whole_state(self) -> SpielState:
