@@ -1,9 +1,9 @@
 """Monte Carlo tree search: UCT (Kocsis and Szepesvári 2006) with random rollouts, for any game that can be copied.
 
-A simulation walks down the tree by UCB1, adds one position, plays on at random to the end, and adds the result to every
-position on its way: each seat's own return, so that any number of seats may play. Chance is sampled. Deviations from the
-paper: returns are scaled to [-1, 1] by the game's bounds, so that `c` means the same in every game; and a position's
-actions are each tried once, in random order, before UCB1 chooses.
+A simulation walks down the tree by UCB1, adds one position, plays on at random to the end, and adds the result to each
+position on its way: every seat's own return, so that any number of seats may play. Chance is sampled. Deviations from
+the paper: returns are scaled to [-1, 1] by the game's bounds, so that `c` means the same in every game; and the actions
+of a position are each tried once, in random order, before UCB1 chooses.
 """
 
 from __future__ import annotations

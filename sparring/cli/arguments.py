@@ -146,9 +146,7 @@ def require_resumable(method: str, config: DataclassInstance, run: Path, steps: 
     from sparring.trainers.settings import restore
 
     if not run.exists():
-        raise ValueError(
-            f"there is no run in {run} to go on with (none begins before its first game): leave out --resume"
-        )
+        raise ValueError(f"there is no run in {run} to go on with (none begins before its first game): leave out --resume")
     require_method(run, method)
     started = restore(type(config), settings_of(run), run)
     before = getattr(started, "steps", 0)

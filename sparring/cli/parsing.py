@@ -90,7 +90,7 @@ def _require_places(args: Sequence[str]) -> None:
     """Refuse a folder or file without a name. Raises UsageError."""
     for word, following in pairwise([*args, None]):
         option, equals, value = (word or "").partition("=")
-        if option in PLACES and (value if equals else following) == "":
+        if option in PLACES and "" == (value if equals else following):
             raise UsageError(f"{option} needs a name, such as {option} runs/first; it got an empty one")
 
 
