@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass, field, replace
 from sparring import registry
 from sparring.agents.prompts import Template
 from sparring.agents.solvers import equilibrium
-from sparring.protocols import Agent
+from sparring.envs.games.two_player import SEATS
+from sparring.protocols import Agent, Seat
 from sparring.rollout.loop import Event, Listener, play
 from sparring.rollout.pool import Pool
-from sparring.scoreboard import game_theory
+from sparring.scoreboard import game_theory, perfect_play
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of, standing_by_place
+from sparring.scoreboard.perfect_play import PlayQuality
 from sparring.scoreboard.standings import Policy, RunData, Standing, faults_of, load_run
 from sparring.specs import spec_of
 from sparring.store.location import Location, Server
@@ -35,6 +37,8 @@ class Evaluation:
     """Exact expected payoff in seat 0 and in seat 1."""
     against_equilibrium: tuple[float, float] | None = None
     policy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    quality: PlayQuality | None = None
+    """Over every position of a small game that hides nothing, of an agent whose answers cost little."""
     no_exact: str = ""
     """Why there are no exact figures: the game cannot be solved, or the agent shows no distribution."""
     standing: Standing | None = None
@@ -72,6 +76,8 @@ def evaluate(
     measured = Evaluation(env_id, agent.name, _settings(agent, env_kwargs or {}), no_exact=_no_exact(agent, variant))
     if not measured.no_exact:
         measured = _solved(measured, variant, agent, ("given", "reversed") if both_orders else ("given",))
+    elif _may_visit_all(agent, env_id, env_kwargs):
+        measured = replace(measured, quality=perfect_play.play_quality(agent, env_id), no_exact="")
     elif not games:
         raise ValueError(f"there is nothing to measure: {measured.no_exact}; and games is 0")
     if not games:
@@ -117,6 +123,14 @@ def _no_exact(agent: Agent, env_id: str) -> str:
     if not game_theory.is_scorable(agent, env_id):
         return f"{agent.name} shows no distribution over the legal actions, so its exact strength is unknown"
     return ""
+
+
+def _may_visit_all(agent: Agent, env_id: str, env_kwargs: Mapping[str, object] | None) -> bool:
+    """Whether an agent can be asked at every position: it shows probabilities, and waits for no language model."""
+    waits = getattr(agent.open(Seat(env_id, SEATS[0])), "waits", True)
+    if waits or env_kwargs or not game_theory.is_scorable(agent, env_id):
+        return False
+    return perfect_play.is_small_and_open(env_id)
 
 
 def _solved(measured: Evaluation, env_id: str, agent: Agent, orders: Sequence[str]) -> Evaluation:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 from sparring.content import Blob, Content, canonical_json, plain, text_of
+from sparring.situation import Situation
 
 SegmentKind = Literal["prompt", "generated", "scaffold"]
 Status = Literal["ok", "truncated", "env_error", "agent_error"]
@@ -52,6 +53,8 @@ class Observation:
     """How many actions this seat has already taken in the episode."""
     info: Mapping[str, Any] = field(default_factory=dict)
     """What the environment says beside the observation, as plain data: tools, what the last program came to."""
+    situation: Situation | None = field(default=None, compare=False, repr=False)
+    """The same for programs: vector, mask and position, worked out when they are asked for; never recorded."""
 
     @property
     def text(self) -> str:

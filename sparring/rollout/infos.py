@@ -9,6 +9,7 @@ import numpy as np
 
 from sparring.content import NOTHING, content_of, plain, plain_or_none
 from sparring.rollout.actions import Info
+from sparring.situation import Situation
 from sparring.types import Observation
 
 PAID = frozenset(("reward_parts", "metrics"))
@@ -19,7 +20,7 @@ READ = frozenset(
 TEXTS = frozenset((str, np.str_))
 
 
-def observation_of(seen: object, info: Info, turn: int) -> Observation:
+def observation_of(seen: object, info: Info, turn: int, situation: Situation | None = None) -> Observation:
     """What an agent is shown of what a seat sees. Raises TypeError for what is no observation."""
     return Observation(
         content=content_of(seen),
@@ -28,6 +29,7 @@ def observation_of(seen: object, info: Info, turn: int) -> Observation:
         state_key=info.get("state_key"),
         turn=turn,
         info=rest_of(info),
+        situation=situation,
     )
 
 

@@ -129,7 +129,7 @@ class Recording:
     def _observation(self, view: View) -> Observation:
         """Its record is made before an agent has it."""
         seat = self._seats[view.seat]
-        shown = observation_of(view.seen, view.info, len(seat.turns))
+        shown = observation_of(view.seen, view.info, len(seat.turns), view.situation)
         seat.seen = Seen(_storable_content(shown.content), shown.legal_actions, shown.info)
         seat.hidden = hidden_of(view.info)
         return shown

@@ -232,3 +232,59 @@ def _run(script, cwd=None):
         [sys.executable, "-c", script], cwd=cwd, env=environment, capture_output=True, text=True, check=True
     )
     return done.stdout.strip()
+
+
+def first_answer(env):
+    """The cell that the other seat of tic-tac-toe takes after our 8."""
+    env.reset(seed=0)
+    seen, *_ = env.step(8)
+    return [int(cell) for cell in np.flatnonzero(seen["action_mask"] == 0) if cell != 8]
+
+
+def test_the_opponent_of_a_single_seat_can_be_swapped_between_episodes():
+    env = gymnasium.make("sparring.envs:sparring/TicTacToe-v0", view="discrete", opponent="constant:0")
+    wrapped = gymnasium.wrappers.TimeLimit(env, 100)
+    assert first_answer(wrapped) == [0]
+    wrapped.unwrapped.set_opponent("constant:3")
+    assert first_answer(wrapped) == [3]
+    wrapped.get_wrapper_attr("set_opponent")(Scripted("5", "4", "2", "1"))
+    assert first_answer(wrapped) == [5]
+
+
+def test_a_game_in_play_goes_on_against_the_opponent_that_it_began_with():
+    env = gymnasium.make("sparring.envs:sparring/TicTacToe-v0", view="discrete", opponent="constant:0/1")
+    env.reset(seed=0)
+    env.unwrapped.set_opponent("constant:3")
+    seen, *_ = env.step(8)
+    assert np.flatnonzero(seen["action_mask"] == 0).tolist() == [0, 8]
+
+
+def test_vector_environments_swap_all_their_opponents_by_call():
+    made = [lambda: gymnasium.make("sparring.envs:sparring/TicTacToe-v0", view="discrete", opponent="random")] * 3
+    tables = gymnasium.vector.SyncVectorEnv(made)
+    tables.reset(seed=1)
+    tables.call("set_opponent", "constant:2")
+    tables.reset(seed=1)
+    seen, *_ = tables.step(np.array([8, 7, 6]))
+    assert [np.flatnonzero(mask == 0).tolist() for mask in seen["action_mask"]] == [[2, 8], [2, 7], [2, 6]]
+
+
+@pytest.mark.parametrize(
+    ("opponent", "error", "said"),
+    [
+        ("rando", registry.UnknownName, "did you mean 'random'"),
+        ("mcts:simulations=0", ValueError, "simulations must be >= 1"),
+        (3, TypeError, r"agents\['opponent'\] must be an agent, got"),
+    ],
+)
+def test_a_wrong_opponent_is_refused_and_the_old_one_stays(opponent, error, said):
+    env = gymnasium.make("sparring.envs:sparring/TicTacToe-v0", view="discrete", opponent="constant:0")
+    with pytest.raises(error, match=said):
+        env.unwrapped.set_opponent(opponent)
+    assert first_answer(env) == [0]
+
+
+def test_an_opponent_may_search():
+    env = gymnasium.make("sparring.envs:sparring/TicTacToe-v0", view="discrete", opponent="mcts", seat="player_1")
+    seen, _ = env.reset(seed=0)
+    assert seen["action_mask"].sum() == 8
