@@ -157,5 +157,6 @@ def test_cfr_refuses_a_game_that_is_too_large_before_it_takes_all_memory(monkeyp
 
 
 def test_a_game_that_pays_otherwise_than_openspiel_is_not_solved():
+    equilibrium.cache_clear()
     with pytest.warns(UserWarning, match="textarena"), pytest.raises(ValueError, match="pays otherwise than OpenSpiel"):
         equilibrium(KUHN, {"payoffs": "textarena"})
