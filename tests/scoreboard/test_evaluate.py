@@ -76,8 +76,8 @@ def test_what_shows_no_distribution_is_measured_by_play_alone(said):
 
 
 def test_a_game_that_cannot_be_solved_is_named_and_not_the_agent(said):
-    shown = said("eval", "random", "--env", "TicTacToe", "--games", 4)
-    assert "the game cannot be solved exactly: sparring/TicTacToe-v0 is not a game of imperfect information" in shown
+    shown = said("eval", "random", "--env", "ConnectFour", "--games", 4)
+    assert "the game cannot be solved exactly: sparring/ConnectFour-v0 is not a game of imperfect information" in shown
     assert "distribution" not in shown
 
 
