@@ -28,7 +28,8 @@ class ScoringAgent(ScriptedAgent):
 
     def __init__(self, name: str, file: Path, deterministic: bool) -> None:
         super().__init__(name)
-        self.policies = (Policy(name, weights=hashlib.sha256(file.read_bytes()).hexdigest()[:16]),)
+        weights = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+        self.policies = (Policy(name, weights[:8], weights=weights),)
         self._calls = (Call(self.policies[0]),)
         self._deterministic = deterministic
 

@@ -117,8 +117,8 @@ class GymnasiumGame:
     def __init__(self, env: GymnasiumEnv) -> None:
         self.env = env
         self.seats: tuple[str, ...] = (ONLY_SEAT,)
-        self._offered = Offered(env.action_space)
-        self._situations = Situations(env, env.action_space)
+        space = env.action_space
+        self._offered, self._situations = Offered(space), Situations(env, space)
         self._view: View | None = None
 
     def reset(self, seed: int) -> Step:
@@ -152,8 +152,9 @@ class AecGame:
 
     def __init__(self, env: AecEnv) -> None:
         self.env, self.seats = env, tuple(env.possible_agents)
-        self._offered = {seat: Offered(env.action_space(seat)) for seat in self.seats}
-        self._situations = {seat: Situations(env, env.action_space(seat)) for seat in self.seats}
+        spaces = {seat: env.action_space(seat) for seat in self.seats}
+        self._offered = {seat: Offered(space) for seat, space in spaces.items()}
+        self._situations = {seat: Situations(env, space) for seat, space in spaces.items()}
 
     def reset(self, seed: int) -> Step:
         """Start an episode."""
@@ -189,8 +190,9 @@ class ParallelGame:
 
     def __init__(self, env: ParallelEnv) -> None:
         self.env, self.seats = env, tuple(env.possible_agents)
-        self._offered = {seat: Offered(env.action_space(seat)) for seat in self.seats}
-        self._situations = {seat: Situations(env, env.action_space(seat)) for seat in self.seats}
+        spaces = {seat: env.action_space(seat) for seat in self.seats}
+        self._offered = {seat: Offered(space) for seat, space in spaces.items()}
+        self._situations = {seat: Situations(env, space) for seat, space in spaces.items()}
         self._views: Sequence[View] = ()
 
     def reset(self, seed: int) -> Step:

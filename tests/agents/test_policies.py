@@ -15,6 +15,7 @@ from sparring.cli.app import main
 from sparring.protocols import Seat
 from sparring.registry import MissingExtra
 from sparring.rollout.loop import Match, play
+from sparring.scoreboard.matches import identity
 from sparring.scoreboard.perfect_play import play_quality
 from sparring.scoreboard.verify import verify
 from sparring.store.store import Store
@@ -60,6 +61,12 @@ def test_weights_are_recorded_with_every_turn(rising):
     assert not policy.trainable
     for turn in played([f"torch:{rising}", "random"]).trajectories["player_0"].turns:
         assert [call.policy for call in turn.calls] == [policy]
+
+
+def test_a_file_that_has_changed_is_another_player(rising):
+    before = identity(registry.make_agent(f"torch:{rising}"))
+    linear(np.zeros((9, 27), np.float32), np.ones(9, np.float32), rising)
+    assert identity(registry.make_agent(f"torch:{rising}")) != before
 
 
 def test_draws_follow_the_softmax_over_the_legal_actions(tmp_path):
