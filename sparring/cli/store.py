@@ -66,7 +66,7 @@ def copy(source: tyro.conf.Positional[str], target: tyro.conf.Positional[str], /
     if json:
         terminal.dump({"episodes": episodes, "new": new})
     else:
-        terminal.say(f"{target} holds {number_of(episodes, 'episode')} now, {new} of them new")
+        terminal.say(f"{target} holds {number_of(episodes, 'episode')} now, {new:,} of them new")
 
 
 @app.command
@@ -117,6 +117,10 @@ def _end(where: str, is_target: bool, opened: ExitStack) -> End:
     from sparring.store.archive import Archive
     from sparring.store.copying import StoreEnd
 
+    if not where:
+        raise ValueError("a store needs a name: a folder, postgresql://HOST/DATABASE, or the URL of an archive")
+    if is_target and where.startswith("memory:"):
+        raise ValueError(f"{where} would be gone when this command ends: name an archive on a disk or a server")
     if "://" in where and not where.startswith(SCHEMES):
         return Archive(where, make=is_target)
     place = location_of(where)

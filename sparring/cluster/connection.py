@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import signal
 import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparring.faults import ServerFailed
@@ -27,6 +29,9 @@ QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "
 """No reports to Ray's makers, and no warning of a default that will change."""
 
 
+TOKEN = "RAY_AUTH_TOKEN"
+"""The word by which the processes of a cluster know each other. Without one Ray leaves a file in the home folder, and
+every cluster that is started afterwards asks for what stands there."""
 ONE_TRY = {"RAY_gcs_server_port_wait_time_s": "1"}
 """While a cluster is joined: Ray asks once, for half a minute, and not twenty times."""
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
@@ -62,7 +67,8 @@ def ray_workers(address: str = LOCAL) -> Iterator[RayWorkers]:
 def require_address(address: str) -> None:
     """Raises ValueError for what is no address of a cluster."""
     host, _, port = address.rpartition(":")
-    if address in (LOCAL, AUTO) or (host and "/" not in host and port.isdecimal() and 0 < int(port) < 65536):
+    is_name = host and not set(host) & set("/[] \t")
+    if address in (LOCAL, AUTO) or (is_name and port.isdecimal() and 0 < int(port) < 65536):
         return
     raise ValueError(
         f"--ray must be HOST:PORT of a cluster's head, {AUTO} (the cluster on this machine) or {LOCAL} (start one), "
@@ -102,10 +108,15 @@ def _connect(address: str, folder: str) -> None:
     elif address != AUTO:
         require_answer(address)
     try:
-        with _handlers_kept(), _in_environment({} if address == LOCAL else ONE_TRY):
+        with _handlers_kept(), _in_environment({TOKEN: secrets.token_hex(32)} if address == LOCAL else ONE_TRY):
             ray.init(address, **options)
     except (RuntimeError, ConnectionError, ValueError) as error:
         reason = " ".join(str(error).split())
+        if address != LOCAL and Path("~/.ray/auth_token").expanduser().exists():
+            reason += (
+                "; if `ray start` said that token authentication is enabled, set RAY_AUTH_MODE=token for `ray start` "
+                "and for this command, with the same ~/.ray/auth_token on every machine"
+            )
         raise ServerFailed(f"Ray cluster {address}: {reason}") from error
 
 

@@ -26,6 +26,12 @@ _NUMBERS = re.compile(r"(\d+)-(\d+)\.zst")
 T = TypeVar("T")
 
 
+def _require_whole_path(url: str) -> None:
+    """Raises ValueError for a relative path that looks absolute."""
+    if re.match(r"(file|local)://(?!/)", url):
+        raise ValueError(f"{url} is a relative path: write file:/// and the whole path")
+
+
 class FileSystem(Protocol):
     """What we use of a file system of fsspec."""
 
@@ -46,8 +52,12 @@ class Archive:
     """An archive as an end of a copy."""
 
     def __init__(self, url: str, make: bool = False) -> None:
-        """`make`: where nothing is there, begin one. Raises FileNotFoundError, FileExistsError, StoreVersionError."""
+        """`make`: where nothing is there, begin one.
+
+        Raises ValueError for a path without its beginning, FileNotFoundError, FileExistsError, StoreVersionError.
+        """
         self.url = url
+        _require_whole_path(url)
         self._files: FileSystem
         options = {"auto_mkdir": True} if url.startswith(("file:", "local:")) else {}
         self._files, self._root = self._asked(lambda: require("fsspec.core", "archive").url_to_fs(url, **options))

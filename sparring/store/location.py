@@ -10,7 +10,7 @@ from pathlib import Path
 SCHEMES = ("postgresql://", "postgres://")
 DEFAULT_NAME = "sparring"
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_PASSWORDS = re.compile(r"(?<=://)([^/?@:]*):[^/?@]*(?=@)|(?<=[?&])((?:ssl)?password)=[^&]*")
+_PASSWORDS = re.compile(r"(?<=://)([^/?@:]*):[^/?]*(?=@)|(?<=[?&])((?:ssl)?password)=[^&]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,10 @@ class Server:
     """A libpq URI: `postgresql://USER@HOST/DATABASE`."""
     name: str = DEFAULT_NAME
     """The schema that holds the store's tables; stores of one database have different ones."""
+
+    def tells(self, said: str) -> bool:
+        """Whether a text holds the password."""
+        return any(re.split("[:=]", found[0], maxsplit=1)[1] in said for found in _PASSWORDS.finditer(self.dsn))
 
     def __str__(self) -> str:
         shown = _PASSWORDS.sub(lambda found: found[1] if found[2] is None else f"{found[2]}=...", self.dsn)
@@ -59,6 +63,8 @@ def _server_of(text: str) -> Server:
     address, _, query = text.partition("?")
     settings = [word for word in query.split("&") if word]
     names = [word.removeprefix("store=") for word in settings if word.startswith("store=")]
+    if re.split("[/?]", address.partition("://")[2])[0].count("@") > 1:
+        raise ValueError("a @ of a user's name or password is written %40 in the URL of a database")
     rest = "&".join(word for word in settings if not word.startswith("store="))
     name = names[-1] if names else DEFAULT_NAME
     if not _NAME.fullmatch(name) or name.startswith("pg_"):

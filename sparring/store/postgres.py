@@ -181,7 +181,10 @@ class PostgresDatabase:
         try:
             psycopg.conninfo.conninfo_to_dict(self.server.dsn)
         except psycopg.ProgrammingError as error:
-            raise ValueError(f"{self.server} is no address of a database: {in_one_line(error)}") from error
+            said = in_one_line(error)
+            if self.server.tells(said):
+                said = "in a name or password, blanks, %, @ and / are written %20, %25, %40, %2F"
+            raise ValueError(f"{self.server} is no address of a database: {said}") from error
         return self.server.dsn
 
     def _set_up(self) -> None:

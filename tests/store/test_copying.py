@@ -177,6 +177,9 @@ def test_the_command_copies_between_all_three(
     [
         ("nowhere", "b", "no episode store at nowhere yet"),
         ("memory://nothing", "b", "no archive of a store at memory://nothing"),
+        ("a", "memory://b", "memory://b would be gone when this command ends"),
+        ("a", "file://b", "file://b is a relative path: write file:/// and the whole path"),
+        ("", "b", "a store needs a name"),
         ("a", "nosuch://b", "Protocol not known: nosuch"),
         ("a", "file://{here}/taken", "holds something else and no archive of a store"),
         ("a", "taken", "holds something else and no episode store"),

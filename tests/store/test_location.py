@@ -23,6 +23,7 @@ def test_a_server_is_shown_as_it_is_written_without_its_password() -> None:
     for url, shown in (
         ("postgresql://me:se:cret@h:5432/d?store=games", "postgresql://me@h:5432/d?store=games"),
         ("postgresql://me@h/d?password=secret&sslmode=require", "postgresql://me@h/d?password=...&sslmode=require"),
+        ("postgresql://me:se[cret@h/d", "postgresql://me@h/d"),
         ("postgresql://h/d?sslpassword=secret", "postgresql://h/d?sslpassword=..."),
         ("postgresql://h/d", "postgresql://h/d"),
     ):

@@ -376,6 +376,12 @@ def test_a_wrong_database_user_or_address_is_one_line_without_the_password(serve
     with pytest.raises(ValueError, match='is no address of a database: invalid URI query parameter: "colour"') as wrong:
         Store("postgresql://u:secret@h/d?colour=red")
     assert "secret" not in one_line(wrong.value)
+    for url in ("u:se cret@h/d", "u@h/d?password=se cret", "u:se%zzcret@h/d", "u:secret@[::1/d"):
+        with pytest.raises(ValueError, match="in a name or password, blanks, %, @ and / are written %20") as wrong:
+            Store(f"postgresql://{url}")
+        assert "cret" not in one_line(wrong.value)
+    with pytest.raises(ValueError, match="a @ of a user's name or password is written %40"):
+        Store("postgresql://u:sec@ret@h/d")
 
 
 def test_commands_take_the_url_of_a_store(

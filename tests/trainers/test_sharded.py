@@ -187,6 +187,7 @@ def test_the_others_end_with_a_line_when_one_process_is_killed(tmp_path):
 @pytest.mark.parametrize(
     ("told", "message"),
     [
+        ({}, "WORLD_SIZE is not set: start several processes with torchrun"),
         ({"WORLD_SIZE": "2"}, "LOCAL_RANK is not set: start several processes with torchrun"),
         ({"WORLD_SIZE": "two", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}, "WORLD_SIZE must be a number"),
         ({"WORLD_SIZE": "2", "LOCAL_RANK": "3", "LOCAL_WORLD_SIZE": "2"}, "below how many there are"),
@@ -196,7 +197,7 @@ def test_what_does_not_fit_together_is_refused(monkeypatch, told, message):
     for name, value in {"RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1", **told}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=message):
-        processes.require_placed()
+        processes.count()
 
 
 def test_processes_without_a_gpu_each_are_refused(monkeypatch):
