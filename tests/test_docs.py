@@ -38,7 +38,7 @@ FILE_NAME = re.compile(r"# ([\w/]+\.py)\n")
 """The first line of a block that the page tells its reader to save."""
 DOTTED = re.compile(r"`(?:[a-z_]+\.)*([a-z_]+)\.([A-Za-z_]+)[`(]")
 """An owner, and what it has."""
-OTHERS = ("gymnasium", "os", "registration", "self", "spaces", "sys", "unwrapped")
+OTHERS = ("copy", "gymnasium", "os", "registration", "self", "spaces", "sys", "unwrapped")
 """Owners that are not ours."""
 SUFFIXES = ("json", "jsonl", "md", "parquet", "py", "toml", "txt", "yml", "zst")
 NESTED = (["sandbox"], ["store"], ["adventures"], ["retrieval"], ["robot"])
