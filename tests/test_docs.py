@@ -39,7 +39,7 @@ FILE_NAME = re.compile(r"# ([\w/]+\.py)\n")
 DOTTED = re.compile(r"`(?:[a-z_]+\.)*([a-z_]+)\.([A-Za-z_]+)[`(]")
 """An owner, and what it has."""
 OTHERS = (
-    "export", "gymnasium", "jit", "os", "registration", "self", "spaces", "sys", "torch", "unwrapped",
+    "copy", "export", "gymnasium", "jit", "os", "registration", "self", "spaces", "sys", "torch", "unwrapped",
     "vec_env", "vector_env",
 )  # fmt: skip
 """Owners that are not ours."""

@@ -114,7 +114,7 @@ def review_of(subject: Subject) -> Review:
 
 def _words(space: object) -> str:
     """A space in a few words; the characters of a text are too many to list."""
-    return type(space).__name__ if takes_text(space) else str(space)[:60]
+    return "Text" if takes_text(space) else str(space)[:60]
 
 
 def _found(suite: tuple[Check, ...], verdict: Verdict, subject: Subject) -> Iterator[Finding]:

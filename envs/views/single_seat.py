@@ -10,6 +10,7 @@ from typing import Self
 
 import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
 from sparring import envs, registry
 from sparring.envs.copies import twin
@@ -104,9 +105,10 @@ class SingleSeat(gymnasium.Env[object, object]):
         if self._is_over():
             reward = float(self._game.rewards[self._seat])
         else:
+            forbidden = self._forbids(action)
             self._env.step(action)
             reward += float(self._game.rewards[self._seat])
-            illegal = self._game.infos[self._seat].get("illegal", False)
+            illegal = self._game.infos[self._seat].get("illegal", forbidden)
             reward += self._play_opponent()
         self._is_paid = self._is_over()
         return self._observation(), reward, *self._end(), {**self._info(), "illegal": illegal}
@@ -119,7 +121,7 @@ class SingleSeat(gymnasium.Env[object, object]):
         """Close the game."""
         self._env.close()
 
-    def action_masks(self) -> object:
+    def action_masks(self) -> NDArray[np.bool_]:
         """The legal actions as booleans: the name that masking RL libraries look for (sb3-contrib).
 
         All are True where the game is over: whoever is asked then must not find nothing to choose.
@@ -129,6 +131,13 @@ class SingleSeat(gymnasium.Env[object, object]):
         if mask is None:
             return np.ones(int(getattr(self.action_space, "n", 1)), bool)
         return np.asarray(mask).astype(bool)
+
+    def _forbids(self, action: object) -> bool:
+        """Whether the mask does not allow an action: what an environment that has no word for it is recorded with."""
+        if not isinstance(action, int | np.integer):
+            return False
+        masks, index = self.action_masks(), int(action) - int(getattr(self.action_space, "start", 0))
+        return 0 <= index < len(masks) and not bool(masks[index])
 
     def _drawn_seat(self) -> str:
         seats = self._env.possible_agents

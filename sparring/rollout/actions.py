@@ -134,21 +134,30 @@ class Offered:
         self.legal = _numbers(space)
         self._is_discrete = isinstance(space, spaces.Discrete)
         self.start = int(space.start) if isinstance(space, spaces.Discrete) else 0
+        self._allowed: tuple[str, ...] | None = None
         self.suggested = () if self.legal or self._space is None else _examples(space)
 
     def read(self, answer: str) -> object:
         """The action that an answer names. Raises Unreadable."""
         return answer if self._space is None else action_of(self._space, answer)
 
+    def judged(self, action: object, info: Info) -> Info:
+        """What the environment says of an action; one that its mask did not allow is illegal, if it says nothing."""
+        if self._allowed is None or "illegal" in info:
+            return info
+        return {**info, "illegal": str(action) not in self._allowed}
+
     def beside(self, seen: object, info: Info) -> Info:
         """The info with the actions that are open."""
+        self._allowed = None
         if not (self.legal or self.suggested) or "legal_actions" in info or "suggested_actions" in info:
             return info
         if self._is_discrete:
             mask = info.get("action_mask", seen.get("action_mask") if isinstance(seen, Mapping) else None)
             open_now = None if mask is None else np.flatnonzero(np.asarray(mask))
             if open_now is not None and len(open_now) <= MOST_LISTED:
-                return {**info, "legal_actions": tuple(str(self.start + at) for at in open_now)}
+                self._allowed = tuple(str(self.start + at) for at in open_now)
+                return {**info, "legal_actions": self._allowed}
             if self.legal:
                 return {**info, "legal_actions": self.legal}
         return {**info, "suggested_actions": self.suggested}

@@ -132,11 +132,12 @@ class GymnasiumGame:
         except Unreadable:
             return _unreadable(ONLY_SEAT, (self._view,) if self._view else ())
         seen, reward, terminated, truncated, info = self.env.step(action)
+        said = self._offered.judged(action, info)
         view, over = self._see(seen, info), bool(terminated or truncated)
         return Step(
             () if over else (view,),
             {ONLY_SEAT: reward},
-            {ONLY_SEAT: info},
+            {ONLY_SEAT: said},
             (view,) if over else (),
             bool(truncated and not terminated),
         )
@@ -169,7 +170,10 @@ class AecGame:
         except Unreadable:
             return _unreadable(seat, [self._see(other) for other in env.agents])
         env.step(action)
-        return self._step(dict(env.rewards), dict(env.infos))
+        infos = dict(env.infos)
+        if seat in infos:
+            infos[seat] = self._offered[seat].judged(action, infos[seat])
+        return self._step(dict(env.rewards), infos)
 
     def _step(self, rewards: Mapping[str, SupportsFloat], infos: Mapping[str, Info]) -> Step:
         env, ended = self.env, []
@@ -210,10 +214,11 @@ class ParallelGame:
             except Unreadable:
                 return _unreadable(seat, self._views)
         seen, rewards, terminations, truncations, infos = self.env.step(actions)
+        judged = {seat: self._offered[seat].judged(actions[seat], infos[seat]) for seat in before}
         over = [seat for seat in before if terminations[seat] or truncations[seat]]
         self._views = self._see([seat for seat in before if seat not in over], seen, infos)
         truncated = any(truncations.values()) and not any(terminations.values())
-        return Step(self._views, rewards, infos, self._see(over, seen, infos), truncated)
+        return Step(self._views, rewards, judged, self._see(over, seen, infos), truncated)
 
     def _see(self, seats: Iterable[str], seen: BySeat, infos: Mapping[str, Info]) -> Sequence[View]:
         return tuple([self._view(seat, seen[seat], infos[seat]) for seat in seats])

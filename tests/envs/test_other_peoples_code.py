@@ -10,6 +10,9 @@ from pettingzoo.test import seed_test
 
 from sparring import envs, registry
 from sparring.agents.scripted import ScriptedAgent
+from sparring.envs.conformance import check_env
+from sparring.rollout.loop import Match, play
+from sparring.scoreboard.matches import head_to_head, standing_by_place
 from sparring.types import Reply
 
 GAMES = sorted(row.name for row in registry.envs if row.name.startswith("sparring/") and row.family == "games")
@@ -235,3 +238,35 @@ def test_a_name_that_gymnasium_cannot_hold_is_refused_and_not_kept():
         registry.envs.add(replace(row, name="not/an/id!"))
     with pytest.raises(registry.UnknownName):
         registry.envs.row("not/an/id!")
+
+
+@pytest.mark.parametrize("env_id", ["gym:FrozenLake-v1", "pettingzoo:classic.tictactoe_v3"])
+def test_the_check_for_users_judges_one_seat_and_a_mask_without_listed_actions(env_id):
+    if env_id.startswith("pettingzoo"):
+        pytest.importorskip("pygame")
+    check_env(env_id)
+
+
+def test_seats_of_other_names_meet_head_to_head_and_a_masked_action_is_illegal():
+    pytest.importorskip("pygame")
+    agents = {"first": Says("0"), "second": registry.make_agent("random")}
+    row = registry.envs.row("pettingzoo:classic.tictactoe_v3")
+    assert row.seat_names == ("player_1", "player_2")
+    played = head_to_head(row.name, [agents["first"], agents["second"]], episodes=4, seed=0)
+    assert sum(standing.broken_off for standing in standing_by_place(played, list(agents.values()))) == 0
+    (episode,) = play(
+        [Match("m", row.name, {"player_1": "first", "player_2": "again"}, 0)],
+        {"first": Says("0"), "again": Says("0")},
+    )
+    assert [turn.legal for _, turn in episode.turns] == [True, False]
+    with registry.envs.temporary(replace(row, name="test/Hosted-v0")):
+        env = gymnasium.make("test/Hosted-v0", opponent="constant:4").unwrapped
+        env.reset(seed=0)
+        assert env.step(0)[4]["illegal"] is False
+        assert env.step(4)[4]["illegal"] is True
+
+
+@pytest.mark.parametrize("opponent", ["constant", "constant:"])
+def test_an_opponent_without_its_argument_is_refused_in_a_line(opponent):
+    with pytest.raises(ValueError, match="agent 'constant' needs an argument after a colon"):
+        single(KUHN, opponent=opponent)
