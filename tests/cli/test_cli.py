@@ -224,6 +224,7 @@ def test_doctor_says_what_is_missing_and_the_command_for_it(answer, capsys, monk
         "postgres",
         "parquet",
         "archive",
+        "ray",
         "robot",
         "docker",
         "libero",

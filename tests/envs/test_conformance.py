@@ -1,5 +1,6 @@
 """The conformance suite finds what it is there to find."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -46,8 +47,8 @@ class RefusesWhatItLists(TicTacToe):
 
 
 class PaysBoth(TicTacToe):
-    def _finish(self, first: dict[str, float], second: dict[str, float], truncated: bool = False) -> None:
-        super()._finish({"payoff": 1.0}, {"payoff": 1.0}, truncated)
+    def _finish(self, parts_by_seat: Sequence[dict[str, float]], truncated: bool = False) -> None:
+        super()._finish([{"payoff": 1.0}, {"payoff": 1.0}], truncated)
 
 
 class LeavesItsCharset(TicTacToe):
