@@ -39,8 +39,10 @@ def make(env_id: str, view: View = "text", **kwargs: Any) -> Any:
 
 
 def _require_renders(env: Any, env_id: str, mode: str | None) -> None:
+    if mode is None:
+        return
     modes = (env.metadata or {}).get("render_modes", ())
-    if mode is not None and mode not in modes:
+    if mode not in modes:
         env.close()
         raise ValueError(f"render_mode of {env_id} must be {' or '.join(map(repr, (*modes, None)))}, got {mode!r}")
 

@@ -195,7 +195,7 @@ def test_the_first_episode_that_broke_off_is_named_with_its_reason(tmp_path, cap
             Run.start(Grpo, config, tmp_path / "run").run()
     (said,) = [record.getMessage() for record in caplog.records if "broke off" in record.getMessage()]
     assert said.startswith("2 of 4 episodes broke off and are left out; the first: update-0/2: env_error: ")
-    assert "AttributeError: 'Breaks' object has no attribute '" in said
+    assert "AttributeError: 'Breaks' object has no attribute 'action_space'" in said
     assert said.endswith(f"see: sparring replay {tmp_path / 'run'} update-0/2")
     assert main(["replay", str(tmp_path / "run"), "update-0/2"]) == 0
 
