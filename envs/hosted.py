@@ -51,7 +51,7 @@ def pettingzoo_row(name: str) -> EnvironmentRow:
 def open_spiel_row(name: str) -> EnvironmentRow:
     """A game of OpenSpiel, in its own notation: hex(board_size=5). Raises UnknownName, ValueError."""
     from sparring.envs.games.loading import load_game
-    from sparring.envs.games.one_player import open_spiel
+    from sparring.envs.games.named import open_spiel
 
     ours = registry.envs.row("sparring/OpenSpiel-v0")
     seats = load_game(name).num_players()

@@ -12,17 +12,14 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from sparring import registry
 from sparring.envs.games.listed import ListedRendering
 from sparring.envs.games.loading import history_of
 from sparring.envs.games.positions import ActionOrder, Position, Rendering, draw, positions_of, seat_of
 from sparring.envs.games.situations import GameSituation
 from sparring.envs.games.spiel import SpielGame, SpielState
-from sparring.envs.games.two_player import CHARSET, TextGame, TextGameOptions, match
+from sparring.envs.games.two_player import TextGame, TextGameOptions, match
 from sparring.envs.rng import Rng
 from sparring.types import Observation
-
-WIDE_CHARSET = CHARSET | frozenset(map(chr, [*range(0xA1, 0x250), *range(0x2190, 0x2200), *range(0x2500, 0x2700)]))
 
 
 class SpielOptions(TextGameOptions, total=False):
@@ -291,28 +288,3 @@ class OpenSpielGame(TextGame):
             return iter(())
         later = tuple(count + (player == position.player) for player, count in enumerate(turns))
         return iter([(self._tree.child(position, move), later) for move in reversed(position.menu.names)])
-
-
-class NamedOpenSpielGame(OpenSpielGame):
-    """Any OpenSpiel game by its name, in OpenSpiel's own notation."""
-
-    def __init__(self, game: str, **options: Unpack[SpielOptions]) -> None:
-        wide: SpielOptions = {"max_text_length": 50_000, "charset": WIDE_CHARSET}
-        super().__init__(game, **(wide | options))
-        self.metadata = {**self.metadata, "name": f"openspiel:{game}"}
-
-
-@registry.envs.register(
-    "sparring/OpenSpiel-v0", family="games", seats=2, skills=("planning",), kwargs={"game": "nim"}, version="1"
-)
-class AnyOpenSpielGame(NamedOpenSpielGame):
-    """Any OpenSpiel game of two players by its name; a game of another number is openspiel:NAME."""
-
-    metadata = {**TextGame.metadata, "name": "sparring/OpenSpiel-v0"}
-
-    def __init__(self, game: str, **options: Unpack[SpielOptions]) -> None:
-        super().__init__(game, **options)
-        self.metadata = type(self).metadata
-        if len(self.possible_agents) != 2:
-            count = len(self.possible_agents)
-            raise ValueError(f"game must have two players here, {game} has {count}: write openspiel:{game}")

@@ -6,9 +6,37 @@ from typing import Unpack
 
 import gymnasium
 
-from sparring.envs.games.open_spiel import NamedOpenSpielGame, SpielOptions
+from sparring import registry
+from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
+from sparring.envs.games.two_player import CHARSET, TextGame
 
 ONLY = "player_0"
+WIDE_CHARSET = CHARSET | frozenset(map(chr, [*range(0xA1, 0x250), *range(0x2190, 0x2200), *range(0x2500, 0x2700)]))
+
+
+class NamedOpenSpielGame(OpenSpielGame):
+    """Any OpenSpiel game by its name, in OpenSpiel's own notation."""
+
+    def __init__(self, game: str, **options: Unpack[SpielOptions]) -> None:
+        wide: SpielOptions = {"max_text_length": 50_000, "charset": WIDE_CHARSET}
+        super().__init__(game, **(wide | options))
+        self.metadata = {**self.metadata, "name": f"openspiel:{game}"}
+
+
+@registry.envs.register(
+    "sparring/OpenSpiel-v0", family="games", seats=2, skills=("planning",), kwargs={"game": "nim"}, version="1"
+)
+class AnyOpenSpielGame(NamedOpenSpielGame):
+    """Any OpenSpiel game of two players by its name; a game of another number is openspiel:NAME."""
+
+    metadata = {**TextGame.metadata, "name": "sparring/OpenSpiel-v0"}
+
+    def __init__(self, game: str, **options: Unpack[SpielOptions]) -> None:
+        super().__init__(game, **options)
+        self.metadata = type(self).metadata
+        if len(self.possible_agents) != 2:
+            count = len(self.possible_agents)
+            raise ValueError(f"game must have two players here, {game} has {count}: write openspiel:{game}")
 
 
 class OnePlayerGame(gymnasium.Env[object, object]):
