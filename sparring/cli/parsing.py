@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import re
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from typing import TypeVar, overload
 
 import tyro
 
+from sparring.cli.helps import with_whole_sentences
 from sparring.cli.lists import Lists, what_is_wrong
 
 T = TypeVar("T")
@@ -82,7 +84,8 @@ def run(command: Command, prog: str, args: Sequence[str], examples: str = "", li
     lists: the options that take several values, for what is said of a value that is none.
     """
     _require_places(args)
-    said = f"{(command.__doc__ or '').partition('Args:')[0].strip()}\n\n{examples}" if examples else None
+    with_whole_sentences(command)
+    said = f"{(inspect.getdoc(command) or '').partition('Args:')[0].strip()}\n\n{examples}" if examples else None
     return _read(lambda: tyro.cli(_later(command), prog=prog, args=args, description=said), prog, lists)() or 0
 
 

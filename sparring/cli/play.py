@@ -45,8 +45,8 @@ def play(
         episodes: How many episodes of every pairing.
         seed: Decides deals and actions.
         store: Also record the episodes in this folder, or postgresql:// URL; what it holds already is not played again.
-        ray: Play on the workers of a Ray cluster: HOST:PORT of its head, auto (the one on this machine), or local
-            (start one), which --ray alone means too.
+        ray: Play on the workers of a Ray cluster: HOST:PORT of its head, auto (the one on this machine), or local,
+            which starts one and is meant by --ray alone.
         json: Print JSON instead of a table.
     """
     arguments.require_known(env, arguments.split_agents(agents))
@@ -123,8 +123,8 @@ def evaluate(
         seed: Decides deals, tasks and actions.
         suite: Play a whole suite instead (code, retrieval).
         store: Keep the suite's episodes here.
-        ray: Play on the workers of a Ray cluster: HOST:PORT of its head, auto (the one on this machine), or local
-            (start one), which --ray alone means too.
+        ray: Play on the workers of a Ray cluster: HOST:PORT of its head, auto (the one on this machine), or local,
+            which starts one and is meant by --ray alone.
         json: Print JSON instead of tables.
     """
     ray_option.require_usable(ray)

@@ -85,8 +85,8 @@ def _train_by_updates(argv: list[str], config_type: type[Any]) -> int:
             run: The run folder, e.g. runs/first; a new one, unless --resume.
             resume: Go on with the run in that folder and its settings; only --steps may be raised.
             plan: Say what the run would need, memory and disk, and start nothing.
-            ray: Play on the workers of a Ray cluster: HOST:PORT of its head, auto (the one on this machine), or local
-                (start one), which --ray alone means too.
+            ray: Play on the workers of a Ray cluster: HOST:PORT of its head, auto (the one on this machine), or local,
+                which starts one and is meant by --ray alone.
             json: Print one JSON line per update instead of a progress bar.
         """
         config = replace(config, games=tuple(arguments.env_with_options(game) for game in config.games))

@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,19 @@ def test_help_of_training_shows_what_to_type_and_says_defaults_in_words_at_80_co
         assert words in said
     assert "None" not in said
     assert "sparring/" not in said
+
+
+@pytest.mark.parametrize(
+    "command", [*(("train", method) for method in ("spiral", "kdrl", "self-challenge")), ("compare-methods",)]
+)
+def test_help_breaks_no_line_where_only_the_source_does(capsys, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "2000")
+    assert main([*command, "--help"]) == 0
+    lines = [line.strip("│| ") for line in capsys.readouterr().out.splitlines()]
+    starts = [index for index, line in enumerate(lines) if line.startswith("-")]
+    assert len(starts) > 15
+    for start, following in pairwise(starts):
+        assert len([line for line in lines[start + 1 : following] if re.match(r"[(\w]", line)]) <= 1, lines[start]
 
 
 def test_train_without_a_method_lists_the_methods(capsys):
