@@ -60,7 +60,8 @@ class Alarms:
             start, now = self._start(name, metrics), metrics.get(name)
             if start and now is not None and now < COLLAPSED * start:
                 yield name, f"{what} has collapsed: {now:.3g}, and {start:.3g} at first"
-        if (mismatch := metrics.get("sampler_mismatch_mean")) is not None and mismatch > MISMATCH:
+        mismatch = metrics.get("sampler_mismatch_mean")
+        if mismatch is not None and mismatch > MISMATCH and not metrics.get("staleness"):
             yield (
                 "mismatch",
                 (

@@ -6,6 +6,7 @@ import logging
 import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sparring.plurals import number_of
@@ -35,17 +36,38 @@ def collect(
     Raises RuntimeError where most of what was played failed: going on would train on nothing. Nothing of it is stored
     then, so that a resumed run plays it again.
     """
-    matches = list(matches)
-    stored = store.get_many(store.known(match.id for match in matches))
-    missing = [match for match in matches if match.id not in stored]
-    heard = GamesHeard(what, len(stored), len(matches), hear) if hear else None
-    played = play(missing, agents, concurrency=len(matches), on_event=heard, pool=pool)
-    _require_mostly_sound(played)
-    store.append(played)
-    found = stored | {episode.id: episode for episode in played}
-    episodes = [found[match.id] for match in matches]
-    _warn_of_faults(episodes, store)
-    return episodes
+    games = Games.of(matches, store)
+    heard = GamesHeard(what, len(games.stored), len(games.matches), hear) if hear else None
+    return games.kept(play(games.missing, agents, concurrency=len(games.matches), on_event=heard, pool=pool))
+
+
+@dataclass(frozen=True, slots=True)
+class Games:
+    """Matches, and those of them that a store held already."""
+
+    matches: Sequence[Match]
+    stored: Mapping[str, Episode]
+    store: Store
+
+    @classmethod
+    def of(cls, matches: Iterable[Match], store: Store) -> Games:
+        """Look them up."""
+        matches = list(matches)
+        return cls(matches, store.get_many(store.known(match.id for match in matches)), store)
+
+    @property
+    def missing(self) -> list[Match]:
+        """Those that are to be played."""
+        return [match for match in self.matches if match.id not in self.stored]
+
+    def kept(self, played: list[Episode]) -> list[Episode]:
+        """Store what was missing; returns all, in the order of the matches. Raises RuntimeError, see `collect`."""
+        _require_mostly_sound(played)
+        self.store.append(played)
+        found = {**self.stored, **{episode.id: episode for episode in played}}
+        episodes = [found[match.id] for match in self.matches]
+        _warn_of_faults(episodes, self.store)
+        return episodes
 
 
 def require_finite_rewards(episodes: Sequence[Episode]) -> None:

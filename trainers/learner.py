@@ -35,8 +35,9 @@ from sparring.trainers.targets import Pass, Targets, gaps_of, logprobs_of, passe
 
 FIRST_MOMENT = "exp_avg"
 """Its name in AdamW's state."""
-APART, SAMPLED = "sum of differences", "sampled tokens"
-"""Sums over an update's packs, of which a mean is made."""
+APART, IMPORTANCE, CAPPED, SAMPLED = "differences", "importance weights", "weights at the cap", "sampled tokens"
+MEANS = {"sampler_mismatch_mean": APART, "importance": IMPORTANCE, "importance_capped": CAPPED}
+"""Metric -> what is summed over an update's sampled tokens."""
 MOST_SKIPPED = 3
 """Updates in a row without a single step that end the training."""
 
@@ -162,7 +163,8 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         if step.margins_P is not None:
             totals |= _pair_metrics(step.margins_P, self.config.pair_beta, step.gaps_P)
-        totals["sampler_mismatch_mean"] = totals.pop(APART) / max(totals.pop(SAMPLED), 1.0)
+        sampled = max(totals.pop(SAMPLED), 1.0)
+        totals |= {mean: totals.pop(total) / sampled for mean, total in MEANS.items()}
         return {**totals, "grad_norm": norm, "skipped_steps": float(not sound)}
 
     @torch.no_grad()
@@ -235,7 +237,9 @@ class Learner:
             slope_P = losses.pair_slope(step.margins_P, config.pair_beta, step.gaps_P)
             loss = loss - (slope_P[targets.pairs_M.clamp(min=0)] * targets.sides_M * logp_M).sum()
         apart_M = (targets.old_M - targets.sampling_M).abs() * targets.sampled_M
+        capped_M = weight_M.ge(config.importance_cap) * targets.sampled_M
         measured |= {"sampler_mismatch": float(apart_M.max()), APART: float(apart_M.sum())}
+        measured |= {IMPORTANCE: float((weight_M * targets.sampled_M).sum()), CAPPED: float(capped_M.sum())}
         return loss, {**measured, SAMPLED: float(targets.sampled_M.sum()), "loss": float(loss.detach())}
 
     @property

@@ -80,6 +80,11 @@ class Method(ABC, Generic[ConfigT]):
         """Weights of the learner's regularisers in an update, `magnet` and `reference_kl`; metrics hold them too."""
         return {}
 
+    @property
+    def staleness(self) -> int:
+        """How many updates old the weights are that play; 0 where games depend on what was learnt just before."""
+        return 0
+
     def load_reference(self) -> TrainableModel:
         """What `reference_kl` and pairs are measured from: the model as it was at the start."""
         return self.run.model.reference() or self.run.load_model()

@@ -28,9 +28,10 @@ from sparring.rollout.pool import EnvPool, Pool
 from sparring.store.run_files import POLICIES
 from sparring.store.store import Store
 from sparring.trainers import saving
+from sparring.trainers.ahead import Ahead
 from sparring.trainers.alarms import Alarms
 from sparring.trainers.batch import Batch, Signal, Stream, merge, one_temperature, signals_of
-from sparring.trainers.collecting import collect, require_finite_rewards
+from sparring.trainers.collecting import require_finite_rewards
 from sparring.trainers.config import load_model, require_training_tasks, require_usable, require_used
 from sparring.trainers.cursor import require_stored
 from sparring.trainers.evaluation import Metrics, episode_metrics, tokens_generated
@@ -38,7 +39,7 @@ from sparring.trainers.leading import learner_of
 from sparring.trainers.learner import NothingLearnt
 from sparring.trainers.made_with import made_with, require_base
 from sparring.trainers.measuring import Measurements, require_measured
-from sparring.trainers.method import LEARNER, ConfigT, Method
+from sparring.trainers.method import ConfigT, Method
 from sparring.trainers.progress import Hear
 from sparring.trainers.reference import add_reference, reference_columns
 from sparring.trainers.run_folder import RunError, RunFolder
@@ -92,6 +93,7 @@ class Run(Generic[ConfigT]):
         self.store: Store
         """From the first update on."""
         self.method = method(self)
+        self.ahead = Ahead(self)
 
     @classmethod
     def start(cls, method: type[Method[ConfigT]], config: ConfigT, path: Path) -> Run[ConfigT]:
@@ -187,12 +189,13 @@ class Run(Generic[ConfigT]):
         self.store, started = store, time.perf_counter()
         metrics: Metrics = {"update": self.done, **self.measurements.measure(store)}
         playing = time.perf_counter()
-        agents = {**self.method.agents(self.done), LEARNER: self.player}
-        episodes = collect(self.method.matches(self.done), agents, store, self.pool, self.hear)
+        episodes, staleness = self.ahead.episodes()
         self.generated += tokens_generated(episodes)
         if episodes:
             metrics |= episode_metrics(episodes, time.perf_counter() - playing)
             metrics["tokens_so_far"] = self.generated
+        if self.method.staleness:
+            metrics["staleness"] = staleness
         if self.method.learns(self.done):
             metrics |= self.learn(episodes)
         self.done += 1

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 def save(run: Run[Any], store: Store) -> None:
     """Write a checkpoint of everything that the next update depends on. Raises NotFinite."""
+    run.ahead.finish()
     state = {
         "done": run.done,
         "generated": run.generated,
         "weights": (run.model.weights_version, run.model.weights_fingerprint),
         "learner": run.learner.state_dict(),
         "method": run.method.state_dict(),
+        "ahead": run.ahead.state_dict(),
         "evaluator": run.measurements.evaluator.state_dict(),
         "best": run.measurements.best,
         "store": cursor_of(store),
@@ -50,6 +52,8 @@ def load(run: Run[Any], weights: dict[str, torch.Tensor], state: State) -> None:
     run.learner.load_state_dict(state["learner"])
     run.model.weights_version, run.model.weights_fingerprint = state["weights"]  # episodes record it
     run.method.load_state_dict(state["method"])
+    if "ahead" in state:  # checkpoints of earlier versions have none
+        run.ahead.load_state_dict(state["ahead"])
     run.measurements.evaluator.load_state_dict(state["evaluator"])
     run.measurements.best = state["best"]
 

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 from sparring.cluster.parcels import Parcel
 from sparring.protocols import Agent
@@ -24,6 +25,13 @@ HEAVY = 8
 """The weight of a match whose environment has a process of its own: there are 4 to a slice."""
 TRIES = 3
 """Workers that a slice may cost before its matches are played one by one; then those that one match may cost."""
+
+
+class Sent(NamedTuple):
+    """Agents that are on their way to workers."""
+
+    agents: dict[str, Agent]
+    parcel: Parcel
 
 
 @dataclass(slots=True)
@@ -47,11 +55,15 @@ class Slices:
         known: MutableMapping[str, Agent],
         pack: Callable[[dict[str, Agent]], Parcel],
         window: int,
+        sent: Sent | None = None,
     ) -> None:
-        """`known`: agents by the names that the matches use. `window`: slices that may be open at a time."""
+        """`known`: agents by the names that the matches use. `window`: slices that may be open at a time.
+
+        `sent`: a parcel that holds all of them already.
+        """
         self._matches, self._known, self._pack, self._window = iter(matches), known, pack, window
-        self._packed: dict[str, Agent] = {}
-        self._parcel: Parcel | None = None
+        self._packed: dict[str, Agent] = dict(sent.agents) if sent else {}
+        self._parcel: Parcel | None = sent.parcel if sent else None
         self._begun, self._all_begun = 0, False
         self._open: deque[Slice] = deque()
         self._again: list[Slice] = []
@@ -118,10 +130,7 @@ class Slices:
 
     def _parcel_for(self, matches: Sequence[Match]) -> Parcel:
         """One that holds all their agents; what only a spec names is made here first."""
-        used: dict[str, Agent] = {}
-        for match in matches:
-            seats = agents_by_seat(match, self._known)
-            used |= {match.agents[seat]: agent for seat, agent in seats.items()}
+        used = agents_of(matches, self._known)
         if self._parcel is None or not used.keys() <= self._packed.keys():
             self._packed |= used
             self._parcel = self._pack(self._packed)
@@ -132,3 +141,11 @@ class Slices:
         recording.status, recording.fault = "env_error", "environment"
         recording.error = f"{TRIES} workers died while they played it"
         return recording.episode()
+
+
+def agents_of(matches: Iterable[Match], known: MutableMapping[str, Agent]) -> dict[str, Agent]:
+    """The agents of some matches by name; those that only a spec names are made, and known from then on."""
+    used: dict[str, Agent] = {}
+    for match in matches:
+        used |= {match.agents[seat]: agent for seat, agent in agents_by_seat(match, known).items()}
+    return used

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterable, MutableMapping
-from contextlib import suppress
+import threading
+from collections.abc import AsyncGenerator, Iterable, Mapping, MutableMapping
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 import ray
 from ray.actor import ActorHandle
 
 from sparring.cluster.parcels import Packer
-from sparring.cluster.slices import Slice, Slices
+from sparring.cluster.slices import Sent, Slice, Slices, agents_of
 from sparring.cluster.worker import Facts, Failed, Worker
 from sparring.faults import ServerFailed
 from sparring.protocols import Agent
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 START_SECONDS = 60.0
 """How long to wait where no worker is there and new ones are to start."""
 CLOSE_SECONDS = 5.0
+LOOK_SECONDS = 0.02
+"""Between two looks at whether others, in another thread, have ended."""
 WINDOW = 4
 """Slices for each worker that are in play, or wait until those before them are over."""
 Answer = Facts | list[Episode] | Failed
@@ -40,6 +43,23 @@ class _Asked:
     worker: ActorHandle[Worker]
     slice: Slice | None
     """None: it starts, or what it plays is not waited for any more."""
+
+
+class Holding:
+    """Workers that play with agents as they were when they were sent."""
+
+    def __init__(self, workers: RayWorkers, sent: Sent) -> None:
+        self._workers, self._sent = workers, sent
+
+    def played(
+        self, matches: Iterable[Match], known: MutableMapping[str, Agent]
+    ) -> AsyncGenerator[list[tuple[Match, Episode]], None]:
+        """As `RayWorkers.played`."""
+        return self._workers.played(matches, known, self._sent)
+
+    def holding(self, matches: Iterable[Match], known: Mapping[str, Agent]) -> Holding:
+        """What was sent stays."""
+        return self
 
 
 class RayWorkers:
@@ -58,19 +78,35 @@ class RayWorkers:
         self._idle: list[ActorHandle[Worker]] = []
         self._asked: dict[ray.ObjectRef[Answer], _Asked] = {}
         self._failed_starts = 0
+        self._playing = threading.Lock()
         for _ in range(count):
             self._start()
         self._wait_for_the_first()
 
+    def holding(self, matches: Iterable[Match], known: Mapping[str, Agent]) -> Holding:
+        """The same workers, for these matches: agents play as they are now, whatever is learnt meanwhile."""
+        agents = agents_of(matches, dict(known))
+        return Holding(self, Sent(agents, self._packer.pack(agents)))
+
     async def played(
-        self, matches: Iterable[Match], known: MutableMapping[str, Agent]
+        self, matches: Iterable[Match], known: MutableMapping[str, Agent], sent: Sent | None = None
     ) -> AsyncGenerator[list[tuple[Match, Episode]], None]:
-        """Stream matches with their episodes, in the order of the matches.
+        """Stream matches with their episodes, in the order of the matches. Who asks while others play waits.
 
         Raises ServerFailed where no worker is left, or one cannot make an environment or agent; ValueError for an agent
         that cannot be sent.
         """
-        slices = Slices(matches, known, self._packer.pack, WINDOW * self.count)
+        while not self._playing.acquire(blocking=False):
+            await asyncio.sleep(LOOK_SECONDS)
+        try:
+            slices = Slices(matches, known, self._packer.pack, WINDOW * self.count, sent)
+            async with aclosing(self._played(slices)) as played:
+                async for finished in played:
+                    yield finished
+        finally:
+            self._playing.release()
+
+    async def _played(self, slices: Slices) -> AsyncGenerator[list[tuple[Match, Episode]], None]:
         answered: asyncio.Queue[ray.ObjectRef[Answer]] = asyncio.Queue()
         for reference in self._asked:
             _tell(reference, answered)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, MutableMapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, MutableMapping
 from functools import cached_property
 from operator import methodcaller
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -26,6 +26,10 @@ class Workers(Protocol):
         self, matches: Iterable[Match], known: MutableMapping[str, Agent]
     ) -> AsyncGenerator[list[tuple[Match, Episode]], None]:
         """Stream matches with their episodes, in the order of the matches; `known`: agents by name."""
+        ...
+
+    def holding(self, matches: Iterable[Match], known: Mapping[str, Agent]) -> Workers:
+        """The same workers, for these matches: agents play as they are now, whatever is learnt meanwhile."""
         ...
 
 

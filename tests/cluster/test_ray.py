@@ -225,12 +225,23 @@ def test_faults_cost_their_own_episode_only(cluster: Cluster, tmp_path: Path, mo
 class SlicesHere(EnvPool):
     """What the workers do, done here: the same slices, each by agents out of the same parcel."""
 
+    def __init__(self, sent=None) -> None:
+        super().__init__()
+        self.sent = sent
+
+    def holding(self, matches, known):
+        from sparring.cluster.parcels import Packer
+        from sparring.cluster.slices import Sent, agents_of
+
+        agents = agents_of(matches, dict(known))
+        return SlicesHere(Sent(agents, Packer().pack(agents)))
+
     async def played(self, matches, known):
         from sparring.cluster.parcels import Packer, Unpacker
         from sparring.cluster.slices import Slices
         from sparring.rollout.loop import run_matches
 
-        slices, unpacker = Slices(matches, known, Packer().pack, 1), Unpacker()
+        slices, unpacker = Slices(matches, known, Packer().pack, 1, self.sent), Unpacker()
         while (slice := slices.next()) is not None:
             agents = unpacker.open(slice.parcel)
             episodes = {episode.id: episode async for episode in run_matches(slice.matches, agents)}
@@ -244,7 +255,8 @@ def trained(path: Path, pool: object, **settings: object) -> tuple[str, str]:
     from sparring.trainers.methods.spiral import Config, Spiral
     from sparring.trainers.run import Run
 
-    config = Config(games_per_update=40, steps=2, evaluation_games=4, probe_every=0, league_every=1, **settings)
+    usual: dict[str, object] = {"games_per_update": 40, "steps": 2, "evaluation_games": 4, "probe_every": 0}
+    config = Config(league_every=1, **{**usual, **settings})
     run = Run.start(Spiral, config, path)
     assert run.run(pool=pool)
     weights = hashlib.sha256(b"".join(value.numpy().tobytes() for value in run.model.weights().values()))
@@ -260,6 +272,18 @@ def test_a_run_on_workers_is_to_the_bit_the_run_of_the_same_slices_here(cluster:
         os.kill(next(iter(pids)), signal.SIGKILL)  # a new one gets the weights of the time
         assert trained(tmp_path / "killed", workers, **settings) == on_two
         assert trained(tmp_path / "here", SlicesHere(), **settings) == on_two
+
+
+def test_games_that_are_played_while_the_learner_learns_are_those_played_one_after_the_other(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    settings = {"games": ("sparring/TicTacToe-v0",), "league_share": 0.25, "staleness": 2, "steps": 5}
+    with crew(2) as workers:
+        on_two = trained(tmp_path / "two", workers, **settings)
+        assert trained(tmp_path / "here", SlicesHere(), **settings) == on_two
+    settings |= {"games": (KUHN,), "league_share": 0.0, "evaluate_every": 1}
+    with crew(1) as workers:
+        assert trained(tmp_path / "ray", workers, **settings) == trained(tmp_path / "none", None, **settings)
 
 
 def test_where_the_exact_evaluation_asked_all_positions_the_run_is_that_without_ray(

@@ -133,6 +133,11 @@ class Episodic(Method[EpisodicT]):
             returns_T = returns_to_go([turn.reward for turn in trajectory.turns], self.config.discount)
         return Attempt(game, episode.task or episode.id, trajectory, trajectory.reward / scale, returns_T / scale)
 
+    @property
+    def staleness(self) -> int:
+        """As set."""
+        return self.config.staleness
+
     def loss_weights(self, update: int) -> Mapping[str, float]:
         """The magnet's."""
         return {"magnet": self.run.schedule.value(update, self.config.magnet, self.config.magnet_final)}

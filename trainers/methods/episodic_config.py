@@ -24,6 +24,7 @@ class EpisodicConfig(RunConfig):
     RANGES: ClassVar[Mapping[str, str]] = {
         **RunConfig.RANGES,
         "tasks": ">= 0",
+        "staleness": ">= 0",
         "magnet": ">= 0",
         "magnet_final": ">= 0",
         "discount": "in [0, 1]",
@@ -53,6 +54,8 @@ class EpisodicConfig(RunConfig):
         tuple[str, ...], tyro.conf.arg(metavar="AGENT,AGENT", help_behavior_hint="(default: none)")
     ] = ()
     """Who takes the other seats, by turns, e.g. random,minimax; none: the model itself."""
+    staleness: int = 0
+    """Games are played with the weights of so many updates before: with --ray while those between are learnt."""
     magnet: float = 0.0
     """Pull towards uniform play at the first update, where actions are chosen among legal ones; 0: none."""
     magnet_final: float = 0.0

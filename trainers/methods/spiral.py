@@ -127,6 +127,11 @@ class Spiral(Method[Config]):
             flat = self.states.advantages(returns, seen, returns - flat)
         return np.split(flat, np.cumsum(turns)[:-1])
 
+    @property
+    def staleness(self) -> int:
+        """As set."""
+        return self.config.staleness
+
     def loss_weights(self, update: int) -> Mapping[str, float]:
         """The magnet's."""
         return {"magnet": self.run.schedule.value(update, self.config.magnet, self.config.magnet_final)}

@@ -21,6 +21,7 @@ class Config(RunConfig):
     )
     RANGES: ClassVar[Mapping[str, str]] = {
         **RunConfig.RANGES,
+        "staleness": ">= 0",
         "league_every": ">= 1",
         "league_size": ">= 1",
         "magnet": ">= 0",
@@ -34,6 +35,8 @@ class Config(RunConfig):
     (the paper's); group, the update's mean; reinforce, nothing."""
     baseline_decay: float = 0.95
     """How slowly the moving average by game and seat moves, 0 to below 1."""
+    staleness: int = 0
+    """Games are played with the weights of so many updates before: with --ray while those between are learnt."""
     magnet: float = 0.25
     """Pull towards uniform play at the first update: the weight of KL(policy || uniform) in the loss; 0: none."""
     magnet_final: float = 0.05
