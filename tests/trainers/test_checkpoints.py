@@ -29,7 +29,15 @@ def save_for_ever(folder, start, acknowledged):
         os.write(acknowledged, f"{number}\n".encode())
 
 
-def killed_at_a_random_moment(folder, start, generator):
+def seconds_of_a_save(folder):
+    """On this machine, as busy as it is now."""
+    started = time.perf_counter()
+    for number in range(3):
+        Checkpoints(folder).save(number, weights_of(number), {"done": number})
+    return (time.perf_counter() - started) / 3
+
+
+def killed_at_a_random_moment(folder, start, generator, longest):
     """The number of the last checkpoint that a process acknowledged before SIGKILL; None for none."""
     ours, theirs = os.pipe()
     child = os.fork()
@@ -38,7 +46,7 @@ def killed_at_a_random_moment(folder, start, generator):
             save_for_ever(folder, start, theirs)
         os._exit(1)
     os.close(theirs)
-    time.sleep(generator.uniform(0.0, 0.06))
+    time.sleep(generator.uniform(0.0, longest))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     with os.fdopen(ours) as lines:
@@ -49,8 +57,9 @@ def killed_at_a_random_moment(folder, start, generator):
 @pytest.mark.slow
 def test_fifty_kills_at_random_moments_of_saving_never_cost_what_was_acknowledged(tmp_path):
     folder, generator, last, found_numbers = tmp_path / "checkpoints", random.Random(8), None, set()
+    longest = 4 * seconds_of_a_save(tmp_path / "timed")
     for _ in range(KILLS):
-        acknowledged = killed_at_a_random_moment(folder, (last or 0) + 1, generator)
+        acknowledged = killed_at_a_random_moment(folder, (last or 0) + 1, generator, longest)
         found = Checkpoints(folder).load()
         least = acknowledged if acknowledged is not None else last
         if found is None:
