@@ -2,8 +2,8 @@
 
 sparring play gym:FrozenLake-v1 --agents random          sparring check pettingzoo:classic.tictactoe_v3
 
-Those of Gymnasium and PettingZoo speak by a table of words, where there is one: the option `words` names another one, or
-"none", which gives the environment as it is.
+Those of Gymnasium and PettingZoo speak by a table of words, where there is one: the option `words` names another
+table, or "none", which gives the environment as it is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import pettingzoo
@@ -65,7 +65,7 @@ def pettingzoo_row(name: str) -> EnvironmentRow:
 
 def _seats(name: str, theirs: tuple[str, ...], options: Mapping[str, object]) -> tuple[str, ...]:
     """The seats, as the words that the options name call them. Raises UnfitWords."""
-    words = words_of(options.get("words", READY), "pettingzoo", name)
+    words = words_of(cast("str", options.get("words", READY)), "pettingzoo", name)
     return theirs if words is None else words.named(theirs)
 
 
@@ -99,9 +99,9 @@ def _make_gymnasium(id: str, words: str = READY, instructions: bool = True, **kw
             raise ValueError(f"{id} cannot be made with {kwargs}: {type(error).__name__}: {error}") from error
 
     modes = getattr(build, "metadata", {}).get("render_modes", ())
-    return _worded(
-        make, kwargs, words_of(words, "gym", id), words, modes, partial(WordedEnv, instructions=instructions)
-    )
+    speak = partial(WordedEnv, instructions=instructions)
+    made: gymnasium.Env[Any, Any] = _worded(make, kwargs, words_of(words, "gym", id), words, modes, speak)
+    return made
 
 
 def _make_pettingzoo(module: str, words: str = READY, instructions: bool = True, **kwargs: Any) -> Any:

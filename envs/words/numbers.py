@@ -61,3 +61,6 @@ class Numbers:
             raise UnfitWords(
                 f"{place}: parts must make the {int(space.n)} numbers from {first}, they make {made} from 0"
             )
+
+
+NO_WORDS = Numbers()

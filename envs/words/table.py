@@ -1,4 +1,4 @@
-"""A table of words in TOML, read and checked: rules, words of actions and observations, names of seats. It holds no code.
+"""A table of words in TOML, read and checked: rules, words of actions and of observations, names of seats. No code.
 
 rules = "You cross a frozen lake."      # stands above every observation
 drawing = true                          # the environment's own drawing in text, where it makes one
@@ -22,8 +22,8 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from sparring.envs.words.numbers import LONGEST_WORD, Numbers, UnfitWords
-from sparring.envs.words.telling import Telling
+from sparring.envs.words.numbers import LONGEST_WORD, NO_WORDS, Numbers, UnfitWords
+from sparring.envs.words.telling import NOTHING_SAID, Telling
 from sparring.registry import unknown
 
 MOST_BYTES = 200_000
@@ -43,7 +43,7 @@ class SeatWords:
     """Its new name."""
     role: str = ""
     """What this seat alone is told before every observation."""
-    actions: Numbers = Numbers()
+    actions: Numbers = NO_WORDS
     """In place of those that all seats share."""
 
 
@@ -58,8 +58,8 @@ class Words:
     rules: str = ""
     drawing: bool = False
     """Whether the environment's own drawing in text is shown (its render mode "ansi")."""
-    actions: Numbers = Numbers()
-    observation: Telling = Telling()
+    actions: Numbers = NO_WORDS
+    observation: Telling = NOTHING_SAID
     seats: Mapping[str, SeatWords] = field(default_factory=dict)
 
     def named(self, seats: Sequence[str]) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ class Words:
     @property
     def tells(self) -> bool:
         """Whether it has words of what is observed."""
-        return self.observation != Telling()
+        return self.observation != NOTHING_SAID
 
     def require_fits(self, actions: Numbers, observed: object, space: object) -> None:
         """Raises UnfitWords for words of actions or observations that the spaces do not have."""

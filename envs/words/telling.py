@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from sparring.content import content_of, shown
-from sparring.envs.words.numbers import Numbers, UnfitWords
+from sparring.envs.words.numbers import NO_WORDS, Numbers, UnfitWords
 
 MASKED = {"observation", "action_mask"}
 """The two entries of an observation in PettingZoo's games with a mask."""
@@ -24,7 +24,7 @@ class Telling:
 
     name: str = ""
     """What it is: it stands before the value."""
-    numbers: Numbers = Numbers()
+    numbers: Numbers = NO_WORDS
     """Of a discrete value."""
     names: tuple[str, ...] = ()
     """Of an array: what each number is, in order."""
@@ -73,6 +73,9 @@ class Telling:
         if self.marks:
             return _board(np.asarray(seen), self.marks, self.empty)
         return "\n".join(map(shown, content_of(seen)))
+
+
+NOTHING_SAID = Telling()
 
 
 def without_mask(space: object) -> object:

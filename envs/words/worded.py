@@ -56,7 +56,7 @@ class WordedEnv(gymnasium.Wrapper[str, str, Any, Any]):
         if self._is_broken_off:
             return self._broken_off()
         try:
-            meant = self._speaker.read(action)
+            meant: Any = self._speaker.read(action)
         except Unreadable:
             self._is_broken_off = True
             return self._broken_off()
@@ -70,7 +70,7 @@ class WordedEnv(gymnasium.Wrapper[str, str, Any, Any]):
         return self._speaker.situation(self._seen, self._said)
 
     def _told(self, is_over: bool) -> tuple[str, dict[str, Any]]:
-        info = self._speaker.info(self._seen, self._said)
+        info: dict[str, Any] = self._speaker.info(self._seen, self._said)
         drawn = self.env.render() if self.env.render_mode == "ansi" else None
         if is_over:
             info = {name: value for name, value in info.items() if name not in ("legal_actions", "suggested_actions")}

@@ -62,7 +62,7 @@ def test_frozen_lake_speaks_words_out_of_the_box() -> None:
     assert info["legal_actions"] == ("left", "down", "right", "up")
     assert "You are at: row 1, column 1\nLegal actions: [left] [down] [right] [up]" in text
     assert "SFFF\nFHFH\nFFFH\nHFFG" in text
-    text, reward, terminated, truncated, info = env.step("[Down]")
+    text = env.step("[Down]")[0]
     assert "You are at: row 2, column 1" in text
     text, reward, terminated, _, info = env.step("right")
     assert (reward, terminated) == (0, True)
