@@ -25,7 +25,7 @@ class NamedOpenSpielGame(OpenSpielGame):
 
 
 @registry.envs.register(
-    "sparring/OpenSpiel-v0", family="games", seats=2, skills=("planning",), kwargs={"game": "nim"}, version="1"
+    "sparring/OpenSpiel-v0", family="games", seats=2, skills=("planning",), kwargs={"game": "nim"}, version="2"
 )
 class AnyOpenSpielGame(NamedOpenSpielGame):
     """Any OpenSpiel game of two players by its name; a game of another number is openspiel:NAME."""

@@ -46,7 +46,7 @@ RULES = (
 
 
 @registry.envs.register(
-    "sparring/SimpleNegotiation-v0", family="games", seats=2, skills=("negotiation", "arithmetic"), version="0"
+    "sparring/SimpleNegotiation-v0", family="games", seats=2, skills=("negotiation", "arithmetic"), version="1"
 )
 class SimpleNegotiation(TextGame):
     """Trade five resources with private values; whoever gains more value wins.
