@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -19,7 +20,8 @@ import numpy as np
 
 from sparring.agents.choices import options_of, renormalised
 from sparring.agents.models import check_sampling, policy_of, policy_that_wrote
-from sparring.agents.prompts import Template, readable, template, template_for
+from sparring.agents.prompts import Template, readable, template, template_for, template_for_game
+from sparring.content import NOTHING
 from sparring.protocols import LanguageModel, Seat
 from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, Seen, Segment
 
@@ -68,28 +70,29 @@ class WritingAgent:
         """Its player for a seat."""
         return ModelPlayer(self, seat)
 
-    async def reply(self, observation: Observation, seed: int) -> Reply:
-        """Write, and take the action out of it."""
+    async def reply(self, observation: Observation, seed: int, chosen: Template | None = None) -> Reply:
+        """Write, and take the action out of it. `chosen`: the template, if not the agent's own."""
         text = readable(observation)
-        shape = template_for(observation, self.template)
-        prompt = self._prompt(text, shape)
+        shape = template_for(observation, chosen or self.template)
+        listed = _listed(observation, shape)
+        prompt = self._prompt(text, listed, shape)
         completion = await self.model.generate(prompt, self.sampling, seed)
         written = self.model.decode(completion.token_ids)
         call = Call(
             policy_that_wrote(completion, self.model, self._trainable),
             self.sampling,
             (Segment("prompt", prompt), Segment("generated", completion.token_ids, completion.logprobs)),
-            self._messages(text, written, shape),
+            self._messages(text, listed, written, shape),
             stop_reason=completion.stop_reason,
         )
-        return Reply(shape.parse(written), (call,))
+        return Reply(shape.parse(written), (call,), _notes(shape))
 
-    def _messages(self, text: str, written: str, shape: Template) -> tuple[Message, ...]:
-        asked = shape.messages(text)
+    def _messages(self, text: str, listed: tuple[str, ...], written: str, shape: Template) -> tuple[Message, ...]:
+        asked = shape.messages(text, listed)
         return (*(Message(one["role"], one["content"]) for one in asked), Message("assistant", written))
 
-    def _encode_prompt(self, text: str, shape: Template) -> tuple[int, ...]:
-        return tuple(self.model.chat(shape.messages(text)))
+    def _encode_prompt(self, text: str, listed: tuple[str, ...], shape: Template) -> tuple[int, ...]:
+        return tuple(self.model.chat(shape.messages(text, listed)))
 
 
 class ModelPlayer:
@@ -97,10 +100,11 @@ class ModelPlayer:
 
     def __init__(self, agent: WritingAgent, seat: Seat) -> None:
         self.agent, self.seat = agent, seat
+        self.template = template_for_game(seat.env_id, agent.template)
 
     async def act(self, observation: Observation) -> Reply:
         """The agent's reply, with the turn's seed."""
-        return await self.agent.reply(observation, self.seat.turn_seed(observation.turn))
+        return await self.agent.reply(observation, self.seat.turn_seed(observation.turn), self.template)
 
     def close(self, last: Seen | None) -> None:
         """Nothing is held open."""
@@ -113,7 +117,7 @@ class ChoosingPlayer(ModelPlayer):
 
     async def action_distribution(self, observation: Observation) -> dict[str, float]:
         """The exact probability of every legal action."""
-        return await self.agent.action_distribution(observation)
+        return await self.agent.action_distribution(observation, self.template)
 
 
 class LanguageModelAgent(WritingAgent):
@@ -139,33 +143,33 @@ class LanguageModelAgent(WritingAgent):
         super().__init__(model, prompt=prompt, sampling=sampling, name=name, trainable=trainable)
         self._opening = tuple(self.model.encode(self.template.opening))
         self._options = lru_cache(maxsize=4096)(partial(options_of, self.model))
-        self._distributions: dict[tuple[str, tuple[str, ...]], _Distribution] = {}
+        self._distributions: dict[tuple[str, tuple[str, ...], Template], _Distribution] = {}
         self._distributions_version = self.model.weights_version
 
     def open(self, seat: Seat) -> ChoosingPlayer:
         """Its player for a seat."""
         return ChoosingPlayer(self, seat)
 
-    async def reply(self, observation: Observation, seed: int) -> Reply:
+    async def reply(self, observation: Observation, seed: int, chosen: Template | None = None) -> Reply:
         """Choose among the legal actions where they are finite, else write freely."""
         if observation.legal_actions:
-            return await self._choose(observation, seed)
-        return await super().reply(observation, seed)
+            return await self._choose(observation, seed, chosen or self.template)
+        return await super().reply(observation, seed, chosen)
 
-    async def action_distribution(self, observation: Observation) -> dict[str, float]:
-        """The exact probability of every legal action."""
-        distribution = await self._distribution(observation)
+    async def action_distribution(self, observation: Observation, chosen: Template | None = None) -> dict[str, float]:
+        """The exact probability of every legal action. `chosen`: the template, if not the agent's own."""
+        distribution = await self._distribution(observation, chosen or self.template)
         return dict(zip(distribution.actions, distribution.probabilities, strict=True))
 
-    async def _choose(self, observation: Observation, seed: int) -> Reply:
-        distribution = await self._distribution(observation)
+    async def _choose(self, observation: Observation, seed: int, shape: Template) -> Reply:
+        distribution = await self._distribution(observation, shape)
         uniform = random.Random(seed).random()
         picked = min(bisect_left(distribution.cumulative, uniform), len(distribution.actions) - 1)
-        return Reply(distribution.actions[picked], (distribution.calls[picked],))
+        return Reply(distribution.actions[picked], (distribution.calls[picked],), _notes(shape))
 
-    async def _distribution(self, observation: Observation) -> _Distribution:
+    async def _distribution(self, observation: Observation, shape: Template) -> _Distribution:
         """The distribution over the legal actions, asked of the model once per observation and weights."""
-        key = (readable(observation), _required_actions(observation))
+        key = (readable(observation), _required_actions(observation), shape)
         if (
             self._distributions_version != self.model.weights_version
             or len(self._distributions) >= CACHED_DISTRIBUTIONS
@@ -179,8 +183,9 @@ class LanguageModelAgent(WritingAgent):
                 self._distributions[key] = distribution
         return distribution
 
-    async def _ask(self, text: str, actions: tuple[str, ...]) -> _Distribution:
-        options, prompt = self._options(actions), self._prompt(text, self.template)
+    async def _ask(self, text: str, actions: tuple[str, ...], shape: Template) -> _Distribution:
+        listed = actions if shape.lists_actions else ()
+        options, prompt = self._options(actions), self._prompt(text, listed, shape)
         scores = await self.model.score(prompt + self._opening, [list(option.token_ids) for option in options])
         distributions = renormalised(options, scores, self.sampling.temperature)
         weights = np.exp([np.sum(distribution) for distribution in distributions])
@@ -193,13 +198,23 @@ class LanguageModelAgent(WritingAgent):
                     policy,
                     self.sampling,
                     (*shared, Segment("generated", option.token_ids, distribution, option.allowed)),
-                    self._messages(text, self.model.decode([*self._opening, *option.token_ids]), self.template),
+                    self._messages(text, listed, self.model.decode([*self._opening, *option.token_ids]), shape),
                 )
                 for option, distribution in zip(options, distributions, strict=True)
             ),
             tuple(map(float, weights)),
             tuple(map(float, np.cumsum(weights / weights.sum()))),
         )
+
+
+def _listed(observation: Observation, shape: Template) -> tuple[str, ...]:
+    """The actions that the template shows; none where it shows none, so that prompts are not made twice."""
+    return tuple(observation.legal_actions or observation.suggested_actions or ()) if shape.lists_actions else ()
+
+
+def _notes(shape: Template) -> Mapping[str, str]:
+    """Which file the template was, by its hash."""
+    return {"template": shape.sha256} if shape.sha256 else NOTHING
 
 
 def _required_actions(observation: Observation) -> tuple[str, ...]:

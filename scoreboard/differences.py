@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from sparring.content import canonical_json
 from sparring.plurals import number_of
+from sparring.specs import parse_spec
 from sparring.types import Episode, Seen, Turn
 
 Difference = tuple[str, object, object]
@@ -77,7 +78,7 @@ def first_difference(recorded: Episode, again: Episode) -> Fault | None:
         difference = _turn_difference(before, after)
         if difference is not None:
             what, detail = difference
-            return Fault(recorded.id, what, f"turn {number}: {_index_in_words(recorded, before, after) or detail}")
+            return Fault(recorded.id, what, f"turn {number}: {_source_in_words(recorded, before, after) or detail}")
     if again.fault == "server" != recorded.fault:
         return Fault(recorded.id, NO_SERVER, f"it was played again up to turn {len(replayed)}: {again.error}")
     if len(replayed) < len(played):
@@ -92,6 +93,20 @@ def _turn_difference(before: tuple[str, Turn], after: tuple[str, Turn]) -> tuple
     if seat != other_seat:
         return "seat", f"recorded for {seat}, replayed {other_seat} is to move"
     return _in_words(OF_TURN.first_difference(turn, other))
+
+
+def _source_in_words(recorded: Episode, before: tuple[str, Turn], after: tuple[str, Turn]) -> str:
+    """Which file that the environment reads is another one than it was; nothing where none is."""
+    was, came = before[1].observation.info.get("words"), after[1].observation.info.get("words")
+    if isinstance(was, str) and isinstance(came, str) and was != came:
+        table = f"the table of words {_shown(_words_of(recorded))}"
+        return f"{table} is another one than the one that was recorded: now {came[:12]}, then {was[:12]}"
+    return _index_in_words(recorded, before, after)
+
+
+def _words_of(recorded: Episode) -> object:
+    """The table that an episode names, in its options or in its id."""
+    return recorded.env_kwargs.get("words", parse_spec(recorded.env_id).options.get("words", "ready"))
 
 
 def _index_in_words(recorded: Episode, before: tuple[str, Turn], after: tuple[str, Turn]) -> str:

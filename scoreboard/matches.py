@@ -20,9 +20,9 @@ from sparring.store.store import Store
 from sparring.types import Episode, derive_seed
 
 
-def seats_of(env_id: str) -> list[str]:
-    """The seats of an environment, in order."""
-    row = registry.envs.row(env_id)
+def seats_of(env_id: str, env_kwargs: Mapping[str, object] | None = None) -> list[str]:
+    """The seats of an environment with these options, in order."""
+    row = registry.envs.row(env_id).given(env_kwargs or {})
     return list(row.seat_names) or [f"player_{index}" for index in range(row.seats)]
 
 
@@ -54,7 +54,7 @@ def rotated_matches(
 
     Where the seats are roles, every agent keeps its own, and every game has a deal of its own.
     """
-    seats = seats_of(env_id)
+    seats = seats_of(env_id, env_kwargs)
     if len(agents) != len(seats):
         raise ValueError(_wrong_number(env_id, seats, agents))
     matches, rotation = [], turns_of(env_id)

@@ -418,7 +418,7 @@ def test_numbers_of_numpy_are_whole_numbers_and_unknown_seats_are_named(tmp_path
 
 
 def test_an_id_may_hold_options() -> None:
-    lake = "gym:FrozenLake-v1:is_slippery=false"
+    lake = "gym:FrozenLake-v1:is_slippery=false:words=none"
     (episode,) = play([Match("m", lake, {"player_0": "constant:1"}, 1)])
     assert [turn.observation.text for _, turn in episode.turns][:3] == ["0", "4", "8"]
     assert registry.envs.row("sparring/KuhnPoker-v0:illegal=retry").kwargs["illegal"] == "retry"

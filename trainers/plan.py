@@ -194,8 +194,10 @@ def _played(config: RunConfig, game: str, count: int, tokens: int) -> list[Episo
 
 
 def _longest_prompt(tokenizer: Tokenizer, config: RunConfig, episodes: list[Episode]) -> int:
-    texts = {turn.observation.text for episode in episodes for t in episode.trajectories.values() for turn in t.turns}
-    prompts = (template(config.prompt).messages(text) for text in texts)
+    shape = template(config.prompt)
+    seen = [turn.observation for episode in episodes for t in episode.trajectories.values() for turn in t.turns]
+    shown = {(one.text, tuple(one.legal_actions or ()) if shape.lists_actions else ()) for one in seen}
+    prompts = (shape.messages(text, actions) for text, actions in shown)
     return max((len(tokenizer.chat([dict(one) for one in messages])) for messages in prompts), default=0)
 
 

@@ -160,6 +160,7 @@ class HumanEval(Workbench):
     """
 
     metadata = {**Workbench.metadata, "name": "sparring/HumanEval-v0"}
+    introduction = INTRODUCTION
 
     def __init__(self, grading_limits: Limits | None = None, **options: Unpack[WorkbenchOptions]) -> None:
         super().__init__(**options)
@@ -169,7 +170,7 @@ class HumanEval(Workbench):
     def _start(self, seed: int) -> str:
         self.problem = self.problems[seed % len(self.problems)]
         self._submitted = ""
-        return f"{INTRODUCTION}\n\n{self.problem.prompt}"
+        return self.problem.prompt
 
     def _execute(self, program: str, seed: int) -> Outcome:
         self._submitted = program

@@ -34,6 +34,7 @@ class WorkbenchOptions(TypedDict, total=False):
     """The options of every `Workbench`, as an environment hands them on."""
 
     max_turns: int
+    instructions: bool
     backend: str
     sandbox: Sandbox | None
     render_mode: str | None
@@ -43,6 +44,7 @@ class Workbench(gymnasium.Env[str, str]):
     """A task that is solved by running programs. Any string is a valid action; none raises.
 
     max_turns: after that many actions without an answer the episode is truncated, with reward 0.
+    instructions: whether the first text says how to act; without it that is in `instructions`.
     backend: of the sandbox that this process shares, see `sparring.sandbox.Sandbox`.
     sandbox: one of your own instead; it is not closed here. `gymnasium.make` copies its arguments, which a sandbox
         cannot be: give it to `sparring.envs.make`.
@@ -51,12 +53,15 @@ class Workbench(gymnasium.Env[str, str]):
 
     task_count: int | None = None
     """How many different tasks there are, which the seeds name one after another; None: as many as seeds."""
+    introduction = ""
+    """What is asked for in every task, before how to act."""
     metadata: dict[str, object] = {"render_modes": ["ansi"], "render_fps": 1, "slow": True}
 
     def __init__(
         self,
         *,
         max_turns: int = 10,
+        instructions: bool = True,
         backend: str = "namespaces",
         sandbox: Sandbox | None = None,
         render_mode: str | None = None,
@@ -64,7 +69,7 @@ class Workbench(gymnasium.Env[str, str]):
         if max_turns < 1:
             raise ValueError(f"max_turns must be >= 1, got {max_turns}")
         self.max_turns, self.backend, self.render_mode = max_turns, backend, render_mode
-        self._own_sandbox = sandbox
+        self._own_sandbox, self._shows_instructions = sandbox, instructions
         self.observation_space = SharedText(MAX_OBSERVATION_LENGTH, charset=CHARSET)
         self.action_space = SharedText(MAX_ACTION_LENGTH, charset=CHARSET)
         self._over, self._terminated, self._seen = True, True, ""
@@ -101,6 +106,11 @@ class Workbench(gymnasium.Env[str, str]):
     # The Gymnasium interface.
 
     @property
+    def instructions(self) -> str:
+        """What is asked for, and how to act: with `instructions=False` the text leaves it out."""
+        return "\n\n".join(filter(None, (self.introduction, HOW_TO_ACT)))
+
+    @property
     def sandbox(self) -> Sandbox:
         """Where programs run; made when first needed."""
         return self._own_sandbox or shared_sandbox(self.backend)
@@ -110,8 +120,10 @@ class Workbench(gymnasium.Env[str, str]):
         super().reset(seed=seed)
         self._seed = int(self.np_random.integers(SEEDS)) if seed is None else seed
         self._turns, self._over = 0, False
-        statement = cut(shown(self._start(self._seed)), MAX_OBSERVATION_LENGTH - 1_000)
-        self._seen = f"{statement}\n\n{HOW_TO_ACT}\nTurns left: {self.max_turns}"
+        task, left = self._start(self._seed), f"Turns left: {self.max_turns}"
+        if self._shows_instructions:
+            task, left = "\n\n".join(filter(None, (self.introduction, task))), f"{HOW_TO_ACT}\n{left}"
+        self._seen = f"{cut(shown(task), MAX_OBSERVATION_LENGTH - 1_000)}\n\n{left}"
         return self._seen, {"task": self._task_name(), "turns_left": self.max_turns}
 
     def step(self, action: str) -> tuple[str, float, bool, bool, Info]:

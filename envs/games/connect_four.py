@@ -41,7 +41,7 @@ class ConnectFourRendering(FixedNames):
     family="games",
     seats=2,
     skills=("planning", "space"),
-    version="0",
+    version="1",
     reward_range=(-1.0, 1.0),
 )
 class ConnectFour(OpenSpielGame):

@@ -64,7 +64,7 @@ def _said(betting: str, at: int, who: str) -> str:
     family="games",
     seats=2,
     skills=("bluffing", "probability"),
-    version="0",
+    version="1",
     reward_range=(-2.0, 2.0),
     unit="chips",
 )

@@ -82,7 +82,7 @@ def _said(moves: list[int], at: int, mine: bool) -> str:
     family="games",
     seats=2,
     skills=("bluffing", "probability", "memory"),
-    version="0",
+    version="1",
     reward_range=(-13.0, 13.0),
     unit="chips",
 )

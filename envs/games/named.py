@@ -8,6 +8,7 @@ import gymnasium
 
 from sparring import registry
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
+from sparring.envs.games.situations import GameSituation
 from sparring.envs.games.two_player import CHARSET, TextGame
 
 ONLY = "player_0"
@@ -24,7 +25,7 @@ class NamedOpenSpielGame(OpenSpielGame):
 
 
 @registry.envs.register(
-    "sparring/OpenSpiel-v0", family="games", seats=2, skills=("planning",), kwargs={"game": "nim"}, version="1"
+    "sparring/OpenSpiel-v0", family="games", seats=2, skills=("planning",), kwargs={"game": "nim"}, version="2"
 )
 class AnyOpenSpielGame(NamedOpenSpielGame):
     """Any OpenSpiel game of two players by its name; a game of another number is openspiel:NAME."""
@@ -49,6 +50,11 @@ class OnePlayerGame(gymnasium.Env[object, object]):
         self.metadata, self.render_mode = game.metadata, game.render_mode
         self.observation_space, self.action_space = game.observation_space(ONLY), game.action_space(ONLY)
 
+    @property
+    def instructions(self) -> str:
+        """The rules: with `instructions=False` the text leaves them out."""
+        return self.game.instructions(ONLY)
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, object] | None = None
     ) -> tuple[object, dict[str, object]]:
@@ -65,6 +71,10 @@ class OnePlayerGame(gymnasium.Env[object, object]):
         game.step(action if isinstance(action, str) else str(action))
         info = game.infos[ONLY]
         return game.observe(ONLY), game.rewards[ONLY], game.terminations[ONLY], game.truncations[ONLY], info
+
+    def agent_situation(self, seat: str) -> GameSituation:
+        """What the player sees now, as programs want it."""
+        return self.game.agent_situation(seat)
 
     def render(self) -> str | None:
         """What the player sees, with render_mode="ansi"."""

@@ -46,12 +46,13 @@ RULES = (
 
 
 @registry.envs.register(
-    "sparring/SimpleNegotiation-v0", family="games", seats=2, skills=("negotiation", "arithmetic"), version="0"
+    "sparring/SimpleNegotiation-v0", family="games", seats=2, skills=("negotiation", "arithmetic"), version="1"
 )
 class SimpleNegotiation(TextGame):
     """Trade five resources with private values; whoever gains more value wins.
 
     turns: the length of the game, both seats together.
+    instructions: whether the text begins with the rules; without them they are in `instructions(seat)`.
     Further options: see `TextGame`. A "noop" passes the turn.
     """
 
@@ -59,20 +60,25 @@ class SimpleNegotiation(TextGame):
     num_actions = len(PLAIN) + len(MENU)
     tensor_range = (-1.0, 1.0)
 
-    def __init__(self, turns: int = 10, **options: Unpack[TextGameOptions]) -> None:
+    def __init__(self, turns: int = 10, instructions: bool = True, **options: Unpack[TextGameOptions]) -> None:
         if turns < 1:
             raise ValueError(f"turns must be >= 1, got {turns}")
         room: TextGameOptions = {"max_text_length": 2_000 + 800 * turns}
         super().__init__(**(room | options))
         self.turns = turns
+        self._head = f"{RULES}\n" if instructions else ""
         self._rng = Rng()
+
+    def instructions(self, seat: str) -> str:
+        """The rules, which are the same for both seats."""
+        return RULES
 
     def observe(self, agent: str) -> str:
         """What `agent` sees: its own stock and values, what was said and done, and what it may do."""
         if agent == self.to_move and not self._over:
             return self._shown
         last_line = "The game is over." if self._over else "The other player is to move."
-        return f"{RULES}\n{self._view(agent)}\n{last_line}"
+        return f"{self._head}{self._view(agent)}\n{last_line}"
 
     def tensor(self, seat: str) -> NDArray[np.float32]:
         """Stock, values, standing offer (gives, wants), whether it is the seat's to answer, gain, time left."""
@@ -151,7 +157,7 @@ class SimpleNegotiation(TextGame):
     def _info(self) -> dict[str, object]:
         seat = self._seat
         words, view = self._plain_actions(), self._view(seat)
-        self._shown = f"{RULES}\n{view}\n{LAST_LINES[words]}"
+        self._shown = f"{self._head}{view}\n{LAST_LINES[words]}"
         return {
             "suggested_actions": words + self._traders[seat].suggested,
             "state_key": view,

@@ -26,7 +26,7 @@ class SpielOptions(TextGameOptions, total=False):
     """What a game on OpenSpiel takes beside its own arguments."""
 
     action_order: ActionOrder
-    rules: bool
+    instructions: bool
 
 
 class OpenSpielGame(TextGame):
@@ -35,7 +35,7 @@ class OpenSpielGame(TextGame):
     game: an OpenSpiel game string, e.g. "tic_tac_toe".
     rendering: how the game reads.
     action_order: "given" or "reversed", in the text and in `legal_actions`.
-    rules: whether the text begins with the rules.
+    instructions: whether the text begins with the rules; without them they are in `instructions(seat)`.
     Further options: see `TextGame`. Where the game is not of zero sum, a forfeit brings the offender down to the least
     that the game can pay, and the other seats keep what they were paid.
     """
@@ -46,12 +46,12 @@ class OpenSpielGame(TextGame):
         rendering: Callable[[SpielGame], Rendering] = ListedRendering,
         *,
         action_order: ActionOrder = "given",
-        rules: bool = True,
+        instructions: bool = True,
         **options: Unpack[TextGameOptions],
     ) -> None:
         if action_order not in ("given", "reversed"):
             raise ValueError(f"action_order must be 'given' or 'reversed', got {action_order!r}")
-        self._tree = positions_of(game, rendering, action_order, rules)
+        self._tree = positions_of(game, rendering, action_order, instructions)
         if options.get("illegal") == "noop" and options.get("max_turns") is None:
             options["max_turns"] = 4 * self.spiel_game.max_game_length()
         super().__init__(**options, seats=tuple(map(seat_of, range(self.rendering.players))))
@@ -98,6 +98,10 @@ class OpenSpielGame(TextGame):
     def state(self) -> list[int]:
         """OpenSpiel's history of the game in play: the numbers of all actions and chance outcomes so far."""
         return self._history.copy()
+
+    def instructions(self, seat: str) -> str:
+        """The rules, which are the same for all seats."""
+        return self.rendering.rules
 
     @property
     def exact_game(self) -> SpielGame | None:

@@ -43,7 +43,7 @@ class TicTacToeRendering(FixedNames):
     family="games",
     seats=2,
     skills=("planning", "space"),
-    version="0",
+    version="1",
     reward_range=(-1.0, 1.0),
 )
 class TicTacToe(OpenSpielGame):

@@ -72,6 +72,7 @@ class Rewrite(gymnasium.Env[str, str]):
     world, split, retriever: as of Search-v0.
     format: "plain": the action is the rewritten question. "think": <think>...</think>, a line break and
         <rewrite>...</rewrite>, as ConvSearch-R1 asks for it.
+    instructions: whether the text says how to write; without it that is in `instructions`.
 
     The reward is RIRS: 2.0 to 1.0 for the ranks 1 to 10 of a gold passage, 0.989 to 0 for the ranks 11 to 100, else 0;
     and -0.1 where the format is not kept. Raises RetrieverFailed from `step` for a retriever's fault.
@@ -86,6 +87,7 @@ class Rewrite(gymnasium.Env[str, str]):
         format: Format = "plain",
         retriever: str | Retriever | None = None,
         *,
+        instructions: bool = True,
         render_mode: str | None = None,
     ) -> None:
         require_one_of(SPLITS, split=split)
@@ -97,14 +99,20 @@ class Rewrite(gymnasium.Env[str, str]):
         self.observation_space = AnyText(MOST_OBSERVED)
         self.action_space = AnyText(MOST_WRITTEN)
         self._asked: Conversation | None = None
+        self._how = f"\n\n{HOW[format]}" if instructions else ""
         self._over, self._seen = True, ""
+
+    @property
+    def instructions(self) -> str:
+        """How to write: with `instructions=False` the text leaves it out."""
+        return HOW[self.format]
 
     def reset(self, *, seed: int | None = None, options: dict[str, object] | None = None) -> tuple[str, Info]:
         """Show the conversation of a seed; `options` are not used."""
         super().reset(seed=seed)
         number = int(self.np_random.integers(SEEDS)) if seed is None else int(seed)
         self._asked = conversation = self.world.conversation(self.split, number)
-        self._over, self._seen = False, f"{_shown(conversation)}\n\n{HOW[self.format]}"
+        self._over, self._seen = False, f"{_shown(conversation)}{self._how}"
         last = conversation.exchanges[-1]
         return self._seen, {
             "task": "topic switch" if last.switches_topic else "rewrite",

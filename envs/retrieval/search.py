@@ -84,6 +84,7 @@ class Search(gymnasium.Env[str, str]):
     hops: ask questions of so many hops alone: 2, or "2-4"; None: of any.
     retriever: None: BM25 in memory. A folder that `sparring retrieval build` made, or the address of a server.
     drop_seen: whether a passage that was shown is left out of later results (SIM-RAG).
+    instructions: whether the first text says how to act; without it that is in `instructions`.
     list_actions: whether `info["suggested_actions"]` lists some actions.
 
     The reward is 1 for a right answer (exact match) and for giving up where the corpus holds no answer, less the costs.
@@ -108,6 +109,7 @@ class Search(gymnasium.Env[str, str]):
         retriever: str | Retriever | None = None,
         *,
         drop_seen: bool = False,
+        instructions: bool = True,
         list_actions: bool = True,
         render_mode: str | None = None,
     ) -> None:
@@ -119,6 +121,7 @@ class Search(gymnasium.Env[str, str]):
         self.split, self.style, self.k, self.max_rounds, self.max_tokens = split, style, k, max_rounds, max_tokens
         self.prices = Prices(round_cost, token_cost)
         self.drop_seen, self.list_actions, self.render_mode = drop_seen, list_actions, render_mode
+        self._how = f"{HOW[style]}\n" if instructions else ""
         self.world = world_of(world)
         self.question(0)  # refuses once, before anything is played, where there is none
         self.retriever = retriever_of(retriever, self.world)
@@ -126,6 +129,11 @@ class Search(gymnasium.Env[str, str]):
         self.action_space = AnyText(MOST_WRITTEN)
         self._rounds: Rounds | None = None
         self._over, self._terminated, self._seen = True, True, ""
+
+    @property
+    def instructions(self) -> str:
+        """How to act: with `instructions=False` the text leaves it out."""
+        return HOW[self.style]
 
     # The Gymnasium interface.
 
@@ -136,7 +144,7 @@ class Search(gymnasium.Env[str, str]):
         self._rounds = Rounds(question, self.retriever, self.k, self.drop_seen)
         self._words, self._malformed, self._over, self._terminated = 0, 0, False, False
         asked = harmless(question.text)
-        self._seen = f"Question: {asked}\n\n{HOW[self.style]}\n{self._left()}"
+        self._seen = f"Question: {asked}\n\n{self._how}{self._left()}"
         info = self._info([], illegal=False)
         info |= {"world": self.world.name, "index": self.retriever.fingerprint, "question": asked, "style": self.style}
         if self.style == "tool_call":

@@ -125,7 +125,7 @@ class Registry(Generic[RowT, Fields]):
         if name not in self._made:
             row = self.row(parsed.name if parsed.argument is None else f"{parsed.name}:{parsed.argument}")
             options = read_options(f"{self.kind} {row.name}", row.build, parsed.options)
-            self._made[name] = replace(row, name=name, kwargs={**row.kwargs, **options})
+            self._made[name] = replace(row.given(options), name=name)
         return self._made[name]
 
     def parts(self, name: str) -> tuple[str, dict[str, object]]:
@@ -137,7 +137,9 @@ class Registry(Generic[RowT, Fields]):
     def make(self: _Rows[Thing], name: str, **kwargs: object) -> Thing:
         """Build the thing of that name; kwargs override the row's. Raises ValueError for one not as its row says."""
         row = self.row(name)
-        built = row.build(**{**row.kwargs, **kwargs})
+        if kwargs:
+            row = row.given(kwargs)
+        built = row.build(**row.kwargs)
         row.require_as_said(built)
         return built
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, get_args
 
 from sparring.protocols import Agent
 
@@ -35,6 +35,10 @@ class Row(Generic[Thing]):
     extra: str | None = None
     """The extra that has to be installed, e.g. "games"."""
     kwargs: Mapping[str, object] = field(default_factory=dict)
+
+    def given(self, options: Mapping[str, object]) -> Self:
+        """The row with these options beside its own."""
+        return replace(self, kwargs={**self.kwargs, **options})
 
     def require_as_said(self, built: object) -> None:
         """Raises ValueError where what was built is not what the row says."""
@@ -72,10 +76,17 @@ class EnvironmentRow(Row[Environment]):
     """Options with one of which an environment that is else inline starts a process itself: {"backend": "inform7"}."""
     seat_names: tuple[str, ...] = ()
     """Of an environment whose seats are not called player_0, player_1, ...: their names, in order."""
+    seats_with: Callable[[Mapping[str, object]], tuple[str, ...]] | None = None
+    """Of an environment whose options name its seats: their names with these options."""
     roles: bool = False
     """Whether its seats do different things: then agents keep the seats in the order in which they are named."""
     unit: str = "reward"
     """What its rewards count, for people: chips."""
+
+    def given(self, options: Mapping[str, object]) -> Self:
+        """The row with these options beside its own, which may name the seats."""
+        row = replace(self, kwargs={**self.kwargs, **options})
+        return row if row.seats_with is None else replace(row, seat_names=row.seats_with(row.kwargs))
 
     def has_process(self, kwargs: Mapping[str, object]) -> bool:
         """Whether an environment with these options has a process of its own while it is in play."""
@@ -106,6 +117,7 @@ class EnvironmentRow(Row[Environment]):
                 _are_texts(self.seat_names) and len(self.seat_names) in (0, self.seats),
                 "one text a seat, or none",
             ),
+            "seats_with": (self.seats_with is None or callable(self.seats_with), "callable or None"),
             "roles": (isinstance(self.roles, bool), "True or False"),
             "unit": (isinstance(self.unit, str), "text"),
         }

@@ -205,3 +205,9 @@ def test_an_observation_without_a_situation_is_refused_in_a_line():
     player = registry.make_agent("mcts").open(Seat(TTT, "player_0", seed=1))
     with pytest.raises(ValueError, match="shows text alone here, no vector and no position"):
         act_now(player, Observation(("text",), ("0", "1")))
+
+
+def test_a_game_of_one_player_is_searched_too():
+    (episode,) = play([Match("m", "openspiel:catch", {"player_0": "mcts:simulations=50"}, 3)])
+    assert (episode.status, episode.error) == ("ok", None)
+    assert episode.trajectories["player_0"].reward == 1.0

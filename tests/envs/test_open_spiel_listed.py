@@ -136,7 +136,7 @@ def test_the_first_row_of_a_board_keeps_its_indent(name):
 
 
 def test_rules_can_be_left_out():
-    env = game_of("hex(board_size=2)", rules=False)
+    env = game_of("hex(board_size=2)", instructions=False)
     env.reset(seed=0)
     assert env.observe("player_0").startswith("You are player_0: your stones are x")
 
@@ -294,12 +294,12 @@ def test_solvers_play_openspiel_games_with_their_options():
     from sparring.agents.solvers import best_actions, equilibrium
     from sparring.scoreboard.game_theory import is_solvable, nash_conv, uniform_policy
 
-    nim = best_actions("openspiel:nim(pile_sizes=1;2)", {"action_order": "reversed", "rules": False})
+    nim = best_actions("openspiel:nim(pile_sizes=1;2)", {"action_order": "reversed", "instructions": False})
     assert nim["(0): 1 2\nplayer_0 to move"] == ("pile:2, take:2",)  # whoever takes the last object loses
     assert equilibrium("openspiel:matrix_rps")
-    assert nash_conv("openspiel:kuhn_poker:rules=false", uniform_policy("openspiel:kuhn_poker")) == pytest.approx(
-        11 / 12
-    )
+    assert nash_conv(
+        "openspiel:kuhn_poker:instructions=false", uniform_policy("openspiel:kuhn_poker")
+    ) == pytest.approx(11 / 12)
     assert not is_solvable("openspiel:matrix_pd")
     with pytest.raises(ValueError, match="cannot be solved"):
         equilibrium("openspiel:matrix_pd")

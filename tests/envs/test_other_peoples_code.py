@@ -97,7 +97,7 @@ def test_autoreset_lets_a_policy_act_on_the_final_observation():
 @pytest.mark.parametrize("seat", [None, "player_2"])
 def test_a_hosted_game_of_other_seat_names_is_played_from_one_seat_with_its_mask(seat):
     pytest.importorskip("pygame")
-    row = registry.envs.row("pettingzoo:classic.tictactoe_v3")
+    row = registry.envs.row("pettingzoo:classic.tictactoe_v3:words=none")
     with registry.envs.temporary(replace(row, name="test/Hosted-v0")):
         env = gymnasium.make("test/Hosted-v0", opponent="random", seat=seat).unwrapped
         for seed in range(5):
@@ -250,7 +250,7 @@ def test_the_check_for_users_judges_one_seat_and_a_mask_without_listed_actions(e
 def test_seats_of_other_names_meet_head_to_head_and_a_masked_action_is_illegal():
     pytest.importorskip("pygame")
     agents = {"first": Says("0"), "second": registry.make_agent("random")}
-    row = registry.envs.row("pettingzoo:classic.tictactoe_v3")
+    row = registry.envs.row("pettingzoo:classic.tictactoe_v3:words=none")
     assert row.seat_names == ("player_1", "player_2")
     played = head_to_head(row.name, [agents["first"], agents["second"]], episodes=4, seed=0)
     assert sum(standing.broken_off for standing in standing_by_place(played, list(agents.values()))) == 0
