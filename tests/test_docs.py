@@ -46,7 +46,11 @@ OTHERS = (
 SUFFIXES = ("json", "jsonl", "md", "parquet", "py", "toml", "txt", "yml", "zst")
 NESTED = (["sandbox"], ["store"], ["adventures"], ["retrieval"], ["robot"])
 """Commands that have commands of their own."""
-LOADS_TORCH = re.compile(r"models\.load|TransformersModel|sparring\.trainers|\"nano\"|\"smollm2\"|cloning")
+IN_ITS_OWN_ENVIRONMENT = re.compile(r"\b(?:tianshou|torchrl|ray\.rllib)\b")
+"""Blocks that `make test-rl` runs, with the libraries that they need."""
+LOADS_TORCH = re.compile(
+    r"models\.load|TransformersModel|sparring\.trainers|\"nano\"|\"smollm2\"|cloning|import torch|stable_base|sb3_"
+)
 
 
 def fences(document: Path) -> list[tuple[str, str]]:
@@ -109,6 +113,8 @@ def blocks() -> list[object]:
     found: list[object] = []
     for page in DOCUMENTS:
         for number, (block, expected) in enumerate(examples(page), 1):
+            if IN_ITS_OWN_ENVIRONMENT.search(block):
+                continue
             marks = [pytest.mark.slow] if LOADS_TORCH.search(block) else []
             found.append(pytest.param(page, block, expected, id=f"{page.stem}-{number}", marks=marks))
     return found
