@@ -7,6 +7,7 @@ give equal numbers under every version of Python.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -43,3 +44,8 @@ class Rng:
     def integer(self, low: int, high: int) -> int:
         """A whole number from `low` to `high`, both included."""
         return low + (self.bits() * (high - low + 1) >> 64)
+
+    def integers(self, bounds: Sequence[tuple[int, int]]) -> list[int]:
+        """As `integer` for one pair (low, high) after another."""
+        bits = self.bits
+        return [low + (bits() * (high - low + 1) >> 64) for low, high in bounds]

@@ -117,7 +117,7 @@ class SingleSeat(gymnasium.Env[object, object]):
         if self._is_over():
             reward = float(self._game.rewards[self._seat])
         else:
-            forbidden = self._forbids(action)
+            forbidden = self._env is self._game and self._forbids(action)  # the games of a discrete view say it
             self._env.step(action)
             reward += float(self._game.rewards[self._seat])
             illegal = self._game.infos[self._seat].get("illegal", forbidden)
@@ -179,8 +179,6 @@ class SingleSeat(gymnasium.Env[object, object]):
             try:
                 reply = yield self._question(seat)
                 game.step(self._offered[seat].read(reply.action))
-                if self._env is not game:
-                    self._env.look()
             except Unreadable:
                 self._is_broken_off = True
                 break
@@ -201,7 +199,7 @@ class SingleSeat(gymnasium.Env[object, object]):
 
     def _info(self) -> Info:
         """A copy that is the caller's: arrays and dicts included."""
-        info = self._env.infos[self._seat]
+        info = self._game.infos[self._seat] if self._env is self._game else self._env.info(self._seat)
         return self._with_choice(
             {name: value.copy() if hasattr(value, "copy") else value for name, value in info.items()}
         )

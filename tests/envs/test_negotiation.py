@@ -183,7 +183,7 @@ def test_any_text_can_be_read(text):
 
 @given(st.lists(st.integers(0, 50), min_size=5, max_size=5), st.permutations([5, 10, 15, 25, 40]))
 def test_suggestions_can_be_paid_and_gain(stock, values):
-    for offer in suggestions(stock, values):
+    for offer in map(read_offer, suggestions(stock, values)):
         trader = Trader(stock, values)
         trader.trade(gets=offer.wants, gives=offer.gives)
         assert min(trader.stock) >= 0
