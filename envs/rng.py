@@ -47,5 +47,11 @@ class Rng:
 
     def integers(self, bounds: Sequence[tuple[int, int]]) -> list[int]:
         """As `integer` for one pair (low, high) after another."""
-        bits = self.bits
-        return [low + (bits() * (high - low + 1) >> 64) for low, high in bounds]
+        state, numbers = self._state, []
+        for low, high in bounds:  # `bits`, written out: most of a short game is drawing its start
+            state = (state + GOLDEN) & MASK
+            mixed = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+            mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & MASK
+            numbers.append(low + ((mixed ^ (mixed >> 31)) * (high - low + 1) >> 64))
+        self._state = state
+        return numbers

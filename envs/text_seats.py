@@ -93,10 +93,11 @@ class TextSeats(AECEnv[str, object, str | None]):
     def _begin(self, first: str) -> None:
         """Fresh tables; this seat is to move."""
         self._skip_agent_selection: str | None = None
-        self.agents, self.agent_selection = self.possible_agents.copy(), first
+        self.agents = seats = self.possible_agents.copy()
+        self.agent_selection = first
         self.rewards, self._cumulative_rewards = self._nothing_paid.copy(), self._nothing_paid.copy()
-        self.terminations, self.truncations = dict.fromkeys(self.agents, False), dict.fromkeys(self.agents, False)
-        self.infos: dict[str, Info] = {seat: {} for seat in self.agents}
+        self.terminations, self.truncations = dict.fromkeys(seats, False), dict.fromkeys(seats, False)
+        self.infos: dict[str, Info] = {seat: {} for seat in seats}
         self._over = False
 
 

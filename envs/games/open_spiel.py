@@ -234,7 +234,8 @@ class OpenSpielGame(TextGame):
     def _payoffs(self) -> list[float]:
         """By seat, what the game has paid since it was asked last: the differences of OpenSpiel's returns."""
         if self._tree.pays_one_sum:
-            return super()._payoffs()
+            payoff = self._payoff()
+            return [payoff, -payoff]
         returns = list(map(float, self._position.state.returns()))
         if not self._tree.pays_on_the_way:
             return returns

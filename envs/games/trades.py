@@ -153,12 +153,15 @@ def menu_mask(stock: Sequence[int]) -> NDArray[np.int8]:
 
 def suggestions(stock: Sequence[int], values: Sequence[int]) -> tuple[str, ...]:
     """A few offers that the player can pay and gains from: for each resource but its cheapest, a low price for one."""
-    give = min((at for at in range(len(RESOURCES)) if stock[at]), key=values.__getitem__, default=None)
-    if give is None:
+    owned = [at for at, count in enumerate(stock) if count]
+    if not owned:
         return ()
+    give = min(owned, key=values.__getitem__)
     have, value = stock[give], values[give]
-    prices = [min((worth - 1) // value, have) for worth in values]
-    return tuple([_suggestion(give, price, want) for want, price in enumerate(prices) if want != give and price > 0])
+    prices = [(worth - 1) // value for worth in values]
+    return tuple(
+        [_suggestion(give, min(price, have), want) for want, price in enumerate(prices) if want != give and price > 0]
+    )
 
 
 @lru_cache(maxsize=10_000)

@@ -242,17 +242,19 @@ class TextGame(TextSeats):
     def _finish(self, parts_by_seat: Sequence[dict[str, float]], truncated: bool = False) -> None:
         """End the game with the named reward parts of each seat, in order."""
         self._over = True
+        ended = self.truncations if truncated else self.terminations
         for seat, parts in zip(self.possible_agents, parts_by_seat, strict=True):
-            reward = sum(parts.values())
-            self.rewards[seat] = reward
+            self.rewards[seat] = reward = sum(parts.values())
             self._cumulative_rewards[seat] += reward
             self.infos[seat]["reward_parts"] = parts
-            (self.truncations if truncated else self.terminations)[seat] = True
+            ended[seat] = True
         self.agent_selection = self.possible_agents[0]
 
 
 def whole_seed(seed: SupportsIndex) -> int:
     """A seed as a Python integer, NumPy's included. Raises TypeError for what is none."""
+    if type(seed) is int:
+        return seed
     if isinstance(seed, bool):
         raise TypeError(f"a seed must be a whole number, got bool {seed}")
     try:

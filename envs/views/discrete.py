@@ -85,10 +85,11 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
 
         Raises RuntimeError before `reset`, TypeError for what is no whole number.
         """
-        self.game.step(None if action is None else self._text(_whole_number(action)))
-
-    def _text(self, action: int) -> str:
-        return self.game.action_text(action) if self.game.agents else ""
+        if action is not None:
+            number = action if type(action) is int else _whole_number(action)
+            self.game.step(self.game.action_text(number) if self.game.agents else "")
+        else:
+            self.game.step(None)
 
     def last(self, observe: bool = True) -> tuple[Observation | None, float, bool, bool, dict[str, NDArray[np.int8]]]:
         """Observation, cumulative reward, terminated, truncated, info of `agent_selection`."""
