@@ -45,7 +45,7 @@ def test_seats_have_spaces_of_their_own_which_stay_the_same_objects(row):
 def test_attributes_of_a_game_in_play_are_quick_to_find(name, view):
     env = envs.make(f"sparring/{name}-v0", view=view)
     env.reset(seed=0)
-    for seat in env.agent_iter():
+    for _ in env.agent_iter():
         _, _, terminated, truncated, info = env.last()
         legal = info["action_mask"].argmax() if view == "discrete" else [*info.get("legal_actions", ["pass"]), ""][0]
         env.step(None if terminated or truncated else legal)
