@@ -1,7 +1,7 @@
 """How fast our games are beside other libraries, and many games at once beside a loop over them.
 
 Random legal play, one process, CPU seconds. All contenders of a game take turns in every round, so that a machine that
-slows down slows all of them; the ratios are medians over the rounds.
+slows down slows all of them; the ratios are medians over the rounds, of which the first does not count.
 
 Text: reset, read the observation of the seat to move, play a random legal action. Building an environment is not timed;
 TextArena gets a new one for every game, because its wrappers keep the last game's text after a reset. TextArena's Kuhn
@@ -261,12 +261,14 @@ def measure(contenders: Iterable[Contender], seconds: float, rounds: int) -> lis
     notes, found = dict[str, str](), list(contenders)
     rates = {contender.library: list[tuple[float, float]]() for contender in found}
     reused = {contender.library: _built(contender, notes) for contender in found}
-    for number in range(rounds):
+    for number in range(-1, rounds):  # the first round warms up
         for contender in found:
             if contender.library in notes:
                 continue
             try:
-                rates[contender.library].append(run(contender, reused[contender.library], seconds, number))
+                rate = run(contender, reused[contender.library], seconds, number)
+                if number >= 0:
+                    rates[contender.library].append(rate)
             except Exception as error:  # noqa: BLE001  (a peer's failure is a row of the table)
                 notes[contender.library] = f"failed: {type(error).__name__}: {error}"[:80]
     return [_speed(contender, rates, notes.get(contender.library, "")) for contender in found]
@@ -352,8 +354,8 @@ def copy_microseconds(game: str, games: int, copies: int = 500) -> float:
 def main() -> None:
     """Measure, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=0.5, help="CPU seconds of a contender in a round")
-    parser.add_argument("--rounds", type=int, default=9, help="rounds, in each of which all contenders take turns")
+    parser.add_argument("--seconds", type=float, default=0.3, help="CPU seconds of a contender in a round")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds, in each of which all contenders take turns")
     parser.add_argument("--games", type=int, default=10_000, help="games before a game in play is copied")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()

@@ -81,8 +81,7 @@ def _register(row: registry.EnvironmentRow) -> None:
     """Raises gymnasium.error.Error for a name that is no id."""
     name = row.name
     if name not in gymnasium.registry:
-        batched = VECTOR_ENTRY if hasattr(gymnasium.vector, "AutoresetMode") else None  # Gymnasium 1.0 has not
-        gymnasium.register(name, GYMNASIUM_ENTRY, vector_entry_point=batched, kwargs={"env_id": name})
+        gymnasium.register(name, GYMNASIUM_ENTRY, vector_entry_point=VECTOR_ENTRY, kwargs={"env_id": name})
     if row.seats > 1:
         _register_with_pettingzoo(name)
 

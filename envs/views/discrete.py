@@ -39,6 +39,9 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
         self.action_spaces = {seat: Discrete(game.num_actions) for seat in self.possible_agents}
         self._nothing, self._everything = np.zeros(game.num_actions, np.int8), np.ones(game.num_actions, np.int8)
 
+        self._told: dict[str, dict[str, NDArray[np.int8]]] = {}
+        self._told_at = game.moment
+
     def _space(self, low: float, high: float, shape: tuple[int, ...]) -> Dict:
         vector = Box(low, high, shape, np.float32)
         return Dict({"observation": vector, "action_mask": MultiBinary(self.game.num_actions)})
@@ -49,8 +52,14 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
         return {seat: self.info(seat) for seat in self.game.infos}
 
     def info(self, agent: str) -> dict[str, NDArray[np.int8]]:
-        """What `infos` holds of one seat, without working out the rest."""
-        return {"action_mask": self.action_mask(agent)}
+        """What `infos` holds of one seat: the same dict until the next action."""
+        moment = self.game.moment
+        if self._told_at != moment:
+            self._told_at, self._told = moment, {}
+        info = self._told.get(agent)
+        if info is None:
+            info = self._told[agent] = {"action_mask": self.action_mask(agent)}
+        return info
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return twin(self, memo)
@@ -94,9 +103,11 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
     def last(self, observe: bool = True) -> tuple[Observation | None, float, bool, bool, dict[str, NDArray[np.int8]]]:
         """Observation, cumulative reward, terminated, truncated, info of `agent_selection`."""
         game, seat = self.game, self.game.agent_selection
-        mask = self.action_mask(seat)
-        seen: Observation | None = {"observation": game.tensor(seat), "action_mask": mask} if observe else None
-        paid, info = game._cumulative_rewards[seat], {"action_mask": mask.copy()}
+        info = self.info(seat)
+        seen: Observation | None = None
+        if observe:
+            seen = {"observation": game.tensor(seat), "action_mask": info["action_mask"].copy()}
+        paid = game._cumulative_rewards[seat]
         return seen, paid, game.terminations[seat], game.truncations[seat], info
 
     def render(self) -> str | None:
