@@ -1,9 +1,15 @@
-"""How fast our text games are beside other libraries: random legal play, one process, CPU seconds, best of runs.
+"""How fast our games are beside other libraries, and many games at once beside a loop over them.
 
-Every library plays the same games in the same run: reset, read the observation of the seat to move, play a random
-legal action. Building an environment is not timed; TextArena gets a new one for every game, because its wrappers keep
-the last game's text after a reset. TextArena's Kuhn poker is a match of 3 rounds, each counted as a game; the ratio
-is of steps per second. Shimmy breaks off every Kuhn poker game after one move, so that only its steps compare.
+Random legal play, one process, CPU seconds. All contenders of a game take turns in every round, so that a machine that
+slows down slows all of them; the ratios are medians over the rounds, of which the first does not count.
+
+Text: reset, read the observation of the seat to move, play a random legal action. Building an environment is not timed;
+TextArena gets a new one for every game, because its wrappers keep the last game's text after a reset. TextArena's Kuhn
+poker is a match of 3 rounds, each counted as a game; the ratio is of steps per second. Shimmy breaks off every Kuhn
+poker game after one move, so that only its steps compare.
+Discrete: the same with a vector and a mask, beside PettingZoo's games.
+Vectors: 64 boards of tic-tac-toe from one seat against random play, the first legal cell; a plain loop over the 64
+environments, Gymnasium's `sync`, and our own vector environment.
 
 Peers are not dependencies of Sparring. To have them in the table:
     pip install textarena            # TextArena
@@ -21,11 +27,14 @@ import platform
 import random
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import gymnasium
 from rich.console import Console
 from rich.table import Table
 
@@ -36,6 +45,10 @@ GAMES = ("TicTacToe", "KuhnPoker", "ConnectFour", "SimpleNegotiation")
 PETTINGZOO = {"TicTacToe": "tictactoe_v3", "ConnectFour": "connect_four_v3"}
 OPEN_SPIEL = {"TicTacToe": "tic_tac_toe", "KuhnPoker": "kuhn_poker", "ConnectFour": "connect_four"}
 TEXTARENA_ROUNDS = {"KuhnPoker": 3}
+
+TEXT, DISCRETE, LOOP = "sparring, text", "sparring, discrete", "a loop over them"
+BOARD, BOARDS = "sparring.envs:sparring/TicTacToe-v0", 64
+BOARD_OPTIONS: dict[str, Any] = {"opponent": "random", "view": "discrete"}
 
 Play = Callable[[Any, random.Random], int]
 
@@ -51,6 +64,8 @@ class Contender:
     install: str
     build: Callable[[], Any]
     play: Play
+    beside: str
+    """The contender of the same game that it is compared with."""
     fresh: bool = False
     """Whether every game needs a new environment."""
     rounds: int = 1
@@ -58,12 +73,15 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Best run of a contender, per CPU second."""
+    """Of a contender, per CPU second: medians over the rounds."""
 
     game: str
     library: str
-    games: float | None
-    steps: float | None
+    games: float | None = None
+    steps: float | None = None
+    ratio: float | None = None
+    """Steps per second of the one that it is compared with, divided by its own."""
+    beside: str = ""
     note: str = ""
 
 
@@ -110,6 +128,43 @@ def play_pettingzoo(env: Any, rng: random.Random) -> int:
     return steps
 
 
+class Loop:
+    """The environments of a vector environment one after another, as one writes it by hand; reset where one ended."""
+
+    def __init__(self) -> None:
+        self._envs = [gymnasium.make(BOARD, **BOARD_OPTIONS).unwrapped for _ in range(BOARDS)]
+        self._seen = [env.reset(seed=place)[0] for place, env in enumerate(self._envs)]
+        self._over = [False] * BOARDS
+
+    def step(self) -> None:
+        """One step of each."""
+        for place, env in enumerate(self._envs):
+            if self._over[place]:
+                self._seen[place], self._over[place] = env.reset()[0], False
+                continue
+            action = int(self._seen[place]["action_mask"].argmax())
+            self._seen[place], _, terminated, truncated, _ = env.step(action)
+            self._over[place] = terminated or truncated
+
+
+class Vector:
+    """A vector environment in one of Gymnasium's modes."""
+
+    def __init__(self, mode: str) -> None:
+        self._env = gymnasium.make_vec(BOARD, BOARDS, vectorization_mode=mode, **BOARD_OPTIONS)
+        self._seen = self._env.reset(seed=0)[0]
+
+    def step(self) -> None:
+        """One step of each."""
+        self._seen, *_ = self._env.step(self._seen["action_mask"].argmax(axis=1))
+
+
+def step_boards(env: Loop | Vector, _: random.Random) -> int:
+    """Steps of one pass over all boards."""
+    env.step()
+    return BOARDS
+
+
 def textarena_tic_tac_toe(state: Any) -> list[str]:
     """Empty cells."""
     return [f"[{at}]" for at in range(9) if not state["board"][at // 3][at % 3]]
@@ -140,31 +195,42 @@ TEXTARENA = {
 }
 
 
-def contenders() -> Iterator[Contender]:
-    """Ours and the peers, game by game."""
-    for game in GAMES:
-        yield Contender(game, "sparring", "sparring", "", _ours(game), play_ours)
-        for suffix in ("", "-raw"):
-            yield Contender(
-                game,
-                f"textarena{suffix}",
-                "textarena",
-                "pip install textarena",
-                _textarena(f"{game}-v0{suffix}"),
-                play_textarena(TEXTARENA[game]),
-                fresh=True,
-                rounds=TEXTARENA_ROUNDS.get(game, 1),
-            )
-        if game in PETTINGZOO:
-            build, needs = _pettingzoo(PETTINGZOO[game]), "pygame,pettingzoo.classic"
-            yield Contender(game, "pettingzoo", needs, 'pip install "pettingzoo[classic]"', build, play_pettingzoo)
-        if game in OPEN_SPIEL:
-            build = _shimmy(OPEN_SPIEL[game])
-            yield Contender(game, "shimmy", "shimmy", "pip install shimmy", build, play_pettingzoo)
+def contenders(game: str) -> Iterator[Contender]:
+    """Ours and the peers."""
+    yield Contender(game, TEXT, "sparring", "", _ours(game, "text"), play_ours, TEXT)
+    for suffix in ("", "-raw"):
+        yield Contender(
+            game,
+            f"textarena{suffix}",
+            "textarena",
+            "pip install textarena",
+            _textarena(f"{game}-v0{suffix}"),
+            play_textarena(TEXTARENA[game]),
+            TEXT,
+            fresh=True,
+            rounds=TEXTARENA_ROUNDS.get(game, 1),
+        )
+    yield Contender(game, DISCRETE, "sparring", "", _ours(game, "discrete"), play_pettingzoo, DISCRETE)
+    if game in PETTINGZOO:
+        build, needs = _pettingzoo(PETTINGZOO[game]), "pygame,pettingzoo.classic"
+        yield Contender(
+            game, "pettingzoo", needs, 'pip install "pettingzoo[classic]"', build, play_pettingzoo, DISCRETE
+        )
+    if game in OPEN_SPIEL:
+        build = _shimmy(OPEN_SPIEL[game])
+        yield Contender(game, "shimmy", "shimmy", "pip install shimmy", build, play_pettingzoo, DISCRETE)
 
 
-def _ours(game: str) -> Callable[[], Any]:
-    return lambda: envs.make(f"sparring/{game}-v0")
+def vector_contenders() -> Iterator[Contender]:
+    """A loop by hand, and vector environments."""
+    game = f"{BOARDS} boards"
+    yield Contender(game, LOOP, "sparring", "", Loop, step_boards, LOOP)
+    for mode in ("sync", "vector_entry_point"):
+        yield Contender(game, mode, "sparring", "", partial(Vector, mode), step_boards, LOOP)
+
+
+def _ours(game: str, view: envs.View) -> Callable[[], Any]:
+    return lambda: envs.make(f"sparring/{game}-v0", view=view)
 
 
 def _textarena(env_id: str) -> Callable[[], Any]:
@@ -190,24 +256,45 @@ def _shimmy(game: str) -> Callable[[], Any]:
     return build
 
 
-def measure(contender: Contender, seconds: float, runs: int) -> Speed:
-    """The best of several runs; a peer that is not installed or fails says so in the note."""
-    missing = [module for module in contender.needs.split(",") if importlib.util.find_spec(module) is None]
-    if missing:
-        return Speed(contender.game, contender.library, None, None, f"not installed: {contender.install}")
-    try:
-        best = max(run(contender, seconds, seed) for seed in range(runs))
-    except Exception as error:  # noqa: BLE001  (a peer's failure is a row of the table)
-        return Speed(contender.game, contender.library, None, None, f"failed: {type(error).__name__}: {error}"[:80])
-    return Speed(contender.game, contender.library, *best)
+def measure(contenders: Iterable[Contender], seconds: float, rounds: int) -> list[Speed]:
+    """All contenders of a game, one after another in each round; one that is missing or fails says so in the note."""
+    notes, found = dict[str, str](), list(contenders)
+    rates = {contender.library: list[tuple[float, float]]() for contender in found}
+    reused = {contender.library: _built(contender, notes) for contender in found}
+    for number in range(-1, rounds):  # the first round warms up
+        for contender in found:
+            if contender.library in notes:
+                continue
+            try:
+                rate = run(contender, reused[contender.library], seconds, number)
+                if number >= 0:
+                    rates[contender.library].append(rate)
+            except Exception as error:  # noqa: BLE001  (a peer's failure is a row of the table)
+                notes[contender.library] = f"failed: {type(error).__name__}: {error}"[:80]
+    return [_speed(contender, rates, notes.get(contender.library, "")) for contender in found]
 
 
-def run(contender: Contender, seconds: float, seed: int) -> tuple[float, float]:
+def _built(contender: Contender, notes: dict[str, str]) -> Any:
+    if any(importlib.util.find_spec(module) is None for module in contender.needs.split(",")):
+        notes[contender.library] = f"not installed: {contender.install}"
+        return None
+    return contender.build()
+
+
+def _speed(contender: Contender, rates: dict[str, list[tuple[float, float]]], note: str) -> Speed:
+    if note:
+        return Speed(contender.game, contender.library, note=note)
+    own, beside = rates[contender.library], rates[contender.beside]
+    ratio = median(theirs / mine for (_, mine), (_, theirs) in zip(own, beside, strict=True))
+    games, steps = (median(column) for column in zip(*own, strict=True))
+    return Speed(contender.game, contender.library, games, steps, ratio, contender.beside)
+
+
+def run(contender: Contender, reused: Any, seconds: float, seed: int) -> tuple[float, float]:
     """(games, steps) per CPU second of one run."""
     rng = random.Random(seed)
     games = steps = 0
     spent = 0.0
-    reused = contender.build()
     while spent < seconds:
         batch = [contender.build() if contender.fresh else reused for _ in range(BATCH)]
         started = time.process_time()
@@ -219,21 +306,31 @@ def run(contender: Contender, seconds: float, seed: int) -> tuple[float, float]:
 
 
 def table(speeds: list[Speed]) -> Table:
-    """One row a contender; the ratio is ours over theirs."""
+    """One row a contender of a game."""
     shown = Table(title="random legal play, per CPU second")
     for heading in ("game", "library"):
         shown.add_column(heading)
     for heading in ("games/s", "steps/s", "ours is faster by"):
         shown.add_column(heading, justify="right")
-    ours = {speed.game: speed.steps for speed in speeds if speed.library == "sparring"}
-    for speed in speeds:
+    for speed, following in zip(speeds, [*speeds[1:], None], strict=True):
+        last = following is None or following.game != speed.game
         if speed.games is None or speed.steps is None:
-            shown.add_row(speed.game, speed.library, speed.note, "", "")
+            shown.add_row(speed.game, speed.library, "", speed.note, "", end_section=last)
             continue
-        ratio = "" if speed.library == "sparring" else f"{(ours[speed.game] or 0) / speed.steps:.1f} x"
-        last = speed.library == "shimmy" or (speed.game == "SimpleNegotiation" and speed.library == "textarena-raw")
+        ratio = "" if speed.library == speed.beside else f"{speed.ratio:.1f} x"
         cells = (f"{speed.games:,.0f}", f"{speed.steps:,.0f}", ratio)
         shown.add_row(speed.game, speed.library, *cells, end_section=last)
+    return shown
+
+
+def vector_table(speeds: list[Speed]) -> Table:
+    """One row a way to step many boards."""
+    shown = Table(title=f"{BOARDS} boards of tic-tac-toe, discrete view, per CPU second")
+    shown.add_column("way")
+    for heading in ("steps/s", "beside the loop"):
+        shown.add_column(heading, justify="right")
+    for speed in speeds:
+        shown.add_row(speed.library, f"{speed.steps:,.0f}", f"{1 / (speed.ratio or 1):.2f} x")
     return shown
 
 
@@ -257,22 +354,23 @@ def copy_microseconds(game: str, games: int, copies: int = 500) -> float:
 def main() -> None:
     """Measure, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=1.0, help="CPU seconds of one run")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each contender; the best one counts")
+    parser.add_argument("--seconds", type=float, default=0.3, help="CPU seconds of a contender in a round")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds, in each of which all contenders take turns")
     parser.add_argument("--games", type=int, default=10_000, help="games before a game in play is copied")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    speeds = [measure(contender, options.seconds, options.runs) for contender in contenders()]
+    speeds = [speed for game in GAMES for speed in measure(contenders(game), options.seconds, options.rounds)]
+    vectors = measure(vector_contenders(), options.seconds, options.rounds)
     console, copying = Console(), {game: copy_microseconds(game, options.games) for game in GAMES}
     console.print(table(speeds))
+    console.print(vector_table(vectors))
     told = ", ".join(f"{game} {microseconds:.0f}" for game, microseconds in copying.items())
     console.print(f"copy.deepcopy of a game in play after {options.games:,} games, CPU microseconds: {told}")
     if options.json:
         machine = {"python": platform.python_version(), "machine": platform.machine()}
-        options.json.write_text(
-            json.dumps({"machine": machine, "speeds": [asdict(s) for s in speeds], "copying": copying}, indent=2) + "\n"
-        )
+        figures = {"speeds": [asdict(s) for s in speeds], "vectors": [asdict(s) for s in vectors], "copying": copying}
+        options.json.write_text(json.dumps({"machine": machine, **figures}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 sparring.envs.make("sparring/KuhnPoker-v0")                                        all seats (PettingZoo AEC)
 gymnasium.make("sparring.envs:sparring/KuhnPoker-v0", opponent="random")           one seat, the other one played
+gymnasium.make_vec("sparring.envs:sparring/KuhnPoker-v0", num_envs=64)             64 such games, batched
 pettingzoo.env_registry.registration.make("aec", "sparring/KuhnPoker-v0")          where PettingZoo has a register
 """
 
@@ -15,7 +16,8 @@ import gymnasium
 from sparring import registry
 
 View = Literal["text", "discrete"]
-GYMNASIUM_ENTRY = f"{__name__}:_make_for_gymnasium"
+GYMNASIUM_ENTRY = f"{__name__}:make_for_gymnasium"
+VECTOR_ENTRY = "sparring.envs.views.vector:make_vector"
 
 
 def make(env_id: str, view: View = "text", **kwargs: Any) -> Any:
@@ -47,7 +49,8 @@ def _require_renders(env: Any, env_id: str, mode: str | None) -> None:
         raise ValueError(f"render_mode of {env_id} must be {' or '.join(map(repr, (*modes, None)))}, got {mode!r}")
 
 
-def _make_for_gymnasium(env_id: str, **kwargs: Any) -> Any:
+def make_for_gymnasium(env_id: str, **kwargs: Any) -> Any:
+    """What `gymnasium.make` gives, without its wrappers: one seat; `kwargs` are those of `SingleSeat`, or its own."""
     if registry.envs.row(env_id).seats == 1:
         if "opponent" in kwargs or "seat" in kwargs:
             raise ValueError(f"{env_id} has one seat: leave out opponent and seat")
@@ -78,7 +81,7 @@ def _register(row: registry.EnvironmentRow) -> None:
     """Raises gymnasium.error.Error for a name that is no id."""
     name = row.name
     if name not in gymnasium.registry:
-        gymnasium.register(name, entry_point=GYMNASIUM_ENTRY, kwargs={"env_id": name})
+        gymnasium.register(name, GYMNASIUM_ENTRY, vector_entry_point=VECTOR_ENTRY, kwargs={"env_id": name})
     if row.seats > 1:
         _register_with_pettingzoo(name)
 

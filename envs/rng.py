@@ -7,6 +7,7 @@ give equal numbers under every version of Python.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -43,3 +44,14 @@ class Rng:
     def integer(self, low: int, high: int) -> int:
         """A whole number from `low` to `high`, both included."""
         return low + (self.bits() * (high - low + 1) >> 64)
+
+    def integers(self, bounds: Sequence[tuple[int, int]]) -> list[int]:
+        """As `integer` for one pair (low, high) after another."""
+        state, numbers = self._state, []
+        for low, high in bounds:  # `bits`, written out: most of a short game is drawing its start
+            state = (state + GOLDEN) & MASK
+            mixed = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+            mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & MASK
+            numbers.append(low + ((mixed ^ (mixed >> 31)) * (high - low + 1) >> 64))
+        self._state = state
+        return numbers

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any, Self
+from typing import Self
 
 from gymnasium.spaces import Space
 from pettingzoo import AECEnv
 
 from sparring.envs.any_text import Info
 from sparring.envs.copies import twin
+
+
+class MadeByReset:
+    """An attribute that each `reset` makes: says so where it is read before.
+
+    (A `__getattr__` would say it too, and make every attribute of a game in play twice as slow.)
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, env: TextSeats | None, _: type) -> Self:
+        if env is None:
+            return self
+        raise AttributeError(f"{env.env_id} has not begun, so it has no {self._name}: call reset first")
 
 
 class TextSeats(AECEnv[str, object, str | None]):
@@ -23,15 +38,9 @@ class TextSeats(AECEnv[str, object, str | None]):
     def __init__(self, seats: tuple[str, ...], observed: Space[object], written: Space[object]) -> None:
         """`observed`, `written`: the spaces of what a seat sees and writes."""
         self.possible_agents, self.agents = list(seats), list[str]()
-        self._nothing_paid, self._nobody_done = dict.fromkeys(seats, 0.0), dict.fromkeys(seats, False)
+        self._nothing_paid = dict.fromkeys(seats, 0.0)
         self.observation_spaces = {seat: deepcopy(observed) for seat in seats}  # each with a generator of its own
         self.action_spaces = {seat: deepcopy(written) for seat in seats}
-
-    def __getattr__(self, name: str) -> Any:
-        """What there is not; before `reset` that is most of what PettingZoo reads."""
-        if self._over is None and not name.startswith("__"):
-            raise AttributeError(f"{self.env_id} has not begun, so it has no {name}: call reset first")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def env_id(self) -> str:
@@ -84,10 +93,13 @@ class TextSeats(AECEnv[str, object, str | None]):
     def _begin(self, first: str) -> None:
         """Fresh tables; this seat is to move."""
         self._skip_agent_selection: str | None = None
-        self.agents, self.agent_selection = self.possible_agents.copy(), first
+        self.agents = seats = self.possible_agents.copy()
+        self.agent_selection = first
         self.rewards, self._cumulative_rewards = self._nothing_paid.copy(), self._nothing_paid.copy()
-        self.terminations, self.truncations = self._nobody_done.copy(), self._nobody_done.copy()
-        self.infos: dict[str, Info] = {}
-        for seat in self.agents:
-            self.infos[seat] = {}
+        self.terminations, self.truncations = dict.fromkeys(seats, False), dict.fromkeys(seats, False)
+        self.infos: dict[str, Info] = {seat: {} for seat in seats}
         self._over = False
+
+
+for _name in ("agent_selection", "infos", "rewards", "_cumulative_rewards", "terminations", "truncations"):
+    setattr(TextSeats, _name, MadeByReset(_name))

@@ -8,6 +8,7 @@ Trades may gain both players value; the outcome, who gained more, is zero-sum: +
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Unpack, cast
 
 import numpy as np
@@ -16,13 +17,14 @@ from numpy.typing import NDArray
 from sparring import registry
 from sparring.envs.games.trades import (
     MENU,
+    MENU_QUANTITIES,
     RESOURCES,
+    Goods,
     Offer,
     Trader,
     covers,
     menu_mask,
-    read_offer,
-    split_message,
+    read_action,
 )
 from sparring.envs.games.two_player import MAX_ACTION_LENGTH, OTHER, SEATS, TextGame, TextGameOptions
 from sparring.envs.rng import Rng
@@ -32,11 +34,15 @@ VALUE_RANGES = ((5, 6), (8, 12), (12, 18), (20, 30), (32, 40))
 HIGHEST_VALUE = 40
 HIGHEST_WORTH = 25 * (6 + 12 + 18 + 30 + 40)
 FEWEST, MOST = 5, 25
+NO_GOODS: Goods = (0,) * len(RESOURCES)
+SCALE = np.array([2 * MOST] * 15 + [HIGHEST_VALUE] * 5 + [1, HIGHEST_WORTH, 1])
+"""Of the numbers of the discrete view: what they are divided by."""
+DRAWN = (*[(FEWEST, MOST)] * len(RESOURCES), *VALUE_RANGES)
+"""From and to which number a trader's stock and values are drawn."""
 PLAIN: tuple[str, ...] = ("accept", "deny", "pass")
-PLAIN_MASKS = {words: np.array([word in words for word in PLAIN], np.int8) for words in (PLAIN, PLAIN[1:], PLAIN[2:])}
 LAST_LINES = {
     words: f"Actions: {' '.join([f'[{word}]' for word in words])} or an offer like [offer: 2 Wheat, 1 Wood -> 1 Ore]"
-    for words in PLAIN_MASKS
+    for words in (PLAIN, PLAIN[1:], PLAIN[2:])
 }
 RULES = (
     "Negotiation. Trade resources so that your own total value grows more than your opponent's does. "
@@ -82,13 +88,12 @@ class SimpleNegotiation(TextGame):
 
     def tensor(self, seat: str) -> NDArray[np.float32]:
         """Stock, values, standing offer (gives, wants), whether it is the seat's to answer, gain, time left."""
-        offer = self._offer or Offer((0,) * len(RESOURCES), (0,) * len(RESOURCES))
-        trader = self._traders[seat]
-        goods = np.array([*trader.stock, *offer.gives, *offer.wants]) / (2 * MOST)
-        mine = self._offer is not None and self.to_move == seat
-        rest = [mine, trader.gain / HIGHEST_WORTH, 1 - self._played / self.turns]
-        values = np.array(trader.values) / HIGHEST_VALUE
-        return np.array(np.clip([*goods, *values, *rest], -1, 1), np.float32)
+        gives, wants = (self._offer.gives, self._offer.wants) if self._offer else (NO_GOODS, NO_GOODS)
+        trader, mine = self._traders[seat], self._offer is not None and self.to_move == seat
+        left = 1 - self._played / self.turns
+        numbers = np.array([*trader.stock, *gives, *wants, *trader.values, mine, trader.gain, left], np.float64) / SCALE
+        bounded: NDArray[np.float64] = np.minimum(np.maximum(numbers, -1), 1)
+        return bounded.astype(np.float32)
 
     def action_text(self, action: int) -> str:
         """accept, deny, pass, then the offers of `MENU`."""
@@ -99,11 +104,9 @@ class SimpleNegotiation(TextGame):
     def _start(self, seed: int | None) -> None:
         if seed is not None:
             self._rng.seed(seed)
-        draw = self._rng.integer
-        self._traders = {
-            seat: Trader([draw(FEWEST, MOST) for _ in RESOURCES], [draw(low, high) for low, high in VALUE_RANGES])
-            for seat in SEATS
-        }
+        first, other = self._rng.integers(DRAWN), self._rng.integers(DRAWN)
+        goods = len(RESOURCES)
+        self._traders = {seat: Trader(n[:goods], n[goods:]) for seat, n in zip(SEATS, (first, other), strict=True)}
         self._offer: Offer | None = None
         self._log = dict.fromkeys(SEATS, "")
         self._played = 0
@@ -136,16 +139,14 @@ class SimpleNegotiation(TextGame):
     def _play(self, action: str) -> bool:
         if len(action) > 4 * MAX_ACTION_LENGTH:
             return False
-        command, message = split_message(action)
-        word = command.lower() if command.isascii() else ""
+        word, message, offer = read_action(action)
         if word == "accept":
             return self._accept(message)
         if word == "pass" or (word == "deny" and self._offer is not None):
             return self._end_turn("denied the offer" if word == "deny" else "passed", message)
-        offer = read_offer(command)
         if offer is None or not covers(self._traders[self._seat].stock, offer.gives):
             return False
-        return self._end_turn(f"offered {offer}", message, offer)
+        return self._end_turn(f"offered {offer.text}", message, offer)
 
     def _pass(self) -> bool:
         return self._end_turn("passed", "")
@@ -158,10 +159,7 @@ class SimpleNegotiation(TextGame):
         seat = self._seat
         words, view = self._plain_actions(), self._view(seat)
         self._shown = f"{self._head}{view}\n{LAST_LINES[words]}"
-        return {
-            "suggested_actions": words + self._traders[seat].suggested,
-            "state_key": view,
-        }
+        return {"suggested_actions": words + self._traders[seat].suggested, "state_key": view}
 
     @property
     def _seat(self) -> str:
@@ -193,14 +191,22 @@ class SimpleNegotiation(TextGame):
         return PLAIN if covers(self._traders[self._seat].stock, self._offer.wants) else PLAIN[1:]
 
     def mask(self) -> NDArray[np.int8]:
-        offers = menu_mask(self._traders[self._seat].stock)
-        return np.concatenate([PLAIN_MASKS[self._plain_actions()], offers])
+        stock = self._traders[self._seat].stock
+        return _mask(self._plain_actions(), tuple([min(count, MENU_QUANTITIES[-1]) for count in stock]))
 
     def _view(self, seat: str) -> str:
         trader, turn = self._traders[seat], min(self._played + 1, self.turns)
         return (
             f"Turn {turn} of {self.turns}.{self._log[seat]}\nYou have {trader.goods}. Your gain so far: {trader.gain}."
         )
+
+
+@lru_cache(maxsize=10_000)
+def _mask(words: tuple[str, ...], stock: Goods) -> NDArray[np.int8]:
+    """[num_actions], read-only: of the plain words that are open, and of a stock as far as the menu counts."""
+    mask = np.concatenate([np.array([word in words for word in PLAIN], np.int8), menu_mask(stock)])
+    mask.flags.writeable = False
+    return mask
 
 
 def _amounts(numbers: Sequence[int]) -> list[int]:

@@ -55,14 +55,10 @@ class OpenSpielGame(TextGame):
         if options.get("illegal") == "noop" and options.get("max_turns") is None:
             options["max_turns"] = 4 * self.spiel_game.max_game_length()
         super().__init__(**options, seats=tuple(map(seat_of, range(self.rendering.players))))
-        kind = self.spiel_game.get_type()
-        self.zero_sum = kind.utility.name in ("ZERO_SUM", "CONSTANT_SUM") and self.rendering.players > 1
+        self.zero_sum = self._tree.zero_sum
         self.stake = float(-self.spiel_game.min_utility())
         self.num_actions = self.spiel_game.num_distinct_actions()
         self.tensor_range = self.rendering.tensor_range
-        self._pays_on_the_way = kind.reward_model.name == "REWARDS"
-        self._pays_one_sum = self.zero_sum and self.rendering.players == 2 and not self._pays_on_the_way
-        self._players = {seat: player for player, seat in enumerate(self.possible_agents)}
         self._rng = Rng()
         self._position = self._tree.root
         self._history: list[int] = []
@@ -118,12 +114,12 @@ class OpenSpielGame(TextGame):
 
     def action_strings(self, seat: str, state: SpielState) -> dict[int, str]:
         """OpenSpiel's action -> our string, for every legal action of `seat` in an OpenSpiel state."""
-        player = self._players[seat]
+        player = self._tree.players[seat]
         return dict(self.rendering.menu(player, state, state.legal_actions(player)).names)
 
     def state_key(self, seat: str, state: SpielState) -> str:
         """What `infos[seat]["state_key"]` is in an OpenSpiel state where `seat` is to move."""
-        return self.rendering.state_key(self._players[seat], state)
+        return self.rendering.state_key(self._tree.players[seat], state)
 
     def observe(self, agent: str) -> str:
         """The text that `agent` sees. It is the same whatever happened in other episodes.
@@ -134,16 +130,11 @@ class OpenSpielGame(TextGame):
         self.require_begun()
         if position.mover == agent and not self._over:
             return self._tree.text(position)
-        return self._tree.waiting_text(position, self._players[agent], bool(self._over))
+        return self._tree.waiting_text(position, self._tree.players[agent], bool(self._over))
 
     def tensor(self, seat: str) -> NDArray[np.float32]:
         """The information state tensor, or the observation tensor where the game has no other; flat float32."""
-        player, state, kind = self._players[seat], self._position.state, self.spiel_game.get_type()
-        if kind.provides_information_state_tensor:
-            return np.array(state.information_state_tensor(player), np.float32)
-        if not kind.provides_observation_tensor:
-            raise ValueError(f"{kind.long_name} of OpenSpiel has no tensors, so it has no discrete view")
-        return np.array(state.observation_tensor(player), np.float32)
+        return self._tree.tensor(self._position, self._tree.players[seat])
 
     def action_text(self, action: int) -> str:
         """Our string for a discrete action of the seat to move; "" if it is not legal."""
@@ -171,7 +162,7 @@ class OpenSpielGame(TextGame):
     def _start(self, seed: int | None) -> None:
         if seed is not None:
             self._rng.seed(seed)
-        if self._pays_on_the_way:
+        if self._tree.pays_on_the_way:
             self._paid = [0.0] * self.rendering.players
         self._position = self._tree.root
         self._history = []
@@ -187,7 +178,7 @@ class OpenSpielGame(TextGame):
             self._position = self._tree.advance(self._position, action)
         self._draw_chance()
         self.to_move = self._position.mover
-        if self._pays_on_the_way:
+        if self._tree.pays_on_the_way:
             self._paid = list(self._position.state.returns())
 
     def _require_possible(self, action: int) -> None:
@@ -224,8 +215,8 @@ class OpenSpielGame(TextGame):
         self._position = position
 
     def _take_turn(self, seat: str, action: str) -> None:
-        if not self._pays_on_the_way:
-            super()._take_turn(seat, action)
+        if not self._tree.pays_on_the_way:
+            TextGame._take_turn(self, seat, action)  # what `super` finds takes longer to find
             return
         self.rewards = self._nothing_paid.copy()
         for info in self.infos.values():
@@ -246,21 +237,22 @@ class OpenSpielGame(TextGame):
 
     def _payoffs(self) -> list[float]:
         """By seat, what the game has paid since it was asked last: the differences of OpenSpiel's returns."""
-        if self._pays_one_sum:
-            return super()._payoffs()
+        if self._tree.pays_one_sum:
+            payoff = self._payoff()
+            return [payoff, -payoff]
         returns = list(map(float, self._position.state.returns()))
-        if not self._pays_on_the_way:
+        if not self._tree.pays_on_the_way:
             return returns
         earned = [now - before for now, before in zip(returns, self._paid, strict=True)]
         self._paid = returns
         return earned
 
     def _payoffs_unfinished(self) -> list[float]:
-        return self._payoffs() if self._pays_on_the_way else super()._payoffs_unfinished()
+        return self._payoffs() if self._tree.pays_on_the_way else super()._payoffs_unfinished()
 
     def _cost(self, seat: str) -> float:
         """As much as brings the seat down to the least that the game can pay."""
-        return self.stake + (self._paid[self._players[seat]] if self._pays_on_the_way else 0.0)
+        return self.stake + (self._paid[self._tree.players[seat]] if self._tree.pays_on_the_way else 0.0)
 
     def _info(self) -> dict[str, object]:
         position = self._position

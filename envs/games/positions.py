@@ -149,6 +149,8 @@ class Position:
     text: str | None = None
     waiting_texts: dict[tuple[int, bool], str] | None = None
     """By player and whether the game is over: equal for all who come here."""
+    tensors: dict[int, NDArray[np.float32]] | None = None
+    """By player."""
 
     def __init__(self, state: SpielState) -> None:
         self.state = state
@@ -159,7 +161,7 @@ class Position:
         if self.kept:
             return self
         other = object.__new__(Position)
-        vars(other).update(vars(self), state=self.state.clone(), children=None, waiting_texts=None)
+        vars(other).update(vars(self), state=self.state.clone(), children=None, waiting_texts=None, tensors=None)
         if self.mover:
             other.info = self.info.copy()
         return other
@@ -176,6 +178,11 @@ class Positions:
         self.rendering = rendering = read(game)
         self._head = f"{rendering.rules}\n" if rules and rendering.rules else ""
         self._seats = [seat_of(player) for player in range(rendering.players)]
+        self.players = {seat: player for player, seat in enumerate(self._seats)}
+        kind = game.get_type()
+        self.pays_on_the_way = kind.reward_model.name == "REWARDS"
+        self.zero_sum = kind.utility.name in ("ZERO_SUM", "CONSTANT_SUM") and rendering.players > 1
+        self.pays_one_sum = self.zero_sum and rendering.players == 2 and not self.pays_on_the_way
         self._room = rendering.kept_positions
         self._by_state: dict[str, Position] = {}
         self.root = self._position(game.new_initial_state())
@@ -226,6 +233,25 @@ class Positions:
             last_line = "The game is over." if over else self.rendering.waiting_line(position.state)
             text = texts[player, over] = f"{self._head}{view}\n{last_line}"
         return text
+
+    def tensor(self, position: Position, player: int) -> NDArray[np.float32]:
+        """What a player sees as float32 numbers, flat: a fresh array. Raises ValueError for a game without tensors."""
+        tensors = position.tensors
+        if tensors is None:
+            tensors = position.tensors = {}
+        known = tensors.get(player)
+        if known is None:
+            known = tensors[player] = self._new_tensor(position.state, player)
+        return known.copy()
+
+    def _new_tensor(self, state: SpielState, player: int) -> NDArray[np.float32]:
+        """The information state tensor, or the observation tensor where the game has no other."""
+        kind = self.game.get_type()
+        if kind.provides_information_state_tensor:
+            return np.array(state.information_state_tensor(player), np.float32)
+        if not kind.provides_observation_tensor:
+            raise ValueError(f"{kind.long_name} of OpenSpiel has no tensors, so it has no discrete view")
+        return np.array(state.observation_tensor(player), np.float32)
 
     def _keep(self, position: Position, children: dict[int, Position], action: int) -> Position:
         """A new child, kept while there is room. A position keeps children from its second visit on."""

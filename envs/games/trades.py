@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import ge, mul
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +31,13 @@ class Offer:
 
     gives: Goods
     wants: Goods
+    text: str = field(init=False, compare=False)
 
-    @lru_cache(maxsize=10_000)  # noqa: B019  (offers are values, and few)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", f"{written(self.gives)} -> {written(self.wants)}")
+
     def __str__(self) -> str:
-        return f"{written(self.gives)} -> {written(self.wants)}"
+        return self.text
 
 
 def written(goods: Goods) -> str:
@@ -43,18 +47,14 @@ def written(goods: Goods) -> str:
 
 def covers(stock: Sequence[int], goods: Goods) -> bool:
     """Whether a stock holds all these goods."""
-    for have, need in zip(stock, goods, strict=True):  # noqa: SIM110  (a generator takes six times as long)
-        if have < need:
-            return False
-    return True
+    return all(map(ge, stock, goods))
 
 
 def worth(stock: Sequence[int], values: Sequence[int]) -> int:
     """The value of a stock to a player."""
-    return sum([count * value for count, value in zip(stock, values, strict=True)])
+    return sum(map(mul, stock, values))
 
 
-@lru_cache(maxsize=4_096)
 def read_offer(text: str) -> Offer | None:
     """The offer that a string such as "Offer: 3 Sheep, 2 Ore -> 5 Brick" makes.
 
@@ -65,6 +65,13 @@ def read_offer(text: str) -> Offer | None:
     if gives is None or wants is None or any(g and w for g, w in zip(gives, wants, strict=True)):
         return None
     return Offer(gives, wants)
+
+
+@lru_cache(maxsize=4_096)
+def read_action(action: str) -> tuple[str, str, Offer | None]:
+    """(word, message, offer): what a text says in one of the plain words or as an offer, and the words around it."""
+    command, message = split_message(action)
+    return command.lower() if command.isascii() else "", message, read_offer(command)
 
 
 def split_message(action: str) -> tuple[str, str]:
@@ -135,29 +142,28 @@ class Trader:
         stock = zip(self.stock, RESOURCES, self.values, strict=True)
         self.goods = ", ".join([f"{count} {name} at {value}" for count, name, value in stock])
         self.gain = worth(self.stock, self.values) - self._start
-        self.suggested = tuple([f"offer: {offer}" for offer in suggestions(self.stock, self.values)])
+        self.suggested = suggestions(self.stock, self.values)
 
 
 def menu_mask(stock: Sequence[int]) -> NDArray[np.int8]:
-    """[len(MENU)], read-only: 1 for the offers of the menu that the stock can pay."""
-    return _menu_mask(tuple([min(count, MENU_QUANTITIES[-1]) for count in stock]))
-
-
-@lru_cache(maxsize=10_000)
-def _menu_mask(stock: Goods) -> NDArray[np.int8]:
+    """[len(MENU)]: 1 for the offers of the menu that the stock can pay."""
     mask: NDArray[np.int8] = (np.array(stock)[_GIVES] >= _COUNTS).astype(np.int8)
-    mask.flags.writeable = False
     return mask
 
 
-def suggestions(stock: Sequence[int], values: Sequence[int]) -> list[Offer]:
+def suggestions(stock: Sequence[int], values: Sequence[int]) -> tuple[str, ...]:
     """A few offers that the player can pay and gains from: for each resource but its cheapest, a low price for one."""
-    give = min((at for at in range(len(RESOURCES)) if stock[at]), key=values.__getitem__, default=None)
-    if give is None:
-        return []
-    offers = []
-    for want in range(len(RESOURCES)):
-        price = min((values[want] - 1) // values[give], stock[give])
-        if want != give and price > 0:
-            offers.append(Offer(_single(give, price), _single(want, 1)))
-    return offers
+    owned = [at for at, count in enumerate(stock) if count]
+    if not owned:
+        return ()
+    give = min(owned, key=values.__getitem__)
+    have, value = stock[give], values[give]
+    prices = [(worth - 1) // value for worth in values]
+    return tuple(
+        [_suggestion(give, min(price, have), want) for want, price in enumerate(prices) if want != give and price > 0]
+    )
+
+
+@lru_cache(maxsize=10_000)
+def _suggestion(give: int, price: int, want: int) -> str:
+    return f"offer: {Offer(_single(give, price), _single(want, 1))}"

@@ -10,25 +10,21 @@ from __future__ import annotations
 import operator
 import string
 from collections.abc import Sequence
-from typing import Literal, SupportsIndex, TypedDict
+from typing import SupportsIndex, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparring.envs.any_text import SharedText
+from sparring.envs.games.illegal_actions import IllegalActions, IllegalRule
 from sparring.envs.games.situations import GameSituation
-from sparring.envs.retrieval.escaping import harmless
 from sparring.envs.text_seats import TextSeats
-
-IllegalRule = Literal["forfeit", "spiral", "retry", "noop"]
 
 SEATS = ("player_0", "player_1")
 OTHER = {"player_0": "player_1", "player_1": "player_0"}
 CHARSET = frozenset(string.printable[:95] + "\n")
 BLANKS = " \t\r\n"
 MAX_ACTION_LENGTH = 256
-MOST_REJECTED = 80
-"""Characters that are shown of an illegal action."""
 
 
 class TextGameOptions(TypedDict, total=False):
@@ -88,16 +84,12 @@ class TextGame(TextSeats):
         render_mode: str | None = None,
         seats: tuple[str, ...] = SEATS,
     ) -> None:
-        if illegal not in ("forfeit", "spiral", "retry", "noop"):
-            raise ValueError(f"illegal must be one of 'forfeit', 'spiral', 'retry', 'noop', got {illegal!r}")
-        if retries < 0:
-            raise ValueError(f"retries must be >= 0, got {retries}")
+        self._illegal_actions = IllegalActions(illegal, retries, feedback)
         if max_turns is not None and max_turns < 1:
             raise ValueError(f"max_turns must be >= 1 or None, got {max_turns}")
         if max_turns is None and illegal == "noop":
             max_turns = self.noop_turns
-        self.feedback = feedback
-        self.illegal, self.retries, self.max_turns, self.render_mode = illegal, retries, max_turns, render_mode
+        self.max_turns, self.render_mode = max_turns, render_mode
         super().__init__(
             seats, SharedText(max_text_length, charset=charset), SharedText(MAX_ACTION_LENGTH, charset=charset)
         )
@@ -154,6 +146,11 @@ class TextGame(TextSeats):
         raise NotImplementedError
 
     @property
+    def illegal(self) -> IllegalRule:
+        """What an illegal action leads to."""
+        return self._illegal_actions.rule
+
+    @property
     def moment(self) -> tuple[int, int]:
         """Another one after every `reset` and action."""
         return self._games, self._turns
@@ -174,9 +171,8 @@ class TextGame(TextSeats):
         self._start(None if seed is None else whole_seed(seed))
         if options and "state" in options:
             self._start_at(options["state"])
-        self._turns = self._tries = 0
-        self._offenders: set[str] = set()
-        self._rejected: dict[str, str] = {}
+        self._illegal_actions.forget()
+        self._turns = 0
         self._games += 1
         mover = self.to_move
         if mover is None:
@@ -189,8 +185,8 @@ class TextGame(TextSeats):
         if not self._play(action):
             self._punish(seat, action)
             return
-        self._tries = 0
-        self._rejected.pop(seat, None)
+        if self._illegal_actions.offenders:
+            self._illegal_actions.accept(seat)
         self.infos[seat] = {"illegal": False}
         self._go_on()
 
@@ -205,8 +201,8 @@ class TextGame(TextSeats):
             self._finish([{"payoff": payoff, **self._price(seat)} for seat, payoff in paid], truncated=True)
         else:
             info = self._info()
-            if mover in self._rejected:
-                info["illegal_action"] = self._rejected[mover]
+            if self._illegal_actions.offenders:
+                info.update(self._illegal_actions.told(mover))
             if mover == self.agent_selection:
                 info["illegal"] = self.infos[mover]["illegal"]
             self.infos[mover] = info
@@ -218,27 +214,24 @@ class TextGame(TextSeats):
 
     def _price(self, seat: str) -> dict[str, float]:
         """What a seat pays or gets at the budget's end for illegal actions on the way."""
-        if not self._offenders:
+        offenders = self._illegal_actions.offenders
+        if not offenders:
             return {}
-        if seat in self._offenders:
+        if seat in offenders:
             return {"forfeit": -self._cost(seat)}
-        innocent = len(self.possible_agents) - len(self._offenders)
-        return {"forfeit": sum(map(self._cost, self._offenders)) / innocent if self.zero_sum else 0.0}
+        innocent = len(self.possible_agents) - len(offenders)
+        return {"forfeit": sum(map(self._cost, offenders)) / innocent if self.zero_sum else 0.0}
 
     def _punish(self, seat: str, action: str) -> None:
         self.infos[seat] = {"illegal": True}
-        self._offenders.add(seat)
-        self._tries += 1
+        self._illegal_actions.note(seat)
         if self.illegal == "spiral":
             self._forfeit(seat, cost=1.5, gain=0.5)
-        elif self.illegal == "forfeit" or (self.illegal == "retry" and self._tries > self.retries):
+        elif self._illegal_actions.forfeits:
             cost = self._cost(seat)
             self._forfeit(seat, cost, gain=cost if self.zero_sum else 0.0)
         else:
-            if self.feedback:
-                self._rejected[seat] = harmless(action, MOST_REJECTED)
-            if self.illegal == "noop" and self._pass():
-                self._tries = 0
+            self._illegal_actions.reject(seat, action, turn_passes=self.illegal == "noop" and self._pass())
             self._go_on()
 
     def _forfeit(self, seat: str, cost: float, gain: float) -> None:
@@ -249,17 +242,19 @@ class TextGame(TextSeats):
     def _finish(self, parts_by_seat: Sequence[dict[str, float]], truncated: bool = False) -> None:
         """End the game with the named reward parts of each seat, in order."""
         self._over = True
+        ended = self.truncations if truncated else self.terminations
         for seat, parts in zip(self.possible_agents, parts_by_seat, strict=True):
-            reward = sum(parts.values())
-            self.rewards[seat] = reward
+            self.rewards[seat] = reward = sum(parts.values())
             self._cumulative_rewards[seat] += reward
             self.infos[seat]["reward_parts"] = parts
-            (self.truncations if truncated else self.terminations)[seat] = True
+            ended[seat] = True
         self.agent_selection = self.possible_agents[0]
 
 
 def whole_seed(seed: SupportsIndex) -> int:
     """A seed as a Python integer, NumPy's included. Raises TypeError for what is none."""
+    if type(seed) is int:
+        return seed
     if isinstance(seed, bool):
         raise TypeError(f"a seed must be a whole number, got bool {seed}")
     try:

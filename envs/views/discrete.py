@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import operator
-from typing import Any, Self, SupportsIndex
+from typing import Self, SupportsIndex
 
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary
@@ -37,17 +37,29 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
         low, high = game.tensor_range
         self.observation_spaces = {seat: self._space(low, high, shape) for seat in self.possible_agents}
         self.action_spaces = {seat: Discrete(game.num_actions) for seat in self.possible_agents}
-        self._nothing = np.zeros(game.num_actions, np.int8)
+        self._nothing, self._everything = np.zeros(game.num_actions, np.int8), np.ones(game.num_actions, np.int8)
+
+        self._told: dict[str, dict[str, NDArray[np.int8]]] = {}
+        self._told_at = game.moment
 
     def _space(self, low: float, high: float, shape: tuple[int, ...]) -> Dict:
         vector = Box(low, high, shape, np.float32)
         return Dict({"observation": vector, "action_mask": MultiBinary(self.game.num_actions)})
 
-    def __getattr__(self, name: str) -> Any:
-        """Whose turn it is, rewards, terminations, infos ...: the game's own."""
-        if name == "game":
-            raise AttributeError(name)
-        return getattr(self.game, name)
+    @property
+    def infos(self) -> dict[str, dict[str, NDArray[np.int8]]]:
+        """Numbers of a fixed shape by seat."""
+        return {seat: self.info(seat) for seat in self.game.infos}
+
+    def info(self, agent: str) -> dict[str, NDArray[np.int8]]:
+        """What `infos` holds of one seat: the same dict until the next action."""
+        moment = self.game.moment
+        if self._told_at != moment:
+            self._told_at, self._told = moment, {}
+        info = self._told.get(agent)
+        if info is None:
+            info = self._told[agent] = {"action_mask": self.action_mask(agent)}
+        return info
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return twin(self, memo)
@@ -63,7 +75,6 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
     def reset(self, seed: int | None = None, options: dict[str, object] | None = None) -> None:
         """Start a new game."""
         self.game.reset(seed, options)
-        self.look()
 
     def observe(self, agent: str) -> Observation:
         """What `agent` sees, and what it may do. RuntimeError before `reset`."""
@@ -74,8 +85,8 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
     def action_mask(self, agent: str) -> NDArray[np.int8]:
         """What `agent` may do, as a fresh array."""
         game = self.game
-        if agent not in game.agents or game.terminations[agent] or game.truncations[agent]:
-            return np.ones_like(self._nothing)
+        if game.terminations.get(agent, True) or game.truncations[agent]:
+            return self._everything.copy()
         return game.mask().copy() if agent == game.agent_selection else self._nothing.copy()
 
     def step(self, action: int | None) -> None:
@@ -83,21 +94,21 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
 
         Raises RuntimeError before `reset`, TypeError for what is no whole number.
         """
-        self.game.step(None if action is None else self._text(_whole_number(action)))
-        self.look()
-
-    def _text(self, action: int) -> str:
-        return self.game.action_text(action) if self.game.agents else ""
+        if action is not None:
+            number = action if type(action) is int else _whole_number(action)
+            self.game.step(self.game.action_text(number) if self.game.agents else "")
+        else:
+            self.game.step(None)
 
     def last(self, observe: bool = True) -> tuple[Observation | None, float, bool, bool, dict[str, NDArray[np.int8]]]:
         """Observation, cumulative reward, terminated, truncated, info of `agent_selection`."""
-        _, reward, terminated, truncated, _ = self.game.last(observe=False)
-        seat = self.game.agent_selection
-        return self.observe(seat) if observe else None, reward, terminated, truncated, self.infos[seat]
-
-    def look(self) -> None:
-        """Bring `infos` up to date, numbers of a fixed shape by seat: for whoever steps the game itself."""
-        self.infos = {seat: {"action_mask": self.action_mask(seat)} for seat in self.game.infos}
+        game, seat = self.game, self.game.agent_selection
+        info = self.info(seat)
+        seen: Observation | None = None
+        if observe:
+            seen = {"observation": game.tensor(seat), "action_mask": info["action_mask"].copy()}
+        paid = game._cumulative_rewards[seat]
+        return seen, paid, game.terminations[seat], game.truncations[seat], info
 
     def render(self) -> str | None:
         """The text view, with render_mode="ansi"."""
@@ -106,6 +117,15 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
     def close(self) -> None:
         """Close the game."""
         self.game.close()
+
+
+def _of_the_game(name: str) -> property:
+    """What PettingZoo reads of an environment, and the game has. (A `__getattr__` would make all the rest slow.)"""
+    return property(lambda view: getattr(view.game, name), doc=f"`{name}` of the game.")
+
+
+for _name in ("agents", "agent_selection", "rewards", "_cumulative_rewards", "terminations", "truncations"):
+    setattr(DiscreteView, _name, _of_the_game(_name))
 
 
 def _shape_of(game: TextGame) -> tuple[int, ...]:

@@ -18,13 +18,17 @@ from sparring.envs.games.two_player import whole_seed
 from sparring.protocols import Agent, Seat
 from sparring.rollout.actions import Offered, Unreadable
 from sparring.rollout.infos import observation_of
-from sparring.rollout.loop import act_now
 from sparring.rollout.match import require_agents
+from sparring.rollout.questions import Asking, Question, answered
 from sparring.rollout.situations import Situations
 from sparring.types import derive_seed
 
 RANDOM = "random"
 Info = dict[str, object]
+Begun = tuple[object, Info]
+"""What `reset` returns."""
+Stepped = tuple[object, float, bool, bool, Info]
+"""What `step` returns."""
 _episodes = itertools.count()
 
 
@@ -83,8 +87,16 @@ class SingleSeat(gymnasium.Env[object, object]):
         require_agents({"opponent": agent})
         self._opponent: Agent = agent
 
-    def reset(self, *, seed: int | None = None, options: dict[str, object] | None = None) -> tuple[object, Info]:
+    def reset(self, *, seed: int | None = None, options: dict[str, object] | None = None) -> Begun:
         """Start an episode and play the opponent until it is our turn. TypeError for a seed that is no whole number."""
+        return answered([self.resetting(seed, options)])[0]
+
+    def step(self, action: object) -> Stepped:
+        """Play our action, then the opponent until it is our turn again or the game is over. Afterwards it pays 0."""
+        return answered([self.stepping(action)])[0]
+
+    def resetting(self, seed: int | None, options: dict[str, object] | None) -> Asking[Begun]:
+        """As `reset`, for whoever asks the opponents of many games at once (`sparring.rollout.questions`)."""
         seed = None if seed is None else whole_seed(seed)
         super().reset(seed=seed)
         self._seed = int(self.np_random.integers(2**63)) if seed is None else seed
@@ -94,22 +106,22 @@ class SingleSeat(gymnasium.Env[object, object]):
         self._turns = dict.fromkeys(self._env.possible_agents, 0)
         self._players = {other: self._opponent.open(self._place(other)) for other in self._turns if other != self._seat}
         self._is_paid = self._is_broken_off = False
-        self._play_opponent()
+        yield from self._play_opponent()
         return self._observation(), {**self._info(), "illegal": False}
 
-    def step(self, action: object) -> tuple[object, float, bool, bool, Info]:
-        """Play our action, then the opponent until it is our turn again or the game is over. Afterwards it pays 0."""
+    def stepping(self, action: object) -> Asking[Stepped]:
+        """As `step`, for whoever asks the opponents of many games at once."""
         if self._is_paid:
             return self._observation(), 0.0, *self._end(), {**self._info(), "illegal": False}
         reward, illegal = 0.0, False
         if self._is_over():
             reward = float(self._game.rewards[self._seat])
         else:
-            forbidden = self._forbids(action)
+            forbidden = self._env is self._game and self._forbids(action)  # the games of a discrete view say it
             self._env.step(action)
             reward += float(self._game.rewards[self._seat])
             illegal = self._game.infos[self._seat].get("illegal", forbidden)
-            reward += self._play_opponent()
+            reward += yield from self._play_opponent()
         self._is_paid = self._is_over()
         return self._observation(), reward, *self._end(), {**self._info(), "illegal": illegal}
 
@@ -156,7 +168,7 @@ class SingleSeat(gymnasium.Env[object, object]):
         terminated = bool(self._game.terminations.get(self._seat, True)) and not self._is_broken_off
         return terminated, bool(self._is_broken_off or self._game.truncations.get(self._seat, False))
 
-    def _play_opponent(self) -> float:
+    def _play_opponent(self) -> Asking[float]:
         """Let the others act until it is our turn; what our seat was paid meanwhile."""
         game, paid = self._game, 0.0
         while not self._is_over() and game.agent_selection != self._seat:
@@ -165,22 +177,21 @@ class SingleSeat(gymnasium.Env[object, object]):
                 game.step(None)
                 continue
             try:
-                game.step(self._offered[seat].read(self._answer(seat)))
-                if self._env is not game:
-                    self._env.look()
+                reply = yield self._question(seat)
+                game.step(self._offered[seat].read(reply.action))
             except Unreadable:
                 self._is_broken_off = True
                 break
             paid += float(game.rewards[self._seat])
         return paid
 
-    def _answer(self, seat: str) -> str:
+    def _question(self, seat: str) -> Question:
         turn = self._turns[seat]
         self._turns[seat] += 1
         seen = self._game.observe(seat)
         info = self._offered[seat].beside(seen, self._game.infos[seat])
         situation = Situations(self._game, self._game.action_space(seat)).of(seat, seen, info)
-        return act_now(self._players[seat], observation_of(seen, info, turn, situation)).action
+        return self._players[seat], observation_of(seen, info, turn, situation)
 
     def _observation(self) -> object:
         seen = self._env.observe(self._seat)
@@ -188,7 +199,7 @@ class SingleSeat(gymnasium.Env[object, object]):
 
     def _info(self) -> Info:
         """A copy that is the caller's: arrays and dicts included."""
-        info = self._env.infos[self._seat]
+        info = self._game.infos[self._seat] if self._env is self._game else self._env.info(self._seat)
         return self._with_choice(
             {name: value.copy() if hasattr(value, "copy") else value for name, value in info.items()}
         )

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparring import envs
+from sparring.envs.games.negotiation import DRAWN
 from sparring.envs.games.trades import MENU, RESOURCES, Offer, Trader, menu_mask, read_offer, split_message, suggestions
+from sparring.envs.rng import Rng
 
 GOODS = st.tuples(*[st.integers(0, 99)] * len(RESOURCES))
 
@@ -183,7 +185,7 @@ def test_any_text_can_be_read(text):
 
 @given(st.lists(st.integers(0, 50), min_size=5, max_size=5), st.permutations([5, 10, 15, 25, 40]))
 def test_suggestions_can_be_paid_and_gain(stock, values):
-    for offer in suggestions(stock, values):
+    for offer in map(read_offer, suggestions(stock, values)):
         trader = Trader(stock, values)
         trader.trade(gets=offer.wants, gives=offer.gives)
         assert min(trader.stock) >= 0
@@ -230,3 +232,11 @@ def test_noop_passes_the_turn():
 def test_turns_must_be_positive():
     with pytest.raises(ValueError, match="turns must be >= 1, got 0"):
         envs.make("sparring/SimpleNegotiation-v0", turns=0)
+
+
+def test_numbers_that_are_drawn_together_are_those_that_are_drawn_one_by_one():
+    one, other = Rng(), Rng()
+    one.seed(5)
+    other.seed(5)
+    assert one.integers(DRAWN) == [other.integer(low, high) for low, high in DRAWN]
+    assert one.bits() == other.bits()

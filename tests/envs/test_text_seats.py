@@ -38,3 +38,16 @@ def test_seats_have_spaces_of_their_own_which_stay_the_same_objects(row):
         assert space(first) is not space(second)
     env.reset(seed=1)
     assert set(env.infos) == set(env.rewards) == set(env.terminations) == set(env.agents)
+
+
+@pytest.mark.parametrize("view", ["text", "discrete"])
+@pytest.mark.parametrize("name", ["TicTacToe", "KuhnPoker", "ConnectFour", "LeducPoker", "SimpleNegotiation"])
+def test_attributes_of_a_game_in_play_are_quick_to_find(name, view):
+    env = envs.make(f"sparring/{name}-v0", view=view)
+    env.reset(seed=0)
+    for _ in env.agent_iter():
+        _, _, terminated, truncated, info = env.last()
+        legal = info["action_mask"].argmax() if view == "discrete" else [*info.get("legal_actions", ["pass"]), ""][0]
+        env.step(None if terminated or truncated else legal)
+    assert not hasattr(type(env), "__getattr__"), "Python then takes the slow way to every attribute"
+    assert len(vars(env)) <= 30, "beyond that Python no longer shares the keys of an object's attributes"
