@@ -233,6 +233,8 @@ def main() -> None:
     parser.add_argument("--measure", action="store_true", help="measure the leader's seconds on this machine")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if options.json and not options.json.parent.is_dir():
+        parser.error(f"--json: there is no folder {options.json.parent}")
     costs = read_costs(options.network, 0.0)
     if options.measure:
         batch = leader_seconds(costs.games)

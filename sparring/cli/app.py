@@ -35,6 +35,7 @@ from sparring.faults import ServerFailed, in_words
 from sparring.start import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, handle_ctrl_c_as_usual
 from sparring.store.marker import StoreVersionError
 from sparring.store.rows import DamagedStore
+from sparring.trainers import processes
 
 DESCRIPTION = (
     "LLM agents that learn by playing. Train with `sparring train METHOD --help` (spiral, grpo, reinforce, imitate); a "
@@ -150,6 +151,12 @@ def _nested(name: str, argv: list[str]) -> int:
     return app.cli(prog=f"sparring {name}", args=prepare(argv) or ["--help"])
 
 
+def _require_one_process(argv: list[str]) -> None:
+    """Raises ValueError where torchrun started several processes, each of which would do the same again."""
+    if "TORCHELASTIC_RUN_ID" in os.environ and processes.count() > 1:
+        raise ValueError(f"only `sparring train` runs under torchrun, start this without it: {' '.join(argv[:1])}")
+
+
 def _command(argv: list[str]) -> int:
     if argv[:1] == ["help"]:
         argv = [*argv[1:2], "--help"]
@@ -162,6 +169,7 @@ def _command(argv: list[str]) -> int:
         argv = ["--tyro-print-completion", argv[1]]
     if argv[:1] == ["train"]:
         return train(argv[1:])
+    _require_one_process(argv)
     if argv[:1] == ["compare-methods"]:
         return compare_methods(argv[1:])
     if argv[:1] in (["sandbox"], ["store"], ["adventures"], ["retrieval"], ["robot"]):

@@ -58,6 +58,7 @@ def copy(source: tyro.conf.Positional[str], target: tyro.conf.Positional[str], /
     """
     from sparring.store.copying import copy as copy_store
 
+    _require_apart(source, target)
     with ExitStack() as opened:
         one, other = _end(source, False, opened), _end(target, True, opened)
         with terminal.progress("copying", one.size()[1], quiet=json) as advance:
@@ -111,6 +112,15 @@ def export_parquet(
     else:
         rows = ", ".join(f"{name} {count}" for name, count in counts.items())
         terminal.say(f"wrote {output}; rows: {rows}")
+
+
+def _require_apart(source: str, target: str) -> None:
+    """Raises ValueError for a target in the source's own folder, where it would be taken for a part of it."""
+    if "://" in source or "://" in target:
+        return
+    one, other = Path(source).resolve(), Path(target).resolve()
+    if one in other.parents:
+        raise ValueError(f"{target} lies in {source}, which is copied: name a place outside of it")
 
 
 def _end(where: str, is_target: bool, opened: ExitStack) -> End:

@@ -183,6 +183,7 @@ def test_the_command_copies_between_all_three(
         ("a", "nosuch://b", "Protocol not known: nosuch"),
         ("a", "file://{here}/taken", "holds something else and no archive of a store"),
         ("a", "taken", "holds something else and no episode store"),
+        ("a", "a/b", "a/b lies in a, which is copied: name a place outside of it"),
     ],
 )
 def test_what_cannot_be_copied_is_one_line(
@@ -197,3 +198,4 @@ def test_what_cannot_be_copied_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
     assert not (tmp_path / "b").exists()
+    assert not (tmp_path / "a" / "b").exists()

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from sparring.agents.models.adapter import Lora
 from sparring.agents.models.transformers import TransformersModel
 from sparring.agents.models.weights.reading import read_model
+from sparring.cli.app import main
 from sparring.trainers import processes
 from sparring.trainers.batch import Signal
 from sparring.trainers.leading import require_sharable
@@ -198,6 +199,14 @@ def test_what_does_not_fit_together_is_refused(monkeypatch, told, message):
         monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=message):
         processes.count()
+
+
+def test_other_commands_are_not_run_once_by_every_process(monkeypatch, capsys):
+    placed = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x"}
+    for name, value in {**placed, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert main(["envs"]) == 2
+    assert "only `sparring train` runs under torchrun, start this without it: envs" in capsys.readouterr().err
 
 
 def test_processes_without_a_gpu_each_are_refused(monkeypatch):
