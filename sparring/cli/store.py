@@ -116,7 +116,7 @@ def export_parquet(
 
 def _require_apart(source: str, target: str) -> None:
     """Raises ValueError for a target in the source's own folder, where it would be taken for a part of it."""
-    if "://" in source or "://" in target:
+    if not source or "://" in source or "://" in target:
         return
     one, other = Path(source).resolve(), Path(target).resolve()
     if one in other.parents:
