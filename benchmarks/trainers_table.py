@@ -45,7 +45,7 @@ class Trainer:
     marker: str
     """A line that only its block has."""
     steps: int
-    """Steps of the learner; of TRL, answers."""
+    """Steps of the learner; of TRL, actions that it is shown, and as many answers."""
 
 
 TRAINERS = (
@@ -57,7 +57,7 @@ TRAINERS = (
     Trainer("TorchRL PPO", "torchrl", "from torchrl.envs import", 50_176),
     Trainer("RLlib PPO", "ray", "from ray.rllib.algorithms.ppo import PPOConfig", 50_176),
     Trainer("OpenSpiel tabular Q-learning", "open-spiel", "tabular_qlearner import QLearner", 300_000),
-    Trainer("TRL GRPO, text", "trl", "from trl import GRPOConfig, GRPOTrainer", 61_440),
+    Trainer("TRL SFT, then GRPO, text", "trl", "from trl import GRPOConfig, GRPOTrainer", 20_480),
 )
 RANDOM = Trainer("random", "gymnasium", "", 0)
 
