@@ -74,7 +74,9 @@ class Attempts:
 
     attempts: tuple[Attempt, ...]
     broken_off: int
-    """Episodes that a fault broke off, or that are damaged: they are no attempts."""
+    """Episodes that a fault broke off: they are no attempts."""
+    damaged: int = 0
+    """Episodes that cannot be read."""
 
 
 def is_right(episode: Episode, trajectory: Trajectory) -> bool:
@@ -98,15 +100,17 @@ def done_of(trajectory: Trajectory) -> bool | None:
 
 def read_attempts(found: Found) -> Attempts:
     """All attempts of `Store.scan()`, in its order. Few episodes are in memory at once."""
-    attempts, broken_off, problems = list[Attempt](), 0, dict[tuple[str, str, str], Problem | None]()
+    attempts, broken_off, damaged, problems = list[Attempt](), 0, 0, dict[tuple[str, str, str], Problem | None]()
     episodes = (episode for _, episode in found)
     while chunk := list(islice(episodes, CHUNK)):
-        sound = [one for one in chunk if isinstance(one, Episode) and one.sound]
-        broken_off += len(chunk) - len(sound)
+        whole = [one for one in chunk if isinstance(one, Episode)]
+        sound = [one for one in whole if one.sound]
+        broken_off += len(whole) - len(sound)
+        damaged += len(chunk) - len(whole)
         right = dict(graded_drafts(sound, problems))
         for episode in sound:
             attempts += [_attempt(episode, one, right) for one in episode.trajectories.values()]
-    return Attempts(tuple(attempts), broken_off)
+    return Attempts(tuple(attempts), broken_off, damaged)
 
 
 def _attempt(episode: Episode, trajectory: Trajectory, right: Mapping[str, bool]) -> Attempt:

@@ -72,7 +72,11 @@ WRONG = [
     ("compare-methods --run r --env KuhnPoker", "env must have one seat, sparring/KuhnPoker-v0 has 2"),
     ("compare-methods --run r --env Critique --budget some", "--budget must be a number, got 'some'"),
     ("compare-methods --run r --env Critique --budget 0", "budget must be >= 1, got 0"),
-    ("compare-methods --run r --env Critique --methods magic", "methods must be some of base, self-training"),
+    ("compare-methods --run r --env Critique --methods magic", "unknown method 'magic'"),
+    (
+        "compare-methods --run r --env gym:FrozenLake-v1",
+        "self cannot be compared here; leave it out: --methods self-training,re-rest,agent-evol,grpo (teacher:",
+    ),
     ("compare-methods --run r --env Critique --games-per-update 7", "games_per_update must be a multiple of attempts"),
     ("compare-methods --run r --env Critique --device tpu", "device must be auto, cpu, or one that torch finds"),
     ("compare-methods --run nowhere --resume", "holds no comparison.json: leave out --resume to start one there"),

@@ -64,6 +64,8 @@ class RunConfig:
         "reference_estimator": ("reference_kl", ()),
     }
     """Name -> another setting, and the values of it with which the setting does something; none: all but 0 and ()."""
+    OPTIONS: ClassVar[Mapping[str, str]] = {}
+    """Name -> the option of the command line, where that is called otherwise."""
 
     model: str = "nano"
     """Model to train: nano (tiny, to try things out), smollm2, a model's folder, a run folder, or a hub id."""
@@ -229,9 +231,10 @@ def require_used(config: RunConfig) -> None:
         given, beside = getattr(config, name), getattr(config, other)
         default = next(field.default for field in fields(config) if field.name == name)
         if given != default and not (beside in values if values else beside):
-            needed = f"{other} {' or '.join(map(str, values))}" if values else other
+            called = config.OPTIONS.get(other, other)
+            needed = f"{called} {' or '.join(map(str, values))}" if values else called
             raise ValueError(
-                f"{name} is used only with {needed}: leave it out, got {name} {given!r}, {other} {beside!r}"
+                f"{name} is used only with {needed}: leave it out, got {name} {given!r}, {called} {beside!r}"
             )
 
 

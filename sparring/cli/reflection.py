@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -41,17 +42,25 @@ def show_reflection(runs: tyro.conf.Positional[tuple[RunOrStore, ...]], /, json:
     for run in runs:
         with Store(episodes_of(run)) as store:
             found = read_attempts(store.scan())
+        left_out = " and ".join(_left_out(found.broken_off, found.damaged))
         if not found.attempts:
-            broken_off = f": {number_of(found.broken_off, 'episode')} broke off" if found.broken_off else ""
-            raise ValueError(f"{run} holds no attempt that came to its end{broken_off}")
+            raise ValueError(f"{run} holds no attempt that came to its end{': ' * bool(left_out)}{left_out}")
         measured[run] = reflections(found)
-        if found.broken_off:
-            terminal.complain(f"{run}: {number_of(found.broken_off, 'episode')} broke off and are left out")
+        if left_out:
+            terminal.complain(f"{run}: left out: {left_out}")
     if json:
         terminal.dump([{"run": str(run), **asdict(one)} for run, these in measured.items() for one in these])
         return
     for run, these in measured.items():
         _show(str(run), these)
+
+
+def _left_out(broken_off: int, damaged: int) -> Iterator[str]:
+    """Which episodes are no attempts, and why."""
+    if broken_off:
+        yield f"{number_of(broken_off, 'episode')} broke off"
+    if damaged:
+        yield f"{number_of(damaged, 'episode')} cannot be read (`sparring verify` says which)"
 
 
 def _show(run: str, these: list[Reflection]) -> None:

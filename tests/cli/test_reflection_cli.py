@@ -45,6 +45,19 @@ def test_json_holds_every_figure_and_null_for_what_is_not_there(store, capsys):
     assert minimax["critique"] is None
 
 
+def test_damage_is_not_called_a_fault_of_the_game(store, capsys):
+    (segment,) = (store / "segments").glob("*.zst")
+    with Store(store, "a") as opened:
+        opened.append(play([Match("later", "sparring/TicTacToe-v0", SEATS, 9)]))
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 2] ^= 1
+    segment.write_bytes(data)
+    assert main(["reflection", str(store)]) == 0
+    said = capsys.readouterr().err
+    assert "12 episodes cannot be read (`sparring verify` says which)" in said
+    assert "broke off" not in said
+
+
 def test_a_store_without_a_whole_attempt_is_refused_in_a_line(tmp_path, capsys):
     Store(tmp_path / "empty", "a").close()
     assert main(["reflection", str(tmp_path / "empty")]) == 2

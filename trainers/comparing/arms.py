@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sparring import registry
+
 BASE, SELF_TRAINING = "base", "self-training"
 
 
@@ -32,3 +34,13 @@ ARMS: Mapping[str, Arm] = {
     "self-judge": Arm("self-judge", {}, "better"),
 }
 """Self-training is fine-tuning on all own successes so far, which Re-ReST (arXiv 2406.01495) starts from."""
+
+
+def arm_of(name: str) -> Arm:
+    """One of `ARMS`, or any other method of training with its own settings, yours too. Raises UnknownName."""
+    if name in ARMS:
+        return ARMS[name]
+    methods = [row.name for row in registry.trainers if not row.runner]
+    if name not in methods:
+        raise registry.UnknownName(registry.unknown("method", name, [*dict.fromkeys([*ARMS, *methods])]))
+    return Arm(name)

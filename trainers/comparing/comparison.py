@@ -25,7 +25,7 @@ from sparring.store.run_files import EPISODES, LOCK, RunError, is_run, metrics_o
 from sparring.store.runs import state_of
 from sparring.store.store import Store
 from sparring.trainers import run_lock
-from sparring.trainers.comparing.arms import ARMS, BASE
+from sparring.trainers.comparing.arms import BASE, SELF_TRAINING, arm_of
 from sparring.trainers.comparing.settings import Settings
 from sparring.trainers.config import require_device
 from sparring.trainers.evolving.rows import has_succeeded
@@ -59,8 +59,16 @@ class Comparison:
         require_device(settings.device)
         self.arms = [BASE, *(name for name in dict.fromkeys(settings.methods) if name != BASE)]
         for arm in self.arms[1:]:
-            row = registry.trainers.row(ARMS[arm].method)
+            self._require_usable(arm)
+
+    def _require_usable(self, arm: str) -> None:
+        """Raises ValueError for a method that cannot learn in the environment, before any other one has learnt."""
+        row = registry.trainers.row(arm_of(arm).method)
+        try:
             cast("type[Method[Any]]", row.build).require_usable(self.config(arm, 0))
+        except ValueError as error:
+            others = ",".join(one for one in self.arms[1:] if one != arm) or SELF_TRAINING
+            raise ValueError(f"{arm} cannot be compared here; leave it out: --methods {others} ({error})") from error
 
     @classmethod
     def start(cls, settings: Settings, folder: Path) -> Comparison:
@@ -105,7 +113,7 @@ class Comparison:
         """The run of a method, at its end; for `base` one that never starts."""
         if should_stop():
             raise Stopped
-        name, config, folder = ARMS[arm].method or "agent-evol", self.config(arm, seed), self.run_folder(arm, seed)
+        name, config, folder = arm_of(arm).method or "agent-evol", self.config(arm, seed), self.run_folder(arm, seed)
         method = cast("type[Method[Any]]", registry.trainers.row(name).build)
         if arm == BASE:
             return Run(method, config, RunFolder(folder))
@@ -119,7 +127,7 @@ class Comparison:
 
     def config(self, arm: str, seed: int) -> Any:
         """The settings of a method's run: nothing is measured inside it, the comparison does it."""
-        settings, one = self.settings, ARMS[arm]
+        settings, one = self.settings, arm_of(arm)
         row = registry.trainers.row(one.method or "agent-evol")
         config_type = cast("type[Method[Any]]", row.build).config_type
         known = {field.name for field in fields(config_type)}
@@ -170,7 +178,7 @@ class Comparison:
 
     def _results(self, store: Store) -> Results:
         measured = [self._measured(arm, store) for arm in self.arms]
-        claims = {arm: (ARMS[arm].against, ARMS[arm].claim) for arm in self.arms if ARMS[arm].claim}
+        claims = {arm: (arm_of(arm).against, arm_of(arm).claim) for arm in self.arms if arm_of(arm).claim}
         return compare(measured, claims, asdict(self.settings), list(self._notes(store)))
 
     def _measured(self, arm: str, store: Store) -> Measured:

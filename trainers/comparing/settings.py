@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from sparring.trainers.comparing.arms import ARMS, BASE
+from sparring.trainers.comparing.arms import ARMS, BASE, arm_of
 from sparring.trainers.settings import require_ranges, require_types
 
 
@@ -17,7 +17,7 @@ class Settings:
     """The same model by several methods, each with the same number of generated tokens."""
 
     EXAMPLES: ClassVar[tuple[str, ...]] = (
-        "--run comparisons/lake --env gym:FrozenLake-v1",
+        "--run comparisons/lake --env gym:FrozenLake-v1 --methods self-training,re-rest,agent-evol,grpo",
         "--run comparisons/sums --env reasoning-gym:chain_sum --model smollm2 --decoding free --budget 200000",
     )
     RANGES: ClassVar[Mapping[str, str]] = {
@@ -36,8 +36,11 @@ class Settings:
     """The environment, with one seat, e.g. Adventure:difficulty=1."""
     model: str = "nano"
     """The model that all start from: nano, smollm2, a model's folder, a run folder (after imitation, say), a hub id."""
-    methods: Annotated[tuple[str, ...], tyro.conf.arg(metavar="METHOD,METHOD")] = tuple(ARMS)[:6]
-    """Which, by commas; base is the model as it is, and is always measured."""
+    methods: Annotated[
+        tuple[str, ...], tyro.conf.arg(metavar="METHOD,METHOD", help_behavior_hint="(default: all but the last two)")
+    ] = tuple(ARMS)[:6]
+    """By commas, of self-training, re-rest, agent-evol, self, grpo, sharpening, self-judge, or another method of
+    `sparring train`, yours too; base, the model as it is, is always measured."""
     budget: float = 2e5
     """Tokens that the model may generate for a method, critiques and failures included, e.g. 2e6."""
     seeds: int = 3
@@ -75,8 +78,7 @@ class Settings:
         require_types(type(self), {field.name: getattr(self, field.name) for field in fields(self)})
         require_ranges(self, self.RANGES)
         for name in self.methods:
-            if name not in ARMS:
-                raise ValueError(f"methods must be some of {', '.join(ARMS)}, got {name!r}")
+            arm_of(name)
         if not set(self.methods) - {BASE}:
             raise ValueError("methods must name one beside base: there is nothing to compare")
         if self.games_per_update % self.attempts:

@@ -28,7 +28,7 @@ from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
 from sparring.trainers.batch import Signal
 from sparring.trainers.cursor import cursor_of, require_stored
-from sparring.trainers.data.guards import require_trainable_task
+from sparring.trainers.data.guards import is_held_out, require_trainable_task
 from sparring.trainers.evolving.places import Place, places_of, who_is_there
 from sparring.trainers.evolving.retelling import Retelling, as_told
 from sparring.trainers.evolving.rows import Pair, Row, attempts_of, batch_of
@@ -221,10 +221,17 @@ class BaseSet:
 
     @classmethod
     def require_usable(cls, config: EvolvingConfig) -> None:
-        """Raises ValueError where there is nothing in it, DamagedStore."""
+        """Raises ValueError where there is nothing in it, or a held-out task; DamagedStore."""
         with Store(folder_of(config)) as store:
-            if not cls._places(store, config, store.count):
+            places = cls._places(store, config, store.count)
+            if not places:
                 raise ValueError(who_is_there(store, config.source, config.expert, config.games))
+            for episode in store.get_many(place.id for place in places).values():
+                if is_held_out(episode):
+                    raise ValueError(
+                        f"{config.source} holds held-out tasks (episode {episode.id}), which are not to be trained on: "
+                        "record a base set of training tasks, without split=held_out"
+                    )
 
     @staticmethod
     def _places(store: Store, config: EvolvingConfig, count: int) -> list[Place]:

@@ -28,9 +28,16 @@ class EvolvingConfig(RunConfig):
         "expert": ("source", ()),
     }
 
+    OPTIONS: ClassVar[Mapping[str, str]] = {"source": "from"}
+
     steps: int = 68
     """Updates: each plays one part of a round, or takes one step of fitting. With one part that plays and --fit-updates
     16, a round has 17."""
+    games: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(aliases=["--envs"], metavar="ENV,ENV", help_behavior_hint="(default: Adventure)"),
+    ] = ("sparring/Adventure-v0",)
+    """Environments to learn in, by commas, e.g. Adventure:difficulty=1; `sparring envs` lists them. They take turns."""
     games_per_update: int = 64
     """Attempts of a round: this many episodes over all of --envs."""
     attempts: int = 4

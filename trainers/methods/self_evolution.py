@@ -55,14 +55,16 @@ class SelfEvolution(Evolving[Config]):
     def __init__(self, run: Run[Config]) -> None:
         super().__init__(run)
         self.teacher = named.make(self.config.teacher)
-        for game in self.config.games:
-            require_playable("teacher", game, self.config.teacher, self.teacher, self.config.env_kwargs())
 
     @classmethod
     def require_usable(cls, config: Config) -> None:
-        """Raises ValueError for environments of several seats, and for critiques in words that cannot be written."""
+        """Raises ValueError for environments of several seats, or that the teacher cannot play, and for critiques in
+        words that cannot be written.
+        """
         super().require_usable(config)
         require_one_seat(cls.name, config.games)
+        for game in config.games:
+            require_playable("teacher", game, config.teacher, named.make(config.teacher), config.env_kwargs())
         if config.words and config.decoding != "free":
             raise ValueError(f"words needs decoding 'free', got decoding {config.decoding!r}")
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from sparring.cli.app import main
+from sparring.registry import UnknownName
 from sparring.scoreboard.methods import read_results
 from sparring.store.run_files import RunError, metrics_of
 from sparring.store.store import Store
@@ -99,7 +100,6 @@ def test_all_methods_that_are_known_can_be_started(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"methods": ("grpo", "magic")}, "methods must be some of base, self-training, .*, got 'magic'"),
         ({"methods": ("base",)}, "methods must name one beside base"),
         ({"games_per_update": 7}, "games_per_update must be a multiple of attempts, 2, got 7"),
         ({"budget": 0}, "budget must be >= 1, got 0"),
@@ -108,6 +108,17 @@ def test_all_methods_that_are_known_can_be_started(tmp_path):
 def test_settings_that_cannot_work_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         replace(SMALL, **changes)
+
+
+def test_a_method_that_is_not_in_the_table_is_compared_by_its_name(tmp_path):
+    with pytest.raises(UnknownName, match="unknown method 're-rset'; did you mean 're-rest'"):
+        replace(SMALL, methods=("re-rset",))
+    settings = replace(SMALL, methods=("imitate", "grpo"))
+    with pytest.raises(ValueError, match="imitate cannot be compared here; leave it out: --methods grpo"):
+        Comparison.start(settings, tmp_path / "no")
+    comparison = Comparison.start(replace(SMALL, methods=("reinforce",)), tmp_path / "own")
+    assert comparison.arms == ["base", "reinforce"]
+    assert comparison.config("reinforce", 0).token_budget == SMALL.budget
 
 
 def test_an_environment_of_two_seats_is_refused_and_nothing_is_made(tmp_path):
