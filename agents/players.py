@@ -26,8 +26,8 @@ from sparring.protocols import LanguageModel, Seat
 from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, Seen, Segment
 
 CACHED_DISTRIBUTIONS = 4096
-CACHES = frozenset(("_prompt", "_options", "_distributions"))
-"""Attributes that remember answers."""
+CACHES = frozenset(("_prompt", "_options"))
+"""Attributes that remember what can be worked out again, bit for bit. Distributions cannot: they depend on the batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +156,12 @@ class LanguageModelAgent(WritingAgent):
             raise ValueError(f"{model.name} shows no probabilities to choose by: sampling.decoding must be 'free'")
         super().__init__(model, prompt=prompt, sampling=sampling, name=name, trainable=trainable)
         self._opening = tuple(self.model.encode(self.template.opening))
+        self._distributions: dict[tuple[str, tuple[str, ...], Template], _Distribution] = {}
+        self._distributions_version = self.model.weights_version
 
     def _remember_nothing(self) -> None:
         super()._remember_nothing()
         self._options = lru_cache(maxsize=4096)(partial(options_of, self.model))
-        self._distributions: dict[tuple[str, tuple[str, ...], Template], _Distribution] = {}
-        self._distributions_version = self.model.weights_version
 
     def open(self, seat: Seat) -> ChoosingPlayer:
         """Its player for a seat."""
