@@ -27,7 +27,7 @@ from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, 
 
 CACHED_DISTRIBUTIONS = 4096
 CACHES = frozenset(("_prompt", "_options"))
-"""Attributes that remember what can be worked out again, bit for bit. Distributions cannot: they depend on the batch."""
+"""Attributes that remember what can be worked out again, bit for bit; distributions depend on the batch."""
 
 
 @dataclass(frozen=True, slots=True)
