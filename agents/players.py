@@ -26,6 +26,8 @@ from sparring.protocols import LanguageModel, Seat
 from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, Seen, Segment
 
 CACHED_DISTRIBUTIONS = 4096
+CACHES = frozenset(("_prompt", "_options"))
+"""Attributes that remember what can be worked out again, bit for bit; distributions depend on the batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,19 @@ class WritingAgent:
         self.sampling = check_sampling(sampling, self.model)
         self.name = name or self.model.name
         self._trainable = trainable
+        self._remember_nothing()
+
+    def _remember_nothing(self) -> None:
+        """Empty caches."""
         self._prompt = lru_cache(maxsize=4096)(self._encode_prompt)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without its caches, which no pickle can hold: a copy works them out again."""
+        return {name: value for name, value in vars(self).items() if name not in CACHES}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state)
+        self._remember_nothing()
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -142,9 +156,12 @@ class LanguageModelAgent(WritingAgent):
             raise ValueError(f"{model.name} shows no probabilities to choose by: sampling.decoding must be 'free'")
         super().__init__(model, prompt=prompt, sampling=sampling, name=name, trainable=trainable)
         self._opening = tuple(self.model.encode(self.template.opening))
-        self._options = lru_cache(maxsize=4096)(partial(options_of, self.model))
         self._distributions: dict[tuple[str, tuple[str, ...], Template], _Distribution] = {}
         self._distributions_version = self.model.weights_version
+
+    def _remember_nothing(self) -> None:
+        super()._remember_nothing()
+        self._options = lru_cache(maxsize=4096)(partial(options_of, self.model))
 
     def open(self, seat: Seat) -> ChoosingPlayer:
         """Its player for a seat."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from sparring.situation import Situation
 from sparring.types import Call, Observation, Policy, Reply
 
 EXPORTED = ".pt2"
+KEPT = frozenset(("name", "policies", "_calls", "seat"))
+"""What a pickle of a player holds beside the path of its file."""
 
 
 class ScoringAgent(ScriptedAgent):
@@ -31,7 +34,18 @@ class ScoringAgent(ScriptedAgent):
         weights = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
         self.policies = (Policy(name, weights[:8], weights=weights),)
         self._calls = (Call(self.policies[0]),)
-        self._deterministic = deterministic
+        self._file, self._deterministic = file.absolute(), deterministic
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """A player that shares the model, which never changes in play."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """The path of the file: a pickle holds no model, and is opened where the same file is."""
+        kept = {name: value for name, value in vars(self).items() if name in KEPT}
+        return _reopened, (type(self), str(self._file), self._deterministic, kept)
 
     def scores(self, situation: Situation) -> NDArray[np.float64]:
         """The logits [number of actions], legal or not; of a policy without probabilities what it ranks actions by."""
@@ -61,6 +75,16 @@ class ScoringAgent(ScriptedAgent):
             probabilities = np.exp(scores - scores.max())
         probabilities = probabilities / probabilities.sum()
         return [situation.action_text(int(action)) for action in legal], list(map(float, probabilities))
+
+
+def _reopened(kind: Callable[..., ScoringAgent], file: str, deterministic: bool, kept: dict[str, Any]) -> ScoringAgent:
+    """A player out of a pickle. Raises ValueError where the file is not there, or another one."""
+    player = kind(file, deterministic=deterministic)
+    before, now = kept["policies"][0].weights, player.policies[0].weights
+    if before != now:
+        raise ValueError(f"{file} has changed since {kept['name']} was pickled: SHA-256 {now}, and it was {before}")
+    vars(player).update(kept)
+    return player
 
 
 def require_scores(scores: NDArray[np.float64], actions: int, name: str, env_id: str) -> NDArray[np.float64]:

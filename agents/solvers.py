@@ -112,7 +112,7 @@ class _Options:
 @SolvedOnce
 def best_actions(env: Any, env_id: str) -> dict[str, tuple[str, ...]]:
     """Per position (state key), the actions that keep its minimax value. Raises ValueError for other games."""
-    game = _exact_game(env, env_id)
+    game = exact_game(env, env_id)
     if game.get_type().information.name != "PERFECT_INFORMATION":
         raise ValueError(f"minimax needs perfect information, which {env_id} has not; use cfr")
     values: dict[str, float] = {}
@@ -153,7 +153,7 @@ def equilibrium(env: Any, env_id: str) -> Table:
     """The average policy of CFR+ at every information state. Raises ValueError for games that CFR cannot solve here."""
     import pyspiel
 
-    game = _exact_game(env, env_id)
+    game = exact_game(env, env_id)
     kind = game.get_type()
     if kind.information.name == "PERFECT_INFORMATION":
         raise ValueError(f"cfr needs imperfect information, which {env_id} has not; use minimax")
@@ -201,10 +201,12 @@ def action_names(env: Any, game: Any) -> dict[str, dict[int, str]]:
     return names
 
 
-def _exact_game(env: Any, env_id: str) -> Any:
+def exact_game(env: Any, env_id: str) -> Any:
+    """OpenSpiel's game of an environment. Raises ValueError saying why there is none that can be solved."""
     game = getattr(env, "exact_game", None)
     if game is None:
-        raise ValueError(f"{env_id} is not an OpenSpiel game, or pays otherwise than OpenSpiel, so it cannot be solved")
+        why = getattr(env, "why_not_exact", "is not an OpenSpiel game")
+        raise ValueError(f"{env_id} {why}, so it cannot be solved")
     return game
 
 

@@ -18,7 +18,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from sparring import envs
-from sparring.agents.solvers import action_names, equilibrium
+from sparring.agents.solvers import action_names, equilibrium, exact_game
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.protocols import Agent, Seat
 from sparring.rollout.loop import run_coroutine
@@ -70,9 +70,9 @@ def is_solvable(env_id: str) -> bool:
 def solved_game(env_id: str, action_order: str = "given") -> SolvedGame:
     """The information states of an environment. Raises ValueError where they cannot be enumerated."""
     env = envs.make(env_id) if action_order == "given" else envs.make(env_id, action_order=action_order)
-    game = getattr(env, "exact_game", None)
-    if game is None or game.get_type().information.name != "IMPERFECT_INFORMATION":
-        raise ValueError(f"{env_id} is not a game of imperfect information that OpenSpiel can solve")
+    game = exact_game(env, env_id)
+    if game.get_type().information.name != "IMPERFECT_INFORMATION":
+        raise ValueError(f"{env_id} is not a game of imperfect information")
     states, seats = {}, {}
     for seat, state in env.information_states():
         states[str(state.state_key)], seats[str(state.state_key)] = state, seat

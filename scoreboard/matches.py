@@ -12,6 +12,7 @@ from sparring.plurals import number_of
 from sparring.protocols import Agent
 from sparring.rollout.loop import Listener, Match, play, run_coroutine
 from sparring.rollout.pool import Pool
+from sparring.scoreboard.named_files import digests, fingerprint, named_in
 from sparring.scoreboard.standings import Standing, faults_of, standing
 from sparring.scoreboard.stored_matches import play_all, play_missing, store_missing
 from sparring.specs import spec_of
@@ -71,8 +72,9 @@ def round_robin(
 ) -> list[Match]:
     """As many games of every group of agents as there are seats, on the same deals.
 
-    Episode ids hold the agents (with the weights of models), the settings and the seed, so that what a store holds
-    already is not played again. Raises ValueError for too few agents, and for one that is named twice among many.
+    Episode ids hold the agents (with the weights of models), the settings, the seed, and a fingerprint of the files
+    that agents and settings name: what a store holds already is not played again, and nothing else passes for it.
+    Raises ValueError for too few agents, and for one that is named twice among many.
     """
     seats = seats_of(env_id)
     if len(agents) < len(seats):
@@ -84,7 +86,7 @@ def round_robin(
         if len(seats) > 1:
             how = "in a round robin every agent plays every other one once"
         raise ValueError(f"{how}: {twice!r} is named twice; name each agent once")
-    settings = spec_of("", env_kwargs or {})
+    settings = settings_identity(env_id, env_kwargs or {})
     matches = []
     for group in combinations(agents, len(seats)):
         prefix = f"{','.join(identity(agents[name]) for name in group)}/{seed}{settings}"
@@ -161,9 +163,18 @@ def head_to_head(
 
 
 def identity(player: Agent) -> str:
-    """What tells a player's games from those of others: its name, and its weights where it has any."""
+    """What tells a player's games from those of others: its name, its weights where it has any, and what stands in the
+    files that its options name, such as a prompt template.
+    """
     versions = "+".join(policy.weights_version for policy in player.policies)
-    return f"{player.name}@{versions}" if versions else player.name
+    template = getattr(getattr(player, "template", None), "sha256", "")
+    read = digests(named_in(player.name)) | ({template} if template else set())
+    return player.name + (f"@{versions}" if versions else "") + fingerprint(read)
+
+
+def settings_identity(env_id: str, env_kwargs: Mapping[str, object]) -> str:
+    """An environment's options as in a spec, and what stands in the files that they name, such as a table of words."""
+    return spec_of("", env_kwargs) + fingerprint(digests([*named_in(env_id), *env_kwargs.values()]))
 
 
 def standings_by_agent(episodes: Sequence[Episode | EpisodeRow], players: Sequence[Agent]) -> list[Standing]:

@@ -83,7 +83,19 @@ class TalkingAgent:
         self._longest: int = getattr(model, "context", UNKNOWN_CONTEXT)
         self.context = self._checked(context)
         Opening(model, self.system).room(self.context)
-        self._options = lru_cache(maxsize=4096)(partial(options_of, model))
+        self._remember_nothing()
+
+    def _remember_nothing(self) -> None:
+        """An empty cache."""
+        self._options = lru_cache(maxsize=4096)(partial(options_of, self.model))
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without the cache, which no pickle can hold."""
+        return {name: value for name, value in vars(self).items() if name != "_options"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state)
+        self._remember_nothing()
 
     @property
     def policies(self) -> tuple[Policy, ...]:

@@ -86,9 +86,9 @@ class KuhnPoker(OpenSpielGame):
             self.stake = 1.0
 
     @property
-    def exact_game(self) -> SpielGame | None:
-        """Kuhn's own game; TextArena's has other payoffs, and none of its figures."""
-        return self.spiel_game if self.payoffs == "standard" else None
+    def why_not_exact(self) -> str:
+        """TextArena's game has other payoffs than Kuhn's, and none of its figures."""
+        return super().why_not_exact if self.payoffs == "standard" else "pays otherwise than OpenSpiel"
 
     def _payoff(self) -> float:
         payoff = super()._payoff()

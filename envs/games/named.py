@@ -72,6 +72,15 @@ class OnePlayerGame(gymnasium.Env[object, object]):
         info = game.infos[ONLY]
         return game.observe(ONLY), game.rewards[ONLY], game.terminations[ONLY], game.truncations[ONLY], info
 
+    def state(self) -> list[int]:
+        """OpenSpiel's history of the game in play, from which `reset(options={"state": ...})` starts."""
+        return self.game.state()
+
+    @property
+    def why_not_exact(self) -> str:
+        """See `OpenSpielGame`."""
+        return self.game.why_not_exact
+
     def agent_situation(self, seat: str) -> GameSituation:
         """What the player sees now, as programs want it."""
         return self.game.agent_situation(seat)

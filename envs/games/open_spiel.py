@@ -19,6 +19,7 @@ from sparring.envs.games.situations import GameSituation
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame, TextGameOptions, match
 from sparring.envs.rng import Rng
+from sparring.plurals import number_of
 from sparring.types import Observation
 
 
@@ -101,12 +102,19 @@ class OpenSpielGame(TextGame):
 
     @property
     def exact_game(self) -> SpielGame | None:
-        """The game for OpenSpiel's solvers; None where the environment pays something else than OpenSpiel does.
+        """The game for OpenSpiel's solvers; None where `why_not_exact` says why they cannot solve it."""
+        return None if self.why_not_exact else self.spiel_game
 
-        None too where it is not of zero sum for two, and where our state keys are not the solvers' information states.
-        """
-        known = not self.rendering.imperfect or self.rendering.keys_are_information_states
-        return self.spiel_game if self.zero_sum and self.rendering.players == 2 and known else None
+    @property
+    def why_not_exact(self) -> str:
+        """Why OpenSpiel's solvers cannot solve the game, after its name: "is not of zero sum"; "" where they can."""
+        if self.rendering.players != 2:
+            return f"has {number_of(self.rendering.players, 'seat')}, not two"
+        if not self.zero_sum:
+            return "is not of zero sum"
+        if self.rendering.imperfect and not self.rendering.keys_are_information_states:
+            return "has no information states in OpenSpiel"
+        return ""
 
     def search_state(self) -> SpielState:
         """A copy of the position, to try actions on. Where paths meet, its history may be that of another path."""

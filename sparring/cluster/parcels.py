@@ -19,6 +19,7 @@ import ray
 from ray.cloudpickle import CloudPickler
 
 from sparring.agents.models.batching import Batched
+from sparring.agents.sb3 import StableBaselinesAgent
 from sparring.faults import ServerFailed
 from sparring.protocols import Agent
 
@@ -153,6 +154,8 @@ class _Packing(CloudPickler):
         return None
 
     def reducer_override(self, thing: object) -> object:
+        if isinstance(thing, StableBaselinesAgent):  # whole: its file may not be on the worker's machine
+            return object.__new__, (type(thing),), vars(thing)
         if isinstance(thing, _lru_cache_wrapper) and not _has_a_name(thing):
             return _with_cache, (thing.__wrapped__, thing.cache_parameters()["maxsize"])
         return super().reducer_override(thing)

@@ -93,3 +93,60 @@ def test_a_single_seat_is_copied_with_its_game_and_the_same_opponent(view):
     action = 0 if view == "discrete" else "0"
     assert repr(other.step(action)) == repr(env.step(action))
     assert other._game is not env._game
+
+
+def in_play(env_id, opponent, **options):
+    """A single seat's game after its first action."""
+    env = gymnasium.make(f"sparring.envs:{env_id}", opponent=opponent, **options).unwrapped
+    _, info = env.reset(seed=3)
+    env.step(info["legal_actions"][0])
+    return env
+
+
+def to_the_end(env, seed):
+    rng, course, over = random.Random(seed), [], env._is_over()
+    while not over:
+        seen = env.step(rng.choice(env._info()["legal_actions"]))
+        course.append(repr(seen))
+        over = seen[2] or seen[3]
+    return course
+
+
+@pytest.mark.parametrize(
+    "how", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))], ids=["deepcopy", "pickle"]
+)
+@pytest.mark.parametrize(
+    ("env_id", "opponent"),
+    [
+        ("LeducPoker-v0", "random"),
+        ("KuhnPoker-v0", "cfr"),
+        ("TicTacToe-v0", "minimax"),
+        ("TicTacToe-v0", "mcts:simulations=10"),
+        ("TicTacToe-v0", "nano"),
+        ("KuhnPoker-v0", "nano:decoding=free"),
+        ("TicTacToe-v0", "chat:nano:max_new_tokens=8"),
+    ],
+)
+def test_a_game_against_any_opponent_is_copied_in_mid_game(env_id, opponent, how):
+    env = in_play(f"sparring/{env_id}", opponent)
+    other = how(env)
+    assert to_the_end(other, 1) == to_the_end(env, 1)
+
+
+def test_a_game_against_a_policy_of_another_library_is_copied_and_shares_its_model(tmp_path):
+    torch = pytest.importorskip("torch")
+    sb3 = pytest.importorskip("stable_baselines3")
+    torch.manual_seed(0)
+    learner = gymnasium.make("sparring.envs:sparring/TicTacToe-v0", view="discrete", opponent="random")
+    model = sb3.PPO("MultiInputPolicy", learner, n_steps=8, batch_size=8, seed=0, device="cpu")
+    model.save(tmp_path / "a.zip")
+    env = in_play("sparring/TicTacToe-v0", f"sb3:{tmp_path / 'a.zip'}:deterministic=false")
+    twin, packed = copy.deepcopy(env), pickle.dumps(env)
+    mine, its = (next(iter(one._players.values())) for one in (env, twin))
+    assert its is not mine
+    assert its._model is mine._model
+    assert len(packed) < 20_000, "the path of the model, not the model"
+    assert to_the_end(twin, 1) == to_the_end(pickle.loads(packed), 1) == to_the_end(env, 1)
+    sb3.PPO("MultiInputPolicy", learner, n_steps=8, batch_size=8, seed=1).save(tmp_path / "a.zip")
+    with pytest.raises(ValueError, match=r"a\.zip has changed since sb3:.* was pickled: SHA-256"):
+        pickle.loads(packed)

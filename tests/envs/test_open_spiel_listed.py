@@ -301,5 +301,33 @@ def test_solvers_play_openspiel_games_with_their_options():
         "openspiel:kuhn_poker:instructions=false", uniform_policy("openspiel:kuhn_poker")
     ) == pytest.approx(11 / 12)
     assert not is_solvable("openspiel:matrix_pd")
-    with pytest.raises(ValueError, match="cannot be solved"):
+    with pytest.raises(ValueError, match="openspiel:matrix_pd is not of zero sum, so it cannot be solved"):
         equilibrium("openspiel:matrix_pd")
+
+
+@pytest.mark.parametrize(
+    ("env_id", "why"),
+    [
+        ("openspiel:kuhn_poker(players=3)", "has 3 seats, not two"),
+        ("openspiel:2048", "has 1 seat, not two"),
+        ("openspiel:tiny_hanabi", "is not of zero sum"),
+        ("openspiel:dark_chess", "has no information states in OpenSpiel"),
+        ("sparring/SimpleNegotiation-v0", "is not an OpenSpiel game"),
+    ],
+)
+def test_the_true_reason_is_said_why_a_game_cannot_be_solved(env_id, why):
+    from sparring.agents.solvers import best_actions, equilibrium
+    from sparring.scoreboard.game_theory import solved_game
+
+    for solve in (best_actions, equilibrium, solved_game):
+        with pytest.raises(ValueError, match=f"^{re.escape(f'{env_id} {why}, so it cannot be solved')}$"):
+            solve(env_id)
+
+
+def test_a_game_of_one_player_starts_from_the_state_of_another():
+    env, other = envs.make("openspiel:2048"), envs.make("openspiel:2048")
+    _, info = env.reset(seed=1)
+    env.step(info["legal_actions"][0])
+    seen, _ = other.reset(seed=5, options={"state": env.state()})
+    assert other.state() == env.state()
+    assert seen == env.game.observe("player_0")
