@@ -28,6 +28,13 @@ WRONG = [
     ("play OpenSpeil:game=nim", "did you mean 'sparring/OpenSpiel-v0'?"),
     ("play OpenSpiel:game=nimm", "unknown OpenSpiel game 'nimm'; did you mean 'nim'"),
     ("play KuhnPoker:max_turns=0", "max_turns must be"),
+    ("play openspiel:nfg_game", "got 'nfg_game': map::at; parameters of nfg_game: filename"),
+    ("play openspiel:crossword", "got 'crossword': LegalActions unimplemented"),
+    ("play openspiel:hex(board_size=0)", "got 'hex(board_size=0)': basic_string"),
+    (
+        "play pettingzoo:pettingzoo.classic.rps_v2",
+        "unknown PettingZoo module 'pettingzoo.classic.rps_v2'; did you mean 'classic.rps_v2'",
+    ),
     ("play KuhnPoker --episods 3", "did you mean --episodes?"),
     ("play KuhnPoker --episodes many", "--episodes"),
     ("play KuhnPoker --episodes 1.5", "--episodes"),

@@ -23,8 +23,11 @@ def load_game(game_string: str) -> SpielGame:
         raise registry.UnknownName(registry.unknown("OpenSpiel game", name, known))
     try:
         game: SpielGame = pyspiel.load_game(game_string)
-    except pyspiel.SpielError as error:
-        raise ValueError(f"game must be one that OpenSpiel can load, got {game_string!r}: {error}") from error
+        _require_first_position(game)
+    except Exception as error:  # of the engine, which raises whatever C++ does
+        raise ValueError(
+            f"game must be one that OpenSpiel can load, got {game_string!r}: {error}; {_parameters(name)}"
+        ) from error
     kind = game.get_type()
     if kind.dynamics == pyspiel.GameType.Dynamics.MEAN_FIELD:
         raise ValueError(f"game must have a finite number of players, {game_string!r} is a mean-field game")
@@ -35,6 +38,23 @@ def load_game(game_string: str) -> SpielGame:
     if kind.dynamics == pyspiel.GameType.Dynamics.SIMULTANEOUS:
         game = pyspiel.convert_to_turn_based(game)
     return game
+
+
+def _parameters(name: str) -> str:
+    """What a game may be given; the engine's words seldom say it."""
+    import pyspiel
+
+    kinds = {kind.short_name: kind for kind in pyspiel.registered_games()}
+    known = sorted(kinds[name].parameter_specification)
+    return f"parameters of {name}: {', '.join(known) or 'none'}"
+
+
+def _require_first_position(game: SpielGame) -> None:
+    """Raises whatever the engine does for parameters with which a game loads and cannot begin."""
+    state = game.new_initial_state()
+    str(state)
+    if state.current_player() >= 0:
+        state.legal_actions()
 
 
 def is_simultaneous(game: SpielGame) -> bool:

@@ -90,15 +90,15 @@ class Words:
         return UnfitWords(f"{self.source}: {place}: {problem}")
 
 
-def words_of(said: str, library: str, name: str) -> Words | None:
-    """The words that an option names: "ready", "none", or the path of a table. Raises UnfitWords.
+def words_of(said: object, library: str, name: str) -> Words | None:
+    """The words that an option names: "ready", "none" (or None), or the path of a table. Raises UnfitWords.
 
     `library` and `name` are those of the environment: `gym`, `FrozenLake-v1`.
     """
-    if not isinstance(said, str) or not said:
-        raise ValueError(f"words must be 'ready', 'none' or the path of a table, got {said!r}")
-    if said == NONE:
+    if said is None or said == NONE:
         return None
+    if not isinstance(said, str | Path) or not str(said):
+        raise ValueError(f"words must be 'ready', 'none' or the path of a table, got {said!r}")
     return ready_words(library, name) if said == READY else read_words(Path(said))
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from sparring import Match, Observation, Reply, Store, envs, play, registry, verify
 from sparring.agents.scripted import ScriptedAgent
+from sparring.cli import arguments
 from sparring.envs.conformance import review
 from sparring.envs.words.numbers import UnfitWords
 from sparring.envs.words.table import MOST_BYTES, read_words
@@ -74,6 +75,21 @@ def test_words_none_gives_the_environment_as_it_is() -> None:
     env = envs.make("gym:FrozenLake-v1:words=none")
     assert isinstance(env.action_space, gymnasium.spaces.Discrete)
     assert env.reset(seed=0)[0] == 0
+
+
+def test_words_may_be_none_or_a_path_object(tmp_path: Path) -> None:
+    assert envs.make("gym:FrozenLake-v1", words=None).reset(seed=0)[0] == 0
+    env = envs.make("gym:FrozenLake-v1", words=Path(table(tmp_path, LAKE)))
+    assert env.reset(seed=0)[0].startswith("Cross.")
+    assert registry.envs.row(TTT).given({"words": None}).seat_names == ("player_1", "player_2")
+
+
+@pytest.mark.parametrize("words", ["none", "ready"])
+def test_the_command_line_takes_words_by_name(words: str) -> None:
+    assert arguments.env(f"gym:FrozenLake-v1:words={words}:is_slippery=false") == (
+        "gym:FrozenLake-v1",
+        {"words": words, "is_slippery": False},
+    )
 
 
 def test_our_words_leave_an_environment_alone_whose_options_make_it_another_size() -> None:
