@@ -123,7 +123,12 @@ def _make_gymnasium(
         try:
             with _saying_what_is_missing(id):
                 return gymnasium.make(id, disable_env_checker=True, **given)
-        except (LookupError, ValueError, AssertionError, gymnasium.error.Error) as error:  # a value that it does not know
+        except (
+            LookupError,
+            ValueError,
+            AssertionError,
+            gymnasium.error.Error,
+        ) as error:  # a value that it does not know
             raise ValueError(f"{id} cannot be made with {kwargs}: {type(error).__name__}: {error}") from error
 
     modes = getattr(build, "metadata", {}).get("render_modes", ())

@@ -10,6 +10,7 @@ from pettingzoo import AECEnv
 
 from sparring.envs.any_text import Info
 from sparring.envs.copies import twin
+from sparring.registry import UnknownName
 
 
 class MadeByReset:
@@ -60,8 +61,7 @@ class TextSeats(AECEnv[str, object, str | None]):
         if self._over is not False:
             self._step_without_a_turn(action)
             return
-        if not isinstance(action, str):
-            raise TypeError(f"action must be a str, got {type(action).__name__}")
+        require_text(action)
         seat = self.agent_selection
         self._cumulative_rewards[seat] = 0.0
         self._take_turn(seat, action)
@@ -70,6 +70,11 @@ class TextSeats(AECEnv[str, object, str | None]):
         if self._over is None:
             raise RuntimeError(f"{self.env_id} has not begun: step was called before reset")
         self._was_dead_step(action)
+
+    def require_seat(self, seat: str) -> None:
+        """Raises UnknownName for a seat that there is not."""
+        if seat not in self._nothing_paid:
+            raise UnknownName(f"{self.env_id} has no seat {seat!r}; the seats are {', '.join(self.possible_agents)}")
 
     def require_begun(self) -> None:
         """Raises RuntimeError before `reset`."""
@@ -99,6 +104,12 @@ class TextSeats(AECEnv[str, object, str | None]):
         self.terminations, self.truncations = dict.fromkeys(seats, False), dict.fromkeys(seats, False)
         self.infos: dict[str, Info] = {seat: {} for seat in seats}
         self._over = False
+
+
+def require_text(action: object) -> None:
+    """Raises TypeError for an action that is no text."""
+    if not isinstance(action, str):
+        raise TypeError(f"action must be a str, got {type(action).__name__}")
 
 
 for _name in ("agent_selection", "infos", "rewards", "_cumulative_rewards", "terminations", "truncations"):
