@@ -12,6 +12,9 @@ from sparring.envs.any_text import Info
 from sparring.envs.copies import twin
 from sparring.registry import UnknownName
 
+RESET_OPTIONS = ("state", "options")
+"""The second one means nothing: PettingZoo's own tests give it, as {"options": 1}."""
+
 
 class MadeByReset:
     """An attribute that each `reset` makes: says so where it is read before.
@@ -104,6 +107,17 @@ class TextSeats(AECEnv[str, object, str | None]):
         self.terminations, self.truncations = dict.fromkeys(seats, False), dict.fromkeys(seats, False)
         self.infos: dict[str, Info] = {seat: {} for seat in seats}
         self._over = False
+
+
+def require_known_options(options: object) -> None:
+    """Of `reset`. Raises TypeError for what is no dict, ValueError for an option that there is not."""
+    if options is None:
+        return
+    if not isinstance(options, dict):
+        raise TypeError(f"options must be a dict or None, got {type(options).__name__}")
+    for option in options:
+        if option not in RESET_OPTIONS:
+            raise ValueError(f"reset has no option {option!r}; it takes 'state'")
 
 
 def require_text(action: object) -> None:

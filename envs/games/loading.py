@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
+
 from sparring import registry
 from sparring.envs.games.spiel import SpielGame
 from sparring.envs.games.two_player import whole_seed
 
+SERIALIZED = re.compile(r"((0|[1-9][0-9]*)\n)*(0|[1-9][0-9]*)?")
 TURN_BASED = "turn_based_simultaneous_game"
 """What OpenSpiel calls a game of simultaneous moves whose players are asked one after another."""
 
@@ -73,11 +78,18 @@ def parameters_of(game: SpielGame) -> dict[str, object]:
 
 
 def history_of(state: object) -> list[int]:
-    """The numbers of a history, given as numbers or as the text of them. Raises ValueError for what is none."""
-    parts = state.split() if isinstance(state, str) else state
+    """The numbers of a history, given as numbers or as the text of them, one a line, as OpenSpiel serialises it.
+
+    Raises ValueError for what is none.
+    """
+    if isinstance(state, str) and SERIALIZED.fullmatch(state):
+        return [int(line) for line in state.splitlines()]
+    parts = state.tolist() if isinstance(state, np.ndarray) else state
     if isinstance(parts, list | tuple):
         try:
-            return [int(part) if isinstance(part, str) else whole_seed(part) for part in parts]
-        except (TypeError, ValueError):
+            return [whole_seed(part) for part in parts]
+        except TypeError:
             pass
-    raise ValueError(f"state must be OpenSpiel's history, a list of action numbers, got {state!r:.80}")
+    raise ValueError(
+        f"state must be OpenSpiel's history, a list of action numbers or their text, one a line, got {state!r:.80}"
+    )
