@@ -64,10 +64,10 @@ class TextSeats(AECEnv[str, object, str | None]):
         if self._over is not False:
             self._step_without_a_turn(action)
             return
-        require_text(action)
+        text = require_text(action)
         seat = self.agent_selection
         self._cumulative_rewards[seat] = 0.0
-        self._take_turn(seat, action)
+        self._take_turn(seat, text)
 
     def _step_without_a_turn(self, action: str | None) -> None:
         if self._over is None:
@@ -120,10 +120,11 @@ def require_known_options(options: object) -> None:
             raise ValueError(f"reset has no option {option!r}; it takes 'state'")
 
 
-def require_text(action: object) -> None:
-    """Raises TypeError for an action that is no text."""
+def require_text(action: object) -> str:
+    """The action. Raises TypeError for one that is no text."""
     if not isinstance(action, str):
         raise TypeError(f"action must be a str, got {type(action).__name__}")
+    return action
 
 
 for _name in ("agent_selection", "infos", "rewards", "_cumulative_rewards", "terminations", "truncations"):
