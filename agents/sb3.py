@@ -45,7 +45,12 @@ class StableBaselinesAgent(ScoringAgent):
         if algorithm in RANKING and not deterministic:
             raise ValueError(f"{algorithm} has no probabilities to draw from: leave out deterministic=false")
         super().__init__(f"sb3:{argument}", file, deterministic)
-        self._model = getattr(registry.require(package, "sb3"), algorithm).load(file, device="cpu")
+        build = getattr(registry.require(package, "sb3"), algorithm)
+        try:
+            self._model = build.load(file, device="cpu")
+        except Exception as error:  # of torch, zip and pickle, each with its own
+            problem = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise ValueError(f"{file} cannot be loaded as a model of {algorithm}: {problem:.200}") from error
         if not hasattr(self._model.action_space, "n"):
             raise ValueError(f"{self.name} must choose among discrete actions, got {self._model.action_space}")
         self._model.policy.set_training_mode(False)

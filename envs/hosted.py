@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
 
 import gymnasium
 import pettingzoo
@@ -38,15 +40,15 @@ def gymnasium_row(name: str) -> EnvironmentRow:
 def pettingzoo_row(name: str) -> EnvironmentRow:
     """An environment of a PettingZoo module, such as classic.tictactoe_v3. Raises UnknownName, MissingExtra."""
     try:
-        module = importlib.import_module(f"pettingzoo.{name}")
+        with _saying_what_is_missing(name, of="pettingzoo"):
+            module = importlib.import_module(f"pettingzoo.{name}")
     except ModuleNotFoundError as error:
-        if (error.name or "").startswith("pettingzoo"):
-            raise UnknownName(f"unknown PettingZoo module {name!r}: write it as classic.tictactoe_v3") from error
-        raise MissingExtra(f"{name} needs {error.name}: pip install {error.name}") from error
+        raise UnknownName(unknown("PettingZoo module", name, _modules())) from error
     build = getattr(module, "env", None) or getattr(module, "parallel_env", None)
     if build is None:
-        raise UnknownName(f"pettingzoo.{name} makes no environment: write a module such as classic.tictactoe_v3")
-    env = build()
+        raise UnknownName(unknown("PettingZoo module", name, _modules()))
+    with _saying_what_is_missing(name):
+        env = build()
     theirs = tuple(map(str, env.possible_agents))
     env.close()
     seats = partial(_seats, name, theirs)
@@ -63,9 +65,31 @@ def pettingzoo_row(name: str) -> EnvironmentRow:
     )
 
 
+@contextmanager
+def _saying_what_is_missing(name: str, of: str = "") -> Iterator[None]:
+    """Raises MissingExtra where a package is not installed; a module of the library `of` is no package."""
+    try:
+        yield
+    except gymnasium.error.DependencyNotInstalled as error:
+        raise MissingExtra(f"{name} cannot be made: {error}".splitlines()[0]) from error
+    except ImportError as error:
+        if of and (error.name or "").partition(".")[0] == of:
+            raise
+        missing = f"needs {error.name}: pip install {error.name}" if error.name else f"cannot be made: {error}"
+        raise MissingExtra(f"{name} {missing}".splitlines()[0]) from error
+
+
+@cache
+def _modules() -> tuple[str, ...]:
+    """The modules of PettingZoo that make environments: classic.rps_v2, ..."""
+    folder = Path(pettingzoo.__file__).parent
+    found = [".".join(file.relative_to(folder).with_suffix("").parts) for file in folder.glob("*/*_v[0-9]*.py")]
+    return tuple(sorted(found))
+
+
 def _seats(name: str, theirs: tuple[str, ...], options: Mapping[str, object]) -> tuple[str, ...]:
     """The seats, as the words that the options name call them. Raises UnfitWords."""
-    words = words_of(cast("str", options.get("words", READY)), "pettingzoo", name)
+    words = words_of(options.get("words", READY), "pettingzoo", name)
     return theirs if words is None else words.named(theirs)
 
 
@@ -86,16 +110,25 @@ def open_spiel_row(name: str) -> EnvironmentRow:
     return EnvironmentRow(name, open_spiel, "games", summary, kwargs={"game": name}, seats=seats, version=ours.version)
 
 
-def _make_gymnasium(id: str, words: str = READY, instructions: bool = True, **kwargs: Any) -> gymnasium.Env[Any, Any]:
+def _make_gymnasium(
+    id: str, words: str | Path | None = READY, instructions: bool = True, **kwargs: Any
+) -> gymnasium.Env[Any, Any]:
     """Raises ValueError for options that the environment does not name, or that are of another kind than its own."""
     entry = gymnasium.spec(id).entry_point
-    build = load_env_creator(entry) if isinstance(entry, str) else entry
+    with _saying_what_is_missing(id):
+        build = load_env_creator(entry) if isinstance(entry, str) else entry
     _require_known_options(id, build, kwargs)
 
     def make(**given: Any) -> gymnasium.Env[Any, Any]:
         try:
-            return gymnasium.make(id, disable_env_checker=True, **given)
-        except (LookupError, ValueError, AssertionError) as error:  # a value that it does not know
+            with _saying_what_is_missing(id):
+                return gymnasium.make(id, disable_env_checker=True, **given)
+        except (
+            LookupError,
+            ValueError,
+            AssertionError,
+            gymnasium.error.Error,
+        ) as error:  # a value that it does not know
             raise ValueError(f"{id} cannot be made with {kwargs}: {type(error).__name__}: {error}") from error
 
     modes = getattr(build, "metadata", {}).get("render_modes", ())
@@ -104,7 +137,7 @@ def _make_gymnasium(id: str, words: str = READY, instructions: bool = True, **kw
     return made
 
 
-def _make_pettingzoo(module: str, words: str = READY, instructions: bool = True, **kwargs: Any) -> Any:
+def _make_pettingzoo(module: str, words: str | Path | None = READY, instructions: bool = True, **kwargs: Any) -> Any:
     """Raises ValueError for options that the environment does not name."""
     library = importlib.import_module(f"pettingzoo.{module}")
     build = getattr(library, "env", None) or library.parallel_env
@@ -125,7 +158,7 @@ def _worded(
     make: Callable[..., Any],
     kwargs: Mapping[str, object],
     table: Words | None,
-    said: str,
+    said: str | Path | None,
     modes: Iterable[str],
     speak: Callable[..., Any],
 ) -> Any:

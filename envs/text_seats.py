@@ -10,6 +10,10 @@ from pettingzoo import AECEnv
 
 from sparring.envs.any_text import Info
 from sparring.envs.copies import twin
+from sparring.registry import UnknownName
+
+RESET_OPTIONS = ("state", "options")
+"""The second one means nothing: PettingZoo's own tests give it, as {"options": 1}."""
 
 
 class MadeByReset:
@@ -60,16 +64,20 @@ class TextSeats(AECEnv[str, object, str | None]):
         if self._over is not False:
             self._step_without_a_turn(action)
             return
-        if not isinstance(action, str):
-            raise TypeError(f"action must be a str, got {type(action).__name__}")
+        text = require_text(action)
         seat = self.agent_selection
         self._cumulative_rewards[seat] = 0.0
-        self._take_turn(seat, action)
+        self._take_turn(seat, text)
 
     def _step_without_a_turn(self, action: str | None) -> None:
         if self._over is None:
             raise RuntimeError(f"{self.env_id} has not begun: step was called before reset")
         self._was_dead_step(action)
+
+    def require_seat(self, seat: str) -> None:
+        """Raises UnknownName for a seat that there is not."""
+        if seat not in self._nothing_paid:
+            raise UnknownName(f"{self.env_id} has no seat {seat!r}; the seats are {', '.join(self.possible_agents)}")
 
     def require_begun(self) -> None:
         """Raises RuntimeError before `reset`."""
@@ -99,6 +107,24 @@ class TextSeats(AECEnv[str, object, str | None]):
         self.terminations, self.truncations = dict.fromkeys(seats, False), dict.fromkeys(seats, False)
         self.infos: dict[str, Info] = {seat: {} for seat in seats}
         self._over = False
+
+
+def require_known_options(options: object) -> None:
+    """Of `reset`. Raises TypeError for what is no dict, ValueError for an option that there is not."""
+    if options is None:
+        return
+    if not isinstance(options, dict):
+        raise TypeError(f"options must be a dict or None, got {type(options).__name__}")
+    for option in options:
+        if option not in RESET_OPTIONS:
+            raise ValueError(f"reset has no option {option!r}; it takes 'state'")
+
+
+def require_text(action: object) -> str:
+    """The action. Raises TypeError for one that is no text."""
+    if not isinstance(action, str):
+        raise TypeError(f"action must be a str, got {type(action).__name__}")
+    return action
 
 
 for _name in ("agent_selection", "infos", "rewards", "_cumulative_rewards", "terminations", "truncations"):

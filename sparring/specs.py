@@ -16,6 +16,9 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from numbers import Integral, Real
+from os import PathLike
 from typing import Literal, Union, Unpack, get_args, get_origin, is_typeddict
 
 OPTION = re.compile(r"[a-zA-Z_]\w*=")
@@ -69,6 +72,53 @@ def read_options(what: str, build: Callable[..., object], given: Mapping[str, st
     unnamed = {option: value for option, value in given.items() if option not in known and hands_on_anything(build)}
     named = {option: value for option, value in given.items() if option not in unnamed}
     return typed_options(what, build, named) | {option: literal(value) for option, value in unnamed.items()}
+
+
+def require_names(what: str, build: Callable[..., object], names: Iterable[str]) -> None:
+    """Raises ValueError for an option that a builder does not take, whatever its type."""
+    declared, takes_anything = _declared(build)
+    for option in names:
+        if option not in declared and not takes_anything:
+            raise ValueError(f"{what} has no option {option!r}; it takes {', '.join(sorted(declared)) or 'none'}")
+
+
+def require_values(what: str, build: Callable[..., object], given: Mapping[str, object]) -> None:
+    """As `typed_options`, of options that a caller in Python gives as values. Raises ValueError.
+
+    A type that cannot be written as text, such as an object's, is left to the builder.
+    """
+    declared, _ = _declared(build)
+    for option, value in given.items():
+        hint = declared.get(option)
+        wanted = _kinds(hint)
+        if wanted and len(wanted) == len(_members(hint)) and not any(_is_of(kind, value) for kind in wanted):
+            words = " or ".join(_described(kind) for kind in wanted)
+            raise ValueError(f"{option} of {what} must be {words}, got {value!r:.80}")
+
+
+@lru_cache(maxsize=256)
+def _declared(build: Callable[..., object]) -> tuple[Mapping[str, object], bool]:
+    """The type of every parameter by its name, and whether others are taken too."""
+    declared: dict[str, object] = {}
+    takes_anything = True
+    for function in _functions(build):
+        try:
+            parameters = inspect.signature(function).parameters
+            hints = typing.get_type_hints(function)
+        except (NameError, TypeError, ValueError):  # types that are there for checkers only, a builder written in C
+            return {}, True
+        takes_anything = False
+        for name, parameter in parameters.items():
+            if parameter.kind is not parameter.VAR_KEYWORD:
+                declared.setdefault(name, hints.get(name))
+            elif get_origin(hints.get(name)) is Unpack:
+                declared |= typing.get_type_hints(get_args(hints[name])[0])
+            else:
+                takes_anything = True
+        if not takes_anything:
+            break  # what is declared is all that it hands on
+    declared.pop("self", None)
+    return declared, takes_anything
 
 
 def hands_on_anything(build: Callable[..., object]) -> bool:
@@ -143,8 +193,24 @@ def _readable(hint: object) -> bool:
 
 def _kinds(hint: object) -> tuple[object, ...]:
     """What of a type can be written as text."""
-    kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    return tuple(kind for kind in kinds if get_origin(kind) is Literal or kind in (int, float, str, bool, type(None)))
+    return tuple(
+        kind for kind in _members(hint) if get_origin(kind) is Literal or kind in (int, float, str, bool, type(None))
+    )
+
+
+def _members(hint: object) -> tuple[object, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _is_of(kind: object, value: object) -> bool:
+    """Whether a value is of a kind; True and False are no numbers, and which text of several is right others say."""
+    if get_origin(kind) is Literal:
+        return any(type(value) is type(one) for one in get_args(kind))
+    if kind in (int, float):
+        return isinstance(value, Integral if kind is int else Real) and not isinstance(value, bool)
+    if kind is str:
+        return isinstance(value, str | PathLike)
+    return isinstance(value, kind) if isinstance(kind, type) else False
 
 
 def _converted(what: str, text: str, hint: object) -> object:

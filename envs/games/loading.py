@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
+
 from sparring import registry
 from sparring.envs.games.spiel import SpielGame
 from sparring.envs.games.two_player import whole_seed
 
+SERIALIZED = re.compile(r"((0|[1-9][0-9]*)\n)*(0|[1-9][0-9]*)?")
 TURN_BASED = "turn_based_simultaneous_game"
 """What OpenSpiel calls a game of simultaneous moves whose players are asked one after another."""
 
@@ -23,8 +28,11 @@ def load_game(game_string: str) -> SpielGame:
         raise registry.UnknownName(registry.unknown("OpenSpiel game", name, known))
     try:
         game: SpielGame = pyspiel.load_game(game_string)
-    except pyspiel.SpielError as error:
-        raise ValueError(f"game must be one that OpenSpiel can load, got {game_string!r}: {error}") from error
+        _require_first_position(game)
+    except Exception as error:  # of the engine, which raises whatever C++ does
+        raise ValueError(
+            f"game must be one that OpenSpiel can load, got {game_string!r}: {error}; {_parameters(name)}"
+        ) from error
     kind = game.get_type()
     if kind.dynamics == pyspiel.GameType.Dynamics.MEAN_FIELD:
         raise ValueError(f"game must have a finite number of players, {game_string!r} is a mean-field game")
@@ -35,6 +43,23 @@ def load_game(game_string: str) -> SpielGame:
     if kind.dynamics == pyspiel.GameType.Dynamics.SIMULTANEOUS:
         game = pyspiel.convert_to_turn_based(game)
     return game
+
+
+def _parameters(name: str) -> str:
+    """What a game may be given; the engine's words seldom say it."""
+    import pyspiel
+
+    kinds = {kind.short_name: kind for kind in pyspiel.registered_games()}
+    known = sorted(kinds[name].parameter_specification)
+    return f"parameters of {name}: {', '.join(known) or 'none'}"
+
+
+def _require_first_position(game: SpielGame) -> None:
+    """Raises whatever the engine does for parameters with which a game loads and cannot begin."""
+    state = game.new_initial_state()
+    str(state)
+    if state.current_player() >= 0:
+        state.legal_actions()
 
 
 def is_simultaneous(game: SpielGame) -> bool:
@@ -53,11 +78,18 @@ def parameters_of(game: SpielGame) -> dict[str, object]:
 
 
 def history_of(state: object) -> list[int]:
-    """The numbers of a history, given as numbers or as the text of them. Raises ValueError for what is none."""
-    parts = state.split() if isinstance(state, str) else state
+    """The numbers of a history, given as numbers or as the text of them, one a line, as OpenSpiel serialises it.
+
+    Raises ValueError for what is none.
+    """
+    if isinstance(state, str) and SERIALIZED.fullmatch(state):
+        return [int(line) for line in state.splitlines()]
+    parts = state.tolist() if isinstance(state, np.ndarray) else state
     if isinstance(parts, list | tuple):
         try:
-            return [int(part) if isinstance(part, str) else whole_seed(part) for part in parts]
-        except (TypeError, ValueError):
+            return [whole_seed(part) for part in parts]
+        except TypeError:
             pass
-    raise ValueError(f"state must be OpenSpiel's history, a list of action numbers, got {state!r:.80}")
+    raise ValueError(
+        f"state must be OpenSpiel's history, a list of action numbers or their text, one a line, got {state!r:.80}"
+    )

@@ -77,12 +77,15 @@ class SimpleNegotiation(TextGame):
 
     def instructions(self, seat: str) -> str:
         """The rules, which are the same for both seats."""
+        self.require_seat(seat)
         return RULES
 
     def observe(self, agent: str) -> str:
         """What `agent` sees: its own stock and values, what was said and done, and what it may do."""
         if agent == self.to_move and not self._over:
             return self._shown
+        self.require_begun()
+        self.require_seat(agent)
         last_line = "The game is over." if self._over else "The other player is to move."
         return f"{self._head}{self._view(agent)}\n{last_line}"
 

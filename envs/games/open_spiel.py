@@ -98,6 +98,7 @@ class OpenSpielGame(TextGame):
 
     def instructions(self, seat: str) -> str:
         """The rules, which are the same for all seats."""
+        self.require_seat(seat)
         return self.rendering.rules
 
     @property
@@ -138,6 +139,7 @@ class OpenSpielGame(TextGame):
         self.require_begun()
         if position.mover == agent and not self._over:
             return self._tree.text(position)
+        self.require_seat(agent)
         return self._tree.waiting_text(position, self._tree.players[agent], bool(self._over))
 
     def tensor(self, seat: str) -> NDArray[np.float32]:

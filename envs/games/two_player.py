@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sparring.envs.any_text import SharedText
 from sparring.envs.games.illegal_actions import IllegalActions, IllegalRule
 from sparring.envs.games.situations import GameSituation
-from sparring.envs.text_seats import TextSeats
+from sparring.envs.text_seats import TextSeats, require_known_options
 
 SEATS = ("player_0", "player_1")
 OTHER = {"player_0": "player_1", "player_1": "player_0"}
@@ -165,9 +165,10 @@ class TextGame(TextSeats):
         """Start a new game. Equal seeds and actions give equal games.
 
         options: {"state": ...} begins at that position, given as `state()` gives it; the seed decides what follows.
-        Other options are left alone, as PettingZoo's own tests want it.
-        Raises ValueError for a state that there is not, or in which the game is over.
+        Raises ValueError for another option, for a state that there is not, or in which the game is over; TypeError
+        for options that are no dict.
         """
+        require_known_options(options)
         self._start(None if seed is None else whole_seed(seed))
         if options and "state" in options:
             self._start_at(options["state"])

@@ -79,6 +79,7 @@ class DiscreteView(AECEnv[str, Observation, int | None]):
     def observe(self, agent: str) -> Observation:
         """What `agent` sees, and what it may do. RuntimeError before `reset`."""
         self.game.require_begun()
+        self.game.require_seat(agent)
         mask = self.action_mask(agent)
         return {"observation": self.game.tensor(agent), "action_mask": mask}
 

@@ -67,6 +67,8 @@ class SingleSeat(gymnasium.Env[object, object]):
         self._kwargs = kwargs
         self._game = self._env.game if view == "discrete" else self._env
         self.set_opponent(opponent)
+        self._is_paid: bool | None = None
+        """Whether the end was paid; None before the first `reset`."""
         self._env_id, self._asked_seat, self.render_mode = env_id, seat or seats[0], render_mode
         self._seat = seats[0] if self._asked_seat == RANDOM else self._asked_seat
         self._offered = {other: Offered(self._game.action_space(other)) for other in seats}
@@ -110,7 +112,8 @@ class SingleSeat(gymnasium.Env[object, object]):
         return self._observation(), {**self._info(), "illegal": False}
 
     def stepping(self, action: object) -> Asking[Stepped]:
-        """As `step`, for whoever asks the opponents of many games at once."""
+        """As `step`, for whoever asks the opponents of many games at once. RuntimeError before `reset`."""
+        self._require_begun()
         if self._is_paid:
             return self._observation(), 0.0, *self._end(), {**self._info(), "illegal": False}
         reward, illegal = 0.0, False
@@ -126,7 +129,8 @@ class SingleSeat(gymnasium.Env[object, object]):
         return self._observation(), reward, *self._end(), {**self._info(), "illegal": illegal}
 
     def render(self) -> str | None:
-        """What our seat sees as text, with render_mode="ansi"."""
+        """What our seat sees as text, with render_mode="ansi". RuntimeError before `reset`."""
+        self._require_begun()
         return str(self._game.observe(self.seat)) if self.render_mode == "ansi" else None
 
     def close(self) -> None:
@@ -138,11 +142,17 @@ class SingleSeat(gymnasium.Env[object, object]):
 
         All are True where the game is over: whoever is asked then must not find nothing to choose.
         """
+        self._require_begun()
         seen = self._observation()
         mask = seen.get("action_mask") if isinstance(seen, dict) else None
         if mask is None:
             return np.ones(int(getattr(self.action_space, "n", 1)), bool)
         return np.asarray(mask).astype(bool)
+
+    def _require_begun(self) -> None:
+        """Raises RuntimeError before `reset`."""
+        if self._is_paid is None:
+            raise RuntimeError(f"{self._env_id} has not begun: call reset first")
 
     def _forbids(self, action: object) -> bool:
         """Whether the mask does not allow an action: what an environment that has no word for it is recorded with."""

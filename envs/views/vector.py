@@ -18,6 +18,7 @@ from sparring import registry
 from sparring.envs.games.two_player import whole_seed
 from sparring.envs.views.batched_infos import Info, batched
 from sparring.envs.views.single_seat import Begun, SingleSeat, Stepped
+from sparring.kinds import require_kind
 from sparring.rollout.questions import Asking, answered
 
 T = TypeVar("T")
@@ -154,6 +155,7 @@ def make_vector(
     """
     from sparring import envs
 
+    require_kind("num_envs", num_envs, (int, np.integer), "a whole number >= 1")
     if num_envs < 1:
         raise ValueError(f"num_envs must be >= 1, got {num_envs}")
     if "max_episode_steps" in kwargs:

@@ -8,7 +8,7 @@ from gymnasium import spaces
 
 from sparring.envs.games.two_player import fold, match
 from sparring.envs.words.numbers import Numbers
-from sparring.envs.words.table import SeatWords, Words
+from sparring.envs.words.table import SeatWords, Words, as_read
 from sparring.envs.words.telling import drawing_of
 from sparring.rollout.actions import Info, Offered, Unreadable
 from sparring.rollout.situations import HostedSituation
@@ -78,7 +78,7 @@ class Speaker:
         numbers.require_all(f"{words.source}: [actions]", self._actions)
         first = int(self._actions.start)
         named = {number: numbers.word(number) for number in range(first, first + int(self._actions.n))}
-        if len(set(named.values())) < len(named):
+        if len(set(map(as_read, named.values()))) < len(named):
             raise words.unfit("[actions]", "two actions have the same word")
         return named
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -68,8 +69,9 @@ class Words:
             if seat not in seats:
                 raise self.unfit("[seats]", f"there is no {seat!r}, the seats are {', '.join(seats)}")
         names = tuple(self.seats[seat].name if seat in self.seats else seat for seat in seats)
-        if twice := next((name for name in names if names.count(name) > 1), None):
-            raise self.unfit("[seats]", f"two seats are called {twice!r}")
+        alike = [as_read(name) for name in names]
+        if twice := next((name for name in names if alike.count(as_read(name)) > 1), None):
+            raise self.unfit("[seats]", f"two seats are called {twice!r}, upper and lower case aside")
         return names
 
     @property
@@ -90,15 +92,15 @@ class Words:
         return UnfitWords(f"{self.source}: {place}: {problem}")
 
 
-def words_of(said: str, library: str, name: str) -> Words | None:
-    """The words that an option names: "ready", "none", or the path of a table. Raises UnfitWords.
+def words_of(said: object, library: str, name: str) -> Words | None:
+    """The words that an option names: "ready", "none" (or None), or the path of a table. Raises UnfitWords.
 
     `library` and `name` are those of the environment: `gym`, `FrozenLake-v1`.
     """
-    if not isinstance(said, str) or not said:
-        raise ValueError(f"words must be 'ready', 'none' or the path of a table, got {said!r}")
-    if said == NONE:
+    if said is None or said == NONE:
         return None
+    if not isinstance(said, str | Path) or not str(said):
+        raise ValueError(f"words must be 'ready', 'none' or the path of a table, got {said!r}")
     return ready_words(library, name) if said == READY else read_words(Path(said))
 
 
@@ -122,7 +124,7 @@ def _read(data: bytes, source: str) -> Words:
     if len(data) > MOST_BYTES:
         raise UnfitWords(f"{source}: a table of words must have at most {MOST_BYTES:,} bytes")
     try:
-        said = tomllib.loads(data.decode())
+        said = tomllib.loads(data.decode("utf-8-sig"))  # editors of Windows put a byte order mark in front
     except (ValueError, RecursionError) as error:  # of UTF-8 and of TOML
         raise UnfitWords(f"{source} is no TOML in UTF-8: {error}") from error
     try:
@@ -168,12 +170,18 @@ def _actions(place: str, said: Mapping[str, object]) -> Numbers:
     for number, word in numbers.words.items():
         if not MARKS.isdisjoint(word) or word != word.strip():
             raise UnfitWords(
-                f"{place} {number}: an action's word has no brackets and no blanks around it, got {word!r}"
+                f"{place} {number}: an action's word has no brackets, line breaks, tabs and backslashes, and no blanks "
+                f"around it, got {word!r}"
             )
-        if word.lower() in seen:
-            raise UnfitWords(f"{place}: {seen[word.lower()]} and {number} have the same word {word!r}")
-        seen[word.lower()] = number
+        if (read := as_read(word)) in seen:
+            raise UnfitWords(f"{place}: {seen[read]} and {number} have the same word {word!r}")
+        seen[read] = number
     return numbers
+
+
+def as_read(word: str) -> str:
+    """What words have in common that look alike to a reader: letters of any case, and of any way to compose them."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", word).casefold())
 
 
 def _numbers(place: str, said: Mapping[str, object]) -> Numbers:
@@ -188,7 +196,7 @@ def _numbers(place: str, said: Mapping[str, object]) -> Numbers:
         raise UnfitWords(f"{place}: give words or parts, not both")
     listed = tuple(_texts(f"{place}: parts", part) for part in parts)
     for part in listed:
-        if len(set(part)) < len(part):
+        if len(set(map(as_read, part))) < len(part):
             raise UnfitWords(f"{place}: parts: two words of one part are the same: {', '.join(part):.80}")
     return Numbers(words, listed, _text(f"{place}: join", said.get("join", ", "), LONGEST_WORD))
 

@@ -11,7 +11,7 @@ import gymnasium
 from pettingzoo import AECEnv
 
 from sparring.envs.any_text import AnyText
-from sparring.envs.text_seats import TextSeats
+from sparring.envs.text_seats import TextSeats, require_text
 from sparring.envs.words.speaking import Speaker, WordedSituation
 from sparring.envs.words.table import SeatWords, Words
 from sparring.rollout.actions import Info, Unreadable
@@ -37,7 +37,8 @@ class WordedEnv(gymnasium.Wrapper[str, str, Any, Any]):
         )
         self._seen: object = None
         self._said: Info = {}
-        self._is_broken_off = False
+        self._is_broken_off = self._has_begun = False
+        self._name = env.spec.id if env.spec else type(env.unwrapped).__name__
 
     @property
     def instructions(self) -> str:
@@ -47,12 +48,15 @@ class WordedEnv(gymnasium.Wrapper[str, str, Any, Any]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """Start an episode. The first info has the SHA-256 of the table."""
         self._seen, self._said = self.env.reset(seed=seed, options=options)
-        self._is_broken_off = False
+        self._is_broken_off, self._has_begun = False, True
         text, info = self._told(is_over=False)
         return text, {**info, "words": self._words.sha256}
 
     def step(self, action: str) -> tuple[str, Any, bool, bool, dict[str, Any]]:
-        """Act by a word."""
+        """Act by a word. RuntimeError before `reset`, TypeError for an action that is no text."""
+        if not self._has_begun:
+            raise RuntimeError(f"{self._name} has not begun: step was called before reset")
+        require_text(action)
         if self._is_broken_off:
             return self._broken_off()
         try:
@@ -108,6 +112,7 @@ class WordedSeats(TextSeats):
 
     def instructions(self, seat: str) -> str:
         """The rules, and what this seat alone is told: with `instructions=False` the text leaves them out."""
+        self.require_seat(seat)
         return self._speakers[seat].instructions
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
@@ -131,6 +136,7 @@ class WordedSeats(TextSeats):
     def observe(self, agent: str) -> str:
         """What a seat is told."""
         self.require_begun()
+        self.require_seat(agent)
         drawn = self._inner.render() if getattr(self._inner.unwrapped, "render_mode", None) == "ansi" else None
         legal: Any = self.infos.get(agent, {}).get("legal_actions", ())
         return self._speakers[agent].text(self._inner.observe(self._theirs[agent]), drawn, legal)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sparring import registry
 from sparring.cli import outline
 from sparring.protocols import Agent
-from sparring.specs import Spec, literal, parse_spec, typed_options
+from sparring.specs import Spec, parse_spec, read_options, typed_options
 from sparring.store.location import Location
 from sparring.store.run_files import CONFIG, is_run, read_config
 
@@ -56,7 +56,7 @@ def env(spec: str) -> tuple[str, dict[str, object]]:
     parsed = parse_spec(spec)
     id = env_id(_env_name(parsed))
     if _is_hosted(id):
-        options = {name: literal(value) for name, value in parsed.options.items()}
+        options = read_options(f"environment {id}", registry.envs.row(id).build, parsed.options)
         try:
             registry.envs.make(id, **options).close()
         except TypeError as error:

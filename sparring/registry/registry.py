@@ -139,7 +139,12 @@ class Registry(Generic[RowT, Fields]):
         row = self.row(name)
         if kwargs:
             row = row.given(kwargs)
-        built = row.build(**row.kwargs)
+        try:
+            built = row.build(**row.kwargs)
+        except (TypeError, AttributeError):
+            row.require_values()  # in words, where a value of a wrong type is why
+            raise
+        row.require_values()  # afterwards: what a builder says of its own options is said first
         row.require_as_said(built)
         return built
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, get_args
 
 from sparring.protocols import Agent
+from sparring.specs import require_names, require_values
 
 Host = Literal["inline", "process", "engine"]
 NAME = re.compile(r"[^\s,\[\]]+")
@@ -39,6 +40,9 @@ class Row(Generic[Thing]):
     def given(self, options: Mapping[str, object]) -> Self:
         """The row with these options beside its own."""
         return replace(self, kwargs={**self.kwargs, **options})
+
+    def require_values(self) -> None:
+        """Raises ValueError for an option of another type than what builds it declares."""
 
     def require_as_said(self, built: object) -> None:
         """Raises ValueError where what was built is not what the row says."""
@@ -84,7 +88,11 @@ class EnvironmentRow(Row[Environment]):
     """What its rewards count, for people: chips."""
 
     def given(self, options: Mapping[str, object]) -> Self:
-        """The row with these options beside its own, which may name the seats."""
+        """The row with these options beside its own, which may name the seats.
+
+        Raises ValueError for options that the environment does not take.
+        """
+        require_names(f"environment {self.name}", self.build, options)
         row = replace(self, kwargs={**self.kwargs, **options})
         return row if row.seats_with is None else replace(row, seat_names=row.seats_with(row.kwargs))
 
@@ -92,6 +100,10 @@ class EnvironmentRow(Row[Environment]):
         """Whether an environment with these options has a process of its own while it is in play."""
         given = {**self.kwargs, **kwargs}
         return self.host != "inline" or any(given.get(name) == value for name, value in self.engine_with.items())
+
+    def require_values(self) -> None:
+        """Raises ValueError for an option of another type than the environment declares."""
+        require_values(f"environment {self.name}", self.build, self.kwargs)
 
     def require_as_said(self, built: object) -> None:
         """Raises ValueError where the environment's seats have other names, or are more or fewer: nobody could play."""

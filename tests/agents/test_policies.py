@@ -291,3 +291,13 @@ def test_a_missing_extra_is_one_line(monkeypatch, tmp_path):
         MissingExtra, match=r'^stable_baselines3 is not installed: run `pip install "sparring\[sb3\]"`$'
     ):
         registry.make_agent(f"sb3:{tmp_path / 'model.zip'}")
+
+
+def test_weights_that_are_damaged_are_one_line(saved, tmp_path):
+    whole = next(iter(saved.values()))
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(tmp_path / "bad.zip", "w") as damaged:
+        for name in archive.namelist():
+            damaged.writestr(name, b"garbage" if name == "policy.pth" else archive.read(name))
+    with pytest.raises(ValueError, match=r"bad.zip cannot be loaded as a model of \w+: ") as refused:
+        registry.make_agent(f"sb3:{tmp_path / 'bad.zip'}")
+    assert "\n" not in str(refused.value)

@@ -50,7 +50,7 @@ def test_a_process_that_imports_the_program_does_not_start_it():
     ("env", "rule"),
     [
         ("gym:FrozenLake-v1:nope=1", "FrozenLake-v1 has no option 'nope'"),
-        ("openspiel:leduc_poker:players=3", "openspiel:leduc_poker cannot be made with {'players': 3}"),
+        ("openspiel:leduc_poker:players=3", "openspiel:leduc_poker has no option 'players'; it takes action_order"),
     ],
 )
 def test_a_wrong_option_of_another_librarys_environment_is_one_line(capsys, env, rule):

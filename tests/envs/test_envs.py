@@ -112,6 +112,32 @@ def test_options_out_of_range_name_rule_and_value(option, message):
         envs.make("sparring/KuhnPoker-v0", **option)
 
 
+@pytest.mark.parametrize(
+    ("env_id", "option", "message"),
+    [
+        ("sparring/TicTacToe-v0", {"instructions": "false"}, "instructions of .* must be true or false, got 'false'"),
+        ("sparring/TicTacToe-v0", {"max_turns": 1.5}, "max_turns of .* must be a whole number or none, got 1.5"),
+        ("sparring/TicTacToe-v0", {"max_turns": "x"}, "must be a whole number or none, got 'x'"),
+        ("sparring/TicTacToe-v0", {"retries": "x"}, "retries of .* must be a whole number, got 'x'"),
+        ("sparring/TicTacToe-v0", {"retries": True}, "must be a whole number, got True"),
+        ("sparring/TicTacToe-v0", {"illegal": 3}, "illegal must be one of .*, got 3"),
+        ("sparring/TicTacToe-v0", {"bogus": 1}, "has no option 'bogus'; it takes action_order, charset, feedback"),
+        ("sparring/OpenSpiel-v0", {"game": 5}, "game of environment sparring/OpenSpiel-v0 must be text, got 5"),
+        ("openspiel:nim", {"bogus": 1}, "openspiel:nim has no option 'bogus'; it takes action_order"),
+        ("gym:FrozenLake-v1", {"instructions": "no"}, "instructions of .* must be true or false, got 'no'"),
+        ("sparring/Critique-v0", {"bogus": 1}, "sparring/Critique-v0 has no option 'bogus'; it takes attempt"),
+    ],
+)
+def test_options_in_python_are_checked_as_on_the_command_line(env_id, option, message):
+    with pytest.raises(ValueError, match=message):
+        envs.make(env_id, **option)
+
+
+def test_whole_numbers_of_numpy_and_options_that_no_text_could_write_are_taken():
+    env = envs.make("sparring/TicTacToe-v0", max_turns=np.int64(3), charset=frozenset("ab"))
+    assert (env.max_turns, env.observation_space("player_0").character_set) == (3, frozenset("ab"))
+
+
 @pytest.mark.parametrize("env_id", IDS)
 def test_a_turn_budget_truncates_and_pays_nothing(env_id):
     env = envs.make(env_id, max_turns=1)

@@ -329,10 +329,22 @@ def test_games_that_are_not_for_two_are_refused_with_the_name_that_plays_them(ga
     assert f"write openspiel:{game}" in str(refused.value)
 
 
-@pytest.mark.parametrize("game", ["nim(foo=3)", "nim("])
-def test_a_game_that_openspiel_cannot_load_is_refused_by_its_words(game):
-    with pytest.raises(ValueError, match=r"game must be one that OpenSpiel can load, got 'nim\("):
-        make("OpenSpiel", game=game)
+@pytest.mark.parametrize(
+    ("game", "parameters"),
+    [
+        ("nim(foo=3)", "nim: is_misere, pile_sizes"),
+        ("nim(", "nim: is_misere, pile_sizes"),
+        ("nfg_game", "nfg_game: filename"),
+        ("crossword", "crossword: "),
+        ("hex(board_size=0)", "hex: board_size"),
+    ],
+)
+def test_a_game_that_openspiel_cannot_begin_is_refused_by_its_words(game, parameters):
+    for make_it in (lambda: make("OpenSpiel", game=game), lambda: envs.make(f"openspiel:{game}")):
+        with pytest.raises(ValueError, match="game must be one that OpenSpiel can load") as refused:
+            make_it()
+        assert repr(game) in str(refused.value)
+        assert f"parameters of {parameters}" in str(refused.value)
 
 
 def test_game_parameters_survive_a_reset():

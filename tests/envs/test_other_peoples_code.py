@@ -10,6 +10,7 @@ from pettingzoo.test import seed_test
 
 from sparring import envs, registry
 from sparring.agents.scripted import ScriptedAgent
+from sparring.envs import hosted
 from sparring.envs.conformance import check_env
 from sparring.rollout.loop import Match, play
 from sparring.scoreboard.matches import head_to_head, standing_by_place
@@ -270,3 +271,13 @@ def test_seats_of_other_names_meet_head_to_head_and_a_masked_action_is_illegal()
 def test_an_opponent_without_its_argument_is_refused_in_a_line(opponent):
     with pytest.raises(ValueError, match="agent 'constant' needs an argument after a colon"):
         single(KUHN, opponent=opponent)
+
+
+def test_a_package_that_an_environment_lacks_is_one_line(monkeypatch):
+    def lacks(entry):
+        raise gymnasium.error.DependencyNotInstalled("Box2D is not installed, run `pip install swig`\nand more")
+
+    monkeypatch.setattr(hosted, "load_env_creator", lacks)
+    with pytest.raises(registry.MissingExtra) as caught:
+        envs.make("gym:CartPole-v1")
+    assert str(caught.value) == "CartPole-v1 cannot be made: Box2D is not installed, run `pip install swig`"

@@ -3,6 +3,7 @@
 import copy
 import random
 
+import numpy as np
 import pytest
 
 from sparring import envs
@@ -43,7 +44,7 @@ def test_a_game_goes_on_from_a_state_as_it_went_on_itself(name):
 
 def test_a_state_may_be_openspiel_s_own_serialization():
     env = make("TicTacToe")
-    for state in ([4, 0], (4, 0), "4\n0\n", [4, 0]):
+    for state in ([4, 0], (4, 0), "4\n0\n", "4\n0", np.array([4, 0]), [4, 0]):
         env.reset(seed=0, options={"state": state})
         assert env.observe("player_0").split("\n")[2:5] == ["O 1 2", "3 X 5", "6 7 8"]
     assert env.state() == [4, 0] == env.spiel_state.history()
@@ -68,6 +69,13 @@ def test_the_seed_draws_the_chance_that_is_left_open():
         ("TicTacToe", {"state": {"board": 1}}, "state must be OpenSpiel's history"),
         ("TicTacToe", {"state": "e2e4"}, "state must be OpenSpiel's history"),
         ("TicTacToe", {"state": [1.5]}, "state must be OpenSpiel's history"),
+        ("TicTacToe", {"state": "01"}, "one a line, got '01'"),
+        ("TicTacToe", {"state": "1 2"}, "one a line, got '1 2'"),
+        ("TicTacToe", {"state": ["1"]}, "state must be OpenSpiel's history"),
+        ("TicTacToe", {"state": np.array([1.5])}, "state must be OpenSpiel's history"),
+        ("TicTacToe", {"stat": [0]}, "reset has no option 'stat'; it takes 'state'"),
+        ("SimpleNegotiation", {"stat": [0]}, "reset has no option 'stat'; it takes 'state'"),
+        ("openspiel:catch", {"stat": [0]}, "reset has no option 'stat'; it takes 'state'"),
         ("SimpleNegotiation", {"state": {"traders": 3}}, r"state must be what state\(\) of"),
         ("SimpleNegotiation", {"state": None}, r"state must be what state\(\) of"),
     ],
@@ -75,6 +83,13 @@ def test_the_seed_draws_the_chance_that_is_left_open():
 def test_a_state_that_there_is_not_is_refused(name, options, problem):
     with pytest.raises(ValueError, match=problem):
         make(name).reset(seed=0, options=options)
+
+
+@pytest.mark.parametrize("options", ["state", [("state", [0])], 3])
+@pytest.mark.parametrize("view", ["text", "discrete"])
+def test_options_that_are_no_dict_are_refused(view, options):
+    with pytest.raises(TypeError, match="options must be a dict or None, got "):
+        make("TicTacToe", view=view).reset(seed=0, options=options)
 
 
 @pytest.mark.parametrize("name", [*GAMES, "openspiel:goofspiel(num_cards=4)", "openspiel:go(board_size=5)"])

@@ -1,9 +1,16 @@
 """What every environment of several text seats does alike: before its reset, after its end, with what is no text."""
 
+from itertools import product
+
+import gymnasium
 import pytest
 
 from sparring import envs, registry
 from sparring.envs.text_seats import TextSeats
+from sparring.registry import UnknownName
+
+VIEWS = ["text", "discrete"]
+WORDED = "pettingzoo:classic.tictactoe_v3"
 
 ROWS = [
     row
@@ -27,6 +34,37 @@ def test_a_step_before_reset_and_an_action_that_is_no_text_are_errors(row):
     env.reset(seed=1)
     with pytest.raises(TypeError, match="action must be a str, got int"):
         env.step(3)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "view"), [*product(["sparring/TicTacToe-v0", "sparring/SimpleNegotiation-v0"], VIEWS), (WORDED, "text")]
+)
+def test_a_seat_that_there_is_not_is_named_beside_those_that_there_are(env_id, view):
+    env = envs.make(env_id, view=view)
+    env.reset(seed=0)
+    calls = [env.observe] if view == "discrete" else [env.observe, env.instructions]
+    for call in calls:
+        with pytest.raises(UnknownName, match=f"has no seat 'zz'; the seats are {', '.join(env.possible_agents)}"):
+            call("zz")
+
+
+@pytest.mark.parametrize("action", [1, None])
+@pytest.mark.parametrize("env_id", ["gym:FrozenLake-v1", WORDED])
+def test_what_is_hosted_and_speaks_takes_texts_alone(env_id, action):
+    env = envs.make(env_id)
+    with pytest.raises(RuntimeError, match="has not begun: step was called before reset"):
+        env.step("left")
+    env.reset(seed=0)
+    with pytest.raises(TypeError, match=f"action must be a str, got {type(action).__name__}"):
+        env.step(action)
+
+
+@pytest.mark.parametrize("view", ["text", "discrete"])
+def test_a_single_seat_says_before_its_reset_that_it_has_not_begun(view):
+    env = gymnasium.make("sparring.envs:sparring/TicTacToe-v0", opponent="random", view=view).unwrapped
+    for call in (lambda: env.step("0" if view == "text" else 0), env.action_masks):
+        with pytest.raises(RuntimeError, match="sparring/TicTacToe-v0 has not begun: call reset first"):
+            call()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

@@ -174,13 +174,17 @@ def test_what_does_not_fit_is_refused(use, error, message):
     ("options", "message"),
     [
         ({"num_envs": 0}, "num_envs must be >= 1, got 0"),
+        ({"num_envs": 1.5}, "num_envs must be a whole number >= 1, got 1.5"),
+        ({"num_envs": "2"}, "num_envs must be a whole number >= 1, got '2'"),
+        ({"num_envs": None}, "num_envs must be a whole number >= 1, got None"),
+        ({"bogus": 1}, "has no option 'bogus'; it takes "),
         ({"autoreset_mode": "Sometimes"}, "'Sometimes' is not a valid AutoresetMode"),
         ({"max_episode_steps": 5}, "max_episode_steps .* needs vectorization_mode='sync' or 'async'"),
         ({"opponent": "rndom"}, "random"),
     ],
 )
 def test_options_that_there_are_not_are_refused(options, message):
-    with pytest.raises((ValueError, LookupError), match=message):
+    with pytest.raises((ValueError, LookupError, TypeError), match=message):
         vector(KUHN, **options)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from sparring import Match, Observation, Reply, Store, envs, play, registry, verify
 from sparring.agents.scripted import ScriptedAgent
+from sparring.cli import arguments
 from sparring.envs.conformance import review
 from sparring.envs.words.numbers import UnfitWords
 from sparring.envs.words.table import MOST_BYTES, read_words
@@ -74,6 +75,26 @@ def test_words_none_gives_the_environment_as_it_is() -> None:
     env = envs.make("gym:FrozenLake-v1:words=none")
     assert isinstance(env.action_space, gymnasium.spaces.Discrete)
     assert env.reset(seed=0)[0] == 0
+
+
+def test_words_may_be_none_or_a_path_object(tmp_path: Path) -> None:
+    assert envs.make("gym:FrozenLake-v1", words=None).reset(seed=0)[0] == 0
+    env = envs.make("gym:FrozenLake-v1", words=Path(table(tmp_path, LAKE)))
+    assert env.reset(seed=0)[0].startswith("Cross.")
+    assert registry.envs.row(TTT).given({"words": None}).seat_names == ("player_1", "player_2")
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    env = envs.make("gym:FrozenLake-v1", words=table(tmp_path, "\ufeff" + LAKE))
+    assert env.reset(seed=0)[0].startswith("Cross.")
+
+
+@pytest.mark.parametrize("words", ["none", "ready"])
+def test_the_command_line_takes_words_by_name(words: str) -> None:
+    assert arguments.env(f"gym:FrozenLake-v1:words={words}:is_slippery=false") == (
+        "gym:FrozenLake-v1",
+        {"words": words, "is_slippery": False},
+    )
 
 
 def test_our_words_leave_an_environment_alone_whose_options_make_it_another_size() -> None:
@@ -243,6 +264,10 @@ def test_an_environment_that_speaks_begins_anew_after_an_answer_that_it_could_no
         ("[observation]\nnames = ['x']\n", "names must be one a number of Discrete(16), got 1"),
         ("[observation]\nmarks = ['x']\n", "marks must be one a plane of a board"),
         ("[observation]\nmarks = ['x']\nnames = ['x']\n", "give one of names and marks, not 2"),
+        ("[actions]\n0 = 'caf\u00e9'\n1 = 'cafe\u0301'\n", "[actions]: 0 and 1 have the same word"),
+        ("[actions]\n0 = 'stra\u00dfe'\n1 = 'STRASSE'\n", "[actions]: 0 and 1 have the same word 'STRASSE'"),
+        ('[actions]\n0 = "a\\nb"\n', "has no brackets, line breaks, tabs and backslashes, and no blanks around it"),
+        ("[actions]\nparts = [['a', 'b'], ['x', '\uff38']]\n", "two words of one part are the same"),
         ("[observation.words]\n16 = 'x'\n", "[observation]: there is no 16, the numbers are 0 to 15"),
         ("[observation.of.x]\nname = 'x'\n", "[observation].of: there is no 'x'"),
         ("[seats]\nplayer_0 = 'x'\n", "an environment of one seat has no 'player_0'"),
@@ -263,6 +288,7 @@ def test_a_table_that_cannot_be_used_is_one_line_with_file_and_place(tmp_path: P
     [
         ("[seats]\nplayer_3 = 'x'\n", "there is no 'player_3', the seats are player_1, player_2"),
         ("[seats]\nplayer_1 = 'player_2'\n", "two seats are called 'player_2'"),
+        ("[seats]\nplayer_1 = 'Anna'\nplayer_2 = 'anna'\n", "two seats are called 'Anna'"),
         ("[seats]\nplayer_1 = 'a b'\n", "name must be text without blanks, commas, colons and brackets"),
     ],
 )
