@@ -160,8 +160,8 @@ def test_a_teacher_who_cannot_play_and_critiques_that_cannot_be_written_are_refu
 
 
 def test_long_attempts_are_quoted_as_far_as_the_context_goes(tmp_path):
-    lake = {**SMALL, "games": ("gym:FrozenLake-v1:map_name=8x8",), "games_per_update": 6}
-    run, rows = Run.start(SelfEvolution, SelfConfig(steps=3, teacher="random", **lake), tmp_path / "run"), []
+    long = {**SMALL, "games": ("sparring/Adventure-v0:difficulty=1",), "games_per_update": 3}
+    run, rows = Run.start(SelfEvolution, SelfConfig(steps=3, **long), tmp_path / "run"), []
     assert run.run(rows.append)
     assert rows[2]["samples"] > 0
     assert rows[2]["too_long"] == 0
