@@ -28,6 +28,8 @@ from sparring.types import Call, Message, Observation, Policy, Reply, Sampling, 
 CACHED_DISTRIBUTIONS = 4096
 CACHES = frozenset(("_prompt", "_options"))
 """Attributes that remember what can be worked out again, bit for bit; distributions depend on the batch."""
+UNKNOWN_CONTEXT = 32_768
+"""Tokens, of a model that does not say how many it reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,20 @@ class WritingAgent:
         """Its player for a seat."""
         return ModelPlayer(self, seat)
 
+    def count(self, text: str) -> int:
+        """How many tokens a text has."""
+        return len(self.model.encode(text))
+
+    def room(self, observation: Observation, chosen: Template | None = None) -> int:
+        """How many tokens of the context the question about an observation and its answer leave; below 0: none."""
+        shape = template_for(observation, chosen or self.template)
+        asked = self._prompt(readable(observation), _listed(observation, shape), shape)
+        context: int = getattr(self.model, "context", UNKNOWN_CONTEXT)
+        return context - len(asked) - self._longest_answer(observation)
+
+    def _longest_answer(self, observation: Observation) -> int:
+        return self.sampling.max_new_tokens
+
     async def reply(self, observation: Observation, seed: int, chosen: Template | None = None) -> Reply:
         """Write, and take the action out of it. `chosen`: the template, if not the agent's own."""
         text = readable(observation)
@@ -119,6 +135,10 @@ class ModelPlayer:
     async def act(self, observation: Observation) -> Reply:
         """The agent's reply, with the turn's seed."""
         return await self.agent.reply(observation, self.seat.turn_seed(observation.turn), self.template)
+
+    def room(self, observation: Observation) -> int:
+        """How many tokens more an observation could have."""
+        return self.agent.room(observation, self.template)
 
     def close(self, last: Seen | None) -> None:
         """Nothing is held open."""
@@ -177,6 +197,11 @@ class LanguageModelAgent(WritingAgent):
         """The exact probability of every legal action. `chosen`: the template, if not the agent's own."""
         distribution = await self._distribution(observation, chosen or self.template)
         return dict(zip(distribution.actions, distribution.probabilities, strict=True))
+
+    def _longest_answer(self, observation: Observation) -> int:
+        if not observation.legal_actions:
+            return super()._longest_answer(observation)
+        return len(self._opening) + max(len(one.token_ids) for one in self._options(observation.legal_actions))
 
     async def _choose(self, observation: Observation, seed: int, shape: Template) -> Reply:
         distribution = await self._distribution(observation, shape)

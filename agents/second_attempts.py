@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sparring.agents.players import WritingAgent
+from sparring.agents.players import ModelPlayer, WritingAgent
 from sparring.agents.talking.agent import TalkingAgent
+from sparring.agents.talking.prompts import fit
 from sparring.protocols import Player, Seat
 from sparring.shortening import shortened
 from sparring.types import Observation, Policy, Reply, Sampling, Seen, Trajectory
@@ -23,6 +24,10 @@ MOST_SAID = 300
 """Characters of what was said about it."""
 MOST_FIGURES = 8
 """Of an environment's metrics."""
+LEAST_TOLD = 100
+"""Tokens: where there is room for fewer, what would be left of an earlier attempt says nothing and is not shown."""
+BETWEEN = 8
+"""Tokens at most by which two texts together may be longer than each by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +99,28 @@ class SecondAttempts:
     def open(self, seat: Seat) -> Player:
         """A player who knows of the earlier attempt."""
         earlier, player = self.earlier.get(seat.episode), self.agent.open(seat)
-        return (
-            player if earlier is None else _Reminded(player, earlier.text, every=isinstance(self.agent, WritingAgent))
-        )
+        return player if earlier is None else _Reminded(player, earlier.text)
 
 
 class _Reminded:
     """A player that reads a text before what it sees: at every turn where it remembers nothing, else at the first."""
 
-    def __init__(self, player: Player, text: str, every: bool) -> None:
-        self._player, self._text, self._every = player, text, every
+    def __init__(self, player: Player, text: str) -> None:
+        self._player, self._text = player, text
 
     async def act(self, observation: Observation) -> Reply:
         """The player's reply."""
-        if self._every or observation.turn == 0:
-            observation = replace(observation, content=(self._text, *observation.content))
+        if text := self._text_before(observation):
+            observation = replace(observation, content=(text, *observation.content))
         return await self._player.act(observation)
+
+    def _text_before(self, observation: Observation) -> str:
+        """As much of the text as the context has room for, without its middle; a conversation cuts by itself."""
+        if not isinstance(self._player, ModelPlayer):
+            return "" if observation.turn else self._text
+        room, count = self._player.room(observation) - BETWEEN, self._player.agent.count
+        text = fit(self._text, room, count)
+        return text if text == self._text or room >= LEAST_TOLD else ""
 
     def close(self, last: Seen | None) -> None:
         """The episode is over."""

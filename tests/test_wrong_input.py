@@ -94,6 +94,7 @@ WRONG = [
     ("train agent-evol --run r --envs Critique --attempts 5", "games_per_update must be a multiple of attempts, 5"),
     ("train agent-evol --run r --envs Critique:split=held_out", "held-out tasks, which are not to be trained on"),
     ("train agent-evol --run r --envs Critique --from nowhere", "nowhere"),
+    ("train re-rest --run r --envs Critique --reflections 0", "reflections must be >= 1, got 0"),
     ("train re-rest --run r --envs KuhnPoker", "re-rest needs environments of one seat"),
     ("train self --run r --envs Critique --teacher minimax", "teacher: agent 'minimax' cannot play"),
     ("train self --run r --envs Critique --words", "words needs decoding 'free', got decoding 'legal'"),

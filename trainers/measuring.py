@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
@@ -132,3 +134,9 @@ class Measurements:
         """Keep the present weights as the best. Raises NotFinite."""
         require_finite(self.run.model.weights())
         self.run.folder.checkpoints.save_whole("best", self.run.model.save)
+
+
+def peak_memory() -> float:
+    """Of this process so far, GB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e9 if sys.platform == "darwin" else 1e6)

@@ -93,6 +93,10 @@ class Method(ABC, Generic[ConfigT]):
         """Whether an update learns; False for one that only plays."""
         return True
 
+    def part(self, update: int) -> str:
+        """What an update does, in a word, where a method's updates differ; figures of like ones are compared."""
+        return ""
+
     def may_end(self, done: int) -> bool:
         """Whether a run may end after so many updates because its budget is spent: not within a round."""
         return True

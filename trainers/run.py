@@ -9,8 +9,6 @@ A run that is killed at any moment and resumed is the run that would have been, 
 from __future__ import annotations
 
 import logging
-import resource
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -38,20 +36,21 @@ from sparring.trainers.evaluation import Metrics, episode_metrics, tokens_genera
 from sparring.trainers.leading import learner_of
 from sparring.trainers.learner import NothingLearnt
 from sparring.trainers.made_with import made_with, require_base
-from sparring.trainers.measuring import Measurements, require_measured
+from sparring.trainers.measuring import Measurements, peak_memory, require_measured
 from sparring.trainers.method import ConfigT, Method
 from sparring.trainers.progress import Hear
 from sparring.trainers.reference import add_reference, reference_columns
-from sparring.trainers.run_folder import RunError, RunFolder
+from sparring.trainers.run_folder import Facts, RunError, RunFolder
 from sparring.trainers.schedule import Schedule
 from sparring.trainers.settings import restore
+from sparring.trainers.too_long import that_fit
 from sparring.trainers.tracking import Trackers
 from sparring.types import Episode, Sampling, Trajectory
 
 logger = logging.getLogger(__name__)
 
 
-def _ignore(metrics: Metrics) -> None:
+def _ignore(row: Facts) -> None:
     """Nobody watches."""
 
 
@@ -137,14 +136,15 @@ class Run(Generic[ConfigT]):
 
     def run(
         self,
-        on_update: Callable[[Metrics], None] = _ignore,
+        on_update: Callable[[Facts], None] = _ignore,
         should_stop: Callable[[], bool] = _never,
         hear: Hear | None = None,
         pool: Pool | None = None,
     ) -> bool:
         """Train to the end; True if it got there. Between updates `should_stop` may ask for an end, which saves.
 
-        `hear` is told how far each update is. `pool`: where games are played, if not in this process.
+        `on_update` is given each line of the metrics, `hear` is told how far each update is. `pool`: where games are
+        played, if not in this process.
         """
         self.folder.lock()
         self.hear, self.pool = hear, pool or self.pool
@@ -156,13 +156,14 @@ class Run(Generic[ConfigT]):
             self.trackers.close()
             self.folder.release()
 
-    def _run(self, store: Store, on_update: Callable[[Metrics], None], should_stop: Callable[[], bool]) -> bool:
+    def _run(self, store: Store, on_update: Callable[[Facts], None], should_stop: Callable[[], bool]) -> bool:
         while self.done < self.config.steps:
             if should_stop():
                 saving.save(self, store)
                 return False
-            self._report(self.update(store), on_update)
-            if self._budget_is_spent:
+            part = self.method.part(self.done)
+            self._report(self.update(store), on_update, part)
+            if self.budget_is_spent and self.method.may_end(self.done):
                 self._end_here()
             if self.done % self.config.checkpoint_every == 0:
                 saving.save(self, store)
@@ -174,9 +175,9 @@ class Run(Generic[ConfigT]):
         return True
 
     @property
-    def _budget_is_spent(self) -> bool:
-        budget = self.config.token_budget
-        return 0 < budget <= self.generated and self.method.may_end(self.done)
+    def budget_is_spent(self) -> bool:
+        """Whether the model has generated as many tokens as --token-budget allows."""
+        return 0 < self.config.token_budget <= self.generated
 
     def _end_here(self) -> None:
         """Make this update the last one, as if the settings had said so."""
@@ -200,7 +201,7 @@ class Run(Generic[ConfigT]):
             metrics |= self.learn(episodes)
         self.done += 1
         self.method.after_update()
-        return {**metrics, "memory_gb": _peak_memory(), "seconds": time.perf_counter() - started}
+        return {**metrics, "memory_gb": peak_memory(), "seconds": time.perf_counter() - started}
 
     def learn(self, episodes: Sequence[Episode]) -> Metrics:
         """One step of the learner on the method's signals. Raises ValueError for a reward that is not finite."""
@@ -209,9 +210,9 @@ class Run(Generic[ConfigT]):
         last, shape, warmup = rate * self.config.learning_rate_decay, self.config.schedule, self.config.warmup
         self.learner.learning_rate = self.schedule.value(self.done, rate, last, shape, warmup)
         self._measured = {}
-        batch = merge(
-            self.method.signals(episodes), dict(zip(self.config.games, self.config.game_weights, strict=False))
-        )
+        signals, too_long = that_fit(self.method.signals(episodes), self.model.context)
+        self.measure("too_long", too_long)
+        batch = merge(signals, dict(zip(self.config.games, self.config.game_weights, strict=False)))
         if self._needs_reference(batch, weights.get("reference_kl", self.config.reference_kl)):
             self._add_reference(batch)
         try:
@@ -280,11 +281,12 @@ class Run(Generic[ConfigT]):
             return talking_player(model, kind=config.agent, sampling=sampling, name=name, trainable=trainable)
         return make_player(model, prompt=config.prompt, sampling=sampling, name=name, trainable=trainable)
 
-    def _report(self, metrics: Metrics, on_update: Callable[[Metrics], None]) -> None:
-        self.folder.log(metrics)
+    def _report(self, metrics: Metrics, on_update: Callable[[Facts], None], part: str = "") -> None:
+        row: Facts = {**metrics, "part": part} if part else metrics
+        self.folder.log(row)
         self.trackers.log(metrics)
-        on_update(metrics)
-        for line in self.alarms.feed(metrics):
+        on_update(row)
+        for line in self.alarms.feed(metrics, part):
             logger.warning("update %d: %s", metrics["update"], line)
 
 
@@ -292,9 +294,3 @@ def _raised(started: int, steps: int | None) -> int:
     if steps is not None and steps < started:
         raise RunError(f"steps can only be raised: the run was started with {started}, got {steps}")
     return steps or started
-
-
-def _peak_memory() -> float:
-    """Of this process so far, GB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e9 if sys.platform == "darwin" else 1e6)

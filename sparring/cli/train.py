@@ -16,6 +16,7 @@ from sparring.cli.interrupts import handling, stop_after_update
 from sparring.cli.lists import lists_of, split_lists
 from sparring.cli.runs import what_is_kept
 from sparring.faults import in_words
+from sparring.plurals import number_of
 from sparring.start import EXIT_INTERRUPTED, EXIT_USAGE, loading
 from sparring.store.rows import DamagedStore
 from sparring.store.run_files import metrics_of
@@ -130,6 +131,10 @@ def _to_its_end(training: Run[Any], run: Path, ray: str | None, json: bool, agai
     if not finished:
         terminal.complain(f"stopped and saved; {again}")
         return EXIT_INTERRUPTED
+    if training.budget_is_spent:
+        budget = training.config.token_budget
+        spent = f"{number_of(training.generated, 'token')} of --token-budget {budget:g}"
+        terminal.say(f"the token budget is spent: {spent}", quiet=json)
     terminal.say(
         f"done: {run}\nkept: {what_is_kept(run)}\nNext: sparring report {shlex.quote(str(run))} -o report.html",
         quiet=json,

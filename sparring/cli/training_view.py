@@ -103,14 +103,14 @@ class TrainingView:
             more = len(found) - MOST_FIGURES
             lines.append(_fitting([f"and {number_of(more, 'figure')} more"], width))
         if self._played:
-            lines.append(_fitting(_playing(self._played), width))
+            lines.append(_fitting([*_part(self._played[-1]), *_playing(self._played)], width))
         return [line for line in lines if line]
 
     def line(self, width: int | None = None) -> str:
         """The last update as one line that stays; what does not fit into `width` is left out from the end."""
         last = self.rows[-1]
         several = len({figure.env_id for figure in self.figures}) > 1
-        parts = [f"update {last['update']}/{self.steps}"]
+        parts = [f"update {last['update']}/{self.steps}", *_part(last)]
         for figure in self.figures:
             if figure.values[-1][0] == last["update"]:
                 named = f"{figure.game} {figure.name}" if several else figure.name
@@ -215,15 +215,23 @@ def _figure_line(figure: Figure, width: int, bars: str) -> str:
     return f"{text}  {curve}" if len(curve) > 1 else text
 
 
+def _part(row: Metrics) -> list[str]:
+    """What an update did, where the updates of a method differ."""
+    return [str(row["part"])] if row.get("part") else []
+
+
 def _playing(rows: Sequence[Metrics]) -> list[str]:
-    """How the last games went: reward by game (of several seats the first), illegal actions, pace."""
+    """How the last games went: reward by game (of several seats the first), illegal actions, pace.
+
+    Parts play different games, so there the game is named where it is the only one too.
+    """
     last = next((row for row in reversed(rows) if "illegal_share" in row and row.get("turns", 1)), None)
     if last is None:
         return []
     parts: list[str] = []
     games = [key.removeprefix("reward/").removesuffix("/player_0") for key in last if _is_first_seat(key)]
     for game in games:
-        name = f"{short_name(game)} " if len(games) > 1 else ""
+        name = f"{short_name(game)} " if len(games) > 1 or _part(last) else ""
         what = "first seat" if f"reward/{game}/player_1" in last else "reward"
         parts.append(f"{name}{what} {last[f'reward/{game}/player_0']:+.2f}")
     parts.append(f"illegal {100 * last['illegal_share']:.1f} %")

@@ -94,6 +94,20 @@ def test_of_one_seat_it_is_the_reward_and_an_update_without_games_shows_those_be
     assert (view.line(), view.lines(80)[1]) == ("update 1/60", "reward +0.25  illegal 0.0 %  50 tok/s")
 
 
+def test_a_part_is_named_and_so_is_the_game_that_it_plays():
+    played = {
+        "reward/sparring/Critique-v0/player_0": 0.875,
+        "illegal_share": 0.0,
+        "turns": 8,
+        "tokens_per_second": 50.0,
+    }
+    view = view_of({"update": 5, "part": "critique", **played}, steps=10)
+    assert view.line() == "update 5/10  critique  Critique reward +0.88  illegal 0.0 %  50 tok/s"
+    assert view.lines(80)[1] == "critique  Critique reward +0.88  illegal 0.0 %  50 tok/s"
+    view.add({"update": 6, "part": "fit", "samples": 4.0})
+    assert view.line() == "update 6/10  fit"
+
+
 def test_about_twenty_lines_of_a_run_stay_the_first_and_the_last_among_them():
     view, stayed = view_of(steps=70), []
     for update in range(71):

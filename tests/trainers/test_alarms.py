@@ -37,6 +37,22 @@ def test_collapse_is_measured_against_the_first_updates():
     ]
 
 
+def test_a_part_is_compared_with_itself_alone():
+    alarms, rows = Alarms(), [("explore", 60.0), ("critique", 5.0)] * (SETTLING + 2)
+    assert [alarms.feed({"tokens_per_turn": length}, part) for part, length in rows] == [[]] * len(rows)
+    fallen = [("explore", 4.0), ("critique", 5.0), ("explore", 4.0), ("explore", 60.0), ("explore", 4.0)]
+    found = [alarms.feed({"tokens_per_turn": length}, part) for part, length in fallen]
+    line = "the length of its answers (explore) has collapsed: 4, and 60 at first"
+    assert found == [[line], [], [], [], [line]]
+
+
+def test_samples_that_are_too_long_are_said_once():
+    alarms = Alarms()
+    found = [alarms.feed({"samples": 4.0, "too_long": float(count)}, "fit") for count in (0, 3, 0, 2)]
+    assert [len(lines) for lines in found] == [0, 1, 0, 0]
+    assert "3 of its samples are longer than the model's context and are left out" in found[1][0]
+
+
 def test_a_mismatch_between_sampler_and_learner_and_memory_that_grows_are_named():
     assert raised({"sampler_mismatch_mean": 0.9})[0] == ["sampler and learner disagree by 0.9 nats a token"]
     one_token = {"sampler_mismatch": 0.6, "sampler_mismatch_mean": 0.02}

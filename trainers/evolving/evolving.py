@@ -195,6 +195,10 @@ class Evolving(Method[EvolvingT]):
         """In fits."""
         return self.stage(update).is_fit
 
+    def part(self, update: int) -> str:
+        """The part of a round that an update is, or is a step of."""
+        return self.stage(update).part
+
     def may_end(self, done: int) -> bool:
         """At the end of a round."""
         stage = self.stage(done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ class Config(EvolvingConfig):
         "--run runs/reflected --envs Adventure",
         "--run runs/reflected --envs reasoning-gym:leg_counting --model smollm2 --agent chat --decoding free",
     )
+    RANGES: ClassVar[Mapping[str, str]] = {**EvolvingConfig.RANGES, "reflections": ">= 1"}
 
     steps: int = 140
     """Updates. A round has 3 that play (explore, reflect, correct) and twice --fit-updates: 35 with 16."""

@@ -28,6 +28,7 @@ from sparring.protocols import Agent
 from sparring.rollout.match import Match
 from sparring.trainers.evolving.again import about, again, parent_of, require_one_seat
 from sparring.trainers.evolving.evolving import EXPLORE, FIT, Evolving, Stage
+from sparring.trainers.evolving.quoting import quoted
 from sparring.trainers.evolving.rows import Row, distinct, has_succeeded, solved, unsolved
 from sparring.trainers.method import LEARNER
 from sparring.trainers.methods.self_evolution_config import Config
@@ -97,9 +98,10 @@ class SelfEvolution(Evolving[Config]):
         return about(self, update, CRITIQUE_ENV, asked, who, CRITIQUE_OF)
 
     def _question(self, row: Row) -> dict[str, object]:
-        seen = row.trajectory.turns[0].observation.text
+        texts = (row.trajectory.turns[0].observation.text, actions_of(row.trajectory))
+        task, attempt = quoted(self.run, texts)
         right = has_succeeded(row.trajectory, self.config.solved)
-        return {"task": seen, "attempt": actions_of(row.trajectory), "right": right, "words": self.config.words}
+        return {"task": task, "attempt": attempt, "right": right, "words": self.config.words}
 
     def _criticised(self, stage: Stage) -> list[Row]:
         """The attempts of a round that got a critique, in order."""

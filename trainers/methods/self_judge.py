@@ -24,6 +24,7 @@ from sparring.protocols import Agent
 from sparring.rollout.match import Match
 from sparring.trainers.evolving.again import about, require_one_seat
 from sparring.trainers.evolving.evolving import EXPLORE, FIT, Evolving, Stage
+from sparring.trainers.evolving.quoting import quoted
 from sparring.trainers.evolving.rows import Pair, Row, by_task, distinct
 from sparring.trainers.method import LEARNER
 from sparring.trainers.methods.self_judge_config import Config
@@ -72,11 +73,19 @@ class SelfJudge(Evolving[Config]):
         pairs, update = self.pairs(stage.round), self.update_of(stage.round, stage.part)
         if stage.part == SHOW:
             pairs = [pair for pair in pairs if pair[0].trajectory.reward != pair[1].trajectory.reward]
-        asked = [(first, question(first, second)) for pair in pairs for first, second in (pair, pair[::-1])]
+        asked = [(first, self.question(first, second)) for pair in pairs for first, second in (pair, pair[::-1])]
         shown = about(self, update, JUDGE_ENV, asked, LEARNER if stage.part == JUDGE else SCORER, JUDGEMENT_OF)
         for match, pair in zip(shown, (pair for pair in pairs for _ in range(2)), strict=True):
             parents = tuple((JUDGEMENT_OF, row.trajectory.id) for row in pair)
             yield replace(match, parents=dict.fromkeys(match.parents, parents))
+
+    def question(self, first: Row, second: Row) -> dict[str, object]:
+        """What the judge is shown, and what the score says."""
+        seen = first.trajectory.turns[0].observation.text
+        texts = quoted(self.run, (seen, actions_of(first.trajectory), actions_of(second.trajectory)))
+        scores = first.trajectory.reward, second.trajectory.reward
+        better = None if scores[0] == scores[1] else FIRST if scores[0] > scores[1] else SECOND
+        return {**dict(zip(("task", "first", "second"), texts, strict=True)), "better": better}
 
     def agents(self, update: int) -> Mapping[str, Agent]:
         """Who shows."""
@@ -104,16 +113,3 @@ def verdict_of(episode: Episode) -> str | None:
     """What the judge said; None where it said nothing."""
     (trajectory,) = episode.trajectories.values()
     return read_word(trajectory.turns[0].action, (FIRST, SECOND)) if episode.sound and trajectory.turns else None
-
-
-def question(first: Row, second: Row) -> dict[str, object]:
-    """What the judge is shown, and what the score says."""
-    seen = first.trajectory.turns[0].observation.text
-    scores = first.trajectory.reward, second.trajectory.reward
-    better = None if scores[0] == scores[1] else FIRST if scores[0] > scores[1] else SECOND
-    return {
-        "task": seen,
-        "first": actions_of(first.trajectory),
-        "second": actions_of(second.trajectory),
-        "better": better,
-    }

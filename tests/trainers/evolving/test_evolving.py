@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from sparring.agents.models.dictated import end_of_answer
+from sparring.cli.app import main
 from sparring.rollout.loop import Match, play
 from sparring.samples import samples
 from sparring.store.store import Store
@@ -222,6 +224,12 @@ def test_a_budget_of_tokens_ends_a_run_after_a_whole_round_as_finished(method, c
     assert rows[-1]["update"] == ends
     assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["steps"] == ends
     assert Run.resume(method, tmp_path / "run").done == ends
+
+
+def test_the_end_of_a_run_says_that_its_budget_is_spent(tmp_path, capsys):
+    words = "--envs Critique --games-per-update 8 --fit-updates 1 --steps 6 --evaluation-games 0 --probe-every 0"
+    assert main(["train", "agent-evol", "--run", str(tmp_path / "run"), "--token-budget", "9", *words.split()]) == 0
+    assert re.match(r"the token budget is spent: \d+ tokens of --token-budget 9\ndone: ", capsys.readouterr().out)
 
 
 def test_the_budget_counts_what_was_generated_before_a_resume(tmp_path):

@@ -60,6 +60,14 @@ def test_a_pair_is_two_sides_that_are_preferred_and_not_and_imitate_nothing(tmp_
     assert all(not any(entry.imitation) for entry in merge(signals).merged)
 
 
+def test_long_attempts_are_quoted_to_a_judge_as_far_as_the_context_goes(tmp_path):
+    games = {"games": ("sparring/Adventure-v0:difficulty=1",), "games_per_update": 8}
+    run, rows = played(SelfJudge, JudgeConfig(steps=3, **{**SMALL, **games}), tmp_path / "run")
+    assert rows[2]["samples"] > 0
+    assert rows[2]["too_long"] == 0
+    assert any("characters are left out" in one.env_kwargs["first"] for one in run.method.played(0, "show"))
+
+
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory):
     return played(

@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from sparring.agents.second_attempts import Earlier, SecondAttempts, actions_of, earlier_of, feedback_of
+from sparring.protocols import Seat
 from sparring.rollout.loop import Match, act_now, play
 from sparring.samples import samples
 from sparring.store.store import Store
+from sparring.trainers.evolving.quoting import quoted
 from sparring.trainers.methods.re_rest import Config as ReRestConfig
 from sparring.trainers.methods.re_rest import ReRest
 from sparring.trainers.methods.self_evolution import Config as SelfConfig
@@ -157,6 +159,42 @@ def test_a_teacher_who_cannot_play_and_critiques_that_cannot_be_written_are_refu
         Run.start(SelfEvolution, SelfConfig(words=True, **SMALL), tmp_path / "run")
 
 
+def test_long_attempts_are_quoted_as_far_as_the_context_goes(tmp_path):
+    long = {**SMALL, "games": ("sparring/Adventure-v0:difficulty=1",), "games_per_update": 3}
+    run, rows = Run.start(SelfEvolution, SelfConfig(steps=3, **long), tmp_path / "run"), []
+    assert run.run(rows.append)
+    assert rows[2]["samples"] > 0
+    assert rows[2]["too_long"] == 0
+    shown = [row for row in opened(run).played(0, "show") if row.env_id == SUMS]
+    assert any("characters are left out" in episode.env_kwargs["attempt"] for episode in shown), "else nothing is long"
+
+
+def test_what_a_short_attempt_says_is_quoted_whole(tmp_path):
+    run = Run.start(SelfEvolution, SelfConfig(**SMALL), tmp_path / "run")
+    assert quoted(run, ("What is 2 + 2?", "y" * 900)) == ["What is 2 + 2?", "y" * 900]
+    long = quoted(run, ("x" * 3000, "y" * 3000))
+    assert max(len(run.model.encode(text)) for text in long) <= run.model.context // 4
+    assert all("characters are left out" in text for text in long)
+    free = Run.start(SelfEvolution, SelfConfig(decoding="free", max_new_tokens=1000, **SMALL), tmp_path / "free")
+    shorter = quoted(free, ("x" * 3000, "y" * 3000))
+    assert sum(len(free.model.encode(text)) for text in shorter) <= (free.model.context - 1000) // 2
+
+
+@pytest.mark.parametrize("decoding", ["legal", "free"])
+@pytest.mark.parametrize(("length", "told"), [(300, "whole"), (1_500, "cut"), (2_000, "not at all")])
+def test_a_second_attempt_is_shown_as_much_of_the_first_as_the_context_leaves(length, told, decoding, tmp_path):
+    run = Run.start(ReRest, ReRestConfig(**{**SMALL, "decoding": decoding, "max_new_tokens": 8}), tmp_path / "run")
+    earlier = Earlier("You answered: x" * 60, "It was wrong.")
+    player = SecondAttempts(run.player, {"a": earlier}).open(Seat(ADVENTURE, "player_0", "a"))
+    reply = act_now(player, Observation(("o" * length,), ("go east", "go west")))
+    (prompt,) = [s.token_ids for c in reply.calls for s in c.segments if s.kind == "prompt"]
+    seen = run.model.decode(prompt)
+    assert "o" * length in seen
+    assert (earlier.text in seen) == (told == "whole")
+    assert ("characters are left out" in seen) == (told == "cut")
+    assert ("Try again, and do better." in seen) == (told != "not at all")
+
+
 def test_an_attempt_of_any_length_is_told_in_a_bounded_text():
     (episode,) = play([Match("a", ADVENTURE, {"player_0": "random"}, 1)])
     trajectory = episode.trajectories["player_0"]
@@ -174,8 +212,6 @@ def test_a_player_who_remembers_is_told_once_and_one_who_does_not_at_every_turn(
     config = ReRestConfig(**{**SMALL, "agent": kind})
     run = Run.start(ReRest, config, tmp_path / "run")
     agent = SecondAttempts(run.player, {"a": Earlier("You answered: x", "It was wrong.")})
-    from sparring.protocols import Seat
-
     player, prompts = agent.open(Seat(ADVENTURE, "player_0", "a")), []
     for turn in range(3):
         reply = act_now(player, Observation((f"Room {turn}.",), ("go east", "go west"), turn=turn))
