@@ -102,7 +102,7 @@ class Unpacker:
         model = self._models.get(sent.key)
         if model is not None and model.weights_version == sent.version:
             return model
-        if model is None:
+        if model is None or sent.weights is None:  # games that began earlier may come after those with newer weights
             from sparring.agents.models.transformers import TransformersModel
 
             model = TransformersModel.from_bytes(_arrived(sent.body, bytes, f"the model of version {sent.version}"))

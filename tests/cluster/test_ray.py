@@ -333,6 +333,25 @@ def test_new_weights_of_an_adapter_reach_workers_that_have_the_model_and_those_t
             assert torch.equal(there.module.state_dict()[name], weight)
 
 
+def test_a_worker_that_has_newer_weights_goes_back_for_games_that_began_earlier(cluster: Cluster) -> None:
+    import torch
+
+    from sparring.agents.models import load_trainable
+    from sparring.agents.players import LanguageModelAgent
+    from sparring.cluster.parcels import Packer, Unpacker
+
+    model, packer, unpacker = load_trainable("nano"), Packer(), Unpacker()
+    parcels, versions, kept = [], ("start", "update-1", "update-2"), []
+    for version in versions:
+        model.sync({name: weight + 1.0 for name, weight in model.weights().items()}, version)
+        kept.append({name: weight.clone() for name, weight in model.weights().items()})
+        parcels.append(packer.pack({"learner": LanguageModelAgent(model)}))
+    for place in (1, 0, 2, 0, 1):
+        there = unpacker.open(parcels[place])["learner"].model
+        assert there.weights_version == versions[place]
+        assert all(torch.equal(there.weights()[name], weight) for name, weight in kept[place].items())
+
+
 def test_another_version_on_the_workers_is_named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sparring, "__version__", "9.9")
     with pytest.raises(ServerFailed, match=r"worker on .* has Sparring 0.*, and 9.9 runs here: install the same"):
