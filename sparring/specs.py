@@ -35,6 +35,10 @@ class Spec:
     options: Mapping[str, str]
 
 
+class UnexpectedOption(ValueError, TypeError):
+    """A keyword argument that there is not. Callers such as TorchRL know it by Python's type and words, and try again."""
+
+
 def parse_spec(text: str) -> Spec:
     """Take a spec apart. Raises ValueError for an option that is given twice, TypeError for what is no text."""
     if not isinstance(text, str):
@@ -75,11 +79,14 @@ def read_options(what: str, build: Callable[..., object], given: Mapping[str, st
 
 
 def require_names(what: str, build: Callable[..., object], names: Iterable[str]) -> None:
-    """Raises ValueError for an option that a builder does not take, whatever its type."""
+    """Raises UnexpectedOption for an option that a builder does not take, whatever its type."""
     declared, takes_anything = _declared(build)
     for option in names:
         if option not in declared and not takes_anything:
-            raise ValueError(f"{what} has no option {option!r}; it takes {', '.join(sorted(declared)) or 'none'}")
+            takes = ", ".join(sorted(declared)) or "none"
+            raise UnexpectedOption(
+                f"{what} has no option {option!r}; it takes {takes} (unexpected keyword argument {option!r})"
+            )
 
 
 def require_values(what: str, build: Callable[..., object], given: Mapping[str, object]) -> None:

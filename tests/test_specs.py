@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import pytest
 
 from sparring import registry
@@ -26,6 +27,14 @@ from sparring.specs import Spec, options_of, parse_spec, typed_options
         ("", Spec("", None, {})),
     ],
 )
+def test_a_keyword_that_there_is_not_is_known_by_pythons_type_and_words():
+    """TorchRL and others try a keyword, and leave it out where this error comes."""
+    with pytest.raises(
+        TypeError, match="has no option 'frameskip'; it takes .* \\(unexpected keyword argument 'frameskip'\\)"
+    ):
+        gymnasium.make("sparring.envs:sparring/TicTacToe-v0", opponent="random", frameskip=1)
+
+
 def test_a_spec_is_a_name_an_argument_and_options(text: str, spec: Spec) -> None:
     assert parse_spec(text) == spec
     assert list(parse_spec(text).options) == list(spec.options)
