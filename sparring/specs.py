@@ -36,7 +36,7 @@ class Spec:
 
 
 class UnexpectedOption(ValueError, TypeError):
-    """A keyword argument that there is not. Callers such as TorchRL know it by Python's type and words, and try again."""
+    """A keyword argument that there is not. It has Python's type and words, by which TorchRL knows to try again."""
 
 
 def parse_spec(text: str) -> Spec:

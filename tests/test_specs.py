@@ -27,14 +27,6 @@ from sparring.specs import Spec, options_of, parse_spec, typed_options
         ("", Spec("", None, {})),
     ],
 )
-def test_a_keyword_that_there_is_not_is_known_by_pythons_type_and_words():
-    """TorchRL and others try a keyword, and leave it out where this error comes."""
-    with pytest.raises(
-        TypeError, match="has no option 'frameskip'; it takes .* \\(unexpected keyword argument 'frameskip'\\)"
-    ):
-        gymnasium.make("sparring.envs:sparring/TicTacToe-v0", opponent="random", frameskip=1)
-
-
 def test_a_spec_is_a_name_an_argument_and_options(text: str, spec: Spec) -> None:
     assert parse_spec(text) == spec
     assert list(parse_spec(text).options) == list(spec.options)
@@ -131,3 +123,9 @@ def test_an_option_that_takes_an_object_or_its_name_is_written_by_name() -> None
     assert typed_options("it", build, {"world": "atlas"}) == {"world": "atlas"}
     with pytest.raises(ValueError, match="it has no option 'place'; it takes world"):
         typed_options("it", build, {"place": "here"})
+
+
+def test_a_keyword_that_there_is_not_is_known_by_pythons_type_and_words():
+    """TorchRL and others try a keyword, and leave it out where this error comes."""
+    with pytest.raises(TypeError, match=r"has no option 'frameskip'; .* \(unexpected keyword argument 'frameskip'\)"):
+        gymnasium.make("sparring.envs:sparring/TicTacToe-v0", opponent="random", frameskip=1)
