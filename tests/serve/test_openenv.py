@@ -152,7 +152,7 @@ def test_a_silent_session_gives_its_place_back(running: Any) -> None:
     with running("KuhnPoker", idle_seconds=0.2, most_sessions=1) as serving, serving.client() as client:
         client.reset(seed=1)
         with serving.client() as other:
-            assert other.ask({"type": "state"})["data"]["code"] == "CAPACITY_REACHED"
+            assert json.loads(other.socket.recv(timeout=10))["data"]["code"] == "CAPACITY_REACHED"
         assert json.loads(client.socket.recv(timeout=10))["data"]["code"] == "SESSION_ERROR"
         until(lambda: not serving.server.sessions and not serving.hall.playing)
         with serving.client() as other:
