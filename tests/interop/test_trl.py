@@ -24,7 +24,7 @@ def model() -> Any:
     return read_model("smollm2", device="cpu")
 
 
-def trainer(model: Any, folder: Path, **given: Any) -> Any:
+def trainer(model: Any, folder: Path, rows: int = 4, **given: Any) -> Any:
     from trl import GRPOConfig, GRPOTrainer
 
     config = GRPOConfig(
@@ -35,8 +35,8 @@ def trainer(model: Any, folder: Path, **given: Any) -> Any:
         report_to="none",
         save_strategy="no",
         max_steps=1,
-        per_device_train_batch_size=4,
-        num_generations=4,
+        per_device_train_batch_size=rows,
+        num_generations=rows,
         learning_rate=1e-4,
         logging_steps=1,
         disable_tqdm=True,
@@ -48,7 +48,7 @@ def trainer(model: Any, folder: Path, **given: Any) -> Any:
 def test_a_step_on_whole_episodes(model: Any, tmp_path: Path) -> None:
     with Store(tmp_path / "store", "a") as store:
         rollouts = ours.Rollouts(
-            KUHN, range(2), opponent="self", max_new_tokens=8, decoding="legal", on_episodes=store.append
+            KUHN, range(2), opponent="self", temperature=5.0, decoding="legal", on_episodes=store.append
         )
         rows: list[dict[str, Any]] = []
 
@@ -59,6 +59,7 @@ def test_a_step_on_whole_episodes(model: Any, tmp_path: Path) -> None:
         step = trainer(
             model,
             tmp_path,
+            rows=6,
             reward_funcs=rollouts.reward,
             train_dataset=rollouts.dataset(),
             processing_class=model.tokenizer._tokenizer,
@@ -68,12 +69,12 @@ def test_a_step_on_whole_episodes(model: Any, tmp_path: Path) -> None:
         step.train()
         kept = list(store)
     (row,) = rows
-    assert len(kept) == len(row["payoff"]) == 4
+    assert len(kept) == len(row["payoff"]) == 6
     assert len({episode.task for episode in kept}) == 1
     for ids, mask, logprobs in zip(row["completion_ids"], row["env_mask"], row["logprobs"], strict=True):
         assert len(ids) == len(mask) == len(logprobs)
         assert set(mask) == {0, 1}
-    assert step.state.log_history[0]["reward"] == pytest.approx(sum(row["payoff"]) / 4)
+    assert step.state.log_history[0]["reward"] == pytest.approx(sum(row["payoff"]) / 6)
     assert len(set(row["payoff"])) > 1
     assert not model.model.lm_head.weight.equal(before)
 
