@@ -62,7 +62,7 @@ def test_a_step_on_whole_episodes(model: Any, tmp_path: Path) -> None:
             rows=6,
             reward_funcs=rollouts.reward,
             train_dataset=rollouts.dataset(),
-            processing_class=model.tokenizer._tokenizer,
+            processing_class=model.tokenizer.unwrapped,
             rollout_func=recorded,
         )
         before = model.model.lm_head.weight.detach().clone()
@@ -84,7 +84,7 @@ def test_the_environment_is_a_tool(model: Any, tmp_path: Path) -> None:
     step = trainer(
         model,
         tmp_path,
-        processing_class=ours.with_tools(model.tokenizer._tokenizer),
+        processing_class=ours.with_tools(model.tokenizer.unwrapped),
         environment_factory=make,
         max_completion_length=24,
     )
@@ -93,7 +93,7 @@ def test_the_environment_is_a_tool(model: Any, tmp_path: Path) -> None:
 
 
 def test_a_called_tool_plays(model: Any) -> None:
-    tokenizer = ours.with_tools(model.tokenizer._tokenizer)
+    tokenizer = ours.with_tools(model.tokenizer.unwrapped)
     call = '<tool_call>{"name": "act", "arguments": {"action": "bet"}}</tool_call><|im_end|>'
     said = tokenizer.parse_response(call, prefix="")
     assert said["tool_calls"][0]["function"] == {"name": "act", "arguments": {"action": "bet"}}
@@ -112,7 +112,7 @@ def test_a_called_tool_plays(model: Any) -> None:
 def test_the_template_shows_tools_and_extends(model: Any) -> None:
     from transformers.utils import get_json_schema
 
-    tokenizer = ours.with_tools(model.tokenizer._tokenizer)
+    tokenizer = ours.with_tools(model.tokenizer.unwrapped)
     tools = [get_json_schema(ours.Environment.act)]
     messages: list[dict[str, Any]] = [
         {"role": "system", "content": "Win."},
@@ -126,7 +126,7 @@ def test_the_template_shows_tools_and_extends(model: Any) -> None:
     longer = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=True)
     assert longer.startswith(first)
     plain = tokenizer.apply_chat_template(messages[:2], tokenize=False, add_generation_prompt=True)
-    assert plain == model.tokenizer._tokenizer.apply_chat_template(
+    assert plain == model.tokenizer.unwrapped.apply_chat_template(
         messages[:2], tokenize=False, add_generation_prompt=True
     )
 
