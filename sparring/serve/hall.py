@@ -47,6 +47,11 @@ class Hall:
         self._writer: asyncio.Task[None] | None = None
 
     @property
+    def is_kept(self) -> bool:
+        """Whether episodes are stored."""
+        return self._keep is not None
+
+    @property
     def playing(self) -> int:
         """How many games are in play."""
         return len(self._tables)
