@@ -17,7 +17,7 @@ from sparring.store.run_files import CONFIG, is_run, read_config
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-HOSTED = ("gym", "pettingzoo", "openspiel", "reasoning-gym", "textarena")
+HOSTED = ("gym", "pettingzoo", "openspiel", "reasoning-gym", "textarena", "openenv", "agentgym")
 """The registers of other libraries, as `sparring.envs.hosted` knows them."""
 ALIASES = {"envs": "games", "from": "source"}
 """Options that are not called like their setting."""
