@@ -8,6 +8,20 @@ import pytest
 
 from sparring import registry
 from sparring.rollout.loop import Match, play
+from sparring.types import Reply
+
+
+class Walker:
+    name, policies, sampling = "walker", (), None
+
+    def open(self, seat):
+        return self
+
+    def close(self, last):
+        pass
+
+    async def act(self, observation):
+        return Reply("move forward")
 
 
 class BabyAI(BaseHTTPRequestHandler):
@@ -104,7 +118,7 @@ def test_the_task_may_be_chosen_and_a_large_seed_is_mapped(serve):
 )
 def test_an_error_of_the_server_is_a_fault_and_no_reward(serve, wrong):
     url, _ = serve(wrong=wrong)
-    (episode,) = play([Match("m", f"agentgym:{url}", {"player_0": "constant:move forward"}, 1)])
+    (episode,) = play([Match("m", f"agentgym:{url}", {"player_0": "walker"}, 1)], {"walker": Walker()})
     assert (episode.status, episode.fault) == ("env_error", "server")
     assert episode.trajectories["player_0"].reward == 0.0
 

@@ -27,7 +27,7 @@ def test_a_served_game_holds_what_the_review_asks_for(serve, guess):
 
 def test_what_the_server_says_becomes_ours(serve, guess):
     server = serve(guess)
-    (episode,) = episodes(server, agent="constant:nothing")
+    (episode,) = episodes(server, agent="constant:0")
     seat = episode.trajectories["player_0"]
     assert (episode.status, episode.env_version, seat.reward) == ("truncated", "openenv 1", 0.0)
     assert [turn.observation.legal_actions for turn in seat.turns] == [tuple("0123456789")] * 5
@@ -248,7 +248,7 @@ def test_verify_says_how_far_the_server_plays_the_same_again(serve, guess, tmp_p
     sound, drifting = serve(guess), serve(Drifting)
     for name, server in (("sound", sound), ("drifting", drifting)):
         with Store(tmp_path / name, "a") as store:
-            store.append(episodes(server, 3, agent="constant:nothing"))
+            store.append(episodes(server, 3, agent="constant:0"))
     assert main(["verify", str(tmp_path / "sound")]) == 0
     assert "3 episodes, 15 turns re-executed" in (printed := capsys.readouterr()).out
     assert "all as recorded" in printed.out
