@@ -58,7 +58,7 @@ class Connection:
         """Raises ServerFailed where no session can be opened, MissingExtra."""
         library = require("websockets.sync.client", "serve")
         self._place, self._seconds = place_of(url), seconds
-        self._open = ExitStack()
+        self._open, self._hung_up = ExitStack(), require("websockets.exceptions", "serve").ConnectionClosed
         address = f"ws{url.removeprefix('http').rstrip('/')}/ws"
         try:
             opened = library.connect(address, open_timeout=seconds, max_size=MOST_BYTES, proxy=None)
@@ -84,7 +84,8 @@ class Connection:
         """Whatever frame comes back for a text. Raises Late, ServerFailed; then the session is lost."""
         try:
             self._require_silence()
-            self._send(text)
+            with suppress(self._hung_up):  # what the server said before is still to be read
+                self._send(text)
             return self._frame(self._socket.recv(timeout=self._seconds))
         except TimeoutError as error:
             self.drop()

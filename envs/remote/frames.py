@@ -56,6 +56,15 @@ def metadata_of(data: Mapping[str, object]) -> Mapping[str, object]:
     return found if isinstance(found, Mapping) else {}
 
 
+def legal_actions_of(observation: object, metadata: Mapping[str, object]) -> tuple[str, ...]:
+    """The legal actions that an answer lists, in its metadata or its observation; numbers as agents write them."""
+    inside = observation.get("legal_actions") if isinstance(observation, Mapping) else None
+    legal = metadata.get("legal_actions", inside)
+    if not isinstance(legal, list) or not all(type(one) in (str, int) for one in legal):
+        return ()
+    return tuple(map(str, legal))
+
+
 def finite(place: str, name: str, value: object) -> float:
     """A number. Raises ServerFailed for true, false, null, NaN, an infinity and what is no number."""
     try:
@@ -89,11 +98,11 @@ def shown(frame: Frame) -> tuple[str, Info]:
 
 
 def _info(frame: Frame) -> Info:
-    """What the metadata say that is ours to use; the rest is recorded, and no agent sees it."""
+    """What an answer says that is ours to use; the rest of its metadata is recorded, and no agent sees it."""
     metadata, info = frame.metadata, Info()
-    legal, parts = metadata.get("legal_actions"), metadata.get("reward_parts")
-    if isinstance(legal, list) and all(isinstance(one, str) for one in legal):
-        info["legal_actions"] = tuple(legal)
+    parts = metadata.get("reward_parts")
+    if legal := legal_actions_of(frame.observation, metadata):
+        info["legal_actions"] = legal
     if isinstance(parts, dict) and parts and frame.reward:
         info["reward_parts"] = parts
     if metadata.get("illegal") is True:

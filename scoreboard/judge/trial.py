@@ -13,7 +13,7 @@ from itertools import zip_longest
 
 from sparring.envs.remote.actions import ActionForm, action_form
 from sparring.envs.remote.connection import Data, Refused
-from sparring.envs.remote.frames import OURS, metadata_of
+from sparring.envs.remote.frames import OURS, legal_actions_of, metadata_of
 from sparring.faults import ServerFailed
 from sparring.scoreboard.judge.client import Client, Session
 
@@ -160,8 +160,7 @@ class Trial:
 
 def listed(answer: Data) -> Sequence[str]:
     """The legal actions that an answer names."""
-    legal = metadata_of(answer).get("legal_actions")
-    return legal if isinstance(legal, list) and all(isinstance(one, str) for one in legal) else ()
+    return legal_actions_of(answer.get("observation"), metadata_of(answer))
 
 
 def difference(one: Transcript, other: Transcript) -> str:

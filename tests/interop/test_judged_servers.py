@@ -53,7 +53,9 @@ def test_a_sound_server_passes_and_plays_here(serve, tmp_path):
     assert failed == {}
     skipped = {grade.name for grade in report.grades if grade.verdict == "SKIP"}
     assert skipped == {"floor", "solution", "tasks"}
-    assert "8 at once, the next one is refused by CAPACITY_REACHED" in {g.name: g.saw for g in report.grades}["sessions"]
+    assert (
+        "8 at once, the next one is refused by CAPACITY_REACHED" in {g.name: g.saw for g in report.grades}["sessions"]
+    )
     episodes = play([Match(f"m{seed}", f"openenv:{url}", {"player_0": "nano"}, seed) for seed in range(3)])
     assert [episode.status for episode in episodes] == ["ok"] * 3
     with Store(tmp_path, "a") as store:

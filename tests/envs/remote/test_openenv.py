@@ -10,6 +10,7 @@ from sparring.cli.app import main
 from sparring.envs.conformance import review
 from sparring.envs.remote import connection
 from sparring.faults import ServerFailed
+from sparring.rollout import crowds
 from sparring.rollout.loop import Match, play
 from sparring.scoreboard.verify import verify
 from sparring.store.store import Store
@@ -168,7 +169,8 @@ def test_what_is_no_json_is_a_fault(serve, guess):
     assert (episode.fault, "must answer with JSON" in episode.error) == ("server", True)
 
 
-def test_a_full_server_is_a_fault_of_capacity(serve, guess):
+def test_a_full_server_is_a_fault_of_capacity(serve, guess, monkeypatch):
+    monkeypatch.setattr(crowds, "PAUSE", 0.0)
     (episode,) = episodes(serve(guess, most_sessions=0))
     assert (episode.fault, "CAPACITY_REACHED" in episode.error) == ("capacity", True)
 
@@ -272,3 +274,29 @@ def test_a_server_that_is_not_there_is_one_line(capsys):
     ]
     with pytest.raises(ServerFailed):
         registry.envs.row("openenv:http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("room", [1, 3])
+def test_matches_wait_where_the_server_has_little_room(serve, guess, room):
+    at_once = []
+
+    class Counted(guess):
+        def step(self, action):
+            at_once.append(server.sessions)
+            return super().step(action)
+
+    server = serve(Counted, most_sessions=room)
+    assert {episode.status for episode in episodes(server, 30)} == {"ok", "truncated"}
+    assert max(at_once) <= room
+
+
+def test_room_that_an_episode_which_broke_off_held_is_given_to_the_next(serve, guess):
+    class Breaks(guess):
+        def step(self, action):
+            if action["message"] == "0":
+                raise RuntimeError("a zero")
+            return super().step(action)
+
+    server = serve(Breaks, most_sessions=1)
+    found = episodes(server, 12)
+    assert {episode.fault for episode in found} == {None, "server"}
