@@ -12,6 +12,8 @@ from sparring.scoreboard.judge.trial import Trial
 SESSIONS = 64
 BACK_SECONDS = 10.0
 """Until the slots of vanished clients must be free."""
+PAUSE = 0.25
+"""Seconds between two tries."""
 
 
 def slots_come_back(trial: Trial) -> Seen:
@@ -24,10 +26,10 @@ def slots_come_back(trial: Trial) -> Seen:
     deadline, again = time.monotonic() + BACK_SECONDS, 0
     while again < len(opened) and time.monotonic() < deadline:
         sessions, _ = _opened(trial, len(opened))
-        again = len(sessions)
+        again = max(again, len(sessions))
         for session in sessions:
             session.drop()
-        time.sleep(0.1)
+        time.sleep(PAUSE)
     at_once = f"{len(opened)} at once" + (", the next one is refused by CAPACITY_REACHED" if refusal else "")
     if again < len(opened):
         return Seen(f"{at_once}; {BACK_SECONDS:g} s after these vanished only {again} can be opened", False)
