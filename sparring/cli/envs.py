@@ -75,7 +75,7 @@ def _check_server(url: str, actions: Path | None, episodes: int, json: bool) -> 
     from sparring.scoreboard.judge.graders import GRADERS
 
     registry.require_installed("websockets", "serve")
-    texts = [] if actions is None else actions.read_text().splitlines()
+    texts = [] if actions is None else _lines_of(actions)
     with terminal.progress("grading", len(GRADERS), quiet=json) as advance:
         report = judge(OpenEnvClient(url), url, texts, episodes, lambda grade: advance())
     if json:
@@ -83,6 +83,14 @@ def _check_server(url: str, actions: Path | None, episodes: int, json: bool) -> 
     else:
         _show_grades(report)
     return int(not report.ok)
+
+
+def _lines_of(file: Path) -> list[str]:
+    """The lines that say something. Raises ValueError where none does."""
+    lines = [line for line in file.read_text("utf-8", "replace").splitlines() if line.strip()]
+    if not lines:
+        raise ValueError(f"{file} holds no actions: write one a line")
+    return lines
 
 
 def _show_grades(report: Report) -> None:
