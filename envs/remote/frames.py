@@ -22,7 +22,7 @@ class Frame:
 
     observation: object
     reward: float
-    """0.0 after a reset."""
+    """0.0 after a reset, and where the server has no reward yet."""
     done: bool
     metadata: Mapping[str, object]
 
@@ -39,7 +39,8 @@ def frame_of(place: str, data: Mapping[str, object], after_reset: bool = False) 
         raise ServerFailed(f"{place}: done must be true or false, got {done!r:.80}")
     if after_reset and done:
         raise ServerFailed(f"{place}: the episode is over at its reset")
-    reward = 0.0 if after_reset else finite(place, "reward", data.get("reward"))
+    said = data.get("reward")
+    reward = 0.0 if after_reset or (said is None and not done) else finite(place, "reward", said)
     parts = metadata.get("reward_parts")
     if isinstance(parts, dict) and reward:
         total = math.fsum(finite(place, f"part {name!r} of the reward", part) for name, part in parts.items())

@@ -89,6 +89,16 @@ def test_a_reward_that_is_no_finite_number_is_a_fault(serve, guess, reward):
     assert episode.trajectories["player_0"].reward == 0.0
 
 
+def test_a_reward_that_is_not_there_yet_is_nothing_paid(serve, guess):
+    class Late(guess):
+        def step(self, action):
+            answer = super().step({"message": "nothing"})
+            return answer | {"reward": None if not answer["done"] else 0.5}
+
+    (episode,) = episodes(serve(Late))
+    assert (episode.status, episode.trajectories["player_0"].reward) == ("truncated", 0.5)
+
+
 def hangs_up(game):
     raise ConnectionError
 
