@@ -32,6 +32,7 @@ WRONG = [
         "--actions and --episodes are for a server's address, http://..., got 'KuhnPoker'",
     ),
     ("play openenv", "openenv is a library of environments: write openenv:URL"),
+    ("play openenv:http://me:secret@127.0.0.1:9 --agents random", "no name and password: openenv:http://127.0.0.1:9"),
     ("play openenv:localhost --agents random", "must begin with http:// or https://, got 'localhost'"),
     ("play openenv:http://127.0.0.1:9 --agents random", "the OpenEnv server at http://127.0.0.1:9 failed: connection"),
     (

@@ -61,7 +61,12 @@ class Connection:
         self._open, self._hung_up = ExitStack(), require("websockets.exceptions", "serve").ConnectionClosed
         address = f"ws{url.removeprefix('http').rstrip('/')}/ws"
         try:
-            opened = library.connect(address, open_timeout=seconds, max_size=MOST_BYTES, proxy=None)
+            limits = {
+                "open_timeout": seconds,
+                "max_size": MOST_BYTES,
+                "ping_interval": None,
+            }  # a step may block a server
+            opened = library.connect(address, proxy=None, **limits)
             self._socket: ClientConnection = self._open.enter_context(opened)
         except TimeoutError as error:
             raise Late(f"{self._who} opens no session within {seconds:g} s") from error

@@ -124,6 +124,8 @@ def open_env_row(url: str) -> EnvironmentRow:
     """A server by its address. Raises ServerFailed where none answers, ValueError, MissingExtra."""
     require_installed("websockets", "serve")
     service = _service(url)
+    if place_of(url) != url:
+        raise ValueError(f"an id is recorded, so it must hold no name and password: openenv:{place_of(url)}")
     schema_of(url)
     status, _ = service.ask_plainly("GET", "/metadata")
     said = service.ask("GET", "/metadata") if status == 200 else {}

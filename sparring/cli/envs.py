@@ -71,13 +71,14 @@ def check_environment(
 
 
 def _check_server(url: str, actions: Path | None, episodes: int, json: bool) -> int:
+    from sparring.envs.remote.connection import place_of
     from sparring.scoreboard.judge import OpenEnvClient, judge
     from sparring.scoreboard.judge.graders import GRADERS
 
     registry.require_installed("websockets", "serve")
     texts = [] if actions is None else _lines_of(actions)
     with terminal.progress("grading", len(GRADERS), quiet=json) as advance:
-        report = judge(OpenEnvClient(url), url, texts, episodes, lambda grade: advance())
+        report = judge(OpenEnvClient(url), place_of(url), texts, episodes, lambda grade: advance())
     if json:
         terminal.dump({**asdict(report), "ok": report.ok, "verdict": report.verdict})
     else:
