@@ -28,6 +28,8 @@ LONG = 2**16
 """Characters of a question that a server may stop to take, so that sending needs a watchdog."""
 ANSWERS = {"reset": "observation", "step": "observation", "state": "state", "mcp": "mcp"}
 """What kind of answer a kind of question gets."""
+NO_ROOM, WRONG_ACTION = "CAPACITY_REACHED", "VALIDATION_ERROR"
+"""Codes of errors: all sessions are taken; the action is to blame."""
 Data = Mapping[str, object]
 
 
@@ -37,7 +39,7 @@ class Refused(ServerFailed):
     def __init__(self, place: str, code: str, message: str) -> None:
         super().__init__(f"the OpenEnv server at {place} answers {code}: {message[:300]}")
         self.code = code
-        self.fault_kind: FaultKind = "capacity" if code == "CAPACITY_REACHED" else "server"
+        self.fault_kind: FaultKind = "capacity" if code == NO_ROOM else "server"
 
 
 class SessionLost(ServerFailed):

@@ -12,7 +12,7 @@ import gymnasium
 from sparring import registry
 from sparring.envs.any_text import AnyText
 from sparring.envs.remote.actions import ActionForm, action_form
-from sparring.envs.remote.connection import Connection, Data, Refused, SessionLost, place_of
+from sparring.envs.remote.connection import WRONG_ACTION, Connection, Data, Refused, SessionLost, place_of
 from sparring.envs.remote.frames import Frame, Info, frame_of, seed_of, shown
 from sparring.envs.retrieval.wire.http import Service
 from sparring.faults import ServerFailed
@@ -22,8 +22,6 @@ MOST_CHARACTERS = 1_000_000
 """Of an action that is sent."""
 KNOCK_SECONDS = 10.0
 """Until a server must say what it serves."""
-WRONG_ACTION = "VALIDATION_ERROR"
-"""The code of an error that the action is to blame for."""
 
 
 class OpenEnvGame(gymnasium.Env[str, str]):

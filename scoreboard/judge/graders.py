@@ -86,7 +86,7 @@ GRADERS = (
     ),
     Grader(
         "solution",
-        "played the solution that the metadata of the reset name",
+        "played the solutions that the metadata of resets name, else those of tasks",
         "the episode ends, and the return is above that of random play",
         whole_episodes.the_solution_solves,
     ),
@@ -166,7 +166,7 @@ def _grade(grader: Grader, trial: Trial) -> Grade:
         seen = grader.look(trial)
     except Skip as reason:
         return Grade(grader.name, "SKIP", grader.did, str(reason), grader.right)
-    except (ServerFailed, TimeoutError) as error:
+    except (ServerFailed, TimeoutError, ValueError) as error:  # ValueError: it lists what its schema does not take
         return Grade(grader.name, "FAIL", grader.did, str(error), grader.right)
     return Grade(grader.name, "PASS" if seen.is_right else "FAIL", grader.did, seen.text, grader.right)
 

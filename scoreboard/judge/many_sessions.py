@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sparring.envs.remote.connection import Refused
+from sparring.envs.remote.connection import NO_ROOM, Refused
 from sparring.scoreboard.judge.client import Session
 from sparring.scoreboard.judge.grades import Seen
 from sparring.scoreboard.judge.trial import Trial
@@ -21,8 +21,8 @@ def slots_come_back(trial: Trial) -> Seen:
     opened, refusal = _opened(trial)
     for session in opened:
         session.drop()
-    if refusal not in ("", "CAPACITY_REACHED"):
-        return Seen(f"session {len(opened) + 1} is refused by {refusal}, not by CAPACITY_REACHED", False)
+    if refusal not in ("", NO_ROOM):
+        return Seen(f"session {len(opened) + 1} is refused by {refusal}, not by {NO_ROOM}", False)
     deadline, again = time.monotonic() + BACK_SECONDS, 0
     while again < len(opened) and time.monotonic() < deadline:
         sessions, _ = _opened(trial, len(opened))
@@ -30,7 +30,7 @@ def slots_come_back(trial: Trial) -> Seen:
         for session in sessions:
             session.drop()
         time.sleep(PAUSE)
-    at_once = f"{len(opened)} at once" + (", the next one is refused by CAPACITY_REACHED" if refusal else "")
+    at_once = f"{len(opened)} at once" + (f", the next one is refused by {NO_ROOM}" if refusal else "")
     if again < len(opened):
         return Seen(f"{at_once}; {BACK_SECONDS:g} s after these vanished only {again} can be opened", False)
     return Seen(f"{at_once}; after these vanished as many can be opened", bool(opened))

@@ -6,10 +6,10 @@ import json
 import random
 from collections.abc import Mapping
 
-from sparring.envs.remote.connection import Data, Refused
+from sparring.envs.remote.connection import WRONG_ACTION, Data, Refused
 from sparring.faults import ServerFailed
 from sparring.scoreboard.judge.client import Session
-from sparring.scoreboard.judge.grades import Seen
+from sparring.scoreboard.judge.grades import Seen, Skip
 from sparring.scoreboard.judge.trial import Trial, difference
 
 LONG = 10 * 2**20
@@ -52,6 +52,8 @@ def a_step_before_a_reset_is_an_error(trial: Trial) -> Seen:
     try:
         session, answer = trial.asked("step", action)
     except Refused as error:
+        if error.code == WRONG_ACTION:
+            raise Skip(f"the action {_short(action)} is refused as such; give others with --actions FILE") from error
         return Seen(f"the error {error.code}")
     session.close()
     return Seen(f"the step was taken, and answered by {_short(answer)}", False)

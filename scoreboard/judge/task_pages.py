@@ -24,7 +24,7 @@ def splits_are_disjoint(trial: Trial) -> Seen:
         if shared := tasks & others:
             shown = min(shared)[:80]
             wrong.append(f"{number_of(len(shared), 'task')} of {one} are in {other} too, such as {shown}")
-    for split in contents:
+    for split in (split for split, tasks in contents.items() if tasks):
         with trial.session(0, split=split, index=0) as (_, start):
             if start.get("done") is not False:
                 wrong.append(f"reset(split={split!r}, index=0) starts no episode")
@@ -49,6 +49,16 @@ def _splits(trial: Trial, env: str) -> list[str]:
     return names
 
 
+def first_tasks(trial: Trial, most: int) -> list[tuple[str, int, object]]:
+    """(split, index, task) of the first tasks of every split; none where the server names no tasks."""
+    try:
+        env = _env_name(trial)
+        splits = _splits(trial, env)
+    except Skip:
+        return []
+    return [(split, index, task) for split in splits for index, task in enumerate(_tasks(trial, env, split, most)[1])]
+
+
 def _contents(trial: Trial, env: str, split: str, wrong: list[str]) -> set[str]:
     """The contents of a split's tasks; what is not right with their number goes to `wrong`."""
     _, counted = trial.client.post(f"/{env}/num_tasks", {"split": split})
@@ -57,14 +67,19 @@ def _contents(trial: Trial, env: str, split: str, wrong: list[str]) -> set[str]:
         wrong.append(f"num_tasks of {split} is {count!r:.40}")
         return set()
     most = min(count, MOST_TASKS)
+    status, tasks = _tasks(trial, env, split, most)
+    if len(tasks) != most:
+        wrong.append(f"{split} has {count} tasks by num_tasks, and {status} answers {number_of(len(tasks), 'task')}")
+    return {_content(task) for task in tasks}
+
+
+def _tasks(trial: Trial, env: str, split: str, most: int) -> tuple[int, list[object]]:
+    """The first tasks of a split, with the status of the answer."""
     status, said = trial.client.post(f"/{env}/task_range", {"split": split, "start": 0, "stop": most})
     if status != 200:
         status, said = trial.client.post(f"/{env}/tasks", {"split": split})
     tasks = said.get("tasks") if isinstance(said, dict) else None
-    if not isinstance(tasks, list) or len(tasks[:most]) != most:
-        wrong.append(f"{split} has {count} tasks by num_tasks, and {status} answers {_number(tasks)}")
-        return set()
-    return {_content(task) for task in tasks[:most]}
+    return status, tasks[:most] if isinstance(tasks, list) else []
 
 
 def _content(task: object) -> str:
@@ -72,7 +87,3 @@ def _content(task: object) -> str:
         inside = {name: value for name, value in task.items() if name not in NOT_CONTENT}
         return canonical_json(inside or dict(task))
     return canonical_json(task)
-
-
-def _number(tasks: object) -> str:
-    return number_of(len(tasks), "task") if isinstance(tasks, list) else "no list"

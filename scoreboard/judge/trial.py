@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import zip_longest
+from typing import TypeGuard
 
 from sparring.envs.remote.actions import ActionForm, action_form
-from sparring.envs.remote.connection import Data, Refused
+from sparring.envs.remote.connection import NO_ROOM, Data, Refused
 from sparring.envs.remote.frames import OURS, legal_actions_of, metadata_of
 from sparring.faults import ServerFailed
 from sparring.scoreboard.judge.client import Client, Session
@@ -47,8 +49,8 @@ class Transcript:
 
     @property
     def total(self) -> float:
-        """The sum of the rewards that are numbers."""
-        return sum(float(one) for one in self.rewards if isinstance(one, int | float) and not isinstance(one, bool))
+        """The sum of the rewards that are finite numbers."""
+        return math.fsum(filter(is_finite, self.rewards))
 
 
 @dataclass
@@ -97,7 +99,7 @@ class Trial:
                 second = self.client.open()
                 second.ask("reset", {"seed": 0})
             except Refused as error:
-                if error.code != "CAPACITY_REACHED":
+                if error.code != NO_ROOM:
                     raise
                 return 1
             second.close()
@@ -124,7 +126,7 @@ class Trial:
                 return session, session.ask(kind, data)
             except Refused as error:
                 session.drop()
-                if error.code != "CAPACITY_REACHED" or time.monotonic() > deadline:
+                if error.code != NO_ROOM or time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
 
@@ -156,6 +158,14 @@ class Trial:
         """One of the actions given, else of those that are listed, else of what the schema allows."""
         texts = self.given or listed(before) or self.form.choices
         return self.form.payload(rng.choice(texts)) if texts else self.form.sample(rng)
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Whether it is a number that a float can hold; true and false are none."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def listed(answer: Data) -> Sequence[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import random
 from collections.abc import Mapping, Sequence
 from statistics import fmean, quantiles
@@ -11,8 +10,10 @@ from statistics import fmean, quantiles
 from sparring.envs.remote.connection import Data, Refused
 from sparring.envs.remote.frames import metadata_of
 from sparring.plurals import number_of
+from sparring.scoreboard.judge.client import Session
 from sparring.scoreboard.judge.grades import Seen, Skip
-from sparring.scoreboard.judge.trial import Transcript, Trial, compared, listed
+from sparring.scoreboard.judge.task_pages import first_tasks
+from sparring.scoreboard.judge.trial import Transcript, Trial, compared, is_finite, listed
 from sparring.scoreboard.stats import Estimate, bounded_mean
 
 ID = "sparring-judge"
@@ -38,9 +39,9 @@ def state_is_exact(trial: Trial) -> Seen:
             played, said = len(made.rewards), session.ask("state").get("step_count")
             if said != played and not any("step_count" in one for one in wrong):
                 wrong.append(f"step_count is {said!r:.20} after {number_of(played, 'step')}")
-    return (
-        Seen("; ".join(wrong), False) if wrong else Seen(f"{ID!r}, and {number_of(len(made.rewards), 'step')} counted")
-    )
+    if wrong:
+        return Seen("; ".join(wrong), False)
+    return Seen(f"{ID!r}, and {number_of(len(made.rewards), 'step')} counted")
 
 
 def rewards_are_finite_numbers(trial: Trial) -> Seen:
@@ -49,10 +50,10 @@ def rewards_are_finite_numbers(trial: Trial) -> Seen:
     if not found:
         raise Skip("no step was taken: every action was refused; give some with --actions FILE")
     for seed, place, reward in found:
-        if not _is_finite(reward):
+        if not is_finite(reward):
             hint = " (NaN becomes null in its JSON)" if reward is None else ""
             return Seen(f"the reward of step {place} of seed {seed} is {json.dumps(reward)}{hint}", False)
-    rewards = [reward for *_, reward in found if isinstance(reward, int | float)]
+    rewards = [reward for *_, reward in found if is_finite(reward)]
     least, most = min(rewards), max(rewards)
     declared = reward_range(trial.facts)
     if declared is None:
@@ -90,7 +91,7 @@ def effortless_play_gets_little(trial: Trial) -> Seen:
         for constant in _constants(trial, start):
             name = json.dumps(constant if trial.form.only is None else constant.get(trial.form.only))[:40]
             players[name] = [trial.played(session, seed, constant).total for seed in range(trial.count)]
-    goal = _goal(trial)
+    goal = _goal(trial, [value for values in players.values() for value in values])
     bounds = [value for values in players.values() for value in values] + [0.0, *([] if goal is None else [goal])]
     got = {name: _mean(values, min(bounds), max(bounds)) for name, values in players.items()}
     text = ", ".join(f"{name} {in_words(estimate)}" for name, estimate in got.items())
@@ -107,9 +108,11 @@ def the_solution_solves(trial: Trial) -> Seen:
     """The actions that the metadata of the reset name, on five seeds."""
     played = solved_episodes(trial)
     if not played:
-        raise Skip(f"the metadata of a reset name no {' or '.join(SOLUTIONS)}")
-    if unfinished := [one.seed for one in played if not one.is_over]:
-        return Seen(f"the episodes of the seeds {unfinished} are not over after their solution", False)
+        raise Skip(f"neither the metadata of a reset nor a task name a {' or '.join(SOLUTIONS)}")
+    if unfinished := [one for one in played if not one.is_over]:
+        return Seen(
+            f"{len(unfinished)} of {number_of(len(played), 'episode')} are not over after their solution", False
+        )
     best, usual = fmean(one.total for one in played), fmean(one.total for one in trial.episodes)
     return Seen(f"solutions get {best:g} on the average, random play {usual:g}", best > usual)
 
@@ -121,7 +124,7 @@ def lengths_and_returns(trial: Trial) -> Seen:
     refused = sum("error" in answer for one in episodes for answer in one.answers)
     returns = [one.total for one in episodes]
     mean = in_words(_mean(returns, min(returns), max(returns)))
-    quarter = quantiles(returns, n=4) if len(returns) > 1 else returns * 3
+    quarter = quantiles(returns, n=4)
     text = (
         f"{len(over)} of {len(episodes)} episodes are over after {fmean(lengths):.1f} steps on the average, "
         f"{min(lengths)} to {max(lengths)}; {number_of(refused, 'action')} refused; return {mean}, "
@@ -133,23 +136,28 @@ def lengths_and_returns(trial: Trial) -> Seen:
 
 
 def solved_episodes(trial: Trial) -> list[Transcript]:
-    """The solutions of the first seeds, played; none where no solution is named."""
+    """Solutions, played: those that the metadata of resets name, else those of tasks; none where none is named."""
     found = []
     for seed in range(SOLVED):
         with trial.session(seed) as (session, start):
-            made = Transcript(seed, start)
-            for action in solution_of(start):
-                if not made.is_over:
-                    trial.step(session, made, trial.form.payload(action))
-        if made.actions:
-            found.append(made)
-    return found
+            found.append(_solved(trial, session, Transcript(seed, start), solution_of(metadata_of(start))))
+    if not any(one.actions for one in found):
+        for split, index, task in first_tasks(trial, SOLVED):
+            with trial.session(0, split=split, index=index) as (session, start):
+                found.append(_solved(trial, session, Transcript(0, start), solution_of(task)))
+    return [one for one in found if one.actions]
 
 
-def solution_of(start: Data) -> Sequence[str]:
-    """The actions that the metadata of a reset call its solution."""
-    metadata = metadata_of(start)
-    said = next((metadata[name] for name in SOLUTIONS if name in metadata), None)
+def _solved(trial: Trial, session: Session, made: Transcript, actions: Sequence[str]) -> Transcript:
+    for action in actions:
+        if not made.is_over:
+            trial.step(session, made, trial.form.payload(action))
+    return made
+
+
+def solution_of(named: object) -> Sequence[str]:
+    """The actions that metadata or a task call its solution."""
+    said = next((named[name] for name in SOLUTIONS if name in named), None) if isinstance(named, Mapping) else None
     if isinstance(said, str):
         return [said]
     return [one if isinstance(one, str) else json.dumps(one) for one in said] if isinstance(said, list) else ()
@@ -158,7 +166,7 @@ def solution_of(start: Data) -> Sequence[str]:
 def reward_range(facts: Mapping[str, object]) -> tuple[float, float] | None:
     """What `/metadata` declares of the reward of a step, as [least, most]."""
     said = facts.get("reward_range")
-    if isinstance(said, list) and len(said) == 2 and all(map(_is_finite, said)):
+    if isinstance(said, list) and len(said) == 2 and all(map(is_finite, said)):
         return float(said[0]), float(said[1])
     return None
 
@@ -168,12 +176,12 @@ def in_words(estimate: Estimate) -> str:
     return f"{estimate.value:.3g} (95 %: {estimate.low:.3g} to {estimate.high:.3g}, n = {estimate.n})"
 
 
-def _goal(trial: Trial) -> float | None:
-    """What the solution gets, else the most that is declared."""
+def _goal(trial: Trial, returns: Sequence[float]) -> float | None:
+    """What the solution gets, else the most that is declared of a step, where no episode gets more."""
     if solved := solved_episodes(trial):
         return fmean(one.total for one in solved)
     declared = reward_range(trial.facts)
-    return None if declared is None else declared[1]
+    return None if declared is None or max(returns) > declared[1] else declared[1]
 
 
 def _mean(values: Sequence[float], least: float, most: float) -> Estimate:
@@ -185,10 +193,3 @@ def _constants(trial: Trial, start: Data) -> list[dict[str, object]]:
     rng = random.Random(0)
     found = [trial.form.payload(text) for text in texts] or [trial.form.sample(rng) for _ in range(MOST_CONSTANTS)]
     return list({json.dumps(one): one for one in found}.values())[:MOST_CONSTANTS]
-
-
-def _is_finite(value: object) -> bool:
-    try:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:
-        return False

@@ -107,6 +107,7 @@ def test_times_in_the_metadata_are_said_and_do_not_fail(fake, digits):
         (True, "is true"),
         (None, "is null (NaN becomes null in its JSON)"),
         ("1", 'is "1"'),
+        (10**400, "is 1000"),
         (1.5, "rewards from 1.5 to 1.5, declared are 0 to 1"),
     ],
 )
@@ -163,7 +164,22 @@ def test_a_solution_that_does_not_solve_is_seen(fake, digits):
         return answer
 
     _, failed = graded(fake(changed(digits, said=said)))
-    assert failed["solution"] == "the episodes of the seeds [0, 1, 2, 3, 4] are not over after their solution"
+    assert failed["solution"] == "5 of 5 episodes are not over after their solution"
+
+
+def test_a_solution_may_stand_in_the_task(fake, digits):
+    def said(self, text, reward, done):
+        answer = digits.said(self, text, reward, done)
+        del answer["metadata"]["solution"]
+        return answer
+
+    def reset(self, seed=None, split="train", index=None, **rest):
+        return digits.reset(self, seed if index is None else index, **rest)
+
+    solved = [{"x": n, "solution": [str(random.Random(n).randrange(10))]} for n in range(5)]
+    report, failed = graded(fake(changed(digits, said=said, reset=reset), tasks={"train": solved, "test": [{"x": 9}]}))
+    assert failed == {}
+    assert next(one for one in report.grades if one.name == "solution").saw.startswith("solutions get 1 on the average")
 
 
 def test_a_task_in_two_splits_is_seen_whatever_its_number(fake):
@@ -240,6 +256,17 @@ def test_a_server_that_is_not_there_is_no_report(fake):
         judge(client, URL)
     with pytest.raises(ValueError, match="episodes must be >= 2, got 1"):
         judge(fake(), URL, episodes=1)
+
+
+def test_listed_actions_that_the_schema_has_no_room_for_are_seen(fake, pages):
+    form = {
+        "type": "object",
+        "properties": {"x": {"type": "integer"}, "y": {"type": "integer"}},
+        "required": ["x", "y"],
+    }
+    schemas = {"action": form, "observation": {}, "state": {}}
+    _, failed = graded(fake(pages={**pages, "/schema": (200, schemas)}))
+    assert "an action must be a JSON object" in failed["determinism"]
 
 
 def test_the_first_difference_is_named_by_its_place():
