@@ -63,12 +63,13 @@ class Connection:
         self._open, self._hung_up = ExitStack(), require("websockets.exceptions", "serve").ConnectionClosed
         address = f"ws{url.removeprefix('http').rstrip('/')}/ws"
         try:
-            limits = {
-                "open_timeout": seconds,
-                "max_size": MOST_BYTES,
-                "ping_interval": None,
-            }  # a step may block a server
-            opened = library.connect(address, proxy=None, **limits)
+            opened = library.connect(
+                address,
+                open_timeout=seconds,
+                max_size=MOST_BYTES,
+                ping_interval=None,  # a step may keep a server from answering pings
+                proxy=None,
+            )
             self._socket: ClientConnection = self._open.enter_context(opened)
         except TimeoutError as error:
             raise Late(f"{self._who} opens no session within {seconds:g} s") from error
