@@ -7,6 +7,7 @@ dropped, and the episode with it.
 from __future__ import annotations
 
 import json
+import logging
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -69,6 +70,9 @@ class Connection:
                 max_size=MOST_BYTES,
                 ping_interval=None,  # a step may keep a server from answering pings
                 proxy=None,
+                logger=logging.Logger(
+                    "dropped", logging.CRITICAL + 1
+                ),  # it calls a socket that is cut an internal error
             )
             self._socket: ClientConnection = self._open.enter_context(opened)
         except TimeoutError as error:

@@ -13,6 +13,8 @@ from sparring.types import derive_seed
 Info = dict[str, object]
 OURS = ("legal_actions", "reward_parts", "truncated", "illegal")
 """Names in a server's metadata that mean here what they mean there."""
+NEW_EACH_TIME = ("episode_id",)
+"""Names of what says nothing of an episode but which one it is: not recorded."""
 SEEDS = 2**32
 
 
@@ -108,7 +110,7 @@ def _info(frame: Frame) -> Info:
         info["reward_parts"] = parts
     if metadata.get("illegal") is True:
         info["illegal"] = True
-    rest = {name: value for name, value in metadata.items() if name not in OURS}
+    rest = {name: value for name, value in metadata.items() if name not in OURS + NEW_EACH_TIME}
     return info | ({"hidden": {"metadata": rest}} if rest else {})
 
 

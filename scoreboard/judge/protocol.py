@@ -6,11 +6,11 @@ import json
 import random
 from collections.abc import Mapping
 
-from sparring.envs.remote.connection import WRONG_ACTION, Data, Refused
+from sparring.envs.remote.connection import Data, Refused
 from sparring.faults import ServerFailed
 from sparring.scoreboard.judge.client import Session
 from sparring.scoreboard.judge.grades import Seen, Skip
-from sparring.scoreboard.judge.trial import Trial, difference
+from sparring.scoreboard.judge.trial import Transcript, Trial, difference
 
 LONG = 10 * 2**20
 """Characters of a text that is far too long."""
@@ -47,13 +47,15 @@ def a_reset_answers_an_observation(trial: Trial) -> Seen:
 
 def a_step_before_a_reset_is_an_error(trial: Trial) -> Seen:
     """A new session, and a step at once. A client whose socket broke would play on in an episode that nobody began."""
-    with trial.session(0) as (_, start):
-        action = trial.action(start, random.Random(0))
+    with trial.session(0) as (session, start):
+        made = Transcript(0, start)
+        trial.step(session, made, trial.action(start, random.Random(0)))
+    (action,) = made.actions
+    if not made.rewards:
+        raise Skip(f"the action {_short(action)} is refused after a reset too; give others with --actions FILE")
     try:
         session, answer = trial.asked("step", action)
     except Refused as error:
-        if error.code == WRONG_ACTION:
-            raise Skip(f"the action {_short(action)} is refused as such; give others with --actions FILE") from error
         return Seen(f"the error {error.code}")
     session.close()
     return Seen(f"the step was taken, and answered by {_short(answer)}", False)

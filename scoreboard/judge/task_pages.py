@@ -12,6 +12,8 @@ from sparring.scoreboard.judge.trial import Trial
 
 MOST_TASKS = 2_000
 """Of a split that are compared."""
+PAGE = 500
+"""Tasks that are asked for at a time."""
 NOT_CONTENT = ("id", "task_id", "index", "idx", "name", "split", "uid")
 """Fields of a task that number it."""
 
@@ -25,7 +27,7 @@ def splits_are_disjoint(trial: Trial) -> Seen:
             shown = min(shared)[:80]
             wrong.append(f"{number_of(len(shared), 'task')} of {one} are in {other} too, such as {shown}")
     for split in (split for split, tasks in contents.items() if tasks):
-        with trial.session(0, split=split, index=0) as (_, start):
+        with trial.session(None, split=split, index=0) as (_, start):
             if start.get("done") is not False:
                 wrong.append(f"reset(split={split!r}, index=0) starts no episode")
     if wrong:
@@ -56,7 +58,7 @@ def first_tasks(trial: Trial, most: int) -> list[tuple[str, int, object]]:
         splits = _splits(trial, env)
     except Skip:
         return []
-    return [(split, index, task) for split in splits for index, task in enumerate(_tasks(trial, env, split, most)[1])]
+    return [(split, index, task) for split in splits for index, task in enumerate(_tasks(trial, env, split, most))]
 
 
 def _contents(trial: Trial, env: str, split: str, wrong: list[str]) -> set[str]:
@@ -67,19 +69,30 @@ def _contents(trial: Trial, env: str, split: str, wrong: list[str]) -> set[str]:
         wrong.append(f"num_tasks of {split} is {count!r:.40}")
         return set()
     most = min(count, MOST_TASKS)
-    status, tasks = _tasks(trial, env, split, most)
+    tasks = _tasks(trial, env, split, most)
     if len(tasks) != most:
-        wrong.append(f"{split} has {count} tasks by num_tasks, and {status} answers {number_of(len(tasks), 'task')}")
+        wrong.append(f"{split} has {number_of(count, 'task')} by num_tasks, and lists {len(tasks)}")
     return {_content(task) for task in tasks}
 
 
-def _tasks(trial: Trial, env: str, split: str, most: int) -> tuple[int, list[object]]:
-    """The first tasks of a split, with the status of the answer."""
-    status, said = trial.client.post(f"/{env}/task_range", {"split": split, "start": 0, "stop": most})
-    if status != 200:
-        status, said = trial.client.post(f"/{env}/tasks", {"split": split})
+def _tasks(trial: Trial, env: str, split: str, most: int) -> list[object]:
+    """The first tasks of a split, asked for in ranges; all at once where the server has no ranges."""
+    found: list[object] = []
+    while len(found) < most:
+        wanted = {"split": split, "start": len(found), "stop": min(most, len(found) + PAGE)}
+        status, said = trial.client.post(f"/{env}/task_range", wanted)
+        if status != 200:
+            return _listed(trial.client.post(f"/{env}/tasks", {"split": split})[1])[:most]
+        came = _listed(said)
+        if not came:
+            break
+        found += came
+    return found[:most]
+
+
+def _listed(said: object) -> list[object]:
     tasks = said.get("tasks") if isinstance(said, dict) else None
-    return status, tasks[:most] if isinstance(tasks, list) else []
+    return tasks if isinstance(tasks, list) else []
 
 
 def _content(task: object) -> str:

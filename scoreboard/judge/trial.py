@@ -15,7 +15,7 @@ from typing import TypeGuard
 
 from sparring.envs.remote.actions import ActionForm, action_form
 from sparring.envs.remote.connection import NO_ROOM, Data, Refused
-from sparring.envs.remote.frames import OURS, legal_actions_of, metadata_of
+from sparring.envs.remote.frames import NEW_EACH_TIME, OURS, legal_actions_of, metadata_of
 from sparring.faults import ServerFailed
 from sparring.scoreboard.judge.client import Client, Session
 
@@ -106,9 +106,9 @@ class Trial:
             return 2
 
     @contextmanager
-    def session(self, seed: int, **asked: object) -> Iterator[tuple[Session, Data]]:
+    def session(self, seed: int | None, **asked: object) -> Iterator[tuple[Session, Data]]:
         """A new session with its first episode; closed at the end. Raises as `asked`."""
-        session, start = self.asked("reset", {"seed": seed, **asked})
+        session, start = self.asked("reset", asked if seed is None else {"seed": seed, **asked})
         try:
             yield session, start
         finally:
@@ -185,9 +185,13 @@ def difference(one: Transcript, other: Transcript) -> str:
 def aside(one: Transcript, other: Transcript) -> str:
     """Where the metadata that nobody here uses differ first."""
     for left, right in zip((one.start, *one.answers), (other.start, *other.answers), strict=False):
-        if found := first_path(dict(metadata_of(left)), dict(metadata_of(right)), "metadata"):
+        if found := first_path(_unused(left), _unused(right), "metadata"):
             return found
     return ""
+
+
+def _unused(answer: Data) -> Payload:
+    return {name: value for name, value in metadata_of(answer).items() if name not in OURS + NEW_EACH_TIME}
 
 
 def compared(answer: Data) -> Payload:

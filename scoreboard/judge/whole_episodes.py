@@ -108,7 +108,7 @@ def the_solution_solves(trial: Trial) -> Seen:
     """The actions that the metadata of the reset name, on five seeds."""
     played = solved_episodes(trial)
     if not played:
-        raise Skip(f"neither the metadata of a reset nor a task name a {' or '.join(SOLUTIONS)}")
+        raise Skip(f"neither the metadata of resets nor tasks name a {' or '.join(SOLUTIONS)}")
     if unfinished := [one for one in played if not one.is_over]:
         return Seen(
             f"{len(unfinished)} of {number_of(len(played), 'episode')} are not over after their solution", False
@@ -143,7 +143,7 @@ def solved_episodes(trial: Trial) -> list[Transcript]:
             found.append(_solved(trial, session, Transcript(seed, start), solution_of(metadata_of(start))))
     if not any(one.actions for one in found):
         for split, index, task in first_tasks(trial, SOLVED):
-            with trial.session(0, split=split, index=index) as (session, start):
+            with trial.session(None, split=split, index=index) as (session, start):
                 found.append(_solved(trial, session, Transcript(0, start), solution_of(task)))
     return [one for one in found if one.actions]
 

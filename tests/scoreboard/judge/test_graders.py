@@ -188,6 +188,17 @@ def test_a_task_in_two_splits_is_seen_whatever_its_number(fake):
     assert failed == {"tasks": '1 task of train are in test too, such as {"x":3}'}
 
 
+def test_many_tasks_are_asked_for_in_ranges_and_missing_ones_are_seen(fake):
+    many = {"train": [{"x": n} for n in range(1_200)], "test": [{"x": -1}]}
+    report, _ = graded(fake(tasks=many))
+    assert "train: 1,200 different tasks" in next(one for one in report.grades if one.name == "tasks").saw
+    client = fake(tasks=many)
+    post = client.post
+    client.post = lambda path, body: (200, {"num_tasks": 3}) if path.endswith("num_tasks") else post(path, body)
+    _, failed = graded(client)
+    assert failed == {"tasks": "test has 3 tasks by num_tasks, and lists 1"}
+
+
 def test_pages_that_are_missing_are_named(fake, pages):
     broken = {**pages, "/health": (200, {"status": "ok"}), "/metadata": (404, None)}
     _, failed = graded(fake(pages=broken))
