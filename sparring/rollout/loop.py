@@ -15,12 +15,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing, nullcontext, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from sparring.kinds import require_each, require_kind, shown
 from sparring.protocols import Agent, Player
 from sparring.rollout.adapters import Game
 from sparring.rollout.blame import Fault, blamed
+from sparring.rollout.crowds import Crowds
 from sparring.rollout.hosts import PROCESSES, Host, Hosts, StepTimeout
 from sparring.rollout.match import Event, Match, agents_by_seat, require_agents, require_reply
 from sparring.rollout.pool import EnvPool, Lent, Pool, Workers, close_env
@@ -101,7 +103,7 @@ async def run_batches(
                 yield [episode for _, episode in done]
                 _tell(on_event, done)
         return
-    envs, hosts = pool or EnvPool(), Hosts()
+    envs, hosts, crowds = pool or EnvPool(), Hosts(), Crowds()
     processes = asyncio.Semaphore(PROCESSES)
     finished: asyncio.Queue[tuple[Match, Episode] | BaseException | None] = asyncio.Queue(2 * concurrency)
     asked_at = math.inf  # since when somebody waits for what has finished
@@ -113,7 +115,8 @@ async def run_batches(
                     await asyncio.sleep(0)  # when all workers do so, it is the consumer's turn
                 players = agents_by_seat(match, known)
                 async with processes if envs.has_process(match) else nullcontext():
-                    episode = await play_one(Recording(match, players), envs, hosts, on_event)
+                    begin = partial(_begun, match, players, envs, hosts, on_event)
+                    episode = await crowds.played(envs.key(match), begin)
                 await finished.put((match, episode))  # waits where nobody takes them
                 await asyncio.sleep(0)  # let the consumer have it, even if no agent ever waits
             await finished.put(None)
@@ -214,6 +217,12 @@ def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
     return asyncio._get_running_loop()
+
+
+async def _begun(
+    match: Match, players: Mapping[str, Agent], pool: EnvPool, hosts: Hosts, on_event: Listener | None
+) -> Episode:
+    return await play_one(Recording(match, players), pool, hosts, on_event)
 
 
 async def play_one(recording: Recording, pool: EnvPool, hosts: Hosts, on_event: Listener | None = None) -> Episode:
