@@ -14,12 +14,14 @@ MOST_TASKS = 2_000
 """Of a split that are compared."""
 PAGE = 500
 """Tasks that are asked for at a time."""
-NOT_CONTENT = ("id", "task_id", "index", "idx", "name", "split", "uid")
+NOT_CONTENT = ("id", "task_id", "index", "idx", "name", "seed", "split", "uid")
 """Fields of a task that number it."""
+SHOWN = 32
+"""Tasks of a split that are compared by what a reset shows, where they hold nothing but their numbers."""
 
 
 def splits_are_disjoint(trial: Trial) -> Seen:
-    """The tasks of all splits, compared by what is in them, whatever their numbers; then one of each is played."""
+    """The tasks of all splits, compared by what is in them, or shown; then one of each is played."""
     env, wrong = _env_name(trial), list[str]()
     contents = {split: _contents(trial, env, split, wrong) for split in _splits(trial, env)}
     for (one, tasks), (other, others) in combinations(contents.items(), 2):
@@ -72,7 +74,17 @@ def _contents(trial: Trial, env: str, split: str, wrong: list[str]) -> set[str]:
     tasks = _tasks(trial, env, split, most)
     if len(tasks) != most:
         wrong.append(f"{split} has {number_of(count, 'task')} by num_tasks, and lists {len(tasks)}")
-    return {_content(task) for task in tasks}
+    contents = {_content(task) for task in tasks}
+    return contents if "" not in contents else _first_sights(trial, split, min(len(tasks), SHOWN))
+
+
+def _first_sights(trial: Trial, split: str, count: int) -> set[str]:
+    """What the first tasks of a split show at their beginning."""
+    found = set[str]()
+    for index in range(count):
+        with trial.session(None, split=split, index=index) as (_, start):
+            found.add(canonical_json(start.get("observation")))
+    return found
 
 
 def _tasks(trial: Trial, env: str, split: str, most: int) -> list[object]:
@@ -96,7 +108,8 @@ def _listed(said: object) -> list[object]:
 
 
 def _content(task: object) -> str:
-    if isinstance(task, Mapping):
-        inside = {name: value for name, value in task.items() if name not in NOT_CONTENT}
-        return canonical_json(inside or dict(task))
-    return canonical_json(task)
+    """What is in a task; "" where it holds nothing but its numbers."""
+    if not isinstance(task, Mapping):
+        return canonical_json(task)
+    inside = {name: value for name, value in task.items() if name not in NOT_CONTENT}
+    return canonical_json(inside) if inside else ""
