@@ -17,6 +17,8 @@ from sparring.agents.models.tokenizer import Tools
 from sparring.protocols import Completion, LanguageModel
 from sparring.types import Call, Message, Sampling, Segment
 
+Messages = tuple[Mapping[str, str], ...]
+
 
 @runtime_checkable
 class ShowsTools(Protocol):
@@ -45,7 +47,7 @@ def rendered(model: LanguageModel, messages: Sequence[Mapping[str, str]], tools:
 class Conversation:
     """Where the model is to write next."""
 
-    messages: tuple[Mapping[str, str], ...]
+    messages: Messages
     """Up to the user's latest."""
     tokens: tuple[int, ...]
     """What the model sees: all tokens of the training sample so far."""
@@ -55,6 +57,8 @@ class Conversation:
     """Whether `tokens` continue those of the last answer."""
     tools: Tools = ()
     """Those that the template shows."""
+    heard: int = 1
+    """How many of the messages came after the last answer."""
 
     @classmethod
     def of(cls, model: LanguageModel, *messages: Mapping[str, str], tools: Tools = ()) -> Conversation:
@@ -73,7 +77,7 @@ class Conversation:
         continues: str | None = None,
     ) -> Call:
         """The call in which the model wrote the completion; `continues` is the call of the answer before, if any."""
-        said = self.messages[-1:] if self.extends else self.messages
+        said = self.messages[len(self.messages) - self.heard :] if self.extends else self.messages
         return Call(
             policy_that_wrote(completion, model, trainable),
             sampling,
@@ -102,18 +106,20 @@ class Conversation:
         changes what came before.
         """
         said, heard = message("assistant", model.decode(completion.token_ids)), message("user", reply)
-        messages = (*self.messages, said, heard)
+        return self.followed(model, completion, (*self.messages, said, heard))
+
+    def followed(self, model: LanguageModel, completion: Completion, messages: Messages) -> Conversation:
+        """As `grown`, where `messages` are those up to now, the completion as it was read, and whatever came after."""
         tail = self._tail(model, messages, completion)
         if tail is None:
             return Conversation.of(model, *messages, tools=self.tools)
-        tokens = (*self.tokens, *completion.token_ids, *tail)
-        return Conversation(messages, tokens, tail, extends=True, tools=self.tools)
+        tokens, heard = (*self.tokens, *completion.token_ids, *tail), len(messages) - len(self.messages) - 1
+        return Conversation(messages, tokens, tail, extends=True, tools=self.tools, heard=heard)
 
-    def _tail(
-        self, model: LanguageModel, messages: tuple[Mapping[str, str], ...], completion: Completion
-    ) -> tuple[int, ...] | None:
+    def _tail(self, model: LanguageModel, messages: Messages, completion: Completion) -> tuple[int, ...] | None:
         """The template's tokens behind the last answer; None where the template changes what came before."""
-        before = (*rendered(model, self.messages, self.tools), *model.encode(messages[-2]["content"]))
+        answer = messages[len(self.messages)]["content"]
+        before = (*rendered(model, self.messages, self.tools), *model.encode(answer))
         whole = rendered(model, messages, self.tools)
         if whole[: len(before)] != before:
             return None

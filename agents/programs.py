@@ -1,0 +1,280 @@
+"""`program:COMMAND`: somebody else's agent, a program that knows nothing of Sparring, plays a seat.
+
+One process plays one episode. For every observation it reads one line of JSON from its standard input,
+
+    {"text": "Your card is K. ...", "legal_actions": ["check", "bet"], "turn": 0, "seat": "player_0", "info": {}}
+
+and it writes its action as one line to its standard output; an action with line breaks as `{"action": "..."}`. What it
+writes to its standard error is kept for messages about it. It asks its model at `OPENAI_BASE_URL`, with
+`OPENAI_API_KEY`, under the name in `OPENAI_MODEL`: that is a session of its own, whose calls are recorded with the turn.
+
+The program runs with the rights of whoever started Sparring, and is not in the sandbox, which has no network to reach
+a model by. So it has to be allowed by name (`as_user=true`). All its processes are ended with the episode.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import select
+import shlex
+import signal
+import subprocess
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from sparring import registry
+from sparring.agents import models
+from sparring.agents.models.loading import model_name
+from sparring.protocols import LanguageModel, Seat
+from sparring.types import Observation, Policy, Reply, Sampling, Seen
+
+if TYPE_CHECKING:
+    from sparring.agents.endpoint import Session
+
+TIMEOUT = 120.0
+"""Seconds that a turn may take."""
+MOST_LINE = 2**20
+"""Bytes of an action."""
+MOST_SAID = 500
+"""Characters of the program's standard error that a message about it shows."""
+AT_ONCE = 64
+"""Programs that are waited for at one time."""
+
+
+class ProgramFailed(RuntimeError):
+    """The program ended, or wrote something else than one action a turn."""
+
+
+class ProgramAgent:
+    """A program in a seat, with a model of ours behind it."""
+
+    sampling: Sampling | None = None
+    """The program decides how its tokens are drawn; each call says so."""
+
+    def __init__(
+        self,
+        command: str,
+        model: str | LanguageModel = "smollm2",
+        *,
+        timeout: float = TIMEOUT,
+        trainable: bool = False,
+        name: str | None = None,
+    ) -> None:
+        """`command`: its words, as a shell reads them. `timeout`: seconds that a turn may take.
+
+        Raises ValueError for a command without words or with an open quote, and what `models.load` raises.
+        """
+        registry.require("starlette", "serve")
+        registry.require("uvicorn", "serve")
+        try:
+            self.words = shlex.split(command)
+        except ValueError as error:
+            raise ValueError(f"command of a program: {error}, got {command!r}") from None
+        if not self.words:
+            raise ValueError("command of a program must name it, got none")
+        if not 0 < timeout < 86_400:
+            raise ValueError(f"timeout must be > 0 and < 86400 seconds, got {timeout}")
+        self.model = models.load_shared(model_name(model)) if isinstance(model, str) else model
+        self.timeout, self.trainable = timeout, trainable
+        self.name = name or f"program:{command}"
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Which weights act now."""
+        return (models.policy_of(self.model, self.trainable),)
+
+    def open(self, seat: Seat) -> ProgramPlayer:
+        """A session for a process of its own, which starts with the first observation."""
+        return ProgramPlayer(self, seat)
+
+
+class ProgramPlayer:
+    """One process, and what it asks."""
+
+    def __init__(self, agent: ProgramAgent, seat: Seat) -> None:
+        from sparring.agents.endpoint.server import shared_server
+
+        self._agent, self._seat, self._server = agent, seat, shared_server()
+        self._session = self._server.open_session(agent.model, trainable=agent.trainable, seed=seat.turn_seed(0))
+        self._process: Process | None = None
+
+    async def act(self, observation: Observation) -> Reply:
+        """The program's next line. Raises TimeoutError, ProgramFailed, and what the model failed with."""
+        loop = asyncio.get_running_loop()
+        try:
+            action = await loop.run_in_executor(_threads(), self._ask, _line(observation, self._seat))
+        except (ProgramFailed, TimeoutError):
+            if self._session.failure is not None:
+                raise self._session.failure from None
+            raise
+        return Reply(action, self._session.calls(), self._session.notes())
+
+    def close(self, last: Seen | None) -> None:
+        """End the program, whatever it is doing."""
+        self._server.endpoint.remove(self._session)
+        if self._process is not None:
+            self._process.kill()
+
+    def _ask(self, line: bytes) -> str:
+        if self._process is None:
+            self._process = Process(self._agent.words, _environment(self._session))
+        return _action(self._process.ask(line, self._agent.timeout))
+
+
+class Process:
+    """A program that answers lines with lines."""
+
+    def __init__(self, words: list[str], environment: dict[str, str]) -> None:
+        """Raises ProgramFailed where it does not start."""
+        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the process)
+        self._mark = environment["OPENAI_API_KEY"]
+        try:
+            self._process = subprocess.Popen(
+                words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._said,
+                env=environment,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._said.close()
+            raise ProgramFailed(f"the program {words[0]!r} did not start: {error.strerror}") from error
+
+    def ask(self, line: bytes, timeout: float) -> bytes:
+        """The line that it writes next, within some seconds. Raises ProgramFailed, TimeoutError."""
+        deadline = time.monotonic() + timeout
+        if self._readable(0) and (early := os.read(self._out, 200)):
+            raise ProgramFailed(f"the program wrote more than one line for an observation: {_shown(early)}")
+        try:
+            self._write(line, deadline)
+        except BrokenPipeError:
+            raise self._ended() from None
+        return self._read(deadline)
+
+    def kill(self) -> None:
+        """End it and all that it has started: its process group, and what carries its key in its environment."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        for pid in _with_environment(self._mark):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._said):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    @property
+    def _out(self) -> int:
+        assert self._process.stdout is not None
+        return self._process.stdout.fileno()
+
+    def _write(self, line: bytes, deadline: float) -> None:
+        """A part at a time: a program that does not read must not be waited for."""
+        assert self._process.stdin is not None
+        into = self._process.stdin.fileno()
+        os.set_blocking(into, False)
+        while line:
+            if not select.select([], [into], [], max(0.0, deadline - time.monotonic()))[1]:
+                raise TimeoutError("the program did not read its observation in time")
+            line = line[os.write(into, line) :]
+
+    def _read(self, deadline: float) -> bytes:
+        written = bytearray()
+        while b"\n" not in written:
+            if not self._readable(deadline - time.monotonic()):
+                raise TimeoutError(f"the program wrote no action in time{self._last_words()}")
+            part = os.read(self._out, 65_536)
+            if not part:
+                raise self._ended()
+            written += part
+            if len(written) > MOST_LINE:
+                raise ProgramFailed(f"the program wrote a line of more than {MOST_LINE} bytes")
+        line, _, more = bytes(written).partition(b"\n")
+        if more:
+            raise ProgramFailed(f"the program wrote more than one line for an observation: {_shown(more)}")
+        return line
+
+    def _readable(self, seconds: float) -> bool:
+        return bool(select.select([self._out], [], [], max(0.0, seconds))[0])
+
+    def _ended(self) -> ProgramFailed:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        code = self._process.returncode
+        how = "closed its output" if code is None else f"ended with code {code}" if code >= 0 else f"signal {-code}"
+        return ProgramFailed(f"the program wrote no action: it {how}{self._last_words()}")
+
+    def _last_words(self) -> str:
+        size = self._said.seek(0, os.SEEK_END)
+        self._said.seek(max(0, size - 4 * MOST_SAID))
+        said = self._said.read().decode("utf-8", "replace").strip().replace(self._mark, "[key]")
+        return f"; it said: {said[-MOST_SAID:]}" if said else ""
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(AT_ONCE, "sparring-program")
+
+
+def _environment(session: Session) -> dict[str, str]:
+    """The environment of a program: that of this process, without a key to another model."""
+    ours = {"OPENAI_BASE_URL": session.base_url, "OPENAI_API_KEY": session.key, "OPENAI_MODEL": session.model.name}
+    return {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")} | ours
+
+
+def _line(observation: Observation, seat: Seat) -> bytes:
+    """An observation as the program reads it."""
+    said = {
+        "text": observation.text,
+        "legal_actions": observation.legal_actions,
+        "turn": observation.turn,
+        "seat": seat.seat,
+        "info": dict(observation.info),
+    }
+    return json.dumps(said).encode() + b"\n"
+
+
+def _action(line: bytes) -> str:
+    """The action in a line."""
+    text = line.decode("utf-8", "replace").strip()
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    named = isinstance(said, dict) and list(said) == ["action"] and isinstance(said["action"], str)
+    return said["action"] if named else text
+
+
+def _with_environment(mark: str) -> list[int]:
+    """Processes whose environment holds a text, where the kernel shows it: those that left the group are among them."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in file.read_bytes():
+                found.append(int(file.parent.name))
+    return found
+
+
+def _shown(written: bytes) -> str:
+    return repr(written.decode("utf-8", "replace")[:80])
+
+
+@registry.agents.register("program", family="programs of others", extra="serve")
+def program(argument: str, *, model: str = "smollm2", as_user: bool = False, timeout: float = TIMEOUT) -> ProgramAgent:
+    """A program that asks a model here through OpenAI's protocol: `program:COMMAND:model=MODEL:as_user=true`."""
+    if not as_user:
+        raise ValueError(
+            f"program:{argument} would run with your rights, outside the sandbox: add :as_user=true if you would start "
+            "it yourself"
+        )
+    return ProgramAgent(argument, model, timeout=timeout)
