@@ -6,7 +6,7 @@ One process plays one episode. For every observation it reads one line of JSON f
 
 and it writes its action as one line to its standard output; an action with line breaks as `{"action": "..."}`. What it
 writes to its standard error is kept for messages about it. It asks its model at `OPENAI_BASE_URL`, with
-`OPENAI_API_KEY`, under the name in `OPENAI_MODEL`: that is a session of its own, whose calls are recorded with the turn.
+`OPENAI_API_KEY`, under the name in `OPENAI_MODEL`: that is a session of its own. Its calls are recorded with the turn.
 
 The program runs with the rights of whoever started Sparring, and is not in the sandbox, which has no network to reach
 a model by. So it has to be allowed by name (`as_user=true`). All its processes are ended with the episode.
@@ -22,11 +22,11 @@ import select
 import shlex
 import signal
 import subprocess
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import IO, TYPE_CHECKING
 
 from sparring import registry
@@ -46,6 +46,8 @@ MOST_SAID = 500
 """Characters of the program's standard error that a message about it shows."""
 AT_ONCE = 64
 """Programs that are waited for at one time."""
+SWEEPS = 10
+"""How often what a program has left behind is looked for, while there is any."""
 
 
 class ProgramFailed(RuntimeError):
@@ -104,6 +106,7 @@ class ProgramPlayer:
         self._agent, self._seat, self._server = agent, seat, shared_server()
         self._session = self._server.open_session(agent.model, trainable=agent.trainable, seed=seat.turn_seed(0))
         self._process: Process | None = None
+        self._starting, self._closed = Lock(), False
 
     async def act(self, observation: Observation) -> Reply:
         """The program's next line. Raises TimeoutError, ProgramFailed, and what the model failed with."""
@@ -119,13 +122,21 @@ class ProgramPlayer:
     def close(self, last: Seen | None) -> None:
         """End the program, whatever it is doing."""
         self._server.endpoint.remove(self._session)
+        with self._starting:
+            self._closed = True
         if self._process is not None:
             self._process.kill()
 
     def _ask(self, line: bytes) -> str:
-        if self._process is None:
-            self._process = Process(self._agent.words, _environment(self._session))
-        return _action(self._process.ask(line, self._agent.timeout))
+        return _action(self._started().ask(line, self._agent.timeout))
+
+    def _started(self) -> Process:
+        with self._starting:
+            if self._closed:
+                raise ProgramFailed("the episode is over")
+            if self._process is None:
+                self._process = Process(self._agent.words, _environment(self._session))
+            return self._process
 
 
 class Process:
@@ -133,91 +144,109 @@ class Process:
 
     def __init__(self, words: list[str], environment: dict[str, str]) -> None:
         """Raises ProgramFailed where it does not start."""
-        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the process)
-        self._mark = environment["OPENAI_API_KEY"]
+        self._mark, self._last_said = environment["OPENAI_API_KEY"], b""
+        self._asking = Lock()
         try:
             self._process = subprocess.Popen(
                 words,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._said,
+                stderr=subprocess.PIPE,
                 env=environment,
                 bufsize=0,
                 start_new_session=True,
             )
         except OSError as error:
-            self._said.close()
             raise ProgramFailed(f"the program {words[0]!r} did not start: {error.strerror}") from error
+        self._in, self._out, self._err = (stream.fileno() for stream in self._streams)
+        os.set_blocking(self._in, False)
 
     def ask(self, line: bytes, timeout: float) -> bytes:
         """The line that it writes next, within some seconds. Raises ProgramFailed, TimeoutError."""
-        deadline = time.monotonic() + timeout
-        if self._readable(0) and (early := os.read(self._out, 200)):
-            raise ProgramFailed(f"the program wrote more than one line for an observation: {_shown(early)}")
-        try:
-            self._write(line, deadline)
-        except BrokenPipeError:
-            raise self._ended() from None
-        return self._read(deadline)
+        with self._asking:
+            deadline, written = time.monotonic() + timeout, bytearray()
+            if (early := self._ready(0.0)) and self._out in early:
+                self._take(written)
+                raise ProgramFailed(
+                    f"the program wrote more than one line for an observation: {_shown(bytes(written))}"
+                )
+            while b"\n" not in written:
+                ready = self._ready(deadline - time.monotonic(), writes=bool(line))
+                if not ready:
+                    raise TimeoutError(f"the program wrote no action in time{self._last_words()}")
+                if self._err in ready:
+                    self._hear()
+                if self._out in ready:
+                    self._take(written)
+                elif self._in in ready:
+                    line = line[self._put(line) :]
+        answer, _, more = bytes(written).partition(b"\n")
+        if more:
+            raise _too_much(more)
+        return answer
 
     def kill(self) -> None:
         """End it and all that it has started: its process group, and what carries its key in its environment."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        for pid in _with_environment(self._mark):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        for _ in range(SWEEPS):
+            if not (left := _with_environment(self._mark)):
+                break
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._said):
-            if stream is not None:
+        if self._asking.acquire(timeout=1.0):  # whoever still waits for it has seen its end by now
+            for stream in self._streams:
                 with contextlib.suppress(OSError):
                     stream.close()
 
     @property
-    def _out(self) -> int:
-        assert self._process.stdout is not None
-        return self._process.stdout.fileno()
+    def _streams(self) -> list[IO[bytes]]:
+        return [one for one in (self._process.stdin, self._process.stdout, self._process.stderr) if one is not None]
 
-    def _write(self, line: bytes, deadline: float) -> None:
-        """A part at a time: a program that does not read must not be waited for."""
-        assert self._process.stdin is not None
-        into = self._process.stdin.fileno()
-        os.set_blocking(into, False)
-        while line:
-            if not select.select([], [into], [], max(0.0, deadline - time.monotonic()))[1]:
-                raise TimeoutError("the program did not read its observation in time")
-            line = line[os.write(into, line) :]
+    def _ready(self, seconds: float, writes: bool = False) -> set[int]:
+        """Which of its streams can go on, if one can within some seconds."""
+        polled, there = select.poll(), select.POLLIN
+        for stream in (self._out, self._err):
+            if stream >= 0:
+                polled.register(stream, there)
+        if writes:
+            polled.register(self._in, select.POLLOUT)
+        return {stream for stream, _ in polled.poll(max(0.0, 1000 * seconds))}
 
-    def _read(self, deadline: float) -> bytes:
-        written = bytearray()
-        while b"\n" not in written:
-            if not self._readable(deadline - time.monotonic()):
-                raise TimeoutError(f"the program wrote no action in time{self._last_words()}")
-            part = os.read(self._out, 65_536)
-            if not part:
-                raise self._ended()
-            written += part
-            if len(written) > MOST_LINE:
-                raise ProgramFailed(f"the program wrote a line of more than {MOST_LINE} bytes")
-        line, _, more = bytes(written).partition(b"\n")
-        if more:
-            raise ProgramFailed(f"the program wrote more than one line for an observation: {_shown(more)}")
-        return line
+    def _put(self, line: bytes) -> int:
+        try:
+            return os.write(self._in, line)
+        except BrokenPipeError:
+            raise self._ended() from None
 
-    def _readable(self, seconds: float) -> bool:
-        return bool(select.select([self._out], [], [], max(0.0, seconds))[0])
+    def _take(self, written: bytearray) -> None:
+        """What it has written, up to a bound."""
+        if not (part := os.read(self._out, 65_536)):
+            raise self._ended()
+        written += part
+        if len(written) > MOST_LINE:
+            raise ProgramFailed(f"the program wrote a line of more than {MOST_LINE} bytes")
+
+    def _hear(self) -> None:
+        """Keep the end of what it says on its standard error."""
+        part = os.read(self._err, 65_536)
+        self._last_said = (self._last_said + part)[-4 * MOST_SAID :]
+        self._err = self._err if part else -1
 
     def _ended(self) -> ProgramFailed:
+        while self._err >= 0 and self._err in self._ready(0.2):
+            self._hear()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
         code = self._process.returncode
-        how = "closed its output" if code is None else f"ended with code {code}" if code >= 0 else f"signal {-code}"
+        ended = f"ended with code {code}" if code is not None and code >= 0 else f"was ended by signal {-(code or 0)}"
+        how = "closed its output" if code is None else ended
         return ProgramFailed(f"the program wrote no action: it {how}{self._last_words()}")
 
     def _last_words(self) -> str:
-        size = self._said.seek(0, os.SEEK_END)
-        self._said.seek(max(0, size - 4 * MOST_SAID))
-        said = self._said.read().decode("utf-8", "replace").strip().replace(self._mark, "[key]")
+        said = self._last_said.decode("utf-8", "replace").strip().replace(self._mark, "[key]")
         return f"; it said: {said[-MOST_SAID:]}" if said else ""
 
 
@@ -229,6 +258,7 @@ def _threads() -> ThreadPoolExecutor:
 def _environment(session: Session) -> dict[str, str]:
     """The environment of a program: that of this process, without a key to another model."""
     ours = {"OPENAI_BASE_URL": session.base_url, "OPENAI_API_KEY": session.key, "OPENAI_MODEL": session.model.name}
+    ours["NO_PROXY"] = ",".join(filter(None, (os.environ.get("NO_PROXY"), "127.0.0.1")))
     return {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")} | ours
 
 
@@ -265,8 +295,9 @@ def _with_environment(mark: str) -> list[int]:
     return found
 
 
-def _shown(written: bytes) -> str:
-    return repr(written.decode("utf-8", "replace")[:80])
+def _too_much(written: bytes | bytearray) -> ProgramFailed:
+    shown = written.decode("utf-8", "replace")[:80]
+    return ProgramFailed(f"the program wrote more than one line for an observation: {shown!r}")
 
 
 @registry.agents.register("program", family="programs of others", extra="serve")

@@ -14,7 +14,7 @@ from typing import Protocol, cast, runtime_checkable
 
 from sparring.agents.models import policy_that_wrote
 from sparring.agents.models.tokenizer import Tools
-from sparring.protocols import Completion, LanguageModel
+from sparring.protocols import Completion, Exchange, LanguageModel
 from sparring.types import Call, Message, Sampling, Segment
 
 Messages = tuple[Mapping[str, str], ...]
@@ -43,6 +43,12 @@ def rendered(model: LanguageModel, messages: Sequence[Mapping[str, str]], tools:
     return tuple(cast("ShowsTools", model).chat(messages, tools) if tools else model.chat(messages))
 
 
+def generated(completion: Completion) -> tuple[Segment, ...]:
+    """A completion as it is recorded."""
+    told = completion.exchange or completion
+    return (Segment("generated", told.token_ids, told.logprobs),)
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """Where the model is to write next."""
@@ -59,6 +65,8 @@ class Conversation:
     """Those that the template shows."""
     heard: int = 1
     """How many of the messages came after the last answer."""
+    exchanged: tuple[int, ...] = ()
+    """The tokens up to and with the last answer, of a server that says them (`Completion.exchange`)."""
 
     @classmethod
     def of(cls, model: LanguageModel, *messages: Mapping[str, str], tools: Tools = ()) -> Conversation:
@@ -75,19 +83,26 @@ class Conversation:
         trainable: bool = False,
         purpose: str = "act",
         continues: str | None = None,
+        answer: tuple[Segment, ...] | None = None,
     ) -> Call:
-        """The call in which the model wrote the completion; `continues` is the call of the answer before, if any."""
-        said = self.messages[len(self.messages) - self.heard :] if self.extends else self.messages
+        """The call in which the model wrote the completion; `continues` is the call of the answer before, if any.
+
+        `answer`: the segments of the completion, if it is not one that was generated as a whole.
+        """
+        extends, added = self.extends, self.added
+        if completion.exchange is not None:
+            extends, added = self._exchanged(completion.exchange)
+        said = self.messages[len(self.messages) - self.heard :] if extends else self.messages
         return Call(
             policy_that_wrote(completion, model, trainable),
             sampling,
-            (Segment("prompt", self.added), Segment("generated", completion.token_ids, completion.logprobs)),
+            (Segment("prompt", added), *(answer if completion.exchange is None and answer else generated(completion))),
             (
                 *(Message(one["role"], one["content"]) for one in said),
                 Message("assistant", model.decode(completion.token_ids)),
             ),
             purpose,
-            continues if self.extends else None,
+            continues if extends else None,
             completion.stop_reason,
         )
 
@@ -114,7 +129,15 @@ class Conversation:
         if tail is None:
             return Conversation.of(model, *messages, tools=self.tools)
         tokens, heard = (*self.tokens, *completion.token_ids, *tail), len(messages) - len(self.messages) - 1
-        return Conversation(messages, tokens, tail, extends=True, tools=self.tools, heard=heard)
+        told = completion.exchange
+        exchanged = (*told.prompt_ids, *told.token_ids) if told else ()
+        return Conversation(messages, tokens, tail, True, self.tools, heard, exchanged)
+
+    def _exchanged(self, told: Exchange) -> tuple[bool, tuple[int, ...]]:
+        """Whether what a server read goes on from its last answer, and the tokens of it that are new."""
+        before = len(self.exchanged)
+        extends = self.extends and bool(before) and told.prompt_ids[:before] == self.exchanged
+        return extends, told.prompt_ids[before:] if extends else told.prompt_ids
 
     def _tail(self, model: LanguageModel, messages: Messages, completion: Completion) -> tuple[int, ...] | None:
         """The template's tokens behind the last answer; None where the template changes what came before."""
