@@ -167,9 +167,7 @@ class Process:
             deadline, written = time.monotonic() + timeout, bytearray()
             if (early := self._ready(0.0)) and self._out in early:
                 self._take(written)
-                raise ProgramFailed(
-                    f"the program wrote more than one line for an observation: {_shown(bytes(written))}"
-                )
+                raise _too_much(written)
             while b"\n" not in written:
                 ready = self._ready(deadline - time.monotonic(), writes=bool(line))
                 if not ready:
