@@ -295,7 +295,10 @@ def _with_environment(mark: str) -> list[int]:
 
 def _too_much(written: bytes | bytearray) -> ProgramFailed:
     shown = written.decode("utf-8", "replace")[:80]
-    return ProgramFailed(f"the program wrote more than one line for an observation: {shown!r}")
+    return ProgramFailed(
+        f"the program must write one line for an observation, its action, and it also wrote {shown!r}: what is no "
+        "action belongs on standard error"
+    )
 
 
 @registry.agents.register("program", family="programs of others", extra="serve")
