@@ -1,0 +1,51 @@
+"""The circle: an unmodified agent of OpenAI's SDK plays, is stored and verified, and what it did is learnt."""
+
+import math
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from sparring import registry, verify
+from sparring.agents import models
+from sparring.agents.programs import ProgramAgent
+from sparring.rollout.loop import Match, play
+from sparring.samples import samples
+from sparring.store.store import Store
+from sparring.trainers.batch import signals_of
+from sparring.trainers.data.export import export_rows
+from sparring.trainers.data.guards import trained
+from sparring.trainers.learner import Learner, LearnerConfig
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "openai_agent.py"
+pytestmark = pytest.mark.slow
+
+
+def test_an_agent_that_knows_nothing_of_us_plays_and_is_learnt_from(tmp_path):
+    model = models.load_trainable("nano", device="cpu")
+    agents = {
+        "player_0": ProgramAgent(f"{sys.executable} {shlex.quote(str(EXAMPLE))}", model, trainable=True),
+        "player_1": registry.make_agent("random"),
+    }
+    matches = [Match(f"e{seed}", "sparring/KuhnPoker-v0", {seat: seat for seat in agents}, seed) for seed in range(6)]
+    with Store(tmp_path / "store", "a") as store:
+        store.append(play(matches, agents))
+        assert verify(store).ok
+        episodes = list(store.get_many(match.id for match in matches).values())
+    assert {episode.status for episode in episodes} == {"ok"}, [episode.error for episode in episodes]
+
+    own = [trajectory for _, trajectory in trained(episodes)]
+    assert len(own) == 6
+    assert all(len(samples(one)) == 1 for one in own), "an episode is one conversation"
+    assert any(len(one.turns) > 1 for one in own)
+    count, _ = export_rows(tmp_path / "store", "sft", tmp_path / "rows.jsonl")
+    assert count == sum(one.reward > 0 for one in own)
+
+    before = [parameter.detach().clone() for parameter in model.module.parameters()]
+    signals = [signal for one in own for signal in signals_of(one, advantage=one.reward)]
+    measured = Learner(model, LearnerConfig(learning_rate=1e-4)).step(signals)
+    assert math.isfinite(measured["loss"])
+    assert measured["sampler_mismatch"] < 1e-3, "the tokens and log-probabilities are those that were sampled"
+    assert any(not torch.equal(old, new) for old, new in zip(before, model.module.parameters(), strict=True))
