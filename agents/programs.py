@@ -59,6 +59,8 @@ class ProgramAgent:
 
     sampling: Sampling | None = None
     """The program decides how its tokens are drawn; each call says so."""
+    has_process = True
+    """So that no more games are played at one time than there may be processes."""
 
     def __init__(
         self,
@@ -76,7 +78,7 @@ class ProgramAgent:
         registry.require("starlette", "serve")
         registry.require("uvicorn", "serve")
         try:
-            self.words = shlex.split(command)
+            self.words = self.files = shlex.split(command)
         except ValueError as error:
             raise ValueError(f"command of a program: {error}, got {command!r}") from None
         if not self.words:
@@ -85,7 +87,7 @@ class ProgramAgent:
             raise ValueError(f"timeout must be > 0 and < 86400 seconds, got {timeout}")
         self.model = models.load_shared(model_name(model)) if isinstance(model, str) else model
         self.timeout, self.trainable = timeout, trainable
-        self.name = name or f"program:{command}"
+        self.name = name or f"program:{command}:model={self.model.name}"
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -117,7 +119,7 @@ class ProgramPlayer:
             if self._session.failure is not None:
                 raise self._session.failure from None
             raise
-        return Reply(action, self._session.calls(), self._session.notes())
+        return Reply(action, self._session.calls(observation.turn), self._session.notes())
 
     def close(self, last: Seen | None) -> None:
         """End the program, whatever it is doing."""

@@ -11,7 +11,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -28,7 +28,8 @@ BROKEN = "broken_prefixes"
 class _Answered:
     """A request and its answer."""
 
-    id: str
+    number: int
+    """Of its call, over all of the session."""
     conversation: Conversation
     completion: Completion
 
@@ -38,7 +39,8 @@ class Question:
     """Where the model is to write next, and the call that it goes on from."""
 
     conversation: Conversation
-    continues: str | None = None
+    continues: int | None = None
+    """Its number in the session."""
     breaks: bool = False
     """Whether it would go on from an earlier call, had the chat template left that as it was."""
 
@@ -54,18 +56,26 @@ class Session:
         """What a program is given as `base_url`; the same server's `/v1` knows the session by its key."""
         self.failure: BaseException | None = None
         """Why the model could not answer, the first time that it could not."""
-        self._seed, self._turn, self._asked = seed, 0, 0
-        self._calls: list[Call] = []
-        self._broken = 0
+        self._seed, self._turn, self._asked, self._broken = seed, -1, 0, 0
+        self._ids: list[str] = []
+        """Of the calls that were handed over, by their numbers."""
+        self._calls: list[tuple[Call, int | None]] = []
+        """The others, each with the number of the call that it continues."""
         self._answered: dict[bytes, _Answered] = {}
         self._lock = Lock()
 
-    def calls(self) -> tuple[Call, ...]:
-        """The calls since this was asked last: those of a player's next turn, if it is asked once a turn."""
+    def calls(self, turn: int = 0) -> tuple[Call, ...]:
+        """The calls since this was asked last, as those of a player's turn (`Observation.turn`).
+
+        Raises ValueError for a turn that was asked for already, or lies before one that was.
+        """
         with self._lock:
-            calls, self._calls = tuple(self._calls), []
-            self._turn += 1
-        return calls
+            if turn <= self._turn:
+                raise ValueError(f"turn must be > {self._turn}, whose calls were handed over already, got {turn}")
+            self._turn = turn
+            self._ids += [call_id(turn, place) for place in range(len(self._calls))]
+            calls, self._calls = self._calls, []
+            return tuple(replace(call, continues=None if to is None else self._ids[to]) for call, to in calls)
 
     def notes(self) -> Mapping[str, Any]:
         """For `Reply.notes`: how many of the calls since this was asked last could not go on although their messages
@@ -87,7 +97,7 @@ class Session:
         if found is None:
             return Question(whole)
         grown = found.conversation.followed(self.model, found.completion, messages)
-        return Question(grown, found.id) if grown.extends else Question(whole, breaks=True)
+        return Question(grown, found.number) if grown.extends else Question(whole, breaks=True)
 
     def record(self, question: Question, completion: Completion, sampling: Sampling, answer: str) -> None:
         """The model has written the completion; `answer`: what of it the program was told.
@@ -99,15 +109,13 @@ class Session:
             completion,
             sampling,
             trainable=self.trainable and sampling.temperature > 0,
-            continues=question.continues,
         )
         conversation = question.conversation
         *_, said = _digests((*conversation.messages, message("assistant", answer)), conversation.tools)
         with self._lock:
-            id = call_id(self._turn, len(self._calls))
-            self._calls.append(call)
+            self._answered[said] = _Answered(len(self._ids) + len(self._calls), conversation, completion)
+            self._calls.append((call, question.continues))
             self._broken += question.breaks
-            self._answered[said] = _Answered(id, conversation, completion)
 
     def _latest(self, messages: Messages, tools: Tools) -> _Answered | None:
         """The longest of the earlier conversations, its answer included, that the messages begin with."""

@@ -111,7 +111,10 @@ async def run_batches(
                 while finished.qsize() and time.perf_counter() - asked_at > PATIENCE:
                     await asyncio.sleep(0)  # when all workers do so, it is the consumer's turn
                 players = agents_by_seat(match, known)
-                async with processes if envs.has_process(match) else nullcontext():
+                has_process = envs.has_process(match) or any(
+                    getattr(one, "has_process", False) for one in players.values()
+                )
+                async with processes if has_process else nullcontext():
                     episode = await _episode(match, players, on_event, envs, hosts)
                 await finished.put((match, episode))  # waits where nobody takes them
                 await asyncio.sleep(0)  # let the consumer have it, even if no agent ever waits

@@ -13,7 +13,9 @@ from sparring import registry
 from sparring.agents import programs
 from sparring.agents.models.scripted import ScriptedModel
 from sparring.agents.programs import ProgramAgent
+from sparring.rollout.hosts import PROCESSES
 from sparring.rollout.loop import Match, play
+from sparring.scoreboard.matches import identity
 
 MODEL = ScriptedModel(lambda prompt, seed: "bet")
 ASK = """
@@ -168,7 +170,7 @@ def test_the_program_sees_no_key_of_another_model(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "a real key")
     monkeypatch.setenv("OPENAI_ORG_ID", "ours")
     seen = tmp_path / "seen"
-    code = f"open({str(seen)!r}, 'w').write(json.dumps(dict(os.environ))); print('bet')"
+    code = f"sys.stdin.readline(); open({str(seen)!r}, 'w').write(json.dumps(dict(os.environ))); print('bet')"
     assert game(written(tmp_path, code)).status == "ok"
     environment = json.loads(seen.read_text())
     assert {name for name in environment if name.startswith("OPENAI_")} == {
@@ -185,6 +187,40 @@ def test_a_spec_must_allow_that_it_runs_with_ones_own_rights():
         registry.make_agent("program:python x.py:model=nano")
     agent = registry.make_agent("program:python x.py --n=3:model=nano:as_user=true:timeout=5")
     assert (agent.words, agent.timeout, agent.model.name) == (["python", "x.py", "--n=3"], 5.0, "nano")
+
+
+def test_a_changed_program_plays_other_games(tmp_path):
+    command = written(tmp_path, "print('bet')  # once")
+    before = identity(ProgramAgent(command, MODEL))
+    assert identity(ProgramAgent(command, MODEL)) == before
+    written(tmp_path, "print('check')")
+    assert identity(ProgramAgent(command, MODEL)) != before
+
+
+def test_no_more_games_are_played_at_one_time_than_there_may_be_processes(monkeypatch):
+    alive, most = set(), []
+
+    class Counted(programs.Process):
+        def __init__(self, words, environment):
+            super().__init__(words, environment)
+            alive.add(self)
+            most.append(len(alive))
+
+        def kill(self):
+            alive.discard(self)
+            super().kill()
+
+    monkeypatch.setattr(programs, "Process", Counted)
+    agents = {
+        "player_0": ProgramAgent("sh -c 'read line; echo bet'", MODEL),
+        "player_1": registry.make_agent("constant:call"),
+    }
+    count = 3 * PROCESSES
+    matches = [Match(f"m{i}", "sparring/KuhnPoker-v0", {seat: seat for seat in agents}, i) for i in range(count)]
+    assert {episode.status for episode in play(matches, agents)} == {"ok"}
+    assert len(most) == count
+    assert max(most) <= PROCESSES
+    assert not alive
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_a_conversation_that_goes_on_is_one_sample():
     second = talk.ask(SYSTEM, user("a"), assistant(first), user("b"))
     before = talk.session.calls()
     talk.ask(SYSTEM, user("a"), assistant(first), user("b"), assistant(second), user("c"), user("d"))
-    after = talk.session.calls()
+    after = talk.session.calls(1)
     assert [call.continues for call in (*before, *after)] == [None, "0.0", "0.1"]
     (sample,) = samples(played(before, after))
     tokens = [token for segment in sample.segments for token in segment.token_ids]
@@ -61,6 +61,17 @@ def test_a_conversation_that_goes_on_is_one_sample():
     assert tokens[: len(talk.model.chat(whole))] == talk.model.chat(whole)
     assert [message.content for message in after[0].messages] == ["c", "d", "answer 3"]
     assert talk.session.notes() == {}
+
+
+def test_the_turn_is_that_of_the_observation():
+    talk = Talk()
+    said = talk.ask(user("a"))
+    talk.ask(user("a"), assistant(said), user("b"))
+    assert [call.continues for call in talk.session.calls(turn=4)] == [None, "4.0"]
+    talk.ask(user("a"), assistant(said), user("c"))
+    with pytest.raises(ValueError, match="turn must be > 4, whose calls were handed over already, got 4"):
+        talk.session.calls(turn=4)
+    assert [call.continues for call in talk.session.calls(turn=6)] == ["4.0"]
 
 
 @pytest.mark.parametrize(
