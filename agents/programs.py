@@ -32,6 +32,7 @@ from typing import IO, TYPE_CHECKING
 from sparring import registry
 from sparring.agents import models
 from sparring.agents.models.loading import model_name
+from sparring.agents.prompts import readable
 from sparring.protocols import LanguageModel, Seat
 from sparring.types import Observation, Policy, Reply, Sampling, Seen
 
@@ -263,9 +264,9 @@ def _environment(session: Session) -> dict[str, str]:
 
 
 def _line(observation: Observation, seat: Seat) -> bytes:
-    """An observation as the program reads it."""
+    """An observation as the program reads it. Raises ValueError where it shows arrays only."""
     said = {
-        "text": observation.text,
+        "text": readable(observation),
         "legal_actions": observation.legal_actions,
         "turn": observation.turn,
         "seat": seat.seat,

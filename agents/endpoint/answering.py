@@ -58,8 +58,10 @@ async def answer_prompt(
 ) -> Answer:
     """The completion of a text or of tokens; in the session it is the root of a sample. Raises as `answer_chat`."""
     _require_shown(model, asked.asked, ())
-    if asked.prompt_logprobs and not model.shows_logprobs:
-        raise Refused(f"{model.name} shows no log-probabilities (prompt_logprobs)")
+    if not model.shows_logprobs:
+        raise Refused(
+            f"{model.name} is behind a server of chats: ask it for chat completions", code="unsupported_value"
+        )
     ids = tuple(model.encode(prompt)) if isinstance(prompt, str) else prompt
     vocabulary = getattr(getattr(model, "tokenizer", None), "vocab_size", max(ids) + 1)
     if max(ids) >= vocabulary:

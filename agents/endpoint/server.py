@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import uvicorn
 
 LOOPBACK = "127.0.0.1"
-STARTS_WITHIN, ENDS_WITHIN = 10.0, 3.0
-"""Seconds."""
+KEPT_ALIVE, ENDS_WITHIN = 60, 3.0
+"""Seconds: of a connection that asks nothing, and of a server that is closed."""
 
 
 class Server:
@@ -35,7 +35,7 @@ class Server:
         self._socket = socket.create_server((host, port), family=family, backlog=1024)
         self.port: int = self._socket.getsockname()[1]
         config = server.Config(app_of(endpoint), lifespan="off", log_level="critical", access_log=False, ws="none")
-        config.timeout_graceful_shutdown = 1
+        config.timeout_keep_alive, config.timeout_graceful_shutdown = KEPT_ALIVE, 1
         self._server: uvicorn.Server = server.Server(config)
         self._thread: threading.Thread | None = None
 
@@ -90,7 +90,7 @@ def serve_model(
     the API key that they must have. Raises what `models.load` and `Server` raise, ValueError for an address that other
     machines reach without a token.
     """
-    if not token and host not in LOCAL:
+    if not token and host not in (*LOCAL, "::1"):
         raise ValueError(f"token must be given where other machines reach the server, got none for host {host!r}")
     if not (token.isascii() and token.isprintable()):
         raise ValueError("token must be printable ASCII characters")

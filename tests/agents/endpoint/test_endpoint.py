@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 
 import httpx
 import pytest
@@ -195,6 +196,39 @@ def test_a_model_that_fails_is_an_error_of_the_server_which_lives_on():
         assert "out of paper" in answer.json()["error"]["message"]
         assert str(session.failure) == "out of paper"
         assert httpx.post(url, json=asked()).json()["choices"][0]["message"]["content"] == "fine"
+
+
+def test_what_nobody_waits_for_any_more_is_given_up():
+    answering, go_on = threading.Event(), threading.Event()
+
+    def write(prompt, seed):
+        answering.set()
+        assert go_on.wait(30)
+        return "late"
+
+    with capture(ScriptedModel(write)) as session:
+        url = f"{session.base_url}/chat/completions"
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(url, json=asked(), timeout=0.3)
+        assert answering.is_set()
+        go_on.set()
+        assert httpx.post(url, json=asked(), timeout=30).json()["choices"][0]["message"]["content"] == "late"
+        assert len(session.calls()) == 1
+
+
+def test_a_model_that_is_text_only_answers_chats_only(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with serve_model(ScriptedModel(say), name="behind") as behind:
+        model = models.load(f"openai:behind:url={behind.base_url}")
+        with capture(model) as session:
+            chat = httpx.post(f"{session.base_url}/chat/completions", json=asked(model="behind", return_token_ids=True))
+            assert chat.json()["choices"][0]["message"]["content"].startswith("I say 1 of")
+            assert "token_ids" not in chat.json()["choices"][0], "bytes are no tokens of that model"
+            (call,) = session.calls()
+            assert call.segments[1].logprobs is None
+            for path, changes in (("chat/completions", {"logprobs": True}), ("completions", {"prompt": "a"})):
+                answer = httpx.post(f"{session.base_url}/{path}", json=asked(model="behind", **changes))
+                assert answer.status_code == 400, path
 
 
 class WithTools(ScriptedModel):

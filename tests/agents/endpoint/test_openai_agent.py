@@ -11,8 +11,10 @@ import torch
 from sparring import registry, verify
 from sparring.agents import models
 from sparring.agents.programs import ProgramAgent
+from sparring.cli.app import main
 from sparring.rollout.loop import Match, play
 from sparring.samples import samples
+from sparring.store.run_files import metrics_of
 from sparring.store.store import Store
 from sparring.trainers.batch import signals_of
 from sparring.trainers.data.export import export_rows
@@ -23,17 +25,24 @@ EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "openai_agent.py"
 pytestmark = pytest.mark.slow
 
 
-def test_an_agent_that_knows_nothing_of_us_plays_and_is_learnt_from(tmp_path):
-    model = models.load_trainable("nano", device="cpu")
+def games(folder, model):
+    """The ids of six games of the example against chance, which are stored there."""
     agents = {
-        "player_0": ProgramAgent(f"{sys.executable} {shlex.quote(str(EXAMPLE))}", model, trainable=True),
+        "player_0": ProgramAgent(f"{sys.executable} {shlex.quote(str(EXAMPLE))}", model, trainable=True, name="theirs"),
         "player_1": registry.make_agent("random"),
     }
     matches = [Match(f"e{seed}", "sparring/KuhnPoker-v0", {seat: seat for seat in agents}, seed) for seed in range(6)]
-    with Store(tmp_path / "store", "a") as store:
+    with Store(folder, "a") as store:
         store.append(play(matches, agents))
         assert verify(store).ok
-        episodes = list(store.get_many(match.id for match in matches).values())
+    return [match.id for match in matches]
+
+
+def test_an_agent_that_knows_nothing_of_us_plays_and_is_learnt_from(tmp_path):
+    model = models.load_trainable("nano", device="cpu")
+    ids = games(tmp_path / "store", model)
+    with Store(tmp_path / "store") as store:
+        episodes = list(store.get_many(ids).values())
     assert {episode.status for episode in episodes} == {"ok"}, [episode.error for episode in episodes]
 
     own = [trajectory for _, trajectory in trained(episodes)]
@@ -49,3 +58,12 @@ def test_an_agent_that_knows_nothing_of_us_plays_and_is_learnt_from(tmp_path):
     assert math.isfinite(measured["loss"])
     assert measured["sampler_mismatch"] < 1e-3, "the tokens and log-probabilities are those that were sampled"
     assert any(not torch.equal(old, new) for old, new in zip(before, model.module.parameters(), strict=True))
+
+
+def test_a_method_learns_from_the_store_of_its_games(tmp_path, capsys):
+    games(tmp_path / "store", models.load_shared("nano"))
+    words = ["--from", tmp_path / "store", "--expert", "theirs", "--run", tmp_path / "run", "--steps", 1, "--json"]
+    assert main(["train", "imitate", "--device", "cpu", *map(str, words)]) == 0
+    (row,) = [row for row in metrics_of(tmp_path / "run") if "loss" in row]
+    assert math.isfinite(row["loss"])
+    assert row["grad_norm"] > 0
