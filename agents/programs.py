@@ -15,23 +15,18 @@ a model by. So it has to be allowed by name (`as_user=true`). All its processes 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
-import select
 import shlex
-import signal
-import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from pathlib import Path
 from threading import Lock
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from sparring import registry
 from sparring.agents import models
 from sparring.agents.models.loading import model_name
+from sparring.agents.processes import Process, ProgramFailed
 from sparring.agents.prompts import readable
 from sparring.protocols import LanguageModel, Seat
 from sparring.types import Observation, Policy, Reply, Sampling, Seen
@@ -41,18 +36,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 120.0
 """Seconds that a turn may take."""
-MOST_LINE = 2**20
-"""Bytes of an action."""
-MOST_SAID = 500
-"""Characters of the program's standard error that a message about it shows."""
 AT_ONCE = 64
 """Programs that are waited for at one time."""
-SWEEPS = 10
-"""How often what a program has left behind is looked for, while there is any."""
-
-
-class ProgramFailed(RuntimeError):
-    """The program ended, or wrote something else than one action a turn."""
 
 
 class ProgramAgent:
@@ -138,117 +123,8 @@ class ProgramPlayer:
             if self._closed:
                 raise ProgramFailed("the episode is over")
             if self._process is None:
-                self._process = Process(self._agent.words, _environment(self._session))
+                self._process = Process(self._agent.words, _environment(self._session), self._session.key)
             return self._process
-
-
-class Process:
-    """A program that answers lines with lines."""
-
-    def __init__(self, words: list[str], environment: dict[str, str]) -> None:
-        """Raises ProgramFailed where it does not start."""
-        self._mark, self._last_said = environment["OPENAI_API_KEY"], b""
-        self._asking = Lock()
-        try:
-            self._process = subprocess.Popen(
-                words,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=environment,
-                bufsize=0,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise ProgramFailed(f"the program {words[0]!r} did not start: {error.strerror}") from error
-        self._in, self._out, self._err = (stream.fileno() for stream in self._streams)
-        os.set_blocking(self._in, False)
-
-    def ask(self, line: bytes, timeout: float) -> bytes:
-        """The line that it writes next, within some seconds. Raises ProgramFailed, TimeoutError."""
-        with self._asking:
-            deadline, written = time.monotonic() + timeout, bytearray()
-            if (early := self._ready(0.0)) and self._out in early:
-                self._take(written)
-                raise _too_much(written)
-            while b"\n" not in written:
-                ready = self._ready(deadline - time.monotonic(), writes=bool(line))
-                if not ready:
-                    raise TimeoutError(f"the program wrote no action in time{self._last_words()}")
-                if self._err in ready:
-                    self._hear()
-                if self._out in ready:
-                    self._take(written)
-                elif self._in in ready:
-                    line = line[self._put(line) :]
-        answer, _, more = bytes(written).partition(b"\n")
-        if more:
-            raise _too_much(more)
-        return answer
-
-    def kill(self) -> None:
-        """End it and all that it has started: its process group, and what carries its key in its environment."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        for _ in range(SWEEPS):
-            if not (left := _with_environment(self._mark)):
-                break
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-        self._process.wait()
-        if self._asking.acquire(timeout=1.0):  # whoever still waits for it has seen its end by now
-            for stream in self._streams:
-                with contextlib.suppress(OSError):
-                    stream.close()
-
-    @property
-    def _streams(self) -> list[IO[bytes]]:
-        return [one for one in (self._process.stdin, self._process.stdout, self._process.stderr) if one is not None]
-
-    def _ready(self, seconds: float, writes: bool = False) -> set[int]:
-        """Which of its streams can go on, if one can within some seconds."""
-        polled, there = select.poll(), select.POLLIN
-        for stream in (self._out, self._err):
-            if stream >= 0:
-                polled.register(stream, there)
-        if writes:
-            polled.register(self._in, select.POLLOUT)
-        return {stream for stream, _ in polled.poll(max(0.0, 1000 * seconds))}
-
-    def _put(self, line: bytes) -> int:
-        try:
-            return os.write(self._in, line)
-        except BrokenPipeError:
-            raise self._ended() from None
-
-    def _take(self, written: bytearray) -> None:
-        """What it has written, up to a bound."""
-        if not (part := os.read(self._out, 65_536)):
-            raise self._ended()
-        written += part
-        if len(written) > MOST_LINE:
-            raise ProgramFailed(f"the program wrote a line of more than {MOST_LINE} bytes")
-
-    def _hear(self) -> None:
-        """Keep the end of what it says on its standard error."""
-        part = os.read(self._err, 65_536)
-        self._last_said = (self._last_said + part)[-4 * MOST_SAID :]
-        self._err = self._err if part else -1
-
-    def _ended(self) -> ProgramFailed:
-        while self._err >= 0 and self._err in self._ready(0.2):
-            self._hear()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1.0)
-        code = self._process.returncode
-        ended = f"ended with code {code}" if code is not None and code >= 0 else f"was ended by signal {-(code or 0)}"
-        how = "closed its output" if code is None else ended
-        return ProgramFailed(f"the program wrote no action: it {how}{self._last_words()}")
-
-    def _last_words(self) -> str:
-        said = self._last_said.decode("utf-8", "replace").strip().replace(self._mark, "[key]")
-        return f"; it said: {said[-MOST_SAID:]}" if said else ""
 
 
 @cache
@@ -284,24 +160,6 @@ def _action(line: bytes) -> str:
         return text
     named = isinstance(said, dict) and list(said) == ["action"] and isinstance(said["action"], str)
     return said["action"] if named else text
-
-
-def _with_environment(mark: str) -> list[int]:
-    """Processes whose environment holds a text, where the kernel shows it: those that left the group are among them."""
-    found = []
-    for file in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if mark.encode() in file.read_bytes():
-                found.append(int(file.parent.name))
-    return found
-
-
-def _too_much(written: bytes | bytearray) -> ProgramFailed:
-    shown = written.decode("utf-8", "replace")[:80]
-    return ProgramFailed(
-        f"the program must write one line for an observation, its action, and it also wrote {shown!r}: what is no "
-        "action belongs on standard error"
-    )
 
 
 @registry.agents.register("program", family="programs of others", extra="serve")

@@ -55,7 +55,7 @@ class Session:
         self.base_url = f"{base}/session/{self.id}/v1"
         """What a program is given as `base_url`; the same server's `/v1` knows the session by its key."""
         self.failure: BaseException | None = None
-        """Why the model could not answer, the first time that it could not."""
+        """Why the model could not answer, the first time since `calls` that it could not."""
         self._seed, self._turn, self._asked, self._broken = seed, -1, 0, 0
         self._ids: list[str] = []
         """Of the calls that were handed over, by their numbers."""
@@ -72,7 +72,7 @@ class Session:
         with self._lock:
             if turn <= self._turn:
                 raise ValueError(f"turn must be > {self._turn}, whose calls were handed over already, got {turn}")
-            self._turn = turn
+            self._turn, self.failure = turn, None
             self._ids += [call_id(turn, place) for place in range(len(self._calls))]
             calls, self._calls = self._calls, []
             return tuple(replace(call, continues=None if to is None else self._ids[to]) for call, to in calls)

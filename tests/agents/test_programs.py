@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sparring import registry
-from sparring.agents import programs
+from sparring.agents import processes, programs
 from sparring.agents.models.scripted import ScriptedModel
 from sparring.agents.programs import ProgramAgent
 from sparring.rollout.hosts import PROCESSES
@@ -90,7 +90,8 @@ for line in sys.stdin:
         ("sh -c 'kill -9 $$'", "it was ended by signal 9"),
         ("true", "it ended with code 0"),
         ("sh -c 'exec >&-; sleep 60'", "it closed its output"),
-        ("cat /dev/zero", "wrote a line of more than 1048576 bytes"),
+        ("sh -c 'exec >&-; yes >&2'", "it closed its output; it said: "),
+        ("sh -c 'read line; cat /dev/zero'", "wrote a line of more than 1048576 bytes"),
         (
             "sh -c 'read line; printf a\\\\nb; sleep 60'",
             "must write one line for an observation, its action, and it also wrote 'b'",
@@ -120,11 +121,11 @@ for line in sys.stdin:
     time.sleep(0.2)
     print("late", flush=True)
 """
-    process = programs.Process(shlex.split(written(tmp_path, code)), {"OPENAI_API_KEY": "k" * 30})
+    process = processes.Process(shlex.split(written(tmp_path, code)), {"KEY": "k" * 30}, mark="k" * 30)
     try:
         assert process.ask(b"{}\n", 10) == b"look"
         time.sleep(1)
-        with pytest.raises(programs.ProgramFailed, match="it also wrote 'late"):
+        with pytest.raises(processes.ProgramFailed, match="it also wrote 'late"):
             process.ask(b"{}\n", 10)
     finally:
         process.kill()
@@ -200,9 +201,9 @@ def test_a_changed_program_plays_other_games(tmp_path):
 def test_no_more_games_are_played_at_one_time_than_there_may_be_processes(monkeypatch):
     alive, most = set(), []
 
-    class Counted(programs.Process):
-        def __init__(self, words, environment):
-            super().__init__(words, environment)
+    class Counted(processes.Process):
+        def __init__(self, *args):
+            super().__init__(*args)
             alive.add(self)
             most.append(len(alive))
 
