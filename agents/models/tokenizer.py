@@ -70,6 +70,11 @@ class FastTokenizer:
         self.fingerprint = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         self._template_pieces: dict[tuple[tuple[str, ...], str], list[list[int] | int]] = {}
 
+    @property
+    def unwrapped(self) -> PreTrainedTokenizerFast:
+        """The tokenizer as `transformers` has it, for other libraries."""
+        return self._tokenizer
+
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, no special tokens added and none recognised."""
         return self._encode(text, special=False)

@@ -28,6 +28,7 @@ from sparring.cli.ray_option import with_address
 from sparring.cli.records import data, replay, report, verify
 from sparring.cli.reflection import show_reflection
 from sparring.cli.runs import compare_runs, list_runs
+from sparring.cli.serve import serve
 from sparring.cli.tables import table_of
 from sparring.cli.train import train
 from sparring.cli.watch import watch_run
@@ -64,6 +65,7 @@ app.command(name="watch")(watch_run)
 app.command(name="replay")(replay)
 app.command(name="verify")(verify)
 app.command(name="data")(data)
+app.command(name="serve")(serve)
 
 
 @app.command

@@ -33,6 +33,7 @@ __all__ = [
     "Match",
     "act_now",
     "play",
+    "play_one",
     "rollout",
     "run_batches",
     "run_coroutine",
@@ -115,7 +116,7 @@ async def run_batches(
                     getattr(one, "has_process", False) for one in players.values()
                 )
                 async with processes if has_process else nullcontext():
-                    episode = await _episode(match, players, on_event, envs, hosts)
+                    episode = await play_one(Recording(match, players), envs, hosts, on_event)
                 await finished.put((match, episode))  # waits where nobody takes them
                 await asyncio.sleep(0)  # let the consumer have it, even if no agent ever waits
             await finished.put(None)
@@ -218,11 +219,12 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
     return asyncio._get_running_loop()
 
 
-async def _episode(
-    match: Match, agents: Mapping[str, Agent], on_event: Listener | None, pool: EnvPool, hosts: Hosts
-) -> Episode:
-    """Play one match to its end. Never raises for what an environment or an agent does."""
-    recording = Recording(match, agents)
+async def play_one(recording: Recording, pool: EnvPool, hosts: Hosts, on_event: Listener | None = None) -> Episode:
+    """Play one match to its end, for whoever plays matches as they come.
+
+    Never raises for what an environment or an agent does.
+    """
+    match = recording.match
     lent: Lent | None = None
     if on_event is not None:
         on_event(Event("begun", match))

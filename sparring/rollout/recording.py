@@ -183,6 +183,15 @@ class Recording:
         seat.seen = Seen(_storable_content(content), legal, rest_of(view.info))
         seat.hidden, seat.is_over = hidden_of(view.info), True
 
+    def reward(self, seat: str) -> float:
+        """What a seat has been paid so far."""
+        return self._seats[seat].reward
+
+    def latest(self, seat: str) -> Turn | None:
+        """The latest turn of a seat, with what it was paid for it so far."""
+        turns = self._seats[seat].turns
+        return turns[-1].turn() if turns else None
+
     def last(self, seat: str) -> Seen | None:
         """What a seat saw at its end, if it has come."""
         return self._seats[seat].last

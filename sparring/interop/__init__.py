@@ -1,0 +1,1 @@
+"""Our environments inside other people's trainers and evaluators."""

@@ -1,0 +1,274 @@
+"""Our environments in TRL's `GRPOTrainer` (1.16.0), in its two ways.
+
+    Rollouts          a `rollout_func`: we play whole episodes with the trainer's weights, token for token
+    environment       an `environment_factory`: TRL talks, the environment is a tool that it calls
+
+Both play one seat; agents of ours play the others, or with `opponent="self"` the weights under training do.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from sparring import registry
+from sparring.agents.talking.agent import TalkingAgent
+from sparring.rollout.loop import Match, play
+from sparring.samples import Sample, samples
+from sparring.types import Episode, Sampling
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerFast
+
+    from sparring.agents.models.transformers import TransformersModel
+
+SELF = "self"
+Messages = list[dict[str, str]]
+Row = dict[str, Any]
+
+
+class Trainer(Protocol):
+    """What is used of TRL's trainer."""
+
+    accelerator: Any
+    model: Any
+    state: Any
+    processing_class: Any
+
+
+class Rollouts:
+    """Episodes for TRL: give it as `rollout_func`, its `dataset()` as `train_dataset`, its `reward` as reward function.
+
+    A prompt of the dataset names one seat of one task. TRL repeats it `num_generations` times and compares the rewards
+    of these rows with each other, so a group is always one seat's. A row is one conversation: what the seat was shown
+    has `env_mask` 0, what the model wrote has 1, ids and log-probabilities as they were sampled.
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        seeds: Iterable[int],
+        seats: Sequence[str] | None = None,
+        opponent: str = "random",
+        *,
+        env_kwargs: Mapping[str, object] | None = None,
+        temperature: float = 1.0,
+        max_new_tokens: int = 64,
+        decoding: Literal["free", "legal"] = "free",
+        system: str | None = None,
+        on_episodes: Callable[[Sequence[Episode]], object] | None = None,
+    ) -> None:
+        """`seats`: those that learn, all where it is left out. `opponent`: an agent's spec, or "self".
+
+        `decoding`: "legal" draws among the legal actions where these are listed; TRL does not know of them, and trains
+        the drawn tokens as if they had been drawn among all. `system`: the system prompt. `on_episodes`: what keeps the
+        episodes, such as `store.append`.
+        Raises UnknownName, ValueError.
+        """
+        self.env_id, self.kwargs = env_id, dict(env_kwargs or {})
+        self.seats = _seats(self.env_id, self.kwargs)
+        if wrong := set(seats or ()) - set(self.seats):
+            raise ValueError(f"seats of {self.env_id} are {', '.join(self.seats)}, got {sorted(wrong)}")
+        if opponent != SELF:
+            registry.make_agent(opponent)
+        self.opponent, self.on_episodes = opponent, on_episodes
+        self.sampling = Sampling(temperature, max_new_tokens=max_new_tokens, decoding=decoding)
+        self.system = system
+        tasks = itertools.product(seeds, seats or self.seats)
+        self._tasks = {f"{self.env_id} seed {seed} {seat}": (seed, seat) for seed, seat in tasks}
+        self._played = 0
+        self._model: TransformersModel | None = None
+
+    def dataset(self) -> Dataset:
+        """One row a seat of a task: `prompt` names it."""
+        from datasets import Dataset
+
+        rows = [{"prompt": [{"role": "user", "content": name}]} for name in self._tasks]
+        return Dataset.from_list(rows)
+
+    def __call__(self, prompts: Sequence[Messages | str], trainer: Trainer) -> dict[str, list[Any]]:
+        """One row a prompt, in their order. Raises ValueError for a prompt that is not of `dataset()`."""
+        tasks = [self._task(prompt) for prompt in prompts]
+        model = self._model_of(trainer)
+        learner = TalkingAgent(model, sampling=self.sampling, system=self.system, trainable=True, name="learner")
+        matches = [self._match(number, seed, seat) for number, (seed, seat) in enumerate(tasks)]
+        self._played += len(matches)
+        episodes = play(matches, {"learner": learner})
+        if self.on_episodes is not None:
+            self.on_episodes(episodes)
+        seats = [seat for _, seat in tasks]
+        rows = [row_of(episode, seat, model) for episode, seat in zip(episodes, seats, strict=True)]
+        return {name: [row[name] for row in rows] for name in rows[0]}
+
+    @staticmethod
+    def reward(payoff: Sequence[float | None], **columns: object) -> list[float | None]:
+        """What each row's seat was paid; None, which TRL leaves out, where a fault broke its episode off."""
+        return list(payoff)
+
+    def _task(self, prompt: Messages | str) -> tuple[int, str]:
+        name = prompt if isinstance(prompt, str) else prompt[-1]["content"]
+        if name not in self._tasks:
+            raise ValueError(f"no task is called {name!r:.80}: train on the rows of dataset()")
+        return self._tasks[name]
+
+    def _match(self, number: int, seed: int, seat: str) -> Match:
+        other = "learner" if self.opponent == SELF else self.opponent
+        names = {one: "learner" if one == seat else other for one in self.seats}
+        played = self._played + number
+        id = f"trl/{self.env_id}/{seed}/{played}"
+        return Match(id, self.env_id, names, seed, self.kwargs, sample=played, task=f"{self.env_id}/{seed}")
+
+    def _model_of(self, trainer: Trainer) -> TransformersModel:
+        """The trainer's weights as they are now."""
+        from sparring.agents.models.tokenizer import FastTokenizer
+        from sparring.agents.models.transformers import TransformersModel
+        from sparring.agents.models.weights.reading import Loaded
+
+        if self._model is None:
+            module, tokenizer = trainer.accelerator.unwrap_model(trainer.model), trainer.processing_class
+            fast = FastTokenizer(tokenizer, (int(tokenizer.eos_token_id),))
+            self._model = TransformersModel.from_loaded(Loaded("learner", module, fast, ""))
+        self._model.weights_version = f"step-{trainer.state.global_step}"
+        return self._model
+
+
+def row_of(episode: Episode, seat: str, model: TransformersModel) -> Row:
+    """A seat's episode as one row: prompt, completion with its mask, and payoff.
+
+    An episode whose conversation was cut to the context has several samples, of which the longest is the row
+    (`samples` says how many there were).
+    """
+    trajectory = episode.trajectories[seat]
+    found = samples(trajectory)
+    payoff = trajectory.reward if episode.sound else None
+    if not found:
+        eos = list(model.tokenizer.eos_ids[:1])
+        empty: Row = {"prompt_ids": eos, "completion_ids": eos, "logprobs": [0.0], "env_mask": [0]}
+        return {**empty, "payoff": None, "samples": 0}
+    return {**_flat(max(found, key=_written)), "payoff": payoff, "samples": len(found)}
+
+
+def _flat(sample: Sample) -> Row:
+    segments = sample.segments
+    first = next(place for place, segment in enumerate(segments) if segment.kind == "generated")
+    prompt = [token for segment in segments[:first] for token in segment.token_ids]
+    completion: list[int] = []
+    mask: list[int] = []
+    logprobs: list[float] = []
+    for segment in segments[first:]:
+        is_written = segment.kind == "generated"
+        completion += segment.token_ids
+        mask += [int(is_written)] * len(segment.token_ids)
+        logprobs += segment.logprobs if is_written and segment.logprobs else [0.0] * len(segment.token_ids)
+    return {"prompt_ids": prompt, "completion_ids": completion, "logprobs": logprobs, "env_mask": mask}
+
+
+def _written(sample: Sample) -> int:
+    return sum(len(segment.token_ids) for segment in sample.segments if segment.kind == "generated")
+
+
+class Environment:
+    """One seat as a tool: TRL tells the model what `reset` returns, and the model calls `act`.
+
+    Made by `environment`, which TRL calls once for every row that is played at the same time.
+    """
+
+    def __init__(self, make: Callable[[], Any], seeds: Iterator[int]) -> None:
+        self._env, self._seeds = make(), seeds
+        self._reward, self._is_over = 0.0, True
+
+    def reset(self, seed: int | None = None, **row: object) -> str:
+        """Begin an episode; `seed` is the row's column of that name, else the next one."""
+        observation, _ = self._env.reset(seed=next(self._seeds) if seed is None else int(seed))
+        self._reward, self._is_over = 0.0, False
+        return f"{observation}\nCall act to play."
+
+    def act(self, action: str) -> str:
+        """
+        Play an action, and see what comes of it.
+
+        Args:
+            action: The action, in the words of the observation.
+
+        Returns:
+            What you see now.
+        """
+        if self._is_over:
+            raise ValueError("the game is over")
+        observation, reward, terminated, truncated, info = self._env.step(str(action))
+        self._reward += float(reward)
+        self._is_over = bool(terminated or truncated)
+        if self._is_over:
+            return f"{observation}\nThe game is over: {self._reward:+g}."
+        return f"{observation}\nThat was illegal." if info.get("illegal") else str(observation)
+
+    def get_reward(self) -> float:
+        """What the seat was paid; 0 for a game that the model did not play to its end."""
+        return self._reward
+
+
+def environment(env_id: str, first_seed: int = 0, **kwargs: Any) -> Callable[[], Environment]:
+    """An `environment_factory`. `kwargs`: as of `gymnasium.make`: opponent, seat, the environment's own.
+
+    Rows without a column `seed` play the seeds from `first_seed` on, each one once. Raises UnknownName, ValueError.
+    """
+    import gymnasium
+
+    import sparring.envs  # noqa: F401  (registers the ids)
+
+    def make() -> Any:
+        return gymnasium.make(env_id, disable_env_checker=True, **kwargs).unwrapped
+
+    make().close()
+    seeds = itertools.count(first_seed)
+    return lambda: Environment(make, seeds)
+
+
+TOOLS_TEMPLATE = (
+    "{% if tools %}<|im_start|>system\n{% if messages[0].role == 'system' %}{{ messages[0].content }}\n{% endif %}"
+    "Functions that you can call:\n{% for tool in tools %}{{ tool | tojson }}\n{% endfor %}"
+    'Call one so: <tool_call>{"name": "its name", "arguments": {}}</tool_call><|im_end|>\n{% endif %}'
+    "{% for message in messages %}{% if not (tools and loop.first and message.role == 'system') %}"
+    "<|im_start|>{{ message.role }}\n{{ message.content or '' }}"
+    "{% for call in message.tool_calls or [] %}"
+    "<tool_call>{{ (call.function or call) | tojson }}</tool_call>{% endfor %}<|im_end|>\n"
+    "{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""SmolLM2's chat template, ChatML, with a place for tools."""
+TOOLS_RESPONSE = {
+    "defaults": {"role": "assistant"},
+    "start_anchor": "<|im_start|>assistant\n",
+    "fields": {
+        "tool_calls": {
+            "open": "<tool_call>",
+            "close_pattern": r"</tool_call>\s*",
+            "repeats": True,
+            "content": "json",
+            "transform": {"type": "function", "function": "{content}"},
+        },
+        "content": {"close_pattern": r"<\|im_end\|>\s*", "content": "text"},
+    },
+}
+"""How `transformers` (5.13 and later) reads an answer in that template."""
+
+
+def with_tools(tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:
+    """A copy of a ChatML tokenizer such as SmolLM2's whose template shows tools, and whose answers TRL can read.
+
+    Raises ValueError for a tokenizer of another format.
+    """
+    if "<|im_start|>" not in (tokenizer.chat_template or ""):
+        raise ValueError(
+            "the tokenizer's chat template is not ChatML: give TRL one with a response template of its own"
+        )
+    found = copy.deepcopy(tokenizer)
+    found.chat_template, found.response_template = TOOLS_TEMPLATE, TOOLS_RESPONSE
+    return found
+
+
+def _seats(env_id: str, kwargs: Mapping[str, object]) -> tuple[str, ...]:
+    row = registry.envs.row(env_id).given(kwargs)
+    return tuple(row.seat_names) or tuple(f"player_{number}" for number in range(row.seats))
