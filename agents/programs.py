@@ -2,7 +2,8 @@
 
 One process plays one episode. For every observation it reads one line of JSON from its standard input,
 
-    {"text": "Your card is K. ...", "legal_actions": ["check", "bet"], "turn": 0, "seat": "player_0", "info": {}}
+    {"text": "Your card is K. ...", "legal_actions": ["check", "bet"], "suggested_actions": null, "turn": 0,
+     "seat": "player_0", "info": {}}
 
 and it writes its action as one line to its standard output; an action with line breaks as `{"action": "..."}`. What it
 writes to its standard error is kept for messages about it. It asks its model at `OPENAI_BASE_URL`, with
@@ -144,6 +145,7 @@ def _line(observation: Observation, seat: Seat) -> bytes:
     said = {
         "text": readable(observation),
         "legal_actions": observation.legal_actions,
+        "suggested_actions": observation.suggested_actions,
         "turn": observation.turn,
         "seat": seat.seat,
         "info": dict(observation.info),

@@ -13,9 +13,10 @@ client = OpenAI()  # OPENAI_BASE_URL and OPENAI_API_KEY say where and as whom
 messages = [{"role": "system", "content": "You play a game. Answer with your action, and nothing else."}]
 for line in sys.stdin:
     seen = json.loads(line)
-    messages.append({"role": "user", "content": f"{seen['text']}\nLegal actions: {seen['legal_actions']}"})
+    options = seen["legal_actions"] or seen["suggested_actions"] or []
+    messages.append({"role": "user", "content": f"{seen['text']}\nYou may: {', '.join(options)}"})
     answer = client.chat.completions.create(model=os.environ["OPENAI_MODEL"], messages=messages, max_tokens=12)
     said = answer.choices[0].message.content
     messages.append({"role": "assistant", "content": said})
-    legal = [action for action in seen["legal_actions"] if action in said]
-    print(legal[0] if legal else seen["legal_actions"][len(said) % len(seen["legal_actions"])], flush=True)
+    named = [option for option in options if option in said] or options[len(said) % max(1, len(options)) :] or [said]
+    print(json.dumps({"action": named[0]}), flush=True)

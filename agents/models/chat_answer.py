@@ -11,6 +11,8 @@ from typing import TypeVar, cast
 from sparring.protocols import Exchange
 from sparring.types import FaultKind
 
+MISSING = -9999.0
+"""What vLLM writes in a chat where it has no log-probability."""
 SHOWN = 200
 """Characters of a body that a complaint about it shows."""
 _CONTENT = re.compile(r'"content"\s*:\s*"((?:[^"\\]|\\u[0-9a-fA-F]{4}|\\["\\/bfnrt])*)')
@@ -70,6 +72,8 @@ def read_exchange(body: str, whole: bool) -> Answer:
 def logprobs_of(tokens: list[int], logprobs: object) -> tuple[float, ...]:
     """A log-probability for each token. Raises NoTokens where one is missing: nobody makes one up."""
     found = list_of(float, logprobs)
+    if found is not None and any(value <= MISSING for value in found):
+        found = None
     if found is None or len(found) != len(tokens):
         shown = len(logprobs) if isinstance(logprobs, list) and found is not None else "not all or no"
         raise NoTokens(

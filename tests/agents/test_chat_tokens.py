@@ -127,6 +127,7 @@ def test_a_server_that_says_everything(saying):
         (told([-0.5, -0.5, -0.5]), "3 log-probabilities for 2 tokens"),
         (told([-0.5, None]), "not all or no log-probabilities for 2 tokens"),
         (told([-0.5, float("nan")]), "not all or no log-probabilities for 2 tokens"),
+        (told([-0.5, -9999.0]), "not all or no log-probabilities for 2 tokens"),
         (told([-0.5, True]), "not all or no log-probabilities for 2 tokens"),
         (told(None), "0 log-probabilities for 2 tokens"),
         (told([-0.5, -0.5], tokens=None), "it shows no token ids"),

@@ -60,6 +60,17 @@ def test_an_agent_that_knows_nothing_of_us_plays_and_is_learnt_from(tmp_path):
     assert any(not torch.equal(old, new) for old, new in zip(before, model.module.parameters(), strict=True))
 
 
+def test_an_adventure_of_several_turns_is_one_sample():
+    agent = ProgramAgent(f"{sys.executable} {shlex.quote(str(EXAMPLE))}", "nano", trainable=True)
+    (episode,) = play([Match("a", "sparring/Adventure-v0", {"player_0": "me"}, 1, max_steps=4)], {"me": agent})
+    assert episode.status == "truncated", episode.error
+    trajectory = episode.trajectories["player_0"]
+    assert [call.continues for _, call in trajectory.calls] == [None, "0.0", "1.0", "2.0"]
+    (sample,) = samples(trajectory)
+    assert len(sample.segments) == 8
+    assert all(len(turn.notes) == 0 for turn in trajectory.turns)
+
+
 def test_a_method_learns_from_the_store_of_its_games(tmp_path, capsys):
     games(tmp_path / "store", models.load_shared("nano"))
     words = ["--from", tmp_path / "store", "--expert", "theirs", "--run", tmp_path / "run", "--steps", 1, "--json"]
