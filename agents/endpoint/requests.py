@@ -18,6 +18,13 @@ ROLES = {"system": "system", "developer": "system", "user": "user", "assistant":
 NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "n": (None, 1),
     "best_of": (None, 1),
+    "top_k": (None, 0, -1),
+    "min_p": (None, 0),
+    "min_tokens": (None, 0),
+    "ignore_eos": (None, False),
+    "stop_token_ids": (None, []),
+    "allowed_token_ids": (None,),
+    "repetition_penalty": (None, 1),
     "presence_penalty": (None, 0),
     "frequency_penalty": (None, 0),
     "logit_bias": (None, {}),
@@ -25,6 +32,7 @@ NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "echo": (None, False),
     "suffix": (None, ""),
     "response_format": (None, {"type": "text"}),
+    "functions": (None, []),
     "tool_choice": (None, "auto", "none"),
 }
 """Fields that change what is sampled or shown, and the values at which they ask for nothing."""

@@ -14,6 +14,9 @@ from sparring.content import Blob
 from sparring.protocols import Completion, Ids
 from sparring.types import Sampling
 
+PLAIN = {"top_k": 0, "min_p": 0, "repetition_penalty": 1}
+"""The model's own law, whatever its files recommend: what was cut or penalised has other log-probabilities."""
+
 
 class ChatTokens(OpenAIModel):
     """A model by the name that its server knows it by.
@@ -23,7 +26,7 @@ class ChatTokens(OpenAIModel):
     """
 
     tokenizer_fingerprint = ""
-    wants = {"logprobs": True, "extra_body": {"return_token_ids": True}}
+    wants = {"logprobs": True, "extra_body": {"return_token_ids": True, **PLAIN}}
     read = staticmethod(read_exchange)
 
     async def generate_as(

@@ -137,6 +137,7 @@ def test_requests_meet_in_one_batch():
         (asked(stream="yes"), 400, None, "stream must be true or false"),
         (asked(logprobs=3), 400, None, "logprobs must be true or false"),
         (asked(n=2), 400, "unsupported_value", "n cannot be 2 here"),
+        (asked(top_k=5), 400, "unsupported_value", "top_k cannot be 5 here"),
         (asked(response_format={"type": "json_object"}), 400, "unsupported_value", "response_format cannot be"),
         (asked(tools=TOOLS), 400, "unsupported_value", "the chat template of scripted has no place for these tools"),
         (asked(tools=[{}]), 400, None, "tools must be a list of functions"),
