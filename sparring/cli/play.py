@@ -81,6 +81,8 @@ def play_between(
     quiet = json or person.plays(players)
     if ray is not None and person.plays(players):
         raise ValueError("human plays at this terminal, and --ray plays elsewhere: leave one of them out")
+    if store is not None and person.plays(players):
+        terminal.note(f"What you see and do is recorded in {store}; Ctrl-C ends the game.")
     with saying_what_is_kept(store), opened as kept, ray_option.workers(ray) as pool:
         known = 0 if kept is None else len(kept.known(match.id for match in matches))
         with terminal.progress("playing", len(matches) - known, quiet) as advance:

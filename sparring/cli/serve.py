@@ -31,7 +31,9 @@ def serve(
     max_sessions: int = 1_000,
     idle_seconds: float = 600.0,
 ) -> int:
-    """Serve environments to OpenEnv's clients, AgentGym's, and agents that speak the model context protocol.
+    """Serve environments to OpenEnv's clients, AgentGym's, agents that speak the model context protocol, and people.
+
+    People play in a browser, at the address of an environment with /play behind it.
 
     Everybody who knows the address may play. With the variable SPARRING_TOKEN clients must send its value as
     `Authorization: Bearer TOKEN`; an address that others can reach is served only then. Ctrl-C ends the server.
@@ -145,7 +147,7 @@ def _run(
 
     async def run() -> None:
         server = Server(environments, Hall(opponents, keep), max_sessions, idle_seconds)
-        await running(server.app(token), host, port, lambda address: _say(address, environments))
+        await running(server.app(token, _is_loopback(host)), host, port, lambda address: _say(address, environments))
 
     with suppress(KeyboardInterrupt):
         asyncio.run(run())

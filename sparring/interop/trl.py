@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sparring import registry
 from sparring.agents.talking.agent import TalkingAgent
+from sparring.interop.rows import row_of
 from sparring.rollout.loop import Match, play
-from sparring.samples import Sample, samples
 from sparring.types import Episode, Sampling
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 SELF = "self"
 Messages = list[dict[str, str]]
-Row = dict[str, Any]
 
 
 class Trainer(Protocol):
@@ -100,8 +99,15 @@ class Rollouts:
         if self.on_episodes is not None:
             self.on_episodes(episodes)
         seats = [seat for _, seat in tasks]
-        rows = [row_of(episode, seat, model) for episode, seat in zip(episodes, seats, strict=True)]
-        return {name: [row[name] for row in rows] for name in rows[0]}
+        eos = model.tokenizer.eos_ids[:1]
+        rows = [row_of(episode, seat, eos) for episode, seat in zip(episodes, seats, strict=True)]
+        return {
+            "prompt_ids": [row.prompt_ids for row in rows],
+            "completion_ids": [row.completion_ids for row in rows],
+            "logprobs": [row.logprobs for row in rows],
+            "env_mask": [row.mask for row in rows],
+            "payoff": [row.payoff for row in rows],
+        }
 
     @staticmethod
     def reward(payoff: Sequence[float | None], **columns: object) -> list[float | None]:
@@ -133,41 +139,6 @@ class Rollouts:
             self._model = TransformersModel.from_loaded(Loaded("learner", module, fast, ""))
         self._model.weights_version = f"step-{trainer.state.global_step}"
         return self._model
-
-
-def row_of(episode: Episode, seat: str, model: TransformersModel) -> Row:
-    """A seat's episode as one row: prompt, completion with its mask, and payoff.
-
-    An episode whose conversation was cut to the context has several samples, of which the longest is the row
-    (`samples` says how many there were).
-    """
-    trajectory = episode.trajectories[seat]
-    found = samples(trajectory)
-    payoff = trajectory.reward if episode.sound else None
-    if not found:
-        eos = list(model.tokenizer.eos_ids[:1])
-        empty: Row = {"prompt_ids": eos, "completion_ids": eos, "logprobs": [0.0], "env_mask": [0]}
-        return {**empty, "payoff": None, "samples": 0}
-    return {**_flat(max(found, key=_written)), "payoff": payoff, "samples": len(found)}
-
-
-def _flat(sample: Sample) -> Row:
-    segments = sample.segments
-    first = next(place for place, segment in enumerate(segments) if segment.kind == "generated")
-    prompt = [token for segment in segments[:first] for token in segment.token_ids]
-    completion: list[int] = []
-    mask: list[int] = []
-    logprobs: list[float] = []
-    for segment in segments[first:]:
-        is_written = segment.kind == "generated"
-        completion += segment.token_ids
-        mask += [int(is_written)] * len(segment.token_ids)
-        logprobs += segment.logprobs if is_written and segment.logprobs else [0.0] * len(segment.token_ids)
-    return {"prompt_ids": prompt, "completion_ids": completion, "logprobs": logprobs, "env_mask": mask}
-
-
-def _written(sample: Sample) -> int:
-    return sum(len(segment.token_ids) for segment in sample.segments if segment.kind == "generated")
 
 
 class Environment:

@@ -19,6 +19,7 @@ from sparring.serve.guard import Guard, refused
 from sparring.serve.hall import Hall
 from sparring.serve.mcp import Mcp
 from sparring.serve.openenv import answer, error
+from sparring.serve.people import play_page
 from sparring.serve.routes import listing, routes_of, task_routes
 from sparring.serve.served import Served, require_distinct
 from sparring.serve.sessions import Session
@@ -43,18 +44,23 @@ class Server:
         self.sessions: dict[Session, WebSocket | None] = {}
         """Those of AgentGym and of the model context protocol have no socket of their own."""
 
-    def app(self, token: str | None = None) -> ASGIApp:
-        """The ASGI application. `token`: what clients must send as `Authorization: Bearer TOKEN`."""
+    def app(self, token: str | None = None, local: bool = True) -> ASGIApp:
+        """The ASGI application.
+
+        `token`: what clients must send as `Authorization: Bearer TOKEN`, or in the address as `?token=TOKEN`.
+        `local`: it listens on this machine only.
+        """
         first, *_ = self.environments
         routes: list[BaseRoute] = [listing(self.environments)]
         for one in self.environments:
-            routes += [*task_routes(one), Mount(f"/{one.name}", routes=self._routes(one))]
+            own = [listing([one]), *task_routes(one), *self._routes(one)]
+            routes += [*task_routes(one), Mount(f"/{one.name}", routes=own)]
         app = Starlette(
             routes=[*routes, *self._routes(first)],
             lifespan=self._lifespan,
             exception_handlers={HTTPException: refused},
         )
-        return Guard(app, token)
+        return Guard(app, token, local)
 
     def open(self, served: Served, socket: WebSocket | None = None) -> Session | None:
         """A new session; None where there is no room for one."""
@@ -71,7 +77,7 @@ class Server:
 
     def _routes(self, served: Served) -> list[BaseRoute]:
         """Of one environment."""
-        spoken: list[BaseRoute] = [AgentGym(self, served).route, Mcp(self, served).route]
+        spoken: list[BaseRoute] = [AgentGym(self, served).route, Mcp(self, served).route, play_page(served, self.hall)]
         return [*routes_of(served, self.hall), *spoken, WebSocketRoute("/ws", self._socket(served))]
 
     @asynccontextmanager

@@ -6,7 +6,7 @@ import hmac
 import json
 from typing import Any
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,28 +15,49 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 MOST_BYTES = 4_000_000
 """Of a request, or of a frame."""
 UNAUTHORIZED = 4401
-"""The code that ends a websocket which had no token."""
+"""The code that ends a websocket which may not be opened."""
+
+
+LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
 class Guard:
-    """Lets in whoever has the token."""
+    """Lets in whoever has the token, and no page of another site that a browser here shows."""
 
-    def __init__(self, app: ASGIApp, token: str | None) -> None:
-        self.app, self.token = app, token
+    def __init__(self, app: ASGIApp, token: str | None, local: bool) -> None:
+        self.app, self.token, self.local = app, token, local
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "lifespan" or self._may_enter(scope):
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": UNAUTHORIZED, "reason": "wrong token"})
+        elif not self._is_meant(Headers(scope=scope)):
+            await _refuse(403, "this server is not for pages of other sites", scope, receive, send)
+        elif not self._has_token(scope):
+            await _refuse(401, "send `Authorization: Bearer TOKEN` with the server's token", scope, receive, send)
         else:
-            said = "send `Authorization: Bearer TOKEN` with the server's token"
-            await JSONResponse({"detail": said}, 401)(scope, receive, send)
+            await self.app(scope, receive, send)
 
-    def _may_enter(self, scope: Scope) -> bool:
-        said = Headers(scope=scope).get("authorization", "")
-        return self.token is None or hmac.compare_digest(said.encode(), f"Bearer {self.token}".encode())
+    def _is_meant(self, headers: Headers) -> bool:
+        """Whether a request names this server, and comes from no page of another one."""
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if self.local and host.rpartition(":")[0] not in LOCAL and host not in LOCAL:
+            return False
+        return origin is None or origin.partition("://")[2] == host
+
+    def _has_token(self, scope: Scope) -> bool:
+        if self.token is None:
+            return True
+        in_address = QueryParams(scope["query_string"]).get("token", "")
+        said = Headers(scope=scope).get("authorization", f"Bearer {in_address}")
+        return hmac.compare_digest(said.encode(), f"Bearer {self.token}".encode())
+
+
+async def _refuse(status: int, said: str, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": UNAUTHORIZED, "reason": said})
+    else:
+        await JSONResponse({"detail": said}, status)(scope, receive, send)
 
 
 async def refused(request: Request, error: Exception) -> Response:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparring.agents.prompts import parse_bracket
 from sparring.faults import ServerFailed
 from sparring.protocols import Agent, Seat
+from sparring.rollout.answers import read
 from sparring.rollout.blame import Fault
 from sparring.rollout.hosts import Hosts
 from sparring.rollout.loop import Match, play_one
@@ -111,13 +111,6 @@ class Chair:
         self._gone = mark_fault(Left(why), "server")
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(self._gone)
-
-
-def read(text: str, legal_actions: tuple[str, ...] | None) -> str:
-    """The action in an answer: a listed one as it stands, or in brackets, `[bet]`; else all of the text."""
-    if legal_actions is None or text in legal_actions:
-        return text
-    return inner if (inner := parse_bracket(text)) in legal_actions else text
 
 
 class Table:
