@@ -114,7 +114,7 @@ async def run_batches(
                 while finished.qsize() and time.perf_counter() - asked_at > PATIENCE:
                     await asyncio.sleep(0)  # when all workers do so, it is the consumer's turn
                 players = agents_by_seat(match, known)
-                async with processes if envs.has_process(match) else nullcontext():
+                async with processes if _has_process(match, players, envs) else nullcontext():
                     begin = partial(_begun, match, players, envs, hosts, on_event)
                     episode = await crowds.played(envs.key(match), begin)
                 await finished.put((match, episode))  # waits where nobody takes them
@@ -144,6 +144,11 @@ async def run_batches(
         if pool is None:
             await envs.close(hosts)
         hosts.close()
+
+
+def _has_process(match: Match, players: Mapping[str, Agent], envs: EnvPool) -> bool:
+    """Whether the environment or an agent has a process of its own while they play."""
+    return envs.has_process(match) or any(getattr(player, "has_process", False) for player in players.values())
 
 
 def _tell(on_event: Listener | None, played: Iterable[tuple[Match, Episode]]) -> None:
