@@ -31,6 +31,7 @@ def serve(
     store: StoreOrNone = None,
     max_sessions: int = 1_000,
     idle_seconds: float = 600.0,
+    image: str | None = None,
 ) -> int:
     """Serve environments to clients of OpenEnv, AgentGym and the model context protocol, and to people; or a model.
 
@@ -50,6 +51,8 @@ def serve(
         store: Keep every episode in this folder, or postgresql:// URL.
         max_sessions: How many clients may be connected at a time.
         idle_seconds: After so long a silence of a client its session is closed, and its game breaks off.
+        image: Do not serve, but build a Docker image of this name whose containers serve these environments at port
+            8000, out of what is installed here.
     """
     registry.require("uvicorn", "serve")
     registry.require("starlette", "serve")
@@ -64,6 +67,8 @@ def serve(
     agents = arguments.split_agents(opponents)
     for spec in agents:
         outline.find_row(registry.agents, spec.partition(":")[0])
+    if image is not None:
+        return _build_image(image, envs or "", opponents)
     if isinstance(store, Path):
         require_writable(store)
     from sparring.store.store import Store
@@ -72,6 +77,21 @@ def serve(
     with saying_what_is_kept(store), opened as kept:
         _run(environments, agents, None if kept is None else kept.append, host, port, token, max_sessions, idle_seconds)
     return 0
+
+
+def _build_image(name: str, envs: str, opponents: str) -> int:
+    from sparring.serve.image import build_image
+
+    terminal.note("building the image: a minute or two")
+    command = ["serve", "--envs", envs, "--opponents", opponents, "--host", "0.0.0.0", "--port", "8000"]
+    build_image(name, command, ("serve", *_extras(envs)))
+    terminal.say(f"{name} is built: docker run -e {TOKEN}=SECRET -p 127.0.0.1:8000:8000 {name}")
+    return 0
+
+
+def _extras(envs: str) -> set[str]:
+    """The extras that environments need."""
+    return {extra for one in _environments(envs) if (extra := registry.envs.row(one.env_id).extra)}
 
 
 def _serve_model(model: str, host: str, port: int, token: str) -> int:
