@@ -27,8 +27,8 @@ def engine() -> Iterator[Any]:
         client = connect()
     except SandboxUnavailable as error:
         pytest.skip(str(error))
-    with client:
-        yield client
+    yield client
+    client.close()
 
 
 @pytest.mark.slow
