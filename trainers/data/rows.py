@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from sparring.content import canonical_json
+from sparring.content import canonical_json, readable
 from sparring.types import Episode, Message, Trajectory
 
 Row = Mapping[str, object]
@@ -57,11 +57,6 @@ def messages_of(messages: Iterable[Message]) -> list[dict[str, str]]:
 def message(role: str, content: str) -> dict[str, str]:
     """One message, readable."""
     return {"role": role, "content": readable(content)}
-
-
-def readable(text: str) -> str:
-    """Half a surrogate pair, which no reader of UTF-8 takes, becomes U+FFFD."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def masked(token_ids: Sequence[int], kept: Iterable[range]) -> list[int]:
