@@ -15,6 +15,8 @@ from sparring.types import Episode, Trajectory
 
 MEASURING = ("probe/", "evaluation/")
 """How the groups of episodes begin by which a run measures itself: their tasks are never trained on either."""
+IMPORTED = "imported/"
+"""How the ids of environments begin of which nothing but text is known: nobody has such an environment."""
 BROKE_OFF, HELD_OUT, MEASURED = "broke off", "of held-out tasks", "of a run's measurements"
 FROZEN, OTHERS = "of frozen opponents", "of other agents"
 UNNAMED = "of games in which nobody learnt (--agent names whose to take)"
@@ -22,6 +24,8 @@ UNNAMED = "of games in which nobody learnt (--agent names whose to take)"
 
 def is_held_out(episode: Episode) -> bool:
     """Whether its environment holds its task out. Raises UnknownName for an environment that is not here."""
+    if episode.env_id.startswith(IMPORTED):
+        return False
     return {**registry.envs.row(episode.env_id).kwargs, **episode.env_kwargs}.get("split") == "held_out"
 
 

@@ -79,10 +79,11 @@ def _write(store: Store, draft: Path, counts: dict[str, int], progress: Callable
 class Table:
     """A Parquet file that is written as rows come. Use as a context manager."""
 
-    def __init__(self, file: Path, schema: pyarrow.Schema) -> None:
+    def __init__(self, file: Path, schema: pyarrow.Schema, group_rows: int | None = None) -> None:
+        """`group_rows`: how many rows are held in memory; None: GROUP_ROWS."""
         from pyarrow import parquet
 
-        self._schema = schema
+        self._schema, self._group_rows = schema, group_rows or GROUP_ROWS
         self._writer = parquet.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True)
         self._rows: list[Row] = []
 
@@ -98,7 +99,7 @@ class Table:
         before = len(self._rows)
         self._rows.extend(rows)
         count = len(self._rows) - before
-        if len(self._rows) >= GROUP_ROWS:
+        if len(self._rows) >= self._group_rows:
             self._flush()
         return count
 

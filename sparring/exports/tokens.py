@@ -1,0 +1,94 @@
+"""The recorded tokens of a call, with what is to be learnt of them; T tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sparring.samples import Sample
+from sparring.types import Call, Trajectory
+
+
+@dataclass(slots=True)
+class Tokens:
+    """A sequence of tokens; the three lists have one length."""
+
+    ids: list[int] = field(default_factory=list)
+    mask: list[int] = field(default_factory=list)
+    """[T], 1 on what the model wrote itself and is to learn from, else 0."""
+    logprobs: list[float] = field(default_factory=list)
+    """[T], nats; 0.0 on what no model chose, or nobody knows the log-probability of."""
+
+    def extend(self, other: Tokens) -> None:
+        """Append a sequence."""
+        self.ids += other.ids
+        self.mask += other.mask
+        self.logprobs += other.logprobs
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call, and all tokens that its model had seen before."""
+
+    id: str
+    call: Call
+    before: list[int]
+    own: Tokens
+    shown: int
+    """How many of its own tokens stand before the first one that it generated."""
+
+
+def learns(call: Call, trajectory: Trajectory) -> bool:
+    """Whether a call is one to learn from: where weights of a trajectory learn, the others' calls are not."""
+    return call.policy.trainable or not trajectory.trainable
+
+
+def tokens_of(call: Call, is_learnt: bool = True) -> Tokens:
+    """What a call adds to its sample. Generated tokens without log-probabilities are not learnt from."""
+    found = Tokens()
+    for segment in call.segments:
+        count = len(segment.token_ids)
+        chosen = segment.logprobs if segment.kind == "generated" else None
+        if chosen is not None and len(chosen) != count:
+            raise ValueError(f"{count} generated tokens need as many log-probabilities, got {len(chosen)}")
+        found.ids += segment.token_ids
+        found.mask += [int(is_learnt and chosen is not None)] * count
+        found.logprobs += [0.0] * count if chosen is None else chosen
+    return found
+
+
+def asked(trajectory: Trajectory) -> Iterator[Asked]:
+    """The calls that were recorded with tokens, in order. Raises ValueError where one continues what is not there."""
+    seen: dict[str, list[int]] = {}
+    for id, call in trajectory.calls:
+        before = _before(id, call, seen, trajectory)
+        own = tokens_of(call, learns(call, trajectory))
+        seen[id] = before + own.ids
+        if call.segments:
+            yield Asked(id, call, before, own, shown(call))
+
+
+def shown(call: Call) -> int:
+    """How many tokens of a call stand before the first one that it generated."""
+    count = 0
+    for segment in call.segments:
+        if segment.kind == "generated":
+            break
+        count += len(segment.token_ids)
+    return count
+
+
+def sequence_of(sample: Sample, trajectory: Trajectory) -> Tokens:
+    """A whole sample; what an earlier sample holds too is context."""
+    found = Tokens()
+    for place, call in enumerate(sample.calls):
+        found.extend(tokens_of(call, place >= sample.first and learns(call, trajectory)))
+    return found
+
+
+def _before(id: str, call: Call, seen: dict[str, list[int]], trajectory: Trajectory) -> list[int]:
+    if call.continues is None:
+        return []
+    if call.continues not in seen:
+        raise ValueError(f"call {id} of {trajectory.id} continues call {call.continues}: there is none before it")
+    return seen[call.continues]
