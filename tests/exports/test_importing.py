@@ -105,9 +105,7 @@ def test_answers_that_are_not_to_be_learnt_are_part_of_what_was_said_before(tmp_
     assert [one.content for one in turn.calls[0].messages] == ["Be brief.", "2 + 2?", "5", "Sure?", "4"]
     assert (turn.action, turn.legal, seat.reward, seat.stop_reason) == ("4", True, 1.0, "imported as text")
     assert not seat.trainable
-    assert (
-        exported(tmp_path / "imported", "openai", tmp_path / "again") == f"{json.dumps(CHAT, separators=(',', ':'))}\n"
-    )
+    assert json.loads(exported(tmp_path / "imported", "openai", tmp_path / "again")) == CHAT
 
 
 @pytest.mark.parametrize(("name", "row"), [("sharegpt", SHAREGPT), ("agentgym", AGENTGYM)])

@@ -162,11 +162,13 @@ def test_the_nodes_of_verifiers_spell_the_recorded_samples(episode):
             assert len(node.get("logprobs", ())) == sum(node.get("mask", ()))
         leaf = {call["call"]: call["node"] for call in trace["calls"]}
         for sample in samples(trajectory):
-            found, place = [], leaf[sample.ids[-1]]
+            found, mask, place = [], [], leaf[sample.ids[-1]]
             while place is not None:
-                found = nodes[place]["token_ids"] + found
+                found, mask = nodes[place]["token_ids"] + found, nodes[place]["mask"] + mask
                 place = nodes[place]["parent"]
             assert found == [token for segment in sample.segments for token in segment.token_ids]
+            own = [one for call in sample.calls for one in generated(call)]
+            assert all(o >= m for o, m in zip(own, mask, strict=True))
 
 
 @PROPERTY
