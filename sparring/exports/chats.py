@@ -68,8 +68,9 @@ def messages_of(messages: Iterable[Message | Said]) -> list[dict[str, str]]:
 
 
 def _said(sample: Sample, trajectory: Trajectory) -> Iterator[Said]:
+    somebody_learns = trajectory.trainable
     for place, (id, call) in enumerate(zip(sample.ids, sample.calls, strict=True)):
-        is_own = place >= sample.first and learns(call, trajectory)
+        is_own = place >= sample.first and learns(call, somebody_learns)
         is_learnt = is_own and trajectory.turns[int(id.partition(".")[0])].legal
         for number, one in enumerate(call.messages, start=1):
             answer = one.role == "assistant" and number == len(call.messages)

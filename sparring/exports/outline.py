@@ -65,15 +65,16 @@ def _calls(trajectory: Record) -> Iterator[tuple[str, Record]]:
 
 
 def _trajectory(trajectory: Trajectory) -> Record:
-    return {**_fields(trajectory, "turns"), "turns": [_turn(turn, trajectory) for turn in trajectory.turns]}
+    somebody_learns = trajectory.trainable
+    return {**_fields(trajectory, "turns"), "turns": [_turn(turn, somebody_learns) for turn in trajectory.turns]}
 
 
-def _turn(turn: Turn, trajectory: Trajectory) -> Record:
-    return {**_fields(turn, "calls"), "calls": [_call(call, trajectory) for call in turn.calls]}
+def _turn(turn: Turn, somebody_learns: bool) -> Record:
+    calls = [_call(call, learns(call, somebody_learns)) for call in turn.calls]
+    return {**_fields(turn, "calls"), "calls": calls}
 
 
-def _call(call: Call, trajectory: Trajectory) -> Record:
-    is_learnt = learns(call, trajectory)
+def _call(call: Call, is_learnt: bool) -> Record:
     return {**_fields(call, "segments"), "segments": [_segment(segment, is_learnt) for segment in call.segments]}
 
 

@@ -38,9 +38,9 @@ class Asked:
     """How many of its own tokens stand before the first one that it generated."""
 
 
-def learns(call: Call, trajectory: Trajectory) -> bool:
-    """Whether a call is one to learn from: where weights of a trajectory learn, the others' calls are not."""
-    return call.policy.trainable or not trajectory.trainable
+def learns(call: Call, somebody_learns: bool) -> bool:
+    """Whether a call is one to learn from: where weights of its trajectory learn, the others' calls are not."""
+    return call.policy.trainable or not somebody_learns
 
 
 def tokens_of(call: Call, is_learnt: bool = True) -> Tokens:
@@ -60,9 +60,10 @@ def tokens_of(call: Call, is_learnt: bool = True) -> Tokens:
 def asked(trajectory: Trajectory) -> Iterator[Asked]:
     """The calls that were recorded with tokens, in order. Raises ValueError where one continues what is not there."""
     seen: dict[str, list[int]] = {}
+    somebody_learns = trajectory.trainable
     for id, call in trajectory.calls:
         before = _before(id, call, seen, trajectory)
-        own = tokens_of(call, learns(call, trajectory))
+        own = tokens_of(call, learns(call, somebody_learns))
         seen[id] = before + own.ids
         if call.segments:
             yield Asked(id, call, before, own, shown(call))
@@ -81,8 +82,9 @@ def shown(call: Call) -> int:
 def sequence_of(sample: Sample, trajectory: Trajectory) -> Tokens:
     """A whole sample; what an earlier sample holds too is context."""
     found = Tokens()
+    somebody_learns = trajectory.trainable
     for place, call in enumerate(sample.calls):
-        found.extend(tokens_of(call, place >= sample.first and learns(call, trajectory)))
+        found.extend(tokens_of(call, place >= sample.first and learns(call, somebody_learns)))
     return found
 
 

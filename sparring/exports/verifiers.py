@@ -97,15 +97,14 @@ def _graph(trajectory: Trajectory) -> tuple[list[Node], list[Row]]:
     calls: list[Row] = []
     last: dict[str, int] = {}
     lengths: dict[str, int] = {}
+    somebody_learns = trajectory.trainable
     for number, turn in enumerate(trajectory.turns):
         if not turn.calls:
             nodes += _exchange(turn, len(nodes))
         for place, call in enumerate(turn.calls):
             id = f"{number}.{place}"
-            tokens = tokens_of(call, learns(call, trajectory))
-            before = 0
-            if call.continues is not None:
-                before = lengths[call.continues]
+            tokens = tokens_of(call, learns(call, somebody_learns))
+            before = lengths[call.continues] if call.continues else 0
             nodes += _nodes(call, tokens, last.get(call.continues or ""), len(nodes))
             last[id], lengths[id] = len(nodes) - 1, before + len(tokens.ids)
             calls.append(_call(id, call, last[id], before + shown(call), lengths[id]))
