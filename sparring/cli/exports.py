@@ -85,13 +85,12 @@ def import_episodes(
     """
     from sparring.exports.formats import format_of
     from sparring.exports.importing import import_file
-    from sparring.store.store import Store
 
     found = format_of(format, to_import=True)
     size = file.stat().st_size
     _require_store(store)
-    with Store(store, "a") as opened, terminal.progress("importing bytes", size, quiet=json) as advance:
-        imported = import_file(file, found, opened, advance)
+    with terminal.progress("importing bytes", size, quiet=json) as advance:
+        imported = import_file(file, found, store, advance)
     if json:
         terminal.dump({"episodes": imported.episodes, "new": imported.new})
     else:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sparring.encoding import Record
 from sparring.exports.formats import Format
+from sparring.store.location import Location
 from sparring.store.store import Store
 from sparring.types import Episode
 
@@ -27,19 +28,23 @@ class Imported:
     """How many of them were not in the store."""
 
 
-def import_file(file: Path, format: Format, store: Store, progress: Progress | None = None) -> Imported:
-    """Append the episodes of a file; what is in the store already is skipped, so an import that broke off is repeated.
+def import_file(file: Path, format: Format, where: Location, progress: Progress | None = None) -> Imported:
+    """Append the episodes of a file to a store; what is there already is skipped, so that an import can be repeated.
 
-    Raises ValueError naming the line that is wrong, OSError, and what `Store.append` raises.
+    A store is made when the first batch was read. Raises ValueError naming the row that is wrong, OSError, and what
+    `Store` raises.
     """
-    before, count = store.count, 0
     episodes = _joined(_episodes(file, format, progress))
-    while batch := list(islice(episodes, BATCH)):
-        store.append(batch)
-        count += len(batch)
-    if not count:
+    batch = list(islice(episodes, BATCH))
+    if not batch:
         raise ValueError(f"{file} holds nothing to import")
-    return Imported(count, store.count - before)
+    with Store(where, "a") as store:
+        before, count = store.count, 0
+        while batch:
+            store.append(batch)
+            count += len(batch)
+            batch = list(islice(episodes, BATCH))
+        return Imported(count, store.count - before)
 
 
 def _episodes(file: Path, format: Format, progress: Progress | None) -> Iterator[Episode]:

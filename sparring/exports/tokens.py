@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sparring.samples import Sample
 from sparring.types import Call, Trajectory
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -62,7 +65,7 @@ def asked(trajectory: Trajectory) -> Iterator[Asked]:
     seen: dict[str, list[int]] = {}
     somebody_learns = trajectory.trainable
     for id, call in trajectory.calls:
-        before = _before(id, call, seen, trajectory)
+        before = earlier(id, call, seen, trajectory) or []
         own = tokens_of(call, learns(call, somebody_learns))
         seen[id] = before + own.ids
         if call.segments:
@@ -88,9 +91,10 @@ def sequence_of(sample: Sample, trajectory: Trajectory) -> Tokens:
     return found
 
 
-def _before(id: str, call: Call, seen: dict[str, list[int]], trajectory: Trajectory) -> list[int]:
+def earlier(id: str, call: Call, known: Mapping[str, T], trajectory: Trajectory) -> T | None:
+    """What is known of the call that a call continues; None where that starts a sample. Raises ValueError."""
     if call.continues is None:
-        return []
-    if call.continues not in seen:
+        return None
+    if call.continues not in known:
         raise ValueError(f"call {id} of {trajectory.id} continues call {call.continues}: there is none before it")
-    return seen[call.continues]
+    return known[call.continues]

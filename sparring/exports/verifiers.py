@@ -16,7 +16,7 @@ from sparring.encoding import Record
 from sparring.exports.chats import message
 from sparring.exports.outline import FIELD, outline, read_outline, restore
 from sparring.exports.selection import Selection
-from sparring.exports.tokens import Tokens, learns, shown, tokens_of
+from sparring.exports.tokens import Tokens, earlier, learns, shown, tokens_of
 from sparring.exports.writing import Row
 from sparring.types import Call, Episode, Trajectory, Turn
 
@@ -104,8 +104,8 @@ def _graph(trajectory: Trajectory) -> tuple[list[Node], list[Row]]:
         for place, call in enumerate(turn.calls):
             id = f"{number}.{place}"
             tokens = tokens_of(call, learns(call, somebody_learns))
-            before = lengths[call.continues] if call.continues else 0
-            nodes += _nodes(call, tokens, last.get(call.continues or ""), len(nodes))
+            before = earlier(id, call, lengths, trajectory) or 0
+            nodes += _nodes(call, tokens, earlier(id, call, last, trajectory), len(nodes))
             last[id], lengths[id] = len(nodes) - 1, before + len(tokens.ids)
             calls.append(_call(id, call, last[id], before + shown(call), lengths[id]))
     return nodes, calls

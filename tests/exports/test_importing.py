@@ -42,8 +42,7 @@ AGENTGYM = {
 def imported(tmp_path, name, text, store="imported"):
     file = tmp_path / "file"
     file.write_text(text)
-    with Store(tmp_path / store, "a") as opened:
-        return import_file(file, FORMATS[name], opened)
+    return import_file(file, FORMATS[name], tmp_path / store)
 
 
 def exported(run, name, output):
@@ -148,6 +147,7 @@ def test_a_wrong_file_is_one_line_that_names_the_row(tmp_path, name, text, said)
     with pytest.raises(ValueError, match=re.escape(said)) as error:
         imported(tmp_path, name, text)
     assert str(tmp_path / "file") in str(error.value)
+    assert not (tmp_path / "imported").exists()
     assert "\n" not in str(error.value)
 
 
