@@ -20,8 +20,8 @@ Row = Mapping[str, object]
 Schema = Callable[[], "pyarrow.Schema"]
 Writer = Callable[[Iterable[Row], Path], int]
 """Writes rows to a path where there is nothing; returns how many there were."""
-ROWS_AT_ONCE = 256
-"""Rows of token sequences that are in memory together."""
+MOST_VALUES = 1 << 20
+"""Tokens and characters of a table's rows that are in memory together."""
 _line = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
@@ -48,7 +48,7 @@ def write_table(schema: Schema) -> Writer:
 
     def write(rows: Iterable[Row], file: Path) -> int:
         require("pyarrow", "parquet")
-        with drafted(file) as draft:
+        with drafted(file, shared=True) as draft:
             return _write_table(rows, draft, schema())
 
     return write
@@ -93,7 +93,7 @@ def write(writer: Writer, rows: Iterable[Row], output: Path) -> int:
 
 def _write_text(parts: Iterator[str], file: Path, end: str = "") -> int:
     count = 0
-    with drafted(file) as draft:
+    with drafted(file, shared=True) as draft:
         with draft.open("x", encoding="ascii") as out:
             for count, part in enumerate(parts, start=1):  # noqa: B007  (the last one is returned)
                 out.write(part)
@@ -106,10 +106,14 @@ def _write_text(parts: Iterator[str], file: Path, end: str = "") -> int:
 def _write_table(rows: Iterable[Row], file: Path, schema: pyarrow.Schema) -> int:
     from sparring.store.parquet import Table
 
-    count = 0
-    with Table(file, schema, ROWS_AT_ONCE) as table:
+    count = values = 0
+    with Table(file, schema) as table:
         for row in rows:
             count += table.add([row])
+            values += sum(len(value) for value in row.values() if isinstance(value, list | str))
+            if values >= MOST_VALUES:
+                table.flush()
+                values = 0
     if not count:
         raise NoRows
     return count

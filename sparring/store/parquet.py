@@ -79,11 +79,10 @@ def _write(store: Store, draft: Path, counts: dict[str, int], progress: Callable
 class Table:
     """A Parquet file that is written as rows come. Use as a context manager."""
 
-    def __init__(self, file: Path, schema: pyarrow.Schema, group_rows: int | None = None) -> None:
-        """`group_rows`: how many rows are held in memory; None: GROUP_ROWS."""
+    def __init__(self, file: Path, schema: pyarrow.Schema) -> None:
         from pyarrow import parquet
 
-        self._schema, self._group_rows = schema, group_rows or GROUP_ROWS
+        self._schema = schema
         self._writer = parquet.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True)
         self._rows: list[Row] = []
 
@@ -91,7 +90,7 @@ class Table:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._flush()
+        self.flush()
         self._writer.close()
 
     def add(self, rows: Iterable[Row]) -> int:
@@ -99,11 +98,12 @@ class Table:
         before = len(self._rows)
         self._rows.extend(rows)
         count = len(self._rows) - before
-        if len(self._rows) >= self._group_rows:
-            self._flush()
+        if len(self._rows) >= GROUP_ROWS:
+            self.flush()
         return count
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what is held in memory."""
         import pyarrow
 
         if self._rows:

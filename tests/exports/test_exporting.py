@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import tracemalloc
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,7 +14,7 @@ from sparring.exports.exporting import export
 from sparring.exports.formats import FORMATS, format_of
 from sparring.exports.selection import Selection
 from sparring.exports.writing import NoRows
-from sparring.registry import UnknownName
+from sparring.registry import MissingExtra, UnknownName
 from sparring.store.store import Store
 from sparring.types import Call, Episode, Message, Policy, Seen, Trajectory, Turn
 
@@ -213,6 +215,28 @@ def test_a_large_store_needs_the_memory_of_an_episode(tmp_path, name):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < (40e6 if name in ("parquet", "verl") else 6e6)
+
+
+@pytest.mark.parametrize("name", ["verl", "parquet", "hf-dataset"])
+def test_tables_without_pyarrow_say_what_to_install(made_up, tmp_path, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtra, match=r'pip install "sparring\[parquet\]"'):
+        written(made_up, name, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_call_that_continues_nothing_is_named(tmp_path, episodes):
+    seat = episodes[6].trajectories["player_0"]
+    call = replace(seat.turns[0].calls[0], continues="7.0")
+    turn = replace(seat.turns[0], calls=(call,))
+    with Store(tmp_path / "store", "a") as store:
+        store.append([replace(episodes[6], trajectories={"player_0": replace(seat, turns=(turn,))})])
+    for name in ("training-trace", "verifiers", "atif", "openai", "hf-dataset"):
+        with pytest.raises(
+            ValueError, match=r"call 0\.0 of right/player_0 continues call 7\.0: there is none before it"
+        ):
+            written(tmp_path / "store", name, tmp_path / name)
+        assert not (tmp_path / name).exists()
 
 
 def test_an_unknown_format_gives_the_nearest_one():
