@@ -93,10 +93,10 @@ def _of_call(id: str, call: Call, tokens: Asked | None) -> Iterator[Step]:
         "extra": {
             "call": id,
             "continues": call.continues,
-            "purpose": call.purpose,
+            "purpose": readable(call.purpose),
             "policy": canonical_json(call.policy),
             "sampling": None if call.sampling is None else canonical_json(call.sampling),
-            "stop_reason": call.stop_reason,
+            "stop_reason": readable(call.stop_reason),
         },
     }
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sparring.content import readable
 from sparring.encoding import Record
 from sparring.exports.chats import messages_of
 from sparring.exports.outline import FIELD, outline, read_outline, restore
 from sparring.exports.selection import Selection
+from sparring.exports.sources import task_of
 from sparring.exports.tokens import Asked, asked
 from sparring.exports.writing import Row
 from sparring.types import Call, Episode, Message, Trajectory
@@ -51,10 +53,10 @@ def _line(episode: Episode, trajectory: Trajectory, calls: list[Asked]) -> Row:
     return {
         "trace": {"schema_version": 1, "turns": [_turn(one, trajectory, said[one.id]) for one in calls]},
         "reward": trajectory.reward,
-        "env_id": episode.env_id,
-        "task": episode.task if episode.task is not None else str(episode.seed),
-        "seat": trajectory.seat,
-        "agent": trajectory.agent,
+        "env_id": readable(episode.env_id),
+        "task": task_of(episode),
+        "seat": readable(trajectory.seat),
+        "agent": readable(trajectory.agent),
         FIELD: outline(episode, trajectory),
     }
 
@@ -86,9 +88,9 @@ def _metadata(one: Asked, trajectory: Trajectory) -> Row:
     return {
         "context_tokens": len(one.before),
         "continues": one.call.continues,
-        "purpose": one.call.purpose,
-        "model": policy.model,
-        "weights_version": policy.weights_version,
+        "purpose": readable(one.call.purpose),
+        "model": readable(policy.model),
+        "weights_version": readable(policy.weights_version),
         "trainable": policy.trainable,
         "temperature": sampling.temperature if sampling else None,
         "top_p": sampling.top_p if sampling else None,

@@ -88,7 +88,7 @@ def _trace(trajectory: Trajectory, task: Row) -> Node:
 
 def _numbers(values: Mapping[str, float], prefix: str = "") -> dict[str, float | None]:
     """JSON has no NaN and no infinities."""
-    return {f"{prefix}{name}": value if math.isfinite(value) else None for name, value in values.items()}
+    return {f"{prefix}{readable(name)}": value if math.isfinite(value) else None for name, value in values.items()}
 
 
 def _graph(trajectory: Trajectory) -> tuple[list[Node], list[Row]]:
@@ -151,8 +151,8 @@ def _call(id: str, call: Call, node: int, prompt: int, length: int) -> Row:
         "finish_reason": "length" if call.stop_reason == "length" else "stop",
         "usage": {"prompt_tokens": prompt, "completion_tokens": length - prompt},
         "call": id,
-        "purpose": call.purpose,
-        "weights_version": call.policy.weights_version,
+        "purpose": readable(call.purpose),
+        "weights_version": readable(call.policy.weights_version),
     }
 
 

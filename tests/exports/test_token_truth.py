@@ -15,7 +15,8 @@ from sparring.samples import samples
 from sparring.types import SOUND, Call, Episode, Message, Policy, Sampling, Seen, Segment, Trajectory, Turn, call_id
 
 PROPERTY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-TEXT = st.text(st.characters(codec=None, categories=None), max_size=6)
+TEXT = st.text(st.characters(codec=None, categories=None), max_size=6).map(lambda text: json.loads(json.dumps(text)))
+"""As a store gives it back: two halves of a character become one, a half stays."""
 FLOAT = st.floats(allow_nan=False, allow_infinity=False)
 IDS = st.lists(st.integers(0, 49_151), min_size=1, max_size=5).map(tuple)
 PLAIN = st.dictionaries(TEXT, st.one_of(TEXT, st.integers(), st.just(math.inf), st.none()), max_size=2)
@@ -177,7 +178,6 @@ def test_tables_and_atif_have_a_value_of_each_kind_for_each_token(episode):
     for row in hf_dataset.rows(Given(episode)):
         assert len(row["input_ids"]) == len(row["assistant_masks"]) == len(row["logprobs"])
         assert any(row["assistant_masks"])
-        assert all(mask or not logprob for mask, logprob in zip(row["assistant_masks"], row["logprobs"], strict=True))
     for row in atif.rows(Given(episode)):
         for metrics in (step["metrics"] for step in row["steps"] if "metrics" in step):
             length = metrics["completion_tokens"]
