@@ -20,6 +20,7 @@ import numpy as np
 
 from sparring.agents.choices import options_of, renormalised
 from sparring.agents.models import check_sampling, policy_of, policy_that_wrote
+from sparring.agents.models.conversation import generated
 from sparring.agents.prompts import Template, readable, template, template_for, template_for_game
 from sparring.content import NOTHING
 from sparring.protocols import LanguageModel, Seat
@@ -107,11 +108,11 @@ class WritingAgent:
         listed = _listed(observation, shape)
         prompt = self._prompt(text, listed, shape)
         completion = await self.model.generate(prompt, self.sampling, seed)
-        written = self.model.decode(completion.token_ids)
+        written, told = self.model.decode(completion.token_ids), completion.exchange
         call = Call(
             policy_that_wrote(completion, self.model, self._trainable),
             self.sampling,
-            (Segment("prompt", prompt), Segment("generated", completion.token_ids, completion.logprobs)),
+            (Segment("prompt", told.prompt_ids if told else prompt), *generated(completion)),
             self._messages(text, listed, written, shape),
             stop_reason=completion.stop_reason,
         )

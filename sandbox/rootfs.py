@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -74,27 +74,38 @@ def _version(package: str) -> str:
 
 
 def _build(packages: Sequence[str], root: Path) -> None:
-    for name in ("proc", "dev", "box", "etc", "run/sparring", "libraries", "packages", "python/bin", "python/lib"):
+    for name in ("box", "run/sparring"):
         (root / name).mkdir(parents=True)
+    interpreter = bare_python(root)
     (root / "tmp").symlink_to("/box/now/tmp")
     (root / "work").symlink_to("/box/now/work")
-    (root / "etc/passwd").write_text("sandbox:x:1000:1000::/work:/bin/false\n")
-    (root / "etc/group").write_text("sandbox:x:1000:\n")
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    interpreter = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-    shutil.copy2(interpreter, root / "python/bin" / version)
-    shutil.copytree(Path(sys.base_prefix) / "lib" / version, root / "python/lib" / version, ignore=LEFT_OUT)
     for package in packages:
-        _copy_package(package, root / "packages")
+        copy_package(package, root / "packages")
     _copy_ours(root / "server/sparring/sandbox/inside")
-    _copy_libraries([root / "python/bin" / version, *root.rglob("*.so*")], root)
+    copy_libraries([root / PYTHON[1:], *root.rglob("*.so*")], root)
     subprocess.run([interpreter, "-I", "-S", "-m", "compileall", "-q", "-j", "2", "--invalidation-mode",
                     "unchecked-hash", "-s", root, "-p", "/", root / "python", root / "server", root / "packages"],
                    check=False, stdout=subprocess.DEVNULL)  # fmt: skip
     make_readable(root)
 
 
-def _copy_package(name: str, target: Path) -> None:
+def bare_python(root: Path, left_out: Callable[[str, list[str]], set[str]] = LEFT_OUT) -> Path:
+    """This Python with its own library in a root filesystem; returns the interpreter that it was copied from.
+
+    `left_out`: as `ignore` of `shutil.copytree`.
+    """
+    for name in ("proc", "dev", "etc", "libraries", "packages", "python/bin", "python/lib"):
+        (root / name).mkdir(parents=True)
+    (root / "etc/passwd").write_text("sandbox:x:1000:1000::/work:/bin/false\n")
+    (root / "etc/group").write_text("sandbox:x:1000:\n")
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    interpreter = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    shutil.copy2(interpreter, root / "python/bin" / version)
+    shutil.copytree(Path(sys.base_prefix) / "lib" / version, root / "python/lib" / version, ignore=left_out)
+    return interpreter
+
+
+def copy_package(name: str, target: Path) -> None:
     """What the distribution says it installed."""
     _version(name)
     for file in importlib.metadata.files(name) or []:
@@ -111,7 +122,7 @@ def _copy_ours(target: Path) -> None:
         (package / "__init__.py").touch()
 
 
-def _copy_libraries(binaries: Iterable[Path], root: Path) -> None:
+def copy_libraries(binaries: Iterable[Path], root: Path) -> None:
     """Shared libraries of the binaries, flat; the dynamic loader where the binaries look for it."""
     listed = subprocess.run(["ldd", *map(str, binaries)], capture_output=True, text=True, check=False).stdout
     for line in sorted(set(listed.splitlines())):

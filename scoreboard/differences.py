@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from sparring.content import canonical_json
@@ -17,6 +17,8 @@ Difference = tuple[str, object, object]
 
 NO_ENVIRONMENT, NO_SERVER = "environment", "server"
 """What faults are called that keep an episode from being played again, so that nothing is known of it."""
+SERVED = ("openenv:", "agentgym:")
+"""How the ids of environments begin that somebody else serves: nobody here can promise that they play it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,22 @@ OF_TRAJECTORY = _Compared(reward="reward", reward_parts="reward_parts", metrics=
 
 def first_difference(recorded: Episode, again: Episode) -> Fault | None:
     """The first thing that came otherwise when an episode was played again; None where all is as recorded."""
+    fault = _first_difference(recorded, again)
+    if fault is None or not fault.compared or not recorded.env_id.startswith(SERVED):
+        return fault
+    since = "from" if fault.detail.startswith("turn ") else "in this:"
+    return replace(fault, detail=f"the server differs {since} {fault.detail}")
+
+
+def _first_difference(recorded: Episode, again: Episode) -> Fault | None:
     played, replayed = recorded.turns, again.turns
     for number, (before, after) in enumerate(zip(played, replayed, strict=False)):
         difference = _turn_difference(before, after)
         if difference is not None:
             what, detail = difference
             return Fault(recorded.id, what, f"turn {number}: {_source_in_words(recorded, before, after) or detail}")
-    if again.fault == "server" != recorded.fault:
+    away = ("server", "timeout", "capacity") if recorded.env_id.startswith(SERVED) else ("server",)
+    if again.fault in away and again.fault != recorded.fault:
         return Fault(recorded.id, NO_SERVER, f"it was played again up to turn {len(replayed)}: {again.error}")
     if len(replayed) < len(played):
         reason = f": {again.error}" if again.status == "env_error" else ""

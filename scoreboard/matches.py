@@ -164,11 +164,12 @@ def head_to_head(
 
 def identity(player: Agent) -> str:
     """What tells a player's games from those of others: its name, its weights where it has any, and what stands in the
-    files that its options name, such as a prompt template.
+    files that its options name, such as a prompt template, or that are its program.
     """
     versions = "+".join(policy.weights_version for policy in player.policies)
     template = getattr(getattr(player, "template", None), "sha256", "")
-    read = digests(named_in(player.name)) | ({template} if template else set())
+    named = [*named_in(player.name), *getattr(player, "files", ())]
+    read = digests(named) | ({template} if template else set())
     return player.name + (f"@{versions}" if versions else "") + fingerprint(read)
 
 

@@ -99,6 +99,15 @@ def shown(part: str | Blob) -> str:
     return f"[{part.name or 'array'} {size} {part.dtype}, sha256 {part.sha256[:12]}]"
 
 
+def readable(text: str) -> str:
+    """The text without halves of surrogate pairs, which no reader of UTF-8 takes: each becomes U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
 def canonical_json(value: object, left_out: frozenset[str] = frozenset()) -> str:
     """One text per value: sorted keys, no spaces, ASCII; dataclasses by their fields, without those of these names.
 

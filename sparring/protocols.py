@@ -79,6 +79,16 @@ class Agent(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a server says that its model read and wrote, in the tokens of that model."""
+
+    prompt_ids: tuple[int, ...]
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    """[len(token_ids)], nats."""
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """What a model generated for one prompt."""
 
@@ -88,6 +98,8 @@ class Completion:
     stop_reason: str
     """eos, or length."""
     weights_version: str
+    exchange: Exchange | None = None
+    """What is recorded in place of `token_ids`, where a server has said it and bytes stand for its tokens here."""
 
 
 class LanguageModel(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from sparring.types import Call, Policy, Segment, Trajectory, Turn
@@ -33,6 +33,16 @@ def samples(trajectory: Trajectory) -> list[Sample]:
 
     Raises ValueError where a call continues one that is not there before it, or one of another model.
     """
+    return _paths(trajectory, lambda last: bool(last.segments))
+
+
+def conversations(trajectory: Trajectory) -> list[Sample]:
+    """Like `samples`, with those that were recorded as text only. Raises ValueError."""
+    return _paths(trajectory, lambda last: bool(last.segments or last.messages))
+
+
+def _paths(trajectory: Trajectory, is_wanted: Callable[[Call], bool]) -> list[Sample]:
+    """The path to every last call that is wanted."""
     calls: dict[str, Call] = {}
     continued: set[str] = set()
     for id, call in trajectory.calls:
@@ -44,11 +54,7 @@ def samples(trajectory: Trajectory) -> list[Sample]:
             continued.add(call.continues)
         calls[id] = call
     told: set[str] = set()
-    found_samples = []
-    for id in calls:
-        if id not in continued and calls[id].segments:
-            found_samples.append(_sample(id, calls, told))
-    return found_samples
+    return [_sample(id, calls, told) for id in calls if id not in continued and is_wanted(calls[id])]
 
 
 def _sample(last: str, calls: Mapping[str, Call], told: set[str]) -> Sample:

@@ -136,7 +136,7 @@ class Call:
     continues: str | None = None
     """The id of an earlier call of the trajectory; None starts a sample. A call's id is its turn and place: `3.0`."""
     stop_reason: str = "action"
-    """action, eos, or length."""
+    """action, eos, length, or stop (a text that was to end it)."""
 
 
 @record

@@ -33,7 +33,7 @@ def test_every_folder_is_mapped_and_linked():
 
 
 def test_tests_lie_in_folders_that_are_named_like_what_they_test():
-    sources = {*LINKED, "benchmarks", "rl", "vllm"}
+    sources = {*LINKED, "benchmarks", "interop", "rl", "vllm"}
     sources |= {init.parent.name for init in (ROOT / "sparring").glob("*/__init__.py")}
     folders = {str(file.parent.relative_to(ROOT / "tests")) for file in (ROOT / "tests").rglob("test_*.py")}
     sources |= {folder for folder in folders if (ROOT / folder / "__init__.py").is_file()}

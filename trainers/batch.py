@@ -132,6 +132,8 @@ def signals_of(
         streams.append(by_turn)
     own = _own_samples(trajectory, model)
     if not own:
+        if any(call.messages for _, call in trajectory.calls) and not samples(trajectory):
+            raise ValueError(f"trajectory {trajectory.id} is text without token ids: only exports take it")
         raise ValueError(f"trajectory {trajectory.id} was played by a frozen agent ({trajectory.agent})")
     found = (_signal(sample, trajectory, streams[0], streams[1], game, spellings) for sample in own)
     return [signal for signal in found if signal is not None]

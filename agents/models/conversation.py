@@ -14,8 +14,10 @@ from typing import Protocol, cast, runtime_checkable
 
 from sparring.agents.models import policy_that_wrote
 from sparring.agents.models.tokenizer import Tools
-from sparring.protocols import Completion, LanguageModel
+from sparring.protocols import Completion, Exchange, LanguageModel
 from sparring.types import Call, Message, Sampling, Segment
+
+Messages = tuple[Mapping[str, str], ...]
 
 
 @runtime_checkable
@@ -41,11 +43,17 @@ def rendered(model: LanguageModel, messages: Sequence[Mapping[str, str]], tools:
     return tuple(cast("ShowsTools", model).chat(messages, tools) if tools else model.chat(messages))
 
 
+def generated(completion: Completion) -> tuple[Segment, ...]:
+    """A completion as it is recorded."""
+    told = completion.exchange or completion
+    return (Segment("generated", told.token_ids, told.logprobs),)
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """Where the model is to write next."""
 
-    messages: tuple[Mapping[str, str], ...]
+    messages: Messages
     """Up to the user's latest."""
     tokens: tuple[int, ...]
     """What the model sees: all tokens of the training sample so far."""
@@ -55,6 +63,10 @@ class Conversation:
     """Whether `tokens` continue those of the last answer."""
     tools: Tools = ()
     """Those that the template shows."""
+    heard: int = 1
+    """How many of the messages came after the last answer."""
+    exchanged: tuple[int, ...] = ()
+    """The tokens up to and with the last answer, of a server that says them (`Completion.exchange`)."""
 
     @classmethod
     def of(cls, model: LanguageModel, *messages: Mapping[str, str], tools: Tools = ()) -> Conversation:
@@ -71,19 +83,26 @@ class Conversation:
         trainable: bool = False,
         purpose: str = "act",
         continues: str | None = None,
+        answer: tuple[Segment, ...] | None = None,
     ) -> Call:
-        """The call in which the model wrote the completion; `continues` is the call of the answer before, if any."""
-        said = self.messages[-1:] if self.extends else self.messages
+        """The call in which the model wrote the completion; `continues` is the call of the answer before, if any.
+
+        `answer`: the segments of the completion, if it is not one that was generated as a whole.
+        """
+        extends, added = self.extends, self.added
+        if completion.exchange is not None:
+            extends, added = self._exchanged(completion.exchange)
+        said = self.messages[len(self.messages) - self.heard :] if extends else self.messages
         return Call(
             policy_that_wrote(completion, model, trainable),
             sampling,
-            (Segment("prompt", self.added), Segment("generated", completion.token_ids, completion.logprobs)),
+            (Segment("prompt", added), *(answer if completion.exchange is None and answer else generated(completion))),
             (
                 *(Message(one["role"], one["content"]) for one in said),
                 Message("assistant", model.decode(completion.token_ids)),
             ),
             purpose,
-            continues if self.extends else None,
+            continues if extends else None,
             completion.stop_reason,
         )
 
@@ -102,18 +121,28 @@ class Conversation:
         changes what came before.
         """
         said, heard = message("assistant", model.decode(completion.token_ids)), message("user", reply)
-        messages = (*self.messages, said, heard)
+        return self.followed(model, completion, (*self.messages, said, heard))
+
+    def followed(self, model: LanguageModel, completion: Completion, messages: Messages) -> Conversation:
+        """As `grown`, where `messages` are those up to now, the completion as it was read, and whatever came after."""
         tail = self._tail(model, messages, completion)
         if tail is None:
             return Conversation.of(model, *messages, tools=self.tools)
-        tokens = (*self.tokens, *completion.token_ids, *tail)
-        return Conversation(messages, tokens, tail, extends=True, tools=self.tools)
+        tokens, heard = (*self.tokens, *completion.token_ids, *tail), len(messages) - len(self.messages) - 1
+        told = completion.exchange
+        exchanged = (*told.prompt_ids, *told.token_ids) if told else ()
+        return Conversation(messages, tokens, tail, True, self.tools, heard, exchanged)
 
-    def _tail(
-        self, model: LanguageModel, messages: tuple[Mapping[str, str], ...], completion: Completion
-    ) -> tuple[int, ...] | None:
+    def _exchanged(self, told: Exchange) -> tuple[bool, tuple[int, ...]]:
+        """Whether what a server read goes on from its last answer, and the tokens of it that are new."""
+        before = len(self.exchanged)
+        extends = self.extends and bool(before) and told.prompt_ids[:before] == self.exchanged
+        return extends, told.prompt_ids[before:] if extends else told.prompt_ids
+
+    def _tail(self, model: LanguageModel, messages: Messages, completion: Completion) -> tuple[int, ...] | None:
         """The template's tokens behind the last answer; None where the template changes what came before."""
-        before = (*rendered(model, self.messages, self.tools), *model.encode(messages[-2]["content"]))
+        answer = messages[len(self.messages)]["content"]
+        before = (*rendered(model, self.messages, self.tools), *model.encode(answer))
         whole = rendered(model, messages, self.tools)
         if whole[: len(before)] != before:
             return None

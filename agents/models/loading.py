@@ -52,6 +52,8 @@ class ServedOptions(TypedDict, total=False):
     """Seconds that a request has."""
     tokenizer: str
     """The model whose tokenizer the server's is. The server is then asked for tokens and their log-probabilities."""
+    token_ids: bool
+    """Whether chats are recorded in the server's own tokens, with their log-probabilities, which it must then show."""
 
 
 class ModelOptions(VllmOptions, ServedOptions, total=False):
@@ -163,6 +165,12 @@ def _served(argument: str, **options: Unpack[ServedOptions]) -> LanguageModel:
     from sparring.agents.models.openai import OpenAIModel
 
     url, timeout = options.get("url"), options.get("timeout")
+    if options.get("token_ids"):
+        from sparring.agents.models.chat_tokens import ChatTokens
+
+        if "tokenizer" in options:
+            raise ValueError(f"openai:{argument} takes tokenizer, which sends tokens, or token_ids, and not both")
+        return ChatTokens(argument, url, timeout)
     if "tokenizer" in options:
         from sparring.agents.models.served_tokens import ServedTokens
 

@@ -22,7 +22,7 @@ from sparring.agents.models.chat_answer import read_answer
 from sparring.agents.models.pictures import data_uri
 from sparring.content import Blob
 from sparring.protocols import Completion, Ids
-from sparring.types import Sampling, mark_fault
+from sparring.types import FaultKind, Sampling, mark_fault
 
 A = TypeVar("A")
 AT_ONCE = 16
@@ -63,6 +63,9 @@ class OpenAIModel(TextModel):
     """
 
     shows_logprobs = False
+    wants: Mapping[str, object] = {}
+    """What a request asks for beside its answer."""
+    read = staticmethod(read_answer)
 
     def __init__(self, name: str, url: str | None = None, timeout: float | None = None) -> None:
         """`url`: where the server is, if not at `OPENAI_BASE_URL`. `timeout`, seconds, is that of a whole request."""
@@ -103,7 +106,7 @@ class OpenAIModel(TextModel):
         form = {"json_schema": {"name": "answer", "strict": True, "schema": schema}, "type": "json_schema"}
         async with self._line_here().slots:
             answer = await self._ask(
-                read_answer,
+                self.read,
                 most,
                 messages=_messages(prompt, pictures),
                 temperature=sampling.temperature,
@@ -111,13 +114,14 @@ class OpenAIModel(TextModel):
                 max_tokens=sampling.max_new_tokens,
                 seed=seed % SEEDS,
                 **({} if schema is None else {"response_format": form}),
+                **self.wants,
             )
         written = self._without_key(answer.text).encode("utf-8", "surrogatepass")
         if len(written) > most:
             written = written[:most].decode("utf-8", "ignore").encode()
         elif not answer.cut:
-            return Completion((*written, END), None, "eos", self.weights_version)
-        return Completion(tuple(written), None, "length", self.weights_version)
+            return Completion((*written, END), None, "eos", self.weights_version, answer.exchange)
+        return Completion(tuple(written), None, "length", self.weights_version, answer.exchange)
 
     def _line_here(self) -> _Line:
         loop = asyncio.get_running_loop()
@@ -136,6 +140,7 @@ class OpenAIModel(TextModel):
         the key and without the server's own words in its cause.
         """
         statuses: list[int] = []
+        kind: FaultKind = "engine"
         _STATUSES.set(statuses)
         try:
             async with asyncio.timeout(self.timeout):
@@ -145,6 +150,7 @@ class OpenAIModel(TextModel):
             seen = f", its last status was {statuses[-1]}" if statuses else ""
             reason = f"not within {self.timeout:g} s{seen} (SPARRING_SERVER_TIMEOUT sets how long)"
         except Exception as error:  # noqa: BLE001  (whatever is wrong with an answer, the server sent it)
+            kind = getattr(error, "fault_kind", kind)
             said = f"{str(error) or type(error).__name__} {error.__cause__ or ''}"
             reason = self._without_key(said.rstrip())[:MOST_SAID]  # in this order: half a key is one too
         if "messages" in request and isinstance(request["messages"][-1]["content"], list):
@@ -153,7 +159,7 @@ class OpenAIModel(TextModel):
             f"{self.name!r} at {_without_user(str(self._client.base_url))} gave no answer: {reason} "
             "(the option url, or OPENAI_BASE_URL, says where it is, and OPENAI_API_KEY as whom)"
         )
-        raise mark_fault(failure, "engine")
+        raise mark_fault(failure, kind)
 
     async def _send(self, most: int, request: dict[str, Any]) -> tuple[bytes, bool]:
         """The body of the answer and whether it is whole; of a longer one little more than `most` bytes are read."""

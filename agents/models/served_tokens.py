@@ -10,10 +10,11 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 
+from sparring.agents.models.chat_answer import NoTokens, list_of, logprobs_of
 from sparring.agents.models.openai import SEEDS, OpenAIModel
 from sparring.agents.models.tokenizer import Tools
 from sparring.agents.models.weights.reading import read_outline
@@ -21,7 +22,6 @@ from sparring.protocols import Completion, Ids
 from sparring.types import Sampling, mark_fault
 
 A = TypeVar("A")
-N = TypeVar("N", int, float)
 PER_TOKEN = 64
 """Bytes that the answer has for a token, without JSON's own."""
 PROBE_TEMPERATURE = 2.0
@@ -126,18 +126,16 @@ class ServedTokens(OpenAIModel):
 def _read_completion(body: str, whole: bool, prompt: list[int]) -> tuple[tuple[int, ...], tuple[float, ...], str]:
     """Tokens, their log-probabilities and the reason of the end. Raises ValueError where the server shows none."""
     (choice,) = _choices(body, whole, 1)
-    tokens = _list_of(int, choice.get("token_ids"))
-    logprobs = _list_of((int, float), (choice.get("logprobs") or {}).get("token_logprobs"))
+    tokens = list_of(int, choice.get("token_ids"))
     if tokens is None:
-        raise ValueError(
+        raise NoTokens(
             "it shows no token ids (return_token_ids), so what it writes cannot be trained on; leave out the option "
             "tokenizer to play with its text, or serve the model with vLLM"
         )
-    if logprobs is None or len(logprobs) != len(tokens):
-        raise ValueError("it shows no log-probability for each token (logprobs), so its tokens cannot be trained on")
+    logprobs = logprobs_of(tokens, (choice.get("logprobs") or {}).get("token_logprobs"))
     if choice.get("prompt_token_ids", prompt) != prompt:
-        raise ValueError("it read other tokens than it was sent")
-    return tuple(tokens), tuple(map(float, logprobs)), str(choice.get("finish_reason"))
+        raise NoTokens("it read other tokens than it was sent")
+    return tuple(tokens), logprobs, str(choice.get("finish_reason"))
 
 
 def _read_scores(body: str, whole: bool, prompts: list[list[int]], start: int) -> list[np.ndarray]:
@@ -172,9 +170,3 @@ def _choices(body: str, whole: bool, count: int) -> list[dict[str, Any]]:
     if not isinstance(choices, list) or len(choices) != count or not all(isinstance(one, dict) for one in choices):
         raise ValueError(f"what it sent is no completion: {body[:200]!r}")
     return choices
-
-
-def _list_of(kind: type[N] | tuple[type[N], ...], values: object) -> list[N] | None:
-    """The values, where they are a list of this kind."""
-    right = isinstance(values, list) and all(isinstance(value, kind) for value in values)
-    return cast("list[N]", values) if right else None

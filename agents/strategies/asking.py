@@ -160,8 +160,9 @@ class Asking:
             trainable=talker.trainable,
             purpose=question.purpose,
             continues=question.continues,
+            answer=answer.segments,
         )
-        self.calls.append(replace(call, segments=(Segment("prompt", conversation.added), *answer.segments)))
+        self.calls.append(call)
         chosen = [segment for segment in answer.segments if segment.kind == "generated"]
         return Said(
             len(self.calls) - 1,

@@ -210,9 +210,13 @@ class TalkingPlayer:
         answer = await agent.answer(conversation, observation, dialogue.has_tools, self._seat.turn_seed(turn))
         dialogue.answered(conversation, answer.completion)
         call = conversation.call(
-            agent.model, answer.completion, agent.sampling, trainable=agent.trainable, continues=call_id(turn - 1, 0)
+            agent.model,
+            answer.completion,
+            agent.sampling,
+            trainable=agent.trainable,
+            continues=call_id(turn - 1, 0),
+            answer=answer.segments,
         )
-        call = replace(call, segments=(Segment("prompt", conversation.added), *answer.segments))
         notes: dict[str, Any] = {"thought": answer.thought} if answer.thought else {}
         return Reply(answer.action, (call,), notes | ({"dropped": dialogue.dropped} if dialogue.dropped else {}))
 

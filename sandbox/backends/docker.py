@@ -48,7 +48,7 @@ class Engine:
         """A running sandbox. Raises SandboxUnavailable with what is missing."""
         with self._lock:
             if self._client is None:
-                self._client, self._image = _connect(), ""
+                self._client, self._image = connect(), ""
                 self._image = _image(self._client, self.packages)
                 self._order()
             self._order()
@@ -61,7 +61,7 @@ class Engine:
 
     def strength(self) -> str:
         """What stands between a program and this machine."""
-        version = _connect().version()
+        version = connect().version()
         return (
             f"B: a container of Docker {version['Version']} (no network, read-only root, no capabilities, own seccomp "
             "profile, memory, pids and cpu limits)"
@@ -123,7 +123,8 @@ class _Container:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _connect() -> Any:
+def connect() -> Any:
+    """A client of the Docker engine. Raises SandboxUnavailable where none answers."""
     try:
         import docker
         from docker.errors import DockerException
@@ -232,5 +233,5 @@ def _engine_limits(limits: Limits) -> dict[str, object]:
 
 def leftovers() -> list[str]:
     """Names of the containers that this process has started and that still exist."""
-    containers = _connect().containers.list(all=True, filters={"label": f"{LABEL}={os.getpid()}"})
+    containers = connect().containers.list(all=True, filters={"label": f"{LABEL}={os.getpid()}"})
     return [container.name for container in containers]

@@ -21,6 +21,7 @@ from sparring.cli import parsing, terminal
 from sparring.cli.compare_methods import compare_methods
 from sparring.cli.doctor import show_doctor
 from sparring.cli.envs import check_environment, list_envs
+from sparring.cli.exports import export_store, import_episodes
 from sparring.cli.interrupts import interruption_in_words, sigterm_as_ctrl_c
 from sparring.cli.notes import say_what_takes_long
 from sparring.cli.play import evaluate, play
@@ -66,6 +67,8 @@ app.command(name="replay")(replay)
 app.command(name="verify")(verify)
 app.command(name="data")(data)
 app.command(name="serve")(serve)
+app.command(name="export")(export_store)
+app.command(name="import")(import_episodes)
 
 
 @app.command

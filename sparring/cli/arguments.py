@@ -17,8 +17,10 @@ from sparring.store.run_files import CONFIG, is_run, read_config
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-HOSTED = ("gym", "pettingzoo", "openspiel", "reasoning-gym", "textarena")
-"""The registers of other libraries, as `sparring.envs.hosted` knows them."""
+SERVERS = ("openenv", "agentgym")
+"""What serves environments by an address, as `sparring.envs.remote` knows it."""
+HOSTED = ("gym", "pettingzoo", "openspiel", "reasoning-gym", "textarena", *SERVERS)
+"""The registers of other libraries, as `sparring.envs.hosted` knows them, and servers."""
 ALIASES = {"envs": "games", "from": "source"}
 """Options that are not called like their setting."""
 
@@ -28,7 +30,8 @@ def env_id(name: str) -> str:
     if _is_hosted(name):
         return registry.envs.row(name).name
     if name in HOSTED:
-        raise registry.UnknownName(f"{name} is a library of environments: write {name}:NAME")
+        place = "URL" if name in SERVERS else "NAME"
+        raise registry.UnknownName(f"{name} is a library of environments: write {name}:{place}")
     known = {row.name for row in outline.outline(registry.envs)}
     for candidate in (name, f"sparring/{name}", f"sparring/{name}-v0"):
         if candidate in known:

@@ -143,7 +143,9 @@ def _between_rules(lines: Sequence[str]) -> list[str]:
 def _shortened(part: str, lists: Lists) -> str:
     """One part: of what is near, the names alone; of what is missing, its name and its help."""
     if part.startswith("Perhaps you meant:"):
-        return f"did you mean {' or '.join(dict.fromkeys(re.findall(r'(?<!see )--[a-z][a-z.-]+(?= )', part)))}?"
+        return (
+            f"did you mean {' or '.join(dict.fromkeys(re.findall(r'(?<!see )--(?!help )[a-z][a-z.-]+(?= )', part)))}?"
+        )
     if part.startswith("Error parsing "):
         return _in_plain_words(OF_SETTINGS.sub("", part.removeprefix("Error parsing ")), lists)
     missing = re.sub(r"^Missing from [a-z -]+:", "missing:", part).replace(" (required)", "")

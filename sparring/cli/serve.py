@@ -1,4 +1,4 @@
-"""`sparring serve`: environments for the programs of other people."""
+"""`sparring serve`: environments, or a model, for the programs of other people."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ TOKEN = "SPARRING_TOKEN"
 
 
 def serve(
-    envs: str = "KuhnPoker",
+    envs: str | None = None,
+    model: str | None = None,
     host: str = "127.0.0.1",
     port: int = 8000,
     opponents: str = "random",
     store: StoreOrNone = None,
     max_sessions: int = 1_000,
     idle_seconds: float = 600.0,
+    image: str | None = None,
 ) -> int:
-    """Serve environments to OpenEnv's clients, AgentGym's, agents that speak the model context protocol, and people.
+    """Serve environments to clients of OpenEnv, AgentGym and the model context protocol, and to people; or a model.
 
-    People play in a browser, at the address of an environment with /play behind it.
+    People play in a browser, at the address of an environment with /play behind it. A model is served as OpenAI's are.
 
     Everybody who knows the address may play. With the variable SPARRING_TOKEN clients must send its value as
     `Authorization: Bearer TOKEN`; an address that others can reach is served only then. Ctrl-C ends the server.
@@ -41,22 +43,32 @@ def serve(
     Args:
         envs: Environments by commas, with their options (KuhnPoker, Adventure:difficulty=1), or a family for all of it
             that is installed: games, adventures, retrieval, code, robot, reflection.
+        model: Serve this model to clients of OpenAI's protocol instead of environments (smollm2, nano, a path, a run
+            folder).
         host: The address to listen at.
         port: The port to listen at; 0 takes a free one, and the first line says which.
         opponents: Agents by commas that clients may play against; the first one is meant where they name none.
         store: Keep every episode in this folder, or postgresql:// URL.
         max_sessions: How many clients may be connected at a time.
         idle_seconds: After so long a silence of a client its session is closed, and its game breaks off.
+        image: Do not serve, but build a Docker image of this name whose containers serve these environments at port
+            8000, out of what is installed here.
     """
     registry.require("uvicorn", "serve")
     registry.require("starlette", "serve")
     registry.require("websockets", "serve")
     token = os.environ.get(TOKEN) or None
     _require_usable(host, port, token, max_sessions, idle_seconds)
-    environments = _environments(envs)
+    if (envs is None) == (model is None):
+        raise ValueError("name what is to be served: --envs KuhnPoker,Adventure or --model smollm2, one of the two")
+    if model is not None:
+        return _serve_model(model, host, port, token or "")
+    environments = _environments(envs or "")
     agents = arguments.split_agents(opponents)
     for spec in agents:
         outline.find_row(registry.agents, spec.partition(":")[0])
+    if image is not None:
+        return _build_image(image, envs or "", opponents)
     if isinstance(store, Path):
         require_writable(store)
     from sparring.store.store import Store
@@ -64,6 +76,33 @@ def serve(
     opened = nullcontext() if store is None else Store(store, "a")
     with saying_what_is_kept(store), opened as kept:
         _run(environments, agents, None if kept is None else kept.append, host, port, token, max_sessions, idle_seconds)
+    return 0
+
+
+def _build_image(name: str, envs: str, opponents: str) -> int:
+    from sparring.serve.image import build_image
+
+    terminal.note("building the image: a minute or two")
+    command = ["serve", "--envs", envs, "--opponents", opponents, "--host", "0.0.0.0", "--port", "8000"]
+    build_image(name, command, ("serve", *_extras(envs)))
+    terminal.say(f"{name} is built: docker run -e {TOKEN}=SECRET -p 127.0.0.1:8000:8000 {name}")
+    return 0
+
+
+def _extras(envs: str) -> set[str]:
+    """The extras that environments need."""
+    return {extra for one in _environments(envs) if (extra := registry.envs.row(one.env_id).extra)}
+
+
+def _serve_model(model: str, host: str, port: int, token: str) -> int:
+    """Until Ctrl-C."""
+    from sparring.agents.endpoint import serve_model
+
+    with suppress(KeyboardInterrupt):
+        server = serve_model(model, host=host, port=port, token=token)
+        (name,) = server.endpoint.models
+        terminal.say(f"serving until Ctrl-C: {server.base_url}, model {name}")
+        server.serve_forever()
     return 0
 
 

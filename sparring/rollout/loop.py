@@ -15,12 +15,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing, nullcontext, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from sparring.kinds import require_each, require_kind, shown
 from sparring.protocols import Agent, Player
 from sparring.rollout.adapters import Game
 from sparring.rollout.blame import Fault, blamed
+from sparring.rollout.crowds import Crowds
 from sparring.rollout.hosts import PROCESSES, Host, Hosts, StepTimeout
 from sparring.rollout.match import Event, Match, agents_by_seat, require_agents, require_reply
 from sparring.rollout.pool import EnvPool, Lent, Pool, Workers, close_env
@@ -101,7 +103,7 @@ async def run_batches(
                 yield [episode for _, episode in done]
                 _tell(on_event, done)
         return
-    envs, hosts = pool or EnvPool(), Hosts()
+    envs, hosts, crowds = pool or EnvPool(), Hosts(), Crowds()
     processes = asyncio.Semaphore(PROCESSES)
     finished: asyncio.Queue[tuple[Match, Episode] | BaseException | None] = asyncio.Queue(2 * concurrency)
     asked_at = math.inf  # since when somebody waits for what has finished
@@ -112,8 +114,9 @@ async def run_batches(
                 while finished.qsize() and time.perf_counter() - asked_at > PATIENCE:
                     await asyncio.sleep(0)  # when all workers do so, it is the consumer's turn
                 players = agents_by_seat(match, known)
-                async with processes if envs.has_process(match) else nullcontext():
-                    episode = await play_one(Recording(match, players), envs, hosts, on_event)
+                async with processes if _has_process(match, players, envs) else nullcontext():
+                    begin = partial(_begun, match, players, envs, hosts, on_event)
+                    episode = await crowds.played(envs.key(match), begin)
                 await finished.put((match, episode))  # waits where nobody takes them
                 await asyncio.sleep(0)  # let the consumer have it, even if no agent ever waits
             await finished.put(None)
@@ -141,6 +144,11 @@ async def run_batches(
         if pool is None:
             await envs.close(hosts)
         hosts.close()
+
+
+def _has_process(match: Match, players: Mapping[str, Agent], envs: EnvPool) -> bool:
+    """Whether the environment or an agent has a process of its own while they play."""
+    return envs.has_process(match) or any(getattr(player, "has_process", False) for player in players.values())
 
 
 def _tell(on_event: Listener | None, played: Iterable[tuple[Match, Episode]]) -> None:
@@ -214,6 +222,12 @@ def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
     return asyncio._get_running_loop()
+
+
+async def _begun(
+    match: Match, players: Mapping[str, Agent], pool: EnvPool, hosts: Hosts, on_event: Listener | None
+) -> Episode:
+    return await play_one(Recording(match, players), pool, hosts, on_event)
 
 
 async def play_one(recording: Recording, pool: EnvPool, hosts: Hosts, on_event: Listener | None = None) -> Episode:

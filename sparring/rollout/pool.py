@@ -52,7 +52,7 @@ class EnvPool:
         self._idle: dict[str, list[Lent]] = {}
 
     def borrow(self, match: Match) -> Lent:
-        idle = self._idle.get(self._key(match))
+        idle = self._idle.get(self.key(match))
         if idle:
             return idle.pop()
         if registry.envs.row(match.env_id).host == "process":
@@ -65,7 +65,7 @@ class EnvPool:
         return registry.envs.row(match.env_id).has_process(match.env_kwargs)
 
     def give_back(self, match: Match, lent: Lent) -> None:
-        self._idle.setdefault(self._key(match), []).append(lent)
+        self._idle.setdefault(self.key(match), []).append(lent)
 
     async def close(self, hosts: Hosts) -> None:
         """Close what is idle. What fails at that is left; where one hangs, its kind is left."""
@@ -76,7 +76,8 @@ class EnvPool:
         self._idle.clear()
 
     @staticmethod
-    def _key(match: Match) -> str:
+    def key(match: Match) -> str:
+        """Matches with equal keys share environments."""
         return match.env_id + canonical_json(dict(match.env_kwargs)) if match.env_kwargs else match.env_id
 
 

@@ -53,7 +53,8 @@ class Server:
         first, *_ = self.environments
         routes: list[BaseRoute] = [listing(self.environments)]
         for one in self.environments:
-            routes += [*task_routes(one), Mount(f"/{one.name}", routes=self._routes(one))]
+            own = [listing([one]), *task_routes(one), *self._routes(one)]
+            routes += [*task_routes(one), Mount(f"/{one.name}", routes=own)]
         app = Starlette(
             routes=[*routes, *self._routes(first)],
             lifespan=self._lifespan,

@@ -167,11 +167,11 @@ class Hall:
 
 def _task_of(served: Served, wish: Wish) -> tuple[dict[str, object], int, int]:
     """The options, the seed and the sample that a wish means."""
+    kwargs = served.kwargs_of(wish.split)
     if wish.index is not None:
-        seed = int(served.task(wish.split or served.splits[0], wish.index)["seed"])
-    else:
-        seed = secrets.randbelow(MOST) if wish.seed is None else wish.seed
-    return served.kwargs_of(wish.split), seed, wish.sample
+        task = served.task(wish.split or served.splits[0], wish.index)
+        return kwargs, int(task["seed"]), wish.sample or wish.seed or 0
+    return kwargs, secrets.randbelow(MOST) if wish.seed is None else wish.seed, wish.sample
 
 
 def _played(match: Match) -> tuple[dict[str, object], int, int]:

@@ -52,6 +52,7 @@ def routes_of(served: Served, hall: Hall) -> list[BaseRoute]:
         "seats": served.seats,
         "splits": served.splits,
         "opponents": list(hall.opponents),
+        "reward_range": served.reward_range,
     }
     said: dict[str, object] = {
         "/health": {"status": "healthy"},

@@ -28,6 +28,8 @@ class Served:
     seats: tuple[str, ...]
     splits: tuple[str, ...]
     summary: str
+    reward_range: tuple[float, float] | None
+    """Of an episode, where it is known."""
 
     def kwargs_of(self, split: str | None) -> dict[str, object]:
         """The options for the tasks of a split. Raises ValueError for one that there is not."""
@@ -46,7 +48,7 @@ class Served:
         self.require_split(split)
         if not 0 <= index < MOST_TASKS:
             raise IndexError(f"index must be 0 to {MOST_TASKS - 1}, got {index}")
-        return {"split": split, "index": index, "seed": index}
+        return {"id": f"{self.name}/{split}/{index}", "split": split, "index": index, "seed": index}
 
     def tasks(self, split: str, start: int = 0, stop: int | None = None) -> list[dict[str, Any]]:
         """The tasks from `start` to before `stop`, at most 1,000 of them. Raises IndexError, ValueError."""
@@ -63,7 +65,7 @@ def served(name: str, env_id: str, kwargs: Mapping[str, object]) -> Served:
     chosen = row.kwargs.get("split")
     has_splits = "split" in dict(options_of(row.build)) and chosen is None
     splits = SPLITS if has_splits else (str(chosen or TRAIN),)
-    return Served(name, env_id, dict(kwargs), tuple(seats), splits, row.summary)
+    return Served(name, env_id, dict(kwargs), tuple(seats), splits, row.summary, row.reward_range)
 
 
 def require_distinct(environments: Sequence[Served]) -> None:

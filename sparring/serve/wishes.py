@@ -17,7 +17,7 @@ class Wish:
     """An episode as a client asks for it; whatever is left out is the server's choice."""
 
     seed: int | None = None
-    """Decides the task. Not together with `index`."""
+    """Decides the task; beside `index`, which decides it then, the other agents' randomness."""
     sample: int = 0
     """Which attempt at the task: decides the other agents' randomness."""
     split: str | None = None
@@ -54,8 +54,6 @@ def read_wish(given: object) -> Wish:
         opponent = said["opponent"]
         by_seat = isinstance(opponent, Mapping) and all(map(_is_name, [*opponent, *opponent.values()]))
         _require("opponent", opponent, _is_name(opponent) or by_seat, "an agent's name, or names by seat")
-    if "seed" in said and "index" in said:
-        raise ValueError("seed and index both choose the task: leave out one of them")
     return Wish(**said)
 
 

@@ -66,7 +66,7 @@ def export_parquet(store: Store, folder: Path, progress: Callable[[int, int], No
 def _write(store: Store, draft: Path, counts: dict[str, int], progress: Callable[[int, int], None] | None) -> None:
     draft.mkdir()
     with ExitStack() as opened:
-        tables = {name: opened.enter_context(_Table(draft / f"{name}.parquet", TABLES[name])) for name in TABLES}
+        tables = {name: opened.enter_context(Table(draft / f"{name}.parquet", _schema(name))) for name in TABLES}
         for row, episode in store.scan():
             if isinstance(episode, DamagedEpisode):
                 raise episode
@@ -76,24 +76,21 @@ def _write(store: Store, draft: Path, counts: dict[str, int], progress: Callable
                 progress(row.position, store.count)
 
 
-class _Table:
+class Table:
     """A Parquet file that is written as rows come. Use as a context manager."""
 
-    def __init__(self, file: Path, columns: Mapping[str, str]) -> None:
-        import pyarrow
+    def __init__(self, file: Path, schema: pyarrow.Schema) -> None:
         from pyarrow import parquet
 
-        self._schema: pyarrow.Schema = pyarrow.schema(
-            [(name, pyarrow.type_for_alias(kind)) for name, kind in columns.items()]
-        )
-        self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd", write_page_checksum=True)
+        self._schema = schema
+        self._writer = parquet.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True)
         self._rows: list[Row] = []
 
-    def __enter__(self) -> _Table:
+    def __enter__(self) -> Table:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._flush()
+        self.flush()
         self._writer.close()
 
     def add(self, rows: Iterable[Row]) -> int:
@@ -102,15 +99,22 @@ class _Table:
         self._rows.extend(rows)
         count = len(self._rows) - before
         if len(self._rows) >= GROUP_ROWS:
-            self._flush()
+            self.flush()
         return count
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what is held in memory."""
         import pyarrow
 
         if self._rows:
             self._writer.write_table(pyarrow.Table.from_pylist(self._rows, self._schema))
             self._rows = []
+
+
+def _schema(table: str) -> pyarrow.Schema:
+    import pyarrow
+
+    return pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in TABLES[table].items()])
 
 
 def _rows(position: int, episode: Episode) -> dict[str, Iterable[Row]]:

@@ -98,9 +98,16 @@ class Store:
         """Which trajectory comes from which, in append order; of one relation, or from one parent's id."""
         return self._index.links(relation, parent)
 
-    def scan(self) -> Iterator[tuple[EpisodeRow, Episode | DamagedEpisode]]:
-        """Every row with its episode, in append order; damage is handed over instead of raised."""
-        for entry in self._index.select():
+    def scan(
+        self,
+        env_id: str | None = None,
+        agent: str | None = None,
+        status: str | None = None,
+        group: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[tuple[EpisodeRow, Episode | DamagedEpisode]]:
+        """The rows that `rows` gives, each with its episode; damage is handed over instead of raised."""
+        for entry in self._index.select(agent, limit, env_id=env_id, status=status, grp=group):
             yield entry.row, self._decode(entry)
 
     def find(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from websockets.sync.client import connect
 
@@ -33,6 +34,19 @@ def test_ctrl_c_keeps_what_was_played(tmp_path: Path) -> None:
         assert len(kept) == 1
 
 
+@pytest.mark.slow
+def test_a_model_is_served_as_openais_are() -> None:
+    command = [sys.executable, "-m", "sparring", "serve", "--model", "nano", "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    address = server.stdout.readline().split()[3].rstrip(",")
+    asked = {"model": "nano", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4}
+    answer = httpx.post(f"{address}/chat/completions", json=asked, timeout=30).json()
+    assert answer["choices"][0]["message"]["role"] == "assistant"
+    server.send_signal(signal.SIGINT)
+    assert server.wait(30) == 0
+
+
 def test_a_family_is_all_of_it_that_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
     from sparring.cli import serve
 
@@ -46,11 +60,14 @@ def test_a_family_is_all_of_it_that_is_here(monkeypatch: pytest.MonkeyPatch) -> 
         (["--envs", "KuhnPokr"], "did you mean"),
         (["--envs", "KuhnPoker,KuhnPoker"], "named twice"),
         (["--envs", ","], "must name an environment"),
-        (["--host", "0.0.0.0"], "SPARRING_TOKEN"),
+        ([], "name what is to be served"),
+        (["--envs", "KuhnPoker", "--model", "nano"], "one of the two"),
+        (["--model", "nanoo"], "nanoo"),
+        (["--envs", "KuhnPoker", "--host", "0.0.0.0"], "SPARRING_TOKEN"),
         (["--port", "70000"], "0..65535"),
         (["--idle-seconds", "0"], "> 0"),
         (["--max-sessions", "0"], ">= 1"),
-        (["--opponents", "randm"], "did you mean"),
+        (["--envs", "KuhnPoker", "--opponents", "randm"], "did you mean"),
     ],
 )
 def test_what_cannot_be_served_is_refused(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

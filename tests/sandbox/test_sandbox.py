@@ -41,7 +41,7 @@ def docker_missing():
     try:
         from sparring.sandbox.backends import docker
 
-        docker._connect()
+        docker.connect()
     except SandboxUnavailable as error:
         return str(error)
     return ""

@@ -178,7 +178,6 @@ def test_a_table_at_which_nobody_sits_down_is_broken_up(running: Any) -> None:
         ({"opponent": "model:/etc/passwd"}, "opponent must be one of random, constant:bet"),
         ({"opponent": {"player_1": "sb3:evil.zip"}}, "opponent must be one of"),
         ({"split": "held_out"}, "split of KuhnPoker must be train"),
-        ({"seed": 1, "index": 1}, "leave out one"),
         ({"index": 2**40}, "index must be"),
         ({"prompt": "/etc/passwd"}, "reset takes seed"),
         ({"agent": "x" * 500}, "agent must be text"),

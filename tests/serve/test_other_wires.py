@@ -30,7 +30,9 @@ def test_tasks_are_seeds_of_a_split(http: httpx.Client, kuhn: Any) -> None:
     assert [split["name"] for split in http.get("/Search/splits").json()] == ["train", "held_out"]
     assert http.post("/Search/num_tasks", json={"split": "train"}).json()["num_tasks"] == 2**31
     task = http.post("/Search/task", json={"split": "held_out", "index": 5}).json()["task"]
-    assert task == {"split": "held_out", "index": 5, "seed": 5}
+    assert task == {"id": "Search/held_out/5", "split": "held_out", "index": 5, "seed": 5}
+    assert http.post("/Search/Search/task", json={"split": "held_out", "index": 5}).json()["task"] == task
+    assert http.get("/Search/list_environments").json() == ["Search"]
     asked = {"split": "train", "start": 2, "stop": 4}
     assert [one["index"] for one in http.post("/Search/task_range", json=asked).json()["tasks"]] == [2, 3]
     assert len(http.post("/Search/tasks", json={"split": "train"}).json()["tasks"]) == 1_000
@@ -38,6 +40,7 @@ def test_tasks_are_seeds_of_a_split(http: httpx.Client, kuhn: Any) -> None:
         texts = {split: client.reset(split=split, index=5)["observation"]["text"] for split in ("train", "held_out")}
         assert texts["train"] != texts["held_out"]
         assert client.reset(split="train", seed=5)["observation"]["text"] == texts["train"]
+        assert client.reset(split="train", index=5, seed=99)["observation"]["text"] == texts["train"]
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,8 @@ def test_what_is_appended_is_counted_found_and_iterated_in_order(where: Where) -
         assert store.find(env_id="sparring/KuhnPoker-v0", limit=2) == episodes[:2]
         assert store.find(env_id="other") == store.find(status="truncated") == store.find(group="h") == []
         assert store.find(group="g", status="ok") == episodes
+        assert [(row.id, episode) for row, episode in store.scan(agent="smollm2")] == [("a", episodes[1])]
+        assert [row.position for row, _ in store.scan(group="g", limit=2)] == [1, 2]
 
 
 def test_rows_say_what_the_episodes_hold(where: Where) -> None:

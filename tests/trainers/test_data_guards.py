@@ -8,14 +8,9 @@ import gymnasium
 import pytest
 
 from sparring import registry
+from sparring.exports.guards import Guard, is_held_out, own_trajectories
 from sparring.registry import UnknownName
-from sparring.trainers.data.guards import (
-    Guard,
-    is_held_out,
-    own_trajectories,
-    require_trainable_task,
-    trained,
-)
+from sparring.trainers.data.guards import require_trainable_task, trained
 from sparring.types import Call, Episode, Policy, Seen, Segment, Trajectory, Turn
 
 ONE, TWO = "test/One-v0", "test/Two-v0"

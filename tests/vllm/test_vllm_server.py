@@ -16,7 +16,9 @@ from sparring import registry
 from sparring.agents import models
 from sparring.agents.models.weights.smollm2 import folder
 from sparring.agents.players import WritingAgent
+from sparring.agents.talking.agent import TalkingAgent
 from sparring.rollout.loop import Match, play
+from sparring.samples import samples
 from sparring.trainers.batch import signals_of
 from sparring.trainers.learner import Learner, LearnerConfig
 from sparring.types import Sampling
@@ -115,3 +117,22 @@ def test_a_server_plays_by_its_text_too(address):
     agents = {"player_0": agent, "player_1": registry.make_agent("random")}
     (episode,) = play([Match("e", "sparring/KuhnPoker-v0", {seat: seat for seat in agents}, seed=1)], agents)
     assert episode.status == "ok", episode.error
+
+
+def test_a_chat_is_recorded_in_the_servers_own_tokens_and_learnt_from(address, ours):
+    served = models.load(f"openai:smollm2:url={address}:token_ids=true")
+    agent = TalkingAgent(served, sampling=Sampling(max_new_tokens=8, decoding="free"), trainable=True)
+    match = Match("a", "sparring/Adventure-v0", {"player_0": "me"}, seed=1, max_steps=3)
+    (episode,) = play([match], {"me": agent})
+    assert episode.status == "truncated", episode.error
+    trajectory = episode.trajectories["player_0"]
+    for sample in samples(trajectory):
+        tokens: list[int] = []
+        for segment in sample.segments:
+            if segment.kind == "generated":
+                scores = ours.score_batch([tokens], [[segment.token_ids]])[0][0]
+                np.testing.assert_allclose(segment.logprobs, scores, atol=1e-4)
+            tokens += segment.token_ids
+    for _, call in trajectory.calls:
+        assert ours.decode(call.segments[-1].token_ids) == call.messages[-1].content
+    assert signals_of(trajectory, advantage=1.0)

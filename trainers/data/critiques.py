@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sparring.content import readable
+from sparring.exports.chats import message, messages_of
+from sparring.exports.decisions import Decision, answers_by_turn, decisions, holding
 from sparring.scoreboard.attempts import draft_id, graded_drafts, last_note
 from sparring.store.store import Store
-from sparring.trainers.data.decisions import Decision, answers_by_turn, decisions, holding
 from sparring.trainers.data.preferences import compared
-from sparring.trainers.data.rows import Row, columns_of, message, messages_of, readable
+from sparring.trainers.data.rows import Row, columns_of
 from sparring.trainers.data.tasks_index import Found, Index, load
 from sparring.types import Trajectory
 

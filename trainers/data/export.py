@@ -7,13 +7,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal, get_args
 
+from sparring.exports.guards import Guard
 from sparring.plurals import number_of
 from sparring.scoreboard.output import require_output, write_parts
 from sparring.store.location import Location, location_of
 from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
 from sparring.trainers.data.critiques import critique_rows
-from sparring.trainers.data.guards import Guard
 from sparring.trainers.data.preferences import pair_rows, reward_rows
 from sparring.trainers.data.rows import Row, to_line
 from sparring.trainers.data.sft import sft_rows

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from sparring.exports.chats import message, messages_of
+from sparring.exports.decisions import Decision, decisions, first_difference
 from sparring.store.store import Store
-from sparring.trainers.data.decisions import Decision, decisions, first_difference
-from sparring.trainers.data.rows import Row, columns_of, message, messages_of
+from sparring.trainers.data.rows import Row, columns_of
 from sparring.trainers.data.tasks_index import Couple, Found, Index, load
 from sparring.types import Trajectory
 

@@ -19,6 +19,7 @@ from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any, Literal
 
+from sparring.exports.guards import Guard
 from sparring.notes import ProgramNote, VoteNote
 from sparring.plurals import number_of
 from sparring.scoreboard.output import require_output, write_parts
@@ -26,7 +27,6 @@ from sparring.store.location import Location, location_of
 from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
 from sparring.trainers.data.export import are_rows, require_same_beginning
-from sparring.trainers.data.guards import Guard
 from sparring.types import Episode, Policy, Segment, Trajectory, Turn, call_id
 
 Kind = Literal["programs", "repairs"]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from sparring.content import canonical_json
-from sparring.types import Episode, Message, Trajectory
+from sparring.types import Episode, Trajectory
 
 Row = Mapping[str, object]
 """Plain data, its columns in a fixed order; the first one is `kind`."""
@@ -47,21 +47,6 @@ def _source(role: str, episode: Episode, trajectory: Trajectory) -> dict[str, ob
         "weights_version": policy.weights_version if policy else "",
         "parents": [{"relation": relation, "trajectory_id": parent} for relation, parent in trajectory.parents],
     }
-
-
-def messages_of(messages: Iterable[Message]) -> list[dict[str, str]]:
-    """As chat templates take them."""
-    return [message(one.role, one.content) for one in messages]
-
-
-def message(role: str, content: str) -> dict[str, str]:
-    """One message, readable."""
-    return {"role": role, "content": readable(content)}
-
-
-def readable(text: str) -> str:
-    """Half a surrogate pair, which no reader of UTF-8 takes, becomes U+FFFD."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def masked(token_ids: Sequence[int], kept: Iterable[range]) -> list[int]:

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from sparring.exports.chats import messages_of
 from sparring.samples import Sample, samples
-from sparring.trainers.data.rows import Row, columns_of, masked, messages_of
+from sparring.trainers.data.rows import Row, columns_of, masked
 from sparring.types import Episode, Trajectory
 
 

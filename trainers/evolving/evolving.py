@@ -21,6 +21,7 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
+from sparring.exports.guards import is_held_out
 from sparring.protocols import Agent
 from sparring.rollout.match import Match
 from sparring.store.location import Location, location_of
@@ -28,7 +29,7 @@ from sparring.store.run_files import episodes_of
 from sparring.store.store import Store
 from sparring.trainers.batch import Signal
 from sparring.trainers.cursor import cursor_of, require_stored
-from sparring.trainers.data.guards import is_held_out, require_trainable_task
+from sparring.trainers.data.guards import require_trainable_task
 from sparring.trainers.evolving.places import Place, places_of, who_is_there
 from sparring.trainers.evolving.retelling import Retelling, as_told
 from sparring.trainers.evolving.rows import Pair, Row, attempts_of, batch_of

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from sparring.agents.second_attempts import Earlier
+from sparring.exports.guards import own_trajectories
 from sparring.scoreboard.attempts import done_of
-from sparring.trainers.data.guards import own_trajectories, require_trainable_task
+from sparring.trainers.data.guards import require_trainable_task
 from sparring.types import Episode, Trajectory
 
 T = TypeVar("T")

@@ -10,12 +10,12 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from sparring.agents import named
+from sparring.exports.guards import own_trajectories
 from sparring.protocols import Agent
 from sparring.rollout.match import Match
 from sparring.scoreboard.matches import seats_of
 from sparring.trainers.advantages import returns_to_go
 from sparring.trainers.batch import Signal
-from sparring.trainers.data.guards import own_trajectories
 from sparring.trainers.method import Method
 from sparring.trainers.methods.episodic_config import EpisodicConfig
 from sparring.trainers.probing import require_playable
