@@ -1,6 +1,6 @@
 """An episode of ours whose seats are agents of verifiers: `play_one` plays it, and traces are paid what it paid.
 
-    role ─► Interaction ─► Seated, an agent of ours ─► play_one ─► Episode ─► rewards, metrics and info of the traces
+role ─► Interaction ─► Seated, an agent of ours ─► play_one ─► Episode ─► rewards, metrics and info of the traces
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 import verifiers.v1 as vf
-from sparring_verifiers.taskset import ROLES, SparringData, SparringTask, seats_of
 
 from sparring import registry
 from sparring.protocols import Agent, Seat
@@ -22,6 +21,7 @@ from sparring.rollout.pool import EnvPool
 from sparring.rollout.recording import Recording
 from sparring.store.store import Store
 from sparring.types import Episode, Observation, Policy, Reply, Seen, mark_fault
+from sparring_verifiers.taskset import ROLES, SparringData, SparringTask, seats_of
 
 HERE = {"type": "subprocess"}
 """The runtime of a harness that starts nothing."""
