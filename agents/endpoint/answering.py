@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sparring.agents.endpoint.requests import Asked, Chat, Completions, Refused, said_in
+from sparring.agents.endpoint.requests import MOST_CHARACTERS, Asked, Chat, Completions, Refused, said_in
 from sparring.agents.endpoint.session import Question, Session
 from sparring.agents.models.conversation import Conversation, ShowsTools, message
 from sparring.agents.models.tokenizer import Tools
@@ -42,6 +42,7 @@ class Answer:
 async def answer_chat(model: LanguageModel, chat: Chat, session: Session | None) -> Answer:
     """The answer to a conversation; it is recorded in the session. Raises Refused, and what the model raises."""
     _require_shown(model, chat.asked, chat.tools)
+    _require_room(model, sum(len(said["content"]) for said in chat.messages))
     question = _question(model, chat, session)
     conversation = question.conversation
     sampling = _sampling(model, chat.asked, len(conversation.tokens))
@@ -62,6 +63,7 @@ async def answer_prompt(
         raise Refused(
             f"{model.name} is behind a server of chats: ask it for chat completions", code="unsupported_value"
         )
+    _require_room(model, len(prompt))
     ids = tuple(model.encode(prompt)) if isinstance(prompt, str) else prompt
     vocabulary = getattr(getattr(model, "tokenizer", None), "vocab_size", max(ids) + 1)
     if max(ids) >= vocabulary:
@@ -116,6 +118,15 @@ def _require_shown(model: LanguageModel, asked: Asked, tools: Tools) -> None:
         raise Refused(
             f"the chat template of {model.name} has no place for these tools: describe them in a message",
             code="unsupported_value",
+        )
+
+
+def _require_room(model: LanguageModel, characters: int) -> None:
+    """Raises Refused for a prompt that no context of the model could hold: to encode it would hold up everybody."""
+    context: int = getattr(model, "context", UNKNOWN_CONTEXT)
+    if characters > MOST_CHARACTERS * context:
+        raise Refused(
+            f"the context of {model.name} is {context} tokens: the prompt has {characters} characters", code=TOO_LONG
         )
 
 

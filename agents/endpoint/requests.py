@@ -34,11 +34,29 @@ NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "response_format": (None, {"type": "text"}),
     "functions": (None, []),
     "tool_choice": (None, "auto", "none"),
+    "add_generation_prompt": (None, True),
+    "skip_special_tokens": (None, True),
+    "modalities": (None, ["text"]),
+    "verbosity": (None, "medium"),
 }
 """Fields that change what is sampled or shown, and the values at which they ask for nothing."""
+UNDERSTOOD = {
+    *("model", "messages", "prompt", "tools", "max_tokens", "max_completion_tokens", "temperature", "top_p", "seed"),
+    *("stop", "logprobs", "prompt_logprobs", "return_token_ids", "return_tokens_as_token_ids", "stream"),
+    "stream_options",
+}
+HARMLESS = {
+    *("user", "metadata", "store", "service_tier", "parallel_tool_calls", "prompt_cache_key", "safety_identifier"),
+    *("request_id", "priority"),
+}
+"""Fields that change nothing of the answer."""
+NOTHING: tuple[object, ...] = (None, False, "", [], {})
+"""Values at which any other field asks for nothing."""
 MOST_STOPS = 16
-HOTTEST = 100.0
-"""The highest temperature."""
+HOTTEST, COLDEST = 100.0, 1e-4
+"""The highest temperature, and the least above 0: what is divided by less overflows."""
+MOST_CHARACTERS = 32
+"""Characters of a prompt for a token of the context: with more it is refused before it is encoded."""
 
 
 class Refused(Exception):
@@ -178,9 +196,9 @@ def _tools(tools: object) -> Tools:
 
 def _asked(body: Body, is_flag: bool) -> Asked:
     """The fields that both kinds of requests have. `is_flag`: of a chat, where `logprobs` is true or false."""
-    for name, neutral in NEUTRAL.items():
-        if body.get(name) not in neutral:
-            raise Refused(f"{name} cannot be {shown(body[name])} here: leave it out", code="unsupported_value")
+    for name, value in body.items():
+        if name not in UNDERSTOOD and name not in HARMLESS and value not in NEUTRAL.get(name, NOTHING):
+            raise Refused(f"{name:.80} cannot be {shown(value)} here: leave it out", code="unsupported_value")
     model = body.get("model")
     if not isinstance(model, str):
         raise Refused(f"model must be the name of a model, got {shown(model)}")
@@ -217,7 +235,7 @@ def _stops(stop: object) -> tuple[str, ...]:
 def _whole(body: Body, name: str, least: int) -> int | None:
     value = body.get(name)
     if value is not None and (type(value) is not int or not least <= value < 2**63):
-        raise Refused(f"{name} must be a whole number >= {least}, got {shown(value)}")
+        raise Refused(f"{name} must be a whole number from {least} to {2**63 - 1}, got {shown(value)}")
     return value
 
 
@@ -231,6 +249,8 @@ def _number(body: Body, name: str, most: float) -> float:
         raise Refused(
             f"{name} must be a number {'>' if name == 'top_p' else '>='} 0 and <= {most:g}, got {shown(value)}"
         )
+    if name == "temperature" and 0 < value < COLDEST:
+        raise Refused(f"temperature must be 0, or >= {COLDEST:g}, got {shown(value)}")
     return float(value)
 
 

@@ -54,4 +54,6 @@ def check_sampling(sampling: Sampling, model: LanguageModel) -> Sampling:
         raise ValueError(f"top_p must be > 0 and <= 1, got {sampling.top_p}")
     if sampling.max_new_tokens < 1:
         raise ValueError(f"max_new_tokens must be >= 1, got {sampling.max_new_tokens}")
+    if (require_law := getattr(model, "require_law", None)) is not None:  # of a server that shows its tokens
+        require_law(sampling)
     return sampling

@@ -29,13 +29,17 @@ class ChatTokens(OpenAIModel):
     wants = {"logprobs": True, "extra_body": {"return_token_ids": True, **PLAIN}}
     read = staticmethod(read_exchange)
 
-    async def generate_as(
-        self, prompt: Ids, sampling: Sampling, seed: int, schema: Schema | None, pictures: Sequence[Blob] = ()
-    ) -> Completion:
-        """As `OpenAIModel.generate_as`. Raises ValueError for a law whose log-probabilities servers do not tell."""
+    def require_law(self, sampling: Sampling) -> None:
+        """Raises ValueError for a law whose log-probabilities servers do not tell."""
         if (sampling.temperature, sampling.top_p) != (1, 1):
             raise ValueError(
                 f"with token_ids {self.name!r} must be asked at temperature 1 and top_p 1, got {sampling.temperature} "
                 f"and {sampling.top_p}: a chat's log-probabilities are those of temperature 1"
             )
+
+    async def generate_as(
+        self, prompt: Ids, sampling: Sampling, seed: int, schema: Schema | None, pictures: Sequence[Blob] = ()
+    ) -> Completion:
+        """As `OpenAIModel.generate_as`. Raises ValueError for a law whose log-probabilities servers do not tell."""
+        self.require_law(sampling)
         return await super().generate_as(prompt, sampling, seed, schema, pictures)

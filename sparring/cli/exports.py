@@ -94,8 +94,9 @@ def import_episodes(
     if json:
         terminal.dump({"episodes": imported.episodes, "new": imported.new})
     else:
-        episodes = number_of(imported.episodes, "episode")
-        terminal.say(f"{store} holds {episodes} of {file} now, {imported.new:,} of them new")
+        read, here = number_of(imported.episodes, "episode"), imported.episodes - imported.new
+        rest = f"; {here:,} were there already, or are repeated in the file" if here else ""
+        terminal.say(f"{read} read from {file}, {imported.new:,} of them new in {store}{rest}")
 
 
 def _require_store(store: Location) -> None:

@@ -79,7 +79,7 @@ def _records(file: Path, progress: Progress | None) -> Iterator[tuple[int, Recor
 def _array(file: Path) -> Iterator[Record]:
     try:
         found = json.loads(file.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{file} is no JSON: {error}") from error
     for number, one in enumerate(found, start=1):
         if not isinstance(one, dict):
@@ -90,7 +90,7 @@ def _array(file: Path) -> Iterator[Record]:
 def _object(line: bytes, where: str) -> Record:
     try:
         found = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{where} is no JSON: {error}") from error
     if not isinstance(found, dict):
         raise ValueError(f"{where} must be a JSON object, got {found!r:.80}")

@@ -50,12 +50,19 @@ class AgentGym:
 
     async def _reset(self, request: Request) -> Response:
         session, body = await self._asked(request)
-        wish = read_wish({"seed": body.get("data_idx", 0)})
+        try:
+            wish = read_wish({"seed": body.get("data_idx", 0)})
+        except ValueError as error:
+            raise HTTPException(422, str(error).replace("seed", "data_idx", 1)) from error
         return await self._told(session, session.reset(wish))
 
     async def _step(self, request: Request) -> Response:
         session, body = await self._asked(request)
-        return await self._told(session, session.step(read_action({"action": body.get("action")})))
+        try:
+            action = read_action({"action": body.get("action")})
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from error
+        return await self._told(session, session.step(action))
 
     async def _close(self, request: Request) -> Response:
         session, _ = await self._asked(request)

@@ -19,7 +19,7 @@ from sparring.serve.guard import Guard, refused
 from sparring.serve.hall import Hall
 from sparring.serve.mcp import Mcp
 from sparring.serve.openenv import answer, error
-from sparring.serve.people import play_page
+from sparring.serve.people import TO_THE_PAGE, play_page
 from sparring.serve.routes import listing, routes_of, task_routes
 from sparring.serve.served import Served, require_distinct
 from sparring.serve.sessions import Session
@@ -77,7 +77,12 @@ class Server:
 
     def _routes(self, served: Served) -> list[BaseRoute]:
         """Of one environment."""
-        spoken: list[BaseRoute] = [AgentGym(self, served).route, Mcp(self, served).route, play_page(served, self.hall)]
+        spoken: list[BaseRoute] = [
+            AgentGym(self, served).route,
+            Mcp(self, served).route,
+            play_page(served, self.hall),
+            TO_THE_PAGE,
+        ]
         return [*routes_of(served, self.hall), *spoken, WebSocketRoute("/ws", self._socket(served))]
 
     @asynccontextmanager

@@ -58,12 +58,24 @@ class Hall:
 
     def sit(self, served: Served, wish: Wish) -> tuple[Table, str]:
         """A table in play, and the client's seat there. Raises ValueError for a wish that cannot be, Full."""
-        seat = wish.seat or served.seats[0]
-        if seat not in served.seats:
-            raise ValueError(f"seat of {served.name} must be {' or '.join(served.seats)}, got {seat!r:.80}")
+        seat = wish.seat or self._free(served, wish)
+        named = [seat, *(wish.opponent if isinstance(wish.opponent, Mapping) else ())]
+        for one in named:
+            if one not in served.seats:
+                raise ValueError(f"seat of {served.name} must be {' or '.join(served.seats)}, got {one!r:.80}")
+        if seat in named[1:]:
+            raise ValueError(f"seat {seat} is the client's own, so it has no opponent")
         table = self._begin(served, wish, [seat]) if wish.table is None else self._joined(served, wish, seat)
         table.chairs[seat].is_held = True
         return table, seat
+
+    def _free(self, served: Served, wish: Wish) -> str:
+        """The seat of a client who names none: the first that nobody has at its table."""
+        table = None if wish.table is None else self._shared.get((served.name, wish.table))
+        taken = {} if table is None or table.over.is_set() else table.chairs
+        named = wish.opponent if isinstance(wish.opponent, Mapping) else ()
+        free = [seat for seat in served.seats if seat not in named and not (seat in taken and taken[seat].is_held)]
+        return free[0] if free else served.seats[0]
 
     def _joined(self, served: Served, wish: Wish, seat: str) -> Table:
         """The table of that name, which the first client opens."""

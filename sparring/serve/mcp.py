@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 PROTOCOL = "2025-06-18"
 SESSION = "Mcp-Session-Id"
-INVALID_REQUEST, NO_METHOD, INVALID_PARAMS = -32600, -32601, -32602
+NO_JSON, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS = -32700, -32600, -32601, -32602
 TOOLS: list[Json] = [
     {
         "name": "begin",
@@ -39,8 +40,11 @@ TOOLS: list[Json] = [
                 "seed": {"type": "integer", "minimum": 0, "description": "Decides the task."},
                 "split": {"type": "string"},
                 "index": {"type": "integer", "minimum": 0, "description": "Which task of the split."},
-                "seat": {"type": "string"},
+                "sample": {"type": "integer", "minimum": 0, "description": "Which attempt at the task."},
+                "seat": {"type": "string", "description": "Yours; the first one if it is left out."},
                 "opponent": {"type": "string", "description": "Who plays the other seats."},
+                "table": {"type": "string", "description": "Clients who name the same one play with each other."},
+                "agent": {"type": "string", "description": "What the record calls you."},
             },
         },
     },
@@ -74,7 +78,10 @@ class Mcp:
             if session is not None:
                 self.server.end(session, "its client ended it")
             return Response(status_code=204)
-        said = await body_of(request)
+        try:
+            said = await body_of(request)
+        except HTTPException as error:
+            return JSONResponse(_error(None, NO_JSON, error.detail), error.status_code)
         if named and session is None:
             return JSONResponse(_error(said, INVALID_REQUEST, "there is no such session: initialize again"), 404)
         if isinstance(said, Mapping) and said.get("method") == "initialize":

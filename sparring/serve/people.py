@@ -7,7 +7,7 @@ from html import escape
 from importlib.resources import files
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from sparring.serve.hall import Hall
@@ -24,6 +24,15 @@ def play_page(served: Served, hall: Hall) -> Route:
         return HTMLResponse(page, headers=HEADERS)
 
     return Route("/play", answer)
+
+
+async def _to_the_page(request: Request) -> Response:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"play{query}", 303)
+
+
+TO_THE_PAGE = Route("/", _to_the_page)
+"""Who opens an address in a browser sees the page."""
 
 
 def _page(served: Served, hall: Hall) -> str:

@@ -84,8 +84,12 @@ class Session:
 
 def read_action(data: object) -> str:
     """The text of an action. Raises ValueError for what is not `{"action": TEXT}`."""
-    if not isinstance(data, Mapping) or set(data) - {"action", "metadata"} or not isinstance(data.get("action"), str):
+    if not isinstance(data, Mapping):
         raise ValueError(f'the data of a step must be {{"action": TEXT}}, got {shown(data)}')
+    if more := sorted(map(str, set(data) - {"action", "metadata"})):
+        raise ValueError(f"a step has an action and nothing else, got {more[0]!r:.80} too")
+    if not isinstance(data.get("action"), str):
+        raise ValueError(f"action must be text, got {shown(data.get('action'))}")
     return str(data["action"])
 
 

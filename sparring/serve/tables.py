@@ -157,7 +157,8 @@ class Table:
             raise BrokeOff("env_error", kind, str(self._error))
         episode, last = self.episode, self.episode.trajectories[seat].last
         if not episode.sound or last is None:
-            raise BrokeOff(episode.status, str(episode.fault), episode.error or "it has no end")
+            text = (episode.error or "it has no end").removeprefix(f"{Left.__module__}.{Left.__name__}: ")
+            raise BrokeOff(episode.status, str(episode.fault), text)
         return self._told(seat, last, episode)
 
     def _told(self, seat: str, seen: Observation | Seen, episode: Episode | None = None) -> Told:

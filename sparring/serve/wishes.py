@@ -46,14 +46,23 @@ def read_wish(given: object) -> Wish:
     said = {name: value for name, value in given.items() if value is not None}
     for name in ("seed", "sample", "index"):
         if name in said:
-            _require(name, said[name], type(said[name]) is int and 0 <= said[name] < MOST, "a whole number from 0 on")
+            _require(
+                name,
+                said[name],
+                type(said[name]) is int and 0 <= said[name] < MOST,
+                f"a whole number from 0 to {MOST - 1}",
+            )
     for name in ("split", "episode_id", "seat", "table", "agent"):
         if name in said:
-            _require(name, said[name], _is_name(said[name]), f"text of 1 to {LONGEST_NAME} characters")
+            _require(name, said[name], _is_name(said[name]), f"text of 1 to {LONGEST_NAME} printable characters")
     if "opponent" in said:
         opponent = said["opponent"]
         by_seat = isinstance(opponent, Mapping) and all(map(_is_name, [*opponent, *opponent.values()]))
         _require("opponent", opponent, _is_name(opponent) or by_seat, "an agent's name, or names by seat")
+    if "table" in said and isinstance(said.get("opponent"), str):
+        raise ValueError(
+            'at a table the other seats are for clients: leave out opponent, or name it by seat, {"player_2": ...}'
+        )
     return Wish(**said)
 
 

@@ -49,7 +49,7 @@ def test_a_store_comes_back_to_the_same_root(games, tmp_path, capsys):
     assert main(["import", str(file), "--from", "verifiers", "--store", str(again), "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"episodes": 12, "new": 12}
     assert main(["import", str(file), "--from", "verifiers", "--store", str(again)]) == 0
-    assert capsys.readouterr().out.endswith(f"holds 12 episodes of {file} now, 0 of them new\n")
+    assert capsys.readouterr().out.startswith(f"12 episodes read from {file}, 0 of them new")
     with Store(games) as one, Store(again) as other:
         assert one.root() == other.root()
     assert main(["verify", str(again)]) == 0

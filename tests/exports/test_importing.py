@@ -135,6 +135,8 @@ WRONG = [
     ("sharegpt", '{"messages":[]}', "it must have conversations, each with from and value"),
     ("agentgym", "[1]", "row 1 must be a JSON object, got 1"),
     ("agentgym", "[", "is no JSON"),
+    ("openai", "[" * 200_000, "is no JSON"),
+    ("openai", '{"messages":' * 200_000, "line 1 is no JSON"),
     ("agentgym", json.dumps([SHAREGPT]), "item_id must be text, got None"),
     ("verifiers", '{"traces":[]}', "it has no 'sparring': of this format only what `sparring export` wrote"),
     ("verifiers", "{}", "it lacks 'traces'"),

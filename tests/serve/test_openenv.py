@@ -128,6 +128,28 @@ def test_a_taken_seat_and_another_task_are_refused(kuhn: Any) -> None:
             other.reset(table="t", seat="player_1", seed=2)
 
 
+def test_a_client_that_names_no_seat_gets_a_free_one(kuhn: Any) -> None:
+    with kuhn.client("TicTacToe") as one, kuhn.client("TicTacToe") as other:
+        first = one.reset(table="free", seed=1)
+        assert first["metadata"]["seat"] == "player_0"
+        other.socket.send(json.dumps({"type": "reset", "data": {"table": "free"}}))
+        one.socket.send(json.dumps({"type": "step", "data": {"action": "4"}}))
+        assert json.loads(other.socket.recv(timeout=10))["data"]["metadata"]["seat"] == "player_1"
+        other.socket.close()
+        said = json.loads(one.socket.recv(timeout=10))["data"]["message"]
+        assert said.endswith("(agent_error, server): the connection of its client is lost")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [({"action": 5}, "action must be text"), ({"action": "a", "x": 1}, "got 'x' too"), ([], "must be {")],
+)
+def test_a_step_says_what_is_wrong_with_it(kuhn: Any, data: object, said: str) -> None:
+    with kuhn.client("KuhnPoker") as client:
+        client.reset(seed=1)
+        assert said in client.ask({"type": "step", "data": data or "[]"})["data"]["message"]
+
+
 def test_a_lost_client_is_a_fault_and_leaves_nothing(running: Any, tmp_path: Path) -> None:
     with Store(tmp_path / "store", "a") as store:
         with running("TicTacToe", keep=store.append) as serving:
@@ -181,6 +203,10 @@ def test_a_table_at_which_nobody_sits_down_is_broken_up(running: Any) -> None:
         ({"index": 2**40}, "index must be"),
         ({"prompt": "/etc/passwd"}, "reset takes seed"),
         ({"agent": "x" * 500}, "agent must be text"),
+        ({"agent": "two\nlines"}, "printable characters"),
+        ({"opponent": {"player_7": "random"}}, "seat of KuhnPoker must be"),
+        ({"opponent": {"player_0": "random"}, "seat": "player_0"}, "the client's own"),
+        ({"table": "t", "opponent": "random"}, "at a table the other seats are for clients"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(kuhn: Any, wish: dict[str, Any], said: str) -> None:

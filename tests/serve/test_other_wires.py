@@ -96,6 +96,9 @@ def test_agentgym_plays_to_the_end(http: httpx.Client, kuhn: Any) -> None:
         cell += 1
     assert said["score"] == paid
     assert http.post(f"{at}/step", json={"id": id, "action": "0"}).status_code == 400
+    for path, wrong in (("step", {"action": 5}), ("reset", {"data_idx": "x"}), ("reset", {"data_idx": -1})):
+        answer = http.post(f"{at}/{path}", json={"id": id, **wrong})
+        assert (answer.status_code, next(iter(wrong)) in answer.json()["detail"]) == (422, True)
     assert http.post(f"{at}/close", json={"id": id}).json() is True
     assert http.post(f"{at}/step", json={"id": id, "action": "0"}).status_code == 404
 
@@ -137,6 +140,17 @@ def test_an_agent_plays_by_two_tools(http: httpx.Client) -> None:
 def test_a_wrong_call_is_an_error_of_the_protocol(http: httpx.Client, request_: object, code: int) -> None:
     said = http.post("/mcp", json=request_).json()
     assert (said["jsonrpc"], said["error"]["code"]) == ("2.0", code)
+
+
+def test_broken_json_is_an_error_of_the_protocol(http: httpx.Client) -> None:
+    assert http.post("/mcp", content=b"{").json()["error"]["code"] == -32700
+
+
+def test_an_address_leads_a_browser_to_its_page(http: httpx.Client) -> None:
+    for at in ("/", "/KuhnPoker/"):
+        answer = http.get(at, follow_redirects=True)
+        assert answer.url.path == f"{at}play"
+        assert "<title>KuhnPoker: play" in answer.text
 
 
 def test_the_protocol_inside_a_websocket(kuhn: Any) -> None:
