@@ -12,7 +12,7 @@ from tianshou.algorithm.random import MARLRandomDiscreteMaskedOffPolicyAlgorithm
 from tianshou.data import Collector, VectorReplayBuffer
 from tianshou.env import DummyVectorEnv
 from tianshou.env import PettingZooEnv as OfTianshou
-from torchrl.envs import GymEnv, PettingZooWrapper
+from torchrl.envs import GymEnv, GymWrapper, PettingZooWrapper
 from torchrl.envs.utils import check_env_specs
 
 import sparring
@@ -50,6 +50,11 @@ def single(env_id, **kwargs):
 @pytest.mark.parametrize("env_id", SEVERAL)
 def test_texts_pass_pettingzoos_seed_test(env_id):
     seed_test(lambda: sparring.make(env_id), num_cycles=20)  # its api_test asks a text for its dtype
+
+
+@pytest.mark.parametrize("env_id", ids(lambda row: True))
+def test_texts_pass_torchrls_check_of_specs(env_id):
+    check_env_specs(GymWrapper(single(env_id, disable_env_checker=True)), seed=0)
 
 
 @pytest.mark.parametrize("env_id", GAMES)
