@@ -61,6 +61,8 @@ def serve(
     _require_usable(host, port, token, max_sessions, idle_seconds)
     if (envs is None) == (model is None):
         raise ValueError("name what is to be served: --envs KuhnPoker,Adventure or --model smollm2, one of the two")
+    if model is not None and (store is not None or image is not None):
+        raise ValueError("--store and --image are of environments: a served model records nothing, leave them out")
     if model is not None:
         return _serve_model(model, host, port, token or "")
     environments = _environments(envs or "")

@@ -63,6 +63,7 @@ def test_a_family_is_all_of_it_that_is_here(monkeypatch: pytest.MonkeyPatch) -> 
         ([], "name what is to be served"),
         (["--envs", "KuhnPoker", "--model", "nano"], "one of the two"),
         (["--model", "nanoo"], "nanoo"),
+        (["--model", "nano", "--store", "s"], "a served model records nothing"),
         (["--envs", "KuhnPoker", "--host", "0.0.0.0"], "SPARRING_TOKEN"),
         (["--port", "70000"], "0..65535"),
         (["--idle-seconds", "0"], "> 0"),
