@@ -75,7 +75,7 @@ def test_a_server_is_named_by_its_address():
         (
             "openai:m:seed=3",
             ValueError,
-            "'openai:m:seed=3' has no option 'seed'; it takes timeout, tokenizer, url",
+            "'openai:m:seed=3' has no option 'seed'; it takes timeout, token_ids, tokenizer, url",
         ),
         ("openai:m:url=localhost", ValueError, "url must begin with http:// or https://, got 'localhost'"),
         ("openai:m:url=http://u:pw@h/v1", ValueError, "url must hold no password, got one for 'http://h/v1'"),
