@@ -24,7 +24,7 @@ from sparring.types import Episode, derive_seed
 def seats_of(env_id: str, env_kwargs: Mapping[str, object] | None = None) -> list[str]:
     """The seats of an environment with these options, in order."""
     row = registry.envs.row(env_id).given(env_kwargs or {})
-    return list(row.seat_names) or [f"player_{index}" for index in range(row.seats)]
+    return list(row.seat_ids)
 
 
 def by_name(players: Sequence[Agent]) -> dict[str, Agent]:

@@ -18,12 +18,10 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from sparring import registry
+from sparring.interop.alone import played
 from sparring.protocols import Agent, Seat
 from sparring.rollout.answers import read
-from sparring.rollout.hosts import Hosts
-from sparring.rollout.loop import Match, play_one
-from sparring.rollout.pool import EnvPool
-from sparring.rollout.recording import Recording
+from sparring.rollout.loop import Match
 from sparring.types import Observation, Policy, Reply, Seen
 
 OPPONENT = "opponent"
@@ -49,7 +47,7 @@ def game(
     if episodes < 1:
         raise ValueError(f"episodes must be >= 1, got {episodes}")
     row = registry.envs.row(env_id).given(env_kwargs)
-    seats = tuple(row.seat_names) or tuple(f"player_{number}" for number in range(row.seats))
+    seats = row.seat_ids
     if seat is not None and seat not in seats:
         raise ValueError(f"seat of {env_id} must be {' or '.join(seats)}, got {seat!r}")
     if opponent != "role":
@@ -83,14 +81,7 @@ def play(opponent: str = "random") -> Solver:
         names = {seat: agent.name for seat, agent in agents.items()}
         match = Match(f"inspect/{state.sample_id}/{state.epoch}", about["env_id"], names, about["seed"],
                       about["env_kwargs"], sample=state.epoch)  # fmt: skip
-        pool, hosts = EnvPool(), Hosts()
-        try:
-            episode = await play_one(Recording(match, agents), pool, hosts)
-        finally:
-            await pool.close(hosts)
-            hosts.close()
-        if not episode.sound:
-            raise RuntimeError(f"{match.id} broke off ({episode.status}, {episode.fault}): {episode.error}")
+        episode = await played(match, agents)
         trajectory = episode.trajectories[about["seat"]]
         if trajectory.last is not None:
             ours.messages.append(ChatMessageUser(content=trajectory.last.text))

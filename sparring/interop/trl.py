@@ -68,7 +68,7 @@ class Rollouts:
         Raises UnknownName, ValueError.
         """
         self.env_id, self.kwargs = env_id, dict(env_kwargs or {})
-        self.seats = _seats(self.env_id, self.kwargs)
+        self.seats = registry.envs.row(env_id).given(self.kwargs).seat_ids
         if wrong := set(seats or ()) - set(self.seats):
             raise ValueError(f"seats of {self.env_id} are {', '.join(self.seats)}, got {sorted(wrong)}")
         if opponent != SELF:
@@ -238,8 +238,3 @@ def with_tools(tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:
     found = copy.deepcopy(tokenizer)
     found.chat_template, found.response_template = TOOLS_TEMPLATE, TOOLS_RESPONSE
     return found
-
-
-def _seats(env_id: str, kwargs: Mapping[str, object]) -> tuple[str, ...]:
-    row = registry.envs.row(env_id).given(kwargs)
-    return tuple(row.seat_names) or tuple(f"player_{number}" for number in range(row.seats))

@@ -23,12 +23,10 @@ from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopMetr
 from sparring import registry
 from sparring.agents.models.tokenizer import FastTokenizer
 from sparring.agents.talking.agent import TalkingAgent
+from sparring.interop.alone import played
 from sparring.interop.rows import row_of
 from sparring.protocols import Completion, Ids
-from sparring.rollout.hosts import Hosts
-from sparring.rollout.loop import Match, play_one
-from sparring.rollout.pool import EnvPool
-from sparring.rollout.recording import Recording
+from sparring.rollout.loop import Match
 from sparring.types import Sampling
 
 
@@ -88,7 +86,7 @@ class SparringAgentLoop(AgentLoopBase):
         """`max_new_tokens`: of one answer. Raises UnknownName, ValueError."""
         super().__init__(*args, **kwargs)
         row = registry.envs.row(env_id).given(dict(env_kwargs or {}))
-        self.seats = tuple(row.seat_names) or tuple(f"player_{number}" for number in range(row.seats))
+        self.seats = row.seat_ids
         self.env_id, self.env_kwargs, self.opponent = env_id, dict(env_kwargs or {}), registry.make_agent(opponent)
         self.max_new_tokens = max_new_tokens
 
@@ -106,14 +104,7 @@ class SparringAgentLoop(AgentLoopBase):
         agents = {one: learner if one == seat else self.opponent for one in self.seats}
         names = {one: agent.name for one, agent in agents.items()}
         match = Match(f"verl/{uuid4().hex}", self.env_id, names, seed, self.env_kwargs)
-        pool, hosts = EnvPool(), Hosts()
-        try:
-            episode = await play_one(Recording(match, agents), pool, hosts)
-        finally:
-            await pool.close(hosts)
-            hosts.close()
-        if not episode.sound:
-            raise RuntimeError(f"{match.id} broke off: {episode.error}")
+        episode = await played(match, agents)
         flat = row_of(episode, seat, (int(self.tokenizer.eos_token_id),))
         longest = int(limits.response_length)
         return AgentLoopOutput(

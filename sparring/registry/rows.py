@@ -87,6 +87,11 @@ class EnvironmentRow(Row[Environment]):
     unit: str = "reward"
     """What its rewards count, for people: chips."""
 
+    @property
+    def seat_ids(self) -> tuple[str, ...]:
+        """What its seats are called, in order."""
+        return tuple(self.seat_names) or tuple([f"player_{index}" for index in range(self.seats)])
+
     def given(self, options: Mapping[str, object]) -> Self:
         """The row with these options beside its own, which may name the seats.
 
@@ -108,8 +113,8 @@ class EnvironmentRow(Row[Environment]):
     def require_as_said(self, built: object) -> None:
         """Raises ValueError where the environment's seats have other names, or are more or fewer: nobody could play."""
         seats = getattr(built, "possible_agents", None)
-        said = self.seat_names or tuple(f"player_{index}" for index in range(self.seats))
-        if seats is not None and tuple(seats) != tuple(said):
+        said = self.seat_ids
+        if seats is not None and tuple(seats) != said:
             raise ValueError(
                 f"environment {self.name} has the seats {', '.join(map(repr, seats))}, and its row says "
                 f"{', '.join(map(repr, said))}: register it with seats={len(seats)}, seat_names={tuple(seats)!r}"

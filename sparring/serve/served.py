@@ -61,11 +61,10 @@ class Served:
 def served(name: str, env_id: str, kwargs: Mapping[str, object]) -> Served:
     """An environment under a name. Raises UnknownName, ValueError for options that it does not take."""
     row = registry.envs.row(env_id).given(kwargs)
-    seats = row.seat_names or tuple(f"player_{index}" for index in range(row.seats))
     chosen = row.kwargs.get("split")
     has_splits = "split" in dict(options_of(row.build)) and chosen is None
     splits = SPLITS if has_splits else (str(chosen or TRAIN),)
-    return Served(name, env_id, dict(kwargs), tuple(seats), splits, row.summary, row.reward_range)
+    return Served(name, env_id, dict(kwargs), row.seat_ids, splits, row.summary, row.reward_range)
 
 
 def require_distinct(environments: Sequence[Served]) -> None:

@@ -84,7 +84,7 @@ class SparringTaskset(vf.Taskset[SparringTask, SparringConfig]):
 def seats_of(env: str, kwargs: Mapping[str, object]) -> tuple[str, ...]:
     """The environment's own names of its seats. Raises ValueError for more than two, UnknownName."""
     row = registry.envs.row(env).given(kwargs)
-    seats = tuple(row.seat_names) or tuple(f"player_{number}" for number in range(row.seats))
+    seats = row.seat_ids
     if len(seats) > len(ROLES):
         raise ValueError(f"{env} has {len(seats)} seats; sparring-verifiers plays environments of 1 or 2 seats")
     return seats
