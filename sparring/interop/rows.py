@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sparring.samples import Sample, samples
+from sparring.exports.tokens import sequence_of
+from sparring.samples import samples
 from sparring.types import Episode
 
 
@@ -31,22 +32,7 @@ def row_of(episode: Episode, seat: str, eos: Sequence[int]) -> Row:
     found = samples(trajectory)
     if not found:
         return Row(list(eos), list(eos), [0.0] * len(eos), [0] * len(eos), None, 0)
+    row = max((sequence_of(sample, trajectory) for sample in found), key=lambda tokens: sum(tokens.mask))
+    first = row.mask.index(1) if 1 in row.mask else len(row.mask)
     payoff = trajectory.reward if episode.sound else None
-    return _flat(max(found, key=_written), payoff, len(found))
-
-
-def _flat(sample: Sample, payoff: float | None, count: int) -> Row:
-    segments = sample.segments
-    first = next((place for place, segment in enumerate(segments) if segment.kind == "generated"), len(segments))
-    row = Row([token for segment in segments[:first] for token in segment.token_ids], [], [], [], payoff, count)
-    for segment in segments[first:]:
-        is_written = segment.kind == "generated"
-        row.completion_ids.extend(segment.token_ids)
-        row.mask.extend([int(is_written)] * len(segment.token_ids))
-        hidden = [0.0] * len(segment.token_ids)
-        row.logprobs.extend(segment.logprobs or hidden if is_written else hidden)
-    return row
-
-
-def _written(sample: Sample) -> int:
-    return sum(len(segment.token_ids) for segment in sample.segments if segment.kind == "generated")
+    return Row(row.ids[:first], row.ids[first:], row.logprobs[first:], row.mask[first:], payoff, len(found))

@@ -60,8 +60,8 @@ class ServedModel:
         asked = {**self._sampling, "max_tokens": sampling.max_new_tokens}
         answer = await self._server.generate(request_id=self._request, prompt_ids=list(prompt), sampling_params=asked)
         ids = tuple(answer.token_ids)
-        logprobs = None if answer.log_probs is None else tuple(answer.log_probs)
-        if logprobs is not None and len(logprobs) != len(ids):
+        logprobs = tuple(answer.log_probs or ())
+        if len(logprobs) != len(ids):
             raise ValueError(f"the server gave {len(logprobs)} log-probabilities for {len(ids)} tokens")
         stop = "eos" if ids and ids[-1] in self._tokenizer.eos_ids else "length"
         return Completion(ids, logprobs, stop, self.weights_version)

@@ -111,9 +111,10 @@ def test_verl_gets_the_tokens_as_they_were_written(loop_type: Any, tokenizer: An
     assert output.reward_score in (-2.0, -1.0, 1.0, 2.0)
 
 
-def test_a_missing_log_probability_breaks_the_row_off(loop_type: Any, tokenizer: Any) -> None:
+@pytest.mark.parametrize("given", [0, 1])
+def test_a_missing_log_probability_breaks_the_row_off(loop_type: Any, tokenizer: Any, given: int) -> None:
     written = [*tokenizer.encode("[check]"), tokenizer.eos_token_id]
     limits = SimpleNamespace(prompt_length=512, response_length=256)
-    loop = loop_type(limits, Server(written, given=1), tokenizer, env_id=KUHN)
+    loop = loop_type(limits, Server(written, given=given), tokenizer, env_id=KUHN)
     with pytest.raises(RuntimeError, match=r"broke off.*log-probabilities"):
         asyncio.run(loop.run({}, **row(seed=7)))
