@@ -1,0 +1,1 @@
+"""Board games in our words, on OpenSpiel's rules."""

@@ -1,0 +1,1 @@
+"""Small games as tables, thousands of them played at once."""
