@@ -50,15 +50,21 @@ Game = tuple[EpisodeRow, str]
 """A row and the seat from which it is told."""
 
 
-def cross_tables(rows: Iterable[EpisodeRow], variants: Mapping[str, str] | None = None) -> list[CrossTable]:
-    """One table an environment, in the order of their names.
-
-    `variants`: episode id -> settings. Where an environment was played with several, each has its table.
-    """
-    games: dict[tuple[str, str], list[EpisodeRow]] = {}
+def cross_tables(rows: Iterable[EpisodeRow]) -> list[CrossTable]:
+    """One table an environment, in the order of their names; one each of its settings, where there are several."""
+    games: dict[str, dict[str, list[EpisodeRow]]] = {}
     for row in rows:
-        games.setdefault((row.env_id, (variants or {}).get(row.id, "")), []).append(row)
-    return [_cross_table(env_id, variant, games[env_id, variant]) for env_id, variant in sorted(games)]
+        games.setdefault(row.env_id, {}).setdefault(settings_words(row), []).append(row)
+    return [
+        _cross_table(env_id, variant if len(variants) > 1 else "", variants[variant])
+        for env_id, variants in sorted(games.items())
+        for variant in sorted(variants)
+    ]
+
+
+def settings_words(row: EpisodeRow) -> str:
+    """`difficulty=1, max_turns=2`, or `default settings`."""
+    return ", ".join(f"{name}={value}" for name, value in sorted(row.env_kwargs.items())) or "default settings"
 
 
 def mean_reward(env_id: str, rewards: Sequence[float], tasks: Sequence[str]) -> Estimate:

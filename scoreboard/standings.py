@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sparring.content import canonical_json
 from sparring.plurals import number_of
 from sparring.scoreboard import critic_results, methods
 from sparring.scoreboard.critic_results import CriticResults
@@ -127,11 +126,11 @@ def _with_episodes(run: RunData, episodes: Location, replays: int) -> RunData:
         rows = list(store.rows())
         shown, damaged = _sample(store, rows, replays)
         bare = not run.config and not run.metrics
-        variants = _variants(store, shown) if bare else {}
+        tables = cross_tables(rows) if bare else []
         return replace(
             run,
-            standings=() if variants else standings(rows),
-            tables=cross_tables(rows, variants) if bare else (),
+            standings=() if any(table.variant for table in tables) else standings(rows),
+            tables=tables,
             replays=shown,
             damaged=[*run.damaged, *damaged],
             episodes=len(rows),
@@ -250,17 +249,3 @@ def _sample(store: Store, rows: Sequence[EpisodeRow], most: int) -> tuple[list[E
         except DamagedEpisode as error:
             damaged.append(str(error))
     return shown, damaged
-
-
-def _variants(store: Store, shown: Sequence[Episode]) -> dict[str, str]:
-    """Episode id -> the environment's settings, for environments that were played with several; rows do not say it."""
-    several: dict[str, set[str]] = {}
-    for episode in shown:
-        several.setdefault(episode.env_id, set()).add(canonical_json(dict(episode.env_kwargs)))
-    if all(len(settings) < 2 for settings in several.values()):
-        return {}
-    return {
-        row.id: ", ".join(f"{name}={value}" for name, value in sorted(episode.env_kwargs.items())) or "default settings"
-        for row, episode in store.scan()
-        if isinstance(episode, Episode) and len(several.get(row.env_id, ())) > 1
-    }

@@ -13,7 +13,7 @@ from sparring.files import write_whole
 from sparring.store.schema import create
 
 FORMAT = "sparring-store"
-VERSION = 3
+VERSION = 4
 OWN = ("segments", "blobs", "index.sqlite", "store.json", ".store.json")
 """How the names of a store's files begin."""
 

@@ -56,6 +56,8 @@ class EpisodeRow:
     sample: int = 0
     fault: str | None = None
     parents: Mapping[str, Parents] = field(default_factory=dict)
+    env_kwargs: Mapping[str, object] = field(default_factory=dict)
+    """The environment's settings, not by seat."""
 
     @property
     def sound(self) -> bool:
@@ -77,6 +79,7 @@ class Summary(TypedDict):
     illegal: Mapping[str, int]
     tokens: Mapping[str, int]
     parents: Mapping[str, Parents]
+    env_kwargs: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ def summary(episode: Episode) -> Summary:
         "illegal": {seat: sum(not turn.legal for turn in trajectory.turns) for seat, trajectory in seats},
         "tokens": {seat: generated_tokens(trajectory.turns) for seat, trajectory in seats},
         "parents": {seat: trajectory.parents for seat, trajectory in seats if trajectory.parents},
+        "env_kwargs": dict(episode.env_kwargs),
     }
 
 

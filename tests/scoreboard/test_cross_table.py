@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -104,9 +105,9 @@ def test_an_agent_that_met_only_itself_is_told_by_its_first_seat() -> None:
 
 
 def test_episodes_of_other_settings_have_a_table_of_their_own() -> None:
-    rows = [row("a b", (2, -2), "1"), row("a b", (-1, 1), "2")]
-    tables = cross_tables(rows, {rows[1].id: "game=nim"})
-    assert [(table.variant, table.totals["a"].value) for table in tables] == [("", 2.0), ("game=nim", -1.0)]
+    rows = [row("a b", (2, -2), "1"), replace(row("a b", (-1, 1), "2"), env_kwargs={"game": "nim"})]
+    found = [(table.variant, table.totals["a"].value) for table in cross_tables(rows)]
+    assert found == [("default settings", 2.0), ("game=nim", -1.0)]
 
 
 def test_an_agent_alone_has_a_total_and_no_cell() -> None:
