@@ -99,21 +99,29 @@ def bounded_mean(
     tests/scoreboard/test_stats.py. Where all tasks agree it is Wilson's on the range scaled to 0..1, which for values
     within a range errs on the wide side: no mean of G tasks spreads more than that of G coin flips.
     """
-    z, (mean, sizes, means) = normal_quantile(level), _by_task(values, tasks)
-    if not values:
+    sizes, means = _by_task(values, tasks)
+    return bounded_mean_of_tasks(sizes, means, min([least, *values]), max([most, *values]), level)
+
+
+def bounded_mean_of_tasks(
+    sizes: Sequence[int], means: Sequence[float], least: float, most: float, level: float = 0.95
+) -> Estimate:
+    """`bounded_mean` where the number of episodes and the mean of every task are known already."""
+    z, n = normal_quantile(level), sum(sizes)
+    if not n:
         return Estimate(NAN, least, most, 0, 0)
-    least, most = min(least, *values), max(most, *values)
+    mean = math.fsum(map(operator.mul, sizes, means)) / n
     if max(means) - min(means) <= SAME * (most - least):
         share = (mean - least) / (most - least) if most > least else 0.5
         low, high = (least + (most - least) * end for end in score_interval(share, len(means), z))
-        return Estimate(mean, low, high, len(values), len(means))
-    weights = [size * len(means) / len(values) for size in sizes]
+        return Estimate(mean, low, high, n, len(means))
+    weights = [size * len(means) / n for size in sizes]
     total = len(means) + z * z
     center = (math.fsum(map(operator.mul, weights, means)) + z * z / 2 * (least + most)) / total
     spread = math.fsum((weight * (one - center)) ** 2 for weight, one in zip(weights, means, strict=True))
     ends = z * z / 2 * ((least - center) ** 2 + (most - center) ** 2)
     half = z * math.sqrt(spread + ends) / total
-    return Estimate(mean, max(least, center - half), min(most, center + half), len(values), len(means))
+    return Estimate(mean, max(least, center - half), min(most, center + half), n, len(means))
 
 
 def clustered_mean(values: Sequence[float], tasks: Sequence[Task], level: float = 0.95) -> Estimate:
@@ -124,18 +132,24 @@ def clustered_mean(values: Sequence[float], tasks: Sequence[Task], level: float 
     and t instead of normal quantiles). One task, or tasks that all agree: nothing is known of the spread, and the
     interval is infinite.
     """
+    sizes, means = _by_task(values, tasks)
+    return clustered_mean_of_tasks(sizes, means, level)
+
+
+def clustered_mean_of_tasks(sizes: Sequence[int], means: Sequence[float], level: float = 0.95) -> Estimate:
+    """`clustered_mean` where the number of episodes and the mean of every task are known already."""
     from scipy.special import stdtrit  # type: ignore[import-untyped]  # slow to load
 
     normal_quantile(level)
-    mean, sizes, means = _by_task(values, tasks)
-    if not values:
+    n = sum(sizes)
+    if not n:
         return Estimate(NAN, -math.inf, math.inf, 0, 0)
-    half = math.inf
+    mean, half = math.fsum(map(operator.mul, sizes, means)) / n, math.inf
     if len(means) > 1 and max(means) - min(means) > SAME * max(1.0, abs(mean)):
         squares = math.fsum((size * (one - mean)) ** 2 for size, one in zip(sizes, means, strict=True))
-        error = math.sqrt(len(means) / (len(means) - 1) * squares) / len(values)
+        error = math.sqrt(len(means) / (len(means) - 1) * squares) / n
         half = float(stdtrit(len(means) - 1, (1 + level) / 2)) * error
-    return Estimate(mean, mean - half, mean + half, len(values), len(means))
+    return Estimate(mean, mean - half, mean + half, n, len(means))
 
 
 def paired_difference(
@@ -219,13 +233,12 @@ def _task_means(pairs: Iterable[tuple[Task, float]]) -> dict[Task, float]:
     return {task: math.fsum(values) / len(values) for task, values in _grouped(pairs).items()}
 
 
-def _by_task(values: Sequence[float], tasks: Sequence[Task]) -> tuple[float, list[int], list[float]]:
-    """The mean of all values (NaN without any), and of every task its number of episodes and its mean."""
+def _by_task(values: Sequence[float], tasks: Sequence[Task]) -> tuple[list[int], list[float]]:
+    """Of every task its number of episodes and its mean."""
     if len(values) != len(tasks):
         raise ValueError(f"values and tasks must be equally long, got {len(values)} and {len(tasks)}")
     groups = _grouped(zip(tasks, values, strict=True)).values()
-    mean = math.fsum(values) / len(values) if values else NAN
-    return mean, [len(group) for group in groups], [math.fsum(group) / len(group) for group in groups]
+    return [len(group) for group in groups], [math.fsum(group) / len(group) for group in groups]
 
 
 def _grouped(pairs: Iterable[tuple[Task, float]]) -> dict[Task, list[float]]:

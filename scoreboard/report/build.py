@@ -40,9 +40,19 @@ __all__ = ["RunData", "build_report", "load_run"]
 
 TITLE = b"<title>Sparring: "
 """Begins the title of every report."""
-SCRIPTS = ("report.js", "policies.js", "code_tree.js", "adventure.js", "search_rounds.js", "robot.js", "replays.js")
+VIEWER = ("code_tree.js", "adventure.js", "search_rounds.js", "robot.js", "beside.js", "replays.js")
+"""The scripts of `viewer.html`."""
+SCRIPTS = ("report.js", "policies.js", *VIEWER, "start.js")
 STYLES = ("report.css", "robot.css")
-TEMPLATES = ("charts.html", "transfer.html", "critic.html", "methods.html", "manipulation.html", "report.html")
+TEMPLATES = (
+    "charts.html",
+    "viewer.html",
+    "transfer.html",
+    "critic.html",
+    "methods.html",
+    "manipulation.html",
+    "report.html",
+)
 PICTURES = "<!--pictures-->"
 """Where they come in, when it is known how many fit: agents cannot write it, as what they write is escaped."""
 MOST_STANDINGS = 60
@@ -81,14 +91,14 @@ def render(runs: Sequence[RunData], live: str = "") -> str:
     environment.filters["breakable"] = breakable
     runs = _named_apart(runs)
     scripts = (*SCRIPTS, "live.js") if live else SCRIPTS
-    style, script = "".join(map(_resource, STYLES)), '"use strict";\n' + "".join(map(_resource, scripts))
+    style, script = "".join(map(resource, STYLES)), '"use strict";\n' + "".join(map(resource, scripts))
     tables, films = policy_tables(runs), [(run, films_of(run)) for run in runs]
-    text = environment.from_string("".join(map(_resource, TEMPLATES))).render(
+    text = environment.from_string("".join(map(resource, TEMPLATES))).render(
         runs=runs,
         style=Markup(style),
         script=Markup(script),
-        style_hash=_csp_hash(style),
-        script_hash=_csp_hash(script),
+        style_hash=csp_hash(style),
+        script_hash=csp_hash(script),
         live=live,
         headlines=[headline for run in runs for headline in headlines(run)],
         facts=facts,
@@ -181,9 +191,11 @@ def _axis(estimate: Estimate, all_of_them: Sequence[Estimate]) -> Interval | Non
     return Interval(low, value, high, zero)
 
 
-def _csp_hash(text: str) -> str:
+def csp_hash(text: str) -> str:
+    """What a content security policy calls this script or style."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """A file of this folder."""
     return files("sparring.scoreboard.report").joinpath(name).read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 const TURNS_AT_ONCE = 100;
 const TOKENS_AT_ONCE = 400;
-const state = {replays: [], listed: [], episode: null, turn: 0, shared: new Map()};
+const state = {replays: [], listed: [], episode: null, beside: null, turn: 0, shared: new Map()};
 const seatNames = (replay) => Object.keys(replay.seats);
 const agentsOf = (replay) => seatNames(replay).map((seat) => replay.seats[seat].agent).join(" – ");
 const movesOf = (replay) => replay.turns.slice(0, 30).map((turn) => turn.action.slice(0, 40) || "(empty)").join(" · ");
@@ -91,7 +91,8 @@ function show(replay, turn, keepAddress, scroll) {
   markSelected();
   if (!keepAddress) {
     const run = manyRuns() ? "&run=" + encodeURIComponent(replay.run) : "";
-    history.replaceState(null, "", "#episode=" + encodeURIComponent(replay.id) + "&turn=" + (state.turn + 1) + run);
+    const beside = state.beside ? "&beside=" + encodeURIComponent(state.beside.id) : "";
+    history.replaceState(null, "", "#episode=" + encodeURIComponent(replay.id) + "&turn=" + (state.turn + 1) + run + beside);
   }
 }
 
@@ -110,6 +111,7 @@ function showEpisode(replay) {
   byId("transcript").start = start + 1;
   byId("transcript").replaceChildren(...turns.map((turn, place) => transcriptTurn(replay, turn, start + place)));
   byId("end").replaceChildren(...ending(replay));
+  offerBeside(replay);
 }
 
 function showPosition(replay, scroll) {
@@ -266,6 +268,7 @@ function followAddress() {
   const found = state.replays.find((one) => one.id === id && (!wanted.has("run") || one.run === wanted.get("run")));
   if (!found) return false;
   byId("replays").scrollIntoView({behavior: "instant"});
+  state.beside = state.replays.find((one) => one.id === wanted.get("beside")) || null;
   show(found, Number(wanted.get("turn") || 1) - 1, true, true);
   return true;
 }
@@ -296,14 +299,9 @@ async function startReplays() {
   byId("previous").addEventListener("click", () => step(-1));
   byId("next").addEventListener("click", () => step(1));
   byId("slider").addEventListener("input", () => show(state.episode, Number(byId("slider").value) - 1, false, true));
+  byId("beside").addEventListener("change", () => { chooseBeside(byId("beside").value); show(state.episode, state.turn); });
   addEventListener("keydown", onKey);
   addEventListener("hashchange", followAddress);
   listEpisodes();
   if (!followAddress() && state.replays.length) show(state.replays[0], 0, true);
 }
-
-document.querySelectorAll(".scroll").forEach(watchWidth);
-document.querySelectorAll("svg.chart").forEach(watchChart);
-document.querySelectorAll("button.toggle").forEach(watchToggle);
-startPolicies();
-startReplays();

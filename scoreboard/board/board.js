@@ -1,0 +1,56 @@
+// The board: which leaderboard is shown, and the games behind a number. Tables come as text that the page itself brought.
+
+const board = {tables: {}, behind: {}, places: [], agents: [], boards: {}, label: ""};
+
+function showBoard(key) {
+  if (!(key in board.tables)) return false;
+  byId("show").value = key;
+  byId("shown").innerHTML = board.tables[key];
+  byId("shown").querySelectorAll(".scroll").forEach(watchWidth);
+  return true;
+}
+
+/** The episodes of an agent, or of two against each other, in the environments of a leaderboard. */
+function gamesBehind(agents, key) {
+  const places = board.boards[key] || [];
+  return Object.entries(board.behind).flatMap(([name, episodes]) => {
+    const [place, one, other] = name.split("|").map(Number);
+    const met = agents.length === 1 ? one === agents[0] || other === agents[0]
+      : agents.includes(one) && agents.includes(other);
+    return places.includes(place) && met ? episodes.map((episode) => [place, ...episode]) : [];
+  });
+}
+
+function showBehind(agents, key) {
+  const names = agents.map((agent) => board.agents[agent]);
+  if (names.includes(undefined)) return;
+  const found = gamesBehind(agents, key);
+  byId("behind-about").textContent = visible(names.join(" against ")) + ": " + found.length + " episodes are named here"
+    + (found.length ? "; those with a link can be watched below." : ".");
+  byId("behind-games").replaceChildren(...found.slice(0, 300).map(([place, id, earned]) => {
+    const watched = state.replays.find((replay) => replay.id === id);
+    const link = Object.assign(document.createElement("a"), {href: "#episode=" + encodeURIComponent(id), textContent: visible(id)});
+    return element("tr", "", element("td", "", watched ? link : visible(id)), element("td", "", visible(board.places[place])),
+      element("td", "", visible(earned.map(([agent, reward]) => board.agents[agent] + " " + signed(reward)).join(", "))));
+  }));
+  byId("behind-command").textContent = "sparring replay " + board.label + " --agent '" + names[0].replaceAll("'", "'\\''") + "' --last 1000";
+  byId("behind").hidden = false;
+  byId("behind").scrollIntoView({behavior: "instant"});
+}
+
+function followBoard() {
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  const key = wanted.get("on") || wanted.get("board");
+  if (key) showBoard(key);
+  if (wanted.has("games")) showBehind(wanted.get("games").split(",").map(Number), key || "all");
+}
+
+async function startBoard() {
+  Object.assign(board, await unpack(byId("board-tables").textContent));
+  byId("show").addEventListener("change", () => {
+    showBoard(byId("show").value);
+    history.replaceState(null, "", "#board=" + encodeURIComponent(byId("show").value));
+  });
+  addEventListener("hashchange", followBoard);
+  followBoard();
+}

@@ -1,0 +1,215 @@
+"""Everything that a board says, worked out from stored episodes and from nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sparring.scoreboard.board.comparisons import Behind, Comparisons, compare_rows
+from sparring.scoreboard.board.leaderboard import Curve, Leaderboard, Line, curves, leaderboards
+from sparring.scoreboard.board.proof import MerkleTree
+from sparring.scoreboard.stats import Estimate
+from sparring.store.rows import EpisodeRow
+from sparring.store.store import Store
+from sparring.types import Episode
+
+MOST_BEHIND = 6_000
+"""Episodes that a page names behind its numbers; the commands on it list all of them."""
+Progress = Callable[[int], None]
+"""Called with the number of episodes that were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A store that a board was made from."""
+
+    label: str
+    episodes: int
+    root: str
+    """The store's own, chained."""
+    merkle: str
+    """RFC 6962, over the hashes of its episodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What whoever asks for a board decides; recorded in it, so that it can be worked out again."""
+
+    replays: int = 40
+    """Episodes that can be watched in the page."""
+    equal_weight: bool = False
+    """Whether every environment weighs the same, however much was played in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A board whole."""
+
+    settings: Settings
+    sources: tuple[Source, ...]
+    boards: tuple[Leaderboard, ...]
+    """That of everything first."""
+    curves: tuple[Curve, ...]
+    behind: Mapping[str, Sequence[Behind]]
+    """`place|agent|other agent`, as numbers of `places` and `agents` -> episodes."""
+    places: tuple[str, ...]
+    """Specs, in the order of their numbers."""
+    agents: tuple[str, ...]
+    """In the order of their numbers."""
+    broken_off: int
+    replays: Sequence[Episode] = field(repr=False, default=())
+
+    @property
+    def everything(self) -> Leaderboard:
+        """The leaderboard over all environments."""
+        return self.boards[0]
+
+    @property
+    def episodes(self) -> int:
+        """In all stores."""
+        return sum(source.episodes for source in self.sources)
+
+
+def build_board(
+    stores: Sequence[tuple[str, Store]], settings: Settings | None = None, progress: Progress = lambda read: None
+) -> Board:
+    """Read stores, each with the label that the page shows. Raises ValueError where there is nothing to compare."""
+    settings = settings or Settings()
+    trees = [MerkleTree() for _ in stores]
+    found = compare_rows(_read(stores, trees, progress))
+    if not found.agents:
+        raise ValueError("no episode came to its end: there is nothing to put on a board")
+    boards = leaderboards(found, settings.equal_weight)
+    sources = tuple(
+        Source(label, store.count, store.root(), tree.root())
+        for (label, store), tree in zip(stores, trees, strict=True)
+    )
+    behind = _behind(found)
+    return Board(
+        settings=settings,
+        sources=sources,
+        boards=tuple(boards),
+        curves=tuple(curves(boards[0])),
+        behind=behind,
+        places=tuple(place.spec for place in found.places),
+        agents=tuple(found.agents),
+        broken_off=found.broken_off,
+        replays=_replays([store for _, store in stores], behind, settings.replays),
+    )
+
+
+def _read(stores: Sequence[tuple[str, Store]], trees: Sequence[MerkleTree], progress: Progress) -> Iterator[EpisodeRow]:
+    read = 0
+    for (_, store), tree in zip(stores, trees, strict=True):
+        for row in store.rows():
+            tree.add(bytes.fromhex(row.hash))
+            read += 1
+            if read % 1_000 == 0:
+                progress(read)
+            yield row
+    progress(read)
+
+
+def _behind(found: Comparisons) -> dict[str, Sequence[Behind]]:
+    """As many episodes behind each number as the page has room for, the first ones of each."""
+    share = max(1, MOST_BEHIND // max(1, len(found.behind)))
+    kept = list(found.behind.items())[:MOST_BEHIND]
+    return {"|".join(map(str, key)): episodes[:share] for key, episodes in kept}
+
+
+def _replays(stores: Sequence[Store], behind: Mapping[str, Sequence[Behind]], most: int) -> list[Episode]:
+    """Episodes to watch: of every two agents in every environment the first two, then the next two, while room is."""
+    ids: dict[str, None] = {}
+    for start in range(0, max(map(len, behind.values()), default=0), 2):
+        for episodes in behind.values():
+            ids.update((one.id, None) for one in episodes[start : start + 2])
+    wanted = list(ids)[:most]
+    found: dict[str, Episode] = {}
+    for store in stores:
+        found.update(store.get_many(store.known(wanted) - set(found)))
+    return [found[id] for id in wanted]
+
+
+def sentences(board: Board) -> list[str]:
+    """What the board finds, for people who read nothing else."""
+    first = board.everything
+    lines = [line for line in first.lines if line.component == 0]
+    if not first.comparisons or len(lines) < 2:
+        return ["Nobody met anybody: there is no ranking, only what each agent earned."]
+    leaders = [line for line in lines if line.best == 1]
+    names = _listed([line.agent for line in leaders])
+    found = []
+    if len(leaders) == 1:
+        found.append(f"{names} is better than every other agent over everything that was played.")
+    else:
+        found.append(f"{names} share the first place: the games do not tell them apart.")
+    found.append(_spread(lines))
+    separate = len({line.component for line in first.lines})
+    if separate > 1:
+        found.append(f"The agents fall into {separate} boards that never met; ranks hold within each.")
+    return found
+
+
+def _spread(lines: Sequence[Line]) -> str:
+    settled = sum(line.best == line.worst for line in lines)
+    best, last = lines[0], lines[-1]
+    return (
+        f"{settled} of {len(lines)} ranks are settled; from {best.agent} to {last.agent} it is "
+        f"{best.elo - last.elo:,.0f} Elo."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def facts(board: Board) -> dict[str, object]:
+    """Every number of a board as plain data, for whoever computes with it and for `verify`."""
+    return {
+        "settings": {"replays": board.settings.replays, "equal_weight": board.settings.equal_weight},
+        "stores": [
+            {"label": one.label, "episodes": one.episodes, "root": one.root, "merkle": one.merkle}
+            for one in board.sources
+        ],
+        "broken_off": board.broken_off,
+        "boards": {one.key: _board_facts(one) for one in board.boards},
+    }
+
+
+def _board_facts(board: Leaderboard) -> dict[str, object]:
+    told: dict[str, object] = {
+        "comparisons": board.comparisons,
+        "tasks": board.tasks,
+        "draws": round(board.draws, 6),
+        "seat": _estimate(board.seat),
+        "agents": {line.agent: _line_facts(line) for line in board.lines},
+    }
+    if board.key.startswith("env:"):
+        told["results"] = [[one.agent, one.opponent, one.wins, one.draws, one.losses] for one in board.cells]
+    return told
+
+
+def _line_facts(line: Line) -> dict[str, object]:
+    return {
+        "board": line.component,
+        "elo": [_number(line.elo, 3), _number(line.low, 3), _number(line.high, 3)],
+        "rank": [line.best, line.worst],
+        "comparisons": line.comparisons,
+        "tasks": line.tasks,
+        "points": _estimate(line.points),
+        "illegal": round(line.illegal, 6),
+        "reward": _estimate(line.reward),
+    }
+
+
+def _estimate(estimate: Estimate | None) -> list[float | None] | None:
+    """[value, low, high]; None for what there is not."""
+    if estimate is None or estimate.n == 0:
+        return None
+    return [_number(one, 6) for one in (estimate.value, estimate.low, estimate.high)]
+
+
+def _number(value: float, digits: int) -> float | None:
+    """Rounded, so that another machine's last bits make no other page; None where it is infinite."""
+    return round(value, digits) + 0.0 if math.isfinite(value) else None

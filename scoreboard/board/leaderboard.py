@@ -1,0 +1,299 @@
+"""Leaderboards out of comparisons: one over everything, one a family, a skill and an environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparring.scoreboard.board.comparisons import Comparisons, Place, groups_of
+from sparring.scoreboard.ratings.davidson import Ratings, fit, rank_ranges
+from sparring.scoreboard.ratings.games import Games
+from sparring.scoreboard.stats import Estimate, bounded_mean_of_tasks, clustered_mean_of_tasks
+
+AT_A_CHECKPOINT = re.compile(r"(.*) \(update (\d+)\)$")
+WALK_SD = 50.0
+"""Elo: how far a checkpoint is thought to be from the one before it."""
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One agent on one leaderboard."""
+
+    agent: str
+    component: int
+    """Agents of different ones never met, not even through others: their ratings cannot be compared."""
+    elo: float
+    low: float
+    high: float
+    """The 95 % interval; infinite on the side where an agent never lost, or never won."""
+    best: int
+    worst: int
+    """The ranks that the data leave open, among its component."""
+    comparisons: int
+    tasks: int
+    points: Estimate
+    """Share: 1 for a win, half for a draw."""
+    illegal: float
+    """Share of its turns whose action was illegal."""
+    reward: Estimate | None
+    """The mean of an episode; of one environment only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one agent did against another."""
+
+    agent: str
+    opponent: str
+    wins: int
+    draws: int
+    losses: int
+
+    @property
+    def points(self) -> float:
+        """Share of the points."""
+        return (self.wins + self.draws / 2) / (self.wins + self.draws + self.losses)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """Agents over some environments."""
+
+    key: str
+    """all, family:NAME, skill:NAME or env:SPEC."""
+    places: tuple[Place, ...]
+    lines: tuple[Line, ...]
+    """Best first; by component."""
+    cells: tuple[Cell, ...]
+    """Of every two that met, both ways round, in the order of the lines."""
+    comparisons: int
+    tasks: int
+    draws: float
+    """Share of the comparisons."""
+    seat: Estimate | None
+    """Elo, what the first seat is worth; None where seats are not of one kind."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        kind, _, name = self.key.partition(":")
+        return {"all": "Everything", "env": self.places[0].name}.get(kind, f"{name} ({kind})")
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Ratings of one agent's checkpoints."""
+
+    agent: str
+    updates: tuple[int, ...]
+    elo: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+def leaderboards(found: Comparisons, equal_weight: bool = False) -> list[Leaderboard]:
+    """All of them, those of everything first. Groups in which nothing is compared or played are left out.
+
+    `equal_weight`: every environment weighs the same, however much was played in it.
+    """
+    boards = []
+    for key, places in groups_of(found.places).items():
+        board = _leaderboard(found, key, places, equal_weight)
+        if board.lines:
+            boards.append(board)
+    return boards
+
+
+def games_of(found: Comparisons) -> Games:
+    """All comparisons, as the ratings take them."""
+    columns = (np.asarray(column, np.int64) for column in (found.first, found.second, found.task))
+    first, second, task = columns
+    return Games(list(found.agents), first, second, np.asarray(found.score, np.float64), task, np.ones(len(found)))
+
+
+def _leaderboard(found: Comparisons, key: str, places: Sequence[int], equal_weight: bool) -> Leaderboard:
+    columns = _Columns.of(found, places)
+    agents = np.unique(np.concatenate([columns.first, columns.second, columns.seated]))
+    names = [name for name, number in found.agents.items() if number in set(agents.tolist())]
+    order = {found.agents[name]: place for place, name in enumerate(names)}
+    renumbered = np.vectorize(order.__getitem__, otypes=[np.int64])
+    first, second, seated = (
+        renumbered(column) if len(column) else column for column in (columns.first, columns.second, columns.seated)
+    )
+    kinds = tuple(found.places[number] for number in places)
+    weight = _weights(columns.place, equal_weight)
+    games = Games(names, first, second, columns.score, columns.task, weight)
+    one_game = len(kinds) == 1 and kinds[0].is_contest
+    ratings = fit(games, walk=walk_of(names), seat=one_game)
+    lines = _lines(ratings, games, columns, seated, kinds)
+    ranked = [line.agent for line in lines]
+    return Leaderboard(
+        key=key,
+        places=kinds,
+        lines=lines,
+        cells=_cells(games, ranked),
+        comparisons=len(games),
+        tasks=len(np.unique(np.concatenate([columns.task, columns.seated_task]))),
+        draws=float((columns.score == 0.5).mean()) if len(games) else 0.0,
+        seat=ratings.seat if one_game else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns of some places."""
+
+    first: Ints
+    second: Ints
+    score: Floats
+    place: Ints
+    task: Ints
+    seated: Ints
+    seated_task: Ints
+    reward: Floats
+    illegal: Ints
+    turns: Ints
+
+    @staticmethod
+    def of(found: Comparisons, places: Sequence[int]) -> _Columns:
+        inside, seats = np.isin(np.asarray(found.place), places), found.seated
+        sat = np.isin(np.asarray(seats.place), places)
+
+        def ints(column: object, where: NDArray[np.bool_]) -> Ints:
+            return np.asarray(column, np.int64)[where]
+
+        return _Columns(
+            ints(found.first, inside),
+            ints(found.second, inside),
+            np.asarray(found.score, np.float64)[inside],
+            ints(found.place, inside),
+            ints(found.task, inside),
+            ints(seats.agent, sat),
+            ints(seats.task, sat),
+            np.asarray(seats.reward, np.float64)[sat],
+            ints(seats.illegal, sat),
+            ints(seats.turns, sat),
+        )
+
+
+def walk_of(names: Sequence[str]) -> list[tuple[int, int, float]]:
+    """Ties each checkpoint of an agent, `NAME (update N)`, to the one before it."""
+    return [
+        (numbers[place], numbers[place + 1], WALK_SD)
+        for _, numbers in checkpoints(names).items()
+        for place in range(len(numbers) - 1)
+    ]
+
+
+def checkpoints(names: Sequence[str]) -> Mapping[str, list[int]]:
+    """Agent -> the numbers of its checkpoints among the names, earliest first; agents with one are left out."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for number, name in enumerate(names):
+        matched = AT_A_CHECKPOINT.fullmatch(name)
+        if matched:
+            found.setdefault(matched[1], []).append((int(matched[2]), number))
+    return {agent: [number for _, number in sorted(of)] for agent, of in sorted(found.items()) if len(of) > 1}
+
+
+def curves(board: Leaderboard) -> list[Curve]:
+    """The learning curves among the lines of a leaderboard."""
+    names = [line.agent for line in board.lines]
+    found = []
+    for agent, numbers in checkpoints(names).items():
+        lines = [board.lines[number] for number in numbers]
+        updates = tuple(int(AT_A_CHECKPOINT.fullmatch(line.agent)[2]) for line in lines)  # type: ignore[index]
+        found.append(
+            Curve(
+                agent,
+                updates,
+                tuple(line.elo for line in lines),
+                tuple(line.low for line in lines),
+                tuple(line.high for line in lines),
+            )
+        )
+    return found
+
+
+def _weights(place: Ints, equal: bool) -> Floats:
+    """1 a comparison; or so that every place has the same sum, and all together as many as there are comparisons."""
+    if not equal or not len(place):
+        return np.ones(len(place))
+    _, where, counts = np.unique(place, return_inverse=True, return_counts=True)
+    return np.asarray(len(place) / len(counts) / counts[where], np.float64)
+
+
+def _lines(ratings: Ratings, games: Games, columns: _Columns, seated: Ints, kinds: Sequence[Place]) -> tuple[Line, ...]:
+    ranges, count = rank_ranges(ratings), len(games.agents)
+    points = _points(games)
+    illegal = np.bincount(seated, columns.illegal, count) / np.maximum(np.bincount(seated, columns.turns, count), 1)
+    rewards = _rewards(seated, columns, kinds[0], count) if len(kinds) == 1 else [None] * count
+    lines = [
+        Line(
+            agent=name,
+            component=int(ratings.component[number]),
+            elo=float(ratings.elo[number]),
+            low=float(ratings.low[number]),
+            high=float(ratings.high[number]),
+            best=ranges[number][0],
+            worst=ranges[number][1],
+            comparisons=int(ratings.games[number]),
+            tasks=points[number].clusters,
+            points=points[number],
+            illegal=float(illegal[number]),
+            reward=rewards[number],
+        )
+        for number, name in enumerate(games.agents)
+    ]
+    return tuple(sorted(lines, key=lambda line: (line.component, -line.elo, line.agent)))
+
+
+def _points(games: Games) -> list[Estimate]:
+    """The share of points of every agent, tasks clustered."""
+    agent = np.concatenate([games.first, games.second])
+    task = np.concatenate([games.cluster, games.cluster])
+    points = np.concatenate([games.score, 1 - games.score])
+    return [
+        bounded_mean_of_tasks(*_by_task(points[agent == number], task[agent == number]), 0.0, 1.0)
+        for number in range(len(games.agents))
+    ]
+
+
+def _rewards(seated: Ints, columns: _Columns, place: Place, count: int) -> list[Estimate | None]:
+    estimates: list[Estimate | None] = []
+    for number in range(count):
+        own = seated == number
+        sizes, means = _by_task(columns.reward[own], columns.seated_task[own])
+        if place.reward_range is None:
+            estimates.append(clustered_mean_of_tasks(sizes, means))
+        else:
+            least, most = place.reward_range
+            within = (min([least, *means]), max([most, *means]))
+            estimates.append(bounded_mean_of_tasks(sizes, means, *within))
+    return estimates
+
+
+def _by_task(values: Floats, tasks: Ints) -> tuple[list[int], list[float]]:
+    """Of every task its number of values and their mean."""
+    _, where, counts = np.unique(tasks, return_inverse=True, return_counts=True)
+    return counts.tolist(), (np.bincount(where, values, len(counts)) / counts).tolist()
+
+
+def _cells(games: Games, ranked: Sequence[str]) -> tuple[Cell, ...]:
+    count, names = len(games.agents), list(games.agents)
+    pair = games.first.astype(np.int64) * count + games.second
+    outcome = np.rint(games.score * 2).astype(np.int64)
+    table = np.bincount(pair * 3 + outcome, minlength=count * count * 3).reshape(count, count, 3)
+    both = table + table.transpose(1, 0, 2)[:, :, ::-1]
+    rank = {name: place for place, name in enumerate(ranked)}
+    cells = [
+        Cell(names[one], names[other], *map(int, both[one, other][::-1]))
+        for one, other in zip(*np.nonzero(both.sum(axis=2)), strict=True)
+        if one != other
+    ]
+    return tuple(sorted(cells, key=lambda cell: (rank[cell.agent], rank[cell.opponent])))

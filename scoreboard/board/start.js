@@ -1,0 +1,2 @@
+document.querySelectorAll(".scroll").forEach(watchWidth);
+startReplays().then(startBoard);
