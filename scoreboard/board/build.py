@@ -137,27 +137,28 @@ def sentences(board: Board) -> list[str]:
     lines = [line for line in first.lines if line.component == 0]
     if not first.comparisons or len(lines) < 2:
         return ["Nobody met anybody: there is no ranking, only what each agent earned."]
-    leaders = [line for line in lines if line.best == 1]
-    names = _listed([line.agent for line in leaders])
-    found = []
-    if len(leaders) == 1:
-        found.append(f"{names} is better than every other agent over everything that was played.")
-    else:
-        found.append(f"{names} share the first place: the games do not tell them apart.")
-    found.append(_spread(lines))
+    found = [_leaders(lines), _spread(lines)]
+    partly = [line.agent for line in first.lines if line.environments < len(first.places)]
+    if partly:
+        rest = "are rated by the games that they played" if len(partly) > 1 else "is rated by the games that it played"
+        found.append(f"{_listed(partly)} did not play everywhere and {rest}.")
     separate = len({line.component for line in first.lines})
     if separate > 1:
         found.append(f"The agents fall into {separate} boards that never met; ranks hold within each.")
     return found
 
 
+def _leaders(lines: Sequence[Line]) -> str:
+    leaders = [line.agent for line in lines if line.best == 1]
+    if len(leaders) == 1:
+        return f"{leaders[0]} is rated above every other agent over everything that was played."
+    return f"{_listed(leaders)} share the first place: the games do not tell them apart."
+
+
 def _spread(lines: Sequence[Line]) -> str:
-    settled = sum(line.best == line.worst for line in lines)
-    best, last = lines[0], lines[-1]
-    return (
-        f"{settled} of {len(lines)} ranks are settled; from {best.agent} to {last.agent} it is "
-        f"{best.elo - last.elo:,.0f} Elo."
-    )
+    settled, best, last = sum(line.best == line.worst for line in lines), lines[0], lines[-1]
+    gap = f"from {best.agent} to {last.agent} it is {best.elo - last.elo:,.0f} Elo"
+    return f"{settled} of {len(lines)} ranks are settled; {gap}."
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -198,6 +199,7 @@ def _line_facts(line: Line) -> dict[str, object]:
         "comparisons": line.comparisons,
         "tasks": line.tasks,
         "points": _estimate(line.points),
+        "environments": line.environments,
         "illegal": round(line.illegal, 6),
         "reward": _estimate(line.reward),
     }

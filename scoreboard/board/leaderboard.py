@@ -39,6 +39,8 @@ class Line:
     tasks: int
     points: Estimate
     """Share: 1 for a win, half for a draw."""
+    environments: int
+    """In which it played."""
     illegal: float
     """Share of its turns whose action was illegal."""
     reward: Estimate | None
@@ -156,6 +158,7 @@ class _Columns:
     task: Ints
     seated: Ints
     seated_task: Ints
+    seated_place: Ints
     reward: Floats
     illegal: Ints
     turns: Ints
@@ -176,6 +179,7 @@ class _Columns:
             ints(found.task, inside),
             ints(seats.agent, sat),
             ints(seats.task, sat),
+            ints(seats.place, sat),
             np.asarray(seats.reward, np.float64)[sat],
             ints(seats.illegal, sat),
             ints(seats.turns, sat),
@@ -245,6 +249,7 @@ def _lines(ratings: Ratings, games: Games, columns: _Columns, seated: Ints, kind
             comparisons=int(ratings.games[number]),
             tasks=points[number].clusters,
             points=points[number],
+            environments=len(np.unique(columns.seated_place[seated == number])),
             illegal=float(illegal[number]),
             reward=rewards[number],
         )

@@ -31,6 +31,7 @@ from sparring.cli.reflection import show_reflection
 from sparring.cli.runs import compare_runs, list_runs
 from sparring.cli.serve import serve
 from sparring.cli.tables import table_of
+from sparring.cli.tournament import make_board, tournament
 from sparring.cli.train import train
 from sparring.cli.watch import watch_run
 from sparring.faults import ServerFailed, in_words
@@ -55,9 +56,11 @@ app = parsing.Commands()
 app.command(name="envs")(list_envs)
 app.command(name="check")(check_environment)
 app.command(name="play")(play)
+app.command(name="tournament")(tournament)
 app.command(name="train")(train)
 app.command(name="eval")(evaluate)
 app.command(name="report")(report)
+app.command(name="board")(make_board)
 app.command(name="runs")(list_runs)
 app.command(name="compare")(compare_runs)
 app.command(name="compare-methods")(compare_methods)

@@ -42,7 +42,7 @@ def show_matches(rows: Sequence[Standing], episodes: int, faults: Sequence[str],
         lines.append((name, str(row.reward.n), _signed(row.reward, 2), *contested))
     columns = ("agent", plural(2, play.episode), "reward (95 % interval)")
     terminal.show_table((*columns, *(("W/D/L", "win", play.illegal) if some_contested else ())), lines)
-    _complain_of_faults(faults, episodes)
+    complain_of_faults(faults, episodes)
 
 
 def complain_of_illegal(rows: Sequence[EpisodeRow]) -> None:
@@ -87,7 +87,7 @@ def show_evaluation(what: str, measured: Evaluation, json: bool) -> None:
         _show_exact_strength(what, measured, measured.nash_conv)
     if measured.standing is not None:
         terminal.say_wrapped(_results(measured.standing))
-        _complain_of_faults(measured.faults, measured.standing.episodes)
+        complain_of_faults(measured.faults, measured.standing.episodes)
     if measured.unplayed:
         ended = 0 if measured.standing is None else measured.standing.episodes
         games = f"{ended:,} of {number_of(ended + measured.unplayed, 'game')} had ended"
@@ -158,7 +158,7 @@ def show_scores(suite: str, agent: str, scores: Sequence[Score], json: bool, of:
     terminal.show_table(columns, lines)
     _show_metrics(scores)
     errors = [error for score in scores for error in score.errors]
-    _complain_of_faults(errors, sum(score.accuracy.n + score.faults for score in scores))
+    complain_of_faults(errors, sum(score.accuracy.n + score.faults for score in scores))
 
 
 FAULT = re.compile(r"(?P<id>.*?): (?P<what>(?:env_error|agent_error|truncated): .*)", re.DOTALL)
@@ -188,7 +188,7 @@ def _mean_with_interval(estimate: Estimate) -> str:
     return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
 
 
-def _complain_of_faults(faults: Sequence[str], episodes: int) -> None:
+def complain_of_faults(faults: Sequence[str], episodes: int) -> None:
     """How many of the episodes broke off, and why."""
     if faults:
         are = "is" if len(faults) == 1 else "are"

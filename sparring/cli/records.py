@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,26 +58,52 @@ def replay(
         records_view.show_episode(store.get(episode), json)
 
 
-def verify(run: tyro.conf.Positional[RunOrStore], /, json: Flag = False) -> int:
+def verify(
+    runs: tyro.conf.Positional[tuple[RunOrStore, ...]],
+    /,
+    board: Annotated[Path | None, tyro.conf.arg(metavar="PAGE")] = None,
+    json: Flag = False,
+) -> int:
     """Play every recorded episode again and compare every observation and reward.
 
     Exit code 1 if one differs, or if none had come to its end: what a fault broke off is checked only up to the fault;
-    also if a run's config.json is damaged.
+    also if a run's config.json is damaged, or a board is not what its episodes give.
 
     Args:
-        run: A run folder, or a store.
+        runs: Run folders, or stores.
+        board: The page of a board that was made from these stores, in this order: every number on it is worked out
+            again, and the page is compared letter by letter. Without it only the episodes are checked.
         json: Print JSON.
     """
+    from sparring.scoreboard.board.check import check_board, read_page
     from sparring.scoreboard.verify import verify as check
     from sparring.store.store import Store
 
-    with Store(episodes_of(run)) as store, terminal.progress("verifying", store.count, quiet=json) as advance:
-        result = check(store, lambda done, total: advance(to=done))
-    records_view.show_verification(result, json)
-    damage = arguments.damage_of_settings(run)
-    if damage:
-        terminal.complain(damage)
-    return 0 if result.ok and not damage else EXIT_FAILED
+    if not runs:
+        raise ValueError("name at least one run folder or store")
+    page, ok = (None if board is None else read_page(board)), True
+    with ExitStack() as opened:
+        stores = [opened.enter_context(Store(episodes_of(run))) for run in runs]
+        results = []
+        for run, store in zip(runs, stores, strict=True):
+            with terminal.progress("verifying", store.count, quiet=json) as advance:
+                results.append(check(store, partial(_advance_to, advance)))
+            damage = arguments.damage_of_settings(run)
+            ok = ok and results[-1].ok and not damage
+            if not json:
+                records_view.show_verification(results[-1])
+            if damage:
+                terminal.complain(damage)
+        differences = None if page is None else check_board(page, stores)
+    if json:
+        records_view.dump_verification(results, differences)
+    elif board is not None and differences is not None:
+        records_view.show_board_check(board, differences)
+    return 0 if ok and not differences else EXIT_FAILED
+
+
+def _advance_to(advance: terminal.Advance, done: int, total: int) -> None:
+    advance(to=done)
 
 
 def report(

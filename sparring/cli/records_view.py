@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -46,16 +48,29 @@ def _show_heading(text: str) -> None:
         terminal.say(f"--- {text}")
 
 
-def show_verification(result: VerifyResult, json: bool) -> None:
+def show_verification(result: VerifyResult) -> None:
     """What a verification found."""
-    if json:
-        terminal.dump({**asdict(result), "not_compared": len(result.not_compared), "ok": result.ok})
-        return
     terminal.complain_of([fault.parts for fault in result.faults], most=20)
     episodes, turns = plural(result.episodes, "episode"), plural(result.turns, "turn")
     done = f"{result.episodes} {episodes}, {result.turns} {turns} re-executed in {result.seconds:.1f} s"
     terminal.say_wrapped(f"{done}: {_verdict(result)}")
     terminal.say(f"store root {result.root}")
+
+
+def show_board_check(page: Path, differences: Sequence[str]) -> None:
+    """Whether a board is what its episodes give."""
+    terminal.complain_of([("", difference) for difference in differences], most=len(differences))
+    verdict = (
+        "is NOT what these episodes give" if differences else "every number and letter is what these episodes give"
+    )
+    terminal.say_wrapped(f"{page}: {verdict}")
+
+
+def dump_verification(results: Sequence[VerifyResult], differences: Sequence[str] | None) -> None:
+    """The same as JSON: of one store its result, with `board` the differences of a page."""
+    found = [{**asdict(one), "not_compared": len(one.not_compared), "ok": one.ok} for one in results]
+    told: dict[str, object] = found[0] if len(found) == 1 else {"stores": found}
+    terminal.dump(told if differences is None else {**told, "board": list(differences)})
 
 
 def _verdict(result: VerifyResult) -> str:

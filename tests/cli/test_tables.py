@@ -76,8 +76,8 @@ def test_what_verify_says_fits_into_eighty_columns(screen, monkeypatch):
     faults = tuple(
         Fault(f"cfr,{LONG}/0/sparring/KuhnPoker-v0/{at}", "reward", "is 1.0, not " + "-1.0 " * 20) for at in (1, 2)
     )
-    records_view.show_verification(VerifyResult(592, 1317, 3, faults, "0" * 64, 0.4), json=False)
-    records_view.show_verification(VerifyResult(592, 1317, 3, (), "0" * 64, 0.4), json=False)
+    records_view.show_verification(VerifyResult(592, 1317, 3, faults, "0" * 64, 0.4))
+    records_view.show_verification(VerifyResult(592, 1317, 3, (), "0" * 64, 0.4))
     words = " ".join(line.strip() for line in screen())
     assert "are verified only as far as they went" in words
     wide = [line for line in screen() if cell_len(line) > 80]
@@ -85,7 +85,7 @@ def test_what_verify_says_fits_into_eighty_columns(screen, monkeypatch):
 
 
 def test_one_episode_of_one_turn_is_verified(screen):
-    records_view.show_verification(VerifyResult(1, 1, 1, (), "0" * 64, 0.4), json=False)
+    records_view.show_verification(VerifyResult(1, 1, 1, (), "0" * 64, 0.4))
     said = " ".join(line.strip() for line in screen())
     assert "1 episode, 1 turn re-executed" in said
     assert "1 was broken off by a fault and is verified only as far as it went" in said
