@@ -32,7 +32,7 @@ class Written:
     labels: tuple[str, ...]
     settings: Settings
     facts: object
-    """None where they cannot be read."""
+    """Nothing where they cannot be read."""
 
 
 def read_page(page: Path) -> Written:
@@ -67,7 +67,8 @@ def check_board(written: Written, stores: Sequence[Store], progress: Progress = 
     if again == written.text:
         return []
     now = json.loads(canonical_json(facts(board)))
-    found = ["its packed numbers cannot be read"] if written.facts is None else list(_differences(written.facts, now))
+    found = list(_differences(written.facts, now))
+    found.sort(key=lambda problem: not problem.startswith("stores"))  # what the others follow from
     more = len(found) - MOST_DIFFERENCES
     told = [*found[:MOST_DIFFERENCES], f"and {number_of(more, 'number')} more"] if more > 0 else found
     if written.sparring != __version__:
@@ -101,7 +102,7 @@ def _differences(page: object, now: object, path: tuple[str, ...] = ()) -> Itera
         for key in {**now, **page}:
             yield from _differences(page.get(key), now.get(key), (*path, str(key)))
     elif page != now:
-        yield f"{' > '.join(path)}: the page says {_short(page)}, the episodes give {_short(now)}"
+        yield f"{' > '.join(path) or 'the packed numbers'}: the page says {_short(page)}, the episodes give {_short(now)}"
 
 
 def _short(value: Any) -> str:

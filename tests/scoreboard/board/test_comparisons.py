@@ -1,0 +1,112 @@
+"""What is compared with what, worked out by hand from a few rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sparring.scoreboard.board.comparisons import compare_rows, groups_of
+from sparring.store.rows import EpisodeRow
+
+KUHN, ADVENTURE, TEAM = "sparring/KuhnPoker-v0", "sparring/Adventure-v0", "sparring/TabletopTeam-v0"
+
+
+def row(agents: str, rewards: tuple[float, ...], task: str, env_id: str = KUHN, **more: object) -> EpisodeRow:
+    """One episode: `agents` by spaces, a seat each."""
+    seats = [f"player_{place}" for place in range(len(rewards))]
+    zero = dict.fromkeys(seats, 0)
+    paid = dict(zip(seats, rewards, strict=True))
+    made = EpisodeRow(
+        position=1,
+        id=f"{agents}/{task}/{rewards}",
+        env_id=env_id,
+        status="ok",
+        group=None,
+        task=task,
+        seed=0,
+        hash="00" * 32,
+        agents=dict(zip(seats, agents.split(), strict=True)),
+        trainable=dict.fromkeys(seats, False),
+        rewards=paid,
+        payoffs=paid,
+        turns=dict.fromkeys(seats, 2),
+        illegal=zero,
+        tokens=zero,
+    )
+    return replace(made, **more)
+
+
+def compared(*rows: EpisodeRow) -> list[tuple[str, str, float, str]]:
+    """(first, second, score, task) of every comparison."""
+    found = compare_rows(rows)
+    names, tasks = list(found.agents), [task for _, task in found.tasks]
+    columns = zip(found.first, found.second, found.score, found.task, strict=True)
+    return [(names[one], names[other], score, tasks[task]) for one, other, score, task in columns]
+
+
+def test_whoever_is_paid_more_wins_and_equal_pay_is_a_draw() -> None:
+    games = [row("a b", (2, -2), "1"), row("b a", (1, -1), "1"), row("a b", (0, 0), "2")]
+    assert compared(*games) == [("a", "b", 1.0, "1"), ("b", "a", 1.0, "1"), ("a", "b", 0.5, "2")]
+
+
+def test_where_the_payoff_is_even_a_forfeit_decides() -> None:
+    game = replace(row("a b", (-1, 1), "1"), payoffs={"player_0": 0.0, "player_1": 0.0})
+    assert compared(game) == [("a", "b", 0.0, "1")]
+
+
+def test_games_against_oneself_and_games_that_broke_off_are_not_compared() -> None:
+    broken = row("a b", (1, -1), "2", status="agent_error")
+    found = compare_rows([row("a a", (1, -1), "1"), broken])
+    assert (len(found), found.broken_off, found.episodes) == (0, 1, 2)
+    assert list(found.agents) == ["a"]
+
+
+def test_every_two_of_three_seats_are_compared_in_one_cluster() -> None:
+    found = compare_rows([row("a b c", (3, -1, -2), "1", "their/Game-v0")])
+    assert (list(found.score), set(found.task)) == ([1.0, 1.0, 1.0], {0})
+
+
+def test_those_who_play_alone_are_compared_on_the_tasks_that_both_played() -> None:
+    alone = [
+        row("a", (1.0,), "1", ADVENTURE),
+        row("b", (0.5,), "1", ADVENTURE),
+        row("b", (1.0,), "1", ADVENTURE, sample=1),  # two attempts: their mean is 0.75
+        row("a", (0.0,), "2", ADVENTURE),
+        row("b", (0.0,), "2", ADVENTURE),
+        row("a", (1.0,), "3", ADVENTURE),
+    ]
+    assert compared(*alone) == [("a", "b", 1.0, "1"), ("a", "b", 0.5, "2")]
+
+
+def test_equal_means_of_other_sums_are_a_draw() -> None:
+    thirds = [row("a", (value,), "1", ADVENTURE, sample=at) for at, value in enumerate((0.1, 0.2, 0.3))]
+    turned = [row("b", (value,), "1", ADVENTURE, sample=at) for at, value in enumerate((0.3, 0.2, 0.1))]
+    assert compared(*thirds, *turned) == [("a", "b", 0.5, "1")]
+
+
+def test_seats_that_play_together_are_compared_by_task_and_not_with_each_other() -> None:
+    assert compared(row("a b c", (1, 1, 1), "1", TEAM), row("a a a", (0, 0, 0), "2", TEAM)) == [
+        ("a", "b", 0.5, "1"),
+        ("a", "c", 0.5, "1"),
+        ("b", "c", 0.5, "1"),
+    ]
+
+
+def test_settings_make_places_of_their_own_and_groups_gather_them() -> None:
+    rows = [row("a b", (1, -1), "1"), row("a b", (1, -1), "1", env_kwargs={"illegal": "retry"})]
+    found = compare_rows([*rows, row("a", (1.0,), "1", ADVENTURE)])
+    assert [place.name for place in found.places] == ["Kuhn poker", "Kuhn poker (illegal=retry)", "Adventure"]
+    groups = groups_of(found.places)
+    assert groups["all"] == [0, 1, 2]
+    assert groups["family:games"] == [0, 1]
+    assert groups["skill:bluffing"] == [0, 1]
+    assert groups["env:sparring/KuhnPoker-v0:illegal=retry"] == [1]
+
+
+def test_one_task_of_two_environments_is_two_clusters() -> None:
+    found = compare_rows([row("a b", (1, -1), "1"), row("a b", (1, -1), "1", "sparring/TicTacToe-v0")])
+    assert len(set(found.task)) == 2
+
+
+def test_an_environment_that_is_not_installed_here_is_rated_all_the_same() -> None:
+    found = compare_rows([row("a b", (1, -1), "1", "gone/Game-v3")])
+    assert (len(found), found.places[0].family, found.places[0].is_contest) == (1, "other", True)
