@@ -9,15 +9,18 @@ Two agents on the same tasks: the difference is taken within each task; one of s
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sparring.store.rows import EpisodeRow
 
 Task = TypeVar("Task", bound=Hashable)
+Numbers = Sequence[float] | NDArray[np.float64] | NDArray[np.int64]
 NAN = float("nan")
 SAME = 1e-12
 """Relative to the range: differences that rounding makes."""
@@ -103,25 +106,24 @@ def bounded_mean(
     return bounded_mean_of_tasks(sizes, means, min([least, *values]), max([most, *values]), level)
 
 
-def bounded_mean_of_tasks(
-    sizes: Sequence[int], means: Sequence[float], least: float, most: float, level: float = 0.95
-) -> Estimate:
+def bounded_mean_of_tasks(sizes: Numbers, means: Numbers, least: float, most: float, level: float = 0.95) -> Estimate:
     """`bounded_mean` where the number of episodes and the mean of every task are known already."""
-    z, n = normal_quantile(level), sum(sizes)
+    z, (size, mean_of), count = normal_quantile(level), _columns(sizes, means), len(means)
+    n = int(size.sum())
     if not n:
         return Estimate(NAN, least, most, 0, 0)
-    mean = math.fsum(map(operator.mul, sizes, means)) / n
-    if max(means) - min(means) <= SAME * (most - least):
+    mean = _sum(size * mean_of) / n
+    if mean_of.max() - mean_of.min() <= SAME * (most - least):
         share = (mean - least) / (most - least) if most > least else 0.5
-        low, high = (least + (most - least) * end for end in score_interval(share, len(means), z))
-        return Estimate(mean, low, high, n, len(means))
-    weights = [size * len(means) / n for size in sizes]
-    total = len(means) + z * z
-    center = (math.fsum(map(operator.mul, weights, means)) + z * z / 2 * (least + most)) / total
-    spread = math.fsum((weight * (one - center)) ** 2 for weight, one in zip(weights, means, strict=True))
+        low, high = (least + (most - least) * end for end in score_interval(share, count, z))
+        return Estimate(mean, low, high, n, count)
+    weights = size * count / n
+    total = count + z * z
+    center = (_sum(weights * mean_of) + z * z / 2 * (least + most)) / total
+    spread = _sum((weights * (mean_of - center)) ** 2)
     ends = z * z / 2 * ((least - center) ** 2 + (most - center) ** 2)
     half = z * math.sqrt(spread + ends) / total
-    return Estimate(mean, max(least, center - half), min(most, center + half), n, len(means))
+    return Estimate(mean, max(least, center - half), min(most, center + half), n, count)
 
 
 def clustered_mean(values: Sequence[float], tasks: Sequence[Task], level: float = 0.95) -> Estimate:
@@ -136,20 +138,20 @@ def clustered_mean(values: Sequence[float], tasks: Sequence[Task], level: float 
     return clustered_mean_of_tasks(sizes, means, level)
 
 
-def clustered_mean_of_tasks(sizes: Sequence[int], means: Sequence[float], level: float = 0.95) -> Estimate:
+def clustered_mean_of_tasks(sizes: Numbers, means: Numbers, level: float = 0.95) -> Estimate:
     """`clustered_mean` where the number of episodes and the mean of every task are known already."""
     from scipy.special import stdtrit  # type: ignore[import-untyped]  # slow to load
 
     normal_quantile(level)
-    n = sum(sizes)
+    (size, mean_of), count = _columns(sizes, means), len(means)
+    n = int(size.sum())
     if not n:
         return Estimate(NAN, -math.inf, math.inf, 0, 0)
-    mean, half = math.fsum(map(operator.mul, sizes, means)) / n, math.inf
-    if len(means) > 1 and max(means) - min(means) > SAME * max(1.0, abs(mean)):
-        squares = math.fsum((size * (one - mean)) ** 2 for size, one in zip(sizes, means, strict=True))
-        error = math.sqrt(len(means) / (len(means) - 1) * squares) / n
-        half = float(stdtrit(len(means) - 1, (1 + level) / 2)) * error
-    return Estimate(mean, mean - half, mean + half, n, len(means))
+    mean, half = _sum(size * mean_of) / n, math.inf
+    if count > 1 and mean_of.max() - mean_of.min() > SAME * max(1.0, abs(mean)):
+        error = math.sqrt(count / (count - 1) * _sum((size * (mean_of - mean)) ** 2)) / n
+        half = float(stdtrit(count - 1, (1 + level) / 2)) * error
+    return Estimate(mean, mean - half, mean + half, n, count)
 
 
 def paired_difference(
@@ -239,6 +241,15 @@ def _by_task(values: Sequence[float], tasks: Sequence[Task]) -> tuple[list[int],
         raise ValueError(f"values and tasks must be equally long, got {len(values)} and {len(tasks)}")
     groups = _grouped(zip(tasks, values, strict=True)).values()
     return [len(group) for group in groups], [math.fsum(group) / len(group) for group in groups]
+
+
+def _columns(sizes: Numbers, means: Numbers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return np.asarray(sizes, np.float64), np.asarray(means, np.float64)
+
+
+def _sum(values: NDArray[np.float64]) -> float:
+    """Exactly rounded, whatever their order."""
+    return math.fsum(values.tolist())
 
 
 def _grouped(pairs: Iterable[tuple[Task, float]]) -> dict[Task, list[float]]:

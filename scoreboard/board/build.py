@@ -120,15 +120,16 @@ def _behind(found: Comparisons) -> dict[str, Sequence[Behind]]:
 
 def _replays(stores: Sequence[Store], behind: Mapping[str, Sequence[Behind]], most: int) -> list[Episode]:
     """Episodes to watch: of every two agents in every environment the first two, then the next two, while room is."""
-    ids: dict[str, None] = {}
+    numbers: dict[int, None] = {}
     for start in range(0, max(map(len, behind.values()), default=0), 2):
         for episodes in behind.values():
-            ids.update((one.id, None) for one in episodes[start : start + 2])
-    wanted = list(ids)[:most]
-    found: dict[str, Episode] = {}
+            numbers.update((one.number, None) for one in episodes[start : start + 2])
+    wanted = list(numbers)[:most]
+    before, found = 0, list[Episode]()
     for store in stores:
-        found.update(store.get_many(store.known(wanted) - set(found)))
-    return [found[id] for id in wanted]
+        found += store.at(number - before for number in wanted if before < number <= before + store.count)
+        before += store.count
+    return found
 
 
 def sentences(board: Board) -> list[str]:

@@ -102,7 +102,8 @@ def _differences(page: object, now: object, path: tuple[str, ...] = ()) -> Itera
         for key in {**now, **page}:
             yield from _differences(page.get(key), now.get(key), (*path, str(key)))
     elif page != now:
-        yield f"{' > '.join(path) or 'the packed numbers'}: the page says {_short(page)}, the episodes give {_short(now)}"
+        where = " > ".join(path) or "the packed numbers"
+        yield f"{where}: the page says {_short(page)}, the episodes give {_short(now)}"
 
 
 def _short(value: Any) -> str:

@@ -51,6 +51,8 @@ class Behind:
     """An episode behind a number."""
 
     id: str
+    number: int
+    """Among all episodes that were read, counted from 1."""
     earned: tuple[tuple[int, float], ...]
     """By seat, in order: (agent, reward)."""
 
@@ -141,7 +143,7 @@ def _add(found: Comparisons, row: EpisodeRow, number: int) -> None:
 def _note(found: Comparisons, key: tuple[int, int, int], id: str, sides: Sequence[Side]) -> None:
     behind = found.behind.setdefault(key, [])
     if len(behind) < SHOWN_BEHIND:
-        behind.append(Behind(id, tuple((agent, reward) for agent, _, reward in sides)))
+        behind.append(Behind(id, found.episodes, tuple((agent, reward) for agent, _, reward in sides)))
 
 
 def _compare(found: Comparisons, place: int, task: int, first: int, second: int, score: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -263,30 +264,29 @@ def _points(games: Games) -> list[Estimate]:
     agent = np.concatenate([games.first, games.second])
     task = np.concatenate([games.cluster, games.cluster])
     points = np.concatenate([games.score, 1 - games.score])
-    return [
-        bounded_mean_of_tasks(*_by_task(points[agent == number], task[agent == number]), 0.0, 1.0)
-        for number in range(len(games.agents))
-    ]
+    found = _by_agent_and_task(agent, task, points, len(games.agents))
+    return [bounded_mean_of_tasks(sizes, means, 0.0, 1.0) for sizes, means in found]
 
 
 def _rewards(seated: Ints, columns: _Columns, place: Place, count: int) -> list[Estimate | None]:
     estimates: list[Estimate | None] = []
-    for number in range(count):
-        own = seated == number
-        sizes, means = _by_task(columns.reward[own], columns.seated_task[own])
+    for sizes, means in _by_agent_and_task(seated, columns.seated_task, columns.reward, count):
         if place.reward_range is None:
             estimates.append(clustered_mean_of_tasks(sizes, means))
         else:
             least, most = place.reward_range
-            within = (min([least, *means]), max([most, *means]))
-            estimates.append(bounded_mean_of_tasks(sizes, means, *within))
+            ends = min(least, means.min(initial=least)), max(most, means.max(initial=most))
+            estimates.append(bounded_mean_of_tasks(sizes, means, *ends))
     return estimates
 
 
-def _by_task(values: Floats, tasks: Ints) -> tuple[list[int], list[float]]:
-    """Of every task its number of values and their mean."""
-    _, where, counts = np.unique(tasks, return_inverse=True, return_counts=True)
-    return counts.tolist(), (np.bincount(where, values, len(counts)) / counts).tolist()
+def _by_agent_and_task(agent: Ints, task: Ints, values: Floats, count: int) -> list[tuple[Ints, Floats]]:
+    """Of every agent and each of its tasks the number of values, and their mean."""
+    width = int(task.max(initial=-1)) + 1
+    cell, where, sizes = np.unique(agent * width + task, return_inverse=True, return_counts=True)
+    means = np.bincount(where, values, len(cell)) / sizes
+    starts = np.searchsorted(cell, np.arange(count + 1) * width)
+    return [(sizes[start:end], means[start:end]) for start, end in pairwise(starts.tolist())]
 
 
 def _cells(games: Games, ranked: Sequence[str]) -> tuple[Cell, ...]:

@@ -109,6 +109,16 @@ class Index:
             part = wanted[start : start + CHUNK]
             yield from self._entries(f"WHERE id IN ({','.join('?' * len(part))})", part)
 
+    def at(self, positions: Iterable[int]) -> Iterator[Entry]:
+        """The entries at those positions, 1 to the count, in their order. Raises DamagedStore for one that is not."""
+        wanted = sorted(positions)
+        for start in range(0, len(wanted), CHUNK):
+            part = wanted[start : start + CHUNK]
+            entries = list(self._entries(f"WHERE position IN ({','.join('?' * len(part))}) ORDER BY position", part))
+            if [entry.row.position for entry in entries] != part:
+                raise self._db.damaged(f"it has not all of the rows {part[0]} to {part[-1]}")
+            yield from entries
+
     def select(self, agent: str | None = None, limit: int | None = None, **equal: str | None) -> Iterator[Entry]:
         """Entries in append order; `agent` sits at any seat, `equal` are columns that must match where not None."""
         if any(value is not None for value in equal.values()):

@@ -18,6 +18,7 @@ from typing import Any
 from sparring.content import canonical_json
 from sparring.store.rows import EpisodeRow, Record, Summary
 from sparring.store.segments import Frame
+from sparring.types import record
 
 LOCK_SECONDS = 60.0
 FOLD_PAGES = 256
@@ -56,7 +57,7 @@ class Head:
     frames: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """An index row and where its episode lies: the line-th line of the frame."""
 
@@ -132,8 +133,8 @@ def entry(values: Sequence[Any]) -> Entry:
     """The inverse of `row_values`."""
     position, id, env_id, status, group, task, hash, root, summary, segment, offset, length, line, _ = values
     said: Summary = json.loads(summary)
-    parents = said["parents"].items()
-    said["parents"] = {seat: tuple((relation, parent) for relation, parent in pairs) for seat, pairs in parents}
+    if parents := said["parents"]:
+        said["parents"] = {seat: tuple((relation, parent) for relation, parent in of) for seat, of in parents.items()}
     row = EpisodeRow(
         position=position,
         id=str(text(id)),

@@ -84,6 +84,10 @@ class Store:
                 raise KeyError(f"no episode {id!r} in {self.path}")
         return {id: _or_raise(found[id]) for id in wanted}
 
+    def at(self, positions: Iterable[int]) -> list[Episode]:
+        """The episodes at those positions of `rows`, in append order. Raises DamagedStore, DamagedEpisode."""
+        return [_or_raise(found) for _, found in self._decoded(self._index.at(positions))]
+
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are stored."""
         known = require_each("ids", ids, str, "an episode's id")
