@@ -20,5 +20,16 @@ def _words(metavar: str) -> PrimitiveConstructorSpec[Location]:
 
 
 RunOrStore = Annotated[Location, _words("PATH")]
+RunsOrStores = Annotated[
+    tuple[Location, ...],
+    PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="PATH ...",
+        instance_from_str=lambda words: tuple(map(location_of, words)),
+        is_instance=lambda value: isinstance(value, tuple) and all(isinstance(one, Location) for one in value),
+        str_from_instance=lambda value: list(map(str, value)),
+    ),
+]
+"""One type for all of them: of a tuple of types tyro says that nothing fits, and not what was wrong."""
 StoreOrNone = Annotated[Location | None, _words("PATH")]
 """One type for both: of a union tyro says that nothing fits, and not what was wrong."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from sparring.cli import arguments, records_view, terminal
-from sparring.cli.locations import RunOrStore
+from sparring.cli.locations import RunOrStore, RunsOrStores
 from sparring.cli.runs import complain_of_damage, show_episode_list
 from sparring.plurals import number_of
 from sparring.start import EXIT_FAILED
@@ -59,7 +59,7 @@ def replay(
 
 
 def verify(
-    runs: tyro.conf.Positional[tuple[RunOrStore, ...]],
+    runs: tyro.conf.Positional[RunsOrStores],
     /,
     board: Annotated[Path | None, tyro.conf.arg(metavar="PAGE")] = None,
     json: Flag = False,
@@ -106,9 +106,7 @@ def _advance_to(advance: terminal.Advance, done: int, total: int) -> None:
     advance(to=done)
 
 
-def report(
-    runs: tyro.conf.Positional[tuple[RunOrStore, ...]], /, output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-) -> None:
+def report(runs: tyro.conf.Positional[RunsOrStores], /, output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]) -> None:
     """Write one self-contained HTML page about runs and stores: verdict, curves, cross-tables, policies, transcripts.
 
     Args:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 from sparring.cli import terminal
-from sparring.cli.locations import RunOrStore
+from sparring.cli.locations import RunsOrStores
 from sparring.plurals import number_of
 from sparring.store.location import Location
 from sparring.store.run_files import episodes_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 
 
-def show_reflection(runs: tyro.conf.Positional[tuple[RunOrStore, ...]], /, json: Flag = False) -> None:
+def show_reflection(runs: tyro.conf.Positional[RunsOrStores], /, json: Flag = False) -> None:
     """Show what reflection buys: answers kept and mended, critiques, calibration, agreement, tokens a solved task.
 
     Every figure has a 95 % interval over questions; figures that the attempts do not show are left out. What an attempt

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 from sparring.cli import terminal
-from sparring.cli.locations import RunOrStore
+from sparring.cli.locations import RunsOrStores
 from sparring.cli.tables import shortened
 from sparring.plurals import number_of
 from sparring.scoreboard import progress, run_summary
@@ -94,7 +94,7 @@ def in_bytes(size: float) -> str:
     return f"{size:.0f} {units[0]}" if units[0] == "B" or size >= 100 else f"{size:.1f} {units[0]}"
 
 
-def compare_runs(runs: tyro.conf.Positional[tuple[RunOrStore, ...]], /, json: Flag = False) -> None:
+def compare_runs(runs: tyro.conf.Positional[RunsOrStores], /, json: Flag = False) -> None:
     """Show what differs between runs: settings, and figures with the difference to the first run.
 
     A difference is paired: over the updates, or the deals against the same agent, that both runs have. Of stores whose

@@ -10,7 +10,7 @@ import tyro
 
 from sparring.cli import arguments, board_view, person, play_view, ray_option, terminal
 from sparring.cli.interrupts import saying_what_is_kept
-from sparring.cli.locations import RunOrStore
+from sparring.cli.locations import RunOrStore, RunsOrStores
 from sparring.faults import require_writable
 from sparring.start import EXIT_FAILED
 from sparring.store.location import Location
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sparring.scoreboard.board.build import Board, Settings
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
-Output = Annotated[Path | None, tyro.conf.arg(aliases=["-o"])]
+Output = Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="PAGE")]
 
 
 def tournament(
@@ -98,7 +98,7 @@ def tournament(
 
 
 def make_board(
-    stores: tyro.conf.Positional[tuple[RunOrStore, ...]],
+    stores: tyro.conf.Positional[RunsOrStores],
     /,
     output: Output = None,
     replays: int = 40,
