@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sparring.scoreboard.board.comparisons import Behind, Comparisons, compare_rows
+from sparring.scoreboard.board.gaps import Gap, generalisation_gaps
 from sparring.scoreboard.board.leaderboard import Curve, Leaderboard, Line, curves, leaderboards
 from sparring.scoreboard.board.proof import MerkleTree
-from sparring.scoreboard.stats import Estimate
+from sparring.scoreboard.board.rounding import ends, number
+from sparring.scoreboard.board.skills import Profile, skill_profile
 from sparring.store.rows import EpisodeRow
 from sparring.store.store import Store
 from sparring.types import Episode
@@ -51,6 +52,8 @@ class Board:
     boards: tuple[Leaderboard, ...]
     """That of everything first."""
     curves: tuple[Curve, ...]
+    skills: Profile | None
+    gaps: tuple[Gap, ...]
     behind: Mapping[str, Sequence[Behind]]
     """`place|agent|other agent`, as numbers of `places` and `agents` -> episodes."""
     places: tuple[str, ...]
@@ -91,6 +94,8 @@ def build_board(
         sources=sources,
         boards=tuple(boards),
         curves=tuple(curves(boards[0])),
+        skills=skill_profile(found, boards[0], settings.equal_weight),
+        gaps=tuple(generalisation_gaps(boards)),
         behind=behind,
         places=tuple(place.spec for place in found.places),
         agents=tuple(found.agents),
@@ -176,6 +181,26 @@ def facts(board: Board) -> dict[str, object]:
         ],
         "broken_off": board.broken_off,
         "boards": {one.key: _board_facts(one) for one in board.boards},
+        "skills": {} if board.skills is None else _skill_facts(board.skills),
+        "gaps": [
+            {
+                "environment": one.place.spec,
+                "agent": one.agent,
+                **{name: ends(getattr(one, name)) for name in ("train", "held_out", "gap")},
+            }
+            for one in board.gaps
+        ],
+    }
+
+
+def _skill_facts(profile: Profile) -> dict[str, object]:
+    """Agent -> skill -> effect in logits (none where the tasks are too few), and the tasks behind it."""
+    return {
+        agent: {
+            skill.name: {"effect": ends(effect), "tasks": effect.clusters}
+            for skill, effect in zip(profile.skills, effects, strict=True)
+        }
+        for agent, effects in zip(profile.agents, profile.effects, strict=True)
     }
 
 
@@ -184,7 +209,7 @@ def _board_facts(board: Leaderboard) -> dict[str, object]:
         "comparisons": board.comparisons,
         "tasks": board.tasks,
         "draws": round(board.draws, 6),
-        "seat": _estimate(board.seat),
+        "seat": ends(board.seat),
         "agents": {line.agent: _line_facts(line) for line in board.lines},
     }
     if board.key.startswith("env:"):
@@ -195,24 +220,12 @@ def _board_facts(board: Leaderboard) -> dict[str, object]:
 def _line_facts(line: Line) -> dict[str, object]:
     return {
         "board": line.component,
-        "elo": [_number(line.elo, 3), _number(line.low, 3), _number(line.high, 3)],
+        "elo": [number(line.elo, 3), number(line.low, 3), number(line.high, 3)],
         "rank": [line.best, line.worst],
         "comparisons": line.comparisons,
         "tasks": line.tasks,
-        "points": _estimate(line.points),
+        "points": ends(line.points),
         "environments": line.environments,
         "illegal": round(line.illegal, 6),
-        "reward": _estimate(line.reward),
+        "reward": ends(line.reward),
     }
-
-
-def _estimate(estimate: Estimate | None) -> list[float | None] | None:
-    """[value, low, high]; None for what there is not."""
-    if estimate is None or estimate.n == 0:
-        return None
-    return [_number(one, 6) for one in (estimate.value, estimate.low, estimate.high)]
-
-
-def _number(value: float, digits: int) -> float | None:
-    """Rounded, so that another machine's last bits make no other page; None where it is infinite."""
-    return round(value, digits) + 0.0 if math.isfinite(value) else None
