@@ -7,7 +7,7 @@ concave, so that Newton's method with halved steps finds their maximum.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -93,22 +93,28 @@ def maximise(likelihood: Likelihood, links: Links, ridge: float, walk: Walk, fre
         prior[[one, other], [other, one]] -= pull
     penalty = prior.copy()
     penalty[:n, :n] += mean
-    return climb(Maximum(likelihood, prior, penalty, free, start), np.zeros_like(start))
+    return climb(Maximum(likelihood, prior, penalty, free, start), np.empty((0, len(start))))
 
 
-def climb(start: Maximum, tilt: Floats) -> Maximum:
-    """The maximum of the penalised log-likelihood + tilt·x, by Newton's method from another x."""
-    x, chosen = start.x, np.flatnonzero(start.free)
+def climb(start: Maximum, held: Floats) -> Maximum:
+    """The maximum of the penalised log-likelihood from another x, by Newton's method; held·x stays as it is.
+
+    `held`: [k, p].
+    """
+    x, chosen, kept = start.x, np.flatnonzero(start.free), len(held)
     for _ in range(STEPS):
         matrix = (start.likelihood.information(x) + start.penalty)[np.ix_(chosen, chosen)]
+        slope = (start.likelihood.slope(x) - start.penalty @ x)[chosen]
+        edges = held[:, chosen]
+        bordered = np.block([[matrix, edges.T], [edges, np.zeros((kept, kept))]])
         step = np.zeros_like(x)
-        step[chosen] = np.linalg.solve(matrix, (start.likelihood.slope(x) - start.penalty @ x + tilt)[chosen])
-        height = start.height(x) + tilt @ x
-        while start.height(x + step) + tilt @ (x + step) < height - 1e-10 * (1 + abs(height)):
+        step[chosen] = np.linalg.solve(bordered, np.append(slope, np.zeros(kept)))[: len(chosen)]
+        height = start.height(x)
+        while start.height(x + step) < height - 1e-10 * (1 + abs(height)):
             step = step / 2
         x = x + step
         if np.abs(step).max(initial=0.0) < SMALL_STEP:
-            return Maximum(start.likelihood, start.prior, start.penalty, start.free, x)
+            return replace(start, x=x)
     raise ValueError("the games have no finite ratings: ridge must be > 0, or larger than it is")
 
 
@@ -145,17 +151,15 @@ def count_clusters(scores: Scores, chain: NDArray[np.int64]) -> NDArray[np.int64
 def profile_bound(maximum: Maximum, contrast: Floats, games_per_cluster: float) -> float:
     """How far contrast·x can fall, in nats, until the likelihood, at its best over the rest, is 1/20 of its maximum.
 
-    Games of a cluster count as one game: the log-likelihood is divided by `games_per_cluster`. The curve is followed by
-    its slope, because the maximum of log-likelihood - slope·contrast·x is a point of it.
+    Games of a cluster count as one game: the log-likelihood is divided by `games_per_cluster`.
     """
-    top = maximum.height(maximum.x)
+    top, direction = maximum.height(maximum.x), contrast / (contrast @ contrast)
 
-    def excess(slope: float) -> float:
-        fallen = top - maximum.height(climb(maximum, -slope * contrast).x)
-        return fallen / games_per_cluster - ONE_SIDED
+    def excess(fall: float) -> float:
+        lowered = replace(maximum, x=maximum.x - fall * direction)
+        return (top - lowered.height(climb(lowered, contrast[None]).x)) / games_per_cluster - ONE_SIDED
 
-    steep = 1.0
-    while excess(steep) < 0:
-        steep *= 2
-    slope = brentq(excess, 0.0, steep, xtol=1e-6 * steep, rtol=1e-6)
-    return float(contrast @ (maximum.x - climb(maximum, -slope * contrast).x))
+    far = 1.0
+    while excess(far) < 0:
+        far *= 2
+    return float(brentq(excess, 0.0, far, xtol=1e-6))
