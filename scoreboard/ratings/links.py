@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array  # type: ignore[import-untyped]
-from scipy.sparse.csgraph import connected_components, shortest_path  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array  # type: ignore[import-untyped]
 
 Bools = NDArray[np.bool_]
 Walk = Sequence[tuple[int, int, float]]
@@ -59,14 +61,20 @@ def link(agents: int, above: NDArray[np.int64], below: NDArray[np.int64], walk: 
 
 
 def _graph(agents: int, above: NDArray[np.int64], below: NDArray[np.int64]) -> csr_array:
+    from scipy.sparse import csr_array
+
     return csr_array((np.ones(len(above)), (above, below)), (agents, agents))
 
 
 def _parts(graph: csr_array, connection: str) -> NDArray[np.int64]:
+    from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
+
     return np.asarray(connected_components(graph, directed=True, connection=connection)[1], np.int64)
 
 
 def _reachable(graph: csr_array) -> Bools:
+    from scipy.sparse.csgraph import shortest_path
+
     part = _parts(graph, "strong")
     count, edges = int(part.max(initial=-1)) + 1, graph.tocoo()
     if count < 2:

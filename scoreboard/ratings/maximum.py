@@ -12,8 +12,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq  # type: ignore[import-untyped]
-from scipy.sparse import csr_array  # type: ignore[import-untyped]
 
 from sparring.scoreboard.ratings.games import Floats
 from sparring.scoreboard.ratings.links import Bools, Links, Walk
@@ -126,6 +124,8 @@ def covariance(maximum: Maximum, scores: Scores) -> Floats:
     depend on each other within clusters (Liang and Zeger, Biometrika 73, 1986). The prior counts as one more cluster
     whose spread is known; without it, where the model is true, B is about A and this is A⁻¹.
     """
+    from scipy.sparse import csr_array  # type: ignore[import-untyped]
+
     total, size = scores.clusters, len(maximum.x)
     sums = csr_array((scores.value, (scores.cluster, scores.column)), (total, size))
     products = (sums.T @ sums).toarray() * (total / max(total - 1, 1)) + maximum.prior
@@ -153,6 +153,8 @@ def profile_bound(maximum: Maximum, contrast: Floats, games_per_cluster: float) 
 
     Games of a cluster count as one game: the log-likelihood is divided by `games_per_cluster`.
     """
+    from scipy.optimize import brentq  # type: ignore[import-untyped]
+
     top, direction = maximum.height(maximum.x), contrast / (contrast @ contrast)
 
     def excess(fall: float) -> float:
