@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 
 from sparring.scoreboard.ratings.games import Floats, Games
 from sparring.scoreboard.ratings.links import Links, Walk, link
-from sparring.scoreboard.ratings.maximum import ELO, Scores, count_clusters, covariance, maximise
+from sparring.scoreboard.ratings.maximum import ELO, RIDGE, Scores, count_clusters, covariance, maximise
 from sparring.scoreboard.ratings.strengths import Ratings, difference, fill_bounds, half_width, rank_ranges
 from sparring.scoreboard.stats import Estimate
 
 __all__ = ["Ratings", "difference", "fit", "rank_ranges"]
-RIDGE = 0.03
-"""A normal prior with a deviation of 1,000 Elo."""
 NEVER_DRAWN = -700.0
 """The logarithm of the weight of draws where there are none: it vanishes next to the other terms."""
 

@@ -18,6 +18,8 @@ from sparring.scoreboard.ratings.links import Bools, Links, Walk
 
 ELO = 400 / math.log(10)
 """Points of Elo in one natural unit of strength."""
+RIDGE = 0.03
+"""The default: a normal prior with a deviation of 1,000 Elo."""
 STEPS = 100
 SMALL_STEP = 1e-9
 ONE_SIDED = math.log(20)

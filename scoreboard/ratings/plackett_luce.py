@@ -19,11 +19,9 @@ from numpy.typing import NDArray
 
 from sparring.scoreboard.ratings.games import Floats, Ints
 from sparring.scoreboard.ratings.links import Bools, Walk, link
-from sparring.scoreboard.ratings.maximum import ELO, Scores, count_clusters, covariance, maximise
+from sparring.scoreboard.ratings.maximum import ELO, RIDGE, Scores, count_clusters, covariance, maximise
 from sparring.scoreboard.ratings.strengths import Ratings, fill_bounds
 
-RIDGE = 0.03
-"""A normal prior with a deviation of 1,000 Elo."""
 MOST_SETS = 20_000
 """Sets that could share a rank; with more the sums take too long."""
 CHUNK = 4_000_000
