@@ -23,6 +23,8 @@ from sparring.envs.games.two_player import fold
 
 ActionOrder = Literal["given", "reversed"]
 CHANCE = -1
+MOST_KEPT_ACTIONS = 2**19
+"""Of all menus that are kept of a game, as if each had all its actions: some 100 MB."""
 Made = tuple[str, Callable[[SpielGame], "Rendering"], ActionOrder, bool]
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -72,6 +74,7 @@ class Rendering:
         self.players = game.num_players()
         self.rules = ""
         self._menus: dict[Hashable, Menu] = {}
+        self._most_menus = min(16_384, MOST_KEPT_ACTIONS // game.num_distinct_actions())
 
     @property
     def keys_are_information_states(self) -> bool:
@@ -115,7 +118,7 @@ class Rendering:
     def _cached_menu(self, key: Hashable, legal: list[int], strings: list[str]) -> Menu:
         menu = self._menus.get(key)
         if menu is None:
-            if len(self._menus) >= 16_384:
+            if len(self._menus) >= self._most_menus:
                 self._menus.clear()
             menu = self._menus[key] = self.new_menu(legal, strings)
         return menu

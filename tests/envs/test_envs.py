@@ -142,7 +142,8 @@ def test_whole_numbers_of_numpy_and_options_that_no_text_could_write_are_taken()
 def test_a_turn_budget_truncates_and_pays_nothing(env_id):
     env = envs.make(env_id, max_turns=1)
     env.reset(seed=0)
-    env.step((env.infos["player_0"].get("legal_actions") or env.infos["player_0"]["suggested_actions"])[0])
+    info = env.infos[env.agent_selection]
+    env.step((info.get("legal_actions") or info["suggested_actions"])[0])
     assert env.truncations == {"player_0": True, "player_1": True}
     assert env.terminations == {"player_0": False, "player_1": False}
     assert env.rewards == {"player_0": 0.0, "player_1": 0.0}
