@@ -37,21 +37,31 @@ def seat_of(player: int) -> str:
 class Menu:
     """The legal actions of a position, in the order in which they are listed."""
 
-    __slots__ = ("folded", "line", "mask", "moves", "names", "strings")
+    __slots__ = ("_mask", "_num_actions", "folded", "line", "moves", "names", "strings")
 
     def __init__(self, actions: list[int], strings: list[str], num_actions: int, also: Sequence[str] = ()) -> None:
         """`also`: other strings that are understood, parallel to `actions`."""
-        if len(set(strings)) < len(strings):
+        self.moves = dict(zip(strings, actions, strict=True))
+        if len(self.moves) < len(strings):
             strings = [f"{text} ({action})" for action, text in zip(actions, strings, strict=True)]
+            self.moves = dict(zip(strings, actions, strict=True))
         self.strings: tuple[str, ...] = tuple(strings)
         self.names = dict(zip(actions, strings, strict=True))
-        self.moves = dict(zip(strings, actions, strict=True))
+        listed = "] [".join(strings)
+        self.line = f"Legal actions: [{listed}]"
         others = {text: action for text, action in zip(also, actions, strict=False) if text not in self.moves}
-        self.folded = fold(others | self.moves)
-        self.line = "Legal actions: " + " ".join([f"[{text}]" for text in strings])
-        self.mask: NDArray[np.int8] = np.zeros(num_actions, np.int8)
-        self.mask[actions] = 1
-        self.mask.flags.writeable = False
+        self.folded = self.moves if listed == listed.lower() and not others else fold(others | self.moves)
+        self._num_actions = num_actions
+        self._mask: NDArray[np.int8] | None = None
+
+    @property
+    def mask(self) -> NDArray[np.int8]:
+        """Which actions are legal: int8 [num_actions], not to be written to."""
+        if self._mask is None:
+            self._mask = np.zeros(self._num_actions, np.int8)
+            self._mask[list(self.names)] = 1
+            self._mask.flags.writeable = False
+        return self._mask
 
 
 class Rendering:

@@ -36,9 +36,9 @@ def cells(columns: int, rows: int) -> tuple[str, ...]:
 
 
 def require_size(name: str, size: int, least: int, most: int) -> None:
-    """Raises ValueError for a size that is out of its range."""
-    if not least <= size <= most:
-        raise ValueError(f"{name} must be from {least} to {most}, got {size}")
+    """Raises ValueError for a size that is out of its range, or no whole number."""
+    if size not in range(least, most + 1):
+        raise ValueError(f"{name} must be a whole number from {least} to {most}, got {size!r}")
 
 
 class OwnNames(Rendering):

@@ -25,9 +25,9 @@ class BreakthroughRendering(OwnNames):
         super().__init__(game)
         self.rules = (
             "Breakthrough. A piece moves one cell forward, straight or diagonally, onto an empty cell (a dot); it "
-            "captures an opposing piece diagonally forward only. Whoever first brings a piece to the row farthest from "
-            "their own side, or captures all pieces, wins. An action is from-to, such as a2-b3, and a2xb3 where it "
-            "captures."
+            "captures an opposing piece diagonally forward only. Whoever first brings a piece to the row farthest "
+            "from their own side, or captures all pieces, wins. An action is from-to, such as a2-b3, and a2xb3 where "
+            "it captures."
         )
 
     def name(self, theirs: str) -> str:
@@ -63,6 +63,4 @@ class Breakthrough(OpenSpielGame):
     def __init__(self, rows: int = 6, columns: int = 6, **options: Unpack[SpielOptions]) -> None:
         require_size("rows", rows, 4, 9)
         require_size("columns", columns, 2, 9)
-        super().__init__(
-            f"breakthrough(rows={rows},columns={columns})", BreakthroughRendering, **(LONG_TEXT | options)
-        )
+        super().__init__(f"breakthrough(rows={rows},columns={columns})", BreakthroughRendering, **(LONG_TEXT | options))

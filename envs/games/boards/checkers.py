@@ -25,12 +25,12 @@ class CheckersRendering(OwnNames):
     def __init__(self, game: SpielGame) -> None:
         super().__init__(game)
         self.rules = (
-            "Checkers. A man moves one cell diagonally forward onto an empty cell (a dot), and captures by jumping over "
-            "an opposing piece next to it onto the empty cell right behind. You must capture if you can, and go on "
-            "jumping with the same piece as long as it can. A man that reaches the far row becomes a king, which ends "
-            "the turn; a king moves and jumps one step too, backward as well. Whoever has no move left loses; 40 moves "
-            "in a row (both sides counted) without a capture are a draw. An action is from-to, such as a3-b4; each "
-            "jump is an action of its own, such as a3xc5."
+            "Checkers. A man moves one cell diagonally forward onto an empty cell (a dot), and captures by jumping "
+            "over an opposing piece next to it onto the empty cell right behind. You must capture if you can, and go "
+            "on jumping with the same piece as long as it can. A man that reaches the far row becomes a king, which "
+            "ends the turn; a king moves and jumps one step too, backward as well. Whoever has no move left loses; 40 "
+            "moves in a row (both sides counted) without a capture are a draw. An action is from-to, such as a3-b4; "
+            "each jump is an action of its own, such as a3xc5."
         )
 
     def name(self, theirs: str) -> str:

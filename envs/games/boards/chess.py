@@ -28,11 +28,11 @@ class ChessRendering(Rendering):
     def __init__(self, game: SpielGame) -> None:
         super().__init__(game)
         self.rules = (
-            "Chess. K is a king, Q a queen, R a rook, B a bishop, N a knight, P a pawn; White's are upper case, Black's "
-            "lower case, a dot is an empty square. White moves first. Checkmate wins. Draws: stalemate; a position that "
-            "comes for the third time; 100 moves in a row, both sides counted, without a capture or pawn move; kings "
-            "alone, or with one knight in all, or with bishops of one square colour only. An action is from-to, such as "
-            "e2e4; castling is the king's move, e1g1; a promotion names the new piece, e7e8q."
+            "Chess. K is a king, Q a queen, R a rook, B a bishop, N a knight, P a pawn; White's are upper case, "
+            "Black's lower case, a dot is an empty square. White moves first. Checkmate wins. Draws: stalemate; a "
+            "position that comes for the third time; 100 moves in a row, both sides counted, without a capture or "
+            "pawn move; kings alone, or with one knight in all, or with bishops of one square colour only. An action "
+            "is from-to, such as e2e4; castling is the king's move, e1g1; a promotion names the new piece, e7e8q."
         )
 
     def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:

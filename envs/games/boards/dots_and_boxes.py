@@ -29,10 +29,10 @@ class DotsAndBoxesRendering(FixedNames):
         self.names = (*across, *down)
         self._letters = letters(columns + 1)
         self.rules = (
-            "Dots and Boxes. Draw a line between two dots (+) that are neighbours in a row or column. Whoever draws the "
-            "fourth side of a box owns it, and must draw another line. When all lines are drawn most boxes win; equal "
-            "numbers are a draw. An action is the two dots, left or upper one first: a1-b1 lies in row 1, a1-a2 leads "
-            "down from it."
+            "Dots and Boxes. Draw a line between two dots (+) that are neighbours in a row or column. Whoever draws "
+            "the fourth side of a box owns it, and must draw another line. When all lines are drawn most boxes win; "
+            "equal numbers are a draw. An action is the two dots, left or upper one first: a1-b1 lies in row 1, a1-a2 "
+            "leads down from it."
         )
 
     def state_key(self, player: int, state: SpielState) -> str:

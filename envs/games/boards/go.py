@@ -32,10 +32,10 @@ class GoRendering(FixedNames):
             f"Go on {size} x {size} points; a dot is a free point. Put a stone on a free point, or pass. Stones of one "
             "colour connected in rows and columns are a group; a group without a free point next to it is taken off. "
             "Suicide is not allowed, nor retaking a ko at once; a move that makes any earlier position of the whole "
-            "board again ends the game as a draw. After two passes in a row, or "
-            f"{game.max_game_length()} moves, each side scores its stones (none count as dead) and the free points that "
-            f"only its stones surround; White gets {komi:g} extra, and the higher score wins. An action is a point: "
-            "column letter (there is no i) and row number; or pass."
+            f"board again ends the game as a draw. After two passes in a row, or {game.max_game_length()} moves, each "
+            "side scores its stones (none count as dead) and the free points that only its stones surround; White "
+            f"gets {komi:g} extra, and the higher score wins. An action is a point: column letter (there is no i) and "
+            "row number; or pass."
         )
 
     def state_key(self, player: int, state: SpielState) -> str:

@@ -26,8 +26,8 @@ class HexRendering(FixedNames):
         self._letters = " " + letters(size)
         self._goals = (f"row 1 with row {size}", f"column a with column {self.names[-1][0]}")
         self.rules = (
-            f"Hex on {size} x {size} cells. Put a stone on an empty cell (a dot). A cell touches up to six others: left "
-            "and right in its row, the same column and the next letter in the row above, the same column and the "
+            f"Hex on {size} x {size} cells. Put a stone on an empty cell (a dot). A cell touches up to six others: "
+            "left and right in its row, the same column and the next letter in the row above, the same column and the "
             "letter before in the row below: c3 touches b3, d3, c2, d2, c4 and b4. Whoever connects their two edges "
             "by a chain of stones wins; there is no draw. An action is a cell: column letter and row number."
         )

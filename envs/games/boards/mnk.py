@@ -24,9 +24,9 @@ class MnkRendering(FixedNames):
         size = game.get_parameters()
         self.names = cells(size["m"], size["n"])
         self.rules = (
-            f"{size['k']} in a row. Put your mark on an empty cell; a dot is an empty cell. {size['k']} or more of your "
-            "marks next to each other in a row, column or diagonal win; a full board is a draw. An action is a cell: "
-            "its column's letter and its row's number, such as a2."
+            f"{size['k']} in a row. Put your mark on an empty cell; a dot is an empty cell. {size['k']} or more of "
+            "your marks next to each other in a row, column or diagonal win; a full board is a draw. An action is a "
+            "cell: its column's letter and its row's number, such as a2."
         )
 
     def state_key(self, player: int, state: SpielState) -> str:

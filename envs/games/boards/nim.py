@@ -39,9 +39,14 @@ class NimRendering(FixedNames):
         return str(state)
 
     def view(self, player: int, state: SpielState, key: str) -> str:
-        """The piles."""
-        sizes = [int(size) for size in key.partition(": ")[2].split()]
-        return "\n".join(f"{COLUMNS[at].upper()}: {size:>2} {'|' * size}".rstrip() for at, size in enumerate(sizes))
+        """The piles; when they are gone, who took the last object."""
+        mover, _, piles = key.partition(": ")
+        sizes = [int(size) for size in piles.split()]
+        lines = [f"{COLUMNS[at].upper()}: {size:>2} {'|' * size}".rstrip() for at, size in enumerate(sizes)]
+        if not any(sizes):
+            taker = "The opponent" if mover == f"({player})" else "You"
+            lines.append(f"{taker} took the last object.")
+        return "\n".join(lines)
 
 
 @registry.envs.register(

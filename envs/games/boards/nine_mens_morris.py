@@ -12,8 +12,10 @@ from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
 POINTS = (
-    "a7 d7 g7 b6 d6 f6 c5 d5 e5 a4 b4 c4 e4 f4 g4 c3 d3 e3 b2 d2 f2 a1 d1 g1".split()  # OpenSpiel's points 0 to 23
+    *("a7", "d7", "g7", "b6", "d6", "f6", "c5", "d5", "e5", "a4", "b4", "c4"),
+    *("e4", "f4", "g4", "c3", "d3", "e3", "b2", "d2", "f2", "a1", "d1", "g1"),
 )
+"""OpenSpiel's points 0 to 23."""
 MILL = "Capture time!"
 SIDES = ("You are White: your men are W, Black's are B.", "You are Black: your men are B, White's are W.")
 
@@ -31,10 +33,10 @@ class NineMensMorrisRendering(Rendering):
         self.rules = (
             "Nine Men's Morris. First both place nine men in turn on free points (dots); then they move a man along a "
             "line to a neighbouring free point; whoever has three men left and none to place may jump to any free "
-            "point. Three of your men on the three points of a line make a mill: take off one man of the opponent, out "
-            "of a mill only if all are in mills. Whoever has two men left (men to place count), or cannot move, loses; "
-            "after 200 turns it is a draw. An action is a point, such as d6, to place a man; from-to, such as d6-d7, to "
-            "move; xd6 to take off the man on d6."
+            "point. Three of your men on the three points of a line make a mill: take off one man of the opponent, "
+            "out of a mill only if all are in mills. Whoever has two men left (men to place count), or cannot move, "
+            "loses; after 200 turns it is a draw. An action is a point, such as d6, to place a man; from-to, such as "
+            "d6-d7, to move; xd6 to take off the man on d6."
         )
 
     def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:

@@ -27,8 +27,8 @@ class OthelloRendering(FixedNames):
         self.rules = (
             "Othello. Put a disc on an empty cell (a dot) so that opposing discs lie in a straight line, diagonals "
             "included, between it and another disc of yours with no gap; all discs so enclosed, in every direction, "
-            "become yours. Whoever has no such cell must pass. When neither can move, most discs win, and equal numbers "
-            "are a draw. An action is a cell: column letter and row number, such as d3; or pass."
+            "become yours. Whoever has no such cell must pass. When neither can move, most discs win, and equal "
+            "numbers are a draw. An action is a cell: column letter and row number, such as d3; or pass."
         )
 
     def state_key(self, player: int, state: SpielState) -> str:

@@ -29,9 +29,9 @@ class PentagoRendering(FixedNames):
         self.rules = (
             "Pentago. Put a mark on an empty cell (a dot), then turn one of the four quarters of 3 x 3 cells by 90 "
             "degrees: 1 is the upper left one (a1 to c3), 2 the upper right, 3 the lower left, 4 the lower right; L "
-            "turns it to the left (counter-clockwise), R to the right. Five of your marks in a row, column or diagonal "
-            "after the turn win; if both sides have five, or the board is full, it is a draw. An action is the cell, "
-            "the quarter and the direction: c2-4R."
+            "turns it to the left (counter-clockwise), R to the right. Five of your marks in a row, column or "
+            "diagonal after the turn win; if both sides have five, or the board is full, it is a draw. An action is "
+            "the cell, the quarter and the direction: c2-4R."
         )
 
     def state_key(self, player: int, state: SpielState) -> str:

@@ -17,7 +17,7 @@ MOST_ACTIONS = 1_000
 
 
 def two_rows(names: Sequence[Sequence[str]], seeds: Sequence[Sequence[str]], beside: Sequence[str]) -> str:
-    """Both players' pits, player_1's above: their names outside, their seeds inside, a word at the right of each row."""
+    """Both players' pits, player_1's above: names outside, seeds inside, a word at the right of each row."""
     lines = []
     for player in (1, 0):
         labels = " " * 8 + "".join(f"{name:>4}" for name in names[player])
@@ -36,12 +36,12 @@ class MancalaRendering(FixedNames):
     def __init__(self, game: SpielGame) -> None:
         super().__init__(game)
         self.rules = (
-            "Mancala (Kalah). player_0 owns pits 1 to 6, player_1 owns pits 8 to 13; each has a store. Take all stones "
-            "of one of your pits and put one into each next pit: 1 to 6, player_0's store, 8 to 13, player_1's store, "
-            "then 1 again, but never into the opponent's store. If the last stone falls into your store, move again. If "
-            "it falls into an empty pit of yours and the pit opposite (the one above or below) holds stones, all of "
-            "these go into your store. The game ends when a player's pits are all empty; the other's stones are "
-            "theirs, and most stones win. An action is the number of a pit of yours."
+            "Mancala (Kalah). player_0 owns pits 1 to 6, player_1 owns pits 8 to 13; each has a store. Take all "
+            "stones of one of your pits and put one into each next pit: 1 to 6, player_0's store, 8 to 13, player_1's "
+            "store, then 1 again, but never into the opponent's store. If the last stone falls into your store, move "
+            "again. If it falls into an empty pit of yours and the pit opposite (the one above or below) holds "
+            "stones, all of these go into your store. The game ends when a player's pits are all empty; the other's "
+            "stones are theirs, and most stones win. An action is the number of a pit of yours."
         )
 
     def state_key(self, player: int, state: SpielState) -> str:
@@ -69,14 +69,14 @@ class OwareRendering(Rendering):
         self._houses = (letters, letters.lower())
         first, last = letters[0], letters[-1]
         self.rules = (
-            f"Oware. player_0 owns houses {first} to {last}, player_1 owns houses {first.lower()} to {last.lower()}. Take "
-            f"all seeds of one of your houses and put one into each next house: {first} to {last}, then "
+            f"Oware. player_0 owns houses {first} to {last}, player_1 owns houses {first.lower()} to {last.lower()}. "
+            f"Take all seeds of one of your houses and put one into each next house: {first} to {last}, then "
             f"{first.lower()} to {last.lower()}, then {first} again, leaving out the house that they came from. If the "
-            "last seed makes 2 or 3 in a house of the opponent, you capture these, and those of the houses just before "
-            "it on that side as long as they too hold 2 or 3; but a move that would capture all seeds of the opponent "
-            "captures none. If the opponent has no seeds you must move so that they get some. Most captured seeds win, "
-            "equal numbers are a draw. When a position comes back, or a player has no move, each player captures "
-            "what is left on their own side. An action is the letter of a house of yours."
+            "last seed makes 2 or 3 in a house of the opponent, you capture these, and those of the houses just "
+            "before it on that side as long as they too hold 2 or 3; but a move that would capture all seeds of the "
+            "opponent captures none. If the opponent has no seeds you must move so that they get some. Most captured "
+            "seeds win, equal numbers are a draw. When a position comes back, or a player has no move, each player "
+            "captures what is left on their own side. An action is the letter of a house of yours."
         )
 
     def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:

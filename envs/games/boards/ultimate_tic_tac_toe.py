@@ -28,12 +28,12 @@ class UltimateTicTacToeRendering(Rendering):
         super().__init__(game)
         self._cells = [[_cell(board, cell) for cell in range(9)] for board in range(9)]
         self.rules = (
-            "Ultimate tic-tac-toe: nine boards of tic-tac-toe, numbered 1 to 9 row by row, 1 being the upper left one. "
-            "Three in a row, column or diagonal win a board; three boards so won win the game; when all boards are "
-            "decided without that it is a draw. The place of your mark within its board names the board on which the "
-            "opponent must play next: the upper left cell sends to board 1, the middle one to board 5. Whoever is sent "
-            "to a board that is won or full chooses another first. An action is a cell, column letter and row number "
-            "of the whole, such as e5; or the choice of a board, such as board 5."
+            "Ultimate tic-tac-toe: nine boards of tic-tac-toe, numbered 1 to 9 row by row, 1 being the upper left "
+            "one. Three in a row, column or diagonal win a board; three boards so won win the game; when all boards "
+            "are decided without that it is a draw. The place of your mark within its board names the board on which "
+            "the opponent must play next: the upper left cell sends to board 1, the middle one to board 5. Whoever is "
+            "sent to a board that is won or full chooses another first. An action is a cell, column letter and row "
+            "number of the whole, such as e5; or the choice of a board, such as board 5."
         )
 
     def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:
@@ -50,12 +50,12 @@ class UltimateTicTacToeRendering(Rendering):
 
     def view(self, player: int, state: SpielState, key: str) -> str:
         """The marks, the boards, where to play."""
-        lines = [line for line in key.split("\n") if line]
-        parts = [line.split(" ") for line in lines[:9]]
-        rows = [f"{row} {' | '.join(' '.join(part) for part in line)}" for row, line in enumerate(parts, 1)]
-        boards = ["".join(parts[3 * (at // 3) + row][at % 3] for row in range(3)) for at in range(9)]
-        winners = [_winner(board) for board in boards]
-        won = ", ".join(f"board {at + 1} by {mark}" for at, mark in enumerate(winners) if mark)
+        lines = key.split("\n")
+        marks = [*lines[0:3], *lines[4:7], *lines[8:11]]
+        rows = [f"{number} {_spread(row)}" for number, row in enumerate(marks, 1)]
+        bands = ((marks[top : top + 3], left) for top in (0, 3, 6) for left in (0, 4, 8))
+        winners = [_winner(*[row[left : left + 3] for row in band]) for band, left in bands]
+        won = ", ".join([f"board {at + 1} by {mark}" for at, mark in enumerate(winners) if mark])
         return "\n".join(
             [
                 f"Your marks are {'xo'[player]}, the opponent's are {'ox'[player]}. Won: {won or 'none'}.",
@@ -81,8 +81,15 @@ def _cell(board: int, cell: int) -> str:
 
 
 @lru_cache(maxsize=20_000)
-def _winner(board: str) -> str:
-    """Of nine cells; "" for nobody."""
+def _spread(row: str) -> str:
+    """x.. ... ..o as x . . | . . . | . . o"""
+    return " | ".join(map(" ".join, row.split(" ")))
+
+
+@lru_cache(maxsize=20_000)
+def _winner(*rows: str) -> str:
+    """Of a board; "" for nobody."""
+    board = "".join(rows)
     for first, second, third in LINES:
         if board[first] != "." and board[first] == board[second] == board[third]:
             return board[first]
