@@ -40,8 +40,11 @@ __all__ = ["RunData", "build_report", "load_run"]
 
 TITLE = b"<title>Sparring: "
 """Begins the title of every report."""
-SCRIPTS = ("report.js", "policies.js", "code_tree.js", "adventure.js", "search_rounds.js", "robot.js", "replays.js")
-STYLES = ("report.css", "robot.css")
+SCRIPTS = (
+    *("report.js", "policies.js", "code_tree.js", "adventure.js", "search_rounds.js", "robot.js", "game_board.js"),
+    "replays.js",
+)
+STYLES = ("report.css", "robot.css", "game_board.css")
 TEMPLATES = ("charts.html", "transfer.html", "critic.html", "methods.html", "manipulation.html", "report.html")
 PICTURES = "<!--pictures-->"
 """Where they come in, when it is known how many fit: agents cannot write it, as what they write is escaped."""
