@@ -399,15 +399,16 @@ def copy_microseconds(game: str, games: int, copies: int = 500) -> float:
 def main() -> None:
     """Measure, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("game", nargs="*", default=GAMES, choices=GAMES, help="games to measure; without any: all")
     parser.add_argument("--seconds", type=float, default=0.3, help="CPU seconds of a contender in a round")
     parser.add_argument("--rounds", type=int, default=7, help="rounds, in each of which all contenders take turns")
     parser.add_argument("--games", type=int, default=10_000, help="games before a game in play is copied")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    speeds = [speed for game in GAMES for speed in measure(contenders(game), options.seconds, options.rounds)]
+    speeds = [speed for game in options.game for speed in measure(contenders(game), options.seconds, options.rounds)]
     vectors = measure(vector_contenders(), options.seconds, options.rounds)
-    console, copying = Console(), {game: copy_microseconds(game, options.games) for game in GAMES}
+    console, copying = Console(), {game: copy_microseconds(game, options.games) for game in options.game}
     console.print(table(speeds))
     console.print(vector_table(vectors))
     told = ", ".join(f"{game} {microseconds:.0f}" for game, microseconds in copying.items())

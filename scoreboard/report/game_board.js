@@ -1,4 +1,4 @@
-const TILE = 34, EDGE = 22;
+const TILE = 34, EDGE = 22, RADIUS = TILE / Math.sqrt(3);
 
 /** The board that the seat of the shown turn saw, what changed since the one before marked; at the end that one too. */
 function showBoard(replay, turn) {
@@ -32,12 +32,13 @@ function boardPicture(found, board, before, words) {
 }
 
 function boardLabels(found, cells, height) {
-  const shift = (row) => (found.shape === "hex" ? row * TILE / 2 : 0), step = found.shape === "dots" ? TILE / 2 : found.shape === "hex" ? 0.866 * TILE : TILE;
-  const across = found.shape === "dots" ? (column) => TILE / 2 * column : (column) => TILE * (column + 0.5);
+  const shift = (row) => (found.shape === "hex" ? row * TILE / 2 : 0);
+  const across = (column) => (found.shape === "dots" ? TILE / 2 * column : TILE * (column + 0.5));
+  const down = (row) => (found.shape === "hex" ? RADIUS + 1.5 * RADIUS * row : across(row));
   const text = (x, y, label, anchor) => svgElement("text", {class: "label", x: x, y: y, dy: "0.35em", "text-anchor": anchor}, visible(label));
   return [...found.columns.map((label, column) => text(across(column), -11, label, "middle")),
     ...found.below.map((label, column) => text(across(column), height + 11, label, "middle")),
-    ...found.rows.map((label, row) => text(shift(row) - 6, found.shape === "dots" ? step * row : step * (row + 0.5), label, "end"))];
+    ...found.rows.map((label, row) => text(shift(row) - (found.shape === "hex" ? 11 : 6), down(row), label, "end"))];
 }
 
 /** A disc, a glyph, or the mark as it is; nothing on an empty cell. */
@@ -63,14 +64,18 @@ function squareBoard(found, cells, changed) {
   return [width, height, parts];
 }
 
+/** The first seat connects top and bottom, the second one left and right. */
 function hexBoard(found, cells, changed) {
-  const radius = TILE / Math.sqrt(3), step = 1.5 * radius, count = cells.length;
+  const step = 1.5 * RADIUS, slant = TILE / 2 * (cells.length - 1), across = TILE * cells[0].length, height = 2 * RADIUS + step * (cells.length - 1);
+  const edge = (colour, x1, y1, x2, y2) => svgElement("line", {class: "edge " + colour, x1: x1, y1: y1, x2: x2, y2: y2});
+  const edges = [edge("s0", TILE / 2, -1, across - TILE / 2, -1), edge("s0", slant + TILE / 2, height + 1, slant + across - TILE / 2, height + 1),
+    edge("s1", -2, RADIUS, slant - 2, height - RADIUS), edge("s1", across + 2, RADIUS, slant + across + 2, height - RADIUS)];
   const parts = cells.flatMap((row, y) => row.flatMap((mark, x) => {
-    const [middle, height] = [TILE * (x + 0.5 + y / 2), radius + step * y];
-    const corners = [0, 1, 2, 3, 4, 5].map((corner) => [middle + radius * Math.sin(corner * Math.PI / 3), height - radius * Math.cos(corner * Math.PI / 3)].join(","));
-    return [svgElement("polygon", {class: "cell" + (changed(y, x) ? " changed" : ""), points: corners.join(" ")}), ...boardPiece(found, mark, middle, height)];
+    const [left, top] = [TILE * (x + 0.5 + y / 2), RADIUS + step * y];
+    const corners = [0, 1, 2, 3, 4, 5].map((corner) => [left + RADIUS * Math.sin(corner * Math.PI / 3), top - RADIUS * Math.cos(corner * Math.PI / 3)].join(","));
+    return [svgElement("polygon", {class: "cell" + (changed(y, x) ? " changed" : ""), points: corners.join(" ")}), ...boardPiece(found, mark, left, top)];
   }));
-  return [TILE * (cells[0].length + (count - 1) / 2), 2 * radius + step * (count - 1), parts];
+  return [slant + across, height, [...edges, ...parts]];
 }
 
 function pointBoard(found, cells, changed) {
