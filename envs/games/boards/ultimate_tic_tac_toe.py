@@ -13,7 +13,9 @@ from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
 LINES = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6))
+LETTERS = "  a b c | d e f | g h i"
 BETWEEN = "  ------+-------+------"
+NOBODY = "." * 9
 ANY = "any"
 
 
@@ -51,23 +53,16 @@ class UltimateTicTacToeRendering(Rendering):
     def view(self, player: int, state: SpielState, key: str) -> str:
         """The marks, the boards, where to play."""
         lines = key.split("\n")
-        marks = [*lines[0:3], *lines[4:7], *lines[8:11]]
-        rows = [f"{number} {_spread(row)}" for number, row in enumerate(marks, 1)]
-        bands = ((marks[top : top + 3], left) for top in (0, 3, 6) for left in (0, 4, 8))
-        winners = [_winner(*[row[left : left + 3] for row in band]) for band, left in bands]
-        won = ", ".join([f"board {at + 1} by {mark}" for at, mark in enumerate(winners) if mark])
-        return "\n".join(
-            [
-                f"Your marks are {'xo'[player]}, the opponent's are {'ox'[player]}. Won: {won or 'none'}.",
-                "  a b c | d e f | g h i",
-                *rows[:3],
-                BETWEEN,
-                *rows[3:6],
-                BETWEEN,
-                *rows[6:],
-                *([] if state.is_terminal() else [self._next(lines[-1].rpartition(": ")[2])]),
-            ]
+        upper, middle, lower = _band(0, *lines[0:3]), _band(3, *lines[4:7]), _band(6, *lines[8:11])
+        winners = upper[1] + middle[1] + lower[1]
+        won = "none"
+        if winners != NOBODY:
+            won = ", ".join([f"board {at} by {mark}" for at, mark in enumerate(winners, 1) if mark != "."])
+        board = (
+            f"Your marks are {'xo'[player]}, the opponent's are {'ox'[player]}. Won: {won}.\n"
+            f"{LETTERS}\n{upper[0]}\n{BETWEEN}\n{middle[0]}\n{BETWEEN}\n{lower[0]}"
         )
+        return board if state.is_terminal() else f"{board}\n{self._next(lines[-1].rpartition(': ')[2])}"
 
     def _next(self, board: str) -> str:
         if board == ANY:
@@ -80,20 +75,26 @@ def _cell(board: int, cell: int) -> str:
     return f"{COLUMNS[3 * (board % 3) + cell % 3]}{3 * (board // 3) + cell // 3 + 1}"
 
 
-@lru_cache(maxsize=20_000)
-def _spread(row: str) -> str:
-    """x.. ... ..o as x . . | . . . | . . o"""
-    return " | ".join(map(" ".join, row.split(" ")))
+@lru_cache(maxsize=4_096)
+def _band(first: int, one: str, two: str, three: str) -> tuple[str, str]:
+    """Three lines such as "x.. ... ..o": as rows with their numbers, and the winners of the three boards."""
+    rows = f"{first + 1} {_spread(one)}\n{first + 2} {_spread(two)}\n{first + 3} {_spread(three)}"
+    left, middle, right = one[:3] + two[:3] + three[:3], one[4:7] + two[4:7] + three[4:7], one[8:] + two[8:] + three[8:]
+    return rows, _winner(left) + _winner(middle) + _winner(right)
 
 
 @lru_cache(maxsize=20_000)
-def _winner(*rows: str) -> str:
-    """Of a board; "" for nobody."""
-    board = "".join(rows)
+def _spread(line: str) -> str:
+    return " | ".join(map(" ".join, line.split(" ")))
+
+
+@lru_cache(maxsize=20_000)
+def _winner(board: str) -> str:
+    """Of nine cells; "." for nobody."""
     for first, second, third in LINES:
         if board[first] != "." and board[first] == board[second] == board[third]:
             return board[first]
-    return ""
+    return "."
 
 
 @registry.envs.register(
