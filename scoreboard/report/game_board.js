@@ -58,9 +58,9 @@ function squareBoard(found, cells, changed) {
     parts.push(svgElement("rect", {class: "cell" + shade, x: TILE * x, y: TILE * y, width: TILE, height: TILE}),
       ...boardPiece(found, mark, TILE * (x + 0.5), TILE * (y + 0.5)));
   }));
-  for (let at = found.block; at && at < cells.length; at += found.block) {
-    parts.push(svgElement("path", {class: "block", d: "M0," + TILE * at + "H" + width + "M" + TILE * at + ",0V" + height}));
-  }
+  const blocks = (size) => [...Array(size).keys()].filter((at) => at && found.block && at % found.block === 0);
+  const lines = [...blocks(cells.length).map((at) => "M0," + TILE * at + "H" + width), ...blocks(cells[0].length).map((at) => "M" + TILE * at + ",0V" + height)];
+  if (lines.length) parts.push(svgElement("path", {class: "block", d: lines.join("")}));
   return [width, height, parts];
 }
 

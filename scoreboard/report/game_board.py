@@ -15,6 +15,7 @@ from sparring.types import Episode
 
 MOST_CELLS = 1_000
 PIT_ROW = re.compile(r"(player_[01])((?: +\d+)+)   (?:store|captured) (\d+)")
+POINT = re.compile(r"[xo]\d{1,2}|\.")
 PILE = re.compile(r"([A-I]): +(\d+)(?: \|+)?")
 DRAWN_ROW = re.compile(r"(\d) (.*)")
 EMPTY = "."
@@ -175,6 +176,15 @@ def _pits(text: str) -> Table | None:
     return _table(rows, [*lines[places[0] - 1].split(), "store"], [*lines[places[1] + 1].split(), ""])
 
 
+def _backgammon(text: str) -> Table | None:
+    """Two rows of twelve points between the numbers of the points; what stands there is a word."""
+    lines = [line.replace("|", " ").split() for line in text.split("\n")]
+    for above, upper, lower, below in zip(lines, lines[1:], lines[2:], lines[3:], strict=False):
+        if len(above) == len(below) == 12 and all(map(POINT.fullmatch, upper + lower)):
+            return _table([("", upper), ("", lower)], above, below)
+    return None
+
+
 def _piles(text: str) -> Table | None:
     """A line a pile; a cell an object."""
     found = [match for line in text.split("\n") if (match := PILE.fullmatch(line)) and len(match[2]) < 3]
@@ -220,6 +230,7 @@ LOOKS: Mapping[str, Look] = {
         "UltimateTicTacToe": Look(_labelled, "square", X_AND_O, block=3),
         "Pentago": Look(_labelled, "square", X_AND_O, block=3),
         "DarkHex": Look(_labelled, "hex", _of_seats("XO"), private=True),
+        "Backgammon": Look(_backgammon, "square", {}, block=6, private=True),
         "PhantomTicTacToe": Look(_labelled, "square", _of_seats("XO"), private=True),
     }.items()
 }

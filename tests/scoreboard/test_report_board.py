@@ -96,6 +96,24 @@ def test_other_games_have_no_boards(env_id):
     assert boards(episode(env_id, "  a b\n1 . x\n2 o .")) is None
 
 
+def test_points_of_backgammon_are_words_between_their_numbers():
+    text = """Backgammon. Actions so far: 0.
+  13  14  15  16  17  18 |  19  20  21  22  23  24
+  x5   .   .   .  o3   . |  o5   .   .   .   .  x2
+  o5   .   .   .  x3   . |  x5   .   .   .   .  o2
+  12  11  10   9   8   7 |   6   5   4   3   2   1
+Your dice: 1 and 6."""
+    found = boards(episode("sparring/Backgammon-v0", text))
+    assert found.turns == ("x5 . . . o3 . o5 . . . . x2/o5 . . . x3 . x5 . . . . o2",)
+    assert (found.columns[0], found.below[-1], found.private) == ("13", "1", True)
+
+
+def test_each_seat_s_own_board_is_told_apart_from_the_other_s():
+    text = "You are X.\nWhat you know of the board:\n  a b\n1 . X\n 2 O ."
+    found = boards(episode("sparring/DarkHex-v0", text))
+    assert (found.shape, found.turns, found.private) == ("hex", (". X/O .",), True)
+
+
 def test_a_board_that_is_too_large_is_not_drawn():
     rows = "\n".join(f"{row} " + " ".join("." * 200) for row in range(1, 9))
     assert boards(episode("sparring/MNK-v0", rows)) is None

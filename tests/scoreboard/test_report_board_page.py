@@ -64,7 +64,7 @@ def test_a_board_is_drawn_for_the_shown_turn_and_for_the_end(page: Page, report:
         ("Go", "line.grid", 10),
         ("DotsAndBoxes", "circle.dot", 16),
         ("Mancala", "rect.cell", 14),
-        ("UltimateTicTacToe", "path.block", 2),
+        ("UltimateTicTacToe", "path.block", 1),
     ],
 )
 def test_every_shape_has_its_parts(page: Page, report: Path, id: str, selector: str, count: int) -> None:

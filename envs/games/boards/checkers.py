@@ -55,7 +55,8 @@ class CheckersRendering(OwnNames):
         """Which piece must go on: it made the last capture, and its owner is still to move."""
         if state.full_history()[-1].player != state.current_player():
             return ""
-        return f" The piece on {self._names[capture][3:]} must go on jumping."
+        (name,) = self.actions(state.current_player(), state, [capture])
+        return f" The piece on {name[3:]} must go on jumping."
 
 
 @registry.envs.register(

@@ -40,8 +40,8 @@ class MancalaRendering(FixedNames):
             "stones of one of your pits and put one into each next pit: 1 to 6, player_0's store, 8 to 13, player_1's "
             "store, then 1 again, but never into the opponent's store. If the last stone falls into your store, move "
             "again. If it falls into an empty pit of yours and the pit opposite (the one above or below) holds "
-            "stones, all of these go into your store. The game ends when a player's pits are all empty; the other's "
-            "stones are theirs, and most stones win. An action is the number of a pit of yours."
+            "stones, it and all of those go into your store. The game ends when a player's pits are all empty; the "
+            "other's stones are theirs, and most stones win. An action is the number of a pit of yours."
         )
 
     def state_key(self, player: int, state: SpielState) -> str:
@@ -74,9 +74,10 @@ class OwareRendering(Rendering):
             f"{first.lower()} to {last.lower()}, then {first} again, leaving out the house that they came from. If the "
             "last seed makes 2 or 3 in a house of the opponent, you capture these, and those of the houses just "
             "before it on that side as long as they too hold 2 or 3; but a move that would capture all seeds of the "
-            "opponent captures none. If the opponent has no seeds you must move so that they get some. Most captured "
-            "seeds win, equal numbers are a draw. When a position comes back, or a player has no move, each player "
-            "captures what is left on their own side. An action is the letter of a house of yours."
+            "opponent captures none. If the opponent has no seeds you must move so that they get some. Whoever has "
+            "more than half of all seeds wins, half each is a draw. When a position comes back, or a player has no "
+            "move, each player captures what is left on their own side, and more seeds win. An action is the letter of "
+            "a house of yours."
         )
 
     def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:
