@@ -53,6 +53,12 @@ TEMPLATES = (
     "manipulation.html",
     "report.html",
 )
+SCRIPTS = (
+    *("report.js", "policies.js", "code_tree.js", "adventure.js", "search_rounds.js", "robot.js", "game_board.js"),
+    "replays.js",
+)
+STYLES = ("report.css", "robot.css", "game_board.css")
+TEMPLATES = ("charts.html", "transfer.html", "critic.html", "methods.html", "manipulation.html", "report.html")
 PICTURES = "<!--pictures-->"
 """Where they come in, when it is known how many fit: agents cannot write it, as what they write is escaped."""
 MOST_STANDINGS = 60

@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 from sparring import envs
 from sparring.envs.games.two_player import fold, match
 
-GAMES = ["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "OpenSpiel"]
-RANDOM_GAMES = 10_000
+RANDOM_GAMES = {
+    **dict.fromkeys(["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "OpenSpiel"], 10_000),
+    **dict.fromkeys(["Nim", "MNK", "Hex", "Clobber", "DotsAndBoxes", "Breakthrough", "Mancala"], 10_000),
+    **dict.fromkeys(["Othello", "Oware", "Checkers", "Go", "UltimateTicTacToe"], 3_000),
+    **dict.fromkeys(["NineMensMorris", "Pentago"], 1_000),
+    "Chess": 60,
+}
+"""Fewer of long games."""
 
 KUHN_RULES = (
     "Kuhn poker with the cards J, Q and K; K is highest. Each player antes 1 chip and gets one card. A bet adds 1 chip "
@@ -33,10 +39,10 @@ def play(env, seed, choose):
     return actions
 
 
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("name", RANDOM_GAMES)
 def test_returns_are_those_of_open_spiel_over_random_games(name):
     env, rng = make(name), random.Random(0)
-    for seed in range(RANDOM_GAMES):
+    for seed in range(RANDOM_GAMES[name]):
         actions = play(env, seed, rng.choice)
         replayed = env.spiel_game.new_initial_state()
         said = []

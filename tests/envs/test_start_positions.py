@@ -8,7 +8,7 @@ import pytest
 
 from sparring import envs
 
-GAMES = ["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "SimpleNegotiation", "OpenSpiel"]
+GAMES = ["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "SimpleNegotiation", "OpenSpiel", "Chess", "Oware"]
 
 
 def make(name, **kwargs):
