@@ -1,0 +1,130 @@
+"""Card and dice games and other games that hide something: what texts tell apart, and the rules that they state."""
+
+import random
+
+import pytest
+
+from sparring import envs, registry
+
+SMALL = [
+    "LiarsDice-v0:dice_sides=3",
+    "LiarsDice-v0:numdice=2:dice_sides=2",
+    "Goofspiel-v0:num_cards=3",
+    "Goofspiel-v0:num_cards=4:points_order=ascending",
+    "Goofspiel-v0:num_cards=2:players=3",
+    "RockPaperScissors-v0",
+    "Blotto-v0:coins=3",
+    "Blotto-v0:coins=2:fields=2",
+]
+MOST_POSITIONS = 60_000
+
+
+def texts_and_keys(env):
+    """(seat, the text without its last line, OpenSpiel's information state) of all seats in all positions."""
+    tree, stack, seen = env._tree, [env._tree.root], 0
+    while stack:
+        position, seen = stack.pop(), seen + 1
+        assert seen <= MOST_POSITIONS
+        branches = position.chance[0] if position.chance else list(position.menu.names) if position.mover else []
+        stack.extend(tree.child(position, action) for action in branches)
+        if position.mover:
+            for player, seat in enumerate(env.possible_agents):
+                whole = tree.text(position) if position.mover == seat else tree.waiting_text(position, player, False)
+                yield seat, whole.rpartition("\n")[0], position.state.information_state_string(player)
+
+
+@pytest.mark.parametrize("env_id", SMALL)
+def test_a_text_tells_exactly_what_the_seat_knows(env_id):
+    """Equal information states read the same, so nothing hidden is shown; different ones read differently."""
+    texts, keys = {}, {}
+    for seat, text, key in texts_and_keys(envs.make(f"sparring/{env_id}")):
+        key = key.partition("\n")[2] if key.startswith("Current player") else key
+        assert texts.setdefault((seat, key), text) == text
+        assert keys.setdefault((seat, text), key) == key
+    assert len(texts) > 1
+
+
+@pytest.mark.parametrize(
+    ("env_id", "problem"),
+    [
+        ("LiarsDice-v0:numdice=0", "numdice must be from 1 to 5, got 0"),
+        ("LiarsDice-v0:dice_sides=10", "dice_sides must be from 2 to 9, got 10"),
+        ("Goofspiel-v0:num_cards=14", "num_cards must be from 2 to 13, got 14"),
+        ("Goofspiel-v0:players=11", "players must be from 2 to 10, got 11"),
+        ("Goofspiel-v0:points_order=odd", "must be random or descending or ascending, got 'odd'"),
+        ("Pig-v0:target=1", "target must be from 2 to 500, got 1"),
+        ("Pig-v0:players=1", "players must be from 2 to 10, got 1"),
+        ("Blotto-v0:fields=5", "fields must be from 2 to 4, got 5"),
+        ("Blotto-v0:coins=0", "coins must be from 1 to 10, got 0"),
+    ],
+)
+def test_options_out_of_range_are_refused_in_words(env_id, problem):
+    with pytest.raises(ValueError, match=problem):
+        envs.make(f"sparring/{env_id}")
+
+
+@pytest.mark.parametrize("env_id", ["sparring/Goofspiel-v0", "sparring/Pig-v0"])
+def test_the_number_of_players_decides_the_seats(env_id):
+    assert registry.envs.row(f"{env_id}:players=4").seats == 4
+    assert registry.envs.row(env_id).given({"players": 3}).seat_ids == ("player_0", "player_1", "player_2")
+    assert envs.make(env_id, players=5).possible_agents == [f"player_{seat}" for seat in range(5)]
+    assert registry.envs.row(env_id).seats == 2
+
+
+def play(env, seed):
+    """A random game: (seat, action) of every turn."""
+    rng, said = random.Random(seed), []
+    env.reset(seed=seed)
+    while not any(env.terminations.values()):
+        seat = env.agent_selection
+        said.append((seat, rng.choice(env.infos[seat]["legal_actions"])))
+        env.step(said[-1][1])
+    return said
+
+
+def test_a_bid_of_liars_dice_is_true_if_enough_dice_show_the_face_or_the_wild_one():
+    env, true = envs.make("sparring/LiarsDice-v0", numdice=2, dice_sides=4), set()
+    for seed in range(300):
+        said = play(env, seed)
+        last = env.observe("player_0").split("\n")[-2]
+        dice = [int(word.strip(".")) for word in last.split() if word.strip(".").isdecimal()]
+        bidder, bid = said[-2]
+        count, face = (int(word) for word in bid.removeprefix("bid ").split(" x "))
+        is_true = sum(die in (face, 4) for die in dice) >= count
+        assert len(dice) == 4
+        assert env.rewards[bidder] == (1 if is_true else -1)
+        true.add(is_true)
+    assert true == {False, True}
+
+
+def test_bids_of_liars_dice_rise_by_number_then_face():
+    env = envs.make("sparring/LiarsDice-v0", dice_sides=3)
+    env.reset(seed=0)
+    env.step("bid 1 x 2")
+    assert env.infos["player_1"]["legal_actions"] == ("bid 1 x 3", "bid 2 x 1", "bid 2 x 2", "bid 2 x 3", "liar")
+
+
+def test_pig_pays_whoever_holds_the_target_first():
+    env, winners = envs.make("sparring/Pig-v0", target=10, players=3), set()
+    for seed in range(50):
+        winner, last = play(env, seed)[-1]
+        scores = env.observe(winner).split("Scores: you ")[1]
+        assert last == "hold"
+        assert int(scores.split(",")[0]) >= 10
+        assert env.rewards == {seat: 1.0 if seat == winner else -0.5 for seat in env.possible_agents}
+        winners.add(winner)
+    assert len(winners) == 3
+
+
+def test_goofspiel_pays_the_higher_sum_of_the_prizes_that_the_text_says_were_won():
+    env, outcomes = envs.make("sparring/Goofspiel-v0"), set()
+    for seed in range(200):
+        said = play(env, seed)
+        bids = {seat: [int(action[4:]) for who, action in said if who == seat] for seat in env.possible_agents}
+        for seat in bids:
+            bids[seat] += [card for card in (1, 2, 3, 4) if card not in bids[seat]]
+        prizes = [int(line.split()[1][:-1]) for line in env.observe("player_0").split("\n") if line[:6] == "Prize "]
+        gains = [prize * ((a > b) - (a < b)) for prize, a, b in zip(prizes, *bids.values(), strict=True)]
+        assert env.rewards["player_0"] == (sum(gains) > 0) - (sum(gains) < 0)
+        outcomes.add(env.rewards["player_0"])
+    assert outcomes == {-1.0, 0.0, 1.0}
