@@ -15,6 +15,8 @@ SMALL = [
     "RockPaperScissors-v0",
     "Blotto-v0:coins=3",
     "Blotto-v0:coins=2:fields=2",
+    "MultiplayerKuhnPoker-v0",
+    "DarkHex-v0:board_size=2",
 ]
 MOST_POSITIONS = 60_000
 
@@ -54,6 +56,9 @@ def test_a_text_tells_exactly_what_the_seat_knows(env_id):
         ("Goofspiel-v0:points_order=odd", "must be random or descending or ascending, got 'odd'"),
         ("Pig-v0:target=1", "target must be from 2 to 500, got 1"),
         ("Pig-v0:players=1", "players must be from 2 to 10, got 1"),
+        ("MultiplayerKuhnPoker-v0:players=2", "players must be from 3 to 10, got 2"),
+        ("MultiplayerLeducPoker-v0:players=11", "players must be from 3 to 10, got 11"),
+        ("DarkHex-v0:board_size=1", "board_size must be from 2 to 9, got 1"),
         ("Blotto-v0:fields=5", "fields must be from 2 to 4, got 5"),
         ("Blotto-v0:coins=0", "coins must be from 1 to 10, got 0"),
     ],
@@ -128,3 +133,96 @@ def test_goofspiel_pays_the_higher_sum_of_the_prizes_that_the_text_says_were_won
         assert env.rewards["player_0"] == (sum(gains) > 0) - (sum(gains) < 0)
         outcomes.add(env.rewards["player_0"])
     assert outcomes == {-1.0, 0.0, 1.0}
+
+
+def card_of(env, seat):
+    return int(env.observe(seat).split("Your card is ")[1].split(".")[0])
+
+
+def test_kuhn_poker_for_three_pays_the_highest_card_that_did_not_fold():
+    env, lines = envs.make("sparring/MultiplayerKuhnPoker-v0"), set()
+    for seed in range(1_000):
+        said = play(env, seed)
+        paid = {
+            seat: 1 + any(who == seat and action in ("bet", "call") for who, action in said) for seat in env.rewards
+        }
+        left = [seat for seat in paid if (seat, "fold") not in said]
+        winner = max(left, key=lambda seat: card_of(env, seat))
+        pot = sum(paid.values())
+        assert env.rewards == {seat: pot * (seat == winner) - chips for seat, chips in paid.items()}
+        assert f"The pot is {pot} chips." in env.observe("player_2")
+        lines.add(tuple(action for _, action in said))
+    assert len(lines) == 13  # all pass, or a bet at one of three seats and two answers to it
+
+
+def test_leduc_poker_for_three_pays_a_pair_then_the_highest_card_and_equal_ones_share():
+    env, shared = envs.make("sparring/MultiplayerLeducPoker-v0"), 0
+    for seed in range(1_000):
+        said = play(env, seed)
+        text = env.observe("player_0")
+        words = text.split("Chips in the pot: ")[1].split(".\n")[0].split(", ")
+        paid = dict(zip(env.rewards, (int(word.split()[0]) for word in words), strict=True))
+        left = [seat for seat in paid if (seat, "fold") not in said]
+        public = text.split("The public card is ")[1].split(".")[0]
+        rank = {seat: (str(card_of(env, seat)) == public, card_of(env, seat)) for seat in left}
+        winners = [seat for seat in left if rank[seat] == max(rank.values())]
+        share = sum(paid.values()) / len(winners)
+        assert env.rewards == {seat: share * (seat in winners) - chips for seat, chips in paid.items()}
+        shared += len(winners) > 1
+    assert shared > 5
+
+
+def test_phantom_tic_tac_toe_shows_a_cell_that_was_tried_and_nothing_else():
+    env = envs.make("sparring/PhantomTicTacToe-v0")
+    env.reset(seed=0)
+    for action in ("4", "0", "0"):
+        env.step(action)
+    assert env.agent_selection == "player_0"
+    assert env.observe("player_0").split("\n")[1:-1] == [
+        "You are X.",
+        "Your tries so far: 4, 0 (taken).",
+        "What you know of the board:",
+        "O 1 2",
+        "3 X 5",
+        "6 7 8",
+    ]
+    assert env.observe("player_1").split("\n")[4:7] == ["O 1 2", "3 4 5", "6 7 8"]
+
+
+@pytest.mark.parametrize(("env_id", "size"), [("sparring/DarkHex-v0", 4), ("sparring/PhantomTicTacToe-v0", 3)])
+def test_the_whole_board_at_the_end_holds_what_both_know(env_id, size):
+    env = envs.make(env_id, **({"board_size": size} if "Hex" in env_id else {}))
+    for seed in range(100):
+        said = play(env, seed)
+        first, second = (env.observe(seat).split("The whole board:\n")[1] for seat in env.possible_agents)
+        assert first == second
+        placed = {action for _, action in said}
+        assert sum(mark in "XO" for mark in first.replace("The game is over.", "")) == len(placed)
+
+
+def hex_winner(stones, size):
+    """Who has a chain in Hex: {cell: mark}, by flood fill from X's top row and O's left column."""
+    for mark, starts in (("X", [(0, at) for at in range(size)]), ("O", [(at, 0) for at in range(size)])):
+        reached = {cell for cell in starts if stones.get(cell) == mark}
+        while True:
+            near = {(r + a, c + b) for r, c in reached for a, b in ((0, 1), (0, -1), (1, 0), (-1, 0), (-1, 1), (1, -1))}
+            more = {cell for cell in near if stones.get(cell) == mark} - reached
+            if not more:
+                break
+            reached |= more
+        if any(cell[mark == "O"] == size - 1 for cell in reached):
+            return mark
+    return None
+
+
+def test_dark_hex_is_won_by_the_chain_that_its_rules_describe():
+    env, winners = envs.make("sparring/DarkHex-v0", board_size=4), set()
+    for seed in range(300):
+        stones = {}
+        for seat, action in play(env, seed):
+            assert hex_winner(stones, 4) is None
+            stones.setdefault((int(action[1]) - 1, "abcd".index(action[0])), "XO"[seat == "player_1"])
+        winner = hex_winner(stones, 4)
+        assert env.rewards["player_0"] == (1 if winner == "X" else -1)
+        winners.add(winner)
+    assert winners == {"X", "O"}

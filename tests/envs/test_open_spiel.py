@@ -21,6 +21,13 @@ HIDDEN = [
     ("sparring/Blotto-v0", RANDOM_GAMES),
     ("sparring/Pig-v0:target=12", RANDOM_GAMES),
     ("sparring/Pig-v0:players=4", 50),
+    ("sparring/MultiplayerKuhnPoker-v0", RANDOM_GAMES),
+    ("sparring/MultiplayerKuhnPoker-v0:players=5", 1_000),
+    ("sparring/MultiplayerLeducPoker-v0", RANDOM_GAMES),
+    ("sparring/MultiplayerLeducPoker-v0:players=4", 1_000),
+    ("sparring/PhantomTicTacToe-v0", RANDOM_GAMES),
+    ("sparring/DarkHex-v0", RANDOM_GAMES),
+    ("sparring/DarkHex-v0:board_size=5", 500),
 ]
 """Ids with options, and how many games of each."""
 

@@ -44,12 +44,8 @@ class PigRendering(FixedNames):
         ]
         lines = [f"You are player_{player}."] if self.players > 2 else []
         lines += [f"Actions so far: {key.rpartition(chr(10))[2].split()[0]}.", f"Scores: {', '.join(points)}."]
-        mover = state.current_player()
-        if mover >= 0:
-            whose = (
-                "your" if mover == player else f"{'the ' * (self.players == 2)}{called(mover, player, self.players)}'s"
-            )
-            lines.append(f"Points added up in {whose} turn: {turn}.")
+        if not state.is_terminal():
+            lines.append(f"Points added up in this turn: {turn}.")
         return "\n".join(lines)
 
 
