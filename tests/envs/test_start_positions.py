@@ -8,7 +8,8 @@ import pytest
 
 from sparring import envs
 
-GAMES = ["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "SimpleNegotiation", "OpenSpiel"]
+HIDDEN = ["LiarsDice", "Goofspiel", "MultiplayerLeducPoker", "PhantomTicTacToe", "DarkHex", "Pig", "Snake"]
+GAMES = ["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "SimpleNegotiation", "OpenSpiel", *HIDDEN]
 
 
 def make(name, **kwargs):
