@@ -8,7 +8,16 @@ import pytest
 
 from sparring import envs
 
-HIDDEN = ["LiarsDice", "Goofspiel", "MultiplayerLeducPoker", "PhantomTicTacToe", "DarkHex", "Pig", "Snake"]
+HIDDEN = [
+    "LiarsDice",
+    "Goofspiel",
+    "MultiplayerLeducPoker",
+    "PhantomTicTacToe",
+    "DarkHex",
+    "Pig",
+    "Snake",
+    "TruthAndDeception",
+]
 GAMES = ["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "SimpleNegotiation", "OpenSpiel", *HIDDEN]
 
 
