@@ -5,6 +5,8 @@ import random
 import pytest
 
 from sparring import envs, registry
+from sparring.rollout.loop import Match
+from sparring.rollout.loop import play as rollout
 
 SMALL = [
     "LiarsDice-v0:dice_sides=3",
@@ -226,3 +228,46 @@ def test_dark_hex_is_won_by_the_chain_that_its_rules_describe():
         assert env.rewards["player_0"] == (1 if winner == "X" else -1)
         winners.add(winner)
     assert winners == {"X", "O"}
+
+
+def test_backgammon_reads_the_same_from_both_sides():
+    env = envs.make("sparring/Backgammon-v0", instructions=False)
+    texts = {}
+    for seed in range(40):
+        env.reset(seed=seed)
+        lines = env.observe(env.agent_selection).split("\n")
+        texts.setdefault(env.agent_selection, set()).add("\n".join(lines[:-2]))
+    assert len(texts) == 2
+    assert texts["player_0"] == texts["player_1"]
+
+
+def test_backgammon_names_the_two_orders_of_the_same_moves_once():
+    env = envs.make("sparring/Backgammon-v0")
+    env.reset(seed=11)
+    listed = env.infos[env.agent_selection]["legal_actions"]
+    assert len(set(listed)) == len(listed)
+    legal = env.spiel_state.legal_actions()
+    assert len(legal) > len(listed)
+    assert {env.action_text(action) for action in legal} == set(listed)
+    assert env.mask().sum() == len(legal)
+
+
+def test_a_search_may_choose_either_order_of_the_moves_of_backgammon():
+    seats = {"player_0": "mcts:simulations=8", "player_1": "random"}
+    (episode,) = rollout([Match("m", "sparring/Backgammon-v0", seats, 3, {"max_turns": 12})])
+    assert episode.error is None
+    assert all(turn.legal for _, turn in episode.turns)
+
+
+def test_checkers_of_backgammon_are_never_lost():
+    env, rng = envs.make("sparring/Backgammon-v0", instructions=False), random.Random(0)
+    for seed in range(3):
+        env.reset(seed=seed)
+        while not any(env.terminations.values()):
+            lines = env.observe(env.agent_selection).split("\n")
+            for mark, at in (("x", 0), ("o", 1)):
+                on = sum(int(cell[1:]) for line in lines[2:4] for cell in line.split() if cell[0] == mark)
+                aside = [int(line.split(", ")[at].split()[-1].strip(".")) for line in lines[5:7]]
+                assert on + sum(aside) == 15
+            env.step(rng.choice(env.infos[env.agent_selection]["legal_actions"]))
+        assert "15" in env.observe("player_0").split("\n")[-2]

@@ -28,6 +28,7 @@ HIDDEN = [
     ("sparring/PhantomTicTacToe-v0", RANDOM_GAMES),
     ("sparring/DarkHex-v0", RANDOM_GAMES),
     ("sparring/DarkHex-v0:board_size=5", 500),
+    ("sparring/Backgammon-v0", 60),
 ]
 """Ids with options, and how many games of each."""
 
