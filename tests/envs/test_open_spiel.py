@@ -29,6 +29,7 @@ HIDDEN = [
     ("sparring/DarkHex-v0", RANDOM_GAMES),
     ("sparring/DarkHex-v0:board_size=5", 500),
     ("sparring/Backgammon-v0", 60),
+    ("sparring/GinRummy-v0", 100),
 ]
 """Ids with options, and how many games of each."""
 

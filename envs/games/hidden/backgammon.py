@@ -37,9 +37,9 @@ class BackgammonRendering(Rendering):
             "Backgammon without doubling. On the board x is yours and o is the opponent's, with the number of checkers "
             "on each point. You count the points from your side: your checkers go from point 24 down to 1, and when "
             "all are on points 6 to 1 they go off; the opponent goes the other way round. Each die moves a checker by "
-            "so many points, and equal dice move four times, in two actions. You cannot land on two or more o. A single "
-            "o that is hit (*) goes to the bar and must come in from there, before its owner moves anything else. An "
-            "action names all moves of a roll: `24/18 13/11` moves a checker from 24 to 18 and one from 13 to 11. "
+            "so many points, and equal dice move four times, in two actions. You cannot land on two or more o. A "
+            "single o that is hit (*) goes to the bar and must come in before its owner moves anything else. An action "
+            "names all moves of a roll: `24/18 13/11` moves a checker from 24 to 18 and one from 13 to 11. "
             f"Whoever has all 15 checkers off first wins; after {turns + 1} turns it is a draw."
         )
 
