@@ -88,7 +88,9 @@ def test_the_stated_range_of_a_game_is_open_spiels(name: str) -> None:
     row = registry.envs.row(name)
     if not hasattr(row.build, "spiel_game"):
         pytest.skip("a game with rules of our own")
-    game = registry.envs.make(name, **({"players": 10} if row.seats_with else {})).spiel_game  # most seats, most to win
+    game = registry.envs.make(
+        name, **({"players": 10} if row.seats_option else {})
+    ).spiel_game  # most seats, most to win
     assert row.reward_range == (game.min_utility(), game.max_utility())
 
 

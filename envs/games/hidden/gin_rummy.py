@@ -75,9 +75,10 @@ class GinRummyRendering(Rendering):
             "is 1 point, T J Q K are 10, others their rank. On a turn draw the upcard or from the stock, then discard. "
             "With at most 10 points left after the discard you may knock: you discard and lay down your melds. Unless "
             "you have no deadwood, which is gin, the other lays off cards on your melds; then they lay down theirs. "
-            "The knocker wins the difference of the deadwood, plus 25 for gin; if the other has less than the "
-            "knocker they win the difference plus 25, and equal deadwood pays nothing. It is a draw when two cards are left in the stock and nobody "
-            "knocks, when both in turn take the same upcard and throw it back, and after 51 draws of an upcard."
+            "The knocker wins the difference of the deadwood, plus 25 for gin; if the other has less than the knocker "
+            "they win the difference plus 25, and equal deadwood pays nothing. It is a draw when two cards are left in "
+            "the stock and nobody knocks, when both in turn take the same upcard and throw it back, and after 51 draws "
+            "of an upcard."
         )
         start = game.new_initial_state()
         self._named = [_name(start.action_to_string(0, action)) for action in range(game.num_distinct_actions())]

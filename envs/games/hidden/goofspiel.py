@@ -6,7 +6,7 @@ import re
 from typing import Literal, Unpack
 
 from sparring import registry
-from sparring.envs.games.hidden.seats import MOST_PLAYERS, called, choice_of_this_round, require_between, seats_with
+from sparring.envs.games.hidden.seats import MOST_PLAYERS, called, choice_of_this_round, require_between
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import Rendering
 from sparring.envs.games.spiel import SpielGame, SpielState
@@ -68,7 +68,7 @@ class GoofspielRendering(Rendering):
     "sparring/Goofspiel-v0",
     family="games",
     seats=2,
-    seats_with=seats_with,
+    seats_option="players",
     skills=("planning", "opponent modelling"),
     version="1",
     reward_range=(-1.0, 1.0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.hidden.seats import MOST_PLAYERS, called, require_between, seats_of_three_or_more
+from sparring.envs.games.hidden.seats import MOST_PLAYERS, called, require_between
 from sparring.envs.games.leduc_poker import ANTE, CALL, FOLD, PRIVATE, PUBLIC, RAISE, RAISES
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import Rendering, seat_of
@@ -118,10 +118,10 @@ def _paid(rounds: list[list[SpielMove]], players: int) -> list[int]:
     "sparring/MultiplayerKuhnPoker-v0",
     family="games",
     seats=3,
-    seats_with=seats_of_three_or_more,
+    seats_option="players",
     skills=("bluffing", "probability"),
     version="1",
-    reward_range=(-2.0, 2.0 * (MOST_PLAYERS - 1)),
+    reward_range=(-2.0, 18.0),
     unit="chips",
 )
 class MultiplayerKuhnPoker(OpenSpielGame):
@@ -141,10 +141,10 @@ class MultiplayerKuhnPoker(OpenSpielGame):
     "sparring/MultiplayerLeducPoker-v0",
     family="games",
     seats=3,
-    seats_with=seats_of_three_or_more,
+    seats_option="players",
     skills=("bluffing", "probability", "memory"),
     version="1",
-    reward_range=(-13.0, 13.0 * (MOST_PLAYERS - 1)),
+    reward_range=(-13.0, 117.0),
     unit="chips",
 )
 class MultiplayerLeducPoker(OpenSpielGame):

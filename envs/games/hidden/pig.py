@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.hidden.seats import MOST_PLAYERS, called, require_between, seats_with
+from sparring.envs.games.hidden.seats import MOST_PLAYERS, called, require_between
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import FixedNames
 from sparring.envs.games.spiel import SpielGame, SpielState
@@ -53,7 +53,7 @@ class PigRendering(FixedNames):
     "sparring/Pig-v0",
     family="games",
     seats=2,
-    seats_with=seats_with,
+    seats_option="players",
     skills=("probability", "arithmetic"),
     version="1",
     reward_range=(-1.0, 1.0),

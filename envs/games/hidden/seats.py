@@ -1,8 +1,6 @@
-"""What the games of this folder share: how many seats their options give them, and what a seat calls the others."""
+"""What the games of this folder share: ranges of options, what a seat calls the others, its choice of a round."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from sparring.envs.games.listed import CHOSEN
 from sparring.envs.games.positions import seat_of
@@ -10,18 +8,6 @@ from sparring.envs.games.spiel import SpielState
 
 MOST_PLAYERS = 10
 """Of OpenSpiel's games for several."""
-
-
-def seats_with(options: Mapping[str, object], fewest: int = 2) -> tuple[str, ...]:
-    """The seats of a game with these options; with a wrong number of players, which the game refuses, the fewest."""
-    players = options.get("players", fewest)
-    known = type(players) is int and fewest <= players <= MOST_PLAYERS
-    return tuple(map(seat_of, range(players if known and isinstance(players, int) else fewest)))
-
-
-def seats_of_three_or_more(options: Mapping[str, object]) -> tuple[str, ...]:
-    """As `seats_with`, of a game that begins with three players."""
-    return seats_with(options, 3)
 
 
 def require_between(name: str, value: int, low: int, high: int) -> None:

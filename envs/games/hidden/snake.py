@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
-from sparring.envs.games.hidden.seats import called, require_between, seats_with
+from sparring.envs.games.hidden.seats import called, require_between
 from sparring.envs.games.hidden.snakes import STEPS, Snakes
 from sparring.envs.games.positions import seat_of
 from sparring.envs.games.two_player import TextGame, TextGameOptions, match
@@ -30,7 +30,7 @@ PLANES = 5
     "sparring/Snake-v0",
     family="games",
     seats=2,
-    seats_with=seats_with,
+    seats_option="players",
     skills=("planning", "space", "opponent modelling"),
     version="1",
     reward_range=(-1.0, 1.0),
