@@ -5,6 +5,7 @@ import random
 import pytest
 
 from sparring import envs, registry
+from sparring.agents.prompts import TEMPLATES
 from sparring.rollout.loop import Match
 from sparring.rollout.loop import play as rollout
 
@@ -345,3 +346,37 @@ def test_gin_rummy_is_a_draw_when_both_throw_the_same_upcard_back():
         env.step(f"discard {upcard}")
     assert all(env.terminations.values())
     assert env.rewards == {"player_0": 0.0, "player_1": 0.0}
+
+
+HIDDEN = [row.name for row in registry.envs if ".hidden." in row.build.__module__]
+
+
+@pytest.mark.parametrize("env_id", HIDDEN)
+def test_every_action_can_be_said_in_every_template(env_id):
+    """Copied into any template, alone or after words (which `plain` leaves no room for), it is that action."""
+    env, rng = envs.make(env_id), random.Random(2)
+    env.reset(seed=2)
+    for _ in range(12):
+        info = env.infos[env.agent_selection]
+        listed = info.get("legal_actions") or info["suggested_actions"]
+        for action in listed:
+            assert action in env.action_space(env.agent_selection)
+            for template in TEMPLATES.values():
+                for words in ("",) if template.name == "plain" else ("", "I think so.\n"):
+                    assert template.parse(words + template.answer(action)) == action
+        env.step(rng.choice(listed))
+        if any(env.terminations.values()):
+            break
+
+
+@pytest.mark.parametrize("env_id", HIDDEN)
+def test_the_rules_come_first_and_a_seat_is_told_what_it_may_do_last(env_id):
+    env, bare = envs.make(env_id), envs.make(env_id, instructions=False)
+    for one in (env, bare):
+        one.reset(seed=1)
+    seat = env.agent_selection
+    assert env.observe(seat) == f"{env.instructions(seat)}\n{bare.observe(seat)}"
+    assert "\n" not in env.instructions(seat)
+    assert env.observe(seat).rpartition("\n")[2].startswith(("Legal actions: [", "Actions: "))
+    lines = bare.observe(seat).split("\n")[:-1]
+    assert max(map(len, lines)) <= 80 or env_id == "sparring/MultiplayerLeducPoker-v0"

@@ -83,7 +83,7 @@ class LiarsDice(OpenSpielGame):
     """Liar's dice for two: bid on the dice of both, or call the other a liar.
 
     numdice: dice of each player, 1 to 5. dice_sides: faces of a die, 2 to 9.
-    One round decides the game: nobody loses a die and goes on, as in TextArena's game for several.
+    One round decides the game; in `MultiplayerLiarsDice-v0` a lost round costs a die.
     """
 
     metadata = {**TextGame.metadata, "name": "sparring/LiarsDice-v0"}
