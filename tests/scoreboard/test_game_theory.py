@@ -58,6 +58,22 @@ def test_more_iterations_of_cfr_come_closer_to_an_equilibrium(env_id):
     assert found[-1] < 0.01
 
 
+@pytest.mark.parametrize(
+    "env_id",
+    [
+        "Goofspiel-v0:num_cards=3",
+        "RockPaperScissors-v0",
+        "Blotto-v0:coins=4",
+        "DarkHex-v0:board_size=2",
+    ],
+)
+def test_small_hidden_games_have_an_equilibrium_and_uniform_play_is_none(env_id):
+    env_id = f"sparring/{env_id}"
+    found = gt.nash_conv(env_id, equilibrium(env_id, iterations=300))
+    assert found < 0.02
+    assert found < gt.nash_conv(env_id, gt.uniform_policy(env_id)) or "Rock" in env_id
+
+
 def test_cfr_plays_as_strong_as_it_is_set():
     for count in (1, 2_000):
         seen = [state for _, state in envs.make(KUHN).information_states()]

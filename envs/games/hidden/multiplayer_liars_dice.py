@@ -191,7 +191,7 @@ def _rules(players: int, numdice: int, sides: int) -> str:
     return (
         f"Liar's dice for {players} players with {numdice} dice each and the faces 1 to {sides}. Each round everybody "
         "rolls, and you see yours only. In turn, bid how many of all dice show a face: `bid 2 x 3` says that at least "
-        f"2 dice show a 3. A {sides} is wild: it counts as every face. Each bid must name more dice than the last one, or "
-        "as many of a higher face. Instead of bidding say liar: if the last bid is true you lose a die, otherwise the "
-        "bidder does. Whoever lost it begins the next round. The last one with dice wins."
+        f"2 dice show a 3. A {sides} is wild: it counts as every face. Each bid must name more dice than the last one, "
+        "or as many of a higher face. Instead of bidding say liar: if the last bid is true you lose a die, otherwise "
+        "the bidder does. Whoever lost it begins the next round. The last one with dice wins."
     )
