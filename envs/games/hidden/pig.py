@@ -15,7 +15,7 @@ LAST_ACTIONS = 1_000
 
 
 class PigRendering(FixedNames):
-    """Scores, the rolls of this turn, and how many actions are over."""
+    """How many actions are over, the scores, the points of this turn."""
 
     kept_positions = 2_000
     names = ("roll", "hold")
