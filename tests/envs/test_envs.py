@@ -149,6 +149,10 @@ def test_a_turn_budget_truncates_and_pays_nothing(env_id):
     assert env.truncations == {"player_0": True, "player_1": True}
     assert env.terminations == {"player_0": False, "player_1": False}
     assert env.rewards == {"player_0": 0.0, "player_1": 0.0}
+    env.step((env.infos["player_0"].get("legal_actions") or env.infos["player_0"]["suggested_actions"])[0])
+    assert env.truncations == dict.fromkeys(env.possible_agents, True)
+    assert env.terminations == dict.fromkeys(env.possible_agents, False)
+    assert env.rewards == dict.fromkeys(env.possible_agents, 0.0)
 
 
 def test_dead_seats_step_with_none_and_leave():

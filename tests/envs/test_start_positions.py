@@ -9,6 +9,17 @@ import pytest
 from sparring import envs
 
 GAMES = ["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "SimpleNegotiation", "OpenSpiel", "Chess", "Oware"]
+HIDDEN = [
+    "LiarsDice",
+    "Goofspiel",
+    "MultiplayerLeducPoker",
+    "PhantomTicTacToe",
+    "DarkHex",
+    "Pig",
+    "Snake",
+    "TruthAndDeception",
+]
+GAMES = ["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "SimpleNegotiation", "OpenSpiel", *HIDDEN]
 
 
 def make(name, **kwargs):
