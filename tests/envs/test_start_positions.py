@@ -8,7 +8,6 @@ import pytest
 
 from sparring import envs
 
-GAMES = ["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "SimpleNegotiation", "OpenSpiel", "Chess", "Oware"]
 HIDDEN = [
     "LiarsDice",
     "Goofspiel",
@@ -19,7 +18,17 @@ HIDDEN = [
     "Snake",
     "TruthAndDeception",
 ]
-GAMES = ["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "SimpleNegotiation", "OpenSpiel", *HIDDEN]
+GAMES = [
+    "KuhnPoker",
+    "LeducPoker",
+    "TicTacToe",
+    "ConnectFour",
+    "SimpleNegotiation",
+    "OpenSpiel",
+    "Chess",
+    "Oware",
+    *HIDDEN,
+]
 
 
 def make(name, **kwargs):

@@ -54,10 +54,6 @@ class BackgammonRendering(Rendering):
             first.setdefault(text, action)
         menu = Menu(list(first.values()), list(first), self.game.num_distinct_actions())
         menu.names = dict(zip(legal, strings, strict=True))
-        mask = menu.mask.copy()
-        mask[legal] = 1
-        mask.flags.writeable = False
-        menu.mask = mask
         return menu
 
     def state_key(self, player: int, state: SpielState) -> str:
