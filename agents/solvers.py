@@ -52,8 +52,12 @@ class MinimaxAgent(ScriptedAgent):
 class EquilibriumAgent(ScriptedAgent):
     """An approximate Nash equilibrium of a small imperfect-information game, by CFR+ (arXiv 1407.5042)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, iterations: int = CFR_ITERATIONS) -> None:
+        """iterations: of CFR+; with few of them the player is weaker."""
+        if iterations < 1:
+            raise ValueError(f"iterations must be >= 1, got {iterations}")
         super().__init__("cfr")
+        self._iterations = iterations
 
     async def act(self, observation: Observation) -> Reply:
         """Draw from the equilibrium's probabilities with the turn's seed."""
@@ -65,19 +69,20 @@ class EquilibriumAgent(ScriptedAgent):
 
     async def action_distribution(self, observation: Observation) -> dict[str, float]:
         """The equilibrium's distribution."""
-        return equilibrium(self.seat.env_id, self.seat.env_kwargs)[_key(observation, self.seat)]
+        solved = equilibrium(self.seat.env_id, self.seat.env_kwargs, iterations=self._iterations)
+        return solved[_key(observation, self.seat)]
 
 
 class SolvedOnce(Generic[Solution]):
-    """A calculation that is done once for an environment and its options: the solution, or why there is none."""
+    """What is worked out once for an environment, its options and settings: the solution, or why there is none."""
 
-    def __init__(self, solve: Callable[[Any, str], Solution]) -> None:
+    def __init__(self, solve: Callable[..., Solution]) -> None:
         self._solve, self.__doc__ = solve, solve.__doc__
         self._outcome = lru_cache(maxsize=64)(self._tried)
 
-    def __call__(self, env_id: str, env_kwargs: Mapping[str, object] | None = None) -> Solution:
-        """The solution. Raises ValueError for a game that is refused."""
-        outcome = self._outcome(env_id, _Options(env_kwargs or {}))
+    def __call__(self, env_id: str, env_kwargs: Mapping[str, object] | None = None, **settings: object) -> Solution:
+        """The solution; `settings` go to the calculation. Raises ValueError for a game that is refused."""
+        outcome = self._outcome(env_id, _Options(env_kwargs or {}), _Options(settings))
         if isinstance(outcome, ValueError):
             raise ValueError(str(outcome))
         return outcome
@@ -86,10 +91,10 @@ class SolvedOnce(Generic[Solution]):
         """Forget everything."""
         self._outcome.cache_clear()
 
-    def _tried(self, env_id: str, options: _Options) -> Solution | ValueError:
+    def _tried(self, env_id: str, options: _Options, settings: _Options) -> Solution | ValueError:
         env = registry.envs.make(env_id, **options.given)
         try:
-            return self._solve(env, env_id)
+            return self._solve(env, env_id, **settings.given)
         except ValueError as refusal:  # worked out again for each episode it would cost minutes
             return refusal
         finally:
@@ -149,7 +154,7 @@ def _solve(env: Any, state: Any, values: dict[str, float], best: dict[str, tuple
 
 
 @SolvedOnce
-def equilibrium(env: Any, env_id: str) -> Table:
+def equilibrium(env: Any, env_id: str, iterations: int = CFR_ITERATIONS) -> Table:
     """The average policy of CFR+ at every information state. Raises ValueError for games that CFR cannot solve here."""
     import pyspiel
 
@@ -162,7 +167,7 @@ def equilibrium(env: Any, env_id: str) -> Table:
     with ctrl_c_at_once():
         names = action_names(env, game)  # refuses a game that is too large before the solver takes all memory
         solver = pyspiel.CFRPlusSolver(game)
-        _iterate(solver, CFR_ITERATIONS, env_id)
+        _iterate(solver, iterations, env_id)
         distributions = solver.tabular_average_policy().policy_table()
     return {
         key: {names[key][action]: float(p) for action, p in distribution} for key, distribution in distributions.items()

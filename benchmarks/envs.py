@@ -41,7 +41,15 @@ from rich.table import Table
 from sparring import envs
 
 BATCH = 20
-GAMES = ("TicTacToe", "KuhnPoker", "ConnectFour", "SimpleNegotiation")
+NO_ACTION = "[none]"
+GAMES = (
+    *("TicTacToe", "KuhnPoker", "ConnectFour", "SimpleNegotiation"),
+    *("Nim", "Othello", "Breakthrough", "UltimateTicTacToe"),
+)
+AS_LARGE_AS_THEIRS: dict[str, dict[str, Any]] = {
+    "Nim": {"piles": "3-4-5", "misere": False},
+    "Breakthrough": {"rows": 8, "columns": 8},
+}
 PETTINGZOO = {"TicTacToe": "tictactoe_v3", "ConnectFour": "connect_four_v3"}
 OPEN_SPIEL = {"TicTacToe": "tic_tac_toe", "KuhnPoker": "kuhn_poker", "ConnectFour": "connect_four"}
 TEXTARENA_ROUNDS = {"KuhnPoker": 3}
@@ -100,14 +108,14 @@ def play_ours(env: Any, rng: random.Random) -> int:
 
 
 def play_textarena(legal: Callable[[Any], list[str]]) -> Play:
-    """Steps of one TextArena game."""
+    """Steps of one TextArena game. Where it has no legal action and goes on, an illegal one ends it."""
 
     def play(env: Any, rng: random.Random) -> int:
         env.reset(num_players=2, seed=rng.getrandbits(30))
         steps, over = 0, False
         while not over:
             env.get_observation()
-            over, _ = env.step(rng.choice(legal(env.state.game_state)))
+            over, _ = env.step(rng.choice(legal(env.state.game_state) or [NO_ACTION]))
             steps += 1
         return steps
 
@@ -187,11 +195,48 @@ def textarena_negotiation(state: Any) -> list[str]:
     return ["[Deny]", "[Accept]", *[f"[Offer: 1 {name} -> 1 Ore]" for name in names]]
 
 
+def textarena_nim(state: Any) -> list[str]:
+    """Every number of objects of every pile."""
+    return [f"[{pile} {count}]" for pile, size in enumerate(state["piles"]) for count in range(1, size + 1)]
+
+
+def textarena_othello(state: Any) -> list[str]:
+    """What the environment lists."""
+    return [f"[{row}, {column}]" for row, column in state["valid_moves"]]
+
+
+def textarena_breakthrough(state: Any) -> list[str]:
+    """Of the side whose turn the plies say. TextArena moves straight ahead, and diagonally to capture only."""
+    board, size = state["board"], len(state["board"])
+    own, other, step = ("W", "B", 1) if state.setdefault("plies", 0) % 2 == 0 else ("B", "W", -1)
+    state["plies"] += 1
+    found = []
+    for row in range(size):
+        for column in range(size):
+            ahead = row + step
+            if board[row][column] == own and 0 <= ahead < size:
+                for to in range(max(0, column - 1), min(size, column + 2)):
+                    if board[ahead][to] == ("" if to == column else other):
+                        found.append(f"[{'abcdefgh'[column]}{row + 1}{'abcdefgh'[to]}{ahead + 1}]")
+    return found
+
+
+def textarena_ultimate_tic_tac_toe(state: Any) -> list[str]:
+    """Free cells of the board to play, or of all that nobody has won."""
+    forced, won = state["next_micro_board"], state["macro_board"]
+    boards = [at for at in range(9) if won[at // 3][at % 3] == " "] if forced is None else [forced]
+    return [f"[{at} {cell}]" for at in boards for cell in range(9) if state["board"][at][cell // 3][cell % 3] == " "]
+
+
 TEXTARENA = {
     "TicTacToe": textarena_tic_tac_toe,
     "KuhnPoker": textarena_kuhn,
     "ConnectFour": textarena_connect_four,
     "SimpleNegotiation": textarena_negotiation,
+    "Nim": textarena_nim,
+    "Othello": textarena_othello,
+    "Breakthrough": textarena_breakthrough,
+    "UltimateTicTacToe": textarena_ultimate_tic_tac_toe,
 }
 
 
@@ -230,7 +275,7 @@ def vector_contenders() -> Iterator[Contender]:
 
 
 def _ours(game: str, view: envs.View) -> Callable[[], Any]:
-    return lambda: envs.make(f"sparring/{game}-v0", view=view)
+    return lambda: envs.make(f"sparring/{game}-v0", view=view, **AS_LARGE_AS_THEIRS.get(game, {}))
 
 
 def _textarena(env_id: str) -> Callable[[], Any]:
@@ -354,15 +399,16 @@ def copy_microseconds(game: str, games: int, copies: int = 500) -> float:
 def main() -> None:
     """Measure, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("game", nargs="*", default=GAMES, choices=GAMES, help="games to measure; without any: all")
     parser.add_argument("--seconds", type=float, default=0.3, help="CPU seconds of a contender in a round")
     parser.add_argument("--rounds", type=int, default=7, help="rounds, in each of which all contenders take turns")
     parser.add_argument("--games", type=int, default=10_000, help="games before a game in play is copied")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    speeds = [speed for game in GAMES for speed in measure(contenders(game), options.seconds, options.rounds)]
+    speeds = [speed for game in options.game for speed in measure(contenders(game), options.seconds, options.rounds)]
     vectors = measure(vector_contenders(), options.seconds, options.rounds)
-    console, copying = Console(), {game: copy_microseconds(game, options.games) for game in GAMES}
+    console, copying = Console(), {game: copy_microseconds(game, options.games) for game in options.game}
     console.print(table(speeds))
     console.print(vector_table(vectors))
     told = ", ".join(f"{game} {microseconds:.0f}" for game, microseconds in copying.items())

@@ -36,10 +36,9 @@ def by_name(players: Sequence[Agent]) -> dict[str, Agent]:
     return agents
 
 
-def turns_of(env_id: str) -> int:
+def turns_of(env_id: str, seats: int) -> int:
     """In how many ways agents are seated: as many as there are seats, or one where the seats are roles."""
-    row = registry.envs.row(env_id)
-    return 1 if row.roles else row.seats
+    return 1 if registry.envs.row(env_id).roles else seats
 
 
 def rotated_matches(
@@ -58,7 +57,7 @@ def rotated_matches(
     seats = seats_of(env_id, env_kwargs)
     if len(agents) != len(seats):
         raise ValueError(_wrong_number(env_id, seats, agents))
-    matches, rotation = [], turns_of(env_id)
+    matches, rotation = [], turns_of(env_id, len(seats))
     for index in range(episodes):
         turned = [agents[(place + index % rotation) % len(seats)] for place in range(len(seats))]
         deal = derive_seed(seed, env_id, "deal", index // rotation)
@@ -76,7 +75,7 @@ def round_robin(
     that agents and settings name: what a store holds already is not played again, and nothing else passes for it.
     Raises ValueError for too few agents, and for one that is named twice among many.
     """
-    seats = seats_of(env_id)
+    seats = seats_of(env_id, env_kwargs)
     if len(agents) < len(seats):
         raise ValueError(_wrong_number(env_id, seats, list(agents)))
     names = [identity(agent) for agent in agents.values()]
@@ -196,7 +195,7 @@ def standing_by_place(episodes: Sequence[Episode | EpisodeRow | None], players: 
     """
     rows = [(index, row_of(one) if isinstance(one, Episode) else one) for index, one in enumerate(episodes) if one]
     seats, env_id, standings = list(rows[0][1].agents), rows[0][1].env_id, []
-    rotation = turns_of(env_id)
+    rotation = turns_of(env_id, len(seats))
     for place, player in enumerate(players):
         sides = [(row, seats[(place - index % rotation) % len(seats)]) for index, row in rows]
         others = ", ".join(other.name for rank, other in enumerate(players) if rank != place)

@@ -128,7 +128,7 @@ def _fixture(
     rounds: int,
     seed: int,
 ) -> Fixture:
-    rotation = turns_of(env_id)
+    rotation = turns_of(env_id, len(group))
     names = ",".join(identity(agents[name]) for name in group)
     prefix = f"{names}/{seed}{settings_identity(env_id, settings)}"
     matches = rotated_matches(env_id, group, rounds * rotation, seed, prefix, env_kwargs=settings)

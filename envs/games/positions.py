@@ -23,6 +23,8 @@ from sparring.envs.games.two_player import fold
 
 ActionOrder = Literal["given", "reversed"]
 CHANCE = -1
+MOST_KEPT_ACTIONS = 2**19
+"""Of all menus that are kept of a game, as if each had all its actions: some 100 MB."""
 Made = tuple[str, Callable[[SpielGame], "Rendering"], ActionOrder, bool]
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -35,21 +37,31 @@ def seat_of(player: int) -> str:
 class Menu:
     """The legal actions of a position, in the order in which they are listed."""
 
-    __slots__ = ("folded", "line", "mask", "moves", "names", "strings")
+    __slots__ = ("_mask", "_num_actions", "folded", "line", "moves", "names", "strings")
 
     def __init__(self, actions: list[int], strings: list[str], num_actions: int, also: Sequence[str] = ()) -> None:
         """`also`: other strings that are understood, parallel to `actions`."""
-        if len(set(strings)) < len(strings):
+        self.moves = dict(zip(strings, actions, strict=True))
+        if len(self.moves) < len(strings):
             strings = [f"{text} ({action})" for action, text in zip(actions, strings, strict=True)]
+            self.moves = dict(zip(strings, actions, strict=True))
         self.strings: tuple[str, ...] = tuple(strings)
         self.names = dict(zip(actions, strings, strict=True))
-        self.moves = dict(zip(strings, actions, strict=True))
+        listed = "] [".join(strings)
+        self.line = f"Legal actions: [{listed}]"
         others = {text: action for text, action in zip(also, actions, strict=False) if text not in self.moves}
-        self.folded = fold(others | self.moves)
-        self.line = "Legal actions: " + " ".join([f"[{text}]" for text in strings])
-        self.mask: NDArray[np.int8] = np.zeros(num_actions, np.int8)
-        self.mask[actions] = 1
-        self.mask.flags.writeable = False
+        self.folded = self.moves if listed == listed.lower() and not others else fold(others | self.moves)
+        self._num_actions = num_actions
+        self._mask: NDArray[np.int8] | None = None
+
+    @property
+    def mask(self) -> NDArray[np.int8]:
+        """Which actions are legal: int8 [num_actions], not to be written to."""
+        if self._mask is None:
+            self._mask = np.zeros(self._num_actions, np.int8)
+            self._mask[list(self.names)] = 1
+            self._mask.flags.writeable = False
+        return self._mask
 
 
 class Rendering:
@@ -72,6 +84,7 @@ class Rendering:
         self.players = game.num_players()
         self.rules = ""
         self._menus: dict[Hashable, Menu] = {}
+        self._most_menus = min(16_384, MOST_KEPT_ACTIONS // game.num_distinct_actions())
 
     @property
     def keys_are_information_states(self) -> bool:
@@ -115,7 +128,7 @@ class Rendering:
     def _cached_menu(self, key: Hashable, legal: list[int], strings: list[str]) -> Menu:
         menu = self._menus.get(key)
         if menu is None:
-            if len(self._menus) >= 16_384:
+            if len(self._menus) >= self._most_menus:
                 self._menus.clear()
             menu = self._menus[key] = self.new_menu(legal, strings)
         return menu

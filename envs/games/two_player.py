@@ -285,7 +285,10 @@ def match(action: str, exact: dict[str, int], folded: dict[str, int]) -> int | N
 
 def fold(exact: dict[str, int]) -> dict[str, int]:
     """Lower-case string -> move, without the strings that two moves share."""
-    folded: dict[str, int] = {}
+    folded = {text.lower(): move for text, move in exact.items()}
+    if len(folded) == len(exact):
+        return folded
+    folded.clear()
     for text, move in exact.items():
         folded[text.lower()] = -1 if text.lower() in folded else move
     return {text: move for text, move in folded.items() if move >= 0}

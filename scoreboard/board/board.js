@@ -2,7 +2,7 @@
 
 const board = {tables: {}, behind: {}, places: [], agents: [], boards: {}, label: ""};
 
-function showBoard(key) {
+function showLeaderboard(key) {
   if (!(key in board.tables)) return false;
   byId("show").value = key;
   byId("shown").innerHTML = board.tables[key];
@@ -41,14 +41,14 @@ function showBehind(agents, key) {
 function followBoard() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   const key = wanted.get("on") || wanted.get("board");
-  if (key) showBoard(key);
+  if (key) showLeaderboard(key);
   if (wanted.has("games")) showBehind(wanted.get("games").split(",").map(Number), key || "all");
 }
 
 async function startBoard() {
   Object.assign(board, await unpack(byId("board-tables").textContent));
   byId("show").addEventListener("change", () => {
-    showBoard(byId("show").value);
+    showLeaderboard(byId("show").value);
     history.replaceState(null, "", "#board=" + encodeURIComponent(byId("show").value));
   });
   addEventListener("hashchange", followBoard);

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sparring.scoreboard.board.comparisons import Behind, Comparisons, compare_rows
+from sparring.scoreboard.board.equilibria import Share
 from sparring.scoreboard.board.gaps import Gap, generalisation_gaps
 from sparring.scoreboard.board.leaderboard import Curve, Leaderboard, Line, curves, leaderboards
 from sparring.scoreboard.board.proof import MerkleTree
@@ -211,6 +212,7 @@ def _board_facts(board: Leaderboard) -> dict[str, object]:
         "draws": round(board.draws, 6),
         "seat": ends(board.seat),
         "agents": {line.agent: _line_facts(line) for line in board.lines},
+        "equilibria": {one.agent: {"nash": _share(one.nash), "alpha": _share(one.alpha)} for one in board.equilibria},
     }
     if board.key.startswith("env:"):
         told["results"] = [[one.agent, one.opponent, one.wins, one.draws, one.losses] for one in board.cells]
@@ -229,3 +231,8 @@ def _line_facts(line: Line) -> dict[str, object]:
         "illegal": round(line.illegal, 6),
         "reward": ends(line.reward),
     }
+
+
+def _share(share: Share) -> list[float]:
+    """In thousandths, which is finer than the draws."""
+    return [round(one, 3) + 0.0 for one in (share.value, share.low, share.high)]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparring.scoreboard.board.comparisons import Comparisons, Place, groups_of
+from sparring.scoreboard.board.equilibria import Equilibrium, equilibria
 from sparring.scoreboard.ratings.davidson import Ratings, fit, rank_ranges
 from sparring.scoreboard.ratings.games import Games
 from sparring.scoreboard.stats import Estimate, bounded_mean_of_tasks, clustered_mean_of_tasks
@@ -81,6 +82,8 @@ class Leaderboard:
     """Share of the comparisons."""
     seat: Estimate | None
     """Elo, what the first seat is worth; None where seats are not of one kind."""
+    equilibria: tuple[Equilibrium, ...]
+    """In the order of the lines; empty where not everybody met everybody."""
 
     @property
     def title(self) -> str:
@@ -145,6 +148,7 @@ def _leaderboard(found: Comparisons, key: str, places: Sequence[int], equal_weig
         tasks=len(np.unique(np.concatenate([columns.task, columns.seated_task]))),
         draws=float((columns.score == 0.5).mean()) if len(games) else 0.0,
         seat=ratings.seat if one_game else None,
+        equilibria=tuple(sorted(equilibria(games), key=lambda one: ranked.index(one.agent))),
     )
 
 

@@ -23,7 +23,7 @@ from sparring.scoreboard.board.leaderboard import WALK_SD, Cell, Leaderboard, Li
 from sparring.scoreboard.board.skills import LEAST_TASKS
 from sparring.scoreboard.names import play_words
 from sparring.scoreboard.output import require_output, write_parts
-from sparring.scoreboard.report.build import VIEWER, breakable, csp_hash, pack
+from sparring.scoreboard.report.build import VIEWER, VIEWER_STYLES, breakable, csp_hash, pack
 from sparring.scoreboard.report.build import resource as of_reports
 from sparring.scoreboard.report.replays import replays
 from sparring.scoreboard.stats import Estimate
@@ -49,7 +49,7 @@ def write_board(board: Board, output: Path) -> None:
 def render(board: Board) -> str:
     """The HTML."""
     environment = _environment()
-    style = of_reports("report.css") + of_reports("robot.css") + _resource("board.css")
+    style = "".join(map(of_reports, VIEWER_STYLES)) + _resource("board.css")
     own = map(_resource, ("board.js", "start.js"))
     script = '"use strict";\n' + "".join([*map(of_reports, ("report.js", *VIEWER)), *own])
     tables = _tables(environment, board)

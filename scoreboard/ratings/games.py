@@ -29,7 +29,7 @@ class Games:
     cluster: Ints
     """[N], games with the same number are not independent (a mirrored seed of one environment)."""
     weight: Floats
-    """[N], 1.0 as a rule."""
+    """[N], 1.0 as a rule; other weights keep the prior as weak as it is if their mean is 1."""
 
     def __post_init__(self) -> None:
         count, names = len(self.first), list(self.agents)

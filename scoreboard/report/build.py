@@ -40,10 +40,10 @@ __all__ = ["RunData", "build_report", "load_run"]
 
 TITLE = b"<title>Sparring: "
 """Begins the title of every report."""
-VIEWER = ("code_tree.js", "adventure.js", "search_rounds.js", "robot.js", "beside.js", "replays.js")
+VIEWER = ("code_tree.js", "adventure.js", "search_rounds.js", "robot.js", "game_board.js", "beside.js", "replays.js")
 """The scripts of `viewer.html`."""
+VIEWER_STYLES = ("report.css", "robot.css", "game_board.css")
 SCRIPTS = ("report.js", "policies.js", *VIEWER, "start.js")
-STYLES = ("report.css", "robot.css")
 TEMPLATES = (
     "charts.html",
     "viewer.html",
@@ -91,7 +91,7 @@ def render(runs: Sequence[RunData], live: str = "") -> str:
     environment.filters["breakable"] = breakable
     runs = _named_apart(runs)
     scripts = (*SCRIPTS, "live.js") if live else SCRIPTS
-    style, script = "".join(map(resource, STYLES)), '"use strict";\n' + "".join(map(resource, scripts))
+    style, script = "".join(map(resource, VIEWER_STYLES)), '"use strict";\n' + "".join(map(resource, scripts))
     tables, films = policy_tables(runs), [(run, films_of(run)) for run in runs]
     text = environment.from_string("".join(map(resource, TEMPLATES))).render(
         runs=runs,

@@ -84,6 +84,7 @@ function show(replay, turn, keepAddress, scroll) {
   state.turn = Math.max(0, Math.min(turn, replay.turns.length - 1));
   if (before !== Math.floor(state.turn / TURNS_AT_ONCE)) showEpisode(replay);
   showPosition(replay, scroll);
+  showBoard(replay, state.turn);
   showTree(replay, state.turn);
   showAdventure(replay, state.turn);
   showSearch(replay, state.turn);

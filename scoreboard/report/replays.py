@@ -12,6 +12,7 @@ from sparring.content import Blob, Content
 from sparring.scoreboard.names import play_words
 from sparring.scoreboard.report.adventure import adventure
 from sparring.scoreboard.report.code_tree import code_tree
+from sparring.scoreboard.report.game_board import boards
 from sparring.scoreboard.report.robot import film
 from sparring.scoreboard.report.search_rounds import search_rounds
 from sparring.types import Call, Episode, Message, Segment, Turn
@@ -76,7 +77,7 @@ def _action_logprob(turn: Turn) -> float | None:
 def _replay(run: str, episode: Episode, distributions: Distributions) -> dict[str, object]:
     seats, tree = episode.trajectories, code_tree(episode)
     journey, rounds, words = adventure(episode), search_rounds(episode), play_words(episode.env_id)
-    robot = film(episode)
+    robot, table = film(episode), boards(episode)
     return {
         "run": run,
         "id": episode.id,
@@ -111,6 +112,7 @@ def _replay(run: str, episode: Episode, distributions: Distributions) -> dict[st
         "adventure": journey and asdict(journey),
         "search": rounds and asdict(rounds),
         "film": robot and asdict(robot),
+        "board": table and asdict(table),
     }
 
 

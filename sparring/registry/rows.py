@@ -82,6 +82,8 @@ class EnvironmentRow(Row[Environment]):
     """Of an environment whose seats are not called player_0, player_1, ...: their names, in order."""
     seats_with: Callable[[Mapping[str, object]], tuple[str, ...]] | None = None
     """Of an environment whose options name its seats: their names with these options."""
+    seats_option: str = ""
+    """The option that says how many seats there are, of an environment that has one: "players"."""
     roles: bool = False
     """Whether its seats do different things: then agents keep the seats in the order in which they are named."""
     unit: str = "reward"
@@ -93,12 +95,15 @@ class EnvironmentRow(Row[Environment]):
         return tuple(self.seat_names) or tuple([f"player_{index}" for index in range(self.seats)])
 
     def given(self, options: Mapping[str, object]) -> Self:
-        """The row with these options beside its own, which may name the seats.
+        """The row with these options beside its own, which may say how many seats there are, or name them.
 
         Raises ValueError for options that the environment does not take.
         """
         require_names(f"environment {self.name}", self.build, options)
         row = replace(self, kwargs={**self.kwargs, **options})
+        count = row.kwargs.get(self.seats_option)
+        if type(count) is int and count >= 1:
+            row = replace(row, seats=count)
         return row if row.seats_with is None else replace(row, seat_names=row.seats_with(row.kwargs))
 
     def has_process(self, kwargs: Mapping[str, object]) -> bool:
@@ -135,6 +140,7 @@ class EnvironmentRow(Row[Environment]):
                 "one text a seat, or none",
             ),
             "seats_with": (self.seats_with is None or callable(self.seats_with), "callable or None"),
+            "seats_option": (isinstance(self.seats_option, str), "text"),
             "roles": (isinstance(self.roles, bool), "True or False"),
             "unit": (isinstance(self.unit, str), "text"),
         }

@@ -10,8 +10,35 @@ from hypothesis import strategies as st
 from sparring import envs
 from sparring.envs.games.two_player import fold, match
 
-GAMES = ["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "OpenSpiel"]
 RANDOM_GAMES = 10_000
+BOARDS = {
+    **dict.fromkeys(["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "OpenSpiel"], RANDOM_GAMES),
+    **dict.fromkeys(["Nim", "MNK", "Hex", "Clobber", "DotsAndBoxes", "Breakthrough", "Mancala"], RANDOM_GAMES),
+    **dict.fromkeys(["Othello", "Oware", "Checkers", "Go", "UltimateTicTacToe"], 3_000),
+    **dict.fromkeys(["NineMensMorris", "Pentago"], 1_000),
+    "Chess": 60,
+}
+"""Fewer of long games."""
+HIDDEN = [
+    ("sparring/LiarsDice-v0", RANDOM_GAMES),
+    ("sparring/LiarsDice-v0:numdice=3:dice_sides=4", 1_000),
+    ("sparring/Goofspiel-v0", RANDOM_GAMES),
+    ("sparring/Goofspiel-v0:num_cards=5:players=3:points_order=descending", 1_000),
+    ("sparring/RockPaperScissors-v0", 1_000),
+    ("sparring/Blotto-v0", RANDOM_GAMES),
+    ("sparring/Pig-v0:target=12", RANDOM_GAMES),
+    ("sparring/Pig-v0:players=4", 50),
+    ("sparring/MultiplayerKuhnPoker-v0", RANDOM_GAMES),
+    ("sparring/MultiplayerKuhnPoker-v0:players=5", 1_000),
+    ("sparring/MultiplayerLeducPoker-v0", RANDOM_GAMES),
+    ("sparring/MultiplayerLeducPoker-v0:players=4", 1_000),
+    ("sparring/PhantomTicTacToe-v0", RANDOM_GAMES),
+    ("sparring/DarkHex-v0", RANDOM_GAMES),
+    ("sparring/DarkHex-v0:board_size=5", 500),
+    ("sparring/Backgammon-v0", 60),
+    ("sparring/GinRummy-v0", 100),
+]
+"""Ids with options, and how many games of each."""
 
 KUHN_RULES = (
     "Kuhn poker with the cards J, Q and K; K is highest. Each player antes 1 chip and gets one card. A bet adds 1 chip "
@@ -33,10 +60,12 @@ def play(env, seed, choose):
     return actions
 
 
-@pytest.mark.parametrize("name", GAMES)
-def test_returns_are_those_of_open_spiel_over_random_games(name):
-    env, rng = make(name), random.Random(0)
-    for seed in range(RANDOM_GAMES):
+@pytest.mark.parametrize(
+    ("env_id", "games"), [*((f"sparring/{name}-v0", games) for name, games in BOARDS.items()), *HIDDEN]
+)
+def test_returns_are_those_of_open_spiel_over_random_games(env_id, games):
+    env, rng = envs.make(env_id), random.Random(0)
+    for seed in range(games):
         actions = play(env, seed, rng.choice)
         replayed = env.spiel_game.new_initial_state()
         said = []
@@ -47,8 +76,8 @@ def test_returns_are_those_of_open_spiel_over_random_games(name):
             replayed.apply_action(action)
         assert replayed.is_terminal()
         assert said == actions
-        assert [env.rewards["player_0"], env.rewards["player_1"]] == replayed.returns()
-        assert env.truncations == {"player_0": False, "player_1": False}
+        assert [env.rewards[seat] for seat in env.possible_agents] == replayed.returns()
+        assert not any(env.truncations.values())
 
 
 def test_kuhn_payoffs_follow_from_the_cards_and_the_betting():

@@ -9,7 +9,22 @@ import pytest
 
 from sparring import envs, registry
 from sparring.agents.prompts import TEMPLATES
+from sparring.envs.games.boards.breakthrough import BreakthroughRendering
+from sparring.envs.games.boards.checkers import CheckersRendering
+from sparring.envs.games.boards.chess import ChessRendering
+from sparring.envs.games.boards.clobber import ClobberRendering
+from sparring.envs.games.boards.dots_and_boxes import DotsAndBoxesRendering
+from sparring.envs.games.boards.go import GoRendering
+from sparring.envs.games.boards.hex import HexRendering
+from sparring.envs.games.boards.mnk import MnkRendering
+from sparring.envs.games.boards.nim import NimRendering
+from sparring.envs.games.boards.nine_mens_morris import NineMensMorrisRendering
+from sparring.envs.games.boards.othello import OthelloRendering
+from sparring.envs.games.boards.pentago import PentagoRendering
+from sparring.envs.games.boards.sowing import MancalaRendering, OwareRendering
+from sparring.envs.games.boards.ultimate_tic_tac_toe import UltimateTicTacToeRendering
 from sparring.envs.games.listed import listed_games, sayable
+from sparring.envs.games.open_spiel import OpenSpielGame
 
 LISTED = sorted(listed_games())
 MOST_ACTIONS = 60
@@ -169,13 +184,71 @@ def test_nobody_sees_a_choice_of_the_round_that_goes_on():
 
 
 SMALL = sorted(row.small for row in listed_games().values() if row.small)
+BOARDS = {
+    "nim(pile_sizes=1;2;2)": NimRendering,
+    "mnk(m=2,n=3,k=2)": MnkRendering,
+    "hex(board_size=2)": HexRendering,
+    "clobber(rows=2,columns=4)": ClobberRendering,
+    "dots_and_boxes(num_rows=1,num_cols=2)": DotsAndBoxesRendering,
+    "breakthrough(rows=4,columns=2)": BreakthroughRendering,
+    "oware(num_houses_per_player=2,num_seeds_per_house=1)": OwareRendering,
+    "checkers(rows=7,columns=2)": CheckersRendering,
+    "go(board_size=2,max_game_length=5)": GoRendering,
+}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("small", SMALL)
 def test_equal_texts_mean_one_information_state(small):
+    check_texts_tell_states_apart(game_of(small))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("small", BOARDS)
+def test_equal_texts_of_a_board_mean_one_state(small):
+    check_texts_tell_states_apart(OpenSpielGame(small, BOARDS[small], instructions=False))
+
+
+LATE = {
+    "othello": (OthelloRendering, 5),
+    "mancala": (MancalaRendering, 5),
+    "nine_mens_morris": (NineMensMorrisRendering, 2),
+    "chess": (ChessRendering, 2),
+    "ultimate_tic_tac_toe": (UltimateTicTacToeRendering, 4),
+    "pentago": (PentagoRendering, 2),
+}
+"""Boards without a small size, and how many actions before the end of random games they are looked at."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("game", LATE)
+def test_equal_texts_of_a_board_mean_one_state_for_the_next_actions(game):
+    rendering, depth = LATE[game]
+    env, known = OpenSpielGame(game, rendering, instructions=False), {}
+
+    def visit(position, depth):
+        if position.mover is None or not depth:
+            return (position.mover, *(() if position.mover else position.state.returns()))
+        after = tuple(
+            (name, visit(env._tree.child(position, move), depth - 1)) for move, name in position.menu.names.items()
+        )
+        future = hash((position.mover, after))
+        for player, seat in enumerate(env.possible_agents):
+            text = (
+                env._tree.text(position) if seat == position.mover else env._tree.waiting_text(position, player, False)
+            )
+            assert known.setdefault((seat, text, depth), future) == future, text
+        return future
+
+    for seed in range(8):
+        actions = [env.state() for env in played(env, seed, most=2_000)][-1]
+        env.reset(options={"state": actions[:-depth]})
+        visit(env._position, depth)
+    assert len(known) > 20
+
+
+def check_texts_tell_states_apart(env):
     """Where all is seen, one state: equal movers, actions, chances and results from there on, worked out backwards."""
-    env = game_of(small)
     classes, known = {}, {}
 
     def told_apart(position, number):

@@ -8,7 +8,27 @@ import pytest
 
 from sparring import envs
 
-GAMES = ["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "SimpleNegotiation", "OpenSpiel"]
+HIDDEN = [
+    "LiarsDice",
+    "Goofspiel",
+    "MultiplayerLeducPoker",
+    "PhantomTicTacToe",
+    "DarkHex",
+    "Pig",
+    "Snake",
+    "TruthAndDeception",
+]
+GAMES = [
+    "KuhnPoker",
+    "LeducPoker",
+    "TicTacToe",
+    "ConnectFour",
+    "SimpleNegotiation",
+    "OpenSpiel",
+    "Chess",
+    "Oware",
+    *HIDDEN,
+]
 
 
 def make(name, **kwargs):

@@ -1,3 +1,5 @@
+import asyncio
+import itertools
 import random
 
 import pytest
@@ -6,9 +8,10 @@ from hypothesis import strategies as st
 from open_spiel.python import policy as spiel_policy
 from open_spiel.python.algorithms import expected_game_score, exploitability
 
-from sparring import registry
+from sparring import envs, registry
 from sparring.agents.scripted import ScriptedAgent
 from sparring.agents.solvers import equilibrium
+from sparring.protocols import Seat
 from sparring.rollout.loop import Match, play
 from sparring.scoreboard import game_theory as gt
 
@@ -46,6 +49,37 @@ def test_nash_conv_of_constant_play_in_kuhn():
     assert found["always bet / call"] == pytest.approx(0.666667, abs=5e-7)
     assert found["always check / fold"] == pytest.approx(2.0, abs=5e-7)
     assert found["equilibrium (CFR+)"] < 0.001
+
+
+@pytest.mark.parametrize("env_id", [KUHN, "sparring/LiarsDice-v0:dice_sides=3"])
+def test_more_iterations_of_cfr_come_closer_to_an_equilibrium(env_id):
+    found = [gt.nash_conv(env_id, equilibrium(env_id, iterations=count)) for count in (1, 10, 100, 1_000)]
+    assert all(later < 0.7 * earlier for earlier, later in itertools.pairwise(found))
+    assert found[-1] < 0.01
+
+
+@pytest.mark.parametrize(
+    "env_id",
+    [
+        "Goofspiel-v0:num_cards=3",
+        "RockPaperScissors-v0",
+        "Blotto-v0:coins=4",
+        "DarkHex-v0:board_size=2",
+    ],
+)
+def test_small_hidden_games_have_an_equilibrium_and_uniform_play_is_none(env_id):
+    env_id = f"sparring/{env_id}"
+    found = gt.nash_conv(env_id, equilibrium(env_id, iterations=300))
+    assert found < 0.02
+    assert found < gt.nash_conv(env_id, gt.uniform_policy(env_id)) or "Rock" in env_id
+
+
+def test_cfr_plays_as_strong_as_it_is_set():
+    for count in (1, 2_000):
+        seen = [state for _, state in envs.make(KUHN).information_states()]
+        agent = registry.make_agent(f"cfr:iterations={count}").open(Seat(KUHN, "player_0", "e"))
+        played = [asyncio.run(agent.action_distribution(state)) for state in seen]
+        assert played == [equilibrium(KUHN, iterations=count)[str(state.state_key)] for state in seen]
 
 
 def test_the_equilibrium_has_kuhns_value():

@@ -163,3 +163,13 @@ def test_agents_keep_their_seats_where_the_seats_are_roles():
     rotated = rotated_matches("sparring/KuhnPoker-v0", ["random", "cfr"], 4, 0)
     assert [list(match.agents.values()) for match in rotated] == [["random", "cfr"], ["cfr", "random"]] * 2
     assert len({match.seed for match in rotated}) == 2
+
+
+def test_options_may_say_how_many_seats_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    agents = "random,constant:bet 1,random"
+    assert main(["play", "Goofspiel:players=3", "--agents", agents, "--episodes", "6", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)["standings"]
+    assert [row["episodes"] for row in shown] == [6, 6, 6]
+    matches = rotated_matches("sparring/Pig-v0", list("abc"), 6, 0, env_kwargs={"players": 3})
+    assert [match.agents["player_0"] for match in matches] == ["a", "b", "c"] * 2
+    assert [match.seed for match in matches[:3]] == [matches[0].seed] * 3

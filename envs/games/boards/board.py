@@ -1,0 +1,63 @@
+"""What the board games share: labelled boards, names of actions, sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sparring.envs.games.open_spiel import SpielOptions
+from sparring.envs.games.positions import Rendering
+from sparring.envs.games.spiel import SpielGame, SpielState
+
+COLUMNS = "abcdefghijklmnopqrstuvwxyz"
+LONG_TEXT: SpielOptions = {"max_text_length": 10_000}
+"""For boards whose text and actions need more than the usual space."""
+
+
+def letters(columns: int) -> str:
+    """The line of column letters above or below a board whose rows have labels of one character: "  a b c"."""
+    return "  " + " ".join(COLUMNS[:columns])
+
+
+def spaced(board: str) -> str:
+    """OpenSpiel's board, a character a cell behind each row's number, with blanks between the cells."""
+    return "\n".join(map(" ".join, board.rstrip("\n").split("\n")))
+
+
+def numbered_rows(rows: Sequence[str]) -> str:
+    """Rows of one character a cell, numbered from 1 at the top, under the column letters."""
+    width = len(str(len(rows)))
+    lines = [f"{number:>{width}} {' '.join(row)}" for number, row in enumerate(rows, 1)]
+    return "\n".join([" " * (width - 1) + letters(len(rows[0])), *lines])
+
+
+def cells(columns: int, rows: int) -> tuple[str, ...]:
+    """The names of all cells, row by row, row 1 first: a1, b1, ..."""
+    return tuple(f"{COLUMNS[column]}{row}" for row in range(1, rows + 1) for column in range(columns))
+
+
+def require_size(name: str, size: int, least: int, most: int) -> None:
+    """Raises ValueError for a size that is out of its range, or no whole number."""
+    if size not in range(least, most + 1):
+        raise ValueError(f"{name} must be a whole number from {least} to {most}, got {size!r}")
+
+
+class OwnNames(Rendering):
+    """A rendering whose actions have one name each, made out of OpenSpiel's own when the action is first seen."""
+
+    kept_positions = 1_000
+
+    def __init__(self, game: SpielGame) -> None:
+        super().__init__(game)
+        self._names: dict[int, str] = {}
+
+    def name(self, theirs: str) -> str:
+        """Our name of the action that OpenSpiel calls so."""
+        raise NotImplementedError
+
+    def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:
+        """The names."""
+        names = self._names
+        for action in legal:
+            if action not in names:
+                names[action] = self.name(state.action_to_string(player, action))
+        return [names[action] for action in legal]

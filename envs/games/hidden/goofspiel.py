@@ -1,0 +1,95 @@
+"""Goofspiel: secret bids for prizes, each card once (Ross 1971); who bid what stays hidden."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, Unpack
+
+from sparring import registry
+from sparring.envs.games.hidden.seats import MOST_PLAYERS, called, choice_of_this_round, require_between
+from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
+from sparring.envs.games.positions import Rendering
+from sparring.envs.games.spiel import SpielGame, SpielState
+from sparring.envs.games.two_player import TextGame
+
+PointsOrder = Literal["random", "descending", "ascending"]
+ORDERS: dict[PointsOrder, str] = {
+    "random": "in random order",
+    "descending": "the highest first",
+    "ascending": "the lowest first",
+}
+LINE = re.compile(r"^(P\d+ hand|P\d+ action sequence|Point card sequence|Win sequence|Points): (.*)$", re.MULTILINE)
+NOBODY = -3
+
+
+class GoofspielRendering(Rendering):
+    """The prizes, who won which, the own bids and the own cards."""
+
+    kept_positions = 2_000
+    tensor_range = (0.0, 1.0)
+
+    def __init__(self, game: SpielGame) -> None:
+        super().__init__(game)
+        parameters = game.get_parameters()["game"]
+        self.cards = int(parameters["num_cards"])
+        self.rules = (
+            f"Goofspiel for {self.players} players. Everybody has the bidding cards 1 to {self.cards}. The prizes are "
+            f"worth 1 to {self.cards} points and come one by one, {ORDERS[parameters['points_order']]}. For each prize "
+            "everybody bids one card at the same time, and the card is gone. The highest bid wins the prize; if two "
+            "are highest nobody gets it. You are told who won and not what was bid. The last cards are bid by "
+            "themselves. Whoever has most points wins; an equal number is a draw."
+        )
+
+    def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:
+        """bid 1, bid 2, ..."""
+        return [f"bid {action + 1}" for action in legal]
+
+    def view(self, player: int, state: SpielState, key: str) -> str:
+        """Rounds that are over, points, the prize and the own cards."""
+        seen = {name.partition(" ")[2] if name[0] == "P" and name[1].isdecimal() else name: value.split()
+                for name, value in LINE.findall(key)}  # fmt: skip
+        bids, prizes, winners = seen["action sequence"], seen["Point card sequence"], seen["Win sequence"]
+        lines = [f"You are player_{player}."] if self.players > 2 else []
+        for prize, bid, winner in zip(prizes, bids, winners, strict=False):
+            who = "nobody" if int(winner) == NOBODY else called(int(winner), player, self.players)
+            lines.append(f"Prize {prize}: you bid {int(bid) + 1}, {who} won it.")
+        points = [
+            f"{called(one, player, self.players)} {number}"
+            for one, number in sorted(enumerate(seen["Points"]), key=lambda each: each[0] != player)
+        ]
+        lines.append(f"Points: {', '.join(points)}.")
+        if not state.is_terminal():
+            lines.append(f"The prize is {prizes[-1]}. Your cards are {' '.join(seen['hand'])}.")
+        chosen = choice_of_this_round(player, state)
+        return "\n".join(lines + ([] if chosen is None else [f"You have bid {chosen + 1}."]))
+
+
+@registry.envs.register(
+    "sparring/Goofspiel-v0",
+    family="games",
+    seats=2,
+    seats_option="players",
+    skills=("planning", "opponent modelling"),
+    version="1",
+    reward_range=(-1.0, 1.0),
+)
+class Goofspiel(OpenSpielGame):
+    """Goofspiel: bid your cards for prizes, at the same time as everybody else.
+
+    num_cards: 2 to 13. points_order: of the prizes, "random", "descending" or "ascending". players: 2 to 10.
+    The bids of the others stay hidden, also when the prize is gone; the solvers manage up to 4 cards.
+    """
+
+    metadata = {**TextGame.metadata, "name": "sparring/Goofspiel-v0"}
+
+    def __init__(
+        self,
+        num_cards: int = 4,
+        points_order: PointsOrder = "random",
+        players: int = 2,
+        **options: Unpack[SpielOptions],
+    ) -> None:
+        require_between("num_cards", num_cards, 2, 13)
+        require_between("players", players, 2, MOST_PLAYERS)
+        game = f"goofspiel(num_cards={num_cards},points_order={points_order},players={players},imp_info=True)"
+        super().__init__(game, GoofspielRendering, **options)

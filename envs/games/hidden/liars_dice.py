@@ -1,0 +1,94 @@
+"""Liar's dice: bids on how many dice of all show a face, until somebody is called a liar."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from sparring import registry
+from sparring.envs.games.hidden.seats import called, require_between
+from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
+from sparring.envs.games.positions import Rendering
+from sparring.envs.games.spiel import SpielGame, SpielState
+from sparring.envs.games.two_player import TextGame
+
+
+class LiarsDiceRendering(Rendering):
+    """The own dice and the bids; at the end everybody's dice."""
+
+    kept_positions = 5_000
+    tensor_range = (0.0, 1.0)
+
+    def __init__(self, game: SpielGame) -> None:
+        super().__init__(game)
+        parameters = game.get_parameters()
+        self.dice, self.sides = int(parameters["numdice"]), int(parameters["dice_sides"])
+        self.rules = (
+            f"Liar's dice. Each of the two players rolls {self._count(self.dice)} with the faces 1 to {self.sides}; "
+            "you see yours only. In turn, bid how many of all dice show a face: `bid 2 x 3` says that at least 2 dice "
+            f"show a 3. A {self.sides} is wild: it counts as every face. Each bid must name more dice than the last "
+            "one, or as many of a higher face. Instead of bidding say liar: if the last bid is true the bidder wins, "
+            "otherwise you win."
+        )
+
+    def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:
+        """Bids, then liar."""
+        return [self._name(action) for action in legal]
+
+    def view(self, player: int, state: SpielState, key: str) -> str:
+        """Bids, then dice: small models find what stands close to their answer."""
+        moves = [move for move in state.full_history() if move.player >= 0]
+        said = [f"{called(move.player, player, 2)} {self._past(move.action)}" for move in moves]
+        rolls = [move.action + 1 for move in state.full_history() if move.player < 0]
+        mine, theirs = sorted(rolls[: self.dice]), sorted(rolls[self.dice :])
+        if player == 1:
+            mine, theirs = theirs, mine
+        shown = f"Your {self._show(mine)}."
+        if state.is_terminal():
+            shown += f" The opponent's {self._show(theirs)}."
+        return (
+            f"You bid {'first' if player == 0 else 'second'}. There are {2 * self.dice} dice in all.\n"
+            f"So far: {', '.join(said) or 'nothing'}.\n{shown}"
+        )
+
+    def _name(self, action: int) -> str:
+        bid = divmod(action, self.sides)
+        return "liar" if action == self._liar else f"bid {bid[0] + 1} x {bid[1] + 1}"
+
+    def _past(self, action: int) -> str:
+        return "said liar" if action == self._liar else self._name(action)
+
+    @property
+    def _liar(self) -> int:
+        return 2 * self.dice * self.sides
+
+    @staticmethod
+    def _count(dice: int) -> str:
+        return "one die" if dice == 1 else f"{dice} dice"
+
+    @staticmethod
+    def _show(dice: list[int]) -> str:
+        faces = " ".join(map(str, dice))
+        return f"die shows {faces}" if len(dice) == 1 else f"dice show {faces}"
+
+
+@registry.envs.register(
+    "sparring/LiarsDice-v0",
+    family="games",
+    seats=2,
+    skills=("bluffing", "probability"),
+    version="1",
+    reward_range=(-1.0, 1.0),
+)
+class LiarsDice(OpenSpielGame):
+    """Liar's dice for two: bid on the dice of both, or call the other a liar.
+
+    numdice: dice of each player, 1 to 5. dice_sides: faces of a die, 2 to 9.
+    One round decides the game; in `MultiplayerLiarsDice-v0` a lost round costs a die.
+    """
+
+    metadata = {**TextGame.metadata, "name": "sparring/LiarsDice-v0"}
+
+    def __init__(self, numdice: int = 1, dice_sides: int = 6, **options: Unpack[SpielOptions]) -> None:
+        require_between("numdice", numdice, 1, 5)
+        require_between("dice_sides", dice_sides, 2, 9)
+        super().__init__(f"liars_dice(numdice={numdice},dice_sides={dice_sides})", LiarsDiceRendering, **options)

@@ -1,0 +1,209 @@
+"""Truth and deception: one seat knows which of two statements is true and misleads the other, who must find it out.
+
+The rules are those of TextArena's TruthAndDeception; the statements are ours, in `facts.toml`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Unpack, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparring import registry
+from sparring.envs.games.two_player import (
+    CHARSET,
+    MAX_ACTION_LENGTH,
+    SEATS,
+    TextGame,
+    TextGameOptions,
+    bare,
+    match,
+)
+from sparring.envs.rng import Rng
+from sparring.plurals import number_of
+
+DECEIVER, GUESSER = SEATS
+SAY = "say:"
+MESSAGES = (
+    "say: Fact 1 is true.",
+    "say: Fact 2 is true.",
+    "say: Fact 1 is false.",
+    "say: Fact 2 is false.",
+    "say: Why do you think so?",
+)
+"""What is suggested, and the discrete view's first actions."""
+ANSWERS = ("fact 1", "fact 2")
+GUESSES = {"fact 1": 0, "fact 2": 1}
+FREE_LINE = f"Actions: a message after `say:`, such as {' '.join([f'[{message}]' for message in MESSAGES])}"
+GUESS_LINE = f"Legal actions: {' '.join([f'[{answer}]' for answer in ANSWERS])}"
+
+
+@registry.envs.register(
+    "sparring/TruthAndDeception-v0",
+    family="games",
+    seats=2,
+    skills=("persuasion", "theory of mind"),
+    version="1",
+    reward_range=(-1.0, 1.0),
+)
+class TruthAndDeception(TextGame):
+    """Truth and deception: player_0 knows which of two facts is true and misleads player_1, who answers at the end.
+
+    turns: messages of both and the answer, an even number >= 2; the deceiver begins.
+    instructions: whether the text begins with the rules. Further options: see `TextGame`. A "noop" says nothing.
+    """
+
+    metadata = {**TextGame.metadata, "name": "sparring/TruthAndDeception-v0"}
+    num_actions = len(MESSAGES) + len(ANSWERS)
+    tensor_range = (0.0, 1.0)
+
+    def __init__(self, turns: int = 6, instructions: bool = True, **options: Unpack[TextGameOptions]) -> None:
+        if turns < 2 or turns % 2:
+            raise ValueError(f"turns must be an even number >= 2, got {turns}")
+        room: TextGameOptions = {"max_text_length": 2_000 + 400 * turns}
+        super().__init__(**(room | options))
+        self.turns = turns
+        self._rules = (
+            "Truth and deception. Of two facts one is true. player_0, the deceiver, knows which and wants player_1, "
+            "the guesser, to choose the false one. You talk in turn, the deceiver first, for "
+            f"{number_of(turns - 1, 'message')}; then the guesser answers `fact 1` or `fact 2`. The guesser wins by "
+            "naming the true fact, else the deceiver wins."
+        )
+        self._head = f"{self._rules}\n" if instructions else ""
+        self._rng = Rng()
+
+    def instructions(self, seat: str) -> str:
+        """The rules, which are the same for both seats."""
+        self.require_seat(seat)
+        return self._rules
+
+    def observe(self, agent: str) -> str:
+        """The facts, what was said, and for the deceiver which fact is true; at the end for both."""
+        self.require_begun()
+        self.require_seat(agent)
+        if self._over:
+            last = "The game is over."
+        elif agent != self.to_move:
+            last = "The other player is to move."
+        else:
+            last = GUESS_LINE if self._is_last_turn else FREE_LINE
+        return f"{self._head}{self._view(agent)}\n{last}"
+
+    def tensor(self, seat: str) -> NDArray[np.float32]:
+        """[3 + turns * (messages + 1)]: the guesser's seat, fact 1 or 2 known to be true; what was said, turn by turn.
+
+        What was said is one number for each message of `MESSAGES` and one for any other.
+        """
+        said = np.zeros((self.turns, len(MESSAGES) + 1), np.float32)
+        known = [seat == DECEIVER and self._true == fact for fact in (0, 1)]
+        for turn, message in enumerate(self._said):
+            whole = f"{SAY} {message}"
+            said[turn, MESSAGES.index(whole) if whole in MESSAGES else len(MESSAGES)] = 1
+        return np.array([seat == GUESSER, *known, *said.ravel()], np.float32)
+
+    def mask(self) -> NDArray[np.int8]:
+        """Messages while you talk, answers at the end."""
+        guess = self._is_last_turn
+        return np.array([not guess] * len(MESSAGES) + [guess] * len(ANSWERS), np.int8)
+
+    def action_text(self, action: int) -> str:
+        """The suggested messages, then the answers."""
+        return (MESSAGES + ANSWERS)[action] if 0 <= action < self.num_actions else ""
+
+    def state(self) -> dict[str, object]:
+        """The number of the pair in the table, which fact is the true one (0 or 1), and all messages."""
+        return {"pair": self._pair, "true": self._true, "said": list(self._said)}
+
+    def _start(self, seed: int | None) -> None:
+        if seed is not None:
+            self._rng.seed(seed)
+        self._begin_at(self._rng.integer(0, len(pairs()) - 1), self._rng.integer(0, 1), [])
+
+    def _start_at(self, state: object) -> None:
+        try:
+            given = cast(Mapping[str, Any], state)
+            pair, true, said = given["pair"], given["true"], list(map(str, given["said"]))
+            possible = pair in range(len(pairs())) and true in (0, 1) and len(said) < self.turns
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"state must be what state() of {self.env_id} gives, got {state!r:.80}") from error
+        if not possible:
+            raise ValueError(f"state must be what state() of {self.env_id} gives, got {state!r:.80}")
+        self._begin_at(int(pair), int(true), [_clean(message) for message in said])
+
+    def _begin_at(self, pair: int, true: int, said: list[str]) -> None:
+        self._pair, self._true, self._said = pair, true, said
+        self._guess: int | None = None
+        facts = pairs()[pair]
+        self._facts = facts if true == 0 else facts[::-1]
+        self.to_move = SEATS[len(said) % 2]
+
+    def _play(self, action: str) -> bool:
+        if self._is_last_turn:
+            self._guess = match(action, GUESSES, GUESSES)
+            self.to_move = None if self._guess is not None else GUESSER
+            return self._guess is not None
+        message = read_message(action)
+        if message:
+            self._say(message)
+        return bool(message)
+
+    def _pass(self) -> bool:
+        if self._is_last_turn:
+            return False
+        self._say("")
+        return True
+
+    def _say(self, message: str) -> None:
+        self._said.append(message)
+        self.to_move = SEATS[len(self._said) % 2]
+
+    def _payoff(self) -> float:
+        return -1.0 if self._guess == self._true else 1.0
+
+    def _info(self) -> dict[str, object]:
+        offered = {"legal_actions": ANSWERS} if self._is_last_turn else {"suggested_actions": MESSAGES}
+        return {**offered, "state_key": self._view(str(self.to_move))}
+
+    @property
+    def _is_last_turn(self) -> bool:
+        return len(self._said) == self.turns - 1
+
+    def _view(self, seat: str) -> str:
+        role, other = ("deceiver", "guesser") if seat == DECEIVER else ("guesser", "deceiver")
+        lines = [f"You are {seat}, the {role}.", *(f"Fact {at}: {fact}" for at, fact in enumerate(self._facts, 1))]
+        for turn, message in enumerate(self._said):
+            who = "You" if SEATS[turn % 2] == seat else f"The {other}"
+            lines.append(f'{who} said: "{message}"' if message else f"{who} said nothing.")
+        if self._guess is not None:
+            lines.append(f"The answer was {ANSWERS[self._guess]}.")
+        if seat == DECEIVER or self._guess is not None:
+            lines.append(f"Fact {self._true + 1} is true, fact {2 - self._true} is false.")
+        if self._guess is None:
+            lines.append(f"Turn {len(self._said) + 1} of {self.turns}.")
+        return "\n".join(lines)
+
+
+def read_message(action: str) -> str:
+    """What an action says: the text after `say:`, on one line; "" where it says nothing."""
+    if len(action) > 4 * MAX_ACTION_LENGTH:
+        return ""
+    text = bare(action)
+    return _clean(text[len(SAY) :]) if text[: len(SAY)].lower() == SAY else ""
+
+
+def _clean(message: str) -> str:
+    """On one line, within the charset and the length of an action, without what would end the quotation."""
+    kept = "".join([char for char in message if char in CHARSET]).replace('"', "'")
+    return " ".join(kept.split())[:MAX_ACTION_LENGTH]
+
+
+@cache
+def pairs() -> tuple[tuple[str, str], ...]:
+    """(true statement, false statement) of the table."""
+    text = (files("sparring.envs.games.hidden") / "facts.toml").read_text(encoding="utf-8")
+    return tuple((str(true), str(false)) for true, false in tomllib.loads(text)["pairs"])
