@@ -195,8 +195,8 @@ def paired_share_difference(
 def independent_difference(ours: Estimate, theirs: Estimate) -> Estimate:
     """Ours less theirs, of estimates that share no task; no zero width where neither has one.
 
-    The distances from each value to its bounds, squared and added (Newcombe, Statistics in Medicine 17, 1998, method 10;
-    for any two estimates Donner and Zou, Statistical Methods in Medical Research 21, 2012).
+    The distances from each value to its bounds, squared and added: method 10 of Newcombe (Statistics in Medicine 17,
+    1998); for any two estimates Donner and Zou (Statistical Methods in Medical Research 21, 2012).
     """
     value = ours.value - theirs.value
     low = value - math.hypot(ours.value - ours.low, theirs.high - theirs.value)

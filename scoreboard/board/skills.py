@@ -23,7 +23,7 @@ from scipy.special import expit, stdtrit  # type: ignore[import-untyped]
 
 from sparring.scoreboard.board.comparisons import Comparisons
 from sparring.scoreboard.board.leaderboard import Leaderboard, weights_of_places
-from sparring.scoreboard.ratings.davidson import RIDGE
+from sparring.scoreboard.ratings.maximum import RIDGE
 from sparring.scoreboard.stats import NAN, Estimate
 
 SKILL_SD = 1.0

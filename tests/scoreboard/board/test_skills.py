@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from sparring.scoreboard.board.comparisons import Comparisons, Place
 from sparring.scoreboard.board.leaderboard import leaderboards
 from sparring.scoreboard.board.skills import LEAST_TASKS, SKILL_SD, Profile, skill_profile
-from sparring.scoreboard.ratings.davidson import RIDGE
+from sparring.scoreboard.ratings.maximum import RIDGE
 
 SKILLS = ("bluffing", "planning", "space")
 NEEDS = [("bluffing",), ("planning",), ("planning", "space"), ("bluffing", "space")]
