@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from sparring.scoreboard.board.comparisons import Behind, Comparisons, compare_rows
 from sparring.scoreboard.board.equilibria import Share
@@ -12,6 +12,7 @@ from sparring.scoreboard.board.leaderboard import Curve, Leaderboard, Line, curv
 from sparring.scoreboard.board.proof import MerkleTree
 from sparring.scoreboard.board.rounding import ends, number
 from sparring.scoreboard.board.skills import Profile, skill_profile
+from sparring.scoreboard.board.strength import Exact, exact_strengths
 from sparring.store.rows import EpisodeRow
 from sparring.store.store import Store
 from sparring.types import Episode
@@ -42,6 +43,8 @@ class Settings:
     """Episodes that can be watched in the page."""
     equal_weight: bool = False
     """Whether every environment weighs the same, however much was played in it."""
+    exact: bool = False
+    """Whether the agents themselves are measured too, in environments that can be solved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Board:
     curves: tuple[Curve, ...]
     skills: Profile | None
     gaps: tuple[Gap, ...]
+    exact: Exact | None
     behind: Mapping[str, Sequence[Behind]]
     """`place|agent|other agent`, as numbers of `places` and `agents` -> episodes."""
     places: tuple[str, ...]
@@ -97,6 +101,7 @@ def build_board(
         curves=tuple(curves(boards[0])),
         skills=skill_profile(found, boards[0], settings.equal_weight),
         gaps=tuple(generalisation_gaps(boards)),
+        exact=exact_strengths(boards) if settings.exact else None,
         behind=behind,
         places=tuple(place.spec for place in found.places),
         agents=tuple(found.agents),
@@ -175,7 +180,7 @@ def _listed(names: Sequence[str]) -> str:
 def facts(board: Board) -> dict[str, object]:
     """Every number of a board as plain data, for whoever computes with it and for `verify`."""
     return {
-        "settings": {"replays": board.settings.replays, "equal_weight": board.settings.equal_weight},
+        "settings": asdict(board.settings),
         "stores": [
             {"label": one.label, "episodes": one.episodes, "root": one.root, "merkle": one.merkle}
             for one in board.sources
@@ -191,7 +196,23 @@ def facts(board: Board) -> dict[str, object]:
             }
             for one in board.gaps
         ],
+        "exact": {} if board.exact is None else _exact_facts(board.exact),
     }
+
+
+def _exact_facts(exact: Exact) -> dict[str, object]:
+    """Environment -> agent or reference policy -> its figures; and who was left out, with the reason."""
+    strengths = {
+        one.place.spec: {
+            ("policy " if line.is_reference else "agent ") + line.agent: {
+                name: [number(end, 6) for end in value] if isinstance(value, tuple) else number(value, 6)
+                for name, value in asdict(line.strength).items()
+            }
+            for line in one.lines
+        }
+        for one in exact.places
+    }
+    return {"strengths": strengths, "left_out": dict(exact.left_out)}
 
 
 def _skill_facts(profile: Profile) -> dict[str, object]:

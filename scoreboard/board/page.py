@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from sparring.scoreboard.report.replays import replays
 from sparring.scoreboard.stats import Estimate
 
 TITLE = b"<title>Sparring board: "
-FORMAT = 1
+FORMAT = 2
 MOST_IN_MATRIX = 30
 """Agents of which a table of everybody against everybody is drawn."""
 KINDS = {"family": "Families", "skill": "Skills", "env": "Environments"}
@@ -121,8 +122,7 @@ def _settings(board: Board) -> str:
         "format": FORMAT,
         "sparring": __version__,
         "labels": [source.label for source in board.sources],
-        "replays": board.settings.replays,
-        "equal_weight": board.settings.equal_weight,
+        **asdict(board.settings),
     }
     return canonical_json(told).replace("<", "\\u003c")
 
