@@ -4,20 +4,20 @@ Of a game of two that can be solved (see `game_theory`). With σ the policy in b
 and I the information states of that seat:
     gain(I)   = P(σ and chance reach I) · (value of b from I on - value of σ at I, then b)
     regret(I) = P(chance and the other seat play towards I) · (value of the best action at I, then σ - value of σ)
+    cost(I)   = P(the seat plays towards I) · regret(I)
 Gains add up to what b wins more than σ does, over both seats to NashConv. Regrets are the immediate counterfactual
-regrets of Zinkevich et al. (NIPS 2007, theorem 3), whose sum is at least NashConv.
+regrets of Zinkevich et al. (NIPS 2007, theorem 3), whose sum is at least NashConv; they can be large at states that the
+policy itself avoids, which cost nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
-from sparring.protocols import Agent
-from sparring.scoreboard.game_theory import TabularPolicy, nash_conv, solved_game, tabular_policy
+from sparring.scoreboard.game_theory import TabularPolicy, nash_conv, solved_game
 from sparring.scoreboard.game_tree import Responder, game_tree
 from sparring.scoreboard.ratings.game_theory import alpha_rank, nash_averaging
 from sparring.scoreboard.ratings.games import Floats
@@ -44,6 +44,8 @@ class Decision:
     best: str
     """The best action where the policy plays on afterwards."""
     regret: float
+    cost: float
+    """Of not playing it, a game."""
 
     @property
     def answer_in_words(self) -> str:
@@ -51,10 +53,10 @@ class Decision:
         return f"{self.words} Play {self.answer}: {self.gain:+.3f} a game."
 
     @property
-    def regret_in_words(self) -> str:
+    def cost_in_words(self) -> str:
         """What the policy should do otherwise."""
         played = ", ".join(f"{action} {100 * odds:.0f} %" for action, odds in self.plays.items())
-        return f"{self.words} It plays {played}; {self.best} alone is worth {self.regret:.3f} more."
+        return f"{self.words} It plays {played}; {self.best} alone is worth {self.cost:.3f} more a game."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,9 @@ class Strength:
         """Where a best response gains most; states that read alike count together."""
         return sorted(_alike(self.decisions), key=lambda one: -one.gain)[:most]
 
-    def regrets(self, most: int) -> list[Decision]:
-        """The decisions with the largest regrets; states that read alike count together."""
-        return sorted(_alike(self.decisions), key=lambda one: -one.regret)[:most]
+    def mistakes(self, most: int) -> list[Decision]:
+        """The decisions that cost most; states that read alike count together."""
+        return sorted(_alike(self.decisions), key=lambda one: -one.cost)[:most]
 
 
 def exact_strength(env_id: str, policy: TabularPolicy) -> Strength:
@@ -90,9 +92,14 @@ def exact_strength(env_id: str, policy: TabularPolicy) -> Strength:
 def _decision(key: str, words: str, seat: Responder, plays: Mapping[str, float]) -> Decision:
     answers, once = seat.answers(key), seat.once(key)
     answer, best = max(answers, key=answers.__getitem__), max(once, key=once.__getitem__)
-    gain = seat.towards(key) * (answers[answer] - sum(plays[action] * value for action, value in answers.items()))
-    regret = once[best] - sum(plays[action] * value for action, value in once.items())
-    return Decision(key, seat.seat, words, dict(plays), answer, max(gain, 0.0), best, max(regret, 0.0))
+    reach, lead = seat.towards(key), max(_lead(answers, plays, answer), 0.0)
+    regret = max(_lead(once, plays, best), 0.0)
+    return Decision(key, seat.seat, words, dict(plays), answer, reach * lead, best, regret, reach * regret)
+
+
+def _lead(values: Mapping[str, float], plays: Mapping[str, float], action: str) -> float:
+    """What an action is worth more than a mixture of actions."""
+    return values[action] - sum(plays[one] * value for one, value in values.items())
 
 
 def _alike(decisions: Sequence[Decision]) -> list[Decision]:
@@ -101,8 +108,9 @@ def _alike(decisions: Sequence[Decision]) -> list[Decision]:
     for one in decisions:
         plays = tuple((action, round(odds, 3)) for action, odds in one.plays.items())
         groups.setdefault((one.words, one.answer, one.best, plays), []).append(one)
+    summed = ("gain", "regret", "cost")
     return [
-        replace(group[0], gain=sum(one.gain for one in group), regret=sum(one.regret for one in group))
+        replace(group[0], **{name: sum(getattr(one, name) for one in group) for name in summed})
         for group in groups.values()
     ]
 
@@ -122,14 +130,11 @@ class OrderSensitivity:
         return max(self.nash_conv.values()) - min(self.nash_conv.values())
 
 
-def order_sensitivity(agent: Agent, env_id: str) -> OrderSensitivity:
-    """Raises ValueError for a game that cannot be solved, TypeError for an agent without probabilities."""
-    policies = {order: tabular_policy(agent, env_id, (order,)) for order in ORDERS}
-    (one, other), *_ = pairwise(policies.values())
-    apart = [sum(abs(odds - other[key][action]) for action, odds in plays.items()) / 2 for key, plays in one.items()]
-    return OrderSensitivity(
-        {order: nash_conv(env_id, policy) for order, policy in policies.items()}, float(np.mean(apart))
-    )
+def order_sensitivity(env_id: str, given: TabularPolicy, turned: TabularPolicy) -> OrderSensitivity:
+    """Of an agent's policies where its legal actions are listed as `ORDERS` says. Raises ValueError as `nash_conv`."""
+    apart = [sum(abs(odds - turned[key][action]) for action, odds in plays.items()) / 2 for key, plays in given.items()]
+    nash_convs = [nash_conv(env_id, policy) for policy in (given, turned)]
+    return OrderSensitivity(dict(zip(ORDERS, nash_convs, strict=True)), float(np.mean(apart)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

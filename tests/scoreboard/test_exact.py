@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from open_spiel.python import policy as spiel_policy
 from open_spiel.python.algorithms import best_response
 
-from sparring import registry
-from sparring.agents.scripted import ScriptedAgent
+from sparring.agents.scripted import ConstantAgent, ScriptedAgent
 from sparring.agents.solvers import equilibrium
 from sparring.scoreboard import game_theory
-from sparring.scoreboard.exact import exact_strength, order_sensitivity, population
+from sparring.scoreboard.exact import ORDERS, OrderSensitivity, exact_strength, order_sensitivity, population
 from sparring.scoreboard.game_tree import game_tree
 from sparring.types import Observation
 
@@ -49,9 +48,9 @@ def test_who_always_bets_is_answered_in_words() -> None:
     first, second = strength.answers(2)
     assert first.answer_in_words == ("You act first. Betting so far: none. Your card is J. Play check: +0.333 a game.")
     assert (second.answer, second.gain) == ("fold", pytest.approx(1 / 3))
-    assert strength.regrets(1)[0].regret_in_words == (
+    assert strength.mistakes(1)[0].cost_in_words == (
         "You act second. Betting so far: opponent bet. Your card is J. "
-        "It plays fold 0 %, call 100 %; fold alone is worth 0.333 more."
+        "It plays fold 0 %, call 100 %; fold alone is worth 0.333 more a game."
     )
 
 
@@ -85,6 +84,13 @@ def test_an_equilibrium_regrets_nothing() -> None:
     assert strength.best_response == (pytest.approx(-1 / 18, abs=1e-3), pytest.approx(1 / 18, abs=1e-3))
 
 
+def test_a_bad_plan_for_a_state_that_one_avoids_costs_nothing() -> None:
+    policy = {**game_theory.constant_policy(KUHN, 1), "2pb": {"fold": 1.0, "call": 0.0}}  # never checks, so never there
+    avoided = next(one for one in exact_strength(KUHN, policy).decisions if one.key == "2pb")
+    assert (avoided.best, avoided.cost, avoided.gain) == ("call", 0.0, 0.0)
+    assert avoided.regret > 0.5
+
+
 def test_two_cards_of_one_rank_are_one_line() -> None:
     strength = exact_strength(LEDUC, game_theory.uniform_policy(LEDUC))
     words = [one.words for one in strength.answers(20)]
@@ -106,11 +112,14 @@ class First(ScriptedAgent):
 
 
 def test_play_by_the_order_of_actions_is_as_sensitive_to_it_as_can_be() -> None:
-    found = order_sensitivity(First("first"), KUHN)
+    def found_for(agent: ScriptedAgent) -> OrderSensitivity:
+        return order_sensitivity(KUHN, *(game_theory.tabular_policy(agent, KUHN, (order,)) for order in ORDERS))
+
+    found = found_for(First("first"))
     assert found.total_variation == 1.0
     assert found.nash_conv == {"given": pytest.approx(2.0), "reversed": pytest.approx(2 / 3)}
     assert found.spread == pytest.approx(4 / 3)
-    steady = order_sensitivity(registry.make_agent("constant:bet/call"), KUHN)
+    steady = found_for(ConstantAgent("bet/call"))
     assert (steady.total_variation, steady.spread) == (0.0, 0.0)
 
 
