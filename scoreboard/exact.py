@@ -144,26 +144,44 @@ class Population:
     names: Sequence[str]
     payoffs: Floats
     """[n, n], what i wins against j, the mean over both seats; antisymmetric."""
+    references: Sequence[str]
+    against: Floats
+    """[n, r], what i wins against each reference policy."""
     nash_conv: Sequence[float]
     nash: Floats
     """[n], their masses by Nash averaging."""
     alpha: Floats
     """[n], their masses by alpha-rank."""
 
+    def plain(self) -> dict[str, object]:
+        """For JSON."""
+        lists = {name: getattr(self, name).tolist() for name in ("payoffs", "against", "nash", "alpha")}
+        return {"agents": self.names, "references": self.references, "nash_conv": self.nash_conv, **lists}
 
-def population(env_id: str, policies: Mapping[str, TabularPolicy]) -> Population:
-    """Raises ValueError for a game that cannot be solved, and where there is no policy."""
+
+def population(
+    env_id: str, policies: Mapping[str, TabularPolicy], references: Mapping[str, TabularPolicy]
+) -> Population:
+    """`references` meet the policies, and have no mass of their own.
+
+    Raises ValueError for a game that cannot be solved, and where there is no policy.
+    """
     if not policies:
         raise ValueError("there must be at least one policy, got none")
-    exploited = [nash_conv(env_id, policy) for policy in policies.values()]
-    tree, payoffs = game_tree(env_id), np.zeros((len(policies), len(policies)))
-    for i, one in enumerate(policies.values()):
-        for j, other in enumerate(list(policies.values())[:i]):
-            payoffs[i, j] = (tree.values((one, other), 0)[0] + tree.values((other, one), 1)[0]) / 2
-            payoffs[j, i] = -payoffs[i, j]
+    tree, exploited = game_tree(env_id), [nash_conv(env_id, policy) for policy in policies.values()]
+
+    def payoff(one: TabularPolicy, other: TabularPolicy) -> float:
+        return (tree.values((one, other), 0)[0] + tree.values((other, one), 1)[0]) / 2
+
+    below = [[payoff(one, other) for other in list(policies.values())[:i]] for i, one in enumerate(policies.values())]
+    payoffs = np.array([row + [0.0] * (len(policies) - len(row)) for row in below])
+    payoffs -= payoffs.T
+    against = [[payoff(one, other) for other in references.values()] for one in policies.values()]
     return Population(
         names=list(policies),
         payoffs=payoffs,
+        references=list(references),
+        against=np.array(against).reshape(len(policies), len(references)),
         nash_conv=exploited,
         nash=nash_averaging(payoffs),
         alpha=alpha_rank(payoffs),

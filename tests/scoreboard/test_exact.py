@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import numpy as np
@@ -13,7 +14,7 @@ from open_spiel.python import policy as spiel_policy
 from open_spiel.python.algorithms import best_response
 
 from sparring.agents.scripted import ConstantAgent, ScriptedAgent
-from sparring.agents.solvers import equilibrium
+from sparring.agents.solvers import EquilibriumAgent, equilibrium
 from sparring.scoreboard import game_theory
 from sparring.scoreboard.exact import ORDERS, OrderSensitivity, exact_strength, order_sensitivity, population
 from sparring.scoreboard.game_tree import game_tree
@@ -91,6 +92,14 @@ def test_a_bad_plan_for_a_state_that_one_avoids_costs_nothing() -> None:
     assert avoided.regret > 0.5
 
 
+def test_the_equilibrium_and_the_agent_that_plays_it_are_worked_out_once() -> None:
+    equilibrium.cache_clear()
+    asked = game_theory.tabular_policy(EquilibriumAgent(), KUHN)
+    before = equilibrium._outcome.cache_info().misses
+    assert equilibrium(KUHN) == asked
+    assert equilibrium._outcome.cache_info().misses == before == 1
+
+
 def test_two_cards_of_one_rank_are_one_line() -> None:
     strength = exact_strength(LEDUC, game_theory.uniform_policy(LEDUC))
     words = [one.words for one in strength.answers(20)]
@@ -129,7 +138,7 @@ def test_a_population_is_everybody_against_everybody_without_a_game() -> None:
         "equilibrium": equilibrium(KUHN),
         "bet": game_theory.constant_policy(KUHN, 1),
     }
-    found = population(KUHN, policies)
+    found = population(KUHN, policies, {"check": game_theory.constant_policy(KUHN, 0)})
     for i, one in enumerate(policies.values()):
         for j, other in enumerate(policies.values()):
             assert found.payoffs[i, j] == pytest.approx(np.mean(game_theory.values(KUHN, one, other)), abs=1e-12)
@@ -137,6 +146,9 @@ def test_a_population_is_everybody_against_everybody_without_a_game() -> None:
     assert found.nash_conv == pytest.approx([0.916667, 0, 0.666667], abs=1e-3)
     assert found.nash == pytest.approx([0, 1, 0], abs=1e-6)
     assert found.alpha.argmax() == 1
+    against = np.mean(game_theory.values(KUHN, policies["bet"], game_theory.constant_policy(KUHN, 0)))
+    assert found.against[2, 0] == pytest.approx(against)
+    assert json.loads(json.dumps(found.plain()))["payoffs"][0][0] == 0.0
 
 
 def test_payoffs_of_the_tree_sum_to_zero_and_give_kuhns_value() -> None:
@@ -152,4 +164,4 @@ def test_what_cannot_be_measured_is_refused() -> None:
     with pytest.raises(ValueError, match="no entry for information state"):
         exact_strength(KUHN, {})
     with pytest.raises(ValueError, match="at least one policy, got none"):
-        population(KUHN, {})
+        population(KUHN, {}, {})
