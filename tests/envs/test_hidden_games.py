@@ -6,6 +6,7 @@ import pytest
 
 from sparring import envs, registry
 from sparring.agents.prompts import TEMPLATES
+from sparring.envs.conformance import check_env
 
 SMALL = [
     "LiarsDice-v0:dice_sides=3",
@@ -261,3 +262,17 @@ def test_the_rules_come_first_and_a_seat_is_told_what_it_may_do_last(env_id):
     assert env.observe(seat).rpartition("\n")[2].startswith(("Legal actions: [", "Actions: "))
     lines = bare.observe(seat).split("\n")[:-1]
     assert max(map(len, lines)) <= 80 or env_id == "sparring/MultiplayerLeducPoker-v0"
+
+
+@pytest.mark.parametrize(
+    ("env_id", "players"),
+    [
+        ("Pig-v0", 4),
+        ("Goofspiel-v0", 3),
+        ("Snake-v0", 4),
+        ("MultiplayerKuhnPoker-v0", 5),
+        ("MultiplayerLiarsDice-v0", 4),
+    ],
+)
+def test_games_for_several_conform(env_id, players):
+    check_env(f"sparring/{env_id}", players=players)
