@@ -228,6 +228,7 @@ LOOKS: Mapping[str, Look] = {
         "Go": Look(_labelled, "points", {"X": ("black", ""), "O": ("white", "")}),
         "Chess": Look(_labelled, "checkered", dict(_chessmen())),
         "UltimateTicTacToe": Look(_labelled, "square", X_AND_O, block=3),
+        "Amazons": Look(_labelled, "checkered", _of_seats("XO") | {"#": ("ink", "")}),
         "Pentago": Look(_labelled, "square", X_AND_O, block=3),
         "DarkHex": Look(_labelled, "hex", _of_seats("XO"), private=True),
         "Backgammon": Look(_backgammon, "square", {}, block=6, private=True),

@@ -13,7 +13,7 @@ from sparring.envs.games.two_player import fold, match
 RANDOM_GAMES = {
     **dict.fromkeys(["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "OpenSpiel"], 10_000),
     **dict.fromkeys(["Nim", "MNK", "Hex", "Clobber", "DotsAndBoxes", "Breakthrough", "Mancala"], 10_000),
-    **dict.fromkeys(["Othello", "Oware", "Checkers", "Go", "UltimateTicTacToe"], 3_000),
+    **dict.fromkeys(["Othello", "Oware", "Checkers", "Go", "UltimateTicTacToe", "Amazons"], 3_000),
     **dict.fromkeys(["NineMensMorris", "Pentago"], 1_000),
     "Chess": 60,
 }
