@@ -13,11 +13,13 @@ from sparring.envs.games.two_player import fold, match
 RANDOM_GAMES = {
     **dict.fromkeys(["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "OpenSpiel"], 10_000),
     **dict.fromkeys(["Nim", "MNK", "Hex", "Clobber", "DotsAndBoxes", "Breakthrough", "Mancala"], 10_000),
-    **dict.fromkeys(["Othello", "Oware", "Checkers", "Go", "UltimateTicTacToe", "Amazons"], 3_000),
+    **dict.fromkeys(["Othello", "Oware", "Checkers", "Go", "UltimateTicTacToe", "Amazons"], 2_000),
     **dict.fromkeys(["NineMensMorris", "Pentago"], 1_000),
     "Chess": 60,
 }
 """Fewer of long games."""
+NAMED_AGAIN = 500
+"""Of how many games every action is named again in a state of OpenSpiel's own."""
 
 KUHN_RULES = (
     "Kuhn poker with the cards J, Q and K; K is highest. Each player antes 1 chip and gets one card. A bet adds 1 chip "
@@ -44,6 +46,9 @@ def test_returns_are_those_of_open_spiel_over_random_games(name):
     env, rng = make(name), random.Random(0)
     for seed in range(RANDOM_GAMES[name]):
         actions = play(env, seed, rng.choice)
+        assert [env.rewards["player_0"], env.rewards["player_1"]] == env.spiel_state.returns()
+        if seed >= NAMED_AGAIN:
+            continue
         replayed = env.spiel_game.new_initial_state()
         said = []
         for action in env.spiel_state.history():
@@ -53,7 +58,6 @@ def test_returns_are_those_of_open_spiel_over_random_games(name):
             replayed.apply_action(action)
         assert replayed.is_terminal()
         assert said == actions
-        assert [env.rewards["player_0"], env.rewards["player_1"]] == replayed.returns()
         assert env.truncations == {"player_0": False, "player_1": False}
 
 
