@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import takewhile
 
 from sparring.types import Episode
@@ -69,7 +69,7 @@ class Boards:
     below: tuple[str, ...]
     turns: tuple[str, ...]
     """What was seen before each of the episode's turns; "" where it is not known."""
-    last: str = field(default="")
+    last: str
     """At the end."""
 
 

@@ -6,6 +6,8 @@ import re
 import pytest
 
 from sparring import envs
+from sparring.agents.prompts import TEMPLATES
+from sparring.envs.games.two_player import match
 
 CELL = re.compile(r"[a-i][1-9]")
 
@@ -137,6 +139,19 @@ def test_marks_go_onto_empty_cells_and_stay_there(name):
             board = board_of(seen(env).replace(" |", ""))
             cells = {action[:2] for action in legal(env) if CELL.match(action)}
             assert {board[cell] for cell in cells} <= {"."}
+
+
+@pytest.mark.parametrize(
+    "name", ["Amazons", "Breakthrough", "DotsAndBoxes", "NineMensMorris", "Pentago", "UltimateTicTacToe", "Chess"]
+)
+def test_every_action_can_be_said_in_every_template(name):
+    for env in positions(name, 1):
+        for action in () if is_over(env) else legal(env)[:3]:
+            for template in TEMPLATES.values():
+                words = "" if template.name == "plain" else "I think so.\n"
+                said = template.parse(words + template.answer(action))
+                moves = env._position.menu.moves
+                assert match(said, moves, env._position.menu.folded) == moves[action], (template.name, action, said)
 
 
 @pytest.mark.parametrize(("misere", "paid"), [(True, -1.0), (False, 1.0)])
