@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from sparring.scoreboard.board.comparisons import Behind, Comparisons, compare_rows
 from sparring.scoreboard.board.equilibria import Share
+from sparring.scoreboard.board.gaps import Gap, generalisation_gaps
 from sparring.scoreboard.board.leaderboard import Curve, Leaderboard, Line, curves, leaderboards
 from sparring.scoreboard.board.proof import MerkleTree
-from sparring.scoreboard.stats import Estimate
+from sparring.scoreboard.board.rounding import ends, number
+from sparring.scoreboard.board.skills import Profile, skill_profile
+from sparring.scoreboard.board.strength import Exact, exact_strengths
 from sparring.store.rows import EpisodeRow
 from sparring.store.store import Store
 from sparring.types import Episode
@@ -43,6 +45,8 @@ class Settings:
     """Episodes that can be watched in the page."""
     equal_weight: bool = False
     """Whether every environment weighs the same, however much was played in it."""
+    exact: bool = False
+    """Whether the agents themselves are measured too, in environments that can be solved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,9 @@ class Board:
     boards: tuple[Leaderboard, ...]
     """That of everything first."""
     curves: tuple[Curve, ...]
+    skills: Profile | None
+    gaps: tuple[Gap, ...]
+    exact: Exact | None
     behind: Mapping[str, Sequence[Behind]]
     """`place|agent|other agent`, as numbers of `places` and `agents` -> episodes."""
     places: tuple[str, ...]
@@ -94,6 +101,9 @@ def build_board(
         sources=sources,
         boards=tuple(boards),
         curves=tuple(curves(boards[0])),
+        skills=skill_profile(found, boards[0], settings.equal_weight),
+        gaps=tuple(generalisation_gaps(boards)),
+        exact=exact_strengths(boards) if settings.exact else None,
         behind=behind,
         places=tuple(place.spec for place in found.places),
         agents=tuple(found.agents),
@@ -176,13 +186,49 @@ def _listed(names: Sequence[str]) -> str:
 def facts(board: Board) -> dict[str, object]:
     """Every number of a board as plain data, for whoever computes with it and for `verify`."""
     return {
-        "settings": {"replays": board.settings.replays, "equal_weight": board.settings.equal_weight},
+        "settings": asdict(board.settings),
         "stores": [
             {"label": one.label, "episodes": one.episodes, "root": one.root, "merkle": one.merkle}
             for one in board.sources
         ],
         "broken_off": board.broken_off,
         "boards": {one.key: _board_facts(one) for one in board.boards},
+        "skills": {} if board.skills is None else _skill_facts(board.skills),
+        "gaps": [
+            {
+                "environment": one.place.spec,
+                "agent": one.agent,
+                **{name: ends(getattr(one, name)) for name in ("train", "held_out", "gap")},
+            }
+            for one in board.gaps
+        ],
+        "exact": {} if board.exact is None else _exact_facts(board.exact),
+    }
+
+
+def _exact_facts(exact: Exact) -> dict[str, object]:
+    """Environment -> agent or reference policy -> its figures; and who was left out, with the reason."""
+    strengths = {
+        one.place.spec: {
+            ("policy " if line.is_reference else "agent ") + line.agent: {
+                name: [number(end, 6) for end in value] if isinstance(value, tuple) else number(value, 6)
+                for name, value in asdict(line.strength).items()
+            }
+            for line in one.lines
+        }
+        for one in exact.places
+    }
+    return {"strengths": strengths, "left_out": dict(exact.left_out)}
+
+
+def _skill_facts(profile: Profile) -> dict[str, object]:
+    """Agent -> skill -> effect in logits (none where the tasks are too few), and the tasks behind it."""
+    return {
+        agent: {
+            skill.name: {"effect": ends(effect), "tasks": effect.clusters}
+            for skill, effect in zip(profile.skills, effects, strict=True)
+        }
+        for agent, effects in zip(profile.agents, profile.effects, strict=True)
     }
 
 
@@ -191,7 +237,7 @@ def _board_facts(board: Leaderboard) -> dict[str, object]:
         "comparisons": board.comparisons,
         "tasks": board.tasks,
         "draws": round(board.draws, 6),
-        "seat": _estimate(board.seat),
+        "seat": ends(board.seat),
         "agents": {line.agent: _line_facts(line) for line in board.lines},
         "equilibria": {one.agent: {"nash": _share(one.nash), "alpha": _share(one.alpha)} for one in board.equilibria},
     }
@@ -203,29 +249,17 @@ def _board_facts(board: Leaderboard) -> dict[str, object]:
 def _line_facts(line: Line) -> dict[str, object]:
     return {
         "board": line.component,
-        "elo": [_number(line.elo, 3), _number(line.low, 3), _number(line.high, 3)],
+        "elo": [number(line.elo, 3), number(line.low, 3), number(line.high, 3)],
         "rank": [line.best, line.worst],
         "comparisons": line.comparisons,
         "tasks": line.tasks,
-        "points": _estimate(line.points),
+        "points": ends(line.points),
         "environments": line.environments,
         "illegal": round(line.illegal, 6),
-        "reward": _estimate(line.reward),
+        "reward": ends(line.reward),
     }
 
 
 def _share(share: Share) -> list[float]:
     """In thousandths, which is finer than the draws."""
     return [round(one, 3) + 0.0 for one in (share.value, share.low, share.high)]
-
-
-def _estimate(estimate: Estimate | None) -> list[float | None] | None:
-    """[value, low, high]; None for what there is not."""
-    if estimate is None or estimate.n == 0:
-        return None
-    return [_number(one, 6) for one in (estimate.value, estimate.low, estimate.high)]
-
-
-def _number(value: float, digits: int) -> float | None:
-    """Rounded, so that another machine's last bits make no other page; None where it is infinite."""
-    return round(value, digits) + 0.0 if math.isfinite(value) else None
