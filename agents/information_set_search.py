@@ -74,9 +74,11 @@ class Positions:
         raise ValueError(f"ismcts finds no position of {name} that fits what the seat has seen: the game is too large")
 
     def _search(self, rng: random.Random) -> Any:
-        """One search; None after `MOST_STEPS`."""
+        """One search; None where it comes to nothing, or to no end in `MOST_STEPS`."""
         stack = [(self._root, 0, 0)]
         for _ in range(MOST_STEPS):
+            if not stack:
+                return None
             state, seen, turn = stack.pop()
             is_mine = state.current_player() == self._player
             if is_mine and turn == len(self._done) and seen == len(self._seen) - 1:

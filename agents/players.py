@@ -131,7 +131,7 @@ class ModelPlayer:
 
     def __init__(self, agent: WritingAgent, seat: Seat) -> None:
         self.agent, self.seat = agent, seat
-        self.template = template_for_game(seat.env_id, agent.template)
+        self.template = template_for_game(seat.env_id, agent.template, seat.env_kwargs)
 
     async def act(self, observation: Observation) -> Reply:
         """The agent's reply, with the turn's seed."""

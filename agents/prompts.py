@@ -156,10 +156,10 @@ def template_for(observation: Observation, chosen: Template) -> Template:
     return chosen
 
 
-def template_for_game(env_id: str, chosen: Template) -> Template:
+def template_for_game(env_id: str, chosen: Template, env_kwargs: Mapping[str, object] | None = None) -> Template:
     """The chosen template, or what takes its place where an environment has not the players that it speaks of."""
     try:
-        seats = registry.envs.row(env_id).seats
+        seats = registry.envs.row(env_id).given(env_kwargs or {}).seats
     except (registry.UnknownName, ValueError):  # somebody plays by hand what nobody registered
         return chosen
     return chosen if seats == 2 else FOR_OTHER_SEATS.get(chosen.name, chosen)

@@ -26,5 +26,6 @@ def check_env(env_id: str, episodes: int = 3, **kwargs: object) -> None:
     """
     verdict = review(env_id, **kwargs)
     assert verdict.ok, f"{env_id}: " + "; ".join(f"{fault.what}: {fault.detail}" for fault in verdict.faults)
-    if registry.envs.row(env_id).family == "games" and registry.envs.row(env_id).seats == 2:
+    row = registry.envs.row(env_id).given(kwargs)
+    if row.family == "games" and row.seats == 2:
         check_text_game(env_id, episodes, **kwargs)

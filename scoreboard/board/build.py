@@ -19,6 +19,8 @@ from sparring.types import Episode
 
 MOST_BEHIND = 6_000
 """Episodes that a page names behind its numbers; the commands on it list all of them."""
+MOST_NAMED = 4
+"""Agents that a sentence names; more are counted."""
 Progress = Callable[[int], None]
 """Called with the number of episodes that were read."""
 
@@ -153,7 +155,7 @@ def sentences(board: Board) -> list[str]:
     partly = [line.agent for line in first.lines if line.environments < len(first.places)]
     if partly:
         rest = "are rated by the games that they played" if len(partly) > 1 else "is rated by the games that it played"
-        found.append(f"{_listed(partly)} did not play everywhere and {rest}.")
+        found.append(f"{_counted(partly)} did not play everywhere and {rest}.")
     separate = len({line.component for line in first.lines})
     if separate > 1:
         found.append(f"The agents fall into {separate} boards that never met; ranks hold within each.")
@@ -164,13 +166,17 @@ def _leaders(lines: Sequence[Line]) -> str:
     leaders = [line.agent for line in lines if line.best == 1]
     if len(leaders) == 1:
         return f"{leaders[0]} is rated above every other agent over everything that was played."
-    return f"{_listed(leaders)} share the first place: the games do not tell them apart."
+    return f"{_counted(leaders)} share the first place: the games do not tell them apart."
 
 
 def _spread(lines: Sequence[Line]) -> str:
     settled, best, last = sum(line.best == line.worst for line in lines), lines[0], lines[-1]
     gap = f"from {best.agent} to {last.agent} it is {best.elo - last.elo:,.0f} Elo"
     return f"{settled} of {len(lines)} ranks are settled; {gap}."
+
+
+def _counted(names: Sequence[str]) -> str:
+    return _listed(names) if len(names) <= MOST_NAMED else f"{len(names)} agents"
 
 
 def _listed(names: Sequence[str]) -> str:

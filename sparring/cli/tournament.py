@@ -71,7 +71,7 @@ def tournament(
     from sparring.scoreboard.board.build import Settings
     from sparring.scoreboard.board.page import require_board
     from sparring.scoreboard.matches import by_name
-    from sparring.scoreboard.tournament import Budget, plan, play_tournament, size_in_words
+    from sparring.scoreboard.tournament import Budget, left_out_in_words, plan, play_tournament, size_in_words
     from sparring.store.store import Store
 
     budget = Budget(minutes, width)
@@ -83,8 +83,8 @@ def tournament(
     players = by_name(arguments.agents(agents))
     quiet = json or person.plays(list(players.values()))
     planned = plan(environments, players, rounds, seed)
-    for who, why in planned.left_out.items():
-        terminal.note(f"left out: {who}: {why}")
+    for said in left_out_in_words(planned.left_out):
+        terminal.note(said)
     terminal.say(f"at most {size_in_words(planned)}", quiet=json)
     matches = planned.matches
     with saying_what_is_kept(store), Store(store, "a") as kept, ray_option.workers(ray) as pool:

@@ -107,3 +107,9 @@ def test_boxed_speaks_of_two_players_only_where_there_are_two() -> None:
     for env_id in ("openspiel:kuhn_poker(players=3)", LAKE):
         assert "two-player" not in template_for_game(env_id, TEMPLATES["boxed"]).instruction
     assert "\\boxed" in template_for_game(LAKE, TEMPLATES["boxed"]).messages(Observation(("x",)).text)[0]["content"]
+
+
+def test_options_that_give_a_game_more_seats_count() -> None:
+    pig = "sparring/Pig-v0"
+    assert template_for_game(pig, TEMPLATES["boxed"]) is TEMPLATES["boxed"]
+    assert "two-player" not in template_for_game(pig, TEMPLATES["boxed"], {"players": 3}).instruction

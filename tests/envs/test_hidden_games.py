@@ -5,7 +5,9 @@ import random
 import pytest
 
 from sparring import envs, registry
+from sparring.agents.information_set_search import Positions
 from sparring.agents.prompts import TEMPLATES
+from sparring.envs.conformance import check_env
 
 SMALL = [
     "LiarsDice-v0:dice_sides=3",
@@ -261,3 +263,36 @@ def test_the_rules_come_first_and_a_seat_is_told_what_it_may_do_last(env_id):
     assert env.observe(seat).rpartition("\n")[2].startswith(("Legal actions: [", "Actions: "))
     lines = bare.observe(seat).split("\n")[:-1]
     assert max(map(len, lines)) <= 80 or env_id == "sparring/MultiplayerLeducPoker-v0"
+
+
+@pytest.mark.parametrize(
+    ("env_id", "players"),
+    [
+        ("Pig-v0", 4),
+        ("Goofspiel-v0", 3),
+        ("Snake-v0", 4),
+        ("MultiplayerKuhnPoker-v0", 5),
+        ("MultiplayerLiarsDice-v0", 4),
+    ],
+)
+def test_games_for_several_conform(env_id, players):
+    check_env(f"sparring/{env_id}", players=players)
+
+
+@pytest.mark.parametrize(
+    "env_id", ["PhantomTicTacToe-v0", "DarkHex-v0", "Goofspiel-v0", "LiarsDice-v0", "MultiplayerLeducPoker-v0"]
+)
+def test_a_text_is_the_same_in_another_position_that_the_seat_may_be_in(env_id):
+    env, rng, others = envs.make(f"sparring/{env_id}"), random.Random(4), 0
+    for seed in range(8):
+        env.reset(seed=seed)
+        while not any(env.terminations.values()):
+            seat, state = env.agent_selection, env.search_state()
+            other = Positions(state).draw(rng)
+            others += str(other) != str(state)
+            key = env.state_key(seat, other)
+            view = env.rendering.view(int(seat[-1]), other, key)
+            assert view in env.observe(seat)
+            assert env.infos[seat]["legal_actions"] == tuple(env.action_strings(seat, other).values())
+            env.step(rng.choice(env.infos[seat]["legal_actions"]))
+    assert others > 8
