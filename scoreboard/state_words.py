@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from sparring.scoreboard import game_theory
@@ -14,7 +15,11 @@ def states_in_words(env_id: str) -> dict[str, str]:
     texts = {key: state.text.splitlines() for key, state in states.items()}
     shared = set.intersection(*(set(lines) for lines in texts.values())) if len(texts) > 1 else set()
     order = sorted(states, key=lambda key: (states[key].turn, solved.seats[key]))
-    return {key: _without_menu(texts[key], shared, states[key].legal_actions or ()) or key for key in order}
+    words = {key: _without_menu(texts[key], shared, states[key].legal_actions or ()) for key in order}
+    decisions = Counter(solved.seats.values())
+    return {
+        key: said or ("The only decision." if decisions[solved.seats[key]] == 1 else key) for key, said in words.items()
+    }
 
 
 def _without_menu(lines: Sequence[str], shared: set[str], actions: Sequence[str]) -> str:

@@ -100,6 +100,13 @@ def test_the_equilibrium_and_the_agent_that_plays_it_are_worked_out_once() -> No
     assert equilibrium._outcome.cache_info().misses == before == 1
 
 
+def test_a_game_of_one_decision_is_answered_in_words() -> None:
+    game = "sparring/RockPaperScissors-v0"
+    rock = exact_strength(game, game_theory.constant_policy(game, 0))
+    assert rock.best_response == (1.0, 1.0)
+    assert rock.answers(1)[0].answer_in_words == "The only decision. Play paper: +1.000 a game."
+
+
 def test_two_cards_of_one_rank_are_one_line() -> None:
     strength = exact_strength(LEDUC, game_theory.uniform_policy(LEDUC))
     words = [one.words for one in strength.answers(20)]
