@@ -69,13 +69,13 @@ class Strength:
     decisions: Sequence[Decision]
     """All of them, in the order of play."""
 
-    def answers(self, most: int) -> list[Decision]:
-        """Where a best response gains most; states that read alike count together."""
-        return sorted(_alike(self.decisions), key=lambda one: -one.gain)[:most]
+    def answers(self) -> list[Decision]:
+        """By what a best response gains there, most first; states of a seat that read alike count together."""
+        return sorted(_alike(self.decisions), key=lambda one: -one.gain)
 
-    def mistakes(self, most: int) -> list[Decision]:
-        """The decisions that cost most; states that read alike count together."""
-        return sorted(_alike(self.decisions), key=lambda one: -one.cost)[:most]
+    def mistakes(self) -> list[Decision]:
+        """By cost, most first; states of a seat that read alike count together."""
+        return sorted(_alike(self.decisions), key=lambda one: -one.cost)
 
 
 def exact_strength(env_id: str, policy: TabularPolicy) -> Strength:
@@ -103,11 +103,11 @@ def _lead(values: Mapping[str, float], plays: Mapping[str, float], action: str) 
 
 
 def _alike(decisions: Sequence[Decision]) -> list[Decision]:
-    """States that read the same and are played the same, such as two cards of one rank, as one."""
+    """States of a seat that read the same and are played the same, such as two cards of one rank, as one."""
     groups: dict[object, list[Decision]] = {}
     for one in decisions:
         plays = tuple((action, round(odds, 3)) for action, odds in one.plays.items())
-        groups.setdefault((one.words, one.answer, one.best, plays), []).append(one)
+        groups.setdefault((one.seat, one.words, one.answer, one.best, plays), []).append(one)
     summed = ("gain", "regret", "cost")
     return [
         replace(group[0], **{name: sum(getattr(one, name) for one in group) for name in summed})

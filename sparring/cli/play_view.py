@@ -126,10 +126,11 @@ def _show_decisions(strength: Strength) -> None:
     """What beats the policy, and its own decisions that cost most."""
     first, second = strength.best_response
     terminal.say_wrapped(f"a best response wins {first:+.4f} moving first, {second:+.4f} moving second")
-    answers = [one.answer_in_words for one in strength.answers(SHOWN_DECISIONS) if one.gain >= LEAST_SHOWN]
-    mistakes = [one.cost_in_words for one in strength.mistakes(SHOWN_DECISIONS) if one.cost >= LEAST_SHOWN]
+    answers = [one.answer_in_words for one in strength.answers() if one.gain >= LEAST_SHOWN]
+    mistakes = [one.cost_in_words for one in strength.mistakes() if one.cost >= LEAST_SHOWN]
     for title, lines in (("where it gains most", answers), ("decisions that cost the policy most", mistakes)):
-        for line in [f"{title}:"] * bool(lines) + [f"  {line}" for line in lines]:
+        shown = list(dict.fromkeys(lines))[:SHOWN_DECISIONS]  # in both seats of a game they can read alike
+        for line in [f"{title}:"] * bool(shown) + [f"  {line}" for line in shown]:
             terminal.say_wrapped(line)
 
 

@@ -46,10 +46,10 @@ def test_who_always_bets_is_answered_in_words() -> None:
     strength = exact_strength(KUHN, game_theory.constant_policy(KUHN, 1))
     assert strength.nash_conv == pytest.approx(2 / 3)
     assert strength.best_response == (pytest.approx(1 / 3), pytest.approx(1 / 3))
-    first, second = strength.answers(2)
+    first, second = strength.answers()[:2]
     assert first.answer_in_words == ("You act first. Betting so far: none. Your card is J. Play check: +0.333 a game.")
     assert (second.answer, second.gain) == ("fold", pytest.approx(1 / 3))
-    assert strength.mistakes(1)[0].cost_in_words == (
+    assert strength.mistakes()[0].cost_in_words == (
         "You act second. Betting so far: opponent bet. Your card is J. "
         "It plays fold 0 %, call 100 %; fold alone is worth 0.333 more a game."
     )
@@ -104,17 +104,17 @@ def test_a_game_of_one_decision_is_answered_in_words() -> None:
     game = "sparring/RockPaperScissors-v0"
     rock = exact_strength(game, game_theory.constant_policy(game, 0))
     assert rock.best_response == (1.0, 1.0)
-    assert rock.answers(1)[0].answer_in_words == "The only decision. Play paper: +1.000 a game."
+    assert rock.answers()[0].answer_in_words == "The only decision. Play paper: +1.000 a game."
 
 
 def test_two_cards_of_one_rank_are_one_line() -> None:
     strength = exact_strength(LEDUC, game_theory.uniform_policy(LEDUC))
-    words = [one.words for one in strength.answers(20)]
+    words = [(one.seat, one.words) for one in strength.answers()]
     assert len(set(words)) == len(words)
     best = max(strength.decisions, key=lambda one: one.gain)
     twins = [one.gain for one in strength.decisions if one.words == best.words]
     assert len(twins) > 1
-    assert strength.answers(1)[0].gain == pytest.approx(sum(twins))
+    assert strength.answers()[0].gain == pytest.approx(sum(twins))
 
 
 class First(ScriptedAgent):
