@@ -72,9 +72,9 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path: Path) -> No
 
 def test_no_example_writes_into_a_store_that_the_readme_uses_for_other_agents() -> None:
     readme = (EXAMPLES.parent / "README.md").read_text()
-    assert re.findall(r"--store (\S+)", readme) == ["ladder"]
+    assert re.findall(r"--store (\S+)", readme) == ["cup"]
     for file in EXAMPLES.glob("*.py"):
-        assert '"ladder"' not in file.read_text()
+        assert '"cup"' not in file.read_text()
 
 
 def test_every_example_says_how_it_is_called() -> None:
