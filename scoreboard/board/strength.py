@@ -7,6 +7,7 @@ and not at the thousands of positions of those that do not.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from sparring.scoreboard.game_tree import Responder, game_tree
 from sparring.scoreboard.perfect_play import PlayQuality, play_quality
 from sparring.specs import parse_spec
 
+log = logging.getLogger(__name__)
 FAMILIES = ("scripted", "solvers", "search")
 MODELS = ("nano", "smollm2")
 REFUSALS = (ValueError, TypeError, registry.UnknownName, registry.MissingExtra)
@@ -101,6 +103,8 @@ def _measure(board: Leaderboard, built: Mapping[str, Agent], left_out: dict[str,
     except REFUSALS:
         return None
     for name in (line.agent for line in board.lines if line.agent in built):
+        if parse_spec(name).name in MODELS:
+            log.info("asking %s at every decision of %s (Ctrl-C ends it)", name, place.name)
         try:
             lines.append(Measured(name, False, _strength(built[name], place.spec, is_open)))
         except REFUSALS as error:
