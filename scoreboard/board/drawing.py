@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sparring.scoreboard.board.leaderboard import Curve, Line
+from sparring.scoreboard.board.curves import Curve
+from sparring.scoreboard.board.leaderboard import Line
 
 WIDTH = 160.0
 """Of a whisker, pixels."""

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sparring.scoreboard.board.checkpoints import walk_of
 from sparring.scoreboard.board.comparisons import Comparisons, Place, groups_of
 from sparring.scoreboard.board.equilibria import Equilibrium, equilibria
 from sparring.scoreboard.ratings.davidson import Ratings, fit, rank_ranges
 from sparring.scoreboard.ratings.games import Games
 from sparring.scoreboard.stats import Estimate, bounded_mean_of_tasks, clustered_mean_of_tasks
 
-AT_A_CHECKPOINT = re.compile(r"(.*) \(update (\d+)\)$")
-WALK_SD = 50.0
-"""Elo: how far a checkpoint is thought to be from the one before it."""
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -90,17 +87,6 @@ class Leaderboard:
         """For people."""
         kind, _, name = self.key.partition(":")
         return {"all": "Everything", "env": self.places[0].name}.get(kind, f"{name} ({kind})")
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Ratings of one agent's checkpoints."""
-
-    agent: str
-    updates: tuple[int, ...]
-    elo: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
 
 
 def leaderboards(found: Comparisons, equal_weight: bool = False) -> list[Leaderboard]:
@@ -189,44 +175,6 @@ class _Columns:
             ints(seats.illegal, sat),
             ints(seats.turns, sat),
         )
-
-
-def walk_of(names: Sequence[str]) -> list[tuple[int, int, float]]:
-    """Ties each checkpoint of an agent, `NAME (update N)`, to the one before it."""
-    return [
-        (numbers[place], numbers[place + 1], WALK_SD)
-        for _, numbers in checkpoints(names).items()
-        for place in range(len(numbers) - 1)
-    ]
-
-
-def checkpoints(names: Sequence[str]) -> Mapping[str, list[int]]:
-    """Agent -> the numbers of its checkpoints among the names, earliest first; agents with one are left out."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    for number, name in enumerate(names):
-        matched = AT_A_CHECKPOINT.fullmatch(name)
-        if matched:
-            found.setdefault(matched[1], []).append((int(matched[2]), number))
-    return {agent: [number for _, number in sorted(of)] for agent, of in sorted(found.items()) if len(of) > 1}
-
-
-def curves(board: Leaderboard) -> list[Curve]:
-    """The learning curves among the lines of a leaderboard."""
-    names = [line.agent for line in board.lines]
-    found = []
-    for agent, numbers in checkpoints(names).items():
-        lines = [board.lines[number] for number in numbers]
-        updates = tuple(int(AT_A_CHECKPOINT.fullmatch(line.agent)[2]) for line in lines)  # type: ignore[index]
-        found.append(
-            Curve(
-                agent,
-                updates,
-                tuple(line.elo for line in lines),
-                tuple(line.low for line in lines),
-                tuple(line.high for line in lines),
-            )
-        )
-    return found
 
 
 def weights_of_places(place: Ints, equal: bool) -> Floats:

@@ -19,8 +19,9 @@ from markupsafe import Markup
 from sparring import __version__
 from sparring.content import canonical_json
 from sparring.scoreboard.board.build import Board, facts, sentences
+from sparring.scoreboard.board.checkpoints import WALK_SD
 from sparring.scoreboard.board.drawing import draw_curve, draw_whisker
-from sparring.scoreboard.board.leaderboard import WALK_SD, Cell, Leaderboard, Line
+from sparring.scoreboard.board.leaderboard import Cell, Leaderboard, Line
 from sparring.scoreboard.board.skills import LEAST_TASKS
 from sparring.scoreboard.names import play_words
 from sparring.scoreboard.output import require_output, write_parts
