@@ -254,10 +254,10 @@ class Positions:
             tensors = position.tensors = {}
         known = tensors.get(player)
         if known is None:
-            known = tensors[player] = self._new_tensor(position.state, player)
+            known = tensors[player] = self.new_tensor(position.state, player)
         return known.copy()
 
-    def _new_tensor(self, state: SpielState, player: int) -> NDArray[np.float32]:
+    def new_tensor(self, state: SpielState, player: int) -> NDArray[np.float32]:
         """The information state tensor, or the observation tensor where the game has no other."""
         kind = self.game.get_type()
         if kind.provides_information_state_tensor:
