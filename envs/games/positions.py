@@ -70,7 +70,8 @@ class Rendering:
     kept_positions = 0
     """How many positions stay in memory for the next episode: all of a small game's, none of a large one's."""
     transposes = False
-    """True if equal `str(state)` means equal futures, so that one position serves all the paths to it."""
+    """True if equal `str(state)` means equal futures, so that one position serves all the paths to it. An end serves
+    one last action: Hex's tensor shows with which stone the game was won."""
     tensor_range = (-np.inf, np.inf)
 
     def __init__(self, game: SpielGame) -> None:
@@ -270,7 +271,7 @@ class Positions:
         """A new child, kept while there is room. A position keeps children from its second visit on."""
         child = self._position(position.state.child(action))
         if self._room > 0:
-            if self.rendering.transposes:
+            if self.rendering.transposes and child.mover is not None:
                 child = self._by_state.setdefault(str(child.state), child)
             self._room -= not child.kept
             child.kept = True
