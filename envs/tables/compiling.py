@@ -23,10 +23,10 @@ def compile_game(env_id: str, **settings: object) -> Table:
 
     settings: those of `sparring.make`, as far as they keep the rules that a table has: an illegal action forfeits, and
         no budget of turns.
-    Where equal positions of a game of perfect information without chance have equal futures they are one node.
+    Positions of a game of perfect information without chance are one node where they are equal and look equal.
     Raises UnknownName, and ValueError for what is no game of OpenSpiel, has other rules or too many positions.
     """
-    game = envs.make(env_id, **settings)
+    game = envs.make(env_id, "text", **settings)
     if not isinstance(game, OpenSpielGame):
         game.close()
         raise ValueError(f"{env_id} is no game of OpenSpiel with several seats, so it has no table")
@@ -86,16 +86,18 @@ class _Compiler:
         )
 
     def _number(self, state: SpielState) -> int:
-        """Of a position, which is a new one where nothing equal was seen."""
+        """Of a position, which is a new one where none was like it, what the seats see included."""
+        player = state.current_player()
+        rows = [-1 if player == CHANCE else self._row(seat, state) for seat in self._seats]
         if self._merges:
-            player = state.current_player()
-            key = player, self._rendering.state_key(max(player, 0), state)
+            key = player, self._rendering.state_key(max(player, 0), state), *rows
             known = self._numbers.setdefault(key, len(self._states))
             if known < len(self._states):
                 return known
         if len(self._states) == MOST_NODES:
             raise ValueError(f"{self._env_id} has more than {MOST_NODES} positions: too many for a table")
         self._states.append(state)
+        self._rows.append(rows)
         return len(self._states) - 1
 
     def _visit(self, state: SpielState) -> None:
@@ -111,7 +113,6 @@ class _Compiler:
         self._children.append({column: self._number(state.child(action)) for column, action in steps})
         is_end = state.is_terminal()
         self._payoffs.append(self._game.payoffs_at(state) if is_end else [0.0] * len(self._seats))
-        self._rows.append([-1 if player == CHANCE else self._row(seat, state) for seat in self._seats])
 
     def _infoset(self, player: int, state: SpielState) -> int:
         key = self._seats[player], self._rendering.state_key(player, state)

@@ -79,7 +79,8 @@ class TableGames:
 
     def observe(self, seats: Integers) -> NDArray[np.float32]:
         """[games, numbers]: what the seat of this number sees in each game."""
-        return self.table.seen_RD[self.table.row_NS[self._node, seats]]
+        rows: Integers = self.table.row_NS[self._node, seats]
+        return self.table.seen_RD[rows]
 
     def reset(self, seed: int | Sequence[int | None] | None = None, games: Places | None = None) -> None:
         """Begin anew: all games, or those of these numbers. Without seeds their chance goes on where it stands.

@@ -30,4 +30,4 @@ class Streams:
         self._state[places] = state
         state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return ((state ^ (state >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
+        return ((state ^ (state >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53

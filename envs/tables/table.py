@@ -56,7 +56,7 @@ class Table:
     @property
     def num_actions(self) -> int:
         """Actions of the whole game."""
-        return self.mask_IA.shape[1]
+        return int(self.mask_IA.shape[1])
 
     @property
     def num_chance(self) -> int:
@@ -70,7 +70,8 @@ class Table:
 
     def uniform_policy(self) -> Policy:
         """Every legal action equally likely."""
-        return self.mask_IA / self.mask_IA.sum(axis=1, keepdims=True)
+        policy_IA: Policy = self.mask_IA / self.mask_IA.sum(axis=1, keepdims=True)
+        return policy_IA
 
     def policy(self, by_state: Mapping[str, Mapping[str, float]]) -> Policy:
         """The array of a policy {state key: {action: probability}}, as `sparring.scoreboard.game_theory` has them.

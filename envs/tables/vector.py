@@ -31,7 +31,7 @@ class TableVector(VectorEnv[Observation, Integers, Any]):
     opponent: "random", or an array as `Table.policy` makes it; it plays all the other seats.
     seat: the seat that is ours, the first one where it is left out; "random" draws it anew for every game.
     settings: those of `compile_game`.
-    A game's seed decides its deal (as in `sparring.make`), our seat and what the opponent draws, whatever the other games.
+    A game's seed decides its deal (as in `sparring.make`), our seat and what the opponent draws; other games do not.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class TableVector(VectorEnv[Observation, Integers, Any]):
         seat: str | None = None,
         **settings: object,
     ) -> None:
-        self._games = TableGames(env_id, num_envs, **settings)
+        self._games = TableGames(env_id, num_envs, None, **settings)
         self.num_envs, self._table = num_envs, self._games.table
         seats = self._table.seats
         if seat not in (None, RANDOM, *seats):
@@ -87,8 +87,8 @@ class TableVector(VectorEnv[Observation, Integers, Any]):
     def step(self, actions: Integers) -> tuple[Observation, Floats, Bools, Bools, Info]:
         """Play one action in each game: arrays [num_envs]; rewards are float64.
 
-        Raises TypeError, ValueError for actions that do not fit, RuntimeError before `reset`, and where a game has ended
-        that nobody reset (autoreset_mode "Disabled").
+        Raises TypeError, ValueError for actions that do not fit, RuntimeError before `reset`, and where a game has
+        ended that nobody reset (autoreset_mode "Disabled").
         """
         fresh, actions = self._due(), require_actions(actions, self.num_envs)
         self._begin(np.flatnonzero(fresh), None)

@@ -128,6 +128,7 @@ def make_vector(
 ) -> VectorEnv[Any, Any, Any]:
     """The entry point for `gymnasium.make_vec`. An opponent that is given as a spec is made once for all games.
 
+    view: beside those of one environment "table", which plays thousands of small games (`sparring.envs.tables`).
     Raises what making one environment raises, ValueError for a number of games or a mode that there is not.
     """
     from sparring import envs
@@ -140,9 +141,8 @@ def make_vector(
     if kwargs.get("view") == "table":
         from sparring.envs.tables.vector import TableVector
 
-        return TableVector(
-            env_id, num_envs, autoreset_mode, **{name: kwargs[name] for name in kwargs if name != "view"}
-        )
+        del kwargs["view"]
+        return TableVector(env_id, num_envs, autoreset_mode, **kwargs)
     if isinstance(kwargs.get("opponent"), str):
         kwargs["opponent"] = registry.make_agent(kwargs["opponent"])
     return GamesVector([lambda: envs.make_for_gymnasium(env_id, **kwargs)] * num_envs, autoreset_mode)
