@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparring import envs
 from sparring.envs.games.open_spiel import OpenSpielGame
@@ -15,6 +16,7 @@ from sparring.envs.games.spiel import SpielState
 from sparring.envs.tables.table import Floats, Integers, Table
 
 MOST_NODES = 100_000
+"""Larger games are played one by one."""
 
 
 @lru_cache(maxsize=16)
@@ -111,8 +113,7 @@ class _Compiler:
         else:
             steps = [(action, action) for action in state.legal_actions()] if player >= 0 else []
         self._children.append({column: self._number(state.child(action)) for column, action in steps})
-        is_end = state.is_terminal()
-        self._payoffs.append(self._game.payoffs_at(state) if is_end else [0.0] * len(self._seats))
+        self._payoffs.append(self._game.payoffs_at(state) if state.is_terminal() else [0.0] * len(self._seats))
 
     def _infoset(self, player: int, state: SpielState) -> int:
         key = self._seats[player], self._rendering.state_key(player, state)
@@ -140,7 +141,7 @@ class _Compiler:
             cumulative_CW[row, : len(law) - 1] = law[:-1]
         return cumulative_CW
 
-    def _masks(self) -> np.ndarray[tuple[int, int], np.dtype[np.int8]]:
+    def _masks(self) -> NDArray[np.int8]:
         mask_IA = np.zeros((len(self._names), self._game.num_actions), np.int8)
         for row, names in enumerate(self._names):
             mask_IA[row, list(names)] = 1

@@ -8,7 +8,7 @@ C  chance nodes          I  information states of all seats                   R,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ TABULAR = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """A compiled game; see `compile_game`."""
+    """A compiled game; see `compile_game`. Its arrays are not to be written to: all of the process share them."""
 
     env_id: str
     seats: tuple[str, ...]
@@ -52,6 +52,12 @@ class Table:
     """(seat, state key)."""
     actions: tuple[Mapping[int, str], ...]
     """By information state: the name of every legal action."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
 
     @property
     def num_actions(self) -> int:

@@ -169,7 +169,8 @@ def test_payoffs_that_are_not_open_spiels_are_the_environments():
         ("sparring/LiarsDice-v0", {}, f"LiarsDice-v0 has more than {MOST_NODES} positions: too many for a table"),
         (KUHN, {"illegal": "retry"}, "needs illegal='forfeit' and max_turns=None, got 'retry', None"),
         (KUHN, {"max_turns": 3}, "needs illegal='forfeit' and max_turns=None, got 'forfeit', 3"),
-        ("openspiel:catch", {}, "several seats|pays on the way"),
+        ("openspiel:catch", {}, "no game of OpenSpiel with several seats"),
+        ("openspiel:coop_box_pushing", {}, "pays on the way, and a table only at the end"),
         ("sparring/Kuhn-v0", {}, "KuhnPoker"),
         (KUHN, {"cards": 3}, "no option 'cards'"),
     ],
@@ -207,3 +208,8 @@ def test_a_policy_with_an_illegal_action_is_refused():
 def test_every_table_that_the_registry_can_make_is_found_by_make_vec():
     assert KUHN in {row.name for row in registry.envs}
     assert gymnasium.make_vec(f"sparring.envs:{KUHN}", num_envs=2, view="table").num_envs == 2
+
+
+def test_a_table_cannot_be_written_to():
+    with pytest.raises(ValueError, match="read-only"):
+        compile_game(KUHN).payoff_NS[0, 0] = 1.0
