@@ -6,6 +6,7 @@ They refuse games that are too large, once for each.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import random
 import time
@@ -78,11 +79,13 @@ class SolvedOnce(Generic[Solution]):
 
     def __init__(self, solve: Callable[..., Solution]) -> None:
         self._solve, self.__doc__ = solve, solve.__doc__
+        parameters = inspect.signature(solve).parameters.values()
+        self._defaults = {one.name: one.default for one in parameters if one.default is not one.empty}
         self._outcome = lru_cache(maxsize=64)(self._tried)
 
     def __call__(self, env_id: str, env_kwargs: Mapping[str, object] | None = None, **settings: object) -> Solution:
         """The solution; `settings` go to the calculation. Raises ValueError for a game that is refused."""
-        outcome = self._outcome(env_id, _Options(env_kwargs or {}), _Options(settings))
+        outcome = self._outcome(env_id, _Options(env_kwargs or {}), _Options({**self._defaults, **settings}))
         if isinstance(outcome, ValueError):
             raise ValueError(str(outcome))
         return outcome

@@ -13,9 +13,11 @@ from sparring.protocols import Agent, Seat
 from sparring.rollout.loop import Event, Listener, play
 from sparring.rollout.pool import Pool
 from sparring.scoreboard import game_theory, perfect_play
+from sparring.scoreboard.exact import ORDERS, OrderSensitivity, Strength, exact_strength, order_sensitivity
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of, standing_by_place
 from sparring.scoreboard.perfect_play import PlayQuality
 from sparring.scoreboard.standings import Policy, RunData, Standing, faults_of, load_run
+from sparring.scoreboard.state_words import states_in_words
 from sparring.specs import spec_of
 from sparring.store.location import Location, Server
 from sparring.store.run_files import policies_of
@@ -37,6 +39,10 @@ class Evaluation:
     """Exact expected payoff in seat 0 and in seat 1."""
     against_equilibrium: tuple[float, float] | None = None
     policy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    strength: Strength | None = None
+    """What a best response wins and how, and what every decision costs."""
+    orders: OrderSensitivity | None = None
+    """Where both orders of the legal actions were asked for."""
     quality: PlayQuality | None = None
     """Over every position of a small game that hides nothing, of an agent whose answers cost little."""
     no_exact: str = ""
@@ -75,7 +81,7 @@ def evaluate(
     variant = spec_of(env_id, env_kwargs or {})
     measured = Evaluation(env_id, agent.name, _settings(agent, env_kwargs or {}), no_exact=_no_exact(agent, variant))
     if not measured.no_exact:
-        measured = _solved(measured, variant, agent, ("given", "reversed") if both_orders else ("given",))
+        measured = _solved(measured, variant, agent, ORDERS if both_orders else ORDERS[:1])
     elif _may_visit_all(agent, env_id, env_kwargs):
         measured = replace(measured, quality=perfect_play.play_quality(agent, env_id), no_exact="")
     elif not games:
@@ -135,10 +141,14 @@ def _may_visit_all(agent: Agent, env_id: str, env_kwargs: Mapping[str, object] |
 
 def _solved(measured: Evaluation, env_id: str, agent: Agent, orders: Sequence[str]) -> Evaluation:
     """With the exact figures of an environment, whose options stand in its id."""
-    policy = game_theory.tabular_policy(agent, env_id, orders)
+    policies = [game_theory.tabular_policy(agent, env_id, (order,)) for order in orders]
+    policy = game_theory.mean_policy(policies)
+    strength = exact_strength(env_id, policy)
     return replace(
         measured,
-        nash_conv=game_theory.nash_conv(env_id, policy),
+        nash_conv=strength.nash_conv,
+        strength=strength,
+        orders=order_sensitivity(env_id, *policies) if len(policies) > 1 else None,
         references=game_theory.references(env_id),
         against_uniform=game_theory.values(env_id, policy, game_theory.uniform_policy(env_id)),
         against_equilibrium=game_theory.values(env_id, policy, equilibrium(env_id)),
@@ -166,19 +176,3 @@ def load_for_report(path: Location) -> RunData:
             left_out.append(f"the reference policies of {game} are left out: {error}")
     damaged = (*run.damaged, *left_out)
     return replace(run, references=references, states=states, policies=policies, damaged=damaged)
-
-
-def states_in_words(env_id: str) -> dict[str, str]:
-    """State key -> what the seat knows, in the order of play: the text of the observation without what all share."""
-    solved = game_theory.solved_game(env_id)
-    states = solved.states
-    texts = {key: state.text.splitlines() for key, state in states.items()}
-    shared = set.intersection(*(set(lines) for lines in texts.values())) if len(texts) > 1 else set()
-    order = sorted(states, key=lambda key: (states[key].turn, solved.seats[key]))
-    return {key: _without_menu(texts[key], shared, states[key].legal_actions or ()) or key for key in order}
-
-
-def _without_menu(lines: Sequence[str], shared: set[str], actions: Sequence[str]) -> str:
-    """The lines that say something: not the rules, and not the line that lists the actions."""
-    menu = [line for line in lines if all(f"[{action}]" in line for action in actions)]
-    return " ".join(line for line in lines if line not in shared and line not in menu)

@@ -86,7 +86,11 @@ def tabular_policy(agent: Agent, env_id: str, action_orders: Sequence[str] = ("g
 
     Raises TypeError for an agent that is not scorable.
     """
-    tables = [distributions(agent, env_id, solved_game(env_id, order).states) for order in action_orders]
+    return mean_policy([distributions(agent, env_id, solved_game(env_id, order).states) for order in action_orders])
+
+
+def mean_policy(tables: Sequence[TabularPolicy]) -> dict[str, dict[str, float]]:
+    """At every information state the mean of the probabilities; no mixture of whole policies (see `average_policy`)."""
     return {
         key: {action: float(np.mean([table[key][action] for table in tables])) for action in distribution}
         for key, distribution in tables[0].items()

@@ -83,7 +83,10 @@ def positions(env_id: str) -> Positions:
     if game is None or _kind(game) != ("PERFECT_INFORMATION", "DETERMINISTIC"):
         raise ValueError(f"{env_id} is not an OpenSpiel game of perfect information without chance")
     movers, moves, ends = dict[str, int](), dict[str, Mapping[str, str]](), dict[str, float]()
-    _visit(env, game.new_initial_state(), movers, moves, ends)
+    try:
+        _visit(env, game.new_initial_state(), movers, moves, ends)
+    except RecursionError:
+        raise ValueError(f"{env_id} has lines of play that are too long to be measured exactly") from None
     order = dict(reversed(movers.items()))
     values = dict(ends)
     for key, mover in movers.items():

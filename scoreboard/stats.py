@@ -192,6 +192,18 @@ def paired_share_difference(
     return Estimate(math.fsum(differences) / count, low, high, count, count)
 
 
+def independent_difference(ours: Estimate, theirs: Estimate) -> Estimate:
+    """Ours less theirs, of estimates that share no task; no zero width where neither has one.
+
+    The distances from each value to its bounds, squared and added: method 10 of Newcombe (Statistics in Medicine 17,
+    1998); for any two estimates Donner and Zou (Statistical Methods in Medical Research 21, 2012).
+    """
+    value = ours.value - theirs.value
+    low = value - math.hypot(ours.value - ours.low, theirs.high - theirs.value)
+    high = value + math.hypot(ours.high - ours.value, theirs.value - theirs.low)
+    return Estimate(value, low, high, min(ours.n, theirs.n), min(ours.clusters, theirs.clusters))
+
+
 def mcnemar(ours: Sequence[bool], theirs: Sequence[bool]) -> float:
     """The two-sided exact p-value of McNemar (Psychometrika 12, 1947): do two agents differ on the same tasks?
 

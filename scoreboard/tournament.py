@@ -27,7 +27,9 @@ from sparring.rollout.pool import Pool
 from sparring.scoreboard.board.comparisons import compare_rows
 from sparring.scoreboard.board.leaderboard import games_of
 from sparring.scoreboard.matches import identity, play_rows, rotated_matches, seats_of, settings_identity, turns_of
+from sparring.scoreboard.names import env_words
 from sparring.scoreboard.ratings.davidson import Ratings, fit
+from sparring.specs import spec_of
 from sparring.store.rows import EpisodeRow
 from sparring.store.store import Store
 
@@ -53,8 +55,8 @@ class Plan:
     """What a tournament may play, and who cannot play where."""
 
     fixtures: tuple[Fixture, ...]
-    left_out: Mapping[str, str]
-    """`AGENT in ENVIRONMENT` -> why it cannot play there."""
+    left_out: Mapping[str, Mapping[str, str]]
+    """Agent -> environment -> why it cannot play there."""
 
     @property
     def matches(self) -> list[Match]:
@@ -94,19 +96,19 @@ def plan(environments: Sequence[Environment], agents: Mapping[str, Agent], round
 
     Raises ValueError where no environment has enough agents that can play it.
     """
-    fixtures, left_out = list[Fixture](), dict[str, str]()
+    fixtures, left_out = list[Fixture](), dict[str, dict[str, str]]()
     for env_id, settings in environments:
         able = list[str]()
         for name, agent in agents.items():
             why = why_unable(env_id, settings, name, agent)
             if why:
-                left_out[f"{name} in {env_id}"] = why
+                left_out.setdefault(name, {})[spec_of(env_id, settings)] = why
             else:
                 able.append(name)
         for group in combinations(able, len(seats_of(env_id, settings))):
             fixtures.append(_fixture(env_id, settings, group, agents, rounds, seed))
     if not fixtures:
-        raise ValueError(f"nobody can play anybody: {'; '.join(f'{who}: {why}' for who, why in left_out.items())}")
+        raise ValueError(f"nobody can play anybody{''.join(f'; {said}' for said in left_out_in_words(left_out))}")
     return Plan(tuple(fixtures), left_out)
 
 
@@ -221,6 +223,15 @@ def _most_uncertain(fixtures: Sequence[Fixture], next_round: Sequence[int], rati
     most = max(doubts.values(), default=0.0)
     wide = [place for place in left if doubts[place] >= most / 2]
     return sorted(wide, key=lambda place: (next_round[place], -doubts[place], place))
+
+
+def left_out_in_words(left_out: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """A line an agent: where it does not play, and the first reason."""
+    said = []
+    for name, places in left_out.items():
+        where = [env_words(place.partition(":")[0]) for place in places]
+        said.append(f"{name} does not play {', '.join(dict.fromkeys(where))} ({next(iter(places.values()))})")
+    return said
 
 
 def size_in_words(planned: Plan) -> str:

@@ -24,7 +24,7 @@ from sparring.envs.games.two_player import fold
 ActionOrder = Literal["given", "reversed"]
 CHANCE = -1
 MOST_KEPT_ACTIONS = 2**19
-"""Of all menus that are kept of a game, as if each had all its actions: some 100 MB."""
+"""Of all menus that are kept of a game, as if each had all its actions."""
 Made = tuple[str, Callable[[SpielGame], "Rendering"], ActionOrder, bool]
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -85,7 +85,7 @@ class Rendering:
         self.players = game.num_players()
         self.rules = ""
         self._menus: dict[Hashable, Menu] = {}
-        self._most_menus = min(16_384, MOST_KEPT_ACTIONS // game.num_distinct_actions())
+        self._most_menus = min(16_384, MOST_KEPT_ACTIONS // max(1, game.num_distinct_actions()))
 
     @property
     def keys_are_information_states(self) -> bool:

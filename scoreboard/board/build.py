@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from sparring.scoreboard.board.comparisons import Behind, Comparisons, compare_rows
 from sparring.scoreboard.board.equilibria import Share
+from sparring.scoreboard.board.gaps import Gap, generalisation_gaps
 from sparring.scoreboard.board.leaderboard import Curve, Leaderboard, Line, curves, leaderboards
 from sparring.scoreboard.board.proof import MerkleTree
-from sparring.scoreboard.stats import Estimate
+from sparring.scoreboard.board.rounding import ends, number
+from sparring.scoreboard.board.skills import Profile, skill_profile
+from sparring.scoreboard.board.strength import Exact, exact_strengths
 from sparring.store.rows import EpisodeRow
 from sparring.store.store import Store
 from sparring.types import Episode
 
 MOST_BEHIND = 6_000
 """Episodes that a page names behind its numbers; the commands on it list all of them."""
+MOST_NAMED = 4
+"""Agents that a sentence names; more are counted."""
 Progress = Callable[[int], None]
 """Called with the number of episodes that were read."""
 
@@ -41,6 +45,8 @@ class Settings:
     """Episodes that can be watched in the page."""
     equal_weight: bool = False
     """Whether every environment weighs the same, however much was played in it."""
+    exact: bool = False
+    """Whether the agents themselves are measured too, in environments that can be solved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,9 @@ class Board:
     boards: tuple[Leaderboard, ...]
     """That of everything first."""
     curves: tuple[Curve, ...]
+    skills: Profile | None
+    gaps: tuple[Gap, ...]
+    exact: Exact | None
     behind: Mapping[str, Sequence[Behind]]
     """`place|agent|other agent`, as numbers of `places` and `agents` -> episodes."""
     places: tuple[str, ...]
@@ -92,6 +101,9 @@ def build_board(
         sources=sources,
         boards=tuple(boards),
         curves=tuple(curves(boards[0])),
+        skills=skill_profile(found, boards[0], settings.equal_weight),
+        gaps=tuple(generalisation_gaps(boards)),
+        exact=exact_strengths(boards) if settings.exact else None,
         behind=behind,
         places=tuple(place.spec for place in found.places),
         agents=tuple(found.agents),
@@ -143,7 +155,7 @@ def sentences(board: Board) -> list[str]:
     partly = [line.agent for line in first.lines if line.environments < len(first.places)]
     if partly:
         rest = "are rated by the games that they played" if len(partly) > 1 else "is rated by the games that it played"
-        found.append(f"{_listed(partly)} did not play everywhere and {rest}.")
+        found.append(f"{_counted(partly)} did not play everywhere and {rest}.")
     separate = len({line.component for line in first.lines})
     if separate > 1:
         found.append(f"The agents fall into {separate} boards that never met; ranks hold within each.")
@@ -154,13 +166,17 @@ def _leaders(lines: Sequence[Line]) -> str:
     leaders = [line.agent for line in lines if line.best == 1]
     if len(leaders) == 1:
         return f"{leaders[0]} is rated above every other agent over everything that was played."
-    return f"{_listed(leaders)} share the first place: the games do not tell them apart."
+    return f"{_counted(leaders)} share the first place: the games do not tell them apart."
 
 
 def _spread(lines: Sequence[Line]) -> str:
     settled, best, last = sum(line.best == line.worst for line in lines), lines[0], lines[-1]
     gap = f"from {best.agent} to {last.agent} it is {best.elo - last.elo:,.0f} Elo"
     return f"{settled} of {len(lines)} ranks are settled; {gap}."
+
+
+def _counted(names: Sequence[str]) -> str:
+    return _listed(names) if len(names) <= MOST_NAMED else f"{len(names)} agents"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -170,13 +186,49 @@ def _listed(names: Sequence[str]) -> str:
 def facts(board: Board) -> dict[str, object]:
     """Every number of a board as plain data, for whoever computes with it and for `verify`."""
     return {
-        "settings": {"replays": board.settings.replays, "equal_weight": board.settings.equal_weight},
+        "settings": asdict(board.settings),
         "stores": [
             {"label": one.label, "episodes": one.episodes, "root": one.root, "merkle": one.merkle}
             for one in board.sources
         ],
         "broken_off": board.broken_off,
         "boards": {one.key: _board_facts(one) for one in board.boards},
+        "skills": {} if board.skills is None else _skill_facts(board.skills),
+        "gaps": [
+            {
+                "environment": one.place.spec,
+                "agent": one.agent,
+                **{name: ends(getattr(one, name)) for name in ("train", "held_out", "gap")},
+            }
+            for one in board.gaps
+        ],
+        "exact": {} if board.exact is None else _exact_facts(board.exact),
+    }
+
+
+def _exact_facts(exact: Exact) -> dict[str, object]:
+    """Environment -> agent or reference policy -> its figures; and who was left out, with the reason."""
+    strengths = {
+        one.place.spec: {
+            ("policy " if line.is_reference else "agent ") + line.agent: {
+                name: [number(end, 6) for end in value] if isinstance(value, tuple) else number(value, 6)
+                for name, value in asdict(line.strength).items()
+            }
+            for line in one.lines
+        }
+        for one in exact.places
+    }
+    return {"strengths": strengths, "left_out": dict(exact.left_out)}
+
+
+def _skill_facts(profile: Profile) -> dict[str, object]:
+    """Agent -> skill -> effect in logits (none where the tasks are too few), and the tasks behind it."""
+    return {
+        agent: {
+            skill.name: {"effect": ends(effect), "tasks": effect.clusters}
+            for skill, effect in zip(profile.skills, effects, strict=True)
+        }
+        for agent, effects in zip(profile.agents, profile.effects, strict=True)
     }
 
 
@@ -185,7 +237,7 @@ def _board_facts(board: Leaderboard) -> dict[str, object]:
         "comparisons": board.comparisons,
         "tasks": board.tasks,
         "draws": round(board.draws, 6),
-        "seat": _estimate(board.seat),
+        "seat": ends(board.seat),
         "agents": {line.agent: _line_facts(line) for line in board.lines},
         "equilibria": {one.agent: {"nash": _share(one.nash), "alpha": _share(one.alpha)} for one in board.equilibria},
     }
@@ -197,29 +249,17 @@ def _board_facts(board: Leaderboard) -> dict[str, object]:
 def _line_facts(line: Line) -> dict[str, object]:
     return {
         "board": line.component,
-        "elo": [_number(line.elo, 3), _number(line.low, 3), _number(line.high, 3)],
+        "elo": [number(line.elo, 3), number(line.low, 3), number(line.high, 3)],
         "rank": [line.best, line.worst],
         "comparisons": line.comparisons,
         "tasks": line.tasks,
-        "points": _estimate(line.points),
+        "points": ends(line.points),
         "environments": line.environments,
         "illegal": round(line.illegal, 6),
-        "reward": _estimate(line.reward),
+        "reward": ends(line.reward),
     }
 
 
 def _share(share: Share) -> list[float]:
     """In thousandths, which is finer than the draws."""
     return [round(one, 3) + 0.0 for one in (share.value, share.low, share.high)]
-
-
-def _estimate(estimate: Estimate | None) -> list[float | None] | None:
-    """[value, low, high]; None for what there is not."""
-    if estimate is None or estimate.n == 0:
-        return None
-    return [_number(one, 6) for one in (estimate.value, estimate.low, estimate.high)]
-
-
-def _number(value: float, digits: int) -> float | None:
-    """Rounded, so that another machine's last bits make no other page; None where it is infinite."""
-    return round(value, digits) + 0.0 if math.isfinite(value) else None

@@ -44,7 +44,7 @@ def read_page(page: Path) -> Written:
     try:
         told = json.loads(_element(text, "board-settings"))
         found = told["format"], str(told["sparring"]), tuple(map(str, told["labels"]))
-        settings = Settings(replays=int(told["replays"]), equal_weight=bool(told["equal_weight"]))
+        settings = Settings(int(told["replays"]), bool(told["equal_weight"]), bool(told["exact"]))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{page} does not say what it was made with: its board-settings are damaged") from error
     if found[0] != FORMAT:

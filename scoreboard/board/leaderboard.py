@@ -133,7 +133,7 @@ def _leaderboard(found: Comparisons, key: str, places: Sequence[int], equal_weig
         renumbered(column) if len(column) else column for column in (columns.first, columns.second, columns.seated)
     )
     kinds = tuple(found.places[number] for number in places)
-    weight = _weights(columns.place, equal_weight)
+    weight = weights_of_places(columns.place, equal_weight)
     games = Games(names, first, second, columns.score, columns.task, weight)
     one_game = len(kinds) == 1 and kinds[0].is_contest
     ratings = fit(games, walk=walk_of(names), seat=one_game)
@@ -229,7 +229,7 @@ def curves(board: Leaderboard) -> list[Curve]:
     return found
 
 
-def _weights(place: Ints, equal: bool) -> Floats:
+def weights_of_places(place: Ints, equal: bool) -> Floats:
     """1 a comparison; or so that every place has the same sum, and all together as many as there are comparisons."""
     if not equal or not len(place):
         return np.ones(len(place))

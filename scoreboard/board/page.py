@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,14 +21,16 @@ from sparring.content import canonical_json
 from sparring.scoreboard.board.build import Board, facts, sentences
 from sparring.scoreboard.board.drawing import draw_curve, draw_whisker
 from sparring.scoreboard.board.leaderboard import WALK_SD, Cell, Leaderboard, Line
+from sparring.scoreboard.board.skills import LEAST_TASKS
 from sparring.scoreboard.names import play_words
 from sparring.scoreboard.output import require_output, write_parts
 from sparring.scoreboard.report.build import VIEWER, VIEWER_STYLES, breakable, csp_hash, pack
 from sparring.scoreboard.report.build import resource as of_reports
 from sparring.scoreboard.report.replays import replays
+from sparring.scoreboard.stats import Estimate
 
 TITLE = b"<title>Sparring board: "
-FORMAT = 1
+FORMAT = 2
 MOST_IN_MATRIX = 30
 """Agents of which a table of everybody against everybody is drawn."""
 KINDS = {"family": "Families", "skill": "Skills", "env": "Environments"}
@@ -51,7 +54,9 @@ def render(board: Board) -> str:
     own = map(_resource, ("board.js", "start.js"))
     script = '"use strict";\n' + "".join([*map(of_reports, ("report.js", *VIEWER)), *own])
     tables = _tables(environment, board)
-    page = environment.from_string(of_reports("viewer.html") + _resource("board.html"))
+    page = environment.from_string(
+        "".join([of_reports("viewer.html"), *map(_resource, ("sections.html", "board.html"))])
+    )
     return page.render(
         board=board,
         style=Markup(style),
@@ -75,7 +80,15 @@ def _environment() -> Environment:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(breakable=breakable, quote=shlex.quote)
     environment.globals.update(
-        about=_about, axis=draw_whisker, bounds=_bounds, elo=_elo, shade=_shade, most_in_matrix=MOST_IN_MATRIX
+        about=_about,
+        axis=draw_whisker,
+        bounds=_bounds,
+        elo=_elo,
+        shade=_shade,
+        signed=_signed,
+        skill_shade=_skill_shade,
+        most_in_matrix=MOST_IN_MATRIX,
+        least_tasks=LEAST_TASKS,
     )
     return environment
 
@@ -109,8 +122,7 @@ def _settings(board: Board) -> str:
         "format": FORMAT,
         "sparring": __version__,
         "labels": [source.label for source in board.sources],
-        "replays": board.settings.replays,
-        "equal_weight": board.settings.equal_weight,
+        **asdict(board.settings),
     }
     return canonical_json(told).replace("<", "\\u003c")
 
@@ -134,7 +146,12 @@ def _about(board: Leaderboard) -> str:
 
 
 def _elo(value: float) -> str:
-    return f"{value:+,.0f}".replace("-", "\N{MINUS SIGN}")
+    return _signed(value, 0)
+
+
+def _signed(value: float, digits: int) -> str:
+    """Rounded, with its sign; `no bound` where it is infinite."""
+    return f"{value:+,.{digits}f}".replace("-", "\N{MINUS SIGN}") if math.isfinite(value) else "no bound"
 
 
 def _bounds(line: Line) -> str:
@@ -149,6 +166,13 @@ def _bounds(line: Line) -> str:
 def _shade(cell: Cell) -> int:
     """0 (lost clearly) to 4 (won clearly)."""
     return min(4, int(5 * cell.points))
+
+
+def _skill_shade(effect: Estimate) -> int:
+    """0 (clearly worse than average) to 4 (clearly better); 2 where the interval has 0 in it."""
+    if effect.low <= 0 <= effect.high:
+        return 2
+    return 2 + int(math.copysign(2 if abs(effect.value) > 1 else 1, effect.value))
 
 
 def _resource(name: str) -> str:

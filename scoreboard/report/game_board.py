@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import takewhile
 
 from sparring.types import Episode
@@ -69,7 +69,7 @@ class Boards:
     below: tuple[str, ...]
     turns: tuple[str, ...]
     """What was seen before each of the episode's turns; "" where it is not known."""
-    last: str = field(default="")
+    last: str
     """At the end."""
 
 
@@ -228,6 +228,7 @@ LOOKS: Mapping[str, Look] = {
         "Go": Look(_labelled, "points", {"X": ("black", ""), "O": ("white", "")}),
         "Chess": Look(_labelled, "checkered", dict(_chessmen())),
         "UltimateTicTacToe": Look(_labelled, "square", X_AND_O, block=3),
+        "Amazons": Look(_labelled, "checkered", _of_seats("XO") | {"#": ("ink", "")}),
         "Pentago": Look(_labelled, "square", X_AND_O, block=3),
         "DarkHex": Look(_labelled, "hex", _of_seats("XO"), private=True),
         "Backgammon": Look(_backgammon, "square", {}, block=6, private=True),

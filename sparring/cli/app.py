@@ -21,6 +21,7 @@ from sparring.cli import parsing, terminal
 from sparring.cli.compare_methods import compare_methods
 from sparring.cli.doctor import show_doctor
 from sparring.cli.envs import check_environment, list_envs
+from sparring.cli.exact import show_exact
 from sparring.cli.exports import export_store, import_episodes
 from sparring.cli.interrupts import interruption_in_words, sigterm_as_ctrl_c
 from sparring.cli.notes import say_what_takes_long
@@ -59,6 +60,7 @@ app.command(name="play")(play)
 app.command(name="tournament")(tournament)
 app.command(name="train")(train)
 app.command(name="eval")(evaluate)
+app.command(name="exact")(show_exact)
 app.command(name="report")(report)
 app.command(name="board")(make_board)
 app.command(name="runs")(list_runs)

@@ -11,6 +11,7 @@ from sparring.plurals import number_of
 if TYPE_CHECKING:
     from sparring.scoreboard.board.build import Board
     from sparring.scoreboard.board.leaderboard import Leaderboard, Line
+    from sparring.scoreboard.board.strength import Exact, Measured
 
 
 def show_board(board: Board) -> None:
@@ -26,12 +27,38 @@ def show_board(board: Board) -> None:
         terminal.show_table(
             ("environment", "first", "Elo", "comparisons", "even"), [_place(one) for one in places], names=(0, 1)
         )
+    if board.exact is not None:
+        show_exact(board.exact)
     from sparring.scoreboard.board.build import sentences
 
     for sentence in sentences(board):
         terminal.say_wrapped(sentence)
     if board.broken_off:
         terminal.say_wrapped(f"{number_of(board.broken_off, 'episode')} broke off and did not count.")
+
+
+def show_exact(exact: Exact) -> None:
+    """How strong the agents are in each environment that can be solved, and why others are left out."""
+    for one in exact.places:
+        terminal.out.print()
+        columns = ("optimal moves", "blunders", "loses to a best response")
+        columns = (
+            columns if one.is_open else ("NashConv", "best response wins, moving second / first", "vs equilibrium")
+        )
+        terminal.show_table((f"exact, {one.place.name}", *columns), [_measured(line) for line in one.lines])
+    for who, why in exact.left_out.items():
+        terminal.note(f"not measured: {who}: {why}")
+
+
+def _measured(line: Measured) -> tuple[str, ...]:
+    from sparring.scoreboard.perfect_play import PlayQuality
+
+    name = f"({line.agent})" if line.is_reference else line.agent
+    found = line.strength
+    if isinstance(found, PlayQuality):
+        return (name, f"{100 * found.optimal:.1f} %", f"{100 * found.blunders:.1f} %", f"{found.exploitability:.4f}")
+    wins = f"{found.lost[0]:+.4f} / {found.lost[1]:+.4f}"
+    return (name, f"{found.nash_conv:.4f}", wins, f"{found.against_equilibrium:+.4f}")
 
 
 def _row(line: Line, several: bool) -> tuple[str, ...]:

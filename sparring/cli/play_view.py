@@ -18,11 +18,17 @@ from sparring.scoreboard.names import play_words
 if TYPE_CHECKING:
     from sparring.scoreboard.cross_table import CrossTable
     from sparring.scoreboard.evaluate import Evaluation
+    from sparring.scoreboard.exact import OrderSensitivity, Strength
     from sparring.scoreboard.perfect_play import PlayQuality
     from sparring.scoreboard.standings import Standing
     from sparring.scoreboard.stats import Estimate, Outcomes
     from sparring.scoreboard.suites import Score
     from sparring.store.rows import EpisodeRow
+
+
+SHOWN_DECISIONS = 3
+LEAST_SHOWN = 0.0005
+"""What three digits show."""
 
 
 def show_matches(rows: Sequence[Standing], episodes: int, faults: Sequence[str], json: bool) -> None:
@@ -105,11 +111,34 @@ def _show_exact_strength(what: str, measured: Evaluation, nash_conv: float) -> N
         style = "bold" if name == what else ""
         table.add_row(escape(shortened(name, room)), f"{value:.6f}", style=style)
     terminal.out.print(table)
+    if measured.orders is not None:
+        terminal.say_wrapped(_orders_in_words(measured.orders))
     for name, pair in (("uniform", measured.against_uniform), ("equilibrium", measured.against_equilibrium)):
         if pair is not None:
             terminal.say_wrapped(
                 f"exact payoff against {name}: {pair[0]:+.4f} moving first, {pair[1]:+.4f} moving second"
             )
+    if measured.strength is not None:
+        _show_decisions(measured.strength)
+
+
+def _show_decisions(strength: Strength) -> None:
+    """What beats the policy, and its own decisions that cost most."""
+    first, second = strength.best_response
+    terminal.say_wrapped(f"a best response wins {first:+.4f} moving first, {second:+.4f} moving second")
+    answers = [one.answer_in_words for one in strength.answers(SHOWN_DECISIONS) if one.gain >= LEAST_SHOWN]
+    mistakes = [one.cost_in_words for one in strength.mistakes(SHOWN_DECISIONS) if one.cost >= LEAST_SHOWN]
+    for title, lines in (("where it gains most", answers), ("decisions that cost the policy most", mistakes)):
+        for line in [f"{title}:"] * bool(lines) + [f"  {line}" for line in lines]:
+            terminal.say_wrapped(line)
+
+
+def _orders_in_words(orders: OrderSensitivity) -> str:
+    figures = ", ".join(f"{value:.6f} {order}" for order, value in orders.nash_conv.items())
+    return (
+        f"with the legal actions listed as given and reversed: NashConv {figures}; the two policies differ by "
+        f"{orders.total_variation:.3f} (total variation, the mean over states)"
+    )
 
 
 def _quality_in_words(env_id: str, quality: PlayQuality) -> str:

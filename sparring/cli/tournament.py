@@ -33,6 +33,7 @@ def tournament(
     minutes: float | None = None,
     width: float | None = None,
     output: Output = None,
+    exact: Flag = False,
     ray: ray_option.Address = None,
     json: Flag = False,
 ) -> int:
@@ -53,6 +54,7 @@ def tournament(
         width: Stop when every rating's 95 % interval reaches at most so many Elo from it; until then play the pairings
             that are hardest to tell apart. Without it all rounds are played.
         output: Also write the board's page there.
+        exact: Also measure the agents themselves in every environment that can be solved, without episodes.
         ray: Play on the workers of a Ray cluster: HOST:PORT of its head, auto (the one on this machine), or local,
             which starts one and is meant by --ray alone.
         json: Print JSON instead of a table.
@@ -66,9 +68,10 @@ def tournament(
     for name, twice in (("agents", names), ("envs", places)):
         if len(set(twice)) < len(twice):
             raise ValueError(f"{name} must be different, got {', '.join(twice)}")
+    from sparring.scoreboard.board.build import Settings
     from sparring.scoreboard.board.page import require_board
     from sparring.scoreboard.matches import by_name
-    from sparring.scoreboard.tournament import Budget, plan, play_tournament, size_in_words
+    from sparring.scoreboard.tournament import Budget, left_out_in_words, plan, play_tournament, size_in_words
     from sparring.store.store import Store
 
     budget = Budget(minutes, width)
@@ -80,8 +83,8 @@ def tournament(
     players = by_name(arguments.agents(agents))
     quiet = json or person.plays(list(players.values()))
     planned = plan(environments, players, rounds, seed)
-    for who, why in planned.left_out.items():
-        terminal.note(f"left out: {who}: {why}")
+    for said in left_out_in_words(planned.left_out):
+        terminal.note(said)
     terminal.say(f"at most {size_in_words(planned)}", quiet=json)
     matches = planned.matches
     with saying_what_is_kept(store), Store(store, "a") as kept, ray_option.workers(ray) as pool:
@@ -92,7 +95,7 @@ def tournament(
         terminal.say(f"{known} of these games were in {store} already; --seed plays others", quiet=json)
     if played.ended:
         terminal.say(f"ended before all rounds were played: {played.ended}", quiet=json)
-    _show([store], output, json)
+    _show([store], output, json, Settings(exact=exact))
     play_view.complain_of_faults(played.faults, len(played.rows))
     return EXIT_FAILED if played.faults else 0
 
@@ -103,6 +106,7 @@ def make_board(
     output: Output = None,
     replays: int = 40,
     equal_weight: Flag = False,
+    exact: Flag = False,
     json: Flag = False,
 ) -> None:
     """Rate all agents of stores, and write one page: leaderboards with intervals, head to head, replays.
@@ -114,6 +118,8 @@ def make_board(
         output: The HTML file; new, or an earlier board. Without it the ratings are only shown here.
         replays: Episodes that can be watched in the page.
         equal_weight: Let every environment weigh the same, however much was played in it.
+        exact: Also measure the agents themselves in every environment that can be solved. Agents whose names alone do
+            not make them (checkpoints, servers, programs) are left out, with the reason.
         json: Print every number as JSON.
     """
     from sparring.scoreboard.board.build import Settings
@@ -122,10 +128,10 @@ def make_board(
         raise ValueError("name at least one store (sparring tournament --store)")
     if replays < 0:
         raise ValueError(f"replays must be >= 0, got {replays}")
-    _show(stores, output, json, Settings(replays, equal_weight))
+    _show(stores, output, json, Settings(replays, equal_weight, exact))
 
 
-def _show(stores: Sequence[Location], output: Path | None, json: bool, settings: Settings | None = None) -> None:
+def _show(stores: Sequence[Location], output: Path | None, json: bool, settings: Settings) -> None:
     from sparring.scoreboard.board.build import facts
     from sparring.scoreboard.board.page import require_board, write_board
 
@@ -141,7 +147,7 @@ def _show(stores: Sequence[Location], output: Path | None, json: bool, settings:
         terminal.say(f"wrote {output}", quiet=json)
 
 
-def _built(stores: Sequence[Location], settings: Settings | None, quiet: bool) -> Board:
+def _built(stores: Sequence[Location], settings: Settings, quiet: bool) -> Board:
     from contextlib import ExitStack
 
     from sparring.scoreboard.board.build import build_board

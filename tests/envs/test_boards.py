@@ -6,6 +6,8 @@ import re
 import pytest
 
 from sparring import envs
+from sparring.agents.prompts import TEMPLATES
+from sparring.envs.games.two_player import match
 
 CELL = re.compile(r"[a-i][1-9]")
 
@@ -77,6 +79,7 @@ def board_of(text):
         ("Oware", {"houses": 1}, "houses must be a whole number from 2 to 9, got 1"),
         ("Oware", {"seeds": 10}, "seeds must be a whole number from 1 to 9, got 10"),
         ("Checkers", {"board_size": 6}, "board_size must be a whole number from 7 to 9, got 6"),
+        ("Amazons", {"board_size": 7}, "board_size must be 6, 8 or 10, got 7"),
         ("Go", {"board_size": 20}, "board_size must be a whole number from 2 to 19, got 20"),
         ("Go", {"komi": 401.0}, "komi must be from -400 to 400, got 401"),
     ],
@@ -97,6 +100,7 @@ def test_sizes_out_of_range_name_rule_and_value(name, options, message):
         *[("Breakthrough", {"rows": rows, "columns": columns}) for rows, columns in ((4, 9), (9, 2), (9, 9))],
         *[("Oware", {"houses": houses, "seeds": seeds}) for houses, seeds in ((2, 1), (9, 9))],
         *[("Checkers", {"board_size": size}) for size in (7, 9)],
+        *[("Amazons", {"board_size": size}) for size in (8, 10)],
         *[("Go", {"board_size": size, "komi": komi}) for size, komi in ((2, -400.0), (13, 0.5), (19, 400.0))],
     ],
 )
@@ -106,7 +110,19 @@ def test_the_smallest_and_the_largest_sizes_play_and_fit_their_space(name, optio
 
 
 @pytest.mark.parametrize(
-    "name", ["MNK", "Hex", "Clobber", "Breakthrough", "Othello", "Checkers", "Chess", "UltimateTicTacToe", "Pentago"]
+    "name",
+    [
+        "Amazons",
+        "MNK",
+        "Hex",
+        "Clobber",
+        "Breakthrough",
+        "Othello",
+        "Checkers",
+        "Chess",
+        "UltimateTicTacToe",
+        "Pentago",
+    ],
 )
 def test_actions_name_cells_of_the_board_that_is_shown(name):
     for env in positions(name, 3):
@@ -123,6 +139,19 @@ def test_marks_go_onto_empty_cells_and_stay_there(name):
             board = board_of(seen(env).replace(" |", ""))
             cells = {action[:2] for action in legal(env) if CELL.match(action)}
             assert {board[cell] for cell in cells} <= {"."}
+
+
+@pytest.mark.parametrize(
+    "name", ["Amazons", "Breakthrough", "DotsAndBoxes", "NineMensMorris", "Pentago", "UltimateTicTacToe", "Chess"]
+)
+def test_every_action_can_be_said_in_every_template(name):
+    for env in positions(name, 1):
+        for action in () if is_over(env) else legal(env)[:3]:
+            for template in TEMPLATES.values():
+                words = "" if template.name == "plain" else "I think so.\n"
+                said = template.parse(words + template.answer(action))
+                moves = env._position.menu.moves
+                assert match(said, moves, env._position.menu.folded) == moves[action], (template.name, action, said)
 
 
 @pytest.mark.parametrize(("misere", "paid"), [(True, -1.0), (False, 1.0)])
@@ -362,6 +391,20 @@ def test_the_cell_names_the_board_of_the_next_mark():
         won = dict(re.findall(r"board (\d) by ([xo])", seen(env)))
         if not is_over(env) and legal(env)[0].startswith("board"):
             assert not set(won) & {action[-1] for action in legal(env)}
+
+
+def test_a_turn_of_the_amazons_is_a_choice_a_move_and_a_shot():
+    env = begun("Amazons", "b1")
+    assert board_of(seen(env))["b1"] == "X"
+    assert seen(env).split("\n")[-2] == "Next: a move of the amazon on b1."
+    env.step("b1-e4")
+    assert env.agent_selection == "player_0"
+    assert seen(env).split("\n")[-2] == "Next: a shot of the amazon on e4."
+    env.step("e4/b1")
+    assert env.agent_selection == "player_1"
+    board = board_of(seen(env))
+    assert (board["b1"], board["e4"]) == ("#", "X")
+    assert seen(env).split("\n")[-2] == "Next: the choice of an amazon."
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ RANDOM_GAMES = 10_000
 BOARDS = {
     **dict.fromkeys(["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "OpenSpiel"], RANDOM_GAMES),
     **dict.fromkeys(["Nim", "MNK", "Hex", "Clobber", "DotsAndBoxes", "Breakthrough", "Mancala"], RANDOM_GAMES),
-    **dict.fromkeys(["Othello", "Oware", "Checkers", "Go", "UltimateTicTacToe"], 3_000),
+    **dict.fromkeys(["Othello", "Oware", "Checkers", "Go", "UltimateTicTacToe", "Amazons"], 2_000),
     **dict.fromkeys(["NineMensMorris", "Pentago"], 1_000),
     "Chess": 60,
 }
@@ -39,6 +39,8 @@ HIDDEN = [
     ("sparring/GinRummy-v0", 100),
 ]
 """Ids with options, and how many games of each."""
+NAMED_AGAIN = 500
+"""Of how many games every action is named again in a state of OpenSpiel's own."""
 
 KUHN_RULES = (
     "Kuhn poker with the cards J, Q and K; K is highest. Each player antes 1 chip and gets one card. A bet adds 1 chip "
@@ -67,6 +69,9 @@ def test_returns_are_those_of_open_spiel_over_random_games(env_id, games):
     env, rng = envs.make(env_id), random.Random(0)
     for seed in range(games):
         actions = play(env, seed, rng.choice)
+        assert [env.rewards[seat] for seat in env.possible_agents] == env.spiel_state.returns()
+        if seed >= NAMED_AGAIN:
+            continue
         replayed = env.spiel_game.new_initial_state()
         said = []
         for action in env.spiel_state.history():

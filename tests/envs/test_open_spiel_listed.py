@@ -9,6 +9,7 @@ import pytest
 
 from sparring import envs, registry
 from sparring.agents.prompts import TEMPLATES
+from sparring.envs.games.boards.amazons import AmazonsRendering
 from sparring.envs.games.boards.breakthrough import BreakthroughRendering
 from sparring.envs.games.boards.checkers import CheckersRendering
 from sparring.envs.games.boards.chess import ChessRendering
@@ -210,6 +211,7 @@ def test_equal_texts_of_a_board_mean_one_state(small):
 
 
 LATE = {
+    "amazons(board_size=6)": (AmazonsRendering, 6),
     "othello": (OthelloRendering, 5),
     "mancala": (MancalaRendering, 5),
     "nine_mens_morris": (NineMensMorrisRendering, 2),

@@ -50,7 +50,7 @@ def test_blunders_of_uniform_play_agree_with_a_count_over_all_games():
 
 
 @pytest.mark.parametrize(
-    "env_id", ["sparring/KuhnPoker-v0", "sparring/ConnectFour-v0", "sparring/SimpleNegotiation-v0"]
+    "env_id", ["sparring/KuhnPoker-v0", "sparring/ConnectFour-v0", "sparring/Chess-v0", "sparring/SimpleNegotiation-v0"]
 )
 def test_games_with_hidden_cards_too_many_positions_or_no_tree_are_not_measured(env_id):
     assert not is_small_and_open(env_id)

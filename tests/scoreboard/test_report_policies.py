@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sparring.scoreboard.evaluate import load_for_report, states_in_words
+from sparring.scoreboard.evaluate import load_for_report
 from sparring.scoreboard.game_theory import uniform_policy
 from sparring.scoreboard.report.policies import policy_tables
 from sparring.scoreboard.standings import RunData
+from sparring.scoreboard.state_words import states_in_words
 
 KUHN = "sparring/KuhnPoker-v0"
 LEDUC = "sparring/LeducPoker-v0"

@@ -17,6 +17,7 @@ from sparring.scoreboard.stats import (
     bounded_mean,
     clustered_mean,
     count_outcomes,
+    independent_difference,
     outcome,
     paired_difference,
     paired_share_difference,
@@ -272,6 +273,18 @@ def test_a_paired_difference_of_what_is_no_share_is_refused() -> None:
     with pytest.raises(ValueError, match=r"shares must be within 0\.\.1, got 3\.0"):
         paired_share_difference([("a", 3.0)], [("a", 1.0)])
     assert paired_share_difference([], []).lacks == "no episodes"
+
+
+def test_the_difference_of_independent_shares_is_newcombes_published_one() -> None:
+    # Newcombe, Statistics in Medicine 17 (1998), table II: 56/70 - 48/80, method 10
+    found = independent_difference(wilson(56, 70), wilson(48, 80))
+    assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+    assert (found.n, found.clusters) == (70, 70)
+
+
+def test_the_difference_of_estimates_without_bounds_has_none() -> None:
+    found = independent_difference(clustered_mean([1.0], ["task"]), wilson(1, 2))
+    assert (found.value, found.low, found.high) == (0.5, -math.inf, math.inf)
 
 
 def test_pairing_narrows_the_interval_where_tasks_differ() -> None:

@@ -16,6 +16,7 @@ from sparring.scoreboard.tournament import (
     FIRST_ROUNDS,
     Budget,
     Plan,
+    left_out_in_words,
     plan,
     play_tournament,
     size_in_words,
@@ -41,12 +42,17 @@ def test_agents_are_left_out_where_they_cannot_play() -> None:
     planned = small_plan(agents)
     pairs = {(fixture.env_id, fixture.agents) for fixture in planned.fixtures}
     assert pairs == {(KUHN, ("random", "cfr")), (TIC_TAC_TOE, ("random", "minimax"))}
-    assert set(planned.left_out) == {f"minimax in {KUHN}", f"cfr in {TIC_TAC_TOE}"}
-    assert "minimax needs perfect information" in planned.left_out[f"minimax in {KUHN}"]
+    assert {name: list(places) for name, places in planned.left_out.items()} == {
+        "minimax": [KUHN],
+        "cfr": [TIC_TAC_TOE],
+    }
+    (minimax, cfr) = left_out_in_words(planned.left_out)
+    assert minimax.startswith("minimax does not play Kuhn poker (ValueError: minimax needs perfect information")
+    assert cfr.startswith("cfr does not play Tic tac toe (")
 
 
 def test_where_nobody_is_left_nothing_can_be_planned() -> None:
-    with pytest.raises(ValueError, match="nobody can play anybody: minimax in sparring/KuhnPoker-v0"):
+    with pytest.raises(ValueError, match="nobody can play anybody; minimax does not play Kuhn poker"):
         small_plan(agents_of(MinimaxAgent(), ConstantAgent("bet")), envs=(KUHN,))
 
 

@@ -191,8 +191,8 @@ def test_pages_that_are_none_of_ours_are_refused(store: Path, tmp_path: Path) ->
     with pytest.raises(OSError, match="it exists and is no board of ours"):
         require_board(other)
     page = page_of(store)
-    page.write_text(page.read_text().replace('"format":1', '"format":9'))
-    with pytest.raises(ValueError, match="is of format 9, this Sparring reads format 1"):
+    page.write_text(page.read_text().replace('"format":2', '"format":9'))
+    with pytest.raises(ValueError, match="is of format 9, this Sparring reads format 2"):
         read_page(page)
     page.write_text(page.read_text().replace("board-settings", "board-settlings"))
     with pytest.raises(ValueError, match="board-settings are damaged"):
