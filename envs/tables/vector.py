@@ -14,6 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from sparring.envs.games.two_player import whole_seed
 from sparring.envs.tables.games import TableGames, require_actions
 from sparring.envs.tables.streams import Places, Streams
 from sparring.envs.tables.table import Floats, Integers, Policy
@@ -133,7 +134,7 @@ class TableVector(VectorEnv[Observation, Integers, Any]):
 
     def _begin(self, places: Places, seeds: Sequence[int | None] | None) -> None:
         if seeds is not None:
-            self._draws.seed(places, [None if seed is None else ~seed for seed in seeds])
+            self._draws.seed(places, [None if seed is None else ~whole_seed(seed) for seed in seeds])
         if self._draws_seat:
             self._seat[places] = self._draws.uniform(places) * len(self._table.seats)
         self._games.reset(seeds, places)

@@ -177,6 +177,7 @@ def test_options_that_there_are_not_are_refused(options, message):
     [
         (lambda env: env.step(np.zeros(3, int)), ValueError, "actions must be 2, one a game"),
         (lambda env: env.step(np.zeros(2)), TypeError, "actions must be whole numbers, got float64"),
+        (lambda env: env.reset(seed=[1, 2.5]), TypeError, "a seed must be a whole number, got float 2.5"),
         (lambda env: env.reset(seed=[1]), ValueError, "seed must be one number, or 2, one a game, got 1"),
         (lambda env: env.reset(options={"reset_mask": [True]}), TypeError, r"boolean array of shape \(2,\)"),
         (lambda env: env.reset(options={"state": []}), ValueError, "must be reset_mask, got 'state'"),
