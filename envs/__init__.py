@@ -3,6 +3,7 @@
 sparring.envs.make("sparring/KuhnPoker-v0")                                        all seats (PettingZoo AEC)
 gymnasium.make("sparring.envs:sparring/KuhnPoker-v0", opponent="random")           one seat, the other one played
 gymnasium.make_vec("sparring.envs:sparring/KuhnPoker-v0", num_envs=64)             64 such games, batched
+gymnasium.make_vec("sparring.envs:sparring/KuhnPoker-v0", 4096, view="table")      thousands of a small game
 pettingzoo.env_registry.registration.make("aec", "sparring/KuhnPoker-v0")          where PettingZoo has a register
 """
 

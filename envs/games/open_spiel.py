@@ -146,6 +146,14 @@ class OpenSpielGame(TextGame):
         """The information state tensor, or the observation tensor where the game has no other; flat float32."""
         return self._tree.tensor(self._position, self._tree.players[seat])
 
+    def tensor_at(self, seat: str, state: SpielState) -> NDArray[np.float32]:
+        """What `tensor` is in an OpenSpiel state."""
+        return self._tree.new_tensor(state, self._tree.players[seat])
+
+    def payoffs_at(self, state: SpielState) -> list[float]:
+        """By seat, what the game pays that ends in an OpenSpiel state."""
+        return self._standing_at(Position(state))._payoffs()
+
     def action_text(self, action: int) -> str:
         """Our string for a discrete action of the seat to move; "" if it is not legal."""
         return "" if self._over else str(self._position.menu.names.get(action, ""))

@@ -70,7 +70,8 @@ class Rendering:
     kept_positions = 0
     """How many positions stay in memory for the next episode: all of a small game's, none of a large one's."""
     transposes = False
-    """True if equal `str(state)` means equal futures, so that one position serves all the paths to it."""
+    """True if equal `str(state)` means equal futures, so that one position serves all the paths to it. An end serves
+    one last action: Hex's tensor shows with which stone the game was won."""
     tensor_range = (-np.inf, np.inf)
 
     def __init__(self, game: SpielGame) -> None:
@@ -254,10 +255,10 @@ class Positions:
             tensors = position.tensors = {}
         known = tensors.get(player)
         if known is None:
-            known = tensors[player] = self._new_tensor(position.state, player)
+            known = tensors[player] = self.new_tensor(position.state, player)
         return known.copy()
 
-    def _new_tensor(self, state: SpielState, player: int) -> NDArray[np.float32]:
+    def new_tensor(self, state: SpielState, player: int) -> NDArray[np.float32]:
         """The information state tensor, or the observation tensor where the game has no other."""
         kind = self.game.get_type()
         if kind.provides_information_state_tensor:
@@ -270,7 +271,7 @@ class Positions:
         """A new child, kept while there is room. A position keeps children from its second visit on."""
         child = self._position(position.state.child(action))
         if self._room > 0:
-            if self.rendering.transposes:
+            if self.rendering.transposes and child.mover is not None:
                 child = self._by_state.setdefault(str(child.state), child)
             self._room -= not child.kept
             child.kept = True

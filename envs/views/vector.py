@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import concatenate, create_empty_array, iterate
 from numpy.typing import NDArray
 
@@ -50,8 +50,8 @@ class GamesVector(SyncVectorEnv):
         seed: of the first game, the others get the numbers after it; or one a game.
         Raises TypeError, ValueError for seeds or a mask that do not fit.
         """
-        seeds, rest = self._seeds(seed), dict(options or {})
-        chosen = self._chosen(rest.pop("reset_mask", None))
+        seeds, rest = seeds_of(seed, self.num_envs), dict(options or {})
+        chosen = games_of(rest.pop("reset_mask", None), self.num_envs, begun=self._over is not None)
         if self._over is None:
             self._over = np.zeros(self.num_envs, np.bool_)
         infos = self._begin(chosen, seeds, rest or None)
@@ -115,29 +115,6 @@ class GamesVector(SyncVectorEnv):
         empty: Any = create_empty_array(space, self.num_envs)
         return concatenate(space, self._seen, empty)
 
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
-        if seed is None:
-            return [None] * self.num_envs
-        if not isinstance(seed, Sequence | np.ndarray):
-            first = whole_seed(seed)
-            return [first + place for place in range(self.num_envs)]
-        if len(seed) != self.num_envs:
-            raise ValueError(f"seed must be one number, or {self.num_envs}, one a game, got {len(seed)}")
-        return seed
-
-    def _chosen(self, mask: object) -> NDArray[np.intp]:
-        if mask is None:
-            return np.arange(self.num_envs)
-        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
-            raise TypeError(
-                f"options['reset_mask'] must be a boolean array of shape ({self.num_envs},), got {mask!r:.80}"
-            )
-        if not mask.all() and self._over is None:
-            raise ValueError("options['reset_mask'] must choose all games at the first reset")
-        if not mask.any():
-            raise ValueError("options['reset_mask'] must choose at least one game")
-        return np.flatnonzero(mask)
-
     def _listed(self, actions: Any) -> list[object]:
         listed = [] if isinstance(actions, str) else list(iterate(self.action_space, actions))
         if len(listed) != self.num_envs:
@@ -148,9 +125,10 @@ class GamesVector(SyncVectorEnv):
 
 def make_vector(
     env_id: str, num_envs: int, autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP, **kwargs: Any
-) -> GamesVector:
+) -> VectorEnv[Any, Any, Any]:
     """The entry point for `gymnasium.make_vec`. An opponent that is given as a spec is made once for all games.
 
+    view: beside those of one environment "table", which plays thousands of small games (`sparring.envs.tables`).
     Raises what making one environment raises, ValueError for a number of games or a mode that there is not.
     """
     from sparring import envs
@@ -160,9 +138,39 @@ def make_vector(
         raise ValueError(f"num_envs must be >= 1, got {num_envs}")
     if "max_episode_steps" in kwargs:
         raise ValueError("max_episode_steps is Gymnasium's wrapper: it needs vectorization_mode='sync' or 'async'")
+    if kwargs.get("view") == "table":
+        from sparring.envs.tables.vector import TableVector
+
+        del kwargs["view"]
+        return TableVector(env_id, num_envs, autoreset_mode, **kwargs)
     if isinstance(kwargs.get("opponent"), str):
         kwargs["opponent"] = registry.make_agent(kwargs["opponent"])
     return GamesVector([lambda: envs.make_for_gymnasium(env_id, **kwargs)] * num_envs, autoreset_mode)
+
+
+def seeds_of(seed: int | Sequence[int | None] | None, num_envs: int) -> Sequence[int | None]:
+    """A seed for each game out of the first one's, or of all. Raises TypeError, ValueError for what does not fit."""
+    if seed is None:
+        return [None] * num_envs
+    if not isinstance(seed, Sequence | np.ndarray):
+        first = whole_seed(seed)
+        return [first + place for place in range(num_envs)]
+    if len(seed) != num_envs:
+        raise ValueError(f"seed must be one number, or {num_envs}, one a game, got {len(seed)}")
+    return seed
+
+
+def games_of(mask: object, num_envs: int, begun: bool) -> NDArray[np.intp]:
+    """The games that `options["reset_mask"]` names; all where it is None. Raises TypeError, ValueError for none."""
+    if mask is None:
+        return np.arange(num_envs)
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (num_envs,):
+        raise TypeError(f"options['reset_mask'] must be a boolean array of shape ({num_envs},), got {mask!r:.80}")
+    if not mask.all() and not begun:
+        raise ValueError("options['reset_mask'] must choose all games at the first reset")
+    if not mask.any():
+        raise ValueError("options['reset_mask'] must choose at least one game")
+    return np.flatnonzero(mask)
 
 
 def _resetting(env: Env, seed: int | None, options: dict[str, Any] | None) -> Asking[Begun]:

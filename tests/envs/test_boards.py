@@ -184,6 +184,16 @@ def test_hex_says_whose_edges_are_which():
     assert env.rewards["player_1"] == 1.0
 
 
+def test_the_tensor_of_a_won_game_of_hex_does_not_depend_on_games_before():
+    """OpenSpiel marks the winning stone: boards that are reached by another last move have other tensors."""
+    rng, env = random.Random(0), make("Hex", board_size=3)
+    for _ in range(1_000):
+        env.reset(seed=0)
+        while not env.terminations["player_0"]:
+            env.step(rng.choice(legal(env)))
+        assert env.tensor("player_0").tolist() == env.tensor_at("player_0", env.spiel_state).tolist()
+
+
 def test_breakthrough_marks_captures_and_which_way_each_side_goes():
     captures = 0
     for env in positions("Breakthrough", 20):
