@@ -25,6 +25,7 @@ from rich.table import Table
 
 from sparring.agents import named
 from sparring.protocols import Agent
+from sparring.scoreboard.figures_json import finite
 from sparring.scoreboard.matches import play_rows, rotated_matches
 from sparring.scoreboard.names import env_words
 from sparring.scoreboard.stats import Estimate, paired_difference
@@ -116,13 +117,14 @@ def main() -> None:
             {
                 "trained_on": one.trained_on,
                 "played": one.played,
-                "difference": [round(x, 4) for x in (one.difference.value, one.difference.low, one.difference.high)],
-                "deals": one.difference.clusters,
+                "difference": finite([round(x, 4) for x in (difference.value, difference.low, difference.high)]),
+                "deals": difference.clusters,
             }
             for one in results
+            for difference in [one.difference]
         ]
         told = {**{name: getattr(given, name) for name in ("model", "steps", "games", "episodes")}, "results": found}
-        given.json.write_text(json.dumps(told, indent=1, allow_nan=True) + "\n")
+        given.json.write_text(json.dumps(told, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -154,6 +154,8 @@ def _end_difference(recorded: Episode, again: Episode) -> Fault | None:
     if recorded.sound and again.status != recorded.status:
         detail = f"recorded {recorded.status}, replayed {again.status} {again.error or ''}".rstrip()
         return Fault(recorded.id, "status", detail)
+    if again.sound and not recorded.sound:  # a fault asks for an action that never came: the game was not over
+        return Fault(recorded.id, "status", f"recorded {recorded.status}, and the replay comes to its end")
     for seat, trajectory in recorded.trajectories.items():
         other = again.trajectories[seat]
         seen = _seen_difference(trajectory.last, other.last) if recorded.sound else None

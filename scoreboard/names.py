@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
+from unicodedata import category
 
 from sparring import registry
 
+UNSEEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+"""Unicode's categories of what cannot be seen."""
 MODELS = {"smollm2": "SmolLM2-135M"}
 METRICS = {
     "nash_conv": "NashConv of the policy",
@@ -59,6 +62,11 @@ WORDS_OF_FAMILIES = {
     "robot": PlayWords("episode", "readable", "unreadable", contested=False),
 }
 """Of families in which nothing is a game."""
+
+
+def visible(text: str) -> str:
+    """Control characters, and characters that have no width or turn the direction of text, as `⟨U+202E⟩`."""
+    return "".join(f"⟨U+{ord(one):04X}⟩" if category(one) in UNSEEN else one for one in text)
 
 
 def play_words(*env_ids: str) -> PlayWords:

@@ -29,7 +29,6 @@ from sparring.scoreboard.board.leaderboard import games_of
 from sparring.scoreboard.matches import identity, play_rows, rotated_matches, seats_of, settings_identity, turns_of
 from sparring.scoreboard.names import env_words
 from sparring.scoreboard.ratings.davidson import Ratings, fit
-from sparring.specs import spec_of
 from sparring.store.rows import EpisodeRow
 from sparring.store.store import Store
 
@@ -102,7 +101,7 @@ def plan(environments: Sequence[Environment], agents: Mapping[str, Agent], round
         for name, agent in agents.items():
             why = why_unable(env_id, settings, name, agent)
             if why:
-                left_out.setdefault(name, {})[spec_of(env_id, settings)] = why
+                left_out.setdefault(name, {})[env_id] = why
             else:
                 able.append(name)
         for group in combinations(able, len(seats_of(env_id, settings))):
@@ -226,12 +225,12 @@ def _most_uncertain(fixtures: Sequence[Fixture], next_round: Sequence[int], rati
 
 
 def left_out_in_words(left_out: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """A line an agent: where it does not play, and the first reason."""
-    said = []
+    """A line an agent and reason: where it does not play, and why."""
+    reasons: dict[tuple[str, str], list[str]] = {}
     for name, places in left_out.items():
-        where = [env_words(place.partition(":")[0]) for place in places]
-        said.append(f"{name} does not play {', '.join(dict.fromkeys(where))} ({next(iter(places.values()))})")
-    return said
+        for env_id, why in places.items():
+            reasons.setdefault((name, why.replace(env_id, "the game")), []).append(env_words(env_id))
+    return [f"{name} does not play {', '.join(where)} ({why})" for (name, why), where in reasons.items()]
 
 
 def size_in_words(planned: Plan) -> str:

@@ -259,6 +259,6 @@ def test_git_ignores_what_the_commands_of_readme_write():
     written = {words[at + 1] for words in readme_commands() for at, word in enumerate(words) if word in WRITES}
     ignored = (ROOT / ".gitignore").read_text().splitlines()
     places = {f"/{Path(name).parts[0]}{'' if Path(name).suffix else '/'}" for name in written}
-    assert {"/runs/", "/ladder/", "/report.html"} <= places
+    assert {"/runs/", "/cup/", "/cup.html", "/report.html"} <= places
     assert places - set(ignored) == set()
     assert "/ladder.html" in ignored

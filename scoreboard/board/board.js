@@ -3,29 +3,31 @@
 const board = {tables: {}, behind: {}, places: [], agents: [], boards: {}, label: ""};
 
 function showLeaderboard(key) {
-  if (!(key in board.tables)) return false;
+  if (!Object.hasOwn(board.tables, key)) return false;
   byId("show").value = key;
   byId("shown").innerHTML = board.tables[key];
   byId("shown").querySelectorAll(".scroll").forEach(watchWidth);
   return true;
 }
 
-/** The episodes of an agent, or of two against each other, in the environments of a leaderboard. */
+/** [name, place, episodes] of the episodes of an agent, or of two against each other, in the environments of a leaderboard. */
 function gamesBehind(agents, key) {
   const places = board.boards[key] || [];
   return Object.entries(board.behind).flatMap(([name, episodes]) => {
     const [place, one, other] = name.split("|").map(Number);
     const met = agents.length === 1 ? one === agents[0] || other === agents[0]
       : agents.includes(one) && agents.includes(other);
-    return places.includes(place) && met ? episodes.map((episode) => [place, ...episode]) : [];
+    return places.includes(place) && met ? [[name, place, episodes]] : [];
   });
 }
 
 function showBehind(agents, key) {
   const names = agents.map((agent) => board.agents[agent]);
   if (names.includes(undefined)) return;
-  const found = gamesBehind(agents, key);
-  byId("behind-about").textContent = visible(names.join(" against ")) + ": " + found.length + " episodes are named here"
+  const behind = gamesBehind(agents, key);
+  const found = behind.flatMap(([, place, episodes]) => episodes.map((episode) => [place, ...episode]));
+  const played = behind.reduce((sum, [name]) => sum + board.played[name], 0);
+  byId("behind-about").textContent = visible(names.join(" against ")) + ": " + found.length + " of " + played + " episodes are named here"
     + (found.length ? "; those with a link can be watched below." : ".");
   byId("behind-games").replaceChildren(...found.slice(0, 300).map(([place, id, earned]) => {
     const watched = state.replays.find((replay) => replay.id === id);

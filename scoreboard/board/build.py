@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from sparring.plurals import number_of
 from sparring.scoreboard.board.comparisons import Behind, Comparisons, compare_rows
 from sparring.scoreboard.board.curves import Curve, curves
 from sparring.scoreboard.board.equilibria import Share
@@ -20,6 +21,7 @@ from sparring.types import Episode
 
 MOST_BEHIND = 6_000
 """Episodes that a page names behind its numbers; the commands on it list all of them."""
+FEW_TASKS = 50
 MOST_NAMED = 4
 """Agents that a sentence names; more are counted."""
 Progress = Callable[[int], None]
@@ -64,6 +66,8 @@ class Board:
     exact: Exact | None
     behind: Mapping[str, Sequence[Behind]]
     """`place|agent|other agent`, as numbers of `places` and `agents` -> episodes."""
+    played: Mapping[str, int]
+    """The same keys -> how many episodes there are."""
     places: tuple[str, ...]
     """Specs, in the order of their numbers."""
     agents: tuple[str, ...]
@@ -89,7 +93,7 @@ def build_board(
     settings = settings or Settings()
     trees = [MerkleTree() for _ in stores]
     found = compare_rows(_read(stores, trees, progress))
-    if not found.agents:
+    if not found.games:
         raise ValueError("no episode came to its end: there is nothing to put on a board")
     boards = leaderboards(found, settings.equal_weight)
     sources = tuple(
@@ -106,6 +110,7 @@ def build_board(
         gaps=tuple(generalisation_gaps(boards)),
         exact=exact_strengths(boards) if settings.exact else None,
         behind=behind,
+        played={"|".join(map(str, key)): count for key, count in found.played.items()},
         places=tuple(place.spec for place in found.places),
         agents=tuple(found.agents),
         broken_off=found.broken_off,
@@ -114,10 +119,12 @@ def build_board(
 
 
 def _read(stores: Sequence[tuple[str, Store]], trees: Sequence[MerkleTree], progress: Progress) -> Iterator[EpisodeRow]:
-    read = 0
-    for (_, store), tree in zip(stores, trees, strict=True):
+    read, seen = 0, dict[bytes, str]()
+    for (label, store), tree in zip(stores, trees, strict=True):
         for row in store.rows():
-            tree.add(bytes.fromhex(row.hash))
+            tree.add(digest := bytes.fromhex(row.hash))
+            if len(stores) > 1 and seen.setdefault(digest, label) is not label:
+                raise ValueError(f"episode {row.id!r} is in {label} and in {seen[digest]}: name each store once")
             read += 1
             if read % 1_000 == 0:
                 progress(read)
@@ -152,7 +159,7 @@ def sentences(board: Board) -> list[str]:
     lines = [line for line in first.lines if line.component == 0]
     if not first.comparisons or len(lines) < 2:
         return ["Nobody met anybody: there is no ranking, only what each agent earned."]
-    found = [_leaders(lines), _spread(lines)]
+    found = [_leaders(lines, len(first.places)), _spread(lines, first.tasks)]
     partly = [line.agent for line in first.lines if line.environments < len(first.places)]
     if partly:
         rest = "are rated by the games that they played" if len(partly) > 1 else "is rated by the games that it played"
@@ -163,17 +170,21 @@ def sentences(board: Board) -> list[str]:
     return found
 
 
-def _leaders(lines: Sequence[Line]) -> str:
+def _leaders(lines: Sequence[Line], places: int) -> str:
     leaders = [line.agent for line in lines if line.best == 1]
+    if len(leaders) == 1 and lines[0].environments < places:
+        where = f"{number_of(lines[0].environments, 'environment')} of {places} that it played"
+        return f"{leaders[0]} is rated first, by its games in the {where}."
     if len(leaders) == 1:
         return f"{leaders[0]} is rated above every other agent over everything that was played."
     return f"{_counted(leaders)} share the first place: the games do not tell them apart."
 
 
-def _spread(lines: Sequence[Line]) -> str:
+def _spread(lines: Sequence[Line], tasks: int) -> str:
     settled, best, last = sum(line.best == line.worst for line in lines), lines[0], lines[-1]
     gap = f"from {best.agent} to {last.agent} it is {best.elo - last.elo:,.0f} Elo"
-    return f"{settled} of {len(lines)} ranks are settled; {gap}."
+    few = f" There are only {tasks} deals and tasks: more rounds tell more apart." if tasks < FEW_TASKS else ""
+    return f"{settled} of {len(lines)} ranks are settled; {gap}.{few}"
 
 
 def _counted(names: Sequence[str]) -> str:
@@ -236,6 +247,9 @@ def _skill_facts(profile: Profile) -> dict[str, object]:
 def _board_facts(board: Leaderboard) -> dict[str, object]:
     told: dict[str, object] = {
         "comparisons": board.comparisons,
+        "games": board.games,
+        "different games": board.different,
+        "deals not played once in every seat": board.lopsided,
         "tasks": board.tasks,
         "draws": round(board.draws, 6),
         "seat": ends(board.seat),
@@ -256,6 +270,7 @@ def _line_facts(line: Line) -> dict[str, object]:
         "tasks": line.tasks,
         "points": ends(line.points),
         "environments": line.environments,
+        "broke off": line.broken_off,
         "illegal": round(line.illegal, 6),
         "reward": ends(line.reward),
     }

@@ -62,6 +62,9 @@ def check_board(written: Written, stores: Sequence[Store], progress: Progress = 
         raise ValueError(
             f"the page was made from {number_of(len(written.labels), 'store')} ({named}), got {len(stores)}"
         )
+    grown = list(_grown(written, stores))
+    if grown:
+        return grown
     board = build_board(list(zip(written.labels, stores, strict=True)), written.settings, progress)
     again = render(board)
     if again == written.text:
@@ -79,6 +82,15 @@ def check_board(written: Written, stores: Sequence[Store], progress: Progress = 
     elif not found:
         told.append(_first_other_line(written.text, again))
     return told
+
+
+def _grown(written: Written, stores: Sequence[Store]) -> Iterator[str]:
+    """Stores that hold another number of episodes than the page was made from."""
+    made = written.facts.get("stores") if isinstance(written.facts, dict) else None
+    for label, store, told in zip(written.labels, stores, made if isinstance(made, list) else [], strict=False):
+        was = told.get("episodes") if isinstance(told, dict) else None
+        if was != store.count:
+            yield f"stores > {label}: the page was made from {was} episodes, the store has {store.count}"
 
 
 def _element(text: str, id: str) -> str:

@@ -2,13 +2,15 @@
 
 A game between two is one comparison: the seat that was paid more won it. In a game of more seats every two of them are
 compared. Where an agent plays alone, two agents are compared on every task that both played, by their mean rewards.
-Comparisons on one task of one environment are one cluster, whoever played: they share its luck. Of a game that an agent
+The seed is the task: comparisons on one seed of one environment are one cluster, whoever played, as they share its
+luck. Of a game that an agent
 played against itself, and of seats that play together, nothing is compared.
 """
 
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -63,7 +65,8 @@ class Comparisons:
 
     agents: dict[str, int] = field(default_factory=dict)
     places: list[Place] = field(default_factory=list)
-    tasks: dict[tuple[int, str], int] = field(default_factory=dict)
+    tasks: dict[tuple[int, int], int] = field(default_factory=dict)
+    """(place, seed) -> number."""
     first: array[int] = field(default_factory=lambda: array("i"))
     """[N] Who had the earlier seat; of those who played alone, the agent that appeared earlier."""
     second: array[int] = field(default_factory=lambda: array("i"))
@@ -73,6 +76,16 @@ class Comparisons:
     task: array[int] = field(default_factory=lambda: array("i"))
     behind: dict[tuple[int, int, int], list[Behind]] = field(default_factory=dict)
     """(place, agent, other agent) -> the first episodes; an agent that plays alone stands there twice."""
+    played: Counter[tuple[int, int, int]] = field(default_factory=Counter)
+    """The same keys -> how many episodes there are."""
+    lines: dict[int, set[int]] = field(default_factory=dict)
+    """Place -> hashes of the different games: who sat where, and what was done."""
+    seatings: dict[int, Counter[int]] = field(default_factory=dict)
+    """Place -> hash of the seed and the agents, whatever their seats -> games; of contests."""
+    games: Counter[int] = field(default_factory=Counter)
+    """Place -> games that came to their end."""
+    faults: Counter[tuple[int, int]] = field(default_factory=Counter)
+    """(place, agent) -> episodes that broke off while it had a seat."""
     seated: Seated = field(default_factory=lambda: Seated())
     broken_off: int = 0
     """Episodes that a fault ended; nothing of them is counted."""
@@ -101,15 +114,17 @@ def compare_rows(rows: Iterable[EpisodeRow]) -> Comparisons:
     numbers: dict[tuple[str, str], int] = {}
     for row in rows:
         found.episodes += 1
-        if not row.sound:
-            found.broken_off += 1
-            continue
         key = (row.env_id, canonical_json(dict(row.env_kwargs)) if row.env_kwargs else "")
         number = numbers.get(key)
         if number is None:
             number = numbers[key] = len(found.places)
             found.places.append(_place(row))
-        _add(found, row, number)
+        if row.sound:
+            _add(found, row, number)
+        else:
+            found.broken_off += 1
+            agents = found.agents
+            found.faults.update({(number, agents.setdefault(name, len(agents))) for name in row.agents.values()})
     for number, place in enumerate(found.places):
         if not place.is_contest:
             _compare_tasks(found, number)
@@ -118,7 +133,10 @@ def compare_rows(rows: Iterable[EpisodeRow]) -> Comparisons:
 
 def _add(found: Comparisons, row: EpisodeRow, number: int) -> None:
     agents, seated = found.agents, found.seated
-    task = found.tasks.setdefault((number, row.task or row.id), len(found.tasks))
+    task = found.tasks.setdefault((number, row.seed), len(found.tasks))
+    names = tuple(row.agents.values())
+    found.games[number] += 1
+    found.lines.setdefault(number, set()).add(hash((names, row.line)))
     sides: list[Side] = []
     for seat, name in row.agents.items():
         agent = agents.setdefault(name, len(agents))
@@ -131,9 +149,11 @@ def _add(found: Comparisons, row: EpisodeRow, number: int) -> None:
         seated.illegal.append(row.illegal[seat])
         seated.turns.append(row.turns[seat])
     if not found.places[number].is_contest:
-        for agent, _, _ in sides:
+        for agent in dict.fromkeys(agent for agent, _, _ in sides):
             _note(found, (number, agent, agent), row.id, sides)
         return
+    if len(set(names)) == len(names):
+        found.seatings.setdefault(number, Counter())[hash((row.seed, tuple(sorted(names))))] += 1
     for (one, *earned), (other, *others) in combinations(sides, 2):
         if one != other:
             _compare(found, number, task, one, other, 1.0 if earned > others else 0.5 if earned == others else 0.0)
@@ -141,6 +161,7 @@ def _add(found: Comparisons, row: EpisodeRow, number: int) -> None:
 
 
 def _note(found: Comparisons, key: tuple[int, int, int], id: str, sides: Sequence[Side]) -> None:
+    found.played[key] += 1
     behind = found.behind.setdefault(key, [])
     if len(behind) < SHOWN_BEHIND:
         behind.append(Behind(id, found.episodes, tuple((agent, reward) for agent, _, reward in sides)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -40,6 +41,8 @@ class Line:
     """Share: 1 for a win, half for a draw."""
     environments: int
     """In which it played."""
+    broken_off: int
+    """Episodes that a fault ended while it had a seat; they are not counted."""
     illegal: float
     """Share of its turns whose action was illegal."""
     reward: Estimate | None
@@ -73,6 +76,12 @@ class Leaderboard:
     """Best first; by component."""
     cells: tuple[Cell, ...]
     """Of every two that met, both ways round, in the order of the lines."""
+    games: int
+    """That came to their end."""
+    different: int
+    """Of these, in who sat where and what was done."""
+    lopsided: int
+    """Deals of contests that the same agents did not play once, or equally often, in every seat."""
     comparisons: int
     tasks: int
     draws: float
@@ -123,13 +132,17 @@ def _leaderboard(found: Comparisons, key: str, places: Sequence[int], equal_weig
     games = Games(names, first, second, columns.score, columns.task, weight)
     one_game = len(kinds) == 1 and kinds[0].is_contest
     ratings = fit(games, walk=walk_of(names), seat=one_game)
-    lines = _lines(ratings, games, columns, seated, kinds)
+    faults = [sum(found.faults[place, found.agents[name]] for place in places) for name in names]
+    lines = _lines(ratings, games, columns, seated, kinds, faults)
     ranked = [line.agent for line in lines]
     return Leaderboard(
         key=key,
         places=kinds,
         lines=lines,
         cells=_cells(games, ranked),
+        games=sum(found.games[number] for number in places),
+        different=sum(len(found.lines.get(number, ())) for number in places),
+        lopsided=sum(_lopsided(found, number) for number in places),
         comparisons=len(games),
         tasks=len(np.unique(np.concatenate([columns.task, columns.seated_task]))),
         draws=float((columns.score == 0.5).mean()) if len(games) else 0.0,
@@ -185,7 +198,9 @@ def weights_of_places(place: Ints, equal: bool) -> Floats:
     return np.asarray(len(place) / len(counts) / counts[where], np.float64)
 
 
-def _lines(ratings: Ratings, games: Games, columns: _Columns, seated: Ints, kinds: Sequence[Place]) -> tuple[Line, ...]:
+def _lines(
+    ratings: Ratings, games: Games, columns: _Columns, seated: Ints, kinds: Sequence[Place], faults: Sequence[int]
+) -> tuple[Line, ...]:
     ranges, count = rank_ranges(ratings), len(games.agents)
     points = _points(games)
     illegal = np.bincount(seated, columns.illegal, count) / np.maximum(np.bincount(seated, columns.turns, count), 1)
@@ -203,6 +218,7 @@ def _lines(ratings: Ratings, games: Games, columns: _Columns, seated: Ints, kind
             tasks=points[number].clusters,
             points=points[number],
             environments=len(np.unique(columns.seated_place[seated == number])),
+            broken_off=faults[number],
             illegal=float(illegal[number]),
             reward=rewards[number],
         )
@@ -239,6 +255,11 @@ def _by_agent_and_task(agent: Ints, task: Ints, values: Floats, count: int) -> l
     means = np.bincount(where, values, len(cell)) / sizes
     starts = np.searchsorted(cell, np.arange(count + 1) * width)
     return [(sizes[start:end], means[start:end]) for start, end in pairwise(starts.tolist())]
+
+
+def _lopsided(found: Comparisons, place: int) -> int:
+    seats = found.places[place].seats
+    return sum(games % seats > 0 for games in found.seatings.get(place, Counter()).values())
 
 
 def _cells(games: Games, ranked: Sequence[str]) -> tuple[Cell, ...]:

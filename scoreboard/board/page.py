@@ -18,12 +18,13 @@ from markupsafe import Markup
 
 from sparring import __version__
 from sparring.content import canonical_json
+from sparring.plurals import number_of
 from sparring.scoreboard.board.build import Board, facts, sentences
 from sparring.scoreboard.board.checkpoints import WALK_SD
 from sparring.scoreboard.board.drawing import draw_curve, draw_whisker
 from sparring.scoreboard.board.leaderboard import Cell, Leaderboard, Line
 from sparring.scoreboard.board.skills import LEAST_TASKS
-from sparring.scoreboard.names import play_words
+from sparring.scoreboard.names import play_words, visible
 from sparring.scoreboard.output import require_output, write_parts
 from sparring.scoreboard.report.build import VIEWER, VIEWER_STYLES, breakable, csp_hash, pack
 from sparring.scoreboard.report.build import resource as of_reports
@@ -79,9 +80,10 @@ def render(board: Board) -> str:
 
 def _environment() -> Environment:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(breakable=breakable, quote=shlex.quote)
+    environment.filters.update(breakable=breakable, quote=shlex.quote, visible=visible)
     environment.globals.update(
         about=_about,
+        doubts=_doubts,
         axis=draw_whisker,
         bounds=_bounds,
         elo=_elo,
@@ -110,6 +112,7 @@ def _looked_up(board: Board, tables: Mapping[str, str]) -> dict[str, object]:
     return {
         "tables": tables,
         "boards": {one.key: [numbers[place.spec] for place in one.places] for one in board.boards},
+        "played": {key: count for key, count in board.played.items() if key in board.behind},
         "behind": {key: [[one.id, one.earned] for one in episodes] for key, episodes in board.behind.items()},
         "places": board.places,
         "agents": board.agents,
@@ -140,10 +143,25 @@ def _about(board: Leaderboard) -> str:
     where = board.places[0].name if len(board.places) == 1 else f"{len(board.places)} environments"
     even = f"{100 * board.draws:.0f} % of them even"
     said = f"{where}: {board.comparisons:,} comparisons on {board.tasks:,} tasks, {even}."
-    if board.seat is None or board.seat.lacks:
-        return said
-    low, high = _elo(board.seat.low), _elo(board.seat.high)
-    return f"{said} The first seat is worth {_elo(board.seat.value)} Elo ({low} to {high})."
+    if board.seat is not None and not board.seat.lacks:
+        low, high = _elo(board.seat.low), _elo(board.seat.high)
+        said += f" The first seat is worth {_elo(board.seat.value)} Elo ({low} to {high})."
+    unit = board.places[0].unit
+    if len(board.places) == 1 and board.places[0].is_contest and unit != "reward":
+        said += f" A comparison counts who won {unit}, not how many: see the mean."
+    return said
+
+
+def _doubts(board: Leaderboard) -> list[str]:
+    """What makes the ratings worth less than they look."""
+    found = []
+    if board.different < board.games:
+        repeat = "agents without chance repeat themselves, and the intervals do not know it"
+        found.append(f"Of {board.games:,} games {board.different:,} are different: {repeat}.")
+    if board.lopsided:
+        deals = number_of(board.lopsided, "deal")
+        found.append(f"{deals} not played equally often in every seat by the same agents: games are missing.")
+    return found
 
 
 def _elo(value: float) -> str:

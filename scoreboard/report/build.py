@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from sparring.content import canonical_json
 from sparring.plurals import number_of
-from sparring.scoreboard.names import env_words, is_won_or_lost, play_words, unit_of
+from sparring.scoreboard.names import env_words, is_won_or_lost, play_words, unit_of, visible
 from sparring.scoreboard.output import require_output, write_parts
 from sparring.scoreboard.report.charts import PHONE, SHAPES, fixed, number
 from sparring.scoreboard.report.critic import critic_view
@@ -139,7 +139,7 @@ def _with_pictures(page: bytes, films: Sequence[tuple[RunData, Films]]) -> bytes
 
 def breakable(name: str) -> Markup:
     """A name that a narrow column breaks after a colon, not within a number."""
-    return Markup("<wbr>").join(re.split("(?<=:)", name))
+    return Markup("<wbr>").join(re.split("(?<=:)", visible(name)))
 
 
 def pack(value: object) -> str:

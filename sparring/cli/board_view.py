@@ -25,7 +25,7 @@ def show_board(board: Board) -> None:
     if len(places) > 1:
         terminal.out.print()
         terminal.show_table(
-            ("environment", "first", "Elo", "comparisons", "even"), [_place(one) for one in places], names=(0, 1)
+            ("environment", "first", "its Elo", "comparisons", "even"), [_place(one) for one in places], names=(0, 1)
         )
     if board.exact is not None:
         show_exact(board.exact)
@@ -77,11 +77,11 @@ def _interval(line: Line) -> str:
 
 
 def _place(board: Leaderboard) -> tuple[str, ...]:
-    first = board.lines[0]
+    first, shared = board.lines[0], sum(line.best == 1 for line in board.lines) - 1
     return (
         board.places[0].name,
-        first.agent,
-        f"{first.elo:+.0f}" if board.comparisons else "",
+        first.agent if not shared else f"{first.agent}, {shared} more",
+        _interval(first) if board.comparisons else "",
         f"{board.comparisons:,}",
         f"{100 * board.draws:.0f} %",
     )

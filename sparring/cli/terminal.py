@@ -87,7 +87,8 @@ def show_table(
     """A table of plain text. In a narrow terminal `names` are shortened, and `prose` takes several lines."""
     mark = ".." if out.options.ascii_only else "…"
     width = out.width if out.is_terminal else None
-    out.print(fitted_table(columns, rows, names, width, mark, prose), highlight=False)
+    cells = [[printable(cell, keep="") for cell in row] for row in rows]
+    out.print(fitted_table(columns, cells, names, width, mark, prose), highlight=False)
 
 
 def filled(text: str, console: Console) -> str:

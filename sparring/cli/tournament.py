@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,7 +89,12 @@ def tournament(
         terminal.note(said)
     terminal.say(f"at most {size_in_words(planned)}", quiet=json)
     matches = planned.matches
-    with saying_what_is_kept(store), Store(store, "a") as kept, ray_option.workers(ray) as pool:
+    with (
+        _saying_what_rates(store),
+        saying_what_is_kept(store),
+        Store(store, "a") as kept,
+        ray_option.workers(ray) as pool,
+    ):
         known = len(kept.known(match.id for match in matches))
         with terminal.progress("playing", len(matches) - known, quiet) as advance:
             played = play_tournament(planned, players, kept, budget, _when_done(advance), pool)
@@ -98,6 +105,16 @@ def tournament(
     _show([store], output, json, Settings(exact=exact))
     play_view.complain_of_faults(played.faults, len(played.rows))
     return EXIT_FAILED if played.faults else 0
+
+
+@contextmanager
+def _saying_what_rates(store: Location) -> Iterator[None]:
+    """After an interruption, say how to see what is there."""
+    try:
+        yield
+    except SystemExit:
+        terminal.note(f"sparring board {shlex.quote(str(store))} rates what is there")
+        raise
 
 
 def make_board(

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from sparring.content import canonical_json
 from sparring.encoding import episode_from_dict, episode_to_json
 from sparring.samples import generated_tokens
 from sparring.types import SOUND, Episode, Parents, record
@@ -58,6 +59,8 @@ class EpisodeRow:
     parents: Mapping[str, Parents] = field(default_factory=dict)
     env_kwargs: Mapping[str, object] = field(default_factory=dict)
     """The environment's settings, not by seat."""
+    line: str = ""
+    """Of who did what, in order: SHA-256 over seats and actions, its first 16 hex digits; not by seat."""
 
     @property
     def sound(self) -> bool:
@@ -80,6 +83,7 @@ class Summary(TypedDict):
     tokens: Mapping[str, int]
     parents: Mapping[str, Parents]
     env_kwargs: Mapping[str, object]
+    line: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,13 @@ def summary(episode: Episode) -> Summary:
         "tokens": {seat: generated_tokens(trajectory.turns) for seat, trajectory in seats},
         "parents": {seat: trajectory.parents for seat, trajectory in seats if trajectory.parents},
         "env_kwargs": dict(episode.env_kwargs),
+        "line": _line_of_play(episode),
     }
+
+
+def _line_of_play(episode: Episode) -> str:
+    actions = canonical_json([(seat, turn.action) for seat, turn in episode.turns])
+    return hashlib.sha256(actions.encode()).hexdigest()[:16]
 
 
 def row_of(episode: Episode, position: int = 0) -> EpisodeRow:

@@ -232,3 +232,47 @@ def test_facts_are_plain_and_finite(store: Path) -> None:
     told = json.loads(json.dumps(facts(board_of(store)), allow_nan=False))
     assert told["stores"][0]["label"] == "games"
     assert set(told["boards"]["all"]["agents"]) == {"random", "constant:bet", "minimax"}
+
+
+def test_a_board_says_what_makes_it_worth_less(tmp_path: Path) -> None:
+    agents = by_name([ConstantAgent("0"), ConstantAgent("4")])
+    games = play_matches(round_robin(TIC_TAC_TOE, agents, 20, 0), agents)
+    with Store(tmp_path / "same", "a") as opened:
+        opened.append(games[:-1])
+        page = render(build_board([("same", opened)]))
+    assert "Of 19 games 2 are different: agents without chance repeat themselves" in page
+    assert "1 deal not played equally often in every seat by the same agents" in page
+
+
+def test_an_episode_counts_once_whatever_stores_hold_it(store: Path, tmp_path: Path) -> None:
+    with Store(tmp_path / "copy", "a") as opened:
+        opened.append(played()[:1])
+    with pytest.raises(ValueError, match="is in copy and in games: name each store once"):
+        board_of(store, tmp_path / "copy")
+
+
+def test_a_store_that_has_grown_is_said_to_have_grown(store: Path) -> None:
+    page = page_of(store)
+    agents = by_name([RandomAgent(), ConstantAgent("bet")])
+    with Store(store, "a") as opened:
+        opened.append(play_matches(round_robin(KUHN, agents, 2, 9), agents))
+    assert found_by_check(page, store) == ["stores > games: the page was made from 44 episodes, the store has 46"]
+
+
+def test_a_lost_game_that_is_called_broken_off_is_found(tmp_path: Path, episodes: list[Episode]) -> None:
+    lost = replace(episodes[0], status="agent_error", fault="agent", error="boom")
+    with Store(tmp_path / "forged", "a") as opened:
+        opened.append([lost, *episodes[1:]])
+        (fault,) = verify(opened).faults
+    assert (fault.episode_id, fault.what) == (lost.id, "status")
+    assert "recorded agent_error, and the replay comes to its end" in fault.detail
+
+
+def test_what_cannot_be_seen_in_a_name_is_written_out(tmp_path: Path, episodes: list[Episode]) -> None:
+    with Store(tmp_path / "hidden", "a") as opened:
+        for episode in episodes:
+            seats = {seat: replace(one, agent=f"{one.agent}\u202e\u200b") for seat, one in episode.trajectories.items()}
+            opened.append([replace(episode, trajectories=seats)])
+        page = render(build_board([("hidden", opened)], Settings(replays=0)))
+    assert "\u202e" not in page
+    assert "random⟨U+202E⟩⟨U+200B⟩" in page

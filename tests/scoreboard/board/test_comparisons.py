@@ -22,7 +22,7 @@ def row(agents: str, rewards: tuple[float, ...], task: str, env_id: str = KUHN, 
         status="ok",
         group=None,
         task=task,
-        seed=0,
+        seed=int(task),
         hash="00" * 32,
         agents=dict(zip(seats, agents.split(), strict=True)),
         trainable=dict.fromkeys(seats, False),
@@ -38,7 +38,7 @@ def row(agents: str, rewards: tuple[float, ...], task: str, env_id: str = KUHN, 
 def compared(*rows: EpisodeRow) -> list[tuple[str, str, float, str]]:
     """(first, second, score, task) of every comparison."""
     found = compare_rows(rows)
-    names, tasks = list(found.agents), [task for _, task in found.tasks]
+    names, tasks = list(found.agents), [str(seed) for _, seed in found.tasks]
     columns = zip(found.first, found.second, found.score, found.task, strict=True)
     return [(names[one], names[other], score, tasks[task]) for one, other, score, task in columns]
 
@@ -57,7 +57,7 @@ def test_games_against_oneself_and_games_that_broke_off_are_not_compared() -> No
     broken = row("a b", (1, -1), "2", status="agent_error")
     found = compare_rows([row("a a", (1, -1), "1"), broken])
     assert (len(found), found.broken_off, found.episodes) == (0, 1, 2)
-    assert list(found.agents) == ["a"]
+    assert dict(found.faults) == {(0, 0): 1, (0, 1): 1}
 
 
 def test_every_two_of_three_seats_are_compared_in_one_cluster() -> None:
@@ -110,3 +110,10 @@ def test_one_task_of_two_environments_is_two_clusters() -> None:
 def test_an_environment_that_is_not_installed_here_is_rated_all_the_same() -> None:
     found = compare_rows([row("a b", (1, -1), "1", "gone/Game-v3")])
     assert (len(found), found.places[0].family, found.places[0].is_contest) == (1, "other", True)
+
+
+def test_a_game_that_was_played_before_is_counted_and_known_as_the_same() -> None:
+    again = [row("a b", (1, -1), "1", line="x"), row("a b", (1, -1), "2", line="x"), row("b a", (1, -1), "1", line="x")]
+    found = compare_rows(again)
+    assert (found.games[0], len(found.lines[0])) == (3, 2)
+    assert sorted(found.seatings[0].values()) == [1, 2]  # deal 2 lacks its other seating
