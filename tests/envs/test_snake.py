@@ -206,7 +206,7 @@ def test_a_state_that_there_is_not_is_refused(change, problem):
 @pytest.mark.parametrize("option", [{"size": 3}, {"apples": 0}, {"steps": 0}, {"players": 7}, {"players": 1}])
 def test_options_out_of_range_are_refused(option):
     (name,) = option
-    with pytest.raises(ValueError, match=f"{name} must be from"):
+    with pytest.raises(ValueError, match=f"{name} must be a whole number from"):
         envs.make("sparring/Snake-v0", **option)
 
 
