@@ -123,6 +123,20 @@ def test_a_tail_that_moves_on_is_free_and_one_that_grows_is_not():
     assert snakes.bodies == [[], [(0, 3), (0, 2), (0, 1)]]
 
 
+@pytest.mark.parametrize(
+    ("bodies", "living"),
+    [
+        ([[(1, 1)], [(1, 2)]], [0, 1]),
+        ([[(1, 1), (1, 0)], [(1, 2)]], [0]),
+        ([[(1, 1), (1, 0)], [(1, 2), (1, 3)]], []),
+    ],
+)
+def test_heads_that_swap_cells_meet_only_the_body_behind_the_other_head(bodies, living):
+    snakes = Snakes(5, bodies, [], [0, 0], [0, 0])
+    snakes.move({0: "right", 1: "left"})
+    assert snakes.living == living
+
+
 def test_a_dead_snake_is_asked_no_more_and_leaves_the_grid():
     env = start(players=3, size=6)
     state = env.state()

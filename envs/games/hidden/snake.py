@@ -197,9 +197,10 @@ def _rules(size: int, apples: int, steps: int) -> str:
     return (
         f"Snake on a grid of {size} x {size}. Everybody steers a snake by one cell a step, all at the same time. "
         f"{on_grid} on the grid; a snake that eats one grows by a cell. A snake dies that leaves the grid, or whose "
-        "head comes onto a body, its own included, or onto another head; tails have moved on by then. Whoever lives "
-        "longest wins, and among equals whoever has eaten more apples; else it is a draw. The game ends when fewer "
-        f"than two live, or after {steps} steps."
+        "head comes onto a body, its own included, or onto another head; tails have moved on by then. Two heads that "
+        "swap cells do not meet, but each comes onto the other's body where there is one. A dead snake is taken off "
+        "the grid after the step. Whoever lives longest wins, and among equals whoever has eaten more apples; else it "
+        f"is a draw. The game ends when fewer than two live, or after {steps} steps."
     )
 
 
