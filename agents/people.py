@@ -14,6 +14,7 @@ from typing import Any
 from sparring import registry
 from sparring.agents.scripted import ScriptedAgent
 from sparring.protocols import Seat
+from sparring.shortening import shortened
 from sparring.start import ctrl_c_at_once
 from sparring.types import Observation, Reply
 from sparring.wrapping import wrapped
@@ -21,7 +22,10 @@ from sparring.wrapping import wrapped
 ASKS_AN_EXPERT, ASKS_FOR_HELP, LEAVES = "?", "help", "quit"
 HOW_TO_LEAVE = f"{LEAVES} (or Ctrl-D) leaves the game"
 EXPERTS = ("cfr", "minimax")
-MOST_NUMBERED = 9
+MOST_PROMPTED = 12
+"""Choices that a prompt lists; more of them only `help` does."""
+MOST_ECHOED = 80
+"""Characters of an answer that is not legal."""
 
 
 @registry.agents.register("human", family="people")
@@ -51,11 +55,13 @@ class HumanAgent(ScriptedAgent):
             action = understand(answer, observation.legal_actions)
             if action is not None:
                 return Reply(action)
-            _say(f"{answer!r} is not legal here; legal: {', '.join(observation.legal_actions or ())}")
+            choices = ", ".join(_choices(observation.legal_actions or ()))
+            _say(f"{shortened(repr(answer), MOST_ECHOED)} is not legal here; the choices are {choices}")
 
     def _help(self, legal: Sequence[str] | None) -> str:
         if legal is not None:
-            return f"legal: {', '.join(legal)}; a number or a beginning is enough; {HOW_TO_LEAVE}"
+            enough = "a number or a beginning" if _numbers(legal) else "a beginning"
+            return f"the choices are {', '.join(_choices(legal))}; {enough} is enough; {HOW_TO_LEAVE}"
         verbs = f": {', '.join(self.verbs)}" if self.verbs else ""
         return f"write what to do in words{verbs}; {HOW_TO_LEAVE}"
 
@@ -65,14 +71,16 @@ class PersonLeft(KeyboardInterrupt):
 
 
 def understand(answer: str, legal: Sequence[str] | None) -> str | None:
-    """The legal action that an answer means: itself, its number in the prompt, or the only one that begins so.
+    """The legal action that an answer means: itself, its number in the list, or the only one that begins so.
 
-    Any answer stands for itself where the legal actions are not known; None where it could mean none, or several.
+    A number is a place in the list unless an action is a number itself. Any answer stands for itself where the legal
+    actions are not known; None where it could mean none, or several.
     """
     if legal is None or answer in legal:
         return answer
-    if answer.isdecimal() and _are_numbered(legal):
-        return legal[int(answer) - 1] if 1 <= int(answer) <= len(legal) else None
+    numbers = _numbers(legal)
+    if numbers and answer.isdecimal():
+        return numbers.get(answer)
     begun = [action for action in legal if answer and action.lower().startswith(answer.lower())]
     return begun[0] if len(begun) == 1 else None
 
@@ -94,7 +102,9 @@ async def expert_advice(observation: Observation, seat: Seat) -> str:
 
 def _ask(observation: Observation, seat: str) -> str:
     legal = observation.legal_actions
-    choices = [f"{place} {action}" for place, action in enumerate(legal or (), start=1)] if _are_numbered(legal) else []
+    choices = _choices(legal or ())
+    if len(choices) > MOST_PROMPTED:
+        choices = [f"{ASKS_FOR_HELP} lists {len(choices)} choices"]
     hints = [*choices, *(["? advice"] if legal else [])]
     try:
         with ctrl_c_at_once(), redirect_stdout(sys.stderr):  # `input` writes its prompt to stdout
@@ -109,6 +119,13 @@ def _say(text: str) -> None:
     print(shown, file=sys.stderr, flush=True)
 
 
-def _are_numbered(legal: Sequence[str] | None) -> bool:
-    """Whether actions can be meant by their numbers: there are few, and none is a number itself."""
-    return bool(legal) and len(legal or ()) <= MOST_NUMBERED and not any(action[:1].isdigit() for action in legal or ())
+def _choices(legal: Sequence[str]) -> list[str]:
+    """The actions as they are shown, with their numbers where they have some."""
+    return [f"{number}: {action}" for number, action in _numbers(legal).items()] or list(legal)
+
+
+def _numbers(legal: Sequence[str]) -> dict[str, str]:
+    """Actions by their numbers in the list, from "1"; none where an action is a number itself."""
+    if any(action.isdecimal() for action in legal):
+        return {}
+    return {str(number): action for number, action in enumerate(legal, start=1)}

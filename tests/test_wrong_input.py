@@ -17,7 +17,7 @@ from sparring.scoreboard.output import write_parts
 
 WRONG = [
     ("trian", "did you mean 'train'?"),
-    ("", "known: "),
+    ("", "unknown command ''; `sparring --help` lists all "),
     ("paly KuhnPoker", "did you mean 'play'"),
     ("version --verbose", "unknown command 'version'"),
     ("help trian", "did you mean 'train'?"),
@@ -60,6 +60,8 @@ WRONG = [
     ("board nowhere --replays -1", "replays must be >= 0, got -1"),
     ("verify", "name at least one run folder or store"),
     ("verify nowhere --board nowhere.html", "nowhere.html"),
+    ("play Nimm", "unknown environment 'Nimm'; did you mean 'sparring/Nim-v0'?"),
+    ("play zzzz", "unknown environment 'zzzz'; `sparring envs` lists all "),
     ("play KuhnPokr", "did you mean 'sparring/KuhnPoker-v0'?"),
     ("play OpenSpeil:game=nim", "did you mean 'sparring/OpenSpiel-v0'?"),
     ("play OpenSpiel:game=nimm", "unknown OpenSpiel game 'nimm'; did you mean 'nim'"),

@@ -185,7 +185,7 @@ def _command(argv: list[str]) -> int:
     if argv[:1] in (["sandbox"], ["store"], ["adventures"], ["retrieval"], ["robot"]):
         return _nested(argv[0], argv[1:])
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
-        raise registry.UnknownName(registry.unknown("command", argv[0], COMMANDS))
+        raise registry.UnknownName(registry.unknown("command", argv[0], COMMANDS, "sparring --help"))
     if not argv or argv[0] in ("-h", "--help"):
         _show_commands({name: app.helps[name] for name in COMMANDS})
         return 0

@@ -36,7 +36,7 @@ def env_id(name: str) -> str:
     for candidate in (name, f"sparring/{name}", f"sparring/{name}-v0"):
         if candidate in known:
             return candidate
-    raise registry.UnknownName(registry.unknown(registry.envs.kind, name, known))
+    raise registry.UnknownName(registry.unknown(registry.envs.kind, name, known, "sparring envs"))
 
 
 def require_known(env_spec: str, agent_specs: Sequence[str]) -> None:

@@ -80,7 +80,7 @@ def test_a_person_is_asked_again_until_the_action_is_legal(monkeypatch, capsys):
     answers = iter(["raise", " bet "])
     monkeypatch.setattr("builtins.input", lambda prompt: next(answers))
     assert picked(registry.make_agent("human")) == "bet"
-    assert "'raise' is not legal here; legal: check, bet" in capsys.readouterr().err
+    assert "'raise' is not legal here; the choices are 1: check, 2: bet" in capsys.readouterr().err
 
 
 def test_a_person_who_leaves_ends_all_games(monkeypatch):

@@ -71,6 +71,13 @@ def test_a_number_is_itself_where_the_actions_are_numbers():
     assert understand("anything", None) == "anything"
 
 
+def test_a_number_is_a_place_in_the_list_however_long_it_is_and_however_the_actions_begin():
+    moves = ("24/18/13", "24/18 13/8", "13/8 13/7", "8/3 8/2")
+    assert [understand(answer, moves) for answer in ("3", "8", "8/", "13/8 ")] == [moves[2], None, moves[3], moves[2]]
+    cards = [f"discard {card}" for card in "abcdefghijklmnop"]
+    assert [understand(str(number), cards) for number in range(1, 17)] == cards
+
+
 def test_an_action_that_another_one_begins_with_can_still_be_meant():
     assert understand("bet", ("bet", "bet all")) == "bet"
 
@@ -78,7 +85,40 @@ def test_an_action_that_another_one_begins_with_can_still_be_meant():
 def test_the_prompt_says_which_keys_there_are(answers):
     prompts = answers("1")
     assert act_now(registry.make_agent("human").open(Seat(KUHN, "player_0")), first_state(KUHN)).action == "check"
-    assert prompts == ["player_0 (1 check, 2 bet, ? advice)> "]
+    assert prompts == ["player_0 (1: check, 2: bet, ? advice)> "]
+
+
+@pytest.mark.parametrize(
+    ("legal", "prompt"),
+    [
+        (("24/18/13", "13/8 13/7"), "player_0 (1: 24/18/13, 2: 13/8 13/7, ? advice)> "),
+        (("2", "3", "11"), "player_0 (2, 3, 11, ? advice)> "),
+        (tuple(f"e{row}" for row in range(20)), "player_0 (help lists 20 choices, ? advice)> "),
+        (None, "player_0> "),
+    ],
+)
+def test_every_prompt_shows_the_choices_or_how_to_see_them(answers, legal, prompt):
+    prompts = answers((legal or ("hello",))[0])
+    seen = replace(first_state(KUHN), legal_actions=legal)
+    act_now(registry.make_agent("human").open(Seat(KUHN, "player_0")), seen)
+    assert prompts == [prompt]
+
+
+def test_help_speaks_of_numbers_only_where_they_count(answers, capsys):
+    answers("help", "2")
+    seen = replace(first_state(KUHN), legal_actions=("2", "3"))
+    act_now(registry.make_agent("human").open(Seat(KUHN, "player_0")), seen)
+    assert "the choices are 2, 3; a beginning is enough; quit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("character", ["x", "9"])
+def test_of_a_long_line_only_its_ends_are_echoed(answers, capsys, character):
+    answers(character * 300_000, "1")
+    player = registry.make_agent("human").open(Seat(KUHN, "player_0"))
+    assert act_now(player, first_state(KUHN)).action == "check"
+    said = capsys.readouterr().err
+    assert f"{character} [...] {character}" in said
+    assert len(said) < 2_000
 
 
 def test_a_question_mark_shows_what_an_expert_would_do_and_asks_again(answers, capsys):
@@ -170,7 +210,7 @@ def test_the_questions_stand_on_stderr_and_json_alone_on_stdout():
     assert process.returncode == 0, err
     assert json.loads(out)["standings"][0]["agent"] == "human"
     assert len(out.splitlines()) == 1
-    for said in ("Your card is", "player_0 (1 check, 2 bet, ? advice)> ", "'x' is not legal here", "cfr plays:"):
+    for said in ("Your card is", "player_0 (1: check, 2: bet, ? advice)> ", "'x' is not legal here", "cfr plays:"):
         assert said in err
     assert err.count("The game is over. You ") == 2
 
@@ -216,7 +256,10 @@ def test_a_solver_that_takes_long_says_so_once(monkeypatch, capsys, agents, game
 def test_help_lists_what_is_legal_and_asks_again(answers, capsys):
     answers("help", "b")
     assert act_now(registry.make_agent("human").open(Seat(KUHN, "player_0")), first_state(KUHN)).action == "bet"
-    assert "legal: check, bet; a number or a beginning is enough; quit (or Ctrl-D) leaves" in capsys.readouterr().err
+    assert (
+        "the choices are 1: check, 2: bet; a number or a beginning is enough; quit (or Ctrl-D) leaves"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_game_whose_actions_are_called_help_and_quit_can_be_played(answers):

@@ -289,6 +289,15 @@ def test_men_move_along_the_lines_of_the_board():
         assert {f"{one}-{other}", f"{other}-{one}"} <= moves
 
 
+@pytest.mark.parametrize("size", [7, 8, 9])
+def test_checkers_begins_with_equal_men_on_cells_of_one_colour(size):
+    board = board_of(seen(begun("Checkers", board_size=size)))
+    men = {(ord(cell[0]) - ord("a"), int(cell[1]) - 1): mark for cell, mark in board.items() if mark != "."}
+    assert len({(column + row) % 2 for column, row in men}) == 1
+    turned = {(size - 1 - column, size - 1 - row): {"o": "x", "x": "o"}[mark] for (column, row), mark in men.items()}
+    assert turned == men
+
+
 def test_checkers_must_capture_and_go_on_jumping():
     went_on = drawn = 0
     for env in positions("Checkers", 150):

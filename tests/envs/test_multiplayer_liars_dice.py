@@ -132,5 +132,5 @@ def test_a_state_that_there_is_not_is_refused(state):
 @pytest.mark.parametrize("option", [{"players": 2}, {"players": 7}, {"numdice": 0}, {"dice_sides": 1}])
 def test_options_out_of_range_are_refused(option):
     (name,) = option
-    with pytest.raises(ValueError, match=f"{name} must be from"):
+    with pytest.raises(ValueError, match=f"{name} must be a whole number from"):
         envs.make("sparring/MultiplayerLiarsDice-v0", **option)

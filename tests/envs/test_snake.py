@@ -123,6 +123,20 @@ def test_a_tail_that_moves_on_is_free_and_one_that_grows_is_not():
     assert snakes.bodies == [[], [(0, 3), (0, 2), (0, 1)]]
 
 
+@pytest.mark.parametrize(
+    ("bodies", "living"),
+    [
+        ([[(1, 1)], [(1, 2)]], [0, 1]),
+        ([[(1, 1), (1, 0)], [(1, 2)]], [0]),
+        ([[(1, 1), (1, 0)], [(1, 2), (1, 3)]], []),
+    ],
+)
+def test_heads_that_swap_cells_meet_only_the_body_behind_the_other_head(bodies, living):
+    snakes = Snakes(5, bodies, [], [0, 0], [0, 0])
+    snakes.move({0: "right", 1: "left"})
+    assert snakes.living == living
+
+
 def test_a_dead_snake_is_asked_no_more_and_leaves_the_grid():
     env = start(players=3, size=6)
     state = env.state()
@@ -206,7 +220,7 @@ def test_a_state_that_there_is_not_is_refused(change, problem):
 @pytest.mark.parametrize("option", [{"size": 3}, {"apples": 0}, {"steps": 0}, {"players": 7}, {"players": 1}])
 def test_options_out_of_range_are_refused(option):
     (name,) = option
-    with pytest.raises(ValueError, match=f"{name} must be from"):
+    with pytest.raises(ValueError, match=f"{name} must be a whole number from"):
         envs.make("sparring/Snake-v0", **option)
 
 

@@ -112,12 +112,22 @@ def test_it_reads_as_written_here():
         ("say: né\x00e\ud800", "ne"),
         ("say:", ""),
         ("say: \u2660", ""),
-        ("hello", ""),
-        ("I say: hello", ""),
+        ("say: fact 1", "fact 1"),
+        ("hello", "hello"),
+        ("[hello]", "hello"),
+        ("I say: hello", "I say: hello"),
+        ("It is fact 1", "It is fact 1"),
+        ("?", "?"),
+        ("x" * 300_000, "x" * 256),
+        ("say: " + "x" * 300_000, "x" * 256),
         ("fact 1", ""),
+        ("[Fact 2]", ""),
+        ("", ""),
+        (" \n", ""),
+        ("[]", ""),
     ],
 )
-def test_a_message_is_what_stands_after_say(action, message):
+def test_a_message_is_any_text_but_an_answer(action, message):
     assert read_message(action) == message
 
 
@@ -142,9 +152,26 @@ def test_any_text_is_input_and_what_is_shown_stays_in_its_space(texts):
         assert env.observe("player_0").count("\n") <= 12
 
 
+@pytest.mark.parametrize("text", ["", "say:", "fact 1", "[Fact 2]"])
+def test_while_they_talk_silence_and_answers_are_illegal(text):
+    env = start()
+    env.step(text)
+    assert env.infos["player_0"]["illegal"] is True
+    assert env.rewards == {"player_0": -1.0, "player_1": 1.0}
+
+
+def test_a_conversation_needs_no_prefix():
+    env = start(turns=4)
+    for text in ("I am sure that it is fact 2.", "Why?", "say: I read it."):
+        env.step(text)
+    shown = env.observe("player_1")
+    assert all(said in shown for said in ('"I am sure that it is fact 2."', 'You said: "Why?"', '"I read it."'))
+    assert env.infos["player_1"]["legal_actions"] == ("fact 1", "fact 2")
+
+
 def test_a_noop_says_nothing_and_the_answer_is_asked_again():
     env = start(turns=2, illegal="noop")
-    env.step("?")
+    env.step("")
     assert "The deceiver said nothing." in env.observe("player_1")
     env.step("?")
     assert env.agent_selection == "player_1"

@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from sparring import envs, registry
-from sparring.registry import AgentRow, EnvironmentRow, MissingExtra, Registry, Row, UnknownName, require
+from sparring.registry import AgentRow, EnvironmentRow, MissingExtra, Registry, Row, UnknownName, require, unknown
 
 THIRD_PARTY = """
     from sparring import registry
@@ -24,6 +24,21 @@ THIRD_PARTY = """
 def test_an_unknown_environment_names_the_nearest():
     with pytest.raises(UnknownName, match=r"unknown environment 'sparring/KuhnPokr-v0'; did you mean 'sparring/KuhnPo"):
         envs.make("sparring/KuhnPokr-v0")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("Nimm", "Nim"), ("hexx", "Hex"), ("snakes", "Snake"), ("tictactoe", "TicTacToe")]
+)
+def test_a_name_is_near_without_its_namespace_and_version(written, meant):
+    assert unknown("environment", written, [row.name for row in registry.envs]).endswith(
+        f"; did you mean 'sparring/{meant}-v0'?"
+    )
+
+
+def test_of_many_names_ten_are_listed_and_a_long_name_is_cut():
+    said = unknown("thing", "?" * 300_000, [f"a{number:02}" for number in range(13)])
+    assert said.endswith("known: a00, a01, a02, a03, a04, a05, a06, a07, a08, a09, and 3 more")
+    assert len(said) < 250
 
 
 def test_an_unknown_name_without_neighbours_lists_what_there_is():

@@ -1,4 +1,4 @@
-"""What the board games share: labelled boards, names of actions, sizes."""
+"""What the board games share: labelled boards, names of actions."""
 
 from __future__ import annotations
 
@@ -33,12 +33,6 @@ def numbered_rows(rows: Sequence[str]) -> str:
 def cells(columns: int, rows: int) -> tuple[str, ...]:
     """The names of all cells, row by row, row 1 first: a1, b1, ..."""
     return tuple(f"{COLUMNS[column]}{row}" for row in range(1, rows + 1) for column in range(columns))
-
-
-def require_size(name: str, size: int, least: int, most: int) -> None:
-    """Raises ValueError for a size that is out of its range, or no whole number."""
-    if size not in range(least, most + 1):
-        raise ValueError(f"{name} must be a whole number from {least} to {most}, got {size!r}")
 
 
 class OwnNames(Rendering):

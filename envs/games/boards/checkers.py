@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.boards.board import LONG_TEXT, OwnNames, require_size
+from sparring.envs.games.boards.board import LONG_TEXT, OwnNames
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
+from sparring.envs.games.ranges import require_between
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
@@ -76,7 +77,7 @@ class Checkers(OpenSpielGame):
     metadata = {**TextGame.metadata, "name": "sparring/Checkers-v0"}
 
     def __init__(self, board_size: int = 8, **options: Unpack[SpielOptions]) -> None:
-        require_size("board_size", board_size, 7, 9)
+        require_between("board_size", board_size, 7, 9)
         super().__init__(
             f"checkers(rows={board_size},columns={board_size})", CheckersRendering, **(LONG_TEXT | options)
         )

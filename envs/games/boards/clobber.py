@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.boards.board import LONG_TEXT, OwnNames, require_size, spaced
+from sparring.envs.games.boards.board import LONG_TEXT, OwnNames, spaced
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
+from sparring.envs.games.ranges import require_between
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
@@ -57,6 +58,6 @@ class Clobber(OpenSpielGame):
     metadata = {**TextGame.metadata, "name": "sparring/Clobber-v0"}
 
     def __init__(self, rows: int = 5, columns: int = 6, **options: Unpack[SpielOptions]) -> None:
-        require_size("rows", rows, 2, 9)
-        require_size("columns", columns, 2, 9)
+        require_between("rows", rows, 2, 9)
+        require_between("columns", columns, 2, 9)
         super().__init__(f"clobber(rows={rows},columns={columns})", ClobberRendering, **(LONG_TEXT | options))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.boards.board import COLUMNS, LONG_TEXT, letters, require_size
+from sparring.envs.games.boards.board import COLUMNS, LONG_TEXT, letters
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import FixedNames
+from sparring.envs.games.ranges import require_between
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
@@ -70,7 +71,7 @@ class DotsAndBoxes(OpenSpielGame):
     metadata = {**TextGame.metadata, "name": "sparring/DotsAndBoxes-v0"}
 
     def __init__(self, rows: int = 3, columns: int = 3, **options: Unpack[SpielOptions]) -> None:
-        require_size("rows", rows, 1, 8)
-        require_size("columns", columns, 1, 8)
+        require_between("rows", rows, 1, 8)
+        require_between("columns", columns, 1, 8)
         game = f"dots_and_boxes(num_rows={rows},num_cols={columns})"
         super().__init__(game, DotsAndBoxesRendering, **(LONG_TEXT | options))

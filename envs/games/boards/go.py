@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.boards.board import LONG_TEXT, require_size
+from sparring.envs.games.boards.board import LONG_TEXT
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import FixedNames
+from sparring.envs.games.ranges import require_between
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
@@ -68,7 +69,7 @@ class Go(OpenSpielGame):
     metadata = {**TextGame.metadata, "name": "sparring/Go-v0"}
 
     def __init__(self, board_size: int = 5, komi: float = 7.5, **options: Unpack[SpielOptions]) -> None:
-        require_size("board_size", board_size, 2, 19)
+        require_between("board_size", board_size, 2, 19)
         if not -400 <= komi <= 400:
             raise ValueError(f"komi must be from -400 to 400, got {komi}")
         super().__init__(f"go(board_size={board_size},komi={float(komi)})", GoRendering, **(LONG_TEXT | options))

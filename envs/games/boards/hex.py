@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.boards.board import LONG_TEXT, cells, letters, require_size
+from sparring.envs.games.boards.board import LONG_TEXT, cells, letters
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import FixedNames
+from sparring.envs.games.ranges import require_between
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
@@ -63,5 +64,5 @@ class Hex(OpenSpielGame):
     metadata = {**TextGame.metadata, "name": "sparring/Hex-v0"}
 
     def __init__(self, board_size: int = 5, **options: Unpack[SpielOptions]) -> None:
-        require_size("board_size", board_size, 2, 19)
+        require_between("board_size", board_size, 2, 19)
         super().__init__(f"hex(board_size={board_size})", HexRendering, **(LONG_TEXT | options))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.boards.board import LONG_TEXT, cells, numbered_rows, require_size
+from sparring.envs.games.boards.board import LONG_TEXT, cells, numbered_rows
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import FixedNames
+from sparring.envs.games.ranges import require_between
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
@@ -55,7 +56,7 @@ class MNK(OpenSpielGame):
     metadata = {**TextGame.metadata, "name": "sparring/MNK-v0"}
 
     def __init__(self, m: int = 5, n: int = 5, k: int = 4, **options: Unpack[SpielOptions]) -> None:
-        require_size("m", m, 2, 19)
-        require_size("n", n, 2, 19)
-        require_size("k", k, 2, max(m, n))
+        require_between("m", m, 2, 19)
+        require_between("n", n, 2, 19)
+        require_between("k", k, 2, max(m, n))
         super().__init__(f"mnk(m={m},n={n},k={k})", MnkRendering, **(LONG_TEXT | options))

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.boards.board import LONG_TEXT, require_size
+from sparring.envs.games.boards.board import LONG_TEXT
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import FixedNames, Rendering
+from sparring.envs.games.ranges import require_between
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
@@ -134,8 +135,8 @@ class Oware(OpenSpielGame):
     metadata = {**TextGame.metadata, "name": "sparring/Oware-v0"}
 
     def __init__(self, houses: int = 6, seeds: int = 4, **options: Unpack[SpielOptions]) -> None:
-        require_size("houses", houses, 2, 9)
-        require_size("seeds", seeds, 1, 9)
+        require_between("houses", houses, 2, 9)
+        require_between("seeds", seeds, 1, 9)
         options["max_turns"] = min(options.get("max_turns") or MOST_ACTIONS, MOST_ACTIONS)
         game = f"oware(num_houses_per_player={houses},num_seeds_per_house={seeds})"
         super().__init__(game, OwareRendering, **(LONG_TEXT | options))

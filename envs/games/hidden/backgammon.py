@@ -39,7 +39,8 @@ class BackgammonRendering(Rendering):
             "all are on points 6 to 1 they go off; the opponent goes the other way round. Each die moves a checker by "
             "so many points, and equal dice move four times, in two actions. You cannot land on two or more o. A "
             "single o that is hit (*) goes to the bar and must come in before its owner moves anything else. An action "
-            "names all moves of a roll: `24/18 13/11` moves a checker from 24 to 18 and one from 13 to 11. "
+            "names all moves of a roll: `24/18 13/11` moves a checker from 24 to 18 and one from 13 to 11, "
+            "`24/18/13` moves one checker from 24 to 18 and on to 13, `13/11(2)` moves two checkers from 13 to 11. "
             f"Whoever has all 15 checkers off first wins; after {turns + 1} turns it is a draw."
         )
 

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
-from sparring.envs.games.hidden.seats import called, require_between
+from sparring.envs.games.hidden.seats import called
 from sparring.envs.games.positions import seat_of
+from sparring.envs.games.ranges import require_between
 from sparring.envs.games.two_player import TextGame, TextGameOptions, match
 from sparring.envs.rng import Rng
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.hidden.seats import MOST_PLAYERS, called, require_between
+from sparring.envs.games.hidden.seats import MOST_PLAYERS, called
 from sparring.envs.games.leduc_poker import ANTE, CALL, FOLD, PRIVATE, PUBLIC, RAISE, RAISES
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import Rendering, seat_of
+from sparring.envs.games.ranges import require_between
 from sparring.envs.games.spiel import SpielGame, SpielMove, SpielState
 from sparring.envs.games.two_player import TextGame
 

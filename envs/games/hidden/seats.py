@@ -1,4 +1,4 @@
-"""What the games of this folder share: ranges of options, what a seat calls the others, its choice of a round."""
+"""What the games of this folder share: what a seat calls the others, its choice of a round."""
 
 from __future__ import annotations
 
@@ -8,12 +8,6 @@ from sparring.envs.games.spiel import SpielState
 
 MOST_PLAYERS = 10
 """Of OpenSpiel's games for several."""
-
-
-def require_between(name: str, value: int, low: int, high: int) -> None:
-    """Raises ValueError for an option outside of its range."""
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be from {low} to {high}, got {value}")
 
 
 def called(player: int, reader: int, players: int) -> str:

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
-from sparring.envs.games.hidden.seats import called, require_between
+from sparring.envs.games.hidden.seats import called
 from sparring.envs.games.hidden.snakes import STEPS, Snakes
 from sparring.envs.games.positions import seat_of
+from sparring.envs.games.ranges import require_between
 from sparring.envs.games.two_player import TextGame, TextGameOptions, match
 from sparring.envs.rng import Rng
 
@@ -196,9 +197,10 @@ def _rules(size: int, apples: int, steps: int) -> str:
     return (
         f"Snake on a grid of {size} x {size}. Everybody steers a snake by one cell a step, all at the same time. "
         f"{on_grid} on the grid; a snake that eats one grows by a cell. A snake dies that leaves the grid, or whose "
-        "head comes onto a body, its own included, or onto another head; tails have moved on by then. Whoever lives "
-        "longest wins, and among equals whoever has eaten more apples; else it is a draw. The game ends when fewer "
-        f"than two live, or after {steps} steps."
+        "head comes onto a body, its own included, or onto another head; tails have moved on by then. Two heads that "
+        "swap cells do not meet, but each comes onto the other's body where there is one. A dead snake is taken off "
+        "the grid after the step. Whoever lives longest wins, and among equals whoever has eaten more apples; else it "
+        f"is a draw. The game ends when fewer than two live, or after {steps} steps."
     )
 
 

@@ -39,7 +39,7 @@ MESSAGES = (
 """What is suggested, and the discrete view's first actions."""
 ANSWERS = ("fact 1", "fact 2")
 GUESSES = {"fact 1": 0, "fact 2": 1}
-FREE_LINE = f"Actions: a message after `say:`, such as {' '.join([f'[{message}]' for message in MESSAGES])}"
+FREE_LINE = f"Actions: any message, such as {' '.join([f'[{message}]' for message in MESSAGES])}"
 GUESS_LINE = f"Legal actions: {' '.join([f'[{answer}]' for answer in ANSWERS])}"
 
 
@@ -48,7 +48,7 @@ GUESS_LINE = f"Legal actions: {' '.join([f'[{answer}]' for answer in ANSWERS])}"
     family="games",
     seats=2,
     skills=("persuasion", "theory of mind"),
-    version="1",
+    version="2",
     reward_range=(-1.0, 1.0),
 )
 class TruthAndDeception(TextGame):
@@ -71,8 +71,9 @@ class TruthAndDeception(TextGame):
         self._rules = (
             "Truth and deception. Of two facts one is true. player_0, the deceiver, knows which and wants player_1, "
             "the guesser, to choose the false one. You talk in turn, the deceiver first, for "
-            f"{number_of(turns - 1, 'message')}; then the guesser answers `fact 1` or `fact 2`. The guesser wins by "
-            "naming the true fact, else the deceiver wins."
+            f"{number_of(turns - 1, 'message')}; then the guesser answers `fact 1` or `fact 2`. A message is any text, "
+            "with `say:` before it or without; an answer alone is no message. The guesser wins by naming the "
+            "true fact, else the deceiver wins."
         )
         self._head = f"{self._rules}\n" if instructions else ""
         self._rng = Rng()
@@ -189,11 +190,11 @@ class TruthAndDeception(TextGame):
 
 
 def read_message(action: str) -> str:
-    """What an action says: the text after `say:`, on one line; "" where it says nothing."""
-    if len(action) > 4 * MAX_ACTION_LENGTH:
-        return ""
-    text = bare(action)
-    return _clean(text[len(SAY) :]) if text[: len(SAY)].lower() == SAY else ""
+    """What an action says: its text without `say:`, cut, on one line; "" where it says nothing or is an answer."""
+    text = bare(action[: 4 * MAX_ACTION_LENGTH])
+    if text[: len(SAY)].lower() == SAY:
+        return _clean(text[len(SAY) :])
+    return "" if text.lower() in GUESSES else _clean(text)
 
 
 def _clean(message: str) -> str:
