@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Protocol
 
+from sparring.addresses import TOKEN
 from sparring.envs.remote.connection import Connection, Data
 from sparring.envs.retrieval.wire.http import Service
 from sparring.faults import ServerFailed
@@ -56,7 +57,7 @@ class OpenEnvClient:
 
     def __init__(self, url: str, seconds: float = SECONDS) -> None:
         self._url, self._seconds = url, seconds
-        self._service = Service(url, seconds, "OpenEnv server", ServerFailed)
+        self._service = Service(url, seconds, "OpenEnv server", ServerFailed, TOKEN)
 
     def get(self, path: str) -> Answer:
         """Raises ServerFailed where no answer comes."""

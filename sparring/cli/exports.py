@@ -61,8 +61,10 @@ def export_store(
     if json:
         terminal.dump({"rows": exported.rows, "left_out": exported.left_out, "lost": format.lost})
         return
-    tell = terminal.note if is_stdout(output) else terminal.say
-    tell(f"wrote {number_of(exported.rows, 'row')} to {output}")
+    if is_stdout(output):
+        terminal.note(f"wrote {number_of(exported.rows, 'row')}")
+    else:
+        terminal.say(f"wrote {number_of(exported.rows, 'row')} to {output}")
     terminal.note(f"{format.name} has no place for {format.lost}")
     if exported.left_out:
         terminal.note(f"left out: {exported.left_out}")

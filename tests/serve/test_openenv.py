@@ -38,6 +38,13 @@ class FirstLegal(ScriptedAgent):
         return Reply(observation.legal_actions[0])
 
 
+class Bets(ScriptedAgent):
+    """Bets, whatever is offered."""
+
+    async def act(self, observation: Observation) -> Reply:
+        return Reply("bet")
+
+
 def test_a_game_is_recorded_as_play_records_it(running: Any, tmp_path: Path) -> None:
     with Store(tmp_path / "store", "a") as store:
         with running("TicTacToe", keep=store.append) as serving, serving.client() as client:
@@ -301,3 +308,23 @@ def test_what_cannot_be_stored_waits_until_it_can(running: Any, tmp_path: Path) 
         is_full = False
         until(lambda: not serving.hall.trouble)
     assert len(kept) == 1
+
+
+@pytest.mark.parametrize("scheme", ["openenv:{}/KuhnPoker", "agentgym:{}/KuhnPoker/agentgym"])
+def test_our_clients_send_the_token_of_the_environment_and_no_record_holds_it(
+    running: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    secret, agents = "a secret of 25 characters", {"bets": Bets("bets")}
+    monkeypatch.setenv("SPARRING_TOKEN", secret)
+    with running("KuhnPoker", token=secret) as serving:
+        (episode,) = play([Match("m", scheme.format(serving.address), {"player_0": "bets"}, 1)], agents)
+        monkeypatch.setenv("SPARRING_TOKEN", "another one")
+        (refused,) = play([Match("n", scheme.format(serving.address), {"player_0": "bets"}, 1)], agents)
+    assert episode.sound
+    with Store(tmp_path / "store", "a") as store:
+        store.append([episode, refused])
+    with Store(tmp_path / "store") as store:
+        assert secret not in repr(list(store))
+    assert not refused.sound
+    assert "set SPARRING_TOKEN to the token that it asks for" in str(refused.error)
+    assert "another one" not in str(refused.error)
