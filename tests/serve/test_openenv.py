@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 
 from sparring import Match, Observation, Reply, Store, play, registry
 from sparring.agents.scripted import ScriptedAgent
+from sparring.cli.app import main
 from sparring.registry import EnvironmentRow
 from sparring.scoreboard.verify import verify
 
@@ -328,3 +329,18 @@ def test_our_clients_send_the_token_of_the_environment_and_no_record_holds_it(
     assert not refused.sound
     assert "set SPARRING_TOKEN to the token that it asks for" in str(refused.error)
     assert "another one" not in str(refused.error)
+
+
+def test_a_server_is_graded_only_with_its_token(
+    running: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running("KuhnPoker", token="secret") as serving:
+        address = f"{serving.address}/KuhnPoker"
+        assert main(["check", address]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err == (
+            f"sparring: the OpenEnv server at {address} answers 401; set SPARRING_TOKEN to the token that it asks for\n"
+        )
+        monkeypatch.setenv("SPARRING_TOKEN", "secret")
+        assert main(["check", address, "--episodes", "5"]) == 0
