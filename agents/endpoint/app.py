@@ -14,6 +14,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sparring.addresses import names_this_machine
 from sparring.agents.endpoint.answering import TOO_LONG, answer_chat, answer_prompt
 from sparring.agents.endpoint.bodies import (
     chat_body,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MOST_BODY = 8 * 2**20
 """Bytes of a request."""
-LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Endpoint:
         return self.models, None
 
     def _require_token(self, key: str, host: str) -> None:
-        if self.token == "" and (host.rpartition(":")[0] or host) not in LOCAL:  # a page that names this machine
+        if self.token == "" and not names_this_machine(host):
             raise Refused("a server without a token answers to 127.0.0.1 and localhost only", "forbidden", 403)
         if self.token is None or (self.token and not hmac.compare_digest(key.encode(), self.token.encode())):
             raise Refused("the API key is wrong: send `Authorization: Bearer KEY`", "invalid_api_key", 401)

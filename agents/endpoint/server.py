@@ -10,15 +10,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from sparring import registry
+from sparring.addresses import LOOPBACK, is_loopback
 from sparring.agents import models
-from sparring.agents.endpoint.app import LOCAL, Endpoint, app_of
+from sparring.agents.endpoint.app import Endpoint, app_of
 from sparring.agents.endpoint.session import Session
 from sparring.protocols import LanguageModel
 
 if TYPE_CHECKING:
     import uvicorn
 
-LOOPBACK = "127.0.0.1"
 KEPT_ALIVE, ENDS_WITHIN = 60, 3.0
 """Seconds: of a connection that asks nothing, and of a server that is closed."""
 
@@ -90,7 +90,7 @@ def serve_model(
     the API key that they must have. Raises what `models.load` and `Server` raise, ValueError for an address that other
     machines reach without a token.
     """
-    if not token and host not in (*LOCAL, "::1"):
+    if not token and not is_loopback(host):
         raise ValueError(f"token must be given where other machines reach the server, got none for host {host!r}")
     if not (token.isascii() and token.isprintable()):
         raise ValueError("token must be printable ASCII characters")

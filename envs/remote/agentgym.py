@@ -12,6 +12,7 @@ from contextlib import suppress
 import gymnasium
 
 from sparring import registry
+from sparring.addresses import TOKEN
 from sparring.envs.any_text import AnyText
 from sparring.envs.remote.connection import ANSWER_SECONDS, place_of
 from sparring.envs.remote.frames import Info, finite, seed_of
@@ -35,7 +36,7 @@ class AgentGymTask(gymnasium.Env[str, str]):
         """Nothing is asked of the server before the first reset. `index`: the task, whatever the seed."""
         self.observation_space = AnyText(10 * MOST_CHARACTERS, min_length=0)
         self.action_space = AnyText(MOST_CHARACTERS, min_length=0)
-        self._service = Service(url, ANSWER_SECONDS, "AgentGym server", ServerFailed)
+        self._service = _service(url)
         self._place, self._index = f"the AgentGym server at {place_of(url)}", index
         self._id: int | None = None
         self._text, self._score, self._is_playing = "", 0.0, False
@@ -96,9 +97,13 @@ class AgentGymTask(gymnasium.Env[str, str]):
 
 def agent_gym_row(url: str) -> EnvironmentRow:
     """A server by its address. Raises ServerFailed where none answers, ValueError."""
-    Service(url, ANSWER_SECONDS, "AgentGym server", ServerFailed).ask_plainly("GET", "/")
+    _service(url).ask_plainly("GET", "/")
     summary = f"an environment of AgentGym at {place_of(url)}"
     return EnvironmentRow(url, AgentGymTask, "hosted", summary, kwargs={"url": url}, version="agentgym")
+
+
+def _service(url: str) -> Service:
+    return Service(url, ANSWER_SECONDS, "AgentGym server", ServerFailed, TOKEN)
 
 
 def _is_unicode(text: str) -> bool:

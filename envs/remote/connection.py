@@ -14,6 +14,8 @@ from contextlib import ExitStack, suppress
 from threading import Timer
 from typing import TYPE_CHECKING
 
+from sparring.addresses import TOKEN
+from sparring.envs.retrieval.wire.http import advice, bearer
 from sparring.faults import ServerFailed, in_words
 from sparring.registry import require
 from sparring.types import FaultKind
@@ -66,6 +68,7 @@ class Connection:
         try:
             opened = library.connect(
                 address,
+                additional_headers=bearer(TOKEN),
                 open_timeout=seconds,
                 max_size=MOST_BYTES,
                 ping_interval=None,  # a step may keep a server from answering pings
@@ -78,7 +81,8 @@ class Connection:
         except TimeoutError as error:
             raise Late(f"{self._who} opens no session within {seconds:g} s") from error
         except Exception as error:  # of the library, of the operating system
-            raise ServerFailed(f"{self._who} opens no session: {_reason(error)}") from error
+            status = getattr(getattr(error, "response", None), "status_code", 0)
+            raise ServerFailed(f"{self._who} opens no session: {_reason(error)}{advice(status, TOKEN)}") from error
 
     def ask(self, kind: str, data: Data | None = None) -> Data:
         """The data of the answer. Raises Refused for an error frame; Late, ServerFailed where the session is lost."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 import gymnasium
 
 from sparring import registry
+from sparring.addresses import TOKEN
 from sparring.envs.any_text import AnyText
 from sparring.envs.remote.actions import ActionForm, action_form
 from sparring.envs.remote.connection import WRONG_ACTION, Connection, Data, Refused, SessionLost, place_of
@@ -134,7 +135,7 @@ def open_env_row(url: str) -> EnvironmentRow:
 
 
 def _service(url: str) -> Service:
-    return Service(url, KNOCK_SECONDS, "OpenEnv server", ServerFailed)
+    return Service(url, KNOCK_SECONDS, "OpenEnv server", ServerFailed, TOKEN)
 
 
 registry.envs.schemes |= {"openenv": open_env_row}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Protocol
 
+from sparring.addresses import TOKEN
 from sparring.envs.remote.connection import Connection, Data
-from sparring.envs.retrieval.wire.http import Service
+from sparring.envs.retrieval.wire.http import Service, advice
 from sparring.faults import ServerFailed
 
 SECONDS = 20.0
@@ -56,23 +58,25 @@ class OpenEnvClient:
 
     def __init__(self, url: str, seconds: float = SECONDS) -> None:
         self._url, self._seconds = url, seconds
-        self._service = Service(url, seconds, "OpenEnv server", ServerFailed)
+        self._service = Service(url, seconds, "OpenEnv server", ServerFailed, TOKEN)
 
     def get(self, path: str) -> Answer:
-        """Raises ServerFailed where no answer comes."""
-        return _answer(self._service.ask_plainly("GET", path))
+        """Raises ServerFailed where no answer comes, or none without a token."""
+        status, content = self._service.ask_plainly("GET", path)
+        if status == HTTPStatus.UNAUTHORIZED:
+            raise ServerFailed(f"the OpenEnv server at {self._service.name} answers {status}{advice(status, TOKEN)}")
+        return _answer(status, content)
 
     def post(self, path: str, body: object) -> Answer:
         """Raises ServerFailed where no answer comes."""
-        return _answer(self._service.ask_plainly("POST", path, json.dumps(body).encode()))
+        return _answer(*self._service.ask_plainly("POST", path, json.dumps(body).encode()))
 
     def open(self) -> Connection:
         """A new session. Raises ServerFailed, TimeoutError, MissingExtra."""
         return Connection(self._url, self._seconds)
 
 
-def _answer(came: tuple[int, bytes]) -> Answer:
-    status, content = came
+def _answer(status: int, content: bytes) -> Answer:
     try:
         return status, json.loads(content)
     except (ValueError, RecursionError):

@@ -19,13 +19,12 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from sparring.addresses import LOCAL, LOOPBACK, names_this_machine
 from sparring.scoreboard.evaluate import load_for_report
 from sparring.scoreboard.report.build import render
 from sparring.scoreboard.run_summary import summarise
 from sparring.store.run_files import is_run
 
-LOOPBACK = "127.0.0.1"
-LOCAL = ("127.0.0.1", "localhost", "[::1]")
 WATCHED = ("config.json", "metrics.jsonl", "policies.json", "segments/*.zst", "episodes/segments/*.zst")
 """Files of a run or a store that change when there is something new to see; reading changes none of them."""
 
@@ -100,9 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_meant(self) -> bool:
         """Whether the request names this server: by a local name, or the address that it was bound to."""
-        asked = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
-        bound = str(self.server.server_address[0])
-        return bound not in LOCAL or asked in LOCAL
+        return str(self.server.server_address[0]) not in LOCAL or names_this_machine(self.headers.get("Host", ""))
 
     def _send(self, status: HTTPStatus, kind: str, content: bytes) -> None:
         self.send_response(status)

@@ -36,7 +36,7 @@ def export_store(
         source: A run folder, or a store.
         to: training-trace, verifiers, atif, trl-sft, trl-grpo, trl-dpo, verl, openai, sharegpt, agentgym, parquet,
             hf-dataset.
-        output: The new file, or the new folder of hf-dataset.
+        output: The new file, or the new folder of hf-dataset; - writes rows of text to standard output.
         env: Only episodes of this environment.
         agent: Only episodes in which this agent played; of games in which nobody learnt, its attempts are taken.
         group: Only episodes of this group.
@@ -46,12 +46,14 @@ def export_store(
     from sparring.exports.exporting import export
     from sparring.exports.formats import format_of
     from sparring.exports.selection import Selection
-    from sparring.exports.writing import require_free
+    from sparring.exports.writing import is_stdout, require_free
     from sparring.store.store import Store
 
     format = format_of(to)
     if limit < 0:
         raise ValueError(f"limit must be >= 0, got {limit}")
+    if json and is_stdout(output):
+        raise ValueError(f"--json and -o {output} both write to standard output: leave one of them out")
     require_free(output)
     env_id = arguments.env_id(env) if env else ""
     with Store(episodes_of(source)) as store, terminal.progress("exporting", store.count, quiet=json) as advance:
@@ -59,7 +61,10 @@ def export_store(
     if json:
         terminal.dump({"rows": exported.rows, "left_out": exported.left_out, "lost": format.lost})
         return
-    terminal.say(f"wrote {number_of(exported.rows, 'row')} to {output}")
+    if is_stdout(output):
+        terminal.note(f"wrote {number_of(exported.rows, 'row')}")
+    else:
+        terminal.say(f"wrote {number_of(exported.rows, 'row')} to {output}")
     terminal.note(f"{format.name} has no place for {format.lost}")
     if exported.left_out:
         terminal.note(f"left out: {exported.left_out}")

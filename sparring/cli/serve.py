@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparring import registry
+from sparring.addresses import TOKEN, is_loopback
 from sparring.cli import arguments, outline, terminal
 from sparring.cli.interrupts import saying_what_is_kept
 from sparring.cli.locations import StoreOrNone
@@ -18,8 +18,6 @@ from sparring.faults import require_writable
 if TYPE_CHECKING:
     from sparring.serve.hall import Keep
     from sparring.serve.served import Served
-
-TOKEN = "SPARRING_TOKEN"
 
 
 def serve(
@@ -116,19 +114,10 @@ def _require_usable(host: str, port: int, token: str | None, max_sessions: int, 
         raise ValueError(f"max-sessions must be >= 1, got {max_sessions}")
     if not 0 < idle_seconds < float("inf"):
         raise ValueError(f"idle-seconds must be > 0, got {idle_seconds}")
-    if token is None and not _is_loopback(host):
+    if token is None and not is_loopback(host):
         raise ValueError(
             f"others can reach {host}: set {TOKEN} to a secret that clients must send, or leave out --host"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _environments(names: str) -> list[Served]:
@@ -188,7 +177,7 @@ def _run(
 
     async def run() -> None:
         server = Server(environments, Hall(opponents, keep), max_sessions, idle_seconds)
-        await running(server.app(token, _is_loopback(host)), host, port, lambda address: _say(address, environments))
+        await running(server.app(token, is_loopback(host)), host, port, lambda address: _say(address, environments))
 
     with suppress(KeyboardInterrupt):
         asyncio.run(run())

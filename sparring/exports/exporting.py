@@ -27,6 +27,6 @@ def export(selection: Selection, format: Format, output: Path) -> Exported:
     try:
         count = write(format.writer, format.rows(selection), output)
     except NoRows:
-        why = selection.in_words() or "no episode of the store matches"
+        why = selection.in_words() or selection.without_a_match()
         raise NoRows(f"no rows for {format.name}: {why}") from None
     return Exported(count, selection.in_words())

@@ -12,13 +12,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sparring.addresses import names_this_machine
+
 MOST_BYTES = 4_000_000
 """Of a request, or of a frame."""
 UNAUTHORIZED = 4401
 """The code that ends a websocket which may not be opened."""
-
-
-LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
 class Guard:
@@ -41,7 +40,7 @@ class Guard:
     def _is_meant(self, headers: Headers) -> bool:
         """Whether a request names this server, and comes from no page of another one."""
         host, origin = headers.get("host", ""), headers.get("origin")
-        if self.local and host.rpartition(":")[0] not in LOCAL and host not in LOCAL:
+        if self.local and not names_this_machine(host):
             return False
         return origin is None or origin.partition("://")[2] == host
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -34,6 +35,65 @@ def test_an_export_says_what_it_wrote_and_what_the_format_has_no_place_for(games
     lost, left_out = said.err.splitlines()
     assert lost == f"openai has no place for {FORMATS['openai'].lost}"
     assert left_out.startswith("left out: 12 trajectories of other agents; ")
+
+
+def test_where_an_agent_must_be_named_those_of_the_store_are_listed(games, tmp_path, capsys):
+    words = ["export", str(games), "--to", "openai", "-o", str(tmp_path / "chats.jsonl")]
+    assert main(words) == 2
+    assert "nobody learnt (--agent names whose to take); the store has cfr, random\n" in capsys.readouterr().err
+    assert main([*words, "--agent", "nope"]) == 2
+    assert "no episode of the store matches; the store has cfr, random" in capsys.readouterr().err
+    with Store(games, "a") as store:
+        first = next(iter(store))
+        seat = first.trajectories["player_1"]
+        for n in range(8):
+            trajectories = {**first.trajectories, "player_1": replace(seat, agent=f"twin{n}")}
+            store.append([replace(first, id=f"twin/{n}", trajectories=trajectories)])
+    assert main([*words, "--agent", "nope"]) == 2
+    assert "; the store has cfr, random, twin0, twin1, twin2, twin3, twin4, twin5 and 2 more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("output", ["-", "/dev/stdout"])
+@pytest.mark.parametrize("name", ["openai", "agentgym"])
+def test_an_export_to_standard_output_is_rows_only(games, tmp_path, capsys, monkeypatch, name, output):
+    monkeypatch.chdir(tmp_path)
+    words = ["export", str(games), "--to", name, "--agent", "cfr", "-o"]
+    assert main([*words, "file"]) == 0
+    capsys.readouterr()
+    before = sorted(tmp_path.iterdir())
+    assert main([*words, output]) == 0
+    said = capsys.readouterr()
+    assert said.out == (tmp_path / "file").read_text()
+    assert said.err.startswith("wrote ")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_standard_output_cannot_take_is_one_line(games, capsys):
+    refused = (
+        (["parquet"], "a Parquet file cannot be written to standard output: name a new one with -o"),
+        (["hf-dataset"], "a folder cannot be written to standard output: name a new one with -o"),
+        (["atif", "--json"], "--json and -o - both write to standard output: leave one of them out"),
+        (["openai", "--env", "TicTacToe"], "no rows for openai: no episode of the store matches"),
+    )
+    for words, line in refused:
+        assert main(["export", str(games), "-o", "-", "--to", *words]) == 2
+        said = capsys.readouterr()
+        assert (said.out, said.err) == ("", f"sparring: {line}\n")
+
+
+@pytest.mark.slow
+def test_a_reader_that_goes_away_ends_an_export_without_a_word(tmp_path):
+    seats = {"player_0": "random", "player_1": "random"}
+    with Store(tmp_path / "games", "a") as store:
+        store.append(play([Match(f"g/{n}", GAME, seats, n) for n in range(200)]))
+    command = [sys.executable, "-m", "sparring", "export", "games", "--to", "verifiers", "-o", "/dev/stdout"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline().startswith("{")
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(30) == 1
 
 
 def test_a_script_gets_json(games, tmp_path, capsys):

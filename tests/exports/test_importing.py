@@ -107,6 +107,20 @@ def test_answers_that_are_not_to_be_learnt_are_part_of_what_was_said_before(tmp_
     assert json.loads(exported(tmp_path / "imported", "openai", tmp_path / "again")) == CHAT
 
 
+def test_content_of_parts_is_read_as_its_texts(tmp_path):
+    def parts(*texts):
+        return [{"type": "text", "text": text} for text in texts]
+
+    asked = {"role": "user", "content": parts("Look:", "2 + 2?")}
+    answer = {"role": "assistant", "content": parts("4"), "tool_calls": None, "function_call": None}
+    imported(tmp_path, "openai", json.dumps({"messages": [asked, answer]}))
+    again = json.loads(exported(tmp_path / "imported", "openai", tmp_path / "again"))
+    assert again["messages"] == [
+        {"role": "user", "content": "Look:\n2 + 2?"},
+        {"role": "assistant", "content": "4"},
+    ]
+
+
 @pytest.mark.parametrize(("name", "row"), [("sharegpt", SHAREGPT), ("agentgym", AGENTGYM)])
 def test_conversations_come_back_as_they_were(tmp_path, name, row):
     imported(tmp_path, name, json.dumps([row]))
@@ -123,14 +137,23 @@ def test_trainers_refuse_text_in_one_line(tmp_path):
         signals_of(episode.trajectories["player_0"], 1.0)
 
 
+ASKED = '{"role":"user","content":"x"}'
+CALLED = '{"role":"assistant","content":"y","tool_calls":[{"id":"1"}]}'
+TOOL = "messages[1] is a call of a tool or its answer, which are not imported: leave the row out"
 WRONG = [
     ("openai", "{}", "row 1 is no row of openai: it must have messages"),
     ("openai", "nonsense", "line 1 is no JSON"),
     ("openai", "3", "line 1 must be a JSON object, got 3"),
     ("openai", "", "holds nothing to import"),
     ("openai", '{"messages":[{"role":"user","content":"x"}]}', "it has no answer of an assistant that is to be learnt"),
-    ("openai", '{"messages":[{"role":"tool","content":"x"}]}', "a message must have a role, one of developer, system"),
-    ("openai", '{"messages":[{"role":"user","content":[]}]}', "content must be text, got []"),
+    ("openai", '{"messages":[{"role":"me","content":"x"}]}', "messages[0] must have a role, one of developer, system"),
+    ("openai", '{"messages":[{"role":["me"]}]}', "messages[0] must have a role"),
+    ("openai", '{"messages":[{"role":"user","content":[]}]}', "messages[0].content must be text, got []"),
+    ("openai", f'\n{{"messages":[{ASKED},{{"role":"tool","content":"x"}}]}}', f"row 2 is no row of openai: {TOOL}"),
+    ("openai", f'{{"messages":[{ASKED},{CALLED}]}}', f"row 1 is no row of openai: {TOOL}"),
+    ("openai", '{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}', "of type 'text', got 'image_url' in"),
+    ("openai", '{"messages":[{"role":"user","content":["x"]}]}', "may only have parts of type 'text', got None in 'x'"),
+    ("openai", '{"messages":[{"role":"user","content":[{"type":"text"}]}]}', "of type 'text' must be text, got None"),
     ("sharegpt", '{"conversations":[{"from":"me","value":"x"}]}', "a message must be from one of system, human"),
     ("sharegpt", '{"messages":[]}', "it must have conversations, each with from and value"),
     ("agentgym", "[1]", "row 1 must be a JSON object, got 1"),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,15 +27,9 @@ def library(block: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    command = [sys.executable, "-m", "sparring", "serve", "--envs", "KuhnPoker,Adventure,Search", "--port", "0"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    try:
-        yield server.stdout.readline().split()[-1]
-    finally:
-        server.terminate()
-        server.wait(20)
+def address(serving: Any) -> Iterator[str]:
+    with serving("KuhnPoker,Adventure,Search") as started:
+        yield started
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=[library(block) or "ours" for block in BLOCKS])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,21 +19,8 @@ pytestmark = pytest.mark.slow
 ENVIRONMENTS = ("KuhnPoker", "Adventure", "Search")
 
 
-@contextmanager
-def serving(*options: str) -> Iterator[str]:
-    """The address of `sparring serve`."""
-    command = [sys.executable, "-m", "sparring", "serve", "--envs", ",".join(ENVIRONMENTS), "--port", "0", *options]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    try:
-        yield server.stdout.readline().split()[-1]
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def test_the_generic_client_plays_three_families(tmp_path: Path) -> None:
-    with serving("--store", str(tmp_path / "store")) as address:
+def test_the_generic_client_plays_three_families(serving: Any, tmp_path: Path) -> None:
+    with serving(",".join(ENVIRONMENTS), "--store", str(tmp_path / "store")) as address:
         for name in ENVIRONMENTS:
             with GenericEnvClient(base_url=f"{address}/{name}").sync() as env:
                 told = env.reset(seed=7)
@@ -51,8 +37,8 @@ def test_the_generic_client_plays_three_families(tmp_path: Path) -> None:
         assert not verify(kept).faults
 
 
-def test_its_validation_passes() -> None:
-    with serving() as address:
+def test_its_validation_passes(serving: Any) -> None:
+    with serving(",".join(ENVIRONMENTS)) as address:
         for name in ("", *ENVIRONMENTS):
             command = [str(Path(sys.executable).parent / "openenv"), "validate", "--url", f"{address}/{name}"]
             done = subprocess.run(command, capture_output=True, text=True, check=False)

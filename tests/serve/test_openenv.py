@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 
 from sparring import Match, Observation, Reply, Store, play, registry
 from sparring.agents.scripted import ScriptedAgent
+from sparring.cli.app import main
 from sparring.registry import EnvironmentRow
 from sparring.scoreboard.verify import verify
 
@@ -36,6 +37,13 @@ class FirstLegal(ScriptedAgent):
     async def act(self, observation: Observation) -> Reply:
         assert observation.legal_actions is not None
         return Reply(observation.legal_actions[0])
+
+
+class Bets(ScriptedAgent):
+    """Bets, whatever is offered."""
+
+    async def act(self, observation: Observation) -> Reply:
+        return Reply("bet")
 
 
 def test_a_game_is_recorded_as_play_records_it(running: Any, tmp_path: Path) -> None:
@@ -301,3 +309,38 @@ def test_what_cannot_be_stored_waits_until_it_can(running: Any, tmp_path: Path) 
         is_full = False
         until(lambda: not serving.hall.trouble)
     assert len(kept) == 1
+
+
+@pytest.mark.parametrize("scheme", ["openenv:{}/KuhnPoker", "agentgym:{}/KuhnPoker/agentgym"])
+def test_our_clients_send_the_token_of_the_environment_and_no_record_holds_it(
+    running: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    secret, agents = "a secret of 25 characters", {"bets": Bets("bets")}
+    monkeypatch.setenv("SPARRING_TOKEN", secret)
+    with running("KuhnPoker", token=secret) as serving:
+        (episode,) = play([Match("m", scheme.format(serving.address), {"player_0": "bets"}, 1)], agents)
+        monkeypatch.setenv("SPARRING_TOKEN", "another one")
+        (refused,) = play([Match("n", scheme.format(serving.address), {"player_0": "bets"}, 1)], agents)
+    assert episode.sound
+    with Store(tmp_path / "store", "a") as store:
+        store.append([episode, refused])
+    with Store(tmp_path / "store") as store:
+        assert secret not in repr(list(store))
+    assert not refused.sound
+    assert "set SPARRING_TOKEN to the token that it asks for" in str(refused.error)
+    assert "another one" not in str(refused.error)
+
+
+def test_a_server_is_graded_only_with_its_token(
+    running: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running("KuhnPoker", token="secret") as serving:
+        address = f"{serving.address}/KuhnPoker"
+        assert main(["check", address]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err == (
+            f"sparring: the OpenEnv server at {address} answers 401; set SPARRING_TOKEN to the token that it asks for\n"
+        )
+        monkeypatch.setenv("SPARRING_TOKEN", "secret")
+        assert main(["check", address, "--episodes", "5"]) == 0

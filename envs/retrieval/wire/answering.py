@@ -13,8 +13,8 @@ from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-LOOPBACK = "127.0.0.1"
-LOCAL = ("127.0.0.1", "localhost", "[::1]")
+from sparring.addresses import LOCAL, names_this_machine
+
 MOST_BYTES = 2**24
 """Of a request, 16 MB."""
 LINGER = 1.0
@@ -105,9 +105,7 @@ class JsonHandler(BaseHTTPRequestHandler):
 
     def _is_meant(self) -> bool:
         """Whether the request names this server by a local name, or by the address that it was bound to."""
-        asked = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
-        bound = str(self.server.server_address[0])
-        return bound not in LOCAL or asked in LOCAL
+        return str(self.server.server_address[0]) not in LOCAL or names_this_machine(self.headers.get("Host", ""))
 
     def _refuse(self, status: HTTPStatus, line: str) -> None:
         self.close_connection = True  # a body that was not read would be taken for the next request

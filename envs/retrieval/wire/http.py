@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import time
 from base64 import b64encode
@@ -25,12 +26,18 @@ class Service:
     what: who is asked, for the messages; failure: what is raised.
     url: http:// or https://, with a path that all requests have in front, and NAME:PASSWORD@ before the host where the
         server asks for one; timeout: seconds until a whole answer must be there.
+    token_in: the environment variable whose value, where it is set, is sent as a bearer token.
     """
 
     def __init__(
-        self, url: str, timeout: float = 30.0, what: str = "retriever", failure: type[Exception] = RetrieverFailed
+        self,
+        url: str,
+        timeout: float = 30.0,
+        what: str = "retriever",
+        failure: type[Exception] = RetrieverFailed,
+        token_in: str = "",
     ) -> None:
-        self._what, self._failure = what, failure
+        self._what, self._failure, self._token_in = what, failure, token_in
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"the address of {_a(what)} must begin with http:// or https://, got {url!r}")
@@ -51,7 +58,8 @@ class Service:
         status, content = self.ask_plainly(method, path, body, kind)
         if status != 200:
             said = content[:200].decode("utf-8", "replace").strip()
-            raise self._failure(f"the {self._what} at {self.name} refused {method} {path} with status {status}: {said}")
+            refused = f"refused {method} {path} with status {status}: {said}{advice(status, self._token_in)}"
+            raise self._failure(f"the {self._what} at {self.name} {refused}")
         try:
             return json.loads(content)
         except (ValueError, RecursionError) as error:
@@ -70,7 +78,8 @@ class Service:
         watchdog.daemon = True
         watchdog.start()
         try:
-            headers = {"Content-Type": kind, "Accept": "application/json", **self._headers}
+            own = self._headers or bearer(self._token_in)
+            headers = {"Content-Type": kind, "Accept": "application/json", **own}
             connection.request(method, self._path + path, body, headers)
             response = connection.getresponse()
             content = self._content(response)
@@ -92,6 +101,19 @@ class Service:
         if response.length:
             raise HTTPException("it broke off in the middle of an answer")
         return content
+
+
+def bearer(variable: str) -> dict[str, str]:
+    """The header with the token that an environment variable holds, {} where there is none. Raises ValueError."""
+    token = os.environ.get(variable, "")
+    if not (token.isascii() and token.isprintable()):
+        raise ValueError(f"{variable} must be printable ASCII characters")
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def advice(status: int, token_in: str) -> str:
+    """What to do where a server that asks for a token answers with that status; "" where nothing of the kind helps."""
+    return f"; set {token_in} to the token that it asks for" if token_in and status in (401, 403) else ""
 
 
 def _a(noun: str) -> str:

@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 
+from sparring.addresses import LOOPBACK
 from sparring.envs.retrieval.types import Hit, Retriever
-from sparring.envs.retrieval.wire.answering import LOOPBACK, BadRequest, JsonHandler, shown
+from sparring.envs.retrieval.wire.answering import BadRequest, JsonHandler, shown
 from sparring.envs.retrieval.wire.documents import document_of
 
 MOST_QUERIES, MOST_HITS = 4096, 1000

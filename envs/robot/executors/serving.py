@@ -8,7 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from http.server import ThreadingHTTPServer
 
-from sparring.envs.retrieval.wire.answering import LOOPBACK, BadRequest, JsonHandler
+from sparring.addresses import LOOPBACK
+from sparring.envs.retrieval.wire.answering import BadRequest, JsonHandler
 from sparring.envs.robot.executors.wire import BadMessage, Told, moment_of
 from sparring.envs.robot.types import Array, Executor
 
