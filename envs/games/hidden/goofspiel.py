@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal, Unpack
 
 from sparring import registry
-from sparring.envs.games.hidden.seats import MOST_PLAYERS, called, choice_of_this_round, require_between
+from sparring.envs.games.hidden.seats import MOST_PLAYERS, choice_of_this_round, own_first, require_between
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import Rendering
 from sparring.envs.games.spiel import SpielGame, SpielState
@@ -18,8 +17,7 @@ ORDERS: dict[PointsOrder, str] = {
     "descending": "the highest first",
     "ascending": "the lowest first",
 }
-LINE = re.compile(r"^(P\d+ hand|P\d+ action sequence|Point card sequence|Win sequence|Points): (.*)$", re.MULTILINE)
-NOBODY = -3
+NOBODY = "-3"
 
 
 class GoofspielRendering(Rendering):
@@ -46,21 +44,18 @@ class GoofspielRendering(Rendering):
 
     def view(self, player: int, state: SpielState, key: str) -> str:
         """Rounds that are over, points, the prize and the own cards."""
-        seen = {name.partition(" ")[2] if name[0] == "P" and name[1].isdecimal() else name: value.split()
-                for name, value in LINE.findall(key)}  # fmt: skip
-        bids, prizes, winners = seen["action sequence"], seen["Point card sequence"], seen["Win sequence"]
+        seen = {name: value.split() for name, _, value in [line.partition(": ") for line in key.split("\n")]}
+        bids, prizes = seen[f"P{player} action sequence"], seen["Point card sequence"]
+        names = own_first(player, self.players)
+        called = {NOBODY: "nobody"} | {str(one): name for one, name in names}
         lines = [f"You are player_{player}."] if self.players > 2 else []
-        for prize, bid, winner in zip(prizes, bids, winners, strict=False):
-            who = "nobody" if int(winner) == NOBODY else called(int(winner), player, self.players)
-            lines.append(f"Prize {prize}: you bid {int(bid) + 1}, {who} won it.")
-        points = [
-            f"{called(one, player, self.players)} {number}"
-            for one, number in sorted(enumerate(seen["Points"]), key=lambda each: each[0] != player)
-        ]
+        for prize, bid, winner in zip(prizes, bids, seen["Win sequence"], strict=False):
+            lines.append(f"Prize {prize}: you bid {int(bid) + 1}, {called[winner]} won it.")
+        points = [f"{name} {seen['Points'][one]}" for one, name in names]
         lines.append(f"Points: {', '.join(points)}.")
         if not state.is_terminal():
-            lines.append(f"The prize is {prizes[-1]}. Your cards are {' '.join(seen['hand'])}.")
-        chosen = choice_of_this_round(player, state)
+            lines.append(f"The prize is {prizes[-1]}. Your cards are {' '.join(seen[f'P{player} hand'])}.")
+        chosen = choice_of_this_round(key)
         return "\n".join(lines + ([] if chosen is None else [f"You have bid {chosen + 1}."]))
 
 

@@ -22,6 +22,9 @@ class LiarsDiceRendering(Rendering):
         super().__init__(game)
         parameters = game.get_parameters()
         self.dice, self.sides = int(parameters["numdice"]), int(parameters["dice_sides"])
+        faces = range(1, self.sides + 1)
+        self._names = [f"bid {count} x {face}" for count in range(1, 2 * self.dice + 1) for face in faces] + ["liar"]
+        self._past = [*self._names[:-1], "said liar"]
         self.rules = (
             f"Liar's dice. Each of the two players rolls {self._count(self.dice)} with the faces 1 to {self.sides}; "
             "you see yours only. In turn, bid how many of all dice show a face: `bid 2 x 3` says that at least 2 dice "
@@ -32,14 +35,15 @@ class LiarsDiceRendering(Rendering):
 
     def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:
         """Bids, then liar."""
-        return [self._name(action) for action in legal]
+        return [self._names[action] for action in legal]
 
     def view(self, player: int, state: SpielState, key: str) -> str:
         """Bids, then dice: small models find what stands close to their answer."""
-        moves = [move for move in state.full_history() if move.player >= 0]
-        said = [f"{called(move.player, player, 2)} {self._past(move.action)}" for move in moves]
-        rolls = [move.action + 1 for move in state.full_history() if move.player < 0]
-        mine, theirs = sorted(rolls[: self.dice]), sorted(rolls[self.dice :])
+        history, dice = state.history(), self.dice
+        names = called(0, player, 2), called(1, player, 2)
+        said = [f"{names[turn % 2]} {self._past[action]}" for turn, action in enumerate(history[2 * dice :])]
+        rolls = [outcome + 1 for outcome in history[: 2 * dice]]
+        mine, theirs = sorted(rolls[:dice]), sorted(rolls[dice:])
         if player == 1:
             mine, theirs = theirs, mine
         shown = f"Your {self._show(mine)}."
@@ -49,17 +53,6 @@ class LiarsDiceRendering(Rendering):
             f"You bid {'first' if player == 0 else 'second'}. There are {2 * self.dice} dice in all.\n"
             f"So far: {', '.join(said) or 'nothing'}.\n{shown}"
         )
-
-    def _name(self, action: int) -> str:
-        bid = divmod(action, self.sides)
-        return "liar" if action == self._liar else f"bid {bid[0] + 1} x {bid[1] + 1}"
-
-    def _past(self, action: int) -> str:
-        return "said liar" if action == self._liar else self._name(action)
-
-    @property
-    def _liar(self) -> int:
-        return 2 * self.dice * self.sides
 
     @staticmethod
     def _count(dice: int) -> str:

@@ -65,11 +65,13 @@ class Snakes:
 
     def rows(self) -> list[str]:
         """The grid: heads are A, B, ..., bodies a, b, ..., apples *, free cells a dot."""
-        marks = dict.fromkeys(self.apples, "*")
+        grid = [["."] * self.size for _ in range(self.size)]
+        for row, column in self.apples:
+            grid[row][column] = "*"
         for player, body in enumerate(self.bodies):
-            marks |= dict.fromkeys(body[1:], "abcdef"[player])
-            marks |= dict.fromkeys(body[:1], "ABCDEF"[player])
-        return [" ".join([marks.get((row, column), ".") for column in range(self.size)]) for row in range(self.size)]
+            for at, (row, column) in enumerate(body):
+                grid[row][column] = ("abcdef" if at else "ABCDEF")[player]
+        return list(map(" ".join, grid))
 
     def _ahead(self, player: int, direction: str) -> Cell:
         (row, column), (down, right) = self.bodies[player][0], STEPS[direction]
