@@ -7,7 +7,7 @@ from typing import Literal, Unpack
 from sparring import registry
 from sparring.envs.games.hidden.seats import MOST_PLAYERS, choice_of_this_round, own_first, require_between
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
-from sparring.envs.games.positions import Rendering
+from sparring.envs.games.positions import FixedNames
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
@@ -20,7 +20,7 @@ ORDERS: dict[PointsOrder, str] = {
 NOBODY = "-3"
 
 
-class GoofspielRendering(Rendering):
+class GoofspielRendering(FixedNames):
     """The prizes, who won which, the own bids and the own cards."""
 
     kept_positions = 2_000
@@ -30,6 +30,7 @@ class GoofspielRendering(Rendering):
         super().__init__(game)
         parameters = game.get_parameters()["game"]
         self.cards = int(parameters["num_cards"])
+        self.names = tuple(f"bid {card}" for card in range(1, self.cards + 1))
         self.rules = (
             f"Goofspiel for {self.players} players. Everybody has the bidding cards 1 to {self.cards}. The prizes are "
             f"worth 1 to {self.cards} points and come one by one, {ORDERS[parameters['points_order']]}. For each prize "
@@ -37,10 +38,6 @@ class GoofspielRendering(Rendering):
             "are highest nobody gets it. You are told who won and not what was bid. The last cards are bid by "
             "themselves. Whoever has most points wins; an equal number is a draw."
         )
-
-    def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:
-        """bid 1, bid 2, ..."""
-        return [f"bid {action + 1}" for action in legal]
 
     def view(self, player: int, state: SpielState, key: str) -> str:
         """Rounds that are over, points, the prize and the own cards."""

@@ -7,12 +7,12 @@ from typing import Unpack
 from sparring import registry
 from sparring.envs.games.hidden.seats import called, require_between
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
-from sparring.envs.games.positions import Rendering
+from sparring.envs.games.positions import FixedNames
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
 
-class LiarsDiceRendering(Rendering):
+class LiarsDiceRendering(FixedNames):
     """The own dice and the bids; at the end everybody's dice."""
 
     kept_positions = 5_000
@@ -23,8 +23,9 @@ class LiarsDiceRendering(Rendering):
         parameters = game.get_parameters()
         self.dice, self.sides = int(parameters["numdice"]), int(parameters["dice_sides"])
         faces = range(1, self.sides + 1)
-        self._names = [f"bid {count} x {face}" for count in range(1, 2 * self.dice + 1) for face in faces] + ["liar"]
-        self._past = [*self._names[:-1], "said liar"]
+        bids = [f"bid {count} x {face}" for count in range(1, 2 * self.dice + 1) for face in faces]
+        self.names = (*bids, "liar")
+        self._past = (*bids, "said liar")
         self.rules = (
             f"Liar's dice. Each of the two players rolls {self._count(self.dice)} with the faces 1 to {self.sides}; "
             "you see yours only. In turn, bid how many of all dice show a face: `bid 2 x 3` says that at least 2 dice "
@@ -32,10 +33,6 @@ class LiarsDiceRendering(Rendering):
             "one, or as many of a higher face. Instead of bidding say liar: if the last bid is true the bidder wins, "
             "otherwise you win."
         )
-
-    def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:
-        """Bids, then liar."""
-        return [self._names[action] for action in legal]
 
     def view(self, player: int, state: SpielState, key: str) -> str:
         """Bids, then dice: small models find what stands close to their answer."""

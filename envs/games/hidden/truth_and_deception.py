@@ -203,8 +203,9 @@ def read_message(action: str) -> str:
 
 def _clean(message: str) -> str:
     """On one line, within the charset and the length of an action, without what would end the quotation."""
-    kept = "".join([char for char in message if char in CHARSET]).replace('"', "'")
-    return " ".join(kept.split())[:MAX_ACTION_LENGTH]
+    if not (message.isascii() and message.isprintable()):
+        message = "".join([char for char in message if char in CHARSET])
+    return " ".join(message.replace('"', "'").split())[:MAX_ACTION_LENGTH]
 
 
 @cache
