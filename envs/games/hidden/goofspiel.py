@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Unpack
 
 from sparring import registry
-from sparring.envs.games.hidden.seats import MOST_PLAYERS, choice_of_this_round, own_first, require_between
+from sparring.envs.games.hidden.seats import MOST_PLAYERS, own_first, require_between
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import FixedNames
 from sparring.envs.games.spiel import SpielGame, SpielState
@@ -52,8 +52,9 @@ class GoofspielRendering(FixedNames):
         lines.append(f"Points: {', '.join(points)}.")
         if not state.is_terminal():
             lines.append(f"The prize is {prizes[-1]}. Your cards are {' '.join(seen[f'P{player} hand'])}.")
-        chosen = choice_of_this_round(key)
-        return "\n".join(lines + ([] if chosen is None else [f"You have bid {chosen + 1}."]))
+        for chosen in seen.get("Observer's action this turn", ()):
+            lines.append(f"You have bid {int(chosen) + 1}.")
+        return "\n".join(lines)
 
 
 @registry.envs.register(

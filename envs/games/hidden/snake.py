@@ -154,9 +154,9 @@ class Snake(TextGame):
     def _ask_next(self, chosen: dict[int, str]) -> None:
         self._chosen, self._views = chosen, dict[int, str]()
         living = self._snakes.living
-        waiting = [player for player in living if player not in chosen]
         is_over = self._done >= self.steps or len(living) < 2
-        self.to_move = None if is_over or not waiting else seat_of(waiting[0])
+        waiting = [] if is_over else [player for player in living if player not in chosen]
+        self.to_move = self.possible_agents[waiting[0]] if waiting else None
 
     def _play(self, action: str) -> bool:
         move = match(action, MOVES, MOVES)

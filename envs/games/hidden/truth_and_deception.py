@@ -183,14 +183,11 @@ class TruthAndDeception(TextGame):
         return len(self._said) == self.turns - 1
 
     def _view(self, seat: str) -> str:
-        lines = [self._told[seat]]
+        truth = f"\nFact {self._true + 1} is true, fact {2 - self._true} is false."
         if self._guess is not None:
-            lines.append(f"The answer was {ANSWERS[self._guess]}.")
-        if seat == DECEIVER or self._guess is not None:
-            lines.append(f"Fact {self._true + 1} is true, fact {2 - self._true} is false.")
-        if self._guess is None:
-            lines.append(f"Turn {len(self._said) + 1} of {self.turns}.")
-        return "\n".join(lines)
+            return f"{self._told[seat]}\nThe answer was {ANSWERS[self._guess]}.{truth}"
+        known = truth if seat == DECEIVER else ""
+        return f"{self._told[seat]}{known}\nTurn {len(self._said) + 1} of {self.turns}."
 
 
 def read_message(action: str) -> str:
