@@ -5,8 +5,9 @@ slows down slows all of them; the ratios are medians over the rounds, of which t
 
 Text: reset, read the observation of the seat to move, play a random legal action. Building an environment is not timed;
 TextArena gets a new one for every game, because its wrappers keep the last game's text after a reset. TextArena's Kuhn
-poker is a match of 3 rounds, each counted as a game; the ratio is of steps per second. Shimmy breaks off every Kuhn
-poker game after one move, so that only its steps compare.
+poker and rock, paper, scissors are matches of 3 and 9 rounds, each counted as a game; its Blotto and liar's dice are
+matches of several rounds. The ratio is of steps per second. Shimmy breaks off every Kuhn poker game after one move, so
+that only its steps compare.
 Discrete: the same with a vector and a mask, beside PettingZoo's games.
 Vectors: 64 boards of tic-tac-toe from one seat against random play, the first legal cell; a plain loop over the 64
 environments, Gymnasium's `sync`, and our own vector environment.
@@ -37,22 +38,23 @@ from typing import Any
 import gymnasium
 from rich.console import Console
 from rich.table import Table
+from textarena_moves import TEXTARENA, Peer
 
 from sparring import envs
 
 BATCH = 20
 NO_ACTION = "[none]"
-GAMES = (
-    *("TicTacToe", "KuhnPoker", "ConnectFour", "SimpleNegotiation"),
-    *("Nim", "Othello", "Breakthrough", "UltimateTicTacToe"),
-)
 AS_LARGE_AS_THEIRS: dict[str, dict[str, Any]] = {
     "Nim": {"piles": "3-4-5", "misere": False},
     "Breakthrough": {"rows": 8, "columns": 8},
+    "Blotto": {"coins": 10},
+    "Goofspiel": {"num_cards": 13},
+    "LiarsDice": {"numdice": 5},
+    "MultiplayerLiarsDice": {"numdice": 5},
+    "Pig": {"target": 100, "max_turns": 100},
 }
 PETTINGZOO = {"TicTacToe": "tictactoe_v3", "ConnectFour": "connect_four_v3"}
 OPEN_SPIEL = {"TicTacToe": "tic_tac_toe", "KuhnPoker": "kuhn_poker", "ConnectFour": "connect_four"}
-TEXTARENA_ROUNDS = {"KuhnPoker": 3}
 
 TEXT, DISCRETE, LOOP = "sparring, text", "sparring, discrete", "a loop over them"
 BOARD, BOARDS = "sparring.envs:sparring/TicTacToe-v0", 64
@@ -107,15 +109,15 @@ def play_ours(env: Any, rng: random.Random) -> int:
     return steps
 
 
-def play_textarena(legal: Callable[[Any], list[str]]) -> Play:
+def play_textarena(peer: Peer) -> Play:
     """Steps of one TextArena game. Where it has no legal action and goes on, an illegal one ends it."""
 
     def play(env: Any, rng: random.Random) -> int:
-        env.reset(num_players=2, seed=rng.getrandbits(30))
+        env.reset(num_players=peer.seats, seed=rng.getrandbits(30))
         steps, over = 0, False
         while not over:
             env.get_observation()
-            over, _ = env.step(rng.choice(legal(env.state.game_state) or [NO_ACTION]))
+            over, _ = env.step(rng.choice(peer.legal(env.state.game_state) or [NO_ACTION]))
             steps += 1
         return steps
 
@@ -173,87 +175,21 @@ def step_boards(env: Loop | Vector, _: random.Random) -> int:
     return BOARDS
 
 
-def textarena_tic_tac_toe(state: Any) -> list[str]:
-    """Empty cells."""
-    return [f"[{at}]" for at in range(9) if not state["board"][at // 3][at % 3]]
-
-
-def textarena_kuhn(state: Any) -> list[str]:
-    """What the betting allows."""
-    return [f"[{name}]" for name in state["current_legal_action_tree"]]
-
-
-def textarena_connect_four(state: Any) -> list[str]:
-    """Columns with room."""
-    return [f"[col {column}]" for column in range(7) if state["board"][0][column] == "."]
-
-
-def textarena_negotiation(state: Any) -> list[str]:
-    """Offers of one piece that each side can pay, and an answer."""
-    stocks = state["player_resources"].values()
-    names = [name for name in ("Wheat", "Wood", "Sheep") if all(stock[name] for stock in stocks)]
-    return ["[Deny]", "[Accept]", *[f"[Offer: 1 {name} -> 1 Ore]" for name in names]]
-
-
-def textarena_nim(state: Any) -> list[str]:
-    """Every number of objects of every pile."""
-    return [f"[{pile} {count}]" for pile, size in enumerate(state["piles"]) for count in range(1, size + 1)]
-
-
-def textarena_othello(state: Any) -> list[str]:
-    """What the environment lists."""
-    return [f"[{row}, {column}]" for row, column in state["valid_moves"]]
-
-
-def textarena_breakthrough(state: Any) -> list[str]:
-    """Of the side whose turn the plies say. TextArena moves straight ahead, and diagonally to capture only."""
-    board, size = state["board"], len(state["board"])
-    own, other, step = ("W", "B", 1) if state.setdefault("plies", 0) % 2 == 0 else ("B", "W", -1)
-    state["plies"] += 1
-    found = []
-    for row in range(size):
-        for column in range(size):
-            ahead = row + step
-            if board[row][column] == own and 0 <= ahead < size:
-                for to in range(max(0, column - 1), min(size, column + 2)):
-                    if board[ahead][to] == ("" if to == column else other):
-                        found.append(f"[{'abcdefgh'[column]}{row + 1}{'abcdefgh'[to]}{ahead + 1}]")
-    return found
-
-
-def textarena_ultimate_tic_tac_toe(state: Any) -> list[str]:
-    """Free cells of the board to play, or of all that nobody has won."""
-    forced, won = state["next_micro_board"], state["macro_board"]
-    boards = [at for at in range(9) if won[at // 3][at % 3] == " "] if forced is None else [forced]
-    return [f"[{at} {cell}]" for at in boards for cell in range(9) if state["board"][at][cell // 3][cell % 3] == " "]
-
-
-TEXTARENA = {
-    "TicTacToe": textarena_tic_tac_toe,
-    "KuhnPoker": textarena_kuhn,
-    "ConnectFour": textarena_connect_four,
-    "SimpleNegotiation": textarena_negotiation,
-    "Nim": textarena_nim,
-    "Othello": textarena_othello,
-    "Breakthrough": textarena_breakthrough,
-    "UltimateTicTacToe": textarena_ultimate_tic_tac_toe,
-}
-
-
 def contenders(game: str) -> Iterator[Contender]:
     """Ours and the peers."""
     yield Contender(game, TEXT, "sparring", "", _ours(game, "text"), play_ours, TEXT)
+    peer = TEXTARENA[game]
     for suffix in ("", "-raw"):
         yield Contender(
             game,
             f"textarena{suffix}",
             "textarena",
             "pip install textarena",
-            _textarena(f"{game}-v0{suffix}"),
-            play_textarena(TEXTARENA[game]),
+            _textarena(f"{peer.name or game}-v0{suffix}"),
+            play_textarena(peer),
             TEXT,
             fresh=True,
-            rounds=TEXTARENA_ROUNDS.get(game, 1),
+            rounds=peer.rounds,
         )
     yield Contender(game, DISCRETE, "sparring", "", _ours(game, "discrete"), play_pettingzoo, DISCRETE)
     if game in PETTINGZOO:
@@ -399,7 +335,9 @@ def copy_microseconds(game: str, games: int, copies: int = 500) -> float:
 def main() -> None:
     """Measure, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("game", nargs="*", default=GAMES, choices=GAMES, help="games to measure; without any: all")
+    parser.add_argument(
+        "game", nargs="*", default=tuple(TEXTARENA), choices=tuple(TEXTARENA), help="games to measure; without any: all"
+    )
     parser.add_argument("--seconds", type=float, default=0.3, help="CPU seconds of a contender in a round")
     parser.add_argument("--rounds", type=int, default=7, help="rounds, in each of which all contenders take turns")
     parser.add_argument("--games", type=int, default=10_000, help="games before a game in play is copied")

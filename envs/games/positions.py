@@ -290,10 +290,14 @@ class Positions:
             position.key = key = self.rendering.state_key(player, state)
             position.info = {"legal_actions": menu.strings, "state_key": key}
         elif player == CHANCE:
-            outcomes = state.chance_outcomes()
-            position.mover = ""
-            position.chance = ([o for o, _ in outcomes], list(accumulate(p for _, p in outcomes)))
+            position.mover, position.chance = "", cumulative(tuple(state.chance_outcomes()))
         return position
+
+
+@lru_cache(maxsize=1_024)
+def cumulative(outcomes: tuple[tuple[int, float], ...]) -> tuple[list[int], list[float]]:
+    """Chance outcomes and their cumulative probabilities. A die has the same at every roll."""
+    return [outcome for outcome, _ in outcomes], list(accumulate(probability for _, probability in outcomes))
 
 
 def draw(chance: tuple[list[int], list[float]], uniform: float) -> int:

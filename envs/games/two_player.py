@@ -274,6 +274,9 @@ def bare(action: str) -> str:
 
 def match(action: str, exact: dict[str, int], folded: dict[str, int]) -> int | None:
     """The move that a string names: as it is, else bare and lower-case; None where that is nothing or two things."""
+    move = exact.get(action)
+    if move is not None:
+        return move
     if len(action) > 4 * MAX_ACTION_LENGTH:
         return None
     text = bare(action)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal, Unpack
 
 from sparring import registry
-from sparring.envs.games.hidden.seats import MOST_PLAYERS, called, choice_of_this_round
+from sparring.envs.games.hidden.seats import MOST_PLAYERS, own_first
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
-from sparring.envs.games.positions import Rendering
+from sparring.envs.games.positions import FixedNames
 from sparring.envs.games.ranges import require_between
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
@@ -19,11 +18,10 @@ ORDERS: dict[PointsOrder, str] = {
     "descending": "the highest first",
     "ascending": "the lowest first",
 }
-LINE = re.compile(r"^(P\d+ hand|P\d+ action sequence|Point card sequence|Win sequence|Points): (.*)$", re.MULTILINE)
-NOBODY = -3
+NOBODY = "-3"
 
 
-class GoofspielRendering(Rendering):
+class GoofspielRendering(FixedNames):
     """The prizes, who won which, the own bids and the own cards."""
 
     kept_positions = 2_000
@@ -33,6 +31,7 @@ class GoofspielRendering(Rendering):
         super().__init__(game)
         parameters = game.get_parameters()["game"]
         self.cards = int(parameters["num_cards"])
+        self.names = tuple(f"bid {card}" for card in range(1, self.cards + 1))
         self.rules = (
             f"Goofspiel for {self.players} players. Everybody has the bidding cards 1 to {self.cards}. The prizes are "
             f"worth 1 to {self.cards} points and come one by one, {ORDERS[parameters['points_order']]}. For each prize "
@@ -41,28 +40,22 @@ class GoofspielRendering(Rendering):
             "themselves. Whoever has most points wins; an equal number is a draw."
         )
 
-    def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:
-        """bid 1, bid 2, ..."""
-        return [f"bid {action + 1}" for action in legal]
-
     def view(self, player: int, state: SpielState, key: str) -> str:
         """Rounds that are over, points, the prize and the own cards."""
-        seen = {name.partition(" ")[2] if name[0] == "P" and name[1].isdecimal() else name: value.split()
-                for name, value in LINE.findall(key)}  # fmt: skip
-        bids, prizes, winners = seen["action sequence"], seen["Point card sequence"], seen["Win sequence"]
+        seen = {name: value.split() for name, _, value in [line.partition(": ") for line in key.split("\n")]}
+        bids, prizes = seen[f"P{player} action sequence"], seen["Point card sequence"]
+        names = own_first(player, self.players)
+        called = {NOBODY: "nobody"} | {str(one): name for one, name in names}
         lines = [f"You are player_{player}."] if self.players > 2 else []
-        for prize, bid, winner in zip(prizes, bids, winners, strict=False):
-            who = "nobody" if int(winner) == NOBODY else called(int(winner), player, self.players)
-            lines.append(f"Prize {prize}: you bid {int(bid) + 1}, {who} won it.")
-        points = [
-            f"{called(one, player, self.players)} {number}"
-            for one, number in sorted(enumerate(seen["Points"]), key=lambda each: each[0] != player)
-        ]
+        for prize, bid, winner in zip(prizes, bids, seen["Win sequence"], strict=False):
+            lines.append(f"Prize {prize}: you bid {int(bid) + 1}, {called[winner]} won it.")
+        points = [f"{name} {seen['Points'][one]}" for one, name in names]
         lines.append(f"Points: {', '.join(points)}.")
         if not state.is_terminal():
-            lines.append(f"The prize is {prizes[-1]}. Your cards are {' '.join(seen['hand'])}.")
-        chosen = choice_of_this_round(player, state)
-        return "\n".join(lines + ([] if chosen is None else [f"You have bid {chosen + 1}."]))
+            lines.append(f"The prize is {prizes[-1]}. Your cards are {' '.join(seen[f'P{player} hand'])}.")
+        for chosen in seen.get("Observer's action this turn", ()):
+            lines.append(f"You have bid {int(chosen) + 1}.")
+        return "\n".join(lines)
 
 
 @registry.envs.register(

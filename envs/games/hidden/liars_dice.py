@@ -7,13 +7,13 @@ from typing import Unpack
 from sparring import registry
 from sparring.envs.games.hidden.seats import called
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
-from sparring.envs.games.positions import Rendering
+from sparring.envs.games.positions import FixedNames
 from sparring.envs.games.ranges import require_between
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
 
-class LiarsDiceRendering(Rendering):
+class LiarsDiceRendering(FixedNames):
     """The own dice and the bids; at the end everybody's dice."""
 
     kept_positions = 5_000
@@ -23,6 +23,10 @@ class LiarsDiceRendering(Rendering):
         super().__init__(game)
         parameters = game.get_parameters()
         self.dice, self.sides = int(parameters["numdice"]), int(parameters["dice_sides"])
+        faces = range(1, self.sides + 1)
+        bids = [f"bid {count} x {face}" for count in range(1, 2 * self.dice + 1) for face in faces]
+        self.names = (*bids, "liar")
+        self._past = (*bids, "said liar")
         self.rules = (
             f"Liar's dice. Each of the two players rolls {self._count(self.dice)} with the faces 1 to {self.sides}; "
             "you see yours only. In turn, bid how many of all dice show a face: `bid 2 x 3` says that at least 2 dice "
@@ -31,16 +35,13 @@ class LiarsDiceRendering(Rendering):
             "otherwise you win."
         )
 
-    def actions(self, player: int, state: SpielState, legal: list[int]) -> list[str]:
-        """Bids, then liar."""
-        return [self._name(action) for action in legal]
-
     def view(self, player: int, state: SpielState, key: str) -> str:
         """Bids, then dice: small models find what stands close to their answer."""
-        moves = [move for move in state.full_history() if move.player >= 0]
-        said = [f"{called(move.player, player, 2)} {self._past(move.action)}" for move in moves]
-        rolls = [move.action + 1 for move in state.full_history() if move.player < 0]
-        mine, theirs = sorted(rolls[: self.dice]), sorted(rolls[self.dice :])
+        history, dice = state.history(), self.dice
+        names = called(0, player, 2), called(1, player, 2)
+        said = [f"{names[turn % 2]} {self._past[action]}" for turn, action in enumerate(history[2 * dice :])]
+        rolls = [outcome + 1 for outcome in history[: 2 * dice]]
+        mine, theirs = sorted(rolls[:dice]), sorted(rolls[dice:])
         if player == 1:
             mine, theirs = theirs, mine
         shown = f"Your {self._show(mine)}."
@@ -50,17 +51,6 @@ class LiarsDiceRendering(Rendering):
             f"You bid {'first' if player == 0 else 'second'}. There are {2 * self.dice} dice in all.\n"
             f"So far: {', '.join(said) or 'nothing'}.\n{shown}"
         )
-
-    def _name(self, action: int) -> str:
-        bid = divmod(action, self.sides)
-        return "liar" if action == self._liar else f"bid {bid[0] + 1} x {bid[1] + 1}"
-
-    def _past(self, action: int) -> str:
-        return "said liar" if action == self._liar else self._name(action)
-
-    @property
-    def _liar(self) -> int:
-        return 2 * self.dice * self.sides
 
     @staticmethod
     def _count(dice: int) -> str:

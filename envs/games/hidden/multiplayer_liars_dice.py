@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
-from sparring.envs.games.hidden.seats import called
+from sparring.envs.games.hidden.seats import own_first
 from sparring.envs.games.positions import seat_of
 from sparring.envs.games.ranges import require_between
 from sparring.envs.games.two_player import TextGame, TextGameOptions, match
@@ -75,7 +75,7 @@ class MultiplayerLiarsDice(TextGame):
         if self._over:
             last = "The game is over."
         elif agent == self.to_move:
-            last = f"Legal actions: {' '.join([f'[{name}]' for name in self._legal()])}"
+            last = f"Legal actions: [{'] ['.join(self._legal)}]"
         else:
             last = f"{self.to_move} is to move."
         return f"{self._head}{self._view(self.possible_agents.index(agent))}\n{last}"
@@ -92,7 +92,7 @@ class MultiplayerLiarsDice(TextGame):
 
     def mask(self) -> NDArray[np.int8]:
         """Higher bids that all dice could make true, and liar after a bid."""
-        legal = set(self._legal())
+        legal = set(self._legal)
         return np.array([name in legal for name in self._names], np.int8)
 
     def action_text(self, action: int) -> str:
@@ -138,12 +138,13 @@ class MultiplayerLiarsDice(TextGame):
         """That player is to move, or the next one who has dice; nobody where one player is left."""
         while not self._dice[player]:
             player = (player + 1) % self.players
-        self._mover = player
+        self._mover, self._views = player, dict[int, str]()
+        self._legal = self._list_legal()
         self.to_move = seat_of(player) if sum(map(bool, self._dice)) > 1 else None
 
     def _play(self, action: str) -> bool:
         move = match(action, self._moves, self._moves)
-        if move is None or self._names[move] not in self._legal():
+        if move is None or self._names[move] not in self._legal:
             return False
         if self._names[move] == LIAR:
             self._settle()
@@ -168,20 +169,27 @@ class MultiplayerLiarsDice(TextGame):
         return [1.0 if dice else -1.0 / (self.players - 1) for dice in self._dice]
 
     def _info(self) -> dict[str, object]:
-        return {"legal_actions": self._legal(), "state_key": self._view(self._mover)}
+        return {"legal_actions": self._legal, "state_key": self._view(self._mover)}
 
-    def _legal(self) -> tuple[str, ...]:
+    def _list_legal(self) -> tuple[str, ...]:
         lowest = self._said[-1][1] + 1 if self._said else 0
         bids = self._names[lowest : sum(map(len, self._dice)) * self.sides]
         return (*bids, *([LIAR] if self._said else []))
 
     def _view(self, player: int) -> str:
-        own_first = sorted(range(self.players), key=lambda one: one != player)
-        left = ", ".join(f"{called(one, player, self.players)} {len(self._dice[one])}" for one in own_first)
+        """What a player sees until the next action, made once."""
+        if player not in self._views:
+            self._views[player] = self._new_view(player)
+        return self._views[player]
+
+    def _new_view(self, player: int) -> str:
+        names = own_first(player, self.players)
+        left = ", ".join([f"{name} {len(self._dice[one])}" for one, name in names])
         lines = [f"You are {seat_of(player)}. Dice left: {left}; {sum(map(len, self._dice))} in all."]
         if self._last:
             lines.append(self._last)
-        said = [f"{called(one, player, self.players)} {self._names[action]}" for one, action in self._said]
+        called = dict(names)
+        said = [f"{called[one]} {self._names[action]}" for one, action in self._said]
         lines.append(f"This round so far: {', '.join(said) or 'nothing'}.")
         mine = " ".join(map(str, self._dice[player]))
         lines.append(f"Your dice show {mine}." if mine else "You have no dice left and are out.")

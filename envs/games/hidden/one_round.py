@@ -28,7 +28,7 @@ class OneRoundRendering(Rendering):
         if state.is_terminal():
             mine, theirs = self._chosen(player, state), self._chosen(1 - player, state)
             return f"You have chosen {mine}, the opponent {theirs}."
-        chosen = choice_of_this_round(player, state)
+        chosen = choice_of_this_round(key)
         return "You have not chosen yet." if chosen is None else f"You have chosen {self._chosen(player, state)}."
 
     def _chosen(self, player: int, state: SpielState) -> str:

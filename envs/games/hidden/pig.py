@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.hidden.seats import MOST_PLAYERS, called
+from sparring.envs.games.hidden.seats import MOST_PLAYERS, own_first
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.positions import FixedNames
 from sparring.envs.games.ranges import require_between
@@ -33,21 +34,25 @@ class PigRendering(FixedNames):
 
     def state_key(self, player: int, state: SpielState) -> str:
         """OpenSpiel's text and the number of actions, which decides when it is a draw."""
-        done = sum(move.player >= 0 for move in state.full_history())
-        return f"{super().state_key(player, state)}\n{done} actions so far"
+        return f"{super().state_key(player, state)}\n{actions_so_far(state.history())} actions so far"
 
     def view(self, player: int, state: SpielState, key: str) -> str:
         """The own score first."""
-        scores, _, turn = key.partition("\n")[0].removeprefix("Scores: ").partition(", Turn total: ")
-        points = [
-            f"{called(one, player, self.players)} {score}"
-            for one, score in sorted(enumerate(scores.split()), key=lambda each: each[0] != player)
-        ]
+        first, *_, done = key.split("\n")
+        said, _, turn = first.removeprefix("Scores: ").partition(", Turn total: ")
+        scores = said.split()
+        points = [f"{name} {scores[one]}" for one, name in own_first(player, self.players)]
         lines = [f"You are player_{player}."] if self.players > 2 else []
-        lines += [f"Actions so far: {key.rpartition(chr(10))[2].split()[0]}.", f"Scores: {', '.join(points)}."]
+        lines += [f"Actions so far: {done.split()[0]}.", f"Scores: {', '.join(points)}."]
         if not state.is_terminal():
             lines.append(f"Points added up in this turn: {turn}.")
         return "\n".join(lines)
+
+
+def actions_so_far(history: Sequence[int]) -> int:
+    """The players' actions in OpenSpiel's history, where a die follows each roll, which is 0 and may be 0 itself."""
+    ones_as_two = bytes(history).replace(b"\0\0", b"\2")
+    return len(ones_as_two) - ones_as_two[:-1].count(0)
 
 
 @registry.envs.register(

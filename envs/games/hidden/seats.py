@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from sparring.envs.games.listed import CHOSEN
 from sparring.envs.games.positions import seat_of
-from sparring.envs.games.spiel import SpielState
 
 MOST_PLAYERS = 10
 """Of OpenSpiel's games for several."""
@@ -17,7 +18,14 @@ def called(player: int, reader: int, players: int) -> str:
     return "opponent" if players == 2 else seat_of(player)
 
 
-def choice_of_this_round(player: int, state: SpielState) -> int | None:
-    """What a player has chosen in the round of simultaneous choices that goes on; None before that."""
-    found = CHOSEN.search(state.information_state_string(player))
+@cache
+def own_first(reader: int, players: int) -> tuple[tuple[int, str], ...]:
+    """(player, what the reader calls it), the reader first."""
+    order = sorted(range(players), key=lambda player: player != reader)
+    return tuple((player, called(player, reader, players)) for player in order)
+
+
+def choice_of_this_round(information_state: str) -> int | None:
+    """What its player has chosen in the round of simultaneous choices that goes on; None before that."""
+    found = CHOSEN.search(information_state)
     return int(found[1]) if found else None

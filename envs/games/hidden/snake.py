@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
-from sparring.envs.games.hidden.seats import called
+from sparring.envs.games.hidden.seats import own_first
 from sparring.envs.games.hidden.snakes import STEPS, Snakes
 from sparring.envs.games.positions import seat_of
 from sparring.envs.games.ranges import require_between
@@ -149,10 +149,15 @@ class Snake(TextGame):
         self._begin_step(done, chosen)
 
     def _begin_step(self, done: int, chosen: dict[int, str]) -> None:
-        self._done, self._chosen = done, chosen
-        waiting = [player for player in self._snakes.living if player not in chosen]
-        is_over = done >= self.steps or len(self._snakes.living) < 2
-        self.to_move = None if is_over or not waiting else seat_of(waiting[0])
+        self._done, self._rows = done, self._snakes.rows()
+        self._ask_next(chosen)
+
+    def _ask_next(self, chosen: dict[int, str]) -> None:
+        self._chosen, self._views = chosen, dict[int, str]()
+        living = self._snakes.living
+        is_over = self._done >= self.steps or len(living) < 2
+        waiting = [] if is_over else [player for player in living if player not in chosen]
+        self.to_move = self.possible_agents[waiting[0]] if waiting else None
 
     def _play(self, action: str) -> bool:
         move = match(action, MOVES, MOVES)
@@ -160,7 +165,7 @@ class Snake(TextGame):
             return False
         chosen = {**self._chosen, self.possible_agents.index(self.to_move): DIRECTIONS[move]}
         if len(chosen) < len(self._snakes.living):
-            self._begin_step(self._done, chosen)
+            self._ask_next(chosen)
             return True
         self._snakes.move(chosen)
         self._snakes.place_apples(self.apples, self._rng.integer)
@@ -178,11 +183,16 @@ class Snake(TextGame):
         return {"legal_actions": DIRECTIONS, "state_key": self._view(mover)}
 
     def _view(self, player: int) -> str:
+        """What a player sees until the next choice, made once."""
+        if player not in self._views:
+            self._views[player] = self._new_view(player)
+        return self._views[player]
+
+    def _new_view(self, player: int) -> str:
         snakes = self._snakes
-        mine_first = sorted(range(self.players), key=lambda one: one != player)
-        eaten = [f"{called(one, player, self.players)} {snakes.eaten[one]}" for one in mine_first]
+        eaten = [f"{name} {snakes.eaten[one]}" for one, name in own_first(player, self.players)]
         lines = [f"You are {seat_of(player)}: your head is {'ABCDEF'[player]}, your body is {'abcdef'[player]}."]
-        lines += [f"Steps so far: {self._done} of {self.steps}. Apples eaten: {', '.join(eaten)}.", *snakes.rows()]
+        lines += [f"Steps so far: {self._done} of {self.steps}. Apples eaten: {', '.join(eaten)}.", *self._rows]
         if not snakes.bodies[player]:
             return "\n".join([*lines, "Your snake is dead."])
         row, column = snakes.bodies[player][0]

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 Cell = tuple[int, int]
 """(row, column), from 0 at the top left."""
 STEPS: dict[str, Cell] = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
+
+
+@cache
+def all_cells(size: int) -> tuple[Cell, ...]:
+    """Of a grid, row by row."""
+    return tuple((row, column) for row in range(size) for column in range(size))
 
 
 @dataclass(slots=True)
@@ -55,8 +62,7 @@ class Snakes:
     def free_cells(self) -> list[Cell]:
         """Cells with nothing on them, row by row."""
         taken = {cell for body in self.bodies for cell in body} | set(self.apples)
-        every = [(row, column) for row in range(self.size) for column in range(self.size)]
-        return [cell for cell in every if cell not in taken]
+        return [cell for cell in all_cells(self.size) if cell not in taken]
 
     def place_apples(self, number: int, draw: Callable[[int, int], int]) -> None:
         """Put apples on free cells until there are so many. `draw(low, high)` gives a number, both ends included."""
@@ -65,11 +71,13 @@ class Snakes:
 
     def rows(self) -> list[str]:
         """The grid: heads are A, B, ..., bodies a, b, ..., apples *, free cells a dot."""
-        marks = dict.fromkeys(self.apples, "*")
+        grid = [["."] * self.size for _ in range(self.size)]
+        for row, column in self.apples:
+            grid[row][column] = "*"
         for player, body in enumerate(self.bodies):
-            marks |= dict.fromkeys(body[1:], "abcdef"[player])
-            marks |= dict.fromkeys(body[:1], "ABCDEF"[player])
-        return [" ".join([marks.get((row, column), ".") for column in range(self.size)]) for row in range(self.size)]
+            for at, (row, column) in enumerate(body):
+                grid[row][column] = ("abcdef" if at else "ABCDEF")[player]
+        return list(map(" ".join, grid))
 
     def _ahead(self, player: int, direction: str) -> Cell:
         (row, column), (down, right) = self.bodies[player][0], STEPS[direction]

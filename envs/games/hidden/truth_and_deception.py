@@ -18,6 +18,7 @@ from sparring import registry
 from sparring.envs.games.two_player import (
     CHARSET,
     MAX_ACTION_LENGTH,
+    OTHER,
     SEATS,
     TextGame,
     TextGameOptions,
@@ -28,6 +29,7 @@ from sparring.envs.rng import Rng
 from sparring.plurals import number_of
 
 DECEIVER, GUESSER = SEATS
+ROLES = {DECEIVER: "deceiver", GUESSER: "guesser"}
 SAY = "say:"
 MESSAGES = (
     "say: Fact 1 is true.",
@@ -137,11 +139,14 @@ class TruthAndDeception(TextGame):
         self._begin_at(int(pair), int(true), [_clean(message) for message in said])
 
     def _begin_at(self, pair: int, true: int, said: list[str]) -> None:
-        self._pair, self._true, self._said = pair, true, said
+        self._pair, self._true, self._said = pair, true, list[str]()
         self._guess: int | None = None
-        facts = pairs()[pair]
-        self._facts = facts if true == 0 else facts[::-1]
-        self.to_move = SEATS[len(said) % 2]
+        first, second = pairs()[pair] if true == 0 else pairs()[pair][::-1]
+        facts = f"Fact 1: {first}\nFact 2: {second}"
+        self._told = {seat: f"You are {seat}, the {ROLES[seat]}.\n{facts}" for seat in SEATS}
+        self.to_move = DECEIVER
+        for message in said:
+            self._say(message)
 
     def _play(self, action: str) -> bool:
         if self._is_last_turn:
@@ -160,8 +165,12 @@ class TruthAndDeception(TextGame):
         return True
 
     def _say(self, message: str) -> None:
+        speaker = SEATS[len(self._said) % 2]
+        self.to_move = other = OTHER[speaker]
         self._said.append(message)
-        self.to_move = SEATS[len(self._said) % 2]
+        said = f'said: "{message}"' if message else "said nothing."
+        self._told[speaker] += f"\nYou {said}"
+        self._told[other] += f"\nThe {ROLES[speaker]} {said}"
 
     def _payoff(self) -> float:
         return -1.0 if self._guess == self._true else 1.0
@@ -175,18 +184,11 @@ class TruthAndDeception(TextGame):
         return len(self._said) == self.turns - 1
 
     def _view(self, seat: str) -> str:
-        role, other = ("deceiver", "guesser") if seat == DECEIVER else ("guesser", "deceiver")
-        lines = [f"You are {seat}, the {role}.", *(f"Fact {at}: {fact}" for at, fact in enumerate(self._facts, 1))]
-        for turn, message in enumerate(self._said):
-            who = "You" if SEATS[turn % 2] == seat else f"The {other}"
-            lines.append(f'{who} said: "{message}"' if message else f"{who} said nothing.")
+        truth = f"\nFact {self._true + 1} is true, fact {2 - self._true} is false."
         if self._guess is not None:
-            lines.append(f"The answer was {ANSWERS[self._guess]}.")
-        if seat == DECEIVER or self._guess is not None:
-            lines.append(f"Fact {self._true + 1} is true, fact {2 - self._true} is false.")
-        if self._guess is None:
-            lines.append(f"Turn {len(self._said) + 1} of {self.turns}.")
-        return "\n".join(lines)
+            return f"{self._told[seat]}\nThe answer was {ANSWERS[self._guess]}.{truth}"
+        known = truth if seat == DECEIVER else ""
+        return f"{self._told[seat]}{known}\nTurn {len(self._said) + 1} of {self.turns}."
 
 
 def read_message(action: str) -> str:
@@ -199,8 +201,9 @@ def read_message(action: str) -> str:
 
 def _clean(message: str) -> str:
     """On one line, within the charset and the length of an action, without what would end the quotation."""
-    kept = "".join([char for char in message if char in CHARSET]).replace('"', "'")
-    return " ".join(kept.split())[:MAX_ACTION_LENGTH]
+    if not (message.isascii() and message.isprintable()):
+        message = "".join([char for char in message if char in CHARSET])
+    return " ".join(message.replace('"', "'").split())[:MAX_ACTION_LENGTH]
 
 
 @cache
