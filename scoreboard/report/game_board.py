@@ -232,6 +232,6 @@ LOOKS: Mapping[str, Look] = {
         "Pentago": Look(_labelled, "square", X_AND_O, block=3),
         "DarkHex": Look(_labelled, "hex", _of_seats("XO"), private=True),
         "Backgammon": Look(_backgammon, "square", {}, block=6, private=True),
-        "PhantomTicTacToe": Look(_labelled, "square", _of_seats("XO"), private=True),
+        "PhantomTicTacToe": Look(_unlabelled, "square", _of_seats("XO"), private=True),
     }.items()
 }

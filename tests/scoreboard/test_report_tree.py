@@ -183,7 +183,7 @@ def test_the_tree_can_be_walked_with_the_keyboard(page: Page, report: Path) -> N
 def test_a_chain_is_drawn_and_an_episode_without_programs_shows_no_tree(page: Page, report: Path) -> None:
     page.goto(f"{report.as_uri()}#episode=chain&turn=1")
     expect(page.locator(".tree [role=button]")).to_have_count(2)
-    page.get_by_role("option", name="plain").click()
+    page.locator("#episodes").get_by_role("option", name="plain").click()
     expect(page.locator("#tree")).to_be_hidden()
 
 

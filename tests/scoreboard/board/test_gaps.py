@@ -24,7 +24,7 @@ def row(agents: str, reward: float, task: str, env_id: str = TASKS, **kwargs: ob
         status="ok",
         group=None,
         task=f"{task}/{kwargs.get('split')}",
-        seed=0,
+        seed=int(task),
         hash="00" * 32,
         agents=dict(zip(seats, agents.split(), strict=True)),
         trainable=dict.fromkeys(seats, False),
