@@ -192,11 +192,15 @@ class TruthAndDeception(TextGame):
 
 
 def read_message(action: str) -> str:
-    """What an action says: its text without `say:`, cut, on one line; "" where it says nothing or is an answer."""
+    """What an action says, on one line: its text, if that is a text of the action space and no answer.
+
+    After `say:` any text is said, without what the space does not hold. "" where nothing is said.
+    """
     text = bare(action[: 4 * MAX_ACTION_LENGTH])
     if text[: len(SAY)].lower() == SAY:
         return _clean(text[len(SAY) :])
-    return "" if text.lower() in GUESSES else _clean(text)
+    is_outside = len(action) > MAX_ACTION_LENGTH or not CHARSET.issuperset(action)
+    return "" if is_outside or text.lower() in GUESSES else _clean(text)
 
 
 def _clean(message: str) -> str:
