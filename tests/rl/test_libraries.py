@@ -35,6 +35,8 @@ def ids(keep):
 
 
 GAMES = ids(lambda row: row.family == "games")
+LONGEST = 3_000
+"""Steps of random play; chess takes hundreds."""
 SEVERAL = ids(lambda row: row.seats > 1)
 ONE = ids(lambda row: row.seats == 1)
 
@@ -88,7 +90,7 @@ def test_one_seat_of_a_game_passes_the_check_of_torchrl(env_id):
 @pytest.mark.parametrize("env_id", GAMES)
 def test_torchrl_rolls_out_all_seats(env_id):
     env = PettingZooWrapper(discrete(env_id), use_mask=True, categorical_actions=True)
-    assert env.rollout(60)["next", "done"].any()
+    assert env.rollout(LONGEST)["next", "done"].any()  # it ends with the game
 
 
 @pytest.mark.parametrize("view", ["text", "discrete"])
@@ -98,7 +100,7 @@ def test_rllib_plays_all_seats_to_the_end(env_id, view):
     for seed in range(3):
         seen, _ = env.reset(seed=seed)
         over = {"__all__": False}
-        for _ in range(200):
+        for _ in range(LONGEST):
             (seat,) = seen
             assert env.get_observation_space(seat).contains(seen[seat])
             mask = seen[seat]["action_mask"] if view == "discrete" else None
