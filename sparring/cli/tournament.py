@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,8 +19,10 @@ from sparring.store.location import Location
 from sparring.store.run_files import episodes_of
 
 if TYPE_CHECKING:
+    from sparring.protocols import Agent
     from sparring.rollout.match import Event
     from sparring.scoreboard.board.build import Board, Settings
+    from sparring.scoreboard.tournament import Budget, Plan, Played
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Output = Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="PAGE")]
@@ -62,33 +64,47 @@ def tournament(
         json: Print JSON instead of a table.
     """
     places, names = arguments.split_agents(envs), arguments.split_agents(agents)
-    for place in places:
-        arguments.require_known(place, names)
+    _require_different(places, names)
     ray_option.require_usable(ray)
     if rounds < 1:
         raise ValueError(f"rounds must be >= 1, got {rounds}")
-    for name, twice in (("agents", names), ("envs", places)):
-        if len(set(twice)) < len(twice):
-            raise ValueError(f"{name} must be different, got {', '.join(twice)}")
     from sparring.scoreboard.board.build import Settings
     from sparring.scoreboard.board.page import require_board
     from sparring.scoreboard.matches import by_name
-    from sparring.scoreboard.tournament import Budget, left_out_in_words, plan, play_tournament, size_in_words
-    from sparring.store.store import Store
+    from sparring.scoreboard.tournament import Budget, left_out_in_words, plan, size_in_words
 
     budget = Budget(minutes, width)
     if isinstance(store, Path):
         require_writable(store)
     if output is not None:
         require_board(output)
-    environments = [arguments.env(place) for place in places]
     players = by_name(arguments.agents(agents))
-    quiet = json or person.plays(list(players.values()))
-    planned = plan(environments, players, rounds, seed)
+    planned = plan([arguments.env(place) for place in places], players, rounds, seed)
     for said in left_out_in_words(planned.left_out):
         terminal.note(said)
     terminal.say(f"at most {size_in_words(planned)}", quiet=json)
-    matches = planned.matches
+    played = _played(planned, players, store, budget, ray, json)
+    _show([store], output, json, Settings(exact=exact))
+    play_view.complain_of_faults(played.faults, len(played.rows))
+    return EXIT_FAILED if played.faults else 0
+
+
+def _require_different(places: Sequence[str], names: Sequence[str]) -> None:
+    """Raises UnknownName, ValueError for environments and agents that there are not, or that are named twice."""
+    for place in places:
+        arguments.require_known(place, names)
+    for name, twice in (("agents", names), ("envs", places)):
+        if len(set(twice)) < len(twice):
+            raise ValueError(f"{name} must be different, got {', '.join(twice)}")
+
+
+def _played(
+    planned: Plan, players: Mapping[str, Agent], store: Location, budget: Budget, ray: str | None, json: bool
+) -> Played:
+    from sparring.scoreboard.tournament import play_tournament
+    from sparring.store.store import Store
+
+    matches, quiet = planned.matches, json or person.plays(list(players.values()))
     with (
         _saying_what_rates(store),
         saying_what_is_kept(store),
@@ -102,9 +118,7 @@ def tournament(
         terminal.say(f"{known} of these games were in {store} already; --seed plays others", quiet=json)
     if played.ended:
         terminal.say(f"ended before all rounds were played: {played.ended}", quiet=json)
-    _show([store], output, json, Settings(exact=exact))
-    play_view.complain_of_faults(played.faults, len(played.rows))
-    return EXIT_FAILED if played.faults else 0
+    return played
 
 
 @contextmanager
