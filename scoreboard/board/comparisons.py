@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from sparring.store.rows import EpisodeRow
 
 Side = tuple[int, float, float]
 """Agent, payoff, reward."""
+Key = TypeVar("Key", bound=Hashable)
 SHOWN_BEHIND = 8
 """Episodes that a number names as those behind it."""
 
@@ -119,6 +121,7 @@ def compare_rows(rows: Iterable[EpisodeRow]) -> Comparisons:
         if number is None:
             number = numbers[key] = len(found.places)
             found.places.append(_place(row))
+            found.lines[number], found.seatings[number] = set(), Counter()
         if row.sound:
             _add(found, row, number)
         else:
@@ -136,7 +139,7 @@ def _add(found: Comparisons, row: EpisodeRow, number: int) -> None:
     task = found.tasks.setdefault((number, row.seed), len(found.tasks))
     names = tuple(row.agents.values())
     found.games[number] += 1
-    found.lines.setdefault(number, set()).add(hash((names, row.line)))
+    found.lines[number].add(hash((names, row.line)))
     sides: list[Side] = []
     for seat, name in row.agents.items():
         agent = agents.setdefault(name, len(agents))
@@ -153,7 +156,7 @@ def _add(found: Comparisons, row: EpisodeRow, number: int) -> None:
             _note(found, (number, agent, agent), row.id, sides)
         return
     if len(set(names)) == len(names):
-        found.seatings.setdefault(number, Counter())[hash((row.seed, tuple(sorted(names))))] += 1
+        _count(found.seatings[number], hash((row.seed, tuple(sorted(names)))))
     for (one, *earned), (other, *others) in combinations(sides, 2):
         if one != other:
             _compare(found, number, task, one, other, 1.0 if earned > others else 0.5 if earned == others else 0.0)
@@ -161,10 +164,17 @@ def _add(found: Comparisons, row: EpisodeRow, number: int) -> None:
 
 
 def _note(found: Comparisons, key: tuple[int, int, int], id: str, sides: Sequence[Side]) -> None:
-    found.played[key] += 1
-    behind = found.behind.setdefault(key, [])
+    _count(found.played, key)
+    behind = found.behind.get(key)
+    if behind is None:
+        behind = found.behind[key] = []
     if len(behind) < SHOWN_BEHIND:
         behind.append(Behind(id, found.episodes, tuple((agent, reward) for agent, _, reward in sides)))
+
+
+def _count(counter: Counter[Key], key: Key) -> None:
+    """One more; a Counter's own `+= 1` takes several times as long for what it has not seen."""
+    counter[key] = counter.get(key, 0) + 1
 
 
 def _compare(found: Comparisons, place: int, task: int, first: int, second: int, score: float) -> None:
