@@ -140,7 +140,7 @@ def _leaderboard(found: Comparisons, key: str, places: Sequence[int], equal_weig
         lines=lines,
         cells=_cells(games, ranked),
         games=sum(found.games[number] for number in places),
-        different=sum(len(found.lines[number]) for number in places),
+        different=sum(len(found.lines.get(number, ())) for number in places),
         lopsided=sum(_lopsided(found, number) for number in places),
         comparisons=len(games),
         tasks=len(np.unique(np.concatenate([columns.task, columns.seated_task]))),
@@ -258,7 +258,7 @@ def _by_agent_and_task(agent: Ints, task: Ints, values: Floats, count: int) -> l
 
 def _lopsided(found: Comparisons, place: int) -> int:
     seats = found.places[place].seats
-    return sum(games % seats > 0 for games in found.seatings[place].values())
+    return sum(games % seats > 0 for games in found.seatings.get(place, {}).values())
 
 
 def _cells(games: Games, ranked: Sequence[str]) -> tuple[Cell, ...]:
