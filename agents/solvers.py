@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from sparring import registry
+from sparring.agents import pig
 from sparring.agents.scripted import ScriptedAgent
 from sparring.protocols import Seat
 from sparring.start import ctrl_c_at_once
@@ -33,7 +34,7 @@ SILENT_POSITIONS = 20_000
 
 @registry.agents.register("minimax", family="solvers")
 class MinimaxAgent(ScriptedAgent):
-    """Exact play in small perfect-information games: one of the best actions, drawn with the turn's seed."""
+    """Exact play in Pig and small perfect-information games: one of the best actions, drawn with the turn's seed."""
 
     def __init__(self) -> None:
         super().__init__("minimax")
@@ -118,9 +119,11 @@ class _Options:
 
 
 @SolvedOnce
-def best_actions(env: Any, env_id: str) -> dict[str, tuple[str, ...]]:
+def best_actions(env: Any, env_id: str) -> Mapping[str, tuple[str, ...]]:
     """Per position (state key), the actions that keep its minimax value. Raises ValueError for other games."""
-    game = exact_game(env, env_id)
+    game, target = exact_game(env, env_id), pig_target(env)
+    if target is not None:
+        return pig.BestActions(target)
     if game.get_type().information.name != "PERFECT_INFORMATION":
         raise ValueError(f"minimax needs perfect information, which {env_id} has not; use cfr")
     values: dict[str, float] = {}
@@ -207,6 +210,14 @@ def action_names(env: Any, game: Any) -> dict[str, dict[int, str]]:
                 names[key] = dict(env.action_strings(f"player_{player}", state))
         stack.extend(state.child(action) for action in state.legal_actions())
     return names
+
+
+def pig_target(env: Any) -> int | None:
+    """The points that win, where an environment is Pig for two; None elsewhere."""
+    game = getattr(env, "exact_game", None)
+    if game is None or game.get_type().short_name != "pig":
+        return None
+    return int(game.get_parameters()["winscore"])
 
 
 def exact_game(env: Any, env_id: str) -> Any:

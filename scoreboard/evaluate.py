@@ -13,7 +13,15 @@ from sparring.protocols import Agent, Seat
 from sparring.rollout.loop import Event, Listener, play
 from sparring.rollout.pool import Pool
 from sparring.scoreboard import game_theory, perfect_play
-from sparring.scoreboard.exact import ORDERS, OrderSensitivity, Strength, exact_strength, order_sensitivity
+from sparring.scoreboard.exact import (
+    LETTERED,
+    ORDERS,
+    ListSensitivity,
+    Strength,
+    exact_strength,
+    lettered_policy,
+    list_sensitivity,
+)
 from sparring.scoreboard.matches import by_name, rotated_matches, seats_of, standing_by_place
 from sparring.scoreboard.perfect_play import PlayQuality
 from sparring.scoreboard.standings import Policy, RunData, Standing, faults_of, load_run
@@ -41,7 +49,7 @@ class Evaluation:
     policy: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     strength: Strength | None = None
     """What a best response wins and how, and what every decision costs."""
-    orders: OrderSensitivity | None = None
+    lists: ListSensitivity | None = None
     """Where both orders of the legal actions were asked for."""
     quality: PlayQuality | None = None
     """Over every position of a small game that hides nothing, of an agent whose answers cost little."""
@@ -133,22 +141,28 @@ def _no_exact(agent: Agent, env_id: str) -> str:
 
 def _may_visit_all(agent: Agent, env_id: str, env_kwargs: Mapping[str, object] | None) -> bool:
     """Whether an agent can be asked at every position: it shows probabilities, and waits for no language model."""
-    waits = getattr(agent.open(Seat(env_id, SEATS[0])), "waits", True)
-    if waits or env_kwargs or not game_theory.is_scorable(agent, env_id):
+    if _waits(agent, env_id) or env_kwargs or not game_theory.is_scorable(agent, env_id):
         return False
     return perfect_play.is_small_and_open(env_id)
 
 
+def _waits(agent: Agent, env_id: str) -> bool:
+    """Whether it asks a language model, which reads the text."""
+    return bool(getattr(agent.open(Seat(env_id, SEATS[0])), "waits", True))
+
+
 def _solved(measured: Evaluation, env_id: str, agent: Agent, orders: Sequence[str]) -> Evaluation:
     """With the exact figures of an environment, whose options stand in its id."""
-    policies = [game_theory.tabular_policy(agent, env_id, (order,)) for order in orders]
-    policy = game_theory.mean_policy(policies)
+    policies: dict[str, Policy] = {order: game_theory.tabular_policy(agent, env_id, (order,)) for order in orders}
+    policy = game_theory.mean_policy(list(policies.values()))
+    if len(orders) > 1 and _waits(agent, env_id):
+        policies[LETTERED] = lettered_policy(agent, env_id)
     strength = exact_strength(env_id, policy)
     return replace(
         measured,
         nash_conv=strength.nash_conv,
         strength=strength,
-        orders=order_sensitivity(env_id, *policies) if len(policies) > 1 else None,
+        lists=list_sensitivity(env_id, policies) if len(policies) > 1 else None,
         references=game_theory.references(env_id),
         against_uniform=game_theory.values(env_id, policy, game_theory.uniform_policy(env_id)),
         against_equilibrium=game_theory.values(env_id, policy, equilibrium(env_id)),

@@ -14,17 +14,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from string import ascii_uppercase
 
 import numpy as np
 
-from sparring.scoreboard.game_theory import TabularPolicy, nash_conv, solved_game
+from sparring.protocols import Agent
+from sparring.scoreboard.game_theory import TabularPolicy, distributions, nash_conv, solved_game
 from sparring.scoreboard.game_tree import Responder, game_tree
 from sparring.scoreboard.ratings.game_theory import alpha_rank, nash_averaging
 from sparring.scoreboard.ratings.games import Floats
 from sparring.scoreboard.state_words import states_in_words
+from sparring.types import Observation
 
 ORDERS = ("given", "reversed")
 """In which legal actions can be listed."""
+LETTERED = "behind letters"
+"""A way of listing in which the names of the actions are no longer what is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,25 +121,54 @@ def _alike(decisions: Sequence[Decision]) -> list[Decision]:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderSensitivity:
-    """How much an agent's play depends on the order in which its legal actions are listed."""
+class ListSensitivity:
+    """How much an agent's play depends on how its legal actions are listed, the game being the same."""
 
     nash_conv: Mapping[str, float]
-    """By order."""
-    total_variation: float
-    """Between the two policies, the mean over information states: 0 is none, 1 the most there can be."""
-
-    @property
-    def spread(self) -> float:
-        """Of NashConv."""
-        return max(self.nash_conv.values()) - min(self.nash_conv.values())
+    """By the way of listing, "given" first."""
+    total_variation: Mapping[str, float]
+    """Of each other way, between its policy and the first one, the mean over information states: 0 to 1."""
 
 
-def order_sensitivity(env_id: str, given: TabularPolicy, turned: TabularPolicy) -> OrderSensitivity:
-    """Of an agent's policies where its legal actions are listed as `ORDERS` says. Raises ValueError as `nash_conv`."""
-    apart = [sum(abs(odds - turned[key][action]) for action, odds in plays.items()) / 2 for key, plays in given.items()]
-    nash_convs = [nash_conv(env_id, policy) for policy in (given, turned)]
-    return OrderSensitivity(dict(zip(ORDERS, nash_convs, strict=True)), float(np.mean(apart)))
+def list_sensitivity(env_id: str, policies: Mapping[str, TabularPolicy]) -> ListSensitivity:
+    """Of an agent's policies by the way of listing. Raises ValueError as `nash_conv`."""
+    (_, given), *others = policies.items()
+    return ListSensitivity(
+        {name: nash_conv(env_id, policy) for name, policy in policies.items()},
+        {name: _apart(given, policy) for name, policy in others},
+    )
+
+
+def _apart(one: TabularPolicy, other: TabularPolicy) -> float:
+    sums = [sum(abs(odds - other[key][action]) for action, odds in plays.items()) / 2 for key, plays in one.items()]
+    return float(np.mean(sums))
+
+
+def lettered_policy(agent: Agent, env_id: str) -> TabularPolicy:
+    """An agent's exact policy where letters stand for actions. Raises ValueError where there are too few letters."""
+    states = solved_game(env_id).states
+    asked = {key: lettered(seen) for key, seen in states.items()}
+    found = distributions(agent, env_id, asked)
+    return {
+        key: {action: found[key][letter] for letter, action in zip(ascii_uppercase, _actions(seen), strict=False)}
+        for key, seen in states.items()
+    }
+
+
+def lettered(seen: Observation) -> Observation:
+    """The same, with letters as the legal actions, whose meaning the text says: `[A] check [B] bet`."""
+    actions = _actions(seen)
+    if len(actions) > len(ascii_uppercase):
+        raise ValueError(f"there are {len(actions)} legal actions and {len(ascii_uppercase)} letters")
+    letters = tuple(ascii_uppercase[: len(actions)])
+    listed = " ".join(f"[{letter}] {action}" for letter, action in zip(letters, actions, strict=True))
+    above = [line for line in seen.text.splitlines() if not all(f"[{action}]" in line for action in actions)]
+    text = "\n".join([*above, f"Legal actions: {listed}"])
+    return replace(seen, content=(text,), legal_actions=letters)
+
+
+def _actions(seen: Observation) -> Sequence[str]:
+    return seen.legal_actions or ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

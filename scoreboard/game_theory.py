@@ -10,7 +10,7 @@ exploitability is NashConv / 2 in two-player zero-sum games. Kuhn poker: uniform
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol, runtime_checkable
@@ -97,14 +97,21 @@ def mean_policy(tables: Sequence[TabularPolicy]) -> dict[str, dict[str, float]]:
     }
 
 
-def distributions(agent: Agent, env_id: str, states: Mapping[str, Observation]) -> dict[str, dict[str, float]]:
+def distributions(
+    agent: Agent, env_id: str, states: Mapping[str, Observation], on_answer: Callable[[], None] = lambda: None
+) -> dict[str, dict[str, float]]:
     """The agent's probability of every legal action at each of these states. Raises TypeError if it is not scorable."""
     player = agent.open(Seat(env_id, "player_0"))
     if not isinstance(player, Scorable):
         raise TypeError(f"{agent.name} shows no probabilities over the legal actions")
 
+    async def answer(state: Observation) -> dict[str, float]:
+        found = await player.action_distribution(state)
+        on_answer()
+        return found
+
     async def all_at_once() -> list[dict[str, float]]:
-        return await asyncio.gather(*(player.action_distribution(state) for state in states.values()))
+        return await asyncio.gather(*map(answer, states.values()))
 
     return dict(zip(states, run_coroutine(all_at_once()), strict=True))
 

@@ -1,24 +1,30 @@
-"""Exact figures for small games of perfect information and no chance: nothing here is played or estimated.
+"""Exact figures for small games that hide nothing, without chance but for Pig: nothing here is played or estimated.
 
 Every position is visited once, so that a policy is measured by dynamic programming over the whole game.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+
 from sparring import envs
+from sparring.agents.pig import ROLL
+from sparring.agents.solvers import pig_target
 from sparring.envs.games.open_spiel import OpenSpielGame
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import SEATS
 from sparring.protocols import Agent
 from sparring.scoreboard.game_theory import TabularPolicy, distributions
+from sparring.scoreboard.pig import Pig
 from sparring.types import Observation
 
 MOST_POSITIONS = 20_000
 """Larger games are rated by play."""
+MOST_IN_PIG = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +61,51 @@ class PlayQuality:
 def is_small_and_open(env_id: str) -> bool:
     """Whether every position of an environment can be visited, with perfect information and no chance."""
     try:
-        positions(env_id)
+        pig_of(env_id) or positions(env_id)
     except ValueError:
         return False
     return True
 
 
-def play_quality(agent: Agent, env_id: str) -> PlayQuality:
-    """Measure the agent in both seats.
+@cache
+def pig_of(env_id: str) -> Pig | None:
+    """Pig for two, whose positions come back; None for other games. Raises ValueError where there are too many."""
+    if pig_target(envs.make(env_id)) is None:
+        return None
+    game = Pig(env_id)
+    if len(game) > MOST_IN_PIG:
+        raise ValueError(f"{env_id} has {len(game)} positions: more than {MOST_IN_PIG} are not measured exactly")
+    return game
+
+
+def number_of_positions(env_id: str) -> int:
+    """At which an agent is asked. Raises ValueError for a game that is not small and open."""
+    pig = pig_of(env_id)
+    return len(positions(env_id).observations) if pig is None else len(pig)
+
+
+def play_quality(agent: Agent, env_id: str, on_answer: Callable[[], None] = lambda: None) -> PlayQuality:
+    """Measure the agent in both seats; `on_answer` is called after each position.
 
     Raises ValueError for a game that is not small, open and without chance, TypeError for an agent without
     probabilities.
     """
+    if (pig := pig_of(env_id)) is not None:
+        return _quality_in_pig(agent, env_id, pig, on_answer)
     game = positions(env_id)
-    policy = distributions(agent, env_id, game.observations)
+    policy = distributions(agent, env_id, game.observations, on_answer)
     errable = [key for key in game.moves if len(game.best(key)) < len(game.moves[key])]
     optimal = [sum(policy[key].get(action, 0.0) for action in game.best(key)) for key in errable]
     lost = _best_response(game, policy, 0) - _best_response(game, policy, 1)
     return PlayQuality(sum(optimal) / max(len(optimal), 1), _blunders(game, policy), lost / 2)
+
+
+def _quality_in_pig(agent: Agent, env_id: str, pig: Pig, on_answer: Callable[[], None]) -> PlayQuality:
+    policy = distributions(agent, env_id, {str(at): seen for at, seen in pig.observations.items()}, on_answer)
+    roll = np.zeros((pig.target,) * 3)
+    for at in pig.observations:
+        roll[at] = policy[str(at)].get(ROLL, 0.0)
+    return PlayQuality(*pig.quality(roll))
 
 
 @cache

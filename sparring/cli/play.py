@@ -120,7 +120,8 @@ def evaluate(
     Args:
         what: A run folder, or an agent (smollm2, cfr, random, model:PATH; code-act:MODEL or tree-of-code:MODEL).
         env: The environment. None: the run's first game; KuhnPoker for an agent.
-        orders: Average the policy over both orders of the legal actions.
+        orders: Average the policy over both orders of the legal actions, and say how far it depends on their order, and
+            of a language model on their names: the actions are then called A, B, C, and the text says which is which.
         games: Games against uniform play, seats rotating; 0 for none. In a suite: tasks of every part.
         seed: Decides deals, tasks and actions.
         suite: Play a whole suite instead (code, retrieval).

@@ -18,7 +18,7 @@ from sparring.scoreboard.names import play_words
 if TYPE_CHECKING:
     from sparring.scoreboard.cross_table import CrossTable
     from sparring.scoreboard.evaluate import Evaluation
-    from sparring.scoreboard.exact import OrderSensitivity, Strength
+    from sparring.scoreboard.exact import ListSensitivity, Strength
     from sparring.scoreboard.perfect_play import PlayQuality
     from sparring.scoreboard.standings import Standing
     from sparring.scoreboard.stats import Estimate, Outcomes
@@ -111,8 +111,8 @@ def _show_exact_strength(what: str, measured: Evaluation, nash_conv: float) -> N
         style = "bold" if name == what else ""
         table.add_row(escape(shortened(name, room)), f"{value:.6f}", style=style)
     terminal.out.print(table)
-    if measured.orders is not None:
-        terminal.say_wrapped(_orders_in_words(measured.orders))
+    if measured.lists is not None:
+        terminal.say_wrapped(_lists_in_words(measured.lists))
     for name, pair in (("uniform", measured.against_uniform), ("equilibrium", measured.against_equilibrium)):
         if pair is not None:
             terminal.say_wrapped(
@@ -134,11 +134,13 @@ def _show_decisions(strength: Strength) -> None:
             terminal.say_wrapped(line)
 
 
-def _orders_in_words(orders: OrderSensitivity) -> str:
-    figures = ", ".join(f"{value:.6f} {order}" for order, value in orders.nash_conv.items())
+def _lists_in_words(lists: ListSensitivity) -> str:
+    given, *others = lists.nash_conv
+    figures = ", ".join(f"{value:.6f} {way}" for way, value in lists.nash_conv.items())
+    apart = ", ".join(f"{lists.total_variation[way]:.3f} {way}" for way in others)
     return (
-        f"with the legal actions listed as given and reversed: NashConv {figures}; the two policies differ by "
-        f"{orders.total_variation:.3f} (total variation, the mean over states)"
+        f"by how the legal actions are listed: NashConv {figures}; policies differ from the one {given} by {apart} "
+        "(total variation, the mean over states)"
     )
 
 

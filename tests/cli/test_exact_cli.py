@@ -35,7 +35,27 @@ def test_eval_says_what_beats_an_agent_and_what_costs_it_most(capsys: pytest.Cap
         "where it gains most: You act first. Betting so far: none. Your card is J. Play check: +0.333 a game." in shown
     )
     assert "fold alone is worth 0.333 more a game." in shown
-    assert "NashConv 0.666667 given, 0.666667 reversed; the two policies differ by 0.000" in shown
+    assert "NashConv 0.666667 given, 0.666667 reversed; policies differ from the one given by 0.000 reversed" in shown
+
+
+def test_eval_asks_a_language_model_behind_letters_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "nano", "--orders", "--games", "0", "--json"]) == 0
+    lists = json.loads(capsys.readouterr().out)["lists"]
+    assert list(lists["nash_conv"]) == ["given", "reversed", "behind letters"]
+    assert lists["total_variation"]["behind letters"] > 0
+
+
+def test_exact_measures_a_language_model_at_every_position_of_an_open_game(capsys: pytest.CaptureFixture[str]) -> None:
+    game = "openspiel:nim(pile_sizes=1;2)"
+    assert main(["exact", game, "--agents", "nano,random,minimax"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["agent", "optimal", "moves", "blunders", "exploitability"]
+    assert lines[1] == ["minimax", "100.0", "%", "0.0", "%", "0.000000"]
+    assert {line[0] for line in lines[2:]} == {"nano", "random"}
+    assert main(["exact", game, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert list(told["agents"]) == ["random", "minimax"]
+    assert told["agents"]["minimax"] == {"optimal": 1.0, "blunders": 0.0, "exploitability": 0.0}
 
 
 def test_an_equilibrium_has_no_decisions_to_show(capsys: pytest.CaptureFixture[str]) -> None:

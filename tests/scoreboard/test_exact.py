@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pyspiel
@@ -16,7 +17,15 @@ from open_spiel.python.algorithms import best_response
 from sparring.agents.scripted import ConstantAgent, ScriptedAgent
 from sparring.agents.solvers import EquilibriumAgent, equilibrium
 from sparring.scoreboard import game_theory
-from sparring.scoreboard.exact import ORDERS, OrderSensitivity, exact_strength, order_sensitivity, population
+from sparring.scoreboard.exact import (
+    ORDERS,
+    ListSensitivity,
+    exact_strength,
+    lettered,
+    lettered_policy,
+    list_sensitivity,
+    population,
+)
 from sparring.scoreboard.game_tree import game_tree
 from sparring.types import Observation
 
@@ -128,15 +137,45 @@ class First(ScriptedAgent):
 
 
 def test_play_by_the_order_of_actions_is_as_sensitive_to_it_as_can_be() -> None:
-    def found_for(agent: ScriptedAgent) -> OrderSensitivity:
-        return order_sensitivity(KUHN, *(game_theory.tabular_policy(agent, KUHN, (order,)) for order in ORDERS))
+    def found_for(agent: ScriptedAgent) -> ListSensitivity:
+        return list_sensitivity(KUHN, {order: game_theory.tabular_policy(agent, KUHN, (order,)) for order in ORDERS})
 
     found = found_for(First("first"))
-    assert found.total_variation == 1.0
+    assert found.total_variation == {"reversed": 1.0}
     assert found.nash_conv == {"given": pytest.approx(2.0), "reversed": pytest.approx(2 / 3)}
-    assert found.spread == pytest.approx(4 / 3)
     steady = found_for(ConstantAgent("bet/call"))
-    assert (steady.total_variation, steady.spread) == (0.0, 0.0)
+    assert steady.total_variation == {"reversed": 0.0}
+    assert steady.nash_conv["given"] == steady.nash_conv["reversed"]
+
+
+class Lover(ScriptedAgent):
+    """Takes the action whose name it loves, else plays uniformly."""
+
+    async def action_distribution(self, observation: Observation) -> dict[str, float]:
+        """All on it, wherever it is listed."""
+        legal = observation.legal_actions or ()
+        loved = [action for action in legal if action in ("bet", "call")] or legal
+        return {action: (action in loved) / len(loved) for action in legal}
+
+
+def test_play_by_the_names_of_actions_shows_behind_letters() -> None:
+    lover = Lover("lover")
+    policies = {"given": game_theory.tabular_policy(lover, KUHN), "lettered": lettered_policy(lover, KUHN)}
+    found = list_sensitivity(KUHN, policies)
+    assert found.total_variation == {"lettered": 0.5}
+    assert found.nash_conv == {"given": pytest.approx(2 / 3), "lettered": pytest.approx(11 / 12)}
+    first = First("first")  # the place in the list is the same behind letters
+    assert lettered_policy(first, KUHN) == game_theory.tabular_policy(first, KUHN)
+
+
+def test_behind_letters_a_text_says_all_that_it_said() -> None:
+    seen = next(iter(game_theory.solved_game(KUHN).states.values()))
+    told = lettered(seen)
+    assert told.legal_actions == ("A", "B")
+    assert told.text.splitlines() == [*seen.text.splitlines()[:-1], "Legal actions: [A] check [B] bet"]
+    assert told.state_key == seen.state_key
+    with pytest.raises(ValueError, match="there are 27 legal actions and 26 letters"):
+        lettered(replace(seen, legal_actions=tuple(map(str, range(27)))))
 
 
 def test_a_population_is_everybody_against_everybody_without_a_game() -> None:
