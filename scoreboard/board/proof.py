@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-
 BLOCK = 1_024
 """Leaves that are hashed at a time: a power of two, so that they are a whole subtree."""
 
