@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TypeVar
 
@@ -124,6 +124,30 @@ def bounded_mean_of_tasks(sizes: Numbers, means: Numbers, least: float, most: fl
     ends = z * z / 2 * ((least - center) ** 2 + (most - center) ** 2)
     half = z * math.sqrt(spread + ends) / total
     return Estimate(mean, max(least, center - half), min(most, center + half), n, count)
+
+
+def mean_within(
+    values: Sequence[float], tasks: Sequence[Task], known: tuple[float, float] | None, level: float = 0.95
+) -> Estimate:
+    """The mean over episodes with an interval that no reward outside of a known range, (least, most), widens.
+
+    `bounded_mean` where both ends are finite; else `clustered_mean`, cut at the end that is. None: no range is known.
+    """
+    sizes, means = _by_task(values, tasks)
+    widened = (min([known[0], *values]), max([known[1], *values])) if known else None
+    return mean_of_tasks_within(sizes, means, widened, level)
+
+
+def mean_of_tasks_within(
+    sizes: Numbers, means: Numbers, known: tuple[float, float] | None, level: float = 0.95
+) -> Estimate:
+    """`mean_within` where the number of episodes and the mean of every task are known already."""
+    least, most = known or (-math.inf, math.inf)
+    least, most = float(np.min(means, initial=least)), float(np.max(means, initial=most))
+    if math.isfinite(most - least):
+        return bounded_mean_of_tasks(sizes, means, least, most, level)
+    found = clustered_mean_of_tasks(sizes, means, level)
+    return replace(found, low=max(found.low, least), high=min(found.high, most))
 
 
 def clustered_mean(values: Sequence[float], tasks: Sequence[Task], level: float = 0.95) -> Estimate:

@@ -16,7 +16,7 @@ from sparring.scoreboard.board.places import Place, groups_of
 from sparring.scoreboard.columns import Ints, distinct
 from sparring.scoreboard.ratings.davidson import Ratings, fit, rank_ranges
 from sparring.scoreboard.ratings.games import Games
-from sparring.scoreboard.stats import Estimate, bounded_mean_of_tasks, clustered_mean_of_tasks
+from sparring.scoreboard.stats import Estimate, bounded_mean_of_tasks, mean_of_tasks_within
 
 Floats = NDArray[np.float64]
 
@@ -232,15 +232,8 @@ def _points(games: Games) -> list[Estimate]:
 
 
 def _rewards(seated: Ints, columns: _Columns, place: Place, count: int) -> list[Estimate | None]:
-    estimates: list[Estimate | None] = []
-    for sizes, means in _by_agent_and_task(seated, columns.seated_task, columns.reward, count):
-        if place.reward_range is None:
-            estimates.append(clustered_mean_of_tasks(sizes, means))
-        else:
-            least, most = place.reward_range
-            ends = min(least, means.min(initial=least)), max(most, means.max(initial=most))
-            estimates.append(bounded_mean_of_tasks(sizes, means, *ends))
-    return estimates
+    found = _by_agent_and_task(seated, columns.seated_task, columns.reward, count)
+    return [mean_of_tasks_within(sizes, means, place.reward_range) for sizes, means in found]
 
 
 def _by_agent_and_task(agent: Ints, task: Ints, values: Floats, count: int) -> list[tuple[Ints, Floats]]:

@@ -48,7 +48,7 @@ def place_of(row: EpisodeRow) -> Place:
         tuple(known.skills),
         len(row.agents),
         contested and not known.roles,
-        known.reward_range,
+        known.rewards_with(kwargs),
         unit_of(row.env_id),
     )
 

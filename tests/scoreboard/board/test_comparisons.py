@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from sparring.scoreboard.board.comparisons import compare_rows
@@ -101,6 +102,17 @@ def test_settings_make_places_of_their_own_and_groups_gather_them() -> None:
     assert groups["family:games"] == [0, 1]
     assert groups["skill:bluffing"] == [0, 1]
     assert groups["env:sparring/KuhnPoker-v0:illegal=retry"] == [1]
+
+
+def test_what_a_place_can_pay_depends_on_its_settings_where_the_environment_says_so() -> None:
+    poker = "sparring/MultiplayerKuhnPoker-v0"
+    games = [
+        row("a b c", (2, -1, -1), "1", poker),
+        row("a b c d", (3, -1, -1, -1), "1", poker, env_kwargs={"players": 4}),
+    ]
+    adventure = row("a", (1.0,), "1", ADVENTURE)
+    found = compare_rows([*games, adventure])
+    assert [place.reward_range for place in found.places] == [(-2.0, 4.0), (-2.0, 6.0), (0.0, math.inf)]
 
 
 def test_one_task_of_two_environments_is_two_clusters() -> None:
