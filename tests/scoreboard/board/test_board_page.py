@@ -141,6 +141,7 @@ def test_a_long_name_is_cut_and_pushes_no_number_out(page: Page, board: Path, tm
         write_board(build_board([("cup", store)], Settings(replays=0)), tmp_path / "board.html")
     page.goto((tmp_path / "board.html").as_uri())
     page.select_option("#show", label="Kuhn poker")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1000
     for table in page.locator("#shown .scroll").all():
         assert table.evaluate("one => one.scrollWidth <= one.clientWidth")
     shown = page.locator(".ranks .name", has_text="averylongname").first
