@@ -10,7 +10,8 @@ from itertools import combinations
 from sparring import registry
 from sparring.plurals import number_of
 from sparring.scoreboard.names import play_words
-from sparring.scoreboard.stats import Estimate, mean_within
+from sparring.scoreboard.ranged_means import mean_within
+from sparring.scoreboard.stats import Estimate
 from sparring.store.rows import EpisodeRow
 
 """Statuses of episodes that are not counted."""

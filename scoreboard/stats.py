@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TypeVar
 
@@ -102,7 +102,7 @@ def bounded_mean(
     tests/scoreboard/test_stats.py. Where all tasks agree it is Wilson's on the range scaled to 0..1, which for values
     within a range errs on the wide side: no mean of G tasks spreads more than that of G coin flips.
     """
-    sizes, means = _by_task(values, tasks)
+    sizes, means = by_task(values, tasks)
     return bounded_mean_of_tasks(sizes, means, min([least, *values]), max([most, *values]), level)
 
 
@@ -126,30 +126,6 @@ def bounded_mean_of_tasks(sizes: Numbers, means: Numbers, least: float, most: fl
     return Estimate(mean, max(least, center - half), min(most, center + half), n, count)
 
 
-def mean_within(
-    values: Sequence[float], tasks: Sequence[Task], known: tuple[float, float] | None, level: float = 0.95
-) -> Estimate:
-    """The mean over episodes with an interval that no reward outside of a known range, (least, most), widens.
-
-    `bounded_mean` where both ends are finite; else `clustered_mean`, cut at the end that is. None: no range is known.
-    """
-    sizes, means = _by_task(values, tasks)
-    widened = (min([known[0], *values]), max([known[1], *values])) if known else None
-    return mean_of_tasks_within(sizes, means, widened, level)
-
-
-def mean_of_tasks_within(
-    sizes: Numbers, means: Numbers, known: tuple[float, float] | None, level: float = 0.95
-) -> Estimate:
-    """`mean_within` where the number of episodes and the mean of every task are known already."""
-    least, most = known or (-math.inf, math.inf)
-    least, most = float(np.min(means, initial=least)), float(np.max(means, initial=most))
-    if math.isfinite(most - least):
-        return bounded_mean_of_tasks(sizes, means, least, most, level)
-    found = clustered_mean_of_tasks(sizes, means, level)
-    return replace(found, low=max(found.low, least), high=min(found.high, most))
-
-
 def clustered_mean(values: Sequence[float], tasks: Sequence[Task], level: float = 0.95) -> Estimate:
     """The mean over episodes with a t interval that is robust to dependence within a task; for values of unknown range.
 
@@ -158,7 +134,7 @@ def clustered_mean(values: Sequence[float], tasks: Sequence[Task], level: float 
     and t instead of normal quantiles). One task, or tasks that all agree: nothing is known of the spread, and the
     interval is infinite.
     """
-    sizes, means = _by_task(values, tasks)
+    sizes, means = by_task(values, tasks)
     return clustered_mean_of_tasks(sizes, means, level)
 
 
@@ -271,7 +247,7 @@ def _task_means(pairs: Iterable[tuple[Task, float]]) -> dict[Task, float]:
     return {task: math.fsum(values) / len(values) for task, values in _grouped(pairs).items()}
 
 
-def _by_task(values: Sequence[float], tasks: Sequence[Task]) -> tuple[list[int], list[float]]:
+def by_task(values: Sequence[float], tasks: Sequence[Task]) -> tuple[list[int], list[float]]:
     """Of every task its number of episodes and its mean."""
     if len(values) != len(tasks):
         raise ValueError(f"values and tasks must be equally long, got {len(values)} and {len(tasks)}")

@@ -14,9 +14,10 @@ from sparring.scoreboard.board.comparisons import Comparisons
 from sparring.scoreboard.board.equilibria import Equilibrium, equilibria
 from sparring.scoreboard.board.places import Place, groups_of
 from sparring.scoreboard.columns import Ints, distinct
+from sparring.scoreboard.ranged_means import mean_of_tasks_within
 from sparring.scoreboard.ratings.davidson import Ratings, fit, rank_ranges
 from sparring.scoreboard.ratings.games import Games
-from sparring.scoreboard.stats import Estimate, bounded_mean_of_tasks, mean_of_tasks_within
+from sparring.scoreboard.stats import Estimate, bounded_mean_of_tasks
 
 Floats = NDArray[np.float64]
 

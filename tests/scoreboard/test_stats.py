@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
+from sparring.scoreboard.ranged_means import mean_within
 from sparring.scoreboard.stats import (
     Estimate,
     Outcomes,
@@ -19,7 +20,6 @@ from sparring.scoreboard.stats import (
     clustered_mean,
     count_outcomes,
     independent_difference,
-    mean_within,
     outcome,
     paired_difference,
     paired_share_difference,
