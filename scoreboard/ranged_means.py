@@ -21,8 +21,8 @@ from sparring.scoreboard.stats import (
 def mean_within(values: Sequence[float], tasks: Sequence[Task], known: tuple[float, float] | None) -> Estimate:
     """The mean over episodes with an interval within (least, most), what is known of the range of their values.
 
-    `bounded_mean` where both ends are finite; else `clustered_mean`, cut at the end that is. None: no range is known. A value
-    beyond the range widens it.
+    `bounded_mean` where both ends are finite; else `clustered_mean`, cut at the end that is. None: no range is known.
+    A value beyond the range widens it.
     """
     sizes, means = by_task(values, tasks)
     widened = (min([known[0], *values]), max([known[1], *values])) if known else None
