@@ -10,7 +10,8 @@ from itertools import combinations
 from sparring import registry
 from sparring.plurals import number_of
 from sparring.scoreboard.names import play_words
-from sparring.scoreboard.stats import Estimate, bounded_mean, clustered_mean
+from sparring.scoreboard.ranged_means import mean_within
+from sparring.scoreboard.stats import Estimate
 from sparring.store.rows import EpisodeRow
 
 """Statuses of episodes that are not counted."""
@@ -67,13 +68,20 @@ def settings_words(row: EpisodeRow) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted(row.env_kwargs.items())) or "default settings"
 
 
-def mean_reward(env_id: str, rewards: Sequence[float], tasks: Sequence[str]) -> Estimate:
-    """The mean with its interval over tasks, within the environment's range of rewards where that is known."""
+def mean_reward(
+    env_id: str, rewards: Sequence[float], tasks: Sequence[str], settings: Iterable[Mapping[str, object]]
+) -> Estimate:
+    """The mean with its interval over tasks, within the environment's range of rewards where that is known.
+
+    `settings`: those that the episodes were played with.
+    """
     try:
-        bounds = registry.envs.row(env_id).reward_range
+        row = registry.envs.row(env_id)
     except registry.UnknownName:  # an episode of an environment that is not installed here
-        bounds = None
-    return clustered_mean(rewards, tasks) if bounds is None else bounded_mean(rewards, tasks, *bounds)
+        return mean_within(rewards, tasks, None)
+    ranges = {row.rewards_with(kwargs) for kwargs in settings} if row.range_with else {row.reward_range}
+    known = [one for one in ranges if one is not None]
+    return mean_within(rewards, tasks, (min(known)[0], max(high for _, high in known)) if known else None)
 
 
 def _cross_table(env_id: str, variant: str, rows: Sequence[EpisodeRow]) -> CrossTable:
@@ -97,7 +105,8 @@ def _cross_table(env_id: str, variant: str, rows: Sequence[EpisodeRow]) -> Cross
 
 
 def _mean(env_id: str, games: Sequence[Game]) -> Estimate:
-    return mean_reward(env_id, [row.rewards[seat] for row, seat in games], [row.task or row.id for row, _ in games])
+    tasks = [row.task or row.id for row, _ in games]
+    return mean_reward(env_id, [row.rewards[seat] for row, seat in games], tasks, (row.env_kwargs for row, _ in games))
 
 
 def _ranked(totals: Mapping[str, Estimate]) -> Iterator[str]:

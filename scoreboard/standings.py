@@ -213,7 +213,9 @@ def standing(env_id: str, agent: str, opponent: str | None, sides: Sequence[tupl
         outcomes=_total(results),
         win_rate=rate([one.wins + one.illegal_wins > 0 for one in results], contested),
         illegal_rate=rate([one.illegal_losses > 0 for one in results], contested),
-        reward=mean_reward(env_id, [row.rewards[seat] for row, seat in counted], tasks),
+        reward=mean_reward(
+            env_id, [row.rewards[seat] for row, seat in counted], tasks, (row.env_kwargs for row, _ in counted)
+        ),
     )
 
 

@@ -102,7 +102,7 @@ def bounded_mean(
     tests/scoreboard/test_stats.py. Where all tasks agree it is Wilson's on the range scaled to 0..1, which for values
     within a range errs on the wide side: no mean of G tasks spreads more than that of G coin flips.
     """
-    sizes, means = _by_task(values, tasks)
+    sizes, means = by_task(values, tasks)
     return bounded_mean_of_tasks(sizes, means, min([least, *values]), max([most, *values]), level)
 
 
@@ -134,7 +134,7 @@ def clustered_mean(values: Sequence[float], tasks: Sequence[Task], level: float 
     and t instead of normal quantiles). One task, or tasks that all agree: nothing is known of the spread, and the
     interval is infinite.
     """
-    sizes, means = _by_task(values, tasks)
+    sizes, means = by_task(values, tasks)
     return clustered_mean_of_tasks(sizes, means, level)
 
 
@@ -247,7 +247,7 @@ def _task_means(pairs: Iterable[tuple[Task, float]]) -> dict[Task, float]:
     return {task: math.fsum(values) / len(values) for task, values in _grouped(pairs).items()}
 
 
-def _by_task(values: Sequence[float], tasks: Sequence[Task]) -> tuple[list[int], list[float]]:
+def by_task(values: Sequence[float], tasks: Sequence[Task]) -> tuple[list[int], list[float]]:
     """Of every task its number of episodes and its mean."""
     if len(values) != len(tasks):
         raise ValueError(f"values and tasks must be equally long, got {len(values)} and {len(tasks)}")

@@ -111,7 +111,8 @@ def _measured(probe: Probe, player: str, episodes: Sequence[Episode]) -> dict[st
     sides = [(e.task or e.id, t.reward) for e in sound for t in e.trajectories.values() if t.agent == player]
     if not sides:
         return {}
-    mean = mean_reward(probe.game, [reward for _, reward in sides], [task for task, _ in sides])
+    settings = [episode.env_kwargs for episode in sound]
+    mean = mean_reward(probe.game, [reward for _, reward in sides], [task for task, _ in sides], settings)
     turns = [turn for e in sound for t in e.trajectories.values() if t.agent == player for turn in t.turns]
     illegal = sum(not turn.legal for turn in turns) / max(1, len(turns))
     figures = zip(probe_keys(probe.game, probe.spec), (mean.value, mean.low, mean.high), strict=True)

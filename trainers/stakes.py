@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from sparring import registry
 from sparring.trainers.config import RunConfig
 
@@ -15,7 +17,8 @@ def scales_of(config: RunConfig, stakes: bool) -> dict[str, float]:
 def stake_of(env_id: str) -> float:
     """Half the range of a game's rewards, in its own unit: 2 chips in Kuhn poker, 13 in Leduc poker, 1 for -1 to 1.
 
-    1 where the range is not known.
+    1 where the range is not known, or has an end that is not.
     """
     bounds = registry.envs.row(env_id).reward_range
-    return 1.0 if bounds is None or bounds[0] == bounds[1] else (bounds[1] - bounds[0]) / 2
+    width = 0.0 if bounds is None else bounds[1] - bounds[0]
+    return width / 2 if 0 < width < math.inf else 1.0

@@ -8,6 +8,7 @@ The idea is STARLING's (arXiv 2406.05872): many small games that exercise named 
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -44,6 +45,7 @@ Info = dict[str, object]
     skills=("language", "planning", "exploration"),
     extra="adventures",
     version="1",
+    reward_range=(0.0, math.inf),
     unit="points",
     engine_with={"backend": "inform7"},
 )

@@ -37,6 +37,7 @@ Info = dict[str, object]
     skills=("language", "creativity", "planning"),
     extra="adventures",
     version="1",
+    reward_range=(0.0, 1.0),
     unit="points",
 )
 class AdventureWriter(gymnasium.Env[str, str]):

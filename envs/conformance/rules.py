@@ -83,7 +83,7 @@ def rewards_are_finite_and_made_of_their_parts(subject: Subject) -> Iterator[str
 
 def rewards_stay_in_their_range(subject: Subject) -> Iterator[str]:
     """No seat gets less or more than the registered reward_range."""
-    known = registry.envs.row(subject.env_id).reward_range if subject.env_id else None
+    known = registry.envs.row(subject.env_id).rewards_with(subject.kwargs or {}) if subject.env_id else None
     if known is None:
         raise NotHere("no reward_range is registered")
     for seed in many_seeds(subject):

@@ -28,9 +28,13 @@ MOST_OBSERVED, MOST_WRITTEN = 200_000, 256
 """Characters."""
 MOST_SHOWN = 600
 """Characters of a candidate."""
-LARGEST = 100
+SIZE, LARGEST = 7, 100
 SEEDS = 2**63
 Info = dict[str, object]
+
+
+def _range(size: int) -> tuple[float, float]:
+    return NOT_LISTED * (size - 1), IS_NOT_GOLD * (size - 1)
 
 
 def reciprocal_rank(ranking: Sequence[str], gold: Collection[str]) -> float:
@@ -50,6 +54,8 @@ def ndcg(ranking: Sequence[str], gold: Collection[str]) -> float:
     family="retrieval",
     skills=("language", "ranking"),
     version="1",
+    reward_range=_range(LARGEST),
+    range_with=lambda options: _range(int(str(options.get("size", SIZE)))),
 )
 class Eliminate(gymnasium.Env[str, str]):
     """Name the worst candidate by its number, until one is left.
@@ -66,7 +72,7 @@ class Eliminate(gymnasium.Env[str, str]):
         self,
         world: str | World = "fiction",
         split: Split = "train",
-        size: int = 7,
+        size: int = SIZE,
         *,
         render_mode: str | None = None,
     ) -> None:

@@ -11,6 +11,7 @@ costs; giving up is an action, and the right one where the corpus has no answer;
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args
@@ -66,6 +67,7 @@ class Prices:
     family="retrieval",
     skills=("language", "search", "calibration"),
     version="1",
+    reward_range=(-math.inf, 1.0),
 )
 class Search(gymnasium.Env[str, str]):
     """Answer a question with a retriever's help: search again, answer, or give up.

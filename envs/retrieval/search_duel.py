@@ -13,6 +13,7 @@ known exactly. There the last answer is given whatever the critic says; here a c
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Literal
 
@@ -52,6 +53,7 @@ ASKED = {
     seat_names=("reasoner", "critic"),
     skills=("language", "search", "calibration"),
     version="1",
+    reward_range=(-math.inf, 1.0),
 )
 class SearchDuel(Duel):
     """The reasoner answers and searches; the critic accepts an answer or sends the reasoner to search again.

@@ -45,14 +45,22 @@ function followBoard() {
   const key = wanted.get("on") || wanted.get("board");
   if (key) showLeaderboard(key);
   if (wanted.has("games")) showBehind(wanted.get("games").split(",").map(Number), key || "all");
+  else if (key) byId("behind").hidden = true;
+}
+
+/** What "Back" and links lead to; the address without anything is the board over everything. */
+function followHistory() {
+  if (location.hash) return followBoard();
+  showLeaderboard("all");
+  byId("behind").hidden = true;
 }
 
 async function startBoard() {
   Object.assign(board, await unpack(byId("board-tables").textContent));
   byId("show").addEventListener("change", () => {
-    showLeaderboard(byId("show").value);
-    history.replaceState(null, "", "#board=" + encodeURIComponent(byId("show").value));
+    history.pushState(null, "", "#board=" + encodeURIComponent(byId("show").value));
+    followBoard();
   });
-  addEventListener("hashchange", followBoard);
+  addEventListener("hashchange", followHistory);
   followBoard();
 }

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from sparring.plurals import number_of
-from sparring.scoreboard.board.comparisons import Behind, Comparisons, compare_rows
+from sparring.scoreboard.board.comparisons import Comparisons, compare_rows
 from sparring.scoreboard.board.curves import Curve, curves
 from sparring.scoreboard.board.equilibria import Share
 from sparring.scoreboard.board.gaps import Gap, generalisation_gaps
 from sparring.scoreboard.board.leaderboard import Leaderboard, Line, leaderboards
+from sparring.scoreboard.board.played import Behind
 from sparring.scoreboard.board.proof import MerkleTree
 from sparring.scoreboard.board.rounding import ends, number
 from sparring.scoreboard.board.skills import Profile, skill_profile

@@ -1,94 +1,85 @@
-"""What a board rests on: who did better than whom on the same task, as columns out of episode rows.
+"""What a board rests on: who did better than whom on the same task, as columns.
 
 A game between two is one comparison: the seat that was paid more won it. In a game of more seats every two of them are
 compared. Where an agent plays alone, two agents are compared on every task that both played, by their mean rewards.
 The seed is the task: comparisons on one seed of one environment are one cluster, whoever played, as they share its
-luck. Of a game that an agent
-played against itself, and of seats that play together, nothing is compared.
+luck. Of a game that an agent played against itself, and of seats that play together, nothing is compared.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from itertools import combinations
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sparring import registry
-from sparring.content import canonical_json
-from sparring.scoreboard.names import env_words, play_words, unit_of
-from sparring.specs import spec_of
+from sparring.scoreboard.board.places import Place
+from sparring.scoreboard.board.played import Behind, Key, Played, read_rows
+from sparring.scoreboard.columns import Ints
 from sparring.store.rows import EpisodeRow
 
-Side = tuple[int, float, float]
-"""Agent, payoff, reward."""
-Key = TypeVar("Key", bound=Hashable)
-SHOWN_BEHIND = 8
-"""Episodes that a number names as those behind it."""
+Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An environment with its settings: what a board counts apart."""
-
-    env_id: str
-    spec: str
-    """Id and settings in one word."""
-    name: str
-    """For people."""
-    family: str
-    skills: tuple[str, ...]
-    seats: int
-    is_contest: bool
-    """Whether seats play against each other."""
-    reward_range: tuple[float, float] | None
-    unit: str
+def _no_ints() -> Ints:
+    return np.empty(0, np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Behind:
-    """An episode behind a number."""
-
-    id: str
-    number: int
-    """Among all episodes that were read, counted from 1."""
-    earned: tuple[tuple[int, float], ...]
-    """By seat, in order: (agent, reward)."""
+def _no_floats() -> Floats:
+    return np.empty(0, np.float64)
 
 
-@dataclass(slots=True)
-class Comparisons:
-    """Columns; agents, places and tasks are numbers, in the order in which they appeared first."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Seated:
+    """What every agent got out of every seat that it had: columns of equal length."""
 
-    agents: dict[str, int] = field(default_factory=dict)
-    places: list[Place] = field(default_factory=list)
-    tasks: dict[tuple[int, int], int] = field(default_factory=dict)
-    """(place, seed) -> number."""
-    first: array[int] = field(default_factory=lambda: array("i"))
+    agent: Ints = field(default_factory=_no_ints)
+    place: Ints = field(default_factory=_no_ints)
+    task: Ints = field(default_factory=_no_ints)
+    reward: Floats = field(default_factory=_no_floats)
+    illegal: Ints = field(default_factory=_no_ints)
+    """Turns whose action was illegal."""
+    turns: Ints = field(default_factory=_no_ints)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """N comparisons."""
+
+    first: Ints = field(default_factory=_no_ints)
     """[N] Who had the earlier seat; of those who played alone, the agent that appeared earlier."""
-    second: array[int] = field(default_factory=lambda: array("i"))
-    score: array[float] = field(default_factory=lambda: array("d"))
+    second: Ints = field(default_factory=_no_ints)
+    score: Floats = field(default_factory=_no_floats)
     """[N] 1 where the first did better, 0.5 where both did as well, else 0."""
-    place: array[int] = field(default_factory=lambda: array("i"))
-    task: array[int] = field(default_factory=lambda: array("i"))
-    behind: dict[tuple[int, int, int], list[Behind]] = field(default_factory=dict)
-    """(place, agent, other agent) -> the first episodes; an agent that plays alone stands there twice."""
-    played: Counter[tuple[int, int, int]] = field(default_factory=Counter)
+    place: Ints = field(default_factory=_no_ints)
+    task: Ints = field(default_factory=_no_ints)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Comparisons(Columns):
+    """N comparisons, and what else the episodes say; agents, places and tasks are numbers."""
+
+    agents: Mapping[str, int] = field(default_factory=dict)
+    """In the order of their numbers, as are places and tasks."""
+    places: Sequence[Place] = ()
+    tasks: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    """(place, seed) -> number."""
+    seated: Seated = field(default_factory=Seated)
+    behind: Mapping[Key, Sequence[Behind]] = field(default_factory=dict)
+    """The first episodes behind every number."""
+    played: Mapping[Key, int] = field(default_factory=dict)
     """The same keys -> how many episodes there are."""
-    lines: dict[int, set[int]] = field(default_factory=dict)
-    """Place -> hashes of the different games: who sat where, and what was done."""
-    seatings: dict[int, Counter[int]] = field(default_factory=dict)
-    """Place -> hash of the seed and the agents, whatever their seats -> games; of contests."""
-    games: Counter[int] = field(default_factory=Counter)
+    games: Mapping[int, int] = field(default_factory=Counter)
     """Place -> games that came to their end."""
-    faults: Counter[tuple[int, int]] = field(default_factory=Counter)
+    different: Mapping[int, int] = field(default_factory=Counter)
+    """Place -> how many of these differ in who sat where or in what was done."""
+    lopsided: Mapping[int, int] = field(default_factory=Counter)
+    """Place -> deals of a contest that the same agents did not play equally often in every seat."""
+    faults: Mapping[tuple[int, int], int] = field(default_factory=Counter)
     """(place, agent) -> episodes that broke off while it had a seat."""
-    seated: Seated = field(default_factory=lambda: Seated())
     broken_off: int = 0
     """Episodes that a fault ended; nothing of them is counted."""
     episodes: int = 0
@@ -97,149 +88,137 @@ class Comparisons:
         return len(self.first)
 
 
-@dataclass(slots=True)
-class Seated:
-    """What every agent got out of every seat that it had: columns of equal length."""
-
-    agent: array[int] = field(default_factory=lambda: array("i"))
-    place: array[int] = field(default_factory=lambda: array("i"))
-    task: array[int] = field(default_factory=lambda: array("i"))
-    reward: array[float] = field(default_factory=lambda: array("d"))
-    illegal: array[int] = field(default_factory=lambda: array("i"))
-    """Turns whose action was illegal."""
-    turns: array[int] = field(default_factory=lambda: array("i"))
-
-
 def compare_rows(rows: Iterable[EpisodeRow]) -> Comparisons:
-    """Read rows once; a million of them take seconds, and memory for a few numbers each."""
-    found = Comparisons()
-    numbers: dict[tuple[str, str], int] = {}
-    for row in rows:
-        found.episodes += 1
-        key = (row.env_id, canonical_json(dict(row.env_kwargs)) if row.env_kwargs else "")
-        number = numbers.get(key)
-        if number is None:
-            number = numbers[key] = len(found.places)
-            found.places.append(_place(row))
-            found.lines[number], found.seatings[number] = set(), Counter()
-        if row.sound:
-            _add(found, row, number)
-        else:
-            found.broken_off += 1
-            agents = found.agents
-            found.faults.update({(number, agents.setdefault(name, len(agents))) for name in row.agents.values()})
-    for number, place in enumerate(found.places):
-        if not place.is_contest:
-            _compare_tasks(found, number)
-    return found
+    """The comparisons that episodes give; a million of them take seconds, and memory for a few numbers each."""
+    return _compare(read_rows(rows))
 
 
-def _add(found: Comparisons, row: EpisodeRow, number: int) -> None:
-    agents, seated = found.agents, found.seated
-    task = found.tasks.setdefault((number, row.seed), len(found.tasks))
-    names = tuple(row.agents.values())
-    found.games[number] += 1
-    found.lines[number].add(hash((names, row.line)))
-    sides: list[Side] = []
-    for seat, name in row.agents.items():
-        agent = agents.setdefault(name, len(agents))
-        reward = row.rewards[seat]
-        sides.append((agent, row.payoffs[seat], reward))
-        seated.agent.append(agent)
-        seated.place.append(number)
-        seated.task.append(task)
-        seated.reward.append(reward)
-        seated.illegal.append(row.illegal[seat])
-        seated.turns.append(row.turns[seat])
-    if not found.places[number].is_contest:
-        for agent in dict.fromkeys(agent for agent, _, _ in sides):
-            _note(found, (number, agent, agent), row.id, sides)
-        return
-    if len(set(names)) == len(names):
-        _count(found.seatings[number], hash((row.seed, tuple(sorted(names)))))
-    for (one, *earned), (other, *others) in combinations(sides, 2):
-        if one != other:
-            _compare(found, number, task, one, other, 1.0 if earned > others else 0.5 if earned == others else 0.0)
-            _note(found, (number, min(one, other), max(one, other)), row.id, sides)
+def _compare(played: Played) -> Comparisons:
+    lineup = np.asarray(played.lineup, np.int64)
+    place_of = np.array([one.place for one in played.lineups.values()], np.int64)
+    starts, seated = _seated(played, lineup, place_of)
+    games = _games(played, lineup, starts, seated)
+    alone = [_tasks(seated, number) for number, place in enumerate(played.places) if not place.is_contest]
+    columns = _concatenated([games, *alone])
+    return Comparisons(
+        columns.first,
+        columns.second,
+        columns.score,
+        columns.place,
+        columns.task,
+        agents=played.agents,
+        places=played.places,
+        tasks=played.tasks,
+        seated=seated,
+        behind=played.behind,
+        played=_episodes_behind(played, np.bincount(lineup, minlength=len(place_of))),
+        games=Counter(place_of[lineup].tolist()),
+        different=_different(played, lineup, place_of),
+        lopsided=_lopsided(played, lineup),
+        faults=played.faults,
+        broken_off=played.broken_off,
+        episodes=played.episodes,
+    )
 
 
-def _note(found: Comparisons, key: tuple[int, int, int], id: str, sides: Sequence[Side]) -> None:
-    _count(found.played, key)
-    behind = found.behind.get(key)
-    if behind is None:
-        behind = found.behind[key] = []
-    if len(behind) < SHOWN_BEHIND:
-        behind.append(Behind(id, found.episodes, tuple((agent, reward) for agent, _, reward in sides)))
+def _seated(played: Played, lineup: Ints, place_of: Ints) -> tuple[Ints, Seated]:
+    """[E], where the seats of every episode begin in the columns; and the columns."""
+    agents, sizes, begins = _joined([one.agents for one in played.lineups.values()])
+    episode, seat, starts = _repeat(sizes[lineup])
+    return starts, Seated(
+        agents[begins[lineup[episode]] + seat],
+        place_of[lineup[episode]],
+        np.asarray(played.task, np.int64)[episode],
+        np.asarray(played.reward, np.float64),
+        np.asarray(played.illegal, np.int64),
+        np.asarray(played.turns, np.int64),
+    )
 
 
-def _count(counter: Counter[Key], key: Key) -> None:
-    """One more; a Counter's own `+= 1` takes several times as long for what it has not seen."""
-    counter[key] = counter.get(key, 0) + 1
+def _games(played: Played, lineup: Ints, starts: Ints, seated: Seated) -> Columns:
+    """What single games compare, in their order."""
+    lineups = list(played.lineups.values())
+    earlier, sizes, begins = _joined([[pair[0] for pair in one.pairs] for one in lineups])
+    later = _joined([[pair[1] for pair in one.pairs] for one in lineups])[0]
+    episode, number, _ = _repeat(sizes[lineup])
+    pair = begins[lineup[episode]] + number
+    first, second = starts[episode] + earlier[pair], starts[episode] + later[pair]
+    payoff, reward = np.asarray(played.payoff, np.float64), seated.reward
+    ahead = payoff[first] > payoff[second]
+    even = payoff[first] == payoff[second]
+    ahead |= even & (reward[first] > reward[second])
+    even &= reward[first] == reward[second]
+    return Columns(seated.agent[first], seated.agent[second], ahead + even / 2, seated.place[first], seated.task[first])
 
 
-def _compare(found: Comparisons, place: int, task: int, first: int, second: int, score: float) -> None:
-    found.first.append(first)
-    found.second.append(second)
-    found.score.append(score)
-    found.place.append(place)
-    found.task.append(task)
+def _joined(parts: Sequence[Sequence[int]]) -> tuple[Ints, Ints, Ints]:
+    """All numbers one after another, how many each part has, and where each begins."""
+    sizes = np.array([len(part) for part in parts], np.int64)
+    return np.array([one for part in parts for one in part], np.int64), sizes, np.cumsum(sizes) - sizes
 
 
-def _compare_tasks(found: Comparisons, number: int) -> None:
-    """Every two agents on every task that both played: who got more, on the mean of the attempts?"""
-    seated = found.seated
-    here = np.asarray(seated.place, np.int64) == number
-    tasks, task = np.unique(np.asarray(seated.task, np.int64)[here], return_inverse=True)
-    agents, agent = np.unique(np.asarray(seated.agent, np.int64)[here], return_inverse=True)
+def _repeat(sizes: Ints) -> tuple[Ints, Ints, Ints]:
+    """Each index as often as its size says, the number of every repetition, and where each index begins."""
+    starts = np.cumsum(sizes) - sizes
+    index = np.repeat(np.arange(len(sizes)), sizes)
+    return index, np.arange(len(index)) - starts[index], starts
+
+
+def _tasks(seated: Seated, number: int) -> Columns:
+    """Every two agents on every task of a place that both played: who got more, on the mean of the attempts?"""
+    here = seated.place == number
+    tasks, task = np.unique(seated.task[here], return_inverse=True)
+    agents, agent = np.unique(seated.agent[here], return_inverse=True)
     shape, cell = (len(tasks), len(agents)), task * len(agents) + agent
     played = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
-    sums = np.bincount(cell, np.asarray(seated.reward)[here], shape[0] * shape[1]).reshape(shape)
+    sums = np.bincount(cell, seated.reward[here], shape[0] * shape[1]).reshape(shape)
     means = sums / np.maximum(played, 1)
+    found = [Columns()]
     for one, other in combinations(range(len(agents)), 2):
         both = np.flatnonzero((played[:, one] > 0) & (played[:, other] > 0))
         score = (np.sign(_rounded(means[both, one] - means[both, other])) + 1) / 2
-        found.first.extend([int(agents[one])] * len(both))
-        found.second.extend([int(agents[other])] * len(both))
-        found.score.extend(score.tolist())
-        found.place.extend([number] * len(both))
-        found.task.extend(tasks[both].tolist())
+        ours, theirs, where = (np.full(len(both), value) for value in (agents[one], agents[other], number))
+        found.append(Columns(ours, theirs, score, where, tasks[both]))
+    return _concatenated(found)
 
 
-def _rounded(differences: NDArray[np.float64]) -> NDArray[np.float64]:
+def _concatenated(parts: Sequence[Columns]) -> Columns:
+    return Columns(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Columns)))
+
+
+def _rounded(differences: Floats) -> Floats:
     """Without what adding up in another order makes of equal means."""
     return np.round(differences, 12)
 
 
-def _place(row: EpisodeRow) -> Place:
-    kwargs = dict(row.env_kwargs)
-    settings = ", ".join(f"{name}={value}" for name, value in sorted(kwargs.items()))
-    name = env_words(row.env_id) + (f" ({settings})" if settings else "")
-    spec = spec_of(row.env_id, kwargs)
-    contested = len(row.agents) > 1 and play_words(row.env_id).contested
-    try:
-        known = registry.envs.row(row.env_id)
-    except registry.UnknownName:  # an episode of an environment that is not installed here
-        return Place(row.env_id, spec, name, "other", (), len(row.agents), contested, None, "reward")
-    return Place(
-        row.env_id,
-        spec,
-        name,
-        known.family,
-        tuple(known.skills),
-        len(row.agents),
-        contested and not known.roles,
-        known.reward_range,
-        unit_of(row.env_id),
+def _episodes_behind(played: Played, episodes: Ints) -> dict[Key, int]:
+    """`episodes`: of every lineup."""
+    counts = dict.fromkeys(played.behind, 0)
+    for lineup in played.lineups.values():
+        for key in lineup.keys:
+            counts[key] += int(episodes[lineup.number])
+    return counts
+
+
+def _different(played: Played, lineup: Ints, place_of: Ints) -> Counter[int]:
+    line = np.asarray(played.line, np.int64)
+    order = np.lexsort((line, lineup))
+    other = (np.diff(lineup[order], prepend=-1) != 0) | (np.diff(line[order], prepend=0) != 0)
+    return Counter(place_of[lineup[order[other]]].tolist())
+
+
+def _lopsided(played: Played, lineup: Ints) -> Counter[int]:
+    """Agents that are the same whatever their seats have one number; those that sit twice are left out."""
+    numbers, group_of = dict[tuple[int, ...], int](), list[int]()
+    for one in played.lineups.values():
+        is_counted = played.places[one.place].is_contest and len(set(one.agents)) == len(one.agents)
+        key = (one.place, *sorted(one.agents))
+        group_of.append(numbers.setdefault(key, len(numbers)) if is_counted else -1)
+    group = np.array(group_of, np.int64)[lineup]
+    counted = group >= 0
+    deals, games = np.unique(
+        group[counted] * len(played.tasks) + np.asarray(played.task, np.int64)[counted], return_counts=True
     )
-
-
-def groups_of(places: Iterable[Place]) -> Mapping[str, list[int]]:
-    """What a board shows: everything, each family, each skill, each place; key -> places. Equal ones are shown once."""
-    numbered = list(enumerate(places))
-    groups = {"all": [number for number, _ in numbered]}
-    for kind, named in (("family", lambda one: (one.family,)), ("skill", lambda one: one.skills)):
-        for name in sorted({name for _, place in numbered for name in named(place)}):
-            groups[f"{kind}:{name}"] = [number for number, place in numbered if name in named(place)]
-    for number, place in sorted(numbered, key=lambda item: item[1].name):
-        groups[f"env:{place.spec}"] = [number]
-    return groups
+    place = np.array([key[0] for key in numbers], np.int64)[deals // max(len(played.tasks), 1)]
+    seats = np.array([one.seats for one in played.places], np.int64)
+    return Counter(place[games % seats[place] > 0].tolist())

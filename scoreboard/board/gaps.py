@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sparring.scoreboard.board.comparisons import Place
 from sparring.scoreboard.board.leaderboard import Leaderboard
+from sparring.scoreboard.board.places import Place
 from sparring.scoreboard.stats import Estimate, independent_difference
 from sparring.specs import parse_spec, spec_of
 

@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparring.scoreboard.board.checkpoints import walk_of
-from sparring.scoreboard.board.comparisons import Comparisons, Place, groups_of
+from sparring.scoreboard.board.comparisons import Comparisons
 from sparring.scoreboard.board.equilibria import Equilibrium, equilibria
+from sparring.scoreboard.board.places import Place, groups_of
+from sparring.scoreboard.columns import Ints, distinct
+from sparring.scoreboard.ranged_means import mean_of_tasks_within
 from sparring.scoreboard.ratings.davidson import Ratings, fit, rank_ranges
 from sparring.scoreboard.ratings.games import Games
-from sparring.scoreboard.stats import Estimate, bounded_mean_of_tasks, clustered_mean_of_tasks
+from sparring.scoreboard.stats import Estimate, bounded_mean_of_tasks
 
-Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
@@ -112,20 +114,16 @@ def leaderboards(found: Comparisons, equal_weight: bool = False) -> list[Leaderb
 
 def games_of(found: Comparisons) -> Games:
     """All comparisons, as the ratings take them."""
-    columns = (np.asarray(column, np.int64) for column in (found.first, found.second, found.task))
-    first, second, task = columns
-    return Games(list(found.agents), first, second, np.asarray(found.score, np.float64), task, np.ones(len(found)))
+    return Games(list(found.agents), found.first, found.second, found.score, found.task, np.ones(len(found)))
 
 
 def _leaderboard(found: Comparisons, key: str, places: Sequence[int], equal_weight: bool) -> Leaderboard:
     columns = _Columns.of(found, places)
-    agents = np.unique(np.concatenate([columns.first, columns.second, columns.seated]))
-    names = [name for name, number in found.agents.items() if number in set(agents.tolist())]
-    order = {found.agents[name]: place for place, name in enumerate(names)}
-    renumbered = np.vectorize(order.__getitem__, otypes=[np.int64])
-    first, second, seated = (
-        renumbered(column) if len(column) else column for column in (columns.first, columns.second, columns.seated)
-    )
+    agents = distinct(np.concatenate([columns.first, columns.second, columns.seated]))[0]
+    listed, order = list(found.agents), np.full(len(found.agents), -1)
+    names = [listed[number] for number in agents]
+    order[agents] = np.arange(len(agents))
+    first, second, seated = order[columns.first], order[columns.second], order[columns.seated]
     kinds = tuple(found.places[number] for number in places)
     weight = weights_of_places(columns.place, equal_weight)
     games = Games(names, first, second, columns.score, columns.task, weight)
@@ -140,10 +138,10 @@ def _leaderboard(found: Comparisons, key: str, places: Sequence[int], equal_weig
         lines=lines,
         cells=_cells(games, ranked),
         games=sum(found.games[number] for number in places),
-        different=sum(len(found.lines.get(number, ())) for number in places),
-        lopsided=sum(_lopsided(found, number) for number in places),
+        different=sum(found.different[number] for number in places),
+        lopsided=sum(found.lopsided[number] for number in places),
         comparisons=len(games),
-        tasks=len(np.unique(np.concatenate([columns.task, columns.seated_task]))),
+        tasks=len(distinct(np.concatenate([columns.task, columns.seated_task]))[0]),
         draws=float((columns.score == 0.5).mean()) if len(games) else 0.0,
         seat=ratings.seat if one_game else None,
         equilibria=tuple(sorted(equilibria(games), key=lambda one: ranked.index(one.agent))),
@@ -168,24 +166,20 @@ class _Columns:
 
     @staticmethod
     def of(found: Comparisons, places: Sequence[int]) -> _Columns:
-        inside, seats = np.isin(np.asarray(found.place), places), found.seated
-        sat = np.isin(np.asarray(seats.place), places)
-
-        def ints(column: object, where: NDArray[np.bool_]) -> Ints:
-            return np.asarray(column, np.int64)[where]
-
+        inside, seats = np.isin(found.place, places), found.seated
+        sat = np.isin(seats.place, places)
         return _Columns(
-            ints(found.first, inside),
-            ints(found.second, inside),
-            np.asarray(found.score, np.float64)[inside],
-            ints(found.place, inside),
-            ints(found.task, inside),
-            ints(seats.agent, sat),
-            ints(seats.task, sat),
-            ints(seats.place, sat),
-            np.asarray(seats.reward, np.float64)[sat],
-            ints(seats.illegal, sat),
-            ints(seats.turns, sat),
+            found.first[inside],
+            found.second[inside],
+            found.score[inside],
+            found.place[inside],
+            found.task[inside],
+            seats.agent[sat],
+            seats.task[sat],
+            seats.place[sat],
+            seats.reward[sat],
+            seats.illegal[sat],
+            seats.turns[sat],
         )
 
 
@@ -193,7 +187,8 @@ def weights_of_places(place: Ints, equal: bool) -> Floats:
     """1 a comparison; or so that every place has the same sum, and all together as many as there are comparisons."""
     if not equal or not len(place):
         return np.ones(len(place))
-    _, where, counts = np.unique(place, return_inverse=True, return_counts=True)
+    _, where = distinct(place)
+    counts = np.bincount(where)
     return np.asarray(len(place) / len(counts) / counts[where], np.float64)
 
 
@@ -204,6 +199,8 @@ def _lines(
     points = _points(games)
     illegal = np.bincount(seated, columns.illegal, count) / np.maximum(np.bincount(seated, columns.turns, count), 1)
     rewards = _rewards(seated, columns, kinds[0], count) if len(kinds) == 1 else [None] * count
+    where = distinct(seated * len(kinds) + distinct(columns.seated_place)[1])[0] // len(kinds)
+    environments = np.bincount(where, minlength=count)
     lines = [
         Line(
             agent=name,
@@ -216,7 +213,7 @@ def _lines(
             comparisons=int(ratings.games[number]),
             tasks=points[number].clusters,
             points=points[number],
-            environments=len(np.unique(columns.seated_place[seated == number])),
+            environments=int(environments[number]),
             broken_off=faults[number],
             illegal=float(illegal[number]),
             reward=rewards[number],
@@ -236,29 +233,18 @@ def _points(games: Games) -> list[Estimate]:
 
 
 def _rewards(seated: Ints, columns: _Columns, place: Place, count: int) -> list[Estimate | None]:
-    estimates: list[Estimate | None] = []
-    for sizes, means in _by_agent_and_task(seated, columns.seated_task, columns.reward, count):
-        if place.reward_range is None:
-            estimates.append(clustered_mean_of_tasks(sizes, means))
-        else:
-            least, most = place.reward_range
-            ends = min(least, means.min(initial=least)), max(most, means.max(initial=most))
-            estimates.append(bounded_mean_of_tasks(sizes, means, *ends))
-    return estimates
+    found = _by_agent_and_task(seated, columns.seated_task, columns.reward, count)
+    return [mean_of_tasks_within(sizes, means, place.reward_range) for sizes, means in found]
 
 
 def _by_agent_and_task(agent: Ints, task: Ints, values: Floats, count: int) -> list[tuple[Ints, Floats]]:
     """Of every agent and each of its tasks the number of values, and their mean."""
     width = int(task.max(initial=-1)) + 1
-    cell, where, sizes = np.unique(agent * width + task, return_inverse=True, return_counts=True)
-    means = np.bincount(where, values, len(cell)) / sizes
+    cell, where = distinct(agent * width + task)
+    sizes = np.bincount(where)
+    means = np.bincount(where, values) / sizes
     starts = np.searchsorted(cell, np.arange(count + 1) * width)
     return [(sizes[start:end], means[start:end]) for start, end in pairwise(starts.tolist())]
-
-
-def _lopsided(found: Comparisons, place: int) -> int:
-    seats = found.places[place].seats
-    return sum(games % seats > 0 for games in found.seatings.get(place, {}).values())
 
 
 def _cells(games: Games, ranked: Sequence[str]) -> tuple[Cell, ...]:

@@ -8,43 +8,53 @@ log2(n) hashes (`audit_path`), without the other episodes.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
+
+BLOCK = 1_024
+"""Leaves that are hashed at a time: a power of two, so that they are a whole subtree."""
 
 
 class MerkleTree:
-    """Grows leaf by leaf, in memory for log2(n) hashes."""
+    """Grows leaf by leaf; of every `BLOCK` leaves it keeps one hash."""
 
     def __init__(self) -> None:
-        self._peaks: list[tuple[int, bytes]] = []
-        """(leaves, hash) of the whole subtrees, largest first."""
+        self._blocks: list[bytes] = []
+        self._leaves: list[bytes] = []
 
     def add(self, leaf: bytes) -> None:
         """Append a leaf."""
-        size, found = 1, leaf_hash(leaf)
-        while self._peaks and self._peaks[-1][0] == size:
-            found = node_hash(self._peaks.pop()[1], found)
-            size *= 2
-        self._peaks.append((size, found))
+        self._leaves.append(leaf)
+        if len(self._leaves) == BLOCK:
+            self._blocks.append(_top(_leaf_hashes(self._leaves)))
+            self._leaves.clear()
 
     def root(self) -> str:
         """In hex; of an empty tree SHA-256 of nothing."""
-        if not self._peaks:
-            return hashlib.sha256().hexdigest()
-        found = self._peaks[-1][1]
-        for _, peak in reversed(self._peaks[:-1]):
-            found = node_hash(peak, found)
-        return found.hex()
+        nodes = [*self._blocks, *([_top(_leaf_hashes(self._leaves))] if self._leaves else [])]
+        return (_top(nodes) if nodes else sha256().digest()).hex()
+
+
+def _leaf_hashes(leaves: Sequence[bytes]) -> list[bytes]:
+    return [sha256(b"\x00" + leaf).digest() for leaf in leaves]
+
+
+def _top(level: Sequence[bytes]) -> bytes:
+    """The hash over nodes of one level, each of a whole subtree but for the last one."""
+    while len(level) > 1:
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [*(sha256(b"\x01" + left + right).digest() for left, right in pairs), *level[len(level) & ~1 :]]
+    return level[0]
 
 
 def leaf_hash(leaf: bytes) -> bytes:
     """SHA-256(0x00 ‖ leaf)."""
-    return hashlib.sha256(b"\x00" + leaf).digest()
+    return sha256(b"\x00" + leaf).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """SHA-256(0x01 ‖ left ‖ right)."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
+    return sha256(b"\x01" + left + right).digest()
 
 
 def merkle_root(leaves: Iterable[bytes]) -> str:

@@ -23,6 +23,7 @@ from scipy.special import expit, stdtrit  # type: ignore[import-untyped]
 
 from sparring.scoreboard.board.comparisons import Comparisons
 from sparring.scoreboard.board.leaderboard import Leaderboard, weights_of_places
+from sparring.scoreboard.columns import Ints, distinct
 from sparring.scoreboard.ratings.maximum import RIDGE
 from sparring.scoreboard.stats import NAN, Estimate
 
@@ -34,7 +35,6 @@ MOST_EFFECTS = 5_000
 """Of agents on skills, in one fit."""
 STEPS = 100
 SMALL_STEP = 1e-9
-Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
@@ -109,8 +109,8 @@ def skill_profile(found: Comparisons, everything: Leaderboard, equal_weight: boo
 
 def _met(found: Comparisons, needs: Ints) -> _Met:
     shape = len(found.agents), len(found.places)
-    agent = np.concatenate([found.first, found.second]).astype(np.int64)
-    score = np.concatenate([found.score, 1 - np.asarray(found.score)])
+    agent = np.concatenate([found.first, found.second])
+    score = np.concatenate([found.score, 1 - found.score])
     cell = agent * shape[1] + np.tile(found.place, 2)
     _, once = np.unique(agent * len(found.tasks) + np.tile(found.task, 2), return_index=True)
 
@@ -123,8 +123,7 @@ def _met(found: Comparisons, needs: Ints) -> _Met:
 
 def _columns(found: Comparisons, needs: Ints, equal_weight: bool) -> _Columns:
     agents, places = len(found.agents), len(needs)
-    first, second, place = (np.asarray(one, np.int64) for one in (found.first, found.second, found.place))
-    keys, row = np.unique((first * agents + second) * places + place, return_inverse=True)
+    keys, row = distinct((found.first * agents + found.second) * places + found.place)
     pair, where = np.divmod(keys, places)
     general = _indicators(pair // agents, agents) - _indicators(pair % agents, agents)
     skill = _skills_of(pair // agents, where, needs, agents) - _skills_of(pair % agents, where, needs, agents)
@@ -133,9 +132,9 @@ def _columns(found: Comparisons, needs: Ints, equal_weight: bool) -> _Columns:
     return _Columns(
         csr_array(hstack([general, skill, seats])),
         row,
-        np.asarray(found.score, np.float64),
-        weights_of_places(place, equal_weight),
-        np.unique(np.asarray(found.task), return_inverse=True)[1],
+        found.score,
+        weights_of_places(found.place, equal_weight),
+        distinct(found.task)[1],
     )
 
 

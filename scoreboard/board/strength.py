@@ -16,8 +16,8 @@ from sparring.agents import named
 from sparring.agents.solvers import equilibrium
 from sparring.protocols import Agent, Seat
 from sparring.scoreboard import game_theory, perfect_play
-from sparring.scoreboard.board.comparisons import Place
 from sparring.scoreboard.board.leaderboard import Leaderboard
+from sparring.scoreboard.board.places import Place
 from sparring.scoreboard.game_tree import Responder, game_tree
 from sparring.scoreboard.perfect_play import PlayQuality, play_quality
 from sparring.specs import parse_spec

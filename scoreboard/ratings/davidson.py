@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sparring.scoreboard.columns import distinct
 from sparring.scoreboard.ratings.games import Floats, Games
 from sparring.scoreboard.ratings.links import Links, Walk, link
 from sparring.scoreboard.ratings.maximum import ELO, RIDGE, Scores, count_clusters, covariance, maximise
@@ -38,7 +39,7 @@ def fit(games: Games, ridge: float = RIDGE, walk: Walk = (), seat: bool = True, 
     free = np.append(np.ones(n, bool), [seat and len(games) > 0, counts.results[1].sum() > 0])
     start[-1] = 0.0 if free[-1] else NEVER_DRAWN
     maximum = maximise(counts, links, ridge, walk, free, start)
-    cluster = np.unique(games.cluster, return_inverse=True)[1] if clustered else np.arange(len(games))
+    cluster = distinct(games.cluster.astype(np.int64))[1] if clustered else np.arange(len(games))
     scores = _scores(games, counts, maximum.x, cluster)
     spread, clusters = covariance(maximum, scores), count_clusters(scores, links.chain)
     ratings = Ratings(
@@ -114,7 +115,7 @@ class Counts:
 def count_results(games: Games) -> Counts:
     """Sums the weights of equal results."""
     agents = len(games.agents)
-    keys, row = np.unique(games.first.astype(np.int64) * agents + games.second, return_inverse=True)
+    keys, row = distinct(games.first.astype(np.int64) * agents + games.second)
     column = np.rint(2 - 2 * games.score).astype(np.int64)
     sums = np.bincount(column * len(keys) + row, games.weight, 3 * len(keys)).astype(np.float64)
     return Counts(agents, keys // max(agents, 1), keys % max(agents, 1), sums.reshape(3, len(keys)), row)

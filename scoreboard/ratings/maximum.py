@@ -126,16 +126,25 @@ def covariance(maximum: Maximum, scores: Scores) -> Floats:
     depend on each other within clusters (Liang and Zeger, Biometrika 73, 1986). The prior counts as one more cluster
     whose spread is known; without it, where the model is true, B is about A and this is A⁻¹.
     """
-    from scipy.sparse import csr_array  # type: ignore[import-untyped]
-
-    total, size = scores.clusters, len(maximum.x)
-    sums = csr_array((scores.value, (scores.cluster, scores.column)), (total, size))
-    products = (sums.T @ sums).toarray() * (total / max(total - 1, 1)) + maximum.prior
-    chosen = np.ix_(np.flatnonzero(maximum.free), np.flatnonzero(maximum.free))
+    total = scores.clusters
+    products = _products(scores, len(maximum.x)) * (total / max(total - 1, 1)) + maximum.prior
+    size, chosen = len(maximum.x), np.ix_(np.flatnonzero(maximum.free), np.flatnonzero(maximum.free))
     inverse = np.linalg.inv((maximum.likelihood.information(maximum.x) + maximum.penalty)[chosen])
     whole = np.zeros((size, size))
     whole[chosen] = ELO**2 * inverse @ products[chosen] @ inverse
     return whole
+
+
+def _products(scores: Scores, size: int) -> Floats:
+    """[p, p], Σ u·uᵀ over clusters."""
+    from scipy.sparse import csr_array  # type: ignore[import-untyped]
+
+    shape = scores.clusters, size
+    if shape[0] * size > len(scores.value):
+        sums = csr_array((scores.value, (scores.cluster, scores.column)), shape)
+        return np.asarray((sums.T @ sums).toarray())
+    table = np.bincount(scores.cluster * size + scores.column, scores.value, shape[0] * size).reshape(shape)
+    return np.asarray(table.T @ table)
 
 
 def count_clusters(scores: Scores, chain: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -93,8 +93,14 @@ function show(replay, turn, keepAddress, scroll) {
   if (!keepAddress) {
     const run = manyRuns() ? "&run=" + encodeURIComponent(replay.run) : "";
     const beside = state.beside ? "&beside=" + encodeURIComponent(state.beside.id) : "";
-    history.replaceState(null, "", "#episode=" + encodeURIComponent(replay.id) + "&turn=" + (state.turn + 1) + run + beside);
+    keepAddressOf("#episode=" + encodeURIComponent(replay.id) + "&turn=" + (state.turn + 1) + run + beside);
   }
+}
+
+/** Steps through episodes replace each other; "Back" leads to what was shown before the first of them. */
+function keepAddressOf(address) {
+  if (location.hash.startsWith("#episode=")) history.replaceState(null, "", address);
+  else history.pushState(null, "", address);
 }
 
 function showEpisode(replay) {

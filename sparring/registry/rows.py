@@ -71,8 +71,11 @@ class EnvironmentRow(Row[Environment]):
     version: str = "0"
     """Raised when its seeds give other episodes than before."""
     reward_range: tuple[float, float] | None = None
-    """The least and the most that a seat can get in an episode, whatever the kwargs; None: unknown.
-    The illegal rule "spiral" may go beyond. Intervals of mean rewards stay within it."""
+    """The least and the most that a seat can get in an episode, whatever the kwargs; None: unknown. An end that is
+    unknown, or so far away that it says nothing, is infinite. The illegal rule "spiral" may go beyond. Intervals of
+    mean rewards stay within it."""
+    range_with: Callable[[Mapping[str, object]], tuple[float, float]] | None = None
+    """Of an environment whose options decide what it can pay: the range with these options."""
     host: Host = "inline"
     """Where it is played: with everything else, or in a process of its own, which may crash or hang; "engine" where the
     environment starts such a process itself."""
@@ -106,6 +109,10 @@ class EnvironmentRow(Row[Environment]):
             row = replace(row, seats=count)
         return row if row.seats_with is None else replace(row, seat_names=row.seats_with(row.kwargs))
 
+    def rewards_with(self, kwargs: Mapping[str, object]) -> tuple[float, float] | None:
+        """The range of rewards of an environment with these options; None: unknown."""
+        return self.reward_range if self.range_with is None else self.range_with({**self.kwargs, **kwargs})
+
     def has_process(self, kwargs: Mapping[str, object]) -> bool:
         """Whether an environment with these options has a process of its own while it is in play."""
         given = {**self.kwargs, **kwargs}
@@ -133,6 +140,7 @@ class EnvironmentRow(Row[Environment]):
             "skills": (_are_texts(self.skills), "a tuple of texts"),
             "version": (isinstance(self.version, str), "text"),
             "reward_range": (self.reward_range is None or _is_range(self.reward_range), "(least, most) or None"),
+            "range_with": (self.range_with is None or callable(self.range_with), "callable or None"),
             "host": (self.host in get_args(Host), " or ".join(get_args(Host))),
             "engine_with": (isinstance(self.engine_with, Mapping), "a mapping"),
             "seat_names": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +65,12 @@ def served(name: str, env_id: str, kwargs: Mapping[str, object]) -> Served:
     chosen = row.kwargs.get("split")
     has_splits = "split" in dict(options_of(row.build)) and chosen is None
     splits = SPLITS if has_splits else (str(chosen or TRAIN),)
-    return Served(name, env_id, dict(kwargs), row.seat_ids, splits, row.summary, row.reward_range)
+    return Served(name, env_id, dict(kwargs), row.seat_ids, splits, row.summary, _declared(row.rewards_with({})))
+
+
+def _declared(known: tuple[float, float] | None) -> tuple[float, float] | None:
+    """A range that JSON can say."""
+    return known if known and all(map(math.isfinite, known)) else None
 
 
 def require_distinct(environments: Sequence[Served]) -> None:

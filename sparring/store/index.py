@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from itertools import islice
 
 from sparring.store.database import Database, Row, sound
-from sparring.store.rows import DamagedStore, Record
+from sparring.store.rows import DamagedStore, EpisodeRow, Record
 from sparring.store.schema import (
     EMPTY_ROOT,
     Entry,
     Head,
     checksum,
     entry,
+    episode_row,
     link_values,
     next_root,
     plain,
@@ -121,12 +122,13 @@ class Index:
 
     def select(self, agent: str | None = None, limit: int | None = None, **equal: str | None) -> Iterator[Entry]:
         """Entries in append order; `agent` sits at any seat, `equal` are columns that must match where not None."""
-        if any(value is not None for value in equal.values()):
-            self.check()
-        entries = self._stream({name: plain(value) for name, value in equal.items() if value is not None})
-        if agent is not None:
-            entries = (item for item in entries if agent in item.row.agents.values())
-        return islice(entries, limit)
+        entries = map(entry, self._stream(equal))
+        return islice((one for one in entries if agent is None or agent in one.row.agents.values()), limit)
+
+    def rows(self, agent: str | None = None, limit: int | None = None, **equal: str | None) -> Iterator[EpisodeRow]:
+        """As `select`, without where the episodes lie."""
+        rows = map(episode_row, self._stream(equal))
+        return islice((row for row in rows if agent is None or agent in row.agents.values()), limit)
 
     def links(self, relation: str | None, parent: str | None) -> list[Link]:
         """Who comes from whom, in append order; of one relation, or from one parent, where these are given."""
@@ -247,16 +249,21 @@ class Index:
         self._db.execute("INSERT INTO frames VALUES (?,?,?,?,?)", (*row, checksum(row)))
         self._db.execute("UPDATE head SET count = ?, root = ?, frames = ?", (head.count, head.root, head.frames))
 
-    def _stream(self, equal: Mapping[str, str | None]) -> Iterator[Entry]:
-        where = " AND ".join(["position > ?", *(f"{name} = ?" for name in equal)])
+    def _stream(self, equal: Mapping[str, str | None]) -> Iterator[Row]:
+        """Rows of the episodes in append order, each checked."""
+        wanted = {name: plain(value) for name, value in equal.items() if value is not None}
+        if wanted:
+            self.check()
+        where = " AND ".join(["position > ?", *(f"{name} = ?" for name in wanted)])
+        query = f"SELECT * FROM episodes WHERE {where} ORDER BY position LIMIT {CHUNK}"
         last, root = 0, EMPTY_ROOT
-        while chunk := list(self._entries(f"WHERE {where} ORDER BY position LIMIT {CHUNK}", [last, *equal.values()])):
-            for item in chunk:
-                root = next_root(root, item.row.hash)
-                if not equal and (item.row.position, item.root) != (last + 1, root):
-                    raise self._db.damaged(f"row {item.row.position} does not follow from the rows before it")
-                last = item.row.position
-                yield item
+        while chunk := self._db.rows(query, [last, *wanted.values()]):
+            for row in sound(self._db, chunk):
+                root = next_root(root, row[6])
+                if not wanted and (row[0], row[7]) != (last + 1, root):
+                    raise self._db.damaged(f"row {row[0]} does not follow from the rows before it")
+                last = row[0]
+                yield row
 
     def _entries(self, where: str, values: Sequence[object]) -> Iterator[Entry]:
         yield from map(entry, sound(self._db, self._db.rows(f"SELECT * FROM episodes {where}", values)))

@@ -23,6 +23,7 @@ from sparring.types import record
 LOCK_SECONDS = 60.0
 FOLD_PAGES = 256
 """The write-ahead log is folded into the index when it has grown to this many pages (of 4 KiB)."""
+SUMMARIES = json.JSONDecoder()
 EMPTY_ROOT = hashlib.sha256(b"sparring").hexdigest()
 SCHEMA = f"""
 BEGIN IMMEDIATE;
@@ -129,23 +130,40 @@ def link_values(position: int, record: Record) -> list[tuple[object, ...]]:
     return [(*row, checksum(row)) for row in rows]
 
 
-def entry(values: Sequence[Any]) -> Entry:
-    """The inverse of `row_values`."""
-    position, id, env_id, status, group, task, hash, root, summary, segment, offset, length, line, _ = values
-    said: Summary = json.loads(summary)
+def episode_row(values: Sequence[Any]) -> EpisodeRow:
+    """The inverse of `row_values`, without where the episode lies."""
+    position, id, env_id, status, group, task, hash, _, summary, *_ = values
+    said: Summary = SUMMARIES.raw_decode(summary)[0]
     if parents := said["parents"]:
         said["parents"] = {seat: tuple((relation, parent) for relation, parent in of) for seat, of in parents.items()}
-    row = EpisodeRow(
-        position=position,
-        id=str(text(id)),
-        env_id=str(text(env_id)),
-        status=str(text(status)),
-        group=text(group),
-        task=text(task),
-        hash=hash,
-        **said,
+    return EpisodeRow(  # by position: names would take as long as all the rest
+        position,
+        str(text(id)),
+        str(text(env_id)),
+        str(text(status)),
+        text(group),
+        text(task),
+        said["seed"],
+        hash,
+        said["agents"],
+        said["trainable"],
+        said["rewards"],
+        said["payoffs"],
+        said["turns"],
+        said["illegal"],
+        said["tokens"],
+        said["sample"],
+        said["fault"],
+        said["parents"],
+        said["env_kwargs"],
+        said["line"],
     )
-    return Entry(row, root, Frame(segment, offset, length), line)
+
+
+def entry(values: Sequence[Any]) -> Entry:
+    """The inverse of `row_values`."""
+    root, segment, offset, length, line = values[7], *values[9:13]
+    return Entry(episode_row(values), root, Frame(segment, offset, length), line)
 
 
 def next_root(root: str, episode_hash: str) -> str:

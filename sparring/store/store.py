@@ -135,8 +135,7 @@ class Store:
         limit: int | None = None,
     ) -> Iterator[EpisodeRow]:
         """Like `find`, from the index alone."""
-        for entry in self._index.select(agent, limit, env_id=env_id, status=status, grp=group):
-            yield entry.row
+        yield from self._index.rows(agent, limit, env_id=env_id, status=status, grp=group)
 
     def put_columns(self, method: str, name: str, values: Mapping[str, float], as_stored: bool = False) -> None:
         """Attach a number to trajectories, calls or tokens (an advantage, a weight), durably, by their ids.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sparring import registry
+from sparring.scoreboard.cross_table import mean_reward
 from sparring.scoreboard.standings import load_run, standings
 from sparring.scoreboard.stats import Outcomes, wilson
 from sparring.store.rows import EpisodeRow
@@ -81,6 +82,15 @@ def test_a_mean_reward_stays_within_what_the_environment_can_pay() -> None:
     (found,) = standings(rows)
     assert found.reward.value == 0.75
     assert -1.0 < found.reward.low < found.reward.value < found.reward.high <= 1.0
+
+
+def test_a_mean_of_several_settings_stays_within_what_any_of_them_can_pay() -> None:
+    row_of = registry.envs.row("sparring/MultiplayerLeducPoker-v0")
+    assert row_of.rewards_with({}) == (-13.0, 26.0)
+    assert row_of.rewards_with({"players": 10}) == row_of.reward_range
+    few = mean_reward(row_of.name, [25.0, 26.0], ["a", "b"], [{}, {}])
+    some = mean_reward(row_of.name, [25.0, 26.0], ["a", "b"], [{}, {"players": 4}])
+    assert few.high <= 26.0 < some.high <= 39.0
 
 
 @pytest.mark.parametrize("name", [one.name for one in registry.envs if one.reward_range and one.family == "games"])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
+from sparring.scoreboard.ranged_means import mean_within
 from sparring.scoreboard.stats import (
     Estimate,
     Outcomes,
@@ -206,6 +208,28 @@ def test_what_lies_beyond_the_stated_range_widens_it() -> None:
     found = bounded_mean([-1.5, 1.0], "ab", -1.0, 1.0)
     assert found.value == -0.25
     assert -1.5 <= found.low < -1.0
+
+
+def test_where_one_end_of_the_range_is_known_students_interval_is_cut_there() -> None:
+    values, tasks = [0.0, 0.0, 0.0, 6.0], ["a", "b", "c", "d"]
+    free = clustered_mean(values, tasks)
+    assert free.low < 0
+    assert mean_within(values, tasks, (0.0, math.inf)) == replace(free, low=0.0)
+    assert mean_within(values, tasks, None) == free
+    assert mean_within([1.0, 1.0], ["a", "b"], (0.0, math.inf)).high == math.inf
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.floats(-2, 4)), min_size=1, max_size=30),
+    st.sampled_from([(-2.0, 4.0), (-2.0, math.inf), (-math.inf, 4.0)]),
+)
+def test_an_interval_never_leaves_what_is_known_of_the_range(
+    games: list[tuple[int, float]], known: tuple[float, float]
+) -> None:
+    tasks, values = [task for task, _ in games], [value for _, value in games]
+    found = mean_within(values, tasks, known)
+    assert known[0] <= found.low <= found.value + 1e-9
+    assert found.value - 1e-9 <= found.high <= known[1]
 
 
 def test_equal_outcomes_of_unknown_range_have_no_interval_and_say_why() -> None:

@@ -110,7 +110,7 @@ def test_the_figure_and_its_interval_are_the_scoreboards_of_the_stored_games(pro
         for agent in PROBED.probe:
             rows = episodes_of(probed, f"probe-5/{agent}/{game}/").values()
             own = [next(r for seat, r in row.rewards.items() if row.agents[seat].startswith("nano (")) for row in rows]
-            mean = mean_reward(game, own, [row.task for row in rows])
+            mean = mean_reward(game, own, [row.task for row in rows], [row.env_kwargs for row in rows])
             assert len(own) == 4
             assert [last[key] for key in probe_keys(game, agent)] == [mean.value, mean.low, mean.high]
 

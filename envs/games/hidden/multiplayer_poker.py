@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Unpack
 
 from sparring import registry
@@ -13,7 +14,7 @@ from sparring.envs.games.ranges import require_between
 from sparring.envs.games.spiel import SpielGame, SpielMove, SpielState
 from sparring.envs.games.two_player import TextGame
 
-BET = 1
+BET, PLAYERS = 1, 3
 
 
 class MultiplayerKuhnRendering(Rendering):
@@ -105,6 +106,11 @@ def _moves(state: SpielState) -> list[SpielMove]:
     return [move for move in state.full_history() if move.player >= 0]
 
 
+def _range(options: Mapping[str, object], most_paid: float) -> tuple[float, float]:
+    """A player loses at most what one can pay into the pot, and wins at most what all others pay."""
+    return -most_paid, most_paid * (int(str(options.get("players", PLAYERS))) - 1)
+
+
 def _paid(rounds: list[list[SpielMove]], players: int) -> list[int]:
     """The chips that each player has put into the pot."""
     paid = [ANTE] * players
@@ -118,11 +124,12 @@ def _paid(rounds: list[list[SpielMove]], players: int) -> list[int]:
 @registry.envs.register(
     "sparring/MultiplayerKuhnPoker-v0",
     family="games",
-    seats=3,
+    seats=PLAYERS,
     seats_option="players",
     skills=("bluffing", "probability"),
     version="1",
     reward_range=(-2.0, 18.0),
+    range_with=lambda options: _range(options, 2.0),
     unit="chips",
 )
 class MultiplayerKuhnPoker(OpenSpielGame):
@@ -133,7 +140,7 @@ class MultiplayerKuhnPoker(OpenSpielGame):
 
     metadata = {**TextGame.metadata, "name": "sparring/MultiplayerKuhnPoker-v0"}
 
-    def __init__(self, players: int = 3, **options: Unpack[SpielOptions]) -> None:
+    def __init__(self, players: int = PLAYERS, **options: Unpack[SpielOptions]) -> None:
         require_between("players", players, 3, MOST_PLAYERS)
         super().__init__(f"kuhn_poker(players={players})", MultiplayerKuhnRendering, **options)
 
@@ -141,11 +148,12 @@ class MultiplayerKuhnPoker(OpenSpielGame):
 @registry.envs.register(
     "sparring/MultiplayerLeducPoker-v0",
     family="games",
-    seats=3,
+    seats=PLAYERS,
     seats_option="players",
     skills=("bluffing", "probability", "memory"),
     version="1",
     reward_range=(-13.0, 117.0),
+    range_with=lambda options: _range(options, 13.0),
     unit="chips",
 )
 class MultiplayerLeducPoker(OpenSpielGame):
@@ -156,7 +164,7 @@ class MultiplayerLeducPoker(OpenSpielGame):
 
     metadata = {**TextGame.metadata, "name": "sparring/MultiplayerLeducPoker-v0"}
 
-    def __init__(self, players: int = 3, **options: Unpack[SpielOptions]) -> None:
+    def __init__(self, players: int = PLAYERS, **options: Unpack[SpielOptions]) -> None:
         require_between("players", players, 3, MOST_PLAYERS)
         room: SpielOptions = {"max_text_length": 5_000}
         super().__init__(f"leduc_poker(players={players})", MultiplayerLeducRendering, **(room | options))

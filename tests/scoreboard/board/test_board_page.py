@@ -98,6 +98,66 @@ def test_checkpoints_have_a_curve_with_a_band(page: Page, board: Path) -> None:
     assert curve.locator(".band").count() == 1
 
 
+def test_back_leads_to_what_was_shown_before(page: Page, board: Path) -> None:
+    page.goto(board.as_uri())
+    page.select_option("#show", label="Kuhn poker")
+    page.locator(".heads a").first.click()
+    expect(page.locator("#behind")).to_be_visible()
+    page.locator("#behind-games a").first.click()
+    page.locator("#next").click()
+    page.locator("#episodes li").nth(3).click()
+    page.go_back()
+    expect(page.locator("#behind")).to_be_visible()
+    assert "#games=" in page.url
+    page.go_back()
+    expect(page.locator("#behind")).to_be_hidden()
+    expect(page.locator("#shown .lead")).to_contain_text("Kuhn poker: 24 comparisons")
+    page.go_back()
+    expect(page.locator("#show")).to_have_value("all")
+    expect(page.locator("#shown .lead")).to_contain_text("2 environments")
+    page.go_forward()
+    expect(page.locator("#show")).to_have_value("env:sparring/KuhnPoker-v0")
+
+
+def test_a_press_on_an_episode_of_the_list_can_be_taken_back(page: Page, board: Path) -> None:
+    page.goto(f"{board.as_uri()}#board=skill:bluffing")
+    page.locator("#episodes li").nth(1).click()
+    page.locator("#episodes li").nth(2).click()
+    assert "#episode=" in page.url
+    page.go_back()
+    assert page.url.endswith("#board=skill:bluffing")
+
+
+@pytest.mark.parametrize("viewport", [{"width": 1000, "height": 800}], indirect=False)
+def test_a_long_name_is_cut_and_pushes_no_number_out(page: Page, board: Path, tmp_path: Path) -> None:
+    name = "runs/" + 20 * "averylongname_" + "end"
+    with Store(tmp_path / "cup", "a") as store:
+        for game in Store(board.parent / "cup").find(env_id=KUHN):
+            seats = {
+                seat: replace(one, agent=name if one.agent == "random" else one.agent)
+                for seat, one in game.trajectories.items()
+            }
+            store.append([replace(game, trajectories=seats)])
+        write_board(build_board([("cup", store)], Settings(replays=0)), tmp_path / "board.html")
+    page.goto((tmp_path / "board.html").as_uri())
+    page.select_option("#show", label="Kuhn poker")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1000
+    for table in page.locator("#shown .scroll").all():
+        assert table.evaluate("one => one.scrollWidth <= one.clientWidth")
+    shown = page.locator(".ranks .name", has_text="averylongname").first
+    assert shown.get_attribute("title") == name
+    assert (shown.bounding_box() or {"height": 0.0})["height"] < 80
+
+
+def test_every_word_of_statistics_is_explained_where_it_stands(page: Page, board: Path) -> None:
+    page.goto(board.as_uri())
+    words = page.locator("#ranking .words").first
+    expect(words).to_be_hidden()
+    page.locator("#ranking summary", has_text="What these words mean").click()
+    for word in ("Holm", "cluster", "sandwich", "95 % interval"):
+        expect(words).to_contain_text(word)
+
+
 @pytest.mark.parametrize("viewport", [{"width": 390, "height": 800}], indirect=False)
 def test_a_phone_shows_it_without_leaving_the_page_wider_than_itself(page: Page, board: Path) -> None:
     page.goto(board.as_uri())

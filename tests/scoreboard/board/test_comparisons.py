@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
-from sparring.scoreboard.board.comparisons import compare_rows, groups_of
+from sparring.scoreboard.board.comparisons import compare_rows
+from sparring.scoreboard.board.places import groups_of
 from sparring.store.rows import EpisodeRow
 
 KUHN, ADVENTURE, TEAM = "sparring/KuhnPoker-v0", "sparring/Adventure-v0", "sparring/TabletopTeam-v0"
@@ -102,6 +104,17 @@ def test_settings_make_places_of_their_own_and_groups_gather_them() -> None:
     assert groups["env:sparring/KuhnPoker-v0:illegal=retry"] == [1]
 
 
+def test_what_a_place_can_pay_depends_on_its_settings_where_the_environment_says_so() -> None:
+    poker = "sparring/MultiplayerKuhnPoker-v0"
+    games = [
+        row("a b c", (2, -1, -1), "1", poker),
+        row("a b c d", (3, -1, -1, -1), "1", poker, env_kwargs={"players": 4}),
+    ]
+    adventure = row("a", (1.0,), "1", ADVENTURE)
+    found = compare_rows([*games, adventure])
+    assert [place.reward_range for place in found.places] == [(-2.0, 4.0), (-2.0, 6.0), (0.0, math.inf)]
+
+
 def test_one_task_of_two_environments_is_two_clusters() -> None:
     found = compare_rows([row("a b", (1, -1), "1"), row("a b", (1, -1), "1", "sparring/TicTacToe-v0")])
     assert len(set(found.task)) == 2
@@ -115,5 +128,5 @@ def test_an_environment_that_is_not_installed_here_is_rated_all_the_same() -> No
 def test_a_game_that_was_played_before_is_counted_and_known_as_the_same() -> None:
     again = [row("a b", (1, -1), "1", line="x"), row("a b", (1, -1), "2", line="x"), row("b a", (1, -1), "1", line="x")]
     found = compare_rows(again)
-    assert (found.games[0], len(found.lines[0])) == (3, 2)
-    assert sorted(found.seatings[0].values()) == [1, 2]  # deal 2 lacks its other seating
+    assert (found.games[0], found.different[0]) == (3, 2)
+    assert found.lopsided[0] == 1  # deal 2 lacks its other seating

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from array import array
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from sparring.scoreboard.board.comparisons import Comparisons, Place
+from sparring.scoreboard.board.comparisons import Comparisons
 from sparring.scoreboard.board.leaderboard import leaderboards
+from sparring.scoreboard.board.places import Place
 from sparring.scoreboard.board.skills import LEAST_TASKS, SKILL_SD, Profile, skill_profile
 from sparring.scoreboard.ratings.maximum import RIDGE
 
@@ -28,22 +29,24 @@ def simulated(strengths: np.ndarray, needs: list[tuple[str, ...]], tasks: int, s
     """Every two agents on every task, once in each seat. `strengths`: [A, P]."""
     drawn = np.random.default_rng(seed)
     count = len(strengths)
-    found = Comparisons(agents={f"agent {one}": one for one in range(count)})
-    found.places = [place(number, skills) for number, skills in enumerate(needs)]
-    for where in range(len(needs)):
-        for task in range(tasks):
-            number = found.tasks.setdefault((where, str(task)), len(found.tasks))
-            for one, other in combinations(range(count), 2):
-                for first, second in ((one, other), (other, one)):
-                    chance = 1 / (1 + math.exp(strengths[second, where] - strengths[first, where]))
-                    for column, value in zip(
-                        (found.first, found.second, found.place, found.task),
-                        (first, second, where, number),
-                        strict=True,
-                    ):
-                        column.append(value)
-                    found.score.append(float(drawn.random() < chance))
-    return found
+    tasks_of = {(where, task): where * tasks + task for where in range(len(needs)) for task in range(tasks)}
+    rows = [
+        (*pair, drawn.random() < 1 / (1 + math.exp(strengths[pair[1], where] - strengths[pair[0], where])), where, task)
+        for (where, _), task in tasks_of.items()
+        for one, other in combinations(range(count), 2)
+        for pair in ((one, other), (other, one))
+    ]
+    first, second, score, where, task = (np.array(column) for column in zip(*rows, strict=True))
+    return Comparisons(
+        first,
+        second,
+        score.astype(float),
+        where,
+        task,
+        agents={f"agent {one}": one for one in range(count)},
+        places=[place(number, skills) for number, skills in enumerate(needs)],
+        tasks=tasks_of,
+    )
 
 
 def profile_of(found: Comparisons) -> Profile:
@@ -106,9 +109,9 @@ def test_effects_are_the_maximum_that_another_optimiser_finds() -> None:
 
 
 def test_the_same_result_again_on_a_task_is_no_more_evidence() -> None:
-    once, twice = (simulated(planted(1)[2], NEEDS, 60, 1) for _ in range(2))
-    for column in (twice.first, twice.second, twice.place, twice.task, twice.score):
-        column.extend(column[:])
+    once = simulated(planted(1)[2], NEEDS, 60, 1)
+    columns = ("first", "second", "score", "place", "task")
+    twice = replace(once, **{name: np.tile(getattr(once, name), 2) for name in columns})
     for (_, low, high), (_, low_twice, high_twice) in zip(
         *(cells(profile_of(found)).values() for found in (once, twice)), strict=True
     ):
@@ -135,13 +138,15 @@ def test_neither_the_order_of_agents_nor_that_of_comparisons_matters() -> None:
     found = simulated(planted(4)[2], NEEDS, 12, 4)
     order = np.random.default_rng(0).permutation(len(found))
     names = dict(zip(found.agents, reversed(range(len(found.agents))), strict=True))
-    other = simulated(planted(4)[2], NEEDS, 12, 4)
-    other.agents = dict(sorted(names.items(), key=lambda item: item[1]))
-    for name in ("first", "second", "place", "task"):
-        column = np.array(getattr(found, name))[order]
-        column = len(names) - 1 - column if name in ("first", "second") else column
-        setattr(other, name, array("i", column.tolist()))
-    other.score = array("d", np.array(found.score)[order].tolist())
+    other = replace(
+        found,
+        agents=dict(sorted(names.items(), key=lambda item: item[1])),
+        first=len(names) - 1 - found.first[order],
+        second=len(names) - 1 - found.second[order],
+        score=found.score[order],
+        place=found.place[order],
+        task=found.task[order],
+    )
     ours, theirs = cells(profile_of(found)), cells(profile_of(other))
     assert ours.keys() == theirs.keys()
     for key, values in ours.items():
@@ -150,14 +155,17 @@ def test_neither_the_order_of_agents_nor_that_of_comparisons_matters() -> None:
 
 def test_agents_that_never_met_are_next_to_the_mean_of_those_they_met() -> None:
     one, other = (simulated(planted(seed, 2)[2], NEEDS, 12, seed) for seed in (5, 6))
-    both = simulated(planted(5, 2)[2], NEEDS, 12, 5)
-    both.agents |= {"agent 2": 2, "agent 3": 3}
-    for name in ("first", "second"):
-        getattr(both, name).extend(agent + 2 for agent in getattr(other, name))
-    both.place.extend(other.place)
-    both.task.extend(task + len(both.tasks) for task in other.task)
-    both.tasks |= {(where, f"{task} again"): number + len(both.tasks) for (where, task), number in other.tasks.items()}
-    both.score.extend(other.score)
+    again = {(where, task + len(one.tasks)): number + len(one.tasks) for (where, task), number in other.tasks.items()}
+    both = Comparisons(
+        np.append(one.first, other.first + 2),
+        np.append(one.second, other.second + 2),
+        np.append(one.score, other.score),
+        np.append(one.place, other.place),
+        np.append(one.task, other.task + len(one.tasks)),
+        agents={f"agent {number}": number for number in range(4)},
+        places=one.places,
+        tasks={**one.tasks, **again},
+    )
     profile = profile_of(both)
     assert sorted(profile.components) == [0, 0, 1, 1]
     ours = cells(profile)
@@ -168,7 +176,7 @@ def test_agents_that_never_met_are_next_to_the_mean_of_those_they_met() -> None:
 
 def test_where_no_skill_is_known_or_nobody_met_there_is_no_profile() -> None:
     found = simulated(planted(7)[2], NEEDS, 2, 7)
-    found.places = [place(number, ()) for number in range(4)]
+    found = replace(found, places=[place(number, ()) for number in range(4)])
     everything = leaderboards(found)[0]
     assert skill_profile(found, everything) is None
     assert skill_profile(Comparisons(), everything) is None
