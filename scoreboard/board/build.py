@@ -257,6 +257,10 @@ def _board_facts(board: Leaderboard) -> dict[str, object]:
         "agents": {line.agent: _line_facts(line) for line in board.lines},
         "equilibria": {one.agent: {"nash": _share(one.nash), "alpha": _share(one.alpha)} for one in board.equilibria},
     }
+    if board.whole_games:
+        told["whole games"] = {
+            one.agent: [number(one.elo, 3), number(one.low, 3), number(one.high, 3)] for one in board.whole_games
+        }
     if board.key.startswith("env:"):
         told["results"] = [[one.agent, one.opponent, one.wins, one.draws, one.losses] for one in board.cells]
     return told

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sparring.scoreboard.board.places import Place
 from sparring.scoreboard.board.played import Behind, Key, Played, read_rows
+from sparring.scoreboard.board.whole_games import Ended, ranks
 from sparring.scoreboard.columns import Ints
 from sparring.store.rows import EpisodeRow
 
@@ -80,6 +81,8 @@ class Comparisons(Columns):
     """Place -> deals of a contest that the same agents did not play equally often in every seat."""
     faults: Mapping[tuple[int, int], int] = field(default_factory=Counter)
     """(place, agent) -> episodes that broke off while it had a seat."""
+    ended: Mapping[int, Ended] = field(default_factory=dict)
+    """Place of more than two seats that play against each other -> how its games ended."""
     broken_off: int = 0
     """Episodes that a fault ended; nothing of them is counted."""
     episodes: int = 0
@@ -115,6 +118,7 @@ def _compare(played: Played) -> Comparisons:
         games=Counter(place_of[lineup].tolist()),
         different=_different(played, lineup, place_of),
         lopsided=_lopsided(played, lineup),
+        ended=_ended(played, lineup, seated),
         faults=played.faults,
         broken_off=played.broken_off,
         episodes=played.episodes,
@@ -149,6 +153,18 @@ def _games(played: Played, lineup: Ints, starts: Ints, seated: Seated) -> Column
     ahead |= even & (reward[first] > reward[second])
     even &= reward[first] == reward[second]
     return Columns(seated.agent[first], seated.agent[second], ahead + even / 2, seated.place[first], seated.task[first])
+
+
+def _ended(played: Played, lineup: Ints, seated: Seated) -> dict[int, Ended]:
+    sizes = np.array([len(one.agents) for one in played.lineups.values()], np.int64)
+    game = np.repeat(np.arange(len(lineup)), sizes[lineup])
+    payoff, found = np.asarray(played.payoff, np.float64), dict[int, Ended]()
+    for number, place in enumerate(played.places):
+        if place.is_contest and place.seats > 2:
+            here = np.flatnonzero(seated.place == number)
+            rank = ranks(payoff[here], seated.reward[here])
+            found[number] = Ended(game[here], seated.agent[here], rank, seated.task[here])
+    return found
 
 
 def _joined(parts: Sequence[Sequence[int]]) -> tuple[Ints, Ints, Ints]:

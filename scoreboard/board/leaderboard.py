@@ -13,6 +13,7 @@ from sparring.scoreboard.board.checkpoints import walk_of
 from sparring.scoreboard.board.comparisons import Comparisons
 from sparring.scoreboard.board.equilibria import Equilibrium, equilibria
 from sparring.scoreboard.board.places import Place, groups_of
+from sparring.scoreboard.board.whole_games import Ended, Ranked, whole_games
 from sparring.scoreboard.columns import Ints, distinct
 from sparring.scoreboard.ranged_means import mean_of_tasks_within
 from sparring.scoreboard.ratings.davidson import Ratings, fit, rank_ranges
@@ -91,6 +92,8 @@ class Leaderboard:
     """Elo, what the first seat is worth; None where seats are not of one kind."""
     equilibria: tuple[Equilibrium, ...]
     """In the order of the lines; empty where not everybody met everybody."""
+    whole_games: tuple[Ranked, ...]
+    """Of one environment with more than two seats; empty elsewhere."""
 
     @property
     def title(self) -> str:
@@ -145,6 +148,7 @@ def _leaderboard(found: Comparisons, key: str, places: Sequence[int], equal_weig
         draws=float((columns.score == 0.5).mean()) if len(games) else 0.0,
         seat=ratings.seat if one_game else None,
         equilibria=tuple(sorted(equilibria(games), key=lambda one: ranked.index(one.agent))),
+        whole_games=whole_games(found.ended.get(places[0], Ended()), listed) if one_game else (),
     )
 
 

@@ -24,6 +24,7 @@ from sparring.scoreboard.board.checkpoints import WALK_SD
 from sparring.scoreboard.board.drawing import draw_curve, draw_whisker
 from sparring.scoreboard.board.leaderboard import Cell, Leaderboard, Line
 from sparring.scoreboard.board.skills import LEAST_TASKS
+from sparring.scoreboard.board.whole_games import Ranked
 from sparring.scoreboard.names import play_words, visible
 from sparring.scoreboard.output import require_output, write_parts
 from sparring.scoreboard.report.build import VIEWER, VIEWER_STYLES, breakable, csp_hash, pack
@@ -173,7 +174,7 @@ def _signed(value: float, digits: int) -> str:
     return f"{value:+,.{digits}f}".replace("-", "\N{MINUS SIGN}") if math.isfinite(value) else "no bound"
 
 
-def _bounds(line: Line) -> str:
+def _bounds(line: Line | Ranked) -> str:
     """`−12 to +40`, or the one bound that there is."""
     if math.isinf(line.low) and math.isinf(line.high):
         return "no interval"

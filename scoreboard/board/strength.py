@@ -121,7 +121,7 @@ def _strength(agent: Agent, spec: str, is_open: bool) -> HiddenStrength | PlayQu
     if not is_open:
         return _hidden(spec, game_theory.tabular_policy(agent, spec))
     if getattr(agent.open(Seat(spec, "player_0")), "waits", True):
-        raise ValueError("it asks a language model, which takes too long at every position")
+        raise ValueError("it asks a language model, which takes long at every position: `sparring exact` does it")
     return play_quality(agent, spec)
 
 
