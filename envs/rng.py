@@ -39,7 +39,10 @@ class Rng:
 
     def uniform(self) -> float:
         """A number in [0, 1)."""
-        return (self.bits() >> 11) * 2.0**-53
+        self._state = state = (self._state + GOLDEN) & MASK  # `bits`, written out: games with dice draw all the time
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & MASK
+        return ((state ^ (state >> 31)) >> 11) * 2.0**-53
 
     def integer(self, low: int, high: int) -> int:
         """A whole number from `low` to `high`, both included."""

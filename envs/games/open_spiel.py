@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sparring.envs.games.listed import ListedRendering
 from sparring.envs.games.loading import history_of
-from sparring.envs.games.positions import ActionOrder, Position, Rendering, draw, positions_of, seat_of
+from sparring.envs.games.positions import CHANCE, ActionOrder, Position, Rendering, positions_of, seat_of
 from sparring.envs.games.situations import GameSituation
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame, TextGameOptions, match
@@ -136,9 +136,9 @@ class OpenSpielGame(TextGame):
         Raises RuntimeError before `reset`.
         """
         position = self._position
+        if position.mover == agent and self._over is False:
+            return position.text or self._tree.text(position)
         self.require_begun()
-        if position.mover == agent and not self._over:
-            return self._tree.text(position)
         self.require_seat(agent)
         return self._tree.waiting_text(position, self._tree.players[agent], bool(self._over))
 
@@ -201,8 +201,9 @@ class OpenSpielGame(TextGame):
 
     def _require_possible(self, action: int) -> None:
         position = self._position
-        outcomes = position.chance[0] if position.chance else []
-        possible = outcomes if position.chance else list(position.menu.names) if position.mover else []
+        possible = list(position.menu.names) if position.mover else []
+        if position.player == CHANCE:
+            possible = [outcome for outcome, _ in position.outcomes]
         if action not in possible:
             raise ValueError(
                 f"state: after {self._history} the next action of {self.env_id} must be one of "
@@ -218,19 +219,14 @@ class OpenSpielGame(TextGame):
                 return False
         self._history.append(move)
         self._position = position = self._tree.advance(self._position, move)
-        if position.chance is not None:
+        if position.player == CHANCE:
             self._draw_chance()
         self.to_move = self._position.mover
         return True
 
     def _draw_chance(self) -> None:
         """Play chance outcomes until a seat is to move."""
-        position = self._position
-        while position.chance is not None:
-            outcome = draw(position.chance, self._rng.uniform())
-            self._history.append(outcome)
-            position = self._tree.advance(position, outcome)
-        self._position = position
+        self._position = self._tree.after_chance(self._position, self._rng, self._history)
 
     def _take_turn(self, seat: str, action: str) -> None:
         if not self._tree.pays_on_the_way:
@@ -296,8 +292,8 @@ class OpenSpielGame(TextGame):
         return game
 
     def _children(self, position: Position, turns: tuple[int, ...]) -> Iterator[tuple[Position, tuple[int, ...]]]:
-        if position.chance is not None:
-            return iter([(self._tree.child(position, outcome), turns) for outcome in reversed(position.chance[0])])
+        if position.player == CHANCE:
+            return iter([(self._tree.child(position, outcome), turns) for outcome, _ in reversed(position.outcomes)])
         if position.mover is None:
             return iter(())
         later = tuple(count + (player == position.player) for player, count in enumerate(turns))

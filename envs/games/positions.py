@@ -8,10 +8,8 @@ Position    one node of the game tree: menu, info and (lazily) text; its childre
 from __future__ import annotations
 
 import re
-from bisect import bisect
 from collections.abc import Callable, Hashable, Sequence
-from functools import lru_cache
-from itertools import accumulate
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from sparring.envs.games.loading import is_simultaneous, load_game
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import fold
+from sparring.envs.rng import Rng
 
 ActionOrder = Literal["given", "reversed"]
 CHANCE = -1
@@ -159,7 +158,6 @@ class Position:
     mover: str | None = None
     kept = False
     children: dict[int, Position] | None = None
-    chance: tuple[list[int], list[float]] | None = None
     text: str | None = None
     waiting_texts: dict[tuple[int, bool], str] | None = None
     """By player and whether the game is over: equal for all who come here."""
@@ -169,6 +167,11 @@ class Position:
     def __init__(self, state: SpielState) -> None:
         self.state = state
         self.player: int = state.current_player()
+
+    @cached_property
+    def outcomes(self) -> list[tuple[int, float]]:
+        """(outcome, probability) of a chance node."""
+        return self.state.chance_outcomes()
 
     def __deepcopy__(self, memo: dict[int, object]) -> Position:
         """Itself where it is a node that all episodes share; one that `advance` uses up has a state of its own."""
@@ -227,13 +230,27 @@ class Positions:
             return self._position(position.state.child(action))
         return children.get(action) or self._keep(position, children, action)
 
+    def after_chance(self, position: Position, rng: Rng, history: list[int]) -> Position:
+        """The next position in which nothing is drawn; `history` gets the outcomes on the way. As `advance`."""
+        while position.kept and position.player == CHANCE:
+            outcome = draw(position.outcomes, rng.uniform())
+            history.append(outcome)
+            position = self.advance(position, outcome)
+        if position.player != CHANCE:
+            return position
+        state = position.state
+        while state.current_player() == CHANCE:
+            outcome = draw(state.chance_outcomes(), rng.uniform())
+            history.append(outcome)
+            state.apply_action(outcome)
+        return self._position(state)
+
     def text(self, position: Position) -> str:
-        """What the mover sees."""
-        text = position.text
-        if text is None:
+        """What the mover sees, which the position keeps."""
+        if position.text is None:
             view = self.rendering.view(position.player, position.state, position.key)
-            text = position.text = f"{self._head}{view}\n{position.menu.line}"
-        return text
+            position.text = f"{self._head}{view}\n{position.menu.line}"
+        return position.text
 
     def waiting_text(self, position: Position, player: int, over: bool) -> str:
         """What a player sees who is not to move, or whose game is over."""
@@ -290,20 +307,18 @@ class Positions:
             position.key = key = self.rendering.state_key(player, state)
             position.info = {"legal_actions": menu.strings, "state_key": key}
         elif player == CHANCE:
-            position.mover, position.chance = "", cumulative(tuple(state.chance_outcomes()))
+            position.mover = ""
         return position
 
 
-@lru_cache(maxsize=1_024)
-def cumulative(outcomes: tuple[tuple[int, float], ...]) -> tuple[list[int], list[float]]:
-    """Chance outcomes and their cumulative probabilities. A die has the same at every roll."""
-    return [outcome for outcome, _ in outcomes], list(accumulate(probability for _, probability in outcomes))
-
-
-def draw(chance: tuple[list[int], list[float]], uniform: float) -> int:
+def draw(outcomes: list[tuple[int, float]], uniform: float) -> int:
     """The chance outcome at `uniform` in [0, 1) of the cumulative distribution."""
-    outcomes, cumulative = chance
-    return outcomes[min(bisect(cumulative, uniform), len(outcomes) - 1)]
+    passed = 0.0
+    for outcome, probability in outcomes:
+        passed += probability
+        if uniform < passed:
+            return outcome
+    return outcomes[-1][0]
 
 
 @lru_cache(maxsize=64)
