@@ -3,7 +3,8 @@
 Random legal play, one process, CPU seconds. All contenders of a game take turns in every round, so that a machine that
 slows down slows all of them; the ratios are medians over the rounds, of which the first does not count.
 
-Text: reset, read the observation of the seat to move, play a random legal action. Building an environment is not timed;
+Text: reset, read the observation of the seat to move, play a random legal action, and read what is shown at the end.
+Building an environment is not timed;
 TextArena gets a new one for every game, because its wrappers keep the last game's text after a reset. TextArena's Kuhn
 poker and rock, paper, scissors are matches of 3 and 9 rounds, each counted as a game; its Blotto and liar's dice are
 matches of several rounds. The ratio is of steps per second. Shimmy breaks off every Kuhn poker game after one move, so
@@ -110,7 +111,7 @@ def play_ours(env: Any, rng: random.Random) -> int:
 
 
 def play_textarena(peer: Peer) -> Play:
-    """Steps of one TextArena game. Where it has no legal action and goes on, an illegal one ends it."""
+    """Steps of one TextArena game, its last text too. Where it has no legal action and goes on, an illegal one ends it."""
 
     def play(env: Any, rng: random.Random) -> int:
         env.reset(num_players=peer.seats, seed=rng.getrandbits(30))
@@ -119,6 +120,7 @@ def play_textarena(peer: Peer) -> Play:
             env.get_observation()
             over, _ = env.step(rng.choice(peer.legal(env.state.game_state) or [NO_ACTION]))
             steps += 1
+        env.get_observation()
         return steps
 
     return play

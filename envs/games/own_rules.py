@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, Unpack, cast
+from typing import Any, Literal, Unpack, cast
 
 from sparring.envs.games.two_player import SEATS, TextGame, TextGameOptions
 from sparring.envs.rng import Rng
 
-
-class Moves(NamedTuple):
-    """What a seat may do."""
-
-    kind: Literal["legal_actions", "suggested_actions"]
-    actions: tuple[str, ...]
-    line: str
-    """The last line of its text."""
+Moves = tuple[Literal["legal_actions", "suggested_actions"], tuple[str, ...], str]
+"""What a seat may do: what its actions are in the info, the actions, the last line of its text."""
 
 
 class OwnRulesGame(TextGame):

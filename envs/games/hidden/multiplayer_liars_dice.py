@@ -183,7 +183,7 @@ def moves_between(dice: int, sides: int, lowest: int, highest: int) -> Moves:
     """The bids from `lowest` on and below `highest`, and liar where there was a lower one."""
     names = names_of_actions(dice, sides)
     actions = names[lowest:highest] + names[-1:] * (lowest > 0)
-    return Moves("legal_actions", actions, f"Legal actions: [{'] ['.join(actions)}]")
+    return "legal_actions", actions, f"Legal actions: [{'] ['.join(actions)}]"
 
 
 def _rules(players: int, numdice: int, sides: int) -> str:

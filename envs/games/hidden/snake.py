@@ -22,7 +22,7 @@ from sparring.envs.games.two_player import TextGame, TextGameOptions, match
 MOST_PLAYERS = 6
 DIRECTIONS = tuple(STEPS)
 MOVES = {direction: action for action, direction in enumerate(DIRECTIONS)}
-STEERING = Moves("legal_actions", DIRECTIONS, f"Legal actions: {' '.join(f'[{one}]' for one in DIRECTIONS)}")
+STEERING: Moves = "legal_actions", DIRECTIONS, f"Legal actions: {' '.join(f'[{one}]' for one in DIRECTIONS)}"
 ROLES = [
     f"You are {seat_of(player)}: your head is {HEADS[player : player + 1].decode()}, "
     f"your body is {BODIES[player : player + 1].decode()}."

@@ -12,6 +12,8 @@ HEADS, BODIES, APPLE = b"ABCDEF", b"abcdef", ord("*")
 """On the grid; heads and bodies by player."""
 Draw = Callable[[int, int], int]
 """From the first number to the second, both included."""
+OUTSIDE: Cell = (-1, -1)
+"""Any cell that is not on the grid."""
 STEPS: dict[str, Cell] = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
 
 
@@ -19,6 +21,17 @@ STEPS: dict[str, Cell] = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right
 def all_cells(size: int) -> tuple[Cell, ...]:
     """Of a grid, row by row."""
     return tuple((row, column) for row in range(size) for column in range(size))
+
+
+@cache
+def cells_ahead(size: int) -> dict[str, dict[Cell, Cell]]:
+    """By direction, the cell ahead of each cell; nothing where the grid ends."""
+    cells = all_cells(size)
+    steps = {
+        direction: {(row, column): (row + down, column + right) for row, column in cells}
+        for direction, (down, right) in STEPS.items()
+    }
+    return {direction: {cell: to for cell, to in step.items() if to in step} for direction, step in steps.items()}
 
 
 @cache
@@ -52,20 +65,19 @@ class Snakes:
 
     def move(self, directions: Mapping[int, str]) -> None:
         """All living snakes move by one cell at once; those that hit something die and are taken off."""
-        heads, size, apples = dict[int, Cell](), self.size, self.apples
-        for player in self.living:
-            body = self.bodies[player]
-            (row, column), (down, right) = body[0], STEPS[directions[player]]
-            heads[player] = head = row + down, column + right
-            body.insert(0, head)
+        ahead, bodies, apples = cells_ahead(self.size), self.bodies, self.apples
+        living = self.living
+        for player in living:
+            body = bodies[player]
+            head = ahead[directions[player]].get(body[0], OUTSIDE)
             if head not in apples:
                 body.pop()
-        parts = [cell for player in heads for cell in self.bodies[player][1:]]
-        parts += heads.values()
-        for player, head in heads.items():
-            row, column = head
-            if parts.count(head) > 1 or not (0 <= row < size and 0 <= column < size):
-                self.bodies[player] = []
+            body.insert(0, head)
+        cells = [cell for player in living for cell in bodies[player]]
+        for player in living:
+            head = bodies[player][0]
+            if head is OUTSIDE or cells.count(head) > 1:
+                bodies[player] = []
                 continue
             self.lived[player] += 1
             if head in apples:

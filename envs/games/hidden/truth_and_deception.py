@@ -43,10 +43,9 @@ MESSAGES = (
 """What is suggested, and the discrete view's first actions."""
 ANSWERS = ("fact 1", "fact 2")
 GUESSES = {"fact 1": 0, "fact 2": 1}
-TALK = Moves(
-    "suggested_actions", MESSAGES, f"Actions: any message, such as {' '.join([f'[{message}]' for message in MESSAGES])}"
-)
-ANSWER = Moves("legal_actions", ANSWERS, f"Legal actions: {' '.join([f'[{answer}]' for answer in ANSWERS])}")
+FREE_LINE = f"Actions: any message, such as {' '.join([f'[{message}]' for message in MESSAGES])}"
+TALK: Moves = "suggested_actions", MESSAGES, FREE_LINE
+ANSWER: Moves = "legal_actions", ANSWERS, f"Legal actions: {' '.join([f'[{answer}]' for answer in ANSWERS])}"
 
 
 @registry.envs.register(
