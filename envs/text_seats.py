@@ -64,8 +64,8 @@ class TextSeats(AECEnv[str, object, str | None]):
         if self._over is not False:
             self._step_without_a_turn(action)
             return
-        text = require_text(action)
         seat = self.agent_selection
+        text = action if type(action) is str else require_text(action)
         self._cumulative_rewards[seat] = 0.0
         self._take_turn(seat, text)
 

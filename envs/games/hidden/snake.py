@@ -6,6 +6,7 @@ Different from TextArena's Snake, on purpose: whoever lives longest wins, and ap
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Unpack
 
 import numpy as np
@@ -104,7 +105,7 @@ class Snake(OwnRulesGame):
         }
 
     def _deal(self) -> None:
-        self._snakes = scattered(self.size, self.players, self.apples, self._rng.integer)
+        self._snakes = scattered(self.size, self.players, self.apples, self._rng)
         self._begin_step(0, {})
 
     def _restore(self, state: Mapping[str, Any]) -> None:
@@ -164,14 +165,20 @@ class Snake(OwnRulesGame):
 
     def _view(self, seat: str) -> str:
         snakes, player = self._snakes, self._player_of[seat]
-        eaten = ", ".join([f"{name} {snakes.eaten[one]}" for one, name in own_first(player, self.players)])
-        seen = f"{ROLES[player]}\nSteps so far: {self._done} of {self.steps}. Apples eaten: {eaten}.\n{self._grid}"
+        eaten = say_eaten(player, tuple(snakes.eaten))
+        seen = f"{ROLES[player]}\nSteps so far: {self._done} of {self.steps}. {eaten}\n{self._grid}"
         body = snakes.bodies[player]
         if not body:
             return f"{seen}\nYour snake is dead."
         row, column = body[0]
         chosen = f"\nYou have chosen {self._chosen[player]}." if player in self._chosen else ""
         return f"{seen}\nYour head is in row {row + 1} from the top and column {column + 1} from the left.{chosen}"
+
+
+@lru_cache(maxsize=4_096)
+def say_eaten(reader: int, eaten: tuple[int, ...]) -> str:
+    """Who has eaten how many apples, the reader first."""
+    return f"Apples eaten: {', '.join([f'{name} {eaten[one]}' for one, name in own_first(reader, len(eaten))])}."
 
 
 def _rules(size: int, apples: int, steps: int) -> str:

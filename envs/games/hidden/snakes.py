@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from sparring.envs.rng import Rng
+
 Cell = tuple[int, int]
 """(row, column), from 0 at the top left."""
 HEADS, BODIES, APPLE = b"ABCDEF", b"abcdef", ord("*")
@@ -105,9 +107,9 @@ class Snakes:
         return marks.decode("ascii")
 
 
-def scattered(size: int, players: int, apples: int, draw: Draw) -> Snakes:
+def scattered(size: int, players: int, apples: int, rng: Rng) -> Snakes:
     """A new game: snakes of one cell each, and apples, on any cells."""
     free = list(all_cells(size))
-    bodies = [[free.pop(draw(0, len(free) - 1))] for _ in range(players)]
-    on_grid = [free.pop(draw(0, len(free) - 1)) for _ in range(min(apples, len(free)))]
-    return Snakes(size, bodies, on_grid, [0] * players, [0] * players)
+    drawn = rng.integers([(0, len(free) - 1 - before) for before in range(players + apples)])
+    cells = [free.pop(at) for at in drawn]
+    return Snakes(size, [[cell] for cell in cells[:players]], cells[players:], [0] * players, [0] * players)

@@ -30,7 +30,6 @@ from sparring.plurals import number_of
 
 DECEIVER, GUESSER = SEATS
 ROLES = {DECEIVER: "deceiver", GUESSER: "guesser"}
-BEGINNINGS = {seat: f"You are {seat}, the {role}.\n" for seat, role in ROLES.items()}
 TRUTHS = ("\nFact 1 is true, fact 2 is false.", "\nFact 2 is true, fact 1 is false.")
 SAY = "say:"
 MESSAGES = (
@@ -79,7 +78,7 @@ class TruthAndDeception(OwnRulesGame):
             "true fact, else the deceiver wins."
         )
         super().__init__(rules, instructions, **(room | options))
-        self.turns = turns
+        self.turns, self._last_turn = turns, turns - 1
 
     def tensor(self, seat: str) -> NDArray[np.float32]:
         """[3 + turns * (messages + 1)]: the guesser's seat, fact 1 or 2 known to be true; what was said, turn by turn.
@@ -95,7 +94,7 @@ class TruthAndDeception(OwnRulesGame):
 
     def mask(self) -> NDArray[np.int8]:
         """Messages while you talk, answers at the end."""
-        guess = self._is_last_turn
+        guess = len(self._said) == self._last_turn
         return np.array([not guess] * len(MESSAGES) + [guess] * len(ANSWERS), np.int8)
 
     def action_text(self, action: int) -> str:
@@ -107,7 +106,8 @@ class TruthAndDeception(OwnRulesGame):
         return {"pair": self._pair, "true": self._true, "said": list(self._said)}
 
     def _deal(self) -> None:
-        self._begin_at(self._rng.integer(0, len(pairs()) - 1), self._rng.integer(0, 1), [])
+        pair, true = self._rng.integers(((0, len(pairs()) - 1), (0, 1)))
+        self._begin_at(pair, true, [])
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         pair, true, said = state["pair"], state["true"], list(map(str, state["said"]))
@@ -118,16 +118,14 @@ class TruthAndDeception(OwnRulesGame):
     def _begin_at(self, pair: int, true: int, said: list[str]) -> None:
         self._pair, self._true, self._said = pair, true, list[str]()
         self._guess: int | None = None
-        first, second = pairs()[pair] if true == 0 else pairs()[pair][::-1]
-        facts = f"Fact 1: {first}\nFact 2: {second}"
-        self._told = {seat: f"{begin}{facts}" for seat, begin in BEGINNINGS.items()}
+        self._told = told_at_first(pair, true).copy()
         self._truth = TRUTHS[true]
         self.to_move = DECEIVER
         for message in said:
             self._say(message)
 
     def _play(self, action: str) -> bool:
-        if self._is_last_turn:
+        if len(self._said) == self._last_turn:
             self._guess = match(action, GUESSES, GUESSES)
             self.to_move = None if self._guess is not None else GUESSER
             return self._guess is not None
@@ -137,7 +135,7 @@ class TruthAndDeception(OwnRulesGame):
         return bool(message)
 
     def _pass(self) -> bool:
-        if self._is_last_turn:
+        if len(self._said) == self._last_turn:
             return False
         self._say("")
         return True
@@ -154,11 +152,7 @@ class TruthAndDeception(OwnRulesGame):
         return -1.0 if self._guess == self._true else 1.0
 
     def _moves(self) -> Moves:
-        return ANSWER if self._is_last_turn else TALK
-
-    @property
-    def _is_last_turn(self) -> bool:
-        return len(self._said) == self.turns - 1
+        return ANSWER if len(self._said) == self._last_turn else TALK
 
     def _view(self, seat: str) -> str:
         told = self._told[seat]
@@ -186,6 +180,13 @@ def _clean(message: str) -> str:
     if not (message.isascii() and message.isprintable()):
         message = "".join([char for char in message if char in CHARSET])
     return " ".join(message.replace('"', "'").split())[:MAX_ACTION_LENGTH]
+
+
+@cache
+def told_at_first(pair: int, true: int) -> dict[str, str]:
+    """By seat, its role and the facts; `true` is 0 where the first one is."""
+    first, second = pairs()[pair][:: 1 if true == 0 else -1]
+    return {seat: f"You are {seat}, the {role}.\nFact 1: {first}\nFact 2: {second}" for seat, role in ROLES.items()}
 
 
 @cache
