@@ -3,12 +3,13 @@
 Random legal play, one process, CPU seconds. All contenders of a game take turns in every round, so that a machine that
 slows down slows all of them; the ratios are medians over the rounds, of which the first does not count.
 
-Text: reset, read the observation of the seat to move, play a random legal action, and read what is shown at the end.
-Building an environment is not timed;
-TextArena gets a new one for every game, because its wrappers keep the last game's text after a reset. TextArena's Kuhn
-poker and rock, paper, scissors are matches of 3 and 9 rounds, each counted as a game; its Blotto and liar's dice are
-matches of several rounds. The ratio is of steps per second. Shimmy breaks off every Kuhn poker game after one move, so
-that only its steps compare.
+Text: reset, read the observation of the seat to move, play a random legal action, at the end read what is shown then.
+Building an environment is not timed; TextArena gets a new one for every game, because its wrappers keep the last game's
+text after a reset. TextArena's Kuhn poker and rock, paper, scissors are matches of 3 and 9 rounds, each counted as a
+game; its Blotto is a match of 9 rounds. Liar's dice for two is one round in ours and a match in theirs, in which a lost
+round costs a die: with one die each it is the same game. Liar's dice for three is such a match, of five dice, in both.
+The ratio is of steps per second; to list TextArena's legal actions counts as part of its step, as it is part of ours.
+Shimmy breaks off every Kuhn poker game after one move, so that only its steps compare.
 Discrete: the same with a vector and a mask, beside PettingZoo's games.
 Vectors: 64 boards of tic-tac-toe from one seat against random play, the first legal cell; a plain loop over the 64
 environments, Gymnasium's `sync`, and our own vector environment.
@@ -29,7 +30,7 @@ import platform
 import random
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -50,7 +51,6 @@ AS_LARGE_AS_THEIRS: dict[str, dict[str, Any]] = {
     "Breakthrough": {"rows": 8, "columns": 8},
     "Blotto": {"coins": 10},
     "Goofspiel": {"num_cards": 13},
-    "LiarsDice": {"numdice": 5},
     "MultiplayerLiarsDice": {"numdice": 5},
     "Pig": {"target": 100, "max_turns": 100},
 }
@@ -111,7 +111,7 @@ def play_ours(env: Any, rng: random.Random) -> int:
 
 
 def play_textarena(peer: Peer) -> Play:
-    """Steps of one TextArena game, its last text too. Where it has no legal action and goes on, an illegal one ends it."""
+    """Steps of one TextArena game. Where it has no legal action and goes on, an illegal one ends it."""
 
     def play(env: Any, rng: random.Random) -> int:
         env.reset(num_players=peer.seats, seed=rng.getrandbits(30))
@@ -187,7 +187,7 @@ def contenders(game: str) -> Iterator[Contender]:
             f"textarena{suffix}",
             "textarena",
             "pip install textarena",
-            _textarena(f"{peer.name or game}-v0{suffix}"),
+            _textarena(f"{peer.name or game}-v0{suffix}", peer.options),
             play_textarena(peer),
             TEXT,
             fresh=True,
@@ -216,11 +216,11 @@ def _ours(game: str, view: envs.View) -> Callable[[], Any]:
     return lambda: envs.make(f"sparring/{game}-v0", view=view, **AS_LARGE_AS_THEIRS.get(game, {}))
 
 
-def _textarena(env_id: str) -> Callable[[], Any]:
+def _textarena(env_id: str, options: Mapping[str, int]) -> Callable[[], Any]:
     def build() -> Any:
         import textarena
 
-        return textarena.make(env_id)
+        return textarena.make(env_id, **options)
 
     return build
 

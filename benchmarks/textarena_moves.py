@@ -5,8 +5,8 @@ Missing are Chess and Checkers, whose modules Python 3.11 cannot parse. TextAren
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 Legal = Callable[[Any], list[str]]
@@ -24,6 +24,8 @@ class Peer:
     seats: int = 2
     rounds: int = 1
     """Of a match, where each is a game of ours."""
+    options: Mapping[str, int] = field(default_factory=dict)
+    """What it is built with, so that it is our game."""
 
 
 def always(*actions: str) -> Legal:
@@ -116,7 +118,7 @@ TEXTARENA = {
         "ColonelBlotto",
     ),
     "Goofspiel": Peer(goofspiel, "GameOfPureStrategy"),
-    "LiarsDice": Peer(liars_dice),
+    "LiarsDice": Peer(liars_dice, options={"num_dice": 1}),
     "MultiplayerLiarsDice": Peer(liars_dice, "LiarsDice", seats=3),
     "Pig": Peer(always("[roll]", "[hold]"), "PigDice"),
     "Snake": Peer(always("[up]", "[down]", "[left]", "[right]")),

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from sparring.envs.games.listed import ListedRendering
 from sparring.envs.games.loading import history_of
-from sparring.envs.games.positions import CHANCE, ActionOrder, Position, Rendering, positions_of, seat_of
+from sparring.envs.games.positions import CHANCE, ActionOrder, Position, positions_of
+from sparring.envs.games.rendering import Rendering, seat_of
 from sparring.envs.games.situations import GameSituation
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame, TextGameOptions, match
@@ -184,8 +185,7 @@ class OpenSpielGame(TextGame):
             self._paid = [0.0] * self.rendering.players
         self._position = self._tree.root
         self._history = []
-        self._draw_chance()
-        self.to_move = self._position.mover
+        self._settle()
 
     def _start_at(self, state: object) -> None:
         """`state`: OpenSpiel's history, as numbers or as the text that `State.serialize` makes of them."""
@@ -194,8 +194,7 @@ class OpenSpielGame(TextGame):
             self._require_possible(action)
             self._history.append(action)
             self._position = self._tree.advance(self._position, action)
-        self._draw_chance()
-        self.to_move = self._position.mover
+        self._settle()
         if self._tree.pays_on_the_way:
             self._paid = list(self._position.state.returns())
 
@@ -220,13 +219,15 @@ class OpenSpielGame(TextGame):
         self._history.append(move)
         self._position = position = self._tree.advance(self._position, move)
         if position.player == CHANCE:
-            self._draw_chance()
-        self.to_move = self._position.mover
+            self._settle()
+        else:
+            self.to_move = position.mover
         return True
 
-    def _draw_chance(self) -> None:
+    def _settle(self) -> None:
         """Play chance outcomes until a seat is to move."""
         self._position = self._tree.after_chance(self._position, self._rng, self._history)
+        self.to_move = self._position.mover
 
     def _take_turn(self, seat: str, action: str) -> None:
         if not self._tree.pays_on_the_way:

@@ -23,6 +23,7 @@ class OwnRulesGame(TextGame):
         self._rules = rules
         self._head = f"{rules}\n" if instructions else ""
         self._rng = Rng()
+        self._player_of = {seat: player for player, seat in enumerate(seats)}
 
     # What a game provides, beside `_play` and `_payoff` of `TextGame`.
 

@@ -199,19 +199,16 @@ class TextGame(TextSeats):
         mover = self.to_move
         if mover is None:
             self._finish([{"payoff": payoff} for payoff in self._payoffs()])
-            return
-        if self.max_turns is not None and self._turns >= self.max_turns:
+        elif self.max_turns is not None and self._turns >= self.max_turns:
             paid = zip(self.possible_agents, self._payoffs_unfinished(), strict=True)
             self._finish([{"payoff": payoff, **self._price(seat)} for seat, payoff in paid], truncated=True)
-            return
-        info, infos = self._info(), self.infos
-        if self._illegal_actions.offenders:
-            info.update(self._illegal_actions.told(mover))
-        if mover == self.agent_selection:
-            info["illegal"] = infos[mover]["illegal"]
         else:
-            self.agent_selection = mover
-        infos[mover] = info
+            info, infos = self._info(), self.infos
+            if self._illegal_actions.offenders:
+                info.update(self._illegal_actions.told(mover))
+            if mover == self.agent_selection:
+                info["illegal"] = infos[mover]["illegal"]
+            infos[mover], self.agent_selection = info, mover
 
     def _cost(self, seat: str) -> float:
         """What a forfeit costs a seat."""

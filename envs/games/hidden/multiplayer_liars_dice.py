@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from sparring import registry
 from sparring.envs.games.hidden.seats import own_first
 from sparring.envs.games.own_rules import Moves, OwnRulesGame
-from sparring.envs.games.positions import seat_of
 from sparring.envs.games.ranges import require_between
+from sparring.envs.games.rendering import seat_of
 from sparring.envs.games.two_player import TextGame, TextGameOptions, match
 
 LIAR = "liar"
@@ -57,7 +57,6 @@ class MultiplayerLiarsDice(OwnRulesGame):
         seats = tuple(map(seat_of, range(players)))
         super().__init__(_rules(players, numdice, dice_sides), instructions, seats, **(room | options))
         self.players, self.numdice, self.sides = players, numdice, dice_sides
-        self._player_of = {seat: player for player, seat in enumerate(seats)}
         self._names = names_of_actions(players * numdice, dice_sides)
         self._numbers = {name: action for action, name in enumerate(self._names)}
         self._liar = len(self._names) - 1
@@ -65,7 +64,7 @@ class MultiplayerLiarsDice(OwnRulesGame):
 
     def tensor(self, seat: str) -> NDArray[np.float32]:
         """[dice_sides + players + num_actions]: own dice by face, dice left from the own seat on, the last bid."""
-        mine = self.possible_agents.index(seat)
+        mine = self._player_of[seat]
         faces = [self._dice[mine].count(face) / self.numdice for face in range(1, self.sides + 1)]
         left = [len(self._dice[(mine + at) % self.players]) / self.numdice for at in range(self.players)]
         bid = np.zeros(self.num_actions)

@@ -16,8 +16,8 @@ from sparring import registry
 from sparring.envs.games.hidden.seats import own_first
 from sparring.envs.games.hidden.snakes import BODIES, HEADS, STEPS, Snakes, scattered
 from sparring.envs.games.own_rules import Moves, OwnRulesGame
-from sparring.envs.games.positions import seat_of
 from sparring.envs.games.ranges import require_between
+from sparring.envs.games.rendering import seat_of
 from sparring.envs.games.two_player import TextGame, TextGameOptions, match
 
 MOST_PLAYERS = 6
@@ -71,12 +71,11 @@ class Snake(OwnRulesGame):
         seats = tuple(map(seat_of, range(players)))
         super().__init__(_rules(size, apples, steps), instructions, seats, **(room | options))
         self.size, self.apples, self.steps, self.players = size, apples, steps, players
-        self._player_of = {seat: player for player, seat in enumerate(seats)}
 
     def tensor(self, seat: str) -> NDArray[np.float32]:
         """[5 * size * size + 1]: own head, own body, other heads, other bodies, apples; then the part of time left."""
         planes = np.zeros((PLANES, self.size, self.size), np.float32)
-        mine = self.possible_agents.index(seat)
+        mine = self._player_of[seat]
         for player, body in enumerate(self._snakes.bodies):
             for at, cell in enumerate(body):
                 planes[(0 if player == mine else 2) + (at > 0), *cell] = 1
