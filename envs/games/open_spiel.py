@@ -200,9 +200,8 @@ class OpenSpielGame(TextGame):
 
     def _require_possible(self, action: int) -> None:
         position = self._position
-        possible = list(position.menu.names) if position.mover else []
-        if position.player == CHANCE:
-            possible = [outcome for outcome, _ in position.outcomes]
+        chance = position.chance
+        possible = chance[0] if chance else list(position.menu.names) if position.mover else []
         if action not in possible:
             raise ValueError(
                 f"state: after {self._history} the next action of {self.env_id} must be one of "
@@ -274,8 +273,7 @@ class OpenSpielGame(TextGame):
         return position.info.copy() if position.kept else position.info
 
     def mask(self) -> NDArray[np.int8]:
-        mask: NDArray[np.int8] = self._position.menu.mask
-        return mask
+        return self._position.menu.mask
 
     def _observation(self, position: Position, turns: tuple[int, ...]) -> Observation:
         return Observation(
@@ -293,9 +291,9 @@ class OpenSpielGame(TextGame):
         return game
 
     def _children(self, position: Position, turns: tuple[int, ...]) -> Iterator[tuple[Position, tuple[int, ...]]]:
-        if position.player == CHANCE:
-            return iter([(self._tree.child(position, outcome), turns) for outcome, _ in reversed(position.outcomes)])
         if position.mover is None:
             return iter(())
+        if position.chance is not None:
+            return iter([(self._tree.child(position, outcome), turns) for outcome in reversed(position.chance[0])])
         later = tuple(count + (player == position.player) for player, count in enumerate(turns))
         return iter([(self._tree.child(position, move), later) for move in reversed(position.menu.names)])

@@ -47,6 +47,13 @@ class Position:
         """(outcome, probability) of a chance node."""
         return self.state.chance_outcomes()
 
+    @property
+    def chance(self) -> tuple[list[int], list[float]] | None:
+        """The outcomes of a chance node and their probabilities; None elsewhere."""
+        if self.player != CHANCE:
+            return None
+        return [outcome for outcome, _ in self.outcomes], [probability for _, probability in self.outcomes]
+
     def __deepcopy__(self, memo: dict[int, object]) -> Position:
         """Itself where it is a node that all episodes share; one that `advance` uses up has a state of its own."""
         if self.kept:
