@@ -5,11 +5,11 @@ slows down slows all of them; the ratios are medians over the rounds, of which t
 
 Text: reset, read the observation of the seat to move, play a random legal action, at the end read what is shown then.
 Building an environment is not timed; TextArena gets a new one for every game, because its wrappers keep the last game's
-text after a reset. TextArena's Kuhn poker and rock, paper, scissors are matches of 3 and 9 rounds, each counted as a
-game; its Blotto is a match of 9 rounds. Liar's dice for two is one round in ours and a match in theirs, in which a lost
-round costs a die: with one die each it is the same game. Liar's dice for three is such a match, of five dice, in both.
-The ratio is of steps per second; to list TextArena's legal actions counts as part of its step, as it is part of ours.
-Shimmy breaks off every Kuhn poker game after one move, so that only its steps compare.
+text after a reset. Both play the same game: TextArena's Kuhn poker, rock, paper, scissors and Blotto, which are matches
+of 3, 9 and 9 rounds, with one round; liar's dice for two with one die each, because a lost round ends ours and costs a
+die in theirs. Liar's dice for three is a match in both. The ratio is of steps per second; TextArena's legal actions are
+listed in its step, as ours are in ours. Shimmy breaks off every Kuhn poker game after one move, so that only its steps
+compare.
 Discrete: the same with a vector and a mask, beside PettingZoo's games.
 Vectors: 64 boards of tic-tac-toe from one seat against random play, the first legal cell; a plain loop over the 64
 environments, Gymnasium's `sync`, and our own vector environment.
@@ -79,7 +79,6 @@ class Contender:
     """The contender of the same game that it is compared with."""
     fresh: bool = False
     """Whether every game needs a new environment."""
-    rounds: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +190,6 @@ def contenders(game: str) -> Iterator[Contender]:
             play_textarena(peer),
             TEXT,
             fresh=True,
-            rounds=peer.rounds,
         )
     yield Contender(game, DISCRETE, "sparring", "", _ours(game, "discrete"), play_pettingzoo, DISCRETE)
     if game in PETTINGZOO:
@@ -284,7 +282,7 @@ def run(contender: Contender, reused: Any, seconds: float, seed: int) -> tuple[f
         for env in batch:
             steps += contender.play(env, rng)
         spent += time.process_time() - started
-        games += BATCH * contender.rounds
+        games += BATCH
     return games / spent, steps / spent
 
 
