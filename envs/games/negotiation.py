@@ -40,9 +40,10 @@ SCALE = np.array([2 * MOST] * 15 + [HIGHEST_VALUE] * 5 + [1, HIGHEST_WORTH, 1])
 DRAWN = (*[(FEWEST, MOST)] * len(RESOURCES), *VALUE_RANGES)
 """From and to which number a trader's stock and values are drawn."""
 PLAIN: tuple[str, ...] = ("accept", "deny", "pass")
+DENY_OR_PASS, ONLY_PASS = PLAIN[1:], PLAIN[2:]
 LAST_LINES = {
     words: f"Actions: {' '.join([f'[{word}]' for word in words])} or an offer like [offer: 2 Wheat, 1 Wood -> 1 Ore]"
-    for words in (PLAIN, PLAIN[1:], PLAIN[2:])
+    for words in (PLAIN, DENY_OR_PASS, ONLY_PASS)
 }
 RULES = (
     "Negotiation. Trade resources so that your own total value grows more than your opponent's does. "
@@ -134,8 +135,9 @@ class SimpleNegotiation(OwnRulesGame):
         return float((first > second) - (first < second))
 
     def _moves(self) -> Moves:
-        words = self._plain_actions()
-        return "suggested_actions", words + self._traders[self._seat].suggested, LAST_LINES[words]
+        trader = self._traders[self._seat]
+        words = self._plain_actions(trader)
+        return "suggested_actions", words + trader.suggested, LAST_LINES[words]
 
     @property
     def _seat(self) -> str:
@@ -160,18 +162,19 @@ class SimpleNegotiation(OwnRulesGame):
         self.to_move = OTHER[seat] if self._played < self.turns else None
         return True
 
-    def _plain_actions(self) -> tuple[str, ...]:
+    def _plain_actions(self, trader: Trader) -> tuple[str, ...]:
         """What the seat to move can do besides making an offer."""
         if self._offer is None:
-            return PLAIN[2:]
-        return PLAIN if covers(self._traders[self._seat].stock, self._offer.wants) else PLAIN[1:]
+            return ONLY_PASS
+        return PLAIN if covers(trader.stock, self._offer.wants) else DENY_OR_PASS
 
     def mask(self) -> NDArray[np.int8]:
-        stock = self._traders[self._seat].stock
-        return _mask(self._plain_actions(), tuple([min(count, MENU_QUANTITIES[-1]) for count in stock]))
+        trader = self._traders[self._seat]
+        return _mask(self._plain_actions(trader), tuple([min(count, MENU_QUANTITIES[-1]) for count in trader.stock]))
 
     def _view(self, seat: str) -> str:
-        trader, turn = self._traders[seat], min(self._played + 1, self.turns)
+        trader = self._traders[seat]
+        turn = self._played + 1 if self._played < self.turns else self.turns
         return (
             f"Turn {turn} of {self.turns}.{self._log[seat]}\nYou have {trader.goods}. Your gain so far: {trader.gain}."
         )
