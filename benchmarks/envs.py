@@ -3,11 +3,13 @@
 Random legal play, one process, CPU seconds. All contenders of a game take turns in every round, so that a machine that
 slows down slows all of them; the ratios are medians over the rounds, of which the first does not count.
 
-Text: reset, read the observation of the seat to move, play a random legal action. Building an environment is not timed;
-TextArena gets a new one for every game, because its wrappers keep the last game's text after a reset. TextArena's Kuhn
-poker and rock, paper, scissors are matches of 3 and 9 rounds, each counted as a game; its Blotto and liar's dice are
-matches of several rounds. The ratio is of steps per second. Shimmy breaks off every Kuhn poker game after one move, so
-that only its steps compare.
+Text: reset, read the observation of the seat to move, play a random legal action, at the end read what is shown then.
+Building an environment is not timed; TextArena gets a new one for every game, because its wrappers keep the last game's
+text after a reset. Both play the same game: TextArena's Kuhn poker, rock, paper, scissors and Blotto, which are matches
+of 3, 9 and 9 rounds, with one round; liar's dice for two with one die each, because a lost round ends ours and costs a
+die in theirs. Liar's dice for three is a match in both. The ratio is of steps per second; TextArena's legal actions are
+listed in its step, as ours are in ours. Shimmy breaks off every Kuhn poker game after one move, so that only its steps
+compare.
 Discrete: the same with a vector and a mask, beside PettingZoo's games.
 Vectors: 64 boards of tic-tac-toe from one seat against random play, the first legal cell; a plain loop over the 64
 environments, Gymnasium's `sync`, and our own vector environment.
@@ -28,7 +30,7 @@ import platform
 import random
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -49,7 +51,6 @@ AS_LARGE_AS_THEIRS: dict[str, dict[str, Any]] = {
     "Breakthrough": {"rows": 8, "columns": 8},
     "Blotto": {"coins": 10},
     "Goofspiel": {"num_cards": 13},
-    "LiarsDice": {"numdice": 5},
     "MultiplayerLiarsDice": {"numdice": 5},
     "Pig": {"target": 100, "max_turns": 100},
 }
@@ -78,7 +79,6 @@ class Contender:
     """The contender of the same game that it is compared with."""
     fresh: bool = False
     """Whether every game needs a new environment."""
-    rounds: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,7 @@ def play_textarena(peer: Peer) -> Play:
             env.get_observation()
             over, _ = env.step(rng.choice(peer.legal(env.state.game_state) or [NO_ACTION]))
             steps += 1
+        env.get_observation()
         return steps
 
     return play
@@ -185,11 +186,10 @@ def contenders(game: str) -> Iterator[Contender]:
             f"textarena{suffix}",
             "textarena",
             "pip install textarena",
-            _textarena(f"{peer.name or game}-v0{suffix}"),
+            _textarena(f"{peer.name or game}-v0{suffix}", peer.options),
             play_textarena(peer),
             TEXT,
             fresh=True,
-            rounds=peer.rounds,
         )
     yield Contender(game, DISCRETE, "sparring", "", _ours(game, "discrete"), play_pettingzoo, DISCRETE)
     if game in PETTINGZOO:
@@ -214,11 +214,11 @@ def _ours(game: str, view: envs.View) -> Callable[[], Any]:
     return lambda: envs.make(f"sparring/{game}-v0", view=view, **AS_LARGE_AS_THEIRS.get(game, {}))
 
 
-def _textarena(env_id: str) -> Callable[[], Any]:
+def _textarena(env_id: str, options: Mapping[str, int]) -> Callable[[], Any]:
     def build() -> Any:
         import textarena
 
-        return textarena.make(env_id)
+        return textarena.make(env_id, **options)
 
     return build
 
@@ -282,7 +282,7 @@ def run(contender: Contender, reused: Any, seconds: float, seed: int) -> tuple[f
         for env in batch:
             steps += contender.play(env, rng)
         spent += time.process_time() - started
-        games += BATCH * contender.rounds
+        games += BATCH
     return games / spent, steps / spent
 
 

@@ -5,8 +5,8 @@ Missing are Chess and Checkers, whose modules Python 3.11 cannot parse. TextAren
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 Legal = Callable[[Any], list[str]]
@@ -22,8 +22,8 @@ class Peer:
     name: str = ""
     """Where it is not ours."""
     seats: int = 2
-    rounds: int = 1
-    """Of a match, where each is a game of ours."""
+    options: Mapping[str, int] = field(default_factory=dict)
+    """What it is built with, so that it is our game."""
 
 
 def always(*actions: str) -> Legal:
@@ -103,20 +103,23 @@ def liars_dice(state: Any) -> list[str]:
 
 TEXTARENA = {
     "TicTacToe": Peer(tic_tac_toe),
-    "KuhnPoker": Peer(kuhn, rounds=3),
+    "KuhnPoker": Peer(kuhn, options={"max_rounds": 1}),
     "ConnectFour": Peer(connect_four),
     "SimpleNegotiation": Peer(negotiation),
     "Nim": Peer(nim),
     "Othello": Peer(othello),
     "Breakthrough": Peer(breakthrough),
     "UltimateTicTacToe": Peer(ultimate_tic_tac_toe),
-    "RockPaperScissors": Peer(always("[rock]", "[paper]", "[scissors]"), "IteratedRockPaperScissors", rounds=9),
+    "RockPaperScissors": Peer(
+        always("[rock]", "[paper]", "[scissors]"), "IteratedRockPaperScissors", options={"num_rounds": 1}
+    ),
     "Blotto": Peer(
         always(*[f"[A{a} B{b} C{UNITS - a - b}]" for a in range(UNITS + 1) for b in range(UNITS + 1 - a)]),
         "ColonelBlotto",
+        options={"num_rounds": 1},
     ),
     "Goofspiel": Peer(goofspiel, "GameOfPureStrategy"),
-    "LiarsDice": Peer(liars_dice),
+    "LiarsDice": Peer(liars_dice, options={"num_dice": 1}),
     "MultiplayerLiarsDice": Peer(liars_dice, "LiarsDice", seats=3),
     "Pig": Peer(always("[roll]", "[hold]"), "PigDice"),
     "Snake": Peer(always("[up]", "[down]", "[left]", "[right]")),

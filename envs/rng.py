@@ -39,16 +39,22 @@ class Rng:
 
     def uniform(self) -> float:
         """A number in [0, 1)."""
-        return (self.bits() >> 11) * 2.0**-53
+        self._state = state = (self._state + GOLDEN) & MASK  # `bits`, written out, as below: games draw all the time
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & MASK
+        return ((state ^ (state >> 31)) >> 11) * 2.0**-53
 
     def integer(self, low: int, high: int) -> int:
         """A whole number from `low` to `high`, both included."""
-        return low + (self.bits() * (high - low + 1) >> 64)
+        self._state = state = (self._state + GOLDEN) & MASK
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & MASK
+        return low + ((state ^ (state >> 31)) * (high - low + 1) >> 64)
 
     def integers(self, bounds: Sequence[tuple[int, int]]) -> list[int]:
         """As `integer` for one pair (low, high) after another."""
         state, numbers = self._state, []
-        for low, high in bounds:  # `bits`, written out: most of a short game is drawing its start
+        for low, high in bounds:
             state = (state + GOLDEN) & MASK
             mixed = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & MASK
             mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & MASK

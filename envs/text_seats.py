@@ -42,7 +42,7 @@ class TextSeats(AECEnv[str, object, str | None]):
     def __init__(self, seats: tuple[str, ...], observed: Space[object], written: Space[object]) -> None:
         """`observed`, `written`: the spaces of what a seat sees and writes."""
         self.possible_agents, self.agents = list(seats), list[str]()
-        self._nothing_paid = dict.fromkeys(seats, 0.0)
+        self._nothing_paid, self._nobody_done = dict.fromkeys(seats, 0.0), dict.fromkeys(seats, False)
         self.observation_spaces = {seat: deepcopy(observed) for seat in seats}  # each with a generator of its own
         self.action_spaces = {seat: deepcopy(written) for seat in seats}
 
@@ -64,8 +64,8 @@ class TextSeats(AECEnv[str, object, str | None]):
         if self._over is not False:
             self._step_without_a_turn(action)
             return
-        text = require_text(action)
         seat = self.agent_selection
+        text = action if type(action) is str else require_text(action)
         self._cumulative_rewards[seat] = 0.0
         self._take_turn(seat, text)
 
@@ -101,11 +101,11 @@ class TextSeats(AECEnv[str, object, str | None]):
     def _begin(self, first: str) -> None:
         """Fresh tables; this seat is to move."""
         self._skip_agent_selection: str | None = None
-        self.agents = seats = self.possible_agents.copy()
+        self.agents = self.possible_agents.copy()
         self.agent_selection = first
         self.rewards, self._cumulative_rewards = self._nothing_paid.copy(), self._nothing_paid.copy()
-        self.terminations, self.truncations = dict.fromkeys(seats, False), dict.fromkeys(seats, False)
-        self.infos: dict[str, Info] = {seat: {} for seat in seats}
+        self.terminations, self.truncations = self._nobody_done.copy(), self._nobody_done.copy()
+        self.infos: dict[str, Info] = {seat: {} for seat in self.agents}
         self._over = False
 
 

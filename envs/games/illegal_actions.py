@@ -38,8 +38,7 @@ class IllegalActions:
 
     def forget(self) -> None:
         """A new game begins, in which nobody has acted illegally."""
-        if self.offenders:
-            self.offenders, self._tries, self._rejected = set(), 0, {}
+        self.offenders, self._tries, self._rejected = set(), 0, {}
 
     def accept(self, seat: str) -> None:
         """The seat has acted legally."""

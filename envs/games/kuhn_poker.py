@@ -7,7 +7,7 @@ from typing import Literal, Unpack
 
 from sparring import registry
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
-from sparring.envs.games.positions import Rendering
+from sparring.envs.games.rendering import Rendering
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 

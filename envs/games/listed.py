@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 
 from sparring.envs.games.loading import parameters_of
-from sparring.envs.games.positions import COLOURS, Menu, Rendering, seat_of
+from sparring.envs.games.rendering import COLOURS, Menu, Rendering, seat_of
 from sparring.envs.games.spiel import SpielGame, SpielState
 
 MOST_VIEWS = 4_096

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
+from sparring.envs.games.own_rules import Moves, OwnRulesGame
 from sparring.envs.games.trades import (
     MENU,
     MENU_QUANTITIES,
@@ -27,7 +28,6 @@ from sparring.envs.games.trades import (
     read_action,
 )
 from sparring.envs.games.two_player import MAX_ACTION_LENGTH, OTHER, SEATS, TextGame, TextGameOptions
-from sparring.envs.rng import Rng
 
 VALUE_RANGES = ((5, 6), (8, 12), (12, 18), (20, 30), (32, 40))
 """Of RESOURCES in their order: 5, 10, 15, 25, 40, each 20 % up or down, within 5 to 40."""
@@ -40,9 +40,10 @@ SCALE = np.array([2 * MOST] * 15 + [HIGHEST_VALUE] * 5 + [1, HIGHEST_WORTH, 1])
 DRAWN = (*[(FEWEST, MOST)] * len(RESOURCES), *VALUE_RANGES)
 """From and to which number a trader's stock and values are drawn."""
 PLAIN: tuple[str, ...] = ("accept", "deny", "pass")
+DENY_OR_PASS, ONLY_PASS = PLAIN[1:], PLAIN[2:]
 LAST_LINES = {
     words: f"Actions: {' '.join([f'[{word}]' for word in words])} or an offer like [offer: 2 Wheat, 1 Wood -> 1 Ore]"
-    for words in (PLAIN, PLAIN[1:], PLAIN[2:])
+    for words in (PLAIN, DENY_OR_PASS, ONLY_PASS)
 }
 RULES = (
     "Negotiation. Trade resources so that your own total value grows more than your opponent's does. "
@@ -54,7 +55,7 @@ RULES = (
 @registry.envs.register(
     "sparring/SimpleNegotiation-v0", family="games", seats=2, skills=("negotiation", "arithmetic"), version="1"
 )
-class SimpleNegotiation(TextGame):
+class SimpleNegotiation(OwnRulesGame):
     """Trade five resources with private values; whoever gains more value wins.
 
     turns: the length of the game, both seats together.
@@ -70,24 +71,8 @@ class SimpleNegotiation(TextGame):
         if turns < 1:
             raise ValueError(f"turns must be >= 1, got {turns}")
         room: TextGameOptions = {"max_text_length": 2_000 + 800 * turns}
-        super().__init__(**(room | options))
+        super().__init__(RULES, instructions, **(room | options))
         self.turns = turns
-        self._head = f"{RULES}\n" if instructions else ""
-        self._rng = Rng()
-
-    def instructions(self, seat: str) -> str:
-        """The rules, which are the same for both seats."""
-        self.require_seat(seat)
-        return RULES
-
-    def observe(self, agent: str) -> str:
-        """What `agent` sees: its own stock and values, what was said and done, and what it may do."""
-        if agent == self.to_move and not self._over:
-            return self._shown
-        self.require_begun()
-        self.require_seat(agent)
-        last_line = "The game is over." if self._over else "The other player is to move."
-        return f"{self._head}{self._view(agent)}\n{last_line}"
 
     def tensor(self, seat: str) -> NDArray[np.float32]:
         """Stock, values, standing offer (gives, wants), whether it is the seat's to answer, gain, time left."""
@@ -104,9 +89,7 @@ class SimpleNegotiation(TextGame):
             return ""
         return PLAIN[action] if action < len(PLAIN) else f"offer: {MENU[action - len(PLAIN)]}"
 
-    def _start(self, seed: int | None) -> None:
-        if seed is not None:
-            self._rng.seed(seed)
+    def _deal(self) -> None:
         first, other = self._rng.integers(DRAWN), self._rng.integers(DRAWN)
         goods = len(RESOURCES)
         self._traders = {seat: Trader(n[:goods], n[goods:]) for seat, n in zip(SEATS, (first, other), strict=True)}
@@ -120,13 +103,6 @@ class SimpleNegotiation(TextGame):
         offer = None if self._offer is None else [list(self._offer.gives), list(self._offer.wants)]
         traders = {seat: [list(one.stock), list(one.values), one.gain] for seat, one in self._traders.items()}
         return {"traders": traders, "offer": offer, "log": dict(self._log), "played": self._played}
-
-    def _start_at(self, state: object) -> None:
-        try:
-            self._restore(cast(Mapping[str, Any], state))
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
-            rule = f"state must be what state() of {self.env_id} gives"
-            raise ValueError(f"{rule}, got {state!r:.80} ({type(error).__name__}: {error})") from error
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         for seat in SEATS:
@@ -158,11 +134,10 @@ class SimpleNegotiation(TextGame):
         first, second = self._traders["player_0"].gain, self._traders["player_1"].gain
         return float((first > second) - (first < second))
 
-    def _info(self) -> dict[str, object]:
-        seat = self._seat
-        words, view = self._plain_actions(), self._view(seat)
-        self._shown = f"{self._head}{view}\n{LAST_LINES[words]}"
-        return {"suggested_actions": words + self._traders[seat].suggested, "state_key": view}
+    def _moves(self) -> Moves:
+        trader = self._traders[self._seat]
+        words = self._plain_actions(trader)
+        return "suggested_actions", words + trader.suggested, LAST_LINES[words]
 
     @property
     def _seat(self) -> str:
@@ -187,18 +162,19 @@ class SimpleNegotiation(TextGame):
         self.to_move = OTHER[seat] if self._played < self.turns else None
         return True
 
-    def _plain_actions(self) -> tuple[str, ...]:
+    def _plain_actions(self, trader: Trader) -> tuple[str, ...]:
         """What the seat to move can do besides making an offer."""
         if self._offer is None:
-            return PLAIN[2:]
-        return PLAIN if covers(self._traders[self._seat].stock, self._offer.wants) else PLAIN[1:]
+            return ONLY_PASS
+        return PLAIN if covers(trader.stock, self._offer.wants) else DENY_OR_PASS
 
     def mask(self) -> NDArray[np.int8]:
-        stock = self._traders[self._seat].stock
-        return _mask(self._plain_actions(), tuple([min(count, MENU_QUANTITIES[-1]) for count in stock]))
+        trader = self._traders[self._seat]
+        return _mask(self._plain_actions(trader), tuple([min(count, MENU_QUANTITIES[-1]) for count in trader.stock]))
 
     def _view(self, seat: str) -> str:
-        trader, turn = self._traders[seat], min(self._played + 1, self.turns)
+        trader = self._traders[seat]
+        turn = self._played + 1 if self._played < self.turns else self.turns
         return (
             f"Turn {turn} of {self.turns}.{self._log[seat]}\nYou have {trader.goods}. Your gain so far: {trader.gain}."
         )

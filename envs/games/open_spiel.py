@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from sparring.envs.games.listed import ListedRendering
 from sparring.envs.games.loading import history_of
-from sparring.envs.games.positions import ActionOrder, Position, Rendering, draw, positions_of, seat_of
+from sparring.envs.games.positions import CHANCE, ActionOrder, Position, positions_of
+from sparring.envs.games.rendering import Rendering, seat_of
 from sparring.envs.games.situations import GameSituation
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame, TextGameOptions, match
@@ -136,9 +137,9 @@ class OpenSpielGame(TextGame):
         Raises RuntimeError before `reset`.
         """
         position = self._position
+        if position.mover == agent and self._over is False:
+            return position.text or self._tree.text(position)
         self.require_begun()
-        if position.mover == agent and not self._over:
-            return self._tree.text(position)
         self.require_seat(agent)
         return self._tree.waiting_text(position, self._tree.players[agent], bool(self._over))
 
@@ -184,8 +185,7 @@ class OpenSpielGame(TextGame):
             self._paid = [0.0] * self.rendering.players
         self._position = self._tree.root
         self._history = []
-        self._draw_chance()
-        self.to_move = self._position.mover
+        self._settle()
 
     def _start_at(self, state: object) -> None:
         """`state`: OpenSpiel's history, as numbers or as the text that `State.serialize` makes of them."""
@@ -194,15 +194,14 @@ class OpenSpielGame(TextGame):
             self._require_possible(action)
             self._history.append(action)
             self._position = self._tree.advance(self._position, action)
-        self._draw_chance()
-        self.to_move = self._position.mover
+        self._settle()
         if self._tree.pays_on_the_way:
             self._paid = list(self._position.state.returns())
 
     def _require_possible(self, action: int) -> None:
         position = self._position
-        outcomes = position.chance[0] if position.chance else []
-        possible = outcomes if position.chance else list(position.menu.names) if position.mover else []
+        chance = position.chance
+        possible = chance[0] if chance else list(position.menu.names) if position.mover else []
         if action not in possible:
             raise ValueError(
                 f"state: after {self._history} the next action of {self.env_id} must be one of "
@@ -218,19 +217,16 @@ class OpenSpielGame(TextGame):
                 return False
         self._history.append(move)
         self._position = position = self._tree.advance(self._position, move)
-        if position.chance is not None:
-            self._draw_chance()
-        self.to_move = self._position.mover
+        if position.player == CHANCE:
+            self._settle()
+        else:
+            self.to_move = position.mover
         return True
 
-    def _draw_chance(self) -> None:
+    def _settle(self) -> None:
         """Play chance outcomes until a seat is to move."""
-        position = self._position
-        while position.chance is not None:
-            outcome = draw(position.chance, self._rng.uniform())
-            self._history.append(outcome)
-            position = self._tree.advance(position, outcome)
-        self._position = position
+        self._position = self._tree.after_chance(self._position, self._rng, self._history)
+        self.to_move = self._position.mover
 
     def _take_turn(self, seat: str, action: str) -> None:
         if not self._tree.pays_on_the_way:
@@ -277,8 +273,7 @@ class OpenSpielGame(TextGame):
         return position.info.copy() if position.kept else position.info
 
     def mask(self) -> NDArray[np.int8]:
-        mask: NDArray[np.int8] = self._position.menu.mask
-        return mask
+        return self._position.menu.mask
 
     def _observation(self, position: Position, turns: tuple[int, ...]) -> Observation:
         return Observation(
@@ -296,9 +291,9 @@ class OpenSpielGame(TextGame):
         return game
 
     def _children(self, position: Position, turns: tuple[int, ...]) -> Iterator[tuple[Position, tuple[int, ...]]]:
-        if position.chance is not None:
-            return iter([(self._tree.child(position, outcome), turns) for outcome in reversed(position.chance[0])])
         if position.mover is None:
             return iter(())
+        if position.chance is not None:
+            return iter([(self._tree.child(position, outcome), turns) for outcome in reversed(position.chance[0])])
         later = tuple(count + (player == position.player) for player, count in enumerate(turns))
         return iter([(self._tree.child(position, move), later) for move in reversed(position.menu.names)])

@@ -168,11 +168,13 @@ class TextGame(TextSeats):
         Raises ValueError for another option, for a state that there is not, or in which the game is over; TypeError
         for options that are no dict.
         """
-        require_known_options(options)
-        self._start(None if seed is None else whole_seed(seed))
+        if options is not None:
+            require_known_options(options)
+        self._start(seed if seed is None or type(seed) is int else whole_seed(seed))
         if options and "state" in options:
             self._start_at(options["state"])
-        self._illegal_actions.forget()
+        if self._illegal_actions.offenders:
+            self._illegal_actions.forget()
         self._turns = 0
         self._games += 1
         mover = self.to_move
@@ -201,13 +203,12 @@ class TextGame(TextSeats):
             paid = zip(self.possible_agents, self._payoffs_unfinished(), strict=True)
             self._finish([{"payoff": payoff, **self._price(seat)} for seat, payoff in paid], truncated=True)
         else:
-            info = self._info()
+            info, infos = self._info(), self.infos
             if self._illegal_actions.offenders:
                 info.update(self._illegal_actions.told(mover))
             if mover == self.agent_selection:
-                info["illegal"] = self.infos[mover]["illegal"]
-            self.infos[mover] = info
-            self.agent_selection = mover
+                info["illegal"] = infos[mover]["illegal"]
+            infos[mover], self.agent_selection = info, mover
 
     def _cost(self, seat: str) -> float:
         """What a forfeit costs a seat."""
@@ -243,11 +244,12 @@ class TextGame(TextSeats):
     def _finish(self, parts_by_seat: Sequence[dict[str, float]], truncated: bool = False) -> None:
         """End the game with the named reward parts of each seat, in order."""
         self._over = True
+        rewards, infos, totals = self.rewards, self.infos, self._cumulative_rewards
         ended = self.truncations if truncated else self.terminations
         for seat, parts in zip(self.possible_agents, parts_by_seat, strict=True):
-            self.rewards[seat] = reward = sum(parts.values())
-            self._cumulative_rewards[seat] += reward
-            self.infos[seat]["reward_parts"] = parts
+            rewards[seat] = reward = sum(parts.values())
+            totals[seat] += reward
+            infos[seat]["reward_parts"] = parts
             ended[seat] = True
         self.agent_selection = self.possible_agents[0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sparring.envs.games.open_spiel import SpielOptions
-from sparring.envs.games.positions import Rendering
+from sparring.envs.games.rendering import Rendering
 from sparring.envs.games.spiel import SpielGame, SpielState
 
 COLUMNS = "abcdefghijklmnopqrstuvwxyz"
@@ -55,3 +55,20 @@ class OwnNames(Rendering):
             if action not in names:
                 names[action] = self.name(state.action_to_string(player, action))
         return [names[action] for action in legal]
+
+
+class OwnPieces(OwnNames):
+    """A rendering of OpenSpiel's board, row 1 at the bottom, under a line on whose pieces are whose."""
+
+    tensor_range = (0.0, 1.0)
+    sides: tuple[str, str]
+    """The line, by player."""
+
+    def state_key(self, player: int, state: SpielState) -> str:
+        """The board, and who looks at it, which is who moves."""
+        return f"{state}{self.sides[player]}"
+
+    def view(self, player: int, state: SpielState, key: str) -> str:
+        """The line, the board."""
+        board, _, side = key.rpartition("\n")
+        return f"{side}\n{spaced(board)}"

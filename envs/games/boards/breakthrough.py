@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.boards.board import LONG_TEXT, OwnNames, spaced
+from sparring.envs.games.boards.board import LONG_TEXT, OwnPieces
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.ranges import require_between
-from sparring.envs.games.spiel import SpielGame, SpielState
+from sparring.envs.games.spiel import SpielGame
 from sparring.envs.games.two_player import TextGame
 
 SIDES = (
@@ -17,10 +17,10 @@ SIDES = (
 )
 
 
-class BreakthroughRendering(OwnNames):
-    """The board with row 1, White's, at the bottom."""
+class BreakthroughRendering(OwnPieces):
+    """White's row 1 is at the bottom."""
 
-    tensor_range = (0.0, 1.0)
+    sides = SIDES
 
     def __init__(self, game: SpielGame) -> None:
         super().__init__(game)
@@ -34,15 +34,6 @@ class BreakthroughRendering(OwnNames):
     def name(self, theirs: str) -> str:
         """a2b3 is a2-b3, a2b3* is a2xb3."""
         return f"{theirs[:2]}{'x' if theirs[4:] else '-'}{theirs[2:4]}"
-
-    def state_key(self, player: int, state: SpielState) -> str:
-        """The board, and who looks at it, which is who moves."""
-        return f"{state}{SIDES[player]}"
-
-    def view(self, player: int, state: SpielState, key: str) -> str:
-        """The side, the board."""
-        board, _, side = key.rpartition("\n")
-        return f"{side}\n{spaced(board)}"
 
 
 @registry.envs.register(

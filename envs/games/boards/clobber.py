@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.boards.board import LONG_TEXT, OwnNames, spaced
+from sparring.envs.games.boards.board import LONG_TEXT, OwnPieces
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
 from sparring.envs.games.ranges import require_between
-from sparring.envs.games.spiel import SpielGame, SpielState
+from sparring.envs.games.spiel import SpielGame
 from sparring.envs.games.two_player import TextGame
 
 SIDES = ("Your pieces are o, the opponent's are x.", "Your pieces are x, the opponent's are o.")
 
 
-class ClobberRendering(OwnNames):
-    """The board with row 1 at the bottom."""
+class ClobberRendering(OwnPieces):
+    """A piece moves onto a neighbour."""
 
-    tensor_range = (0.0, 1.0)
+    sides = SIDES
 
     def __init__(self, game: SpielGame) -> None:
         super().__init__(game)
@@ -30,15 +30,6 @@ class ClobberRendering(OwnNames):
     def name(self, theirs: str) -> str:
         """a2b2 is a2-b2."""
         return f"{theirs[:2]}-{theirs[2:]}"
-
-    def state_key(self, player: int, state: SpielState) -> str:
-        """The board, and who looks at it, which is who moves."""
-        return f"{state}{SIDES[player]}"
-
-    def view(self, player: int, state: SpielState, key: str) -> str:
-        """The marks, the board."""
-        board, _, side = key.rpartition("\n")
-        return f"{side}\n{spaced(board)}"
 
 
 @registry.envs.register(

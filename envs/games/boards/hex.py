@@ -7,8 +7,8 @@ from typing import Unpack
 from sparring import registry
 from sparring.envs.games.boards.board import LONG_TEXT, cells, letters
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
-from sparring.envs.games.positions import FixedNames
 from sparring.envs.games.ranges import require_between
+from sparring.envs.games.rendering import FixedNames
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 

@@ -6,7 +6,7 @@ from typing import Protocol, Unpack, cast
 
 from sparring import registry
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
-from sparring.envs.games.positions import Rendering
+from sparring.envs.games.rendering import Rendering
 from sparring.envs.games.spiel import SpielEnumMember, SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 

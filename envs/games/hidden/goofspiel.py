@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal, Unpack
 
 from sparring import registry
-from sparring.envs.games.hidden.seats import MOST_PLAYERS, own_first
+from sparring.envs.games.hidden.seats import MOST_PLAYERS, choice_of_this_round, own_first
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
-from sparring.envs.games.positions import FixedNames
 from sparring.envs.games.ranges import require_between
+from sparring.envs.games.rendering import FixedNames
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
@@ -19,6 +19,14 @@ ORDERS: dict[PointsOrder, str] = {
     "ascending": "the lowest first",
 }
 NOBODY = "-3"
+HAND, BIDS, PRIZES, WINNERS, POINTS = (
+    "P0 hand: ",
+    "P0 action sequence: ",
+    "Point card sequence: ",
+    "Win sequence: ",
+    "Points: ",
+)
+"""How OpenSpiel's lines begin."""
 
 
 class GoofspielRendering(FixedNames):
@@ -39,23 +47,37 @@ class GoofspielRendering(FixedNames):
             "are highest nobody gets it. You are told who won and not what was bid. The last cards are bid by "
             "themselves. Whoever has most points wins; an equal number is a draw."
         )
+        seats = range(self.players)
+        self._seat_lines = [[f"You are player_{player}."] if self.players > 2 else [] for player in seats]
+        points = [", ".join(f"{name} {{{one}}}" for one, name in own_first(player, self.players)) for player in seats]
+        self._points = [f"Points: {told}." for told in points]
+        self._round_lines = [RoundLines(player, self.players) for player in seats]
 
     def view(self, player: int, state: SpielState, key: str) -> str:
         """Rounds that are over, points, the prize and the own cards."""
-        seen = {name: value.split() for name, _, value in [line.partition(": ") for line in key.split("\n")]}
-        bids, prizes = seen[f"P{player} action sequence"], seen["Point card sequence"]
-        names = own_first(player, self.players)
-        called = {NOBODY: "nobody"} | {str(one): name for one, name in names}
-        lines = [f"You are player_{player}."] if self.players > 2 else []
-        for prize, bid, winner in zip(prizes, bids, seen["Win sequence"], strict=False):
-            lines.append(f"Prize {prize}: you bid {int(bid) + 1}, {called[winner]} won it.")
-        points = [f"{name} {seen['Points'][one]}" for one, name in names]
-        lines.append(f"Points: {', '.join(points)}.")
+        *_, hand, bids, prizes, winners, points, _, _ = key.split("\n")
+        shown, earned = prizes[len(PRIZES) :].split(), points[len(POINTS) :].split()
+        rounds = zip(shown, bids[len(BIDS) :].split(), winners[len(WINNERS) :].split(), strict=False)
+        lines = [*self._seat_lines[player], *map(self._round_lines[player].__getitem__, rounds)]
+        lines.append(self._points[player].format(*earned))
         if not state.is_terminal():
-            lines.append(f"The prize is {prizes[-1]}. Your cards are {' '.join(seen[f'P{player} hand'])}.")
-        for chosen in seen.get("Observer's action this turn", ()):
-            lines.append(f"You have bid {int(chosen) + 1}.")
+            lines.append(f"The prize is {shown[-1]}. Your cards are {hand[len(HAND) : -1]}.")
+        chosen = choice_of_this_round(key)
+        if chosen is not None:
+            lines.append(f"You have bid {chosen + 1}.")
         return "\n".join(lines)
+
+
+class RoundLines(dict[tuple[str, str, str], str]):
+    """What a player is told of a round that is over, by prize, own bid from 0 and winner; each line is made once."""
+
+    def __init__(self, player: int, players: int) -> None:
+        self._called = {NOBODY: "nobody"} | {str(one): name for one, name in own_first(player, players)}
+
+    def __missing__(self, of_round: tuple[str, str, str]) -> str:
+        prize, bid, winner = of_round
+        line = self[of_round] = f"Prize {prize}: you bid {int(bid) + 1}, {self._called[winner]} won it."
+        return line
 
 
 @registry.envs.register(

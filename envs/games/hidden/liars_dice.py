@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Unpack
 
 from sparring import registry
-from sparring.envs.games.hidden.seats import called
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
-from sparring.envs.games.positions import FixedNames
 from sparring.envs.games.ranges import require_between
+from sparring.envs.games.rendering import FixedNames
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 
@@ -26,7 +26,9 @@ class LiarsDiceRendering(FixedNames):
         faces = range(1, self.sides + 1)
         bids = [f"bid {count} x {face}" for count in range(1, 2 * self.dice + 1) for face in faces]
         self.names = (*bids, "liar")
-        self._past = (*bids, "said liar")
+        past = (*bids, "said liar")
+        self._said = [tuple(f"{name} {action}" for action in past) for name in ("you", "opponent")]
+        self._beginnings = [f"You bid {turn}. There are {2 * self.dice} dice in all." for turn in ("first", "second")]
         self.rules = (
             f"Liar's dice. Each of the two players rolls {self._count(self.dice)} with the faces 1 to {self.sides}; "
             "you see yours only. In turn, bid how many of all dice show a face: `bid 2 x 3` says that at least 2 dice "
@@ -37,29 +39,24 @@ class LiarsDiceRendering(FixedNames):
 
     def view(self, player: int, state: SpielState, key: str) -> str:
         """Bids, then dice: small models find what stands close to their answer."""
-        history, dice = state.history(), self.dice
-        names = called(0, player, 2), called(1, player, 2)
-        said = [f"{names[turn % 2]} {self._past[action]}" for turn, action in enumerate(history[2 * dice :])]
-        rolls = [outcome + 1 for outcome in history[: 2 * dice]]
-        mine, theirs = sorted(rolls[:dice]), sorted(rolls[dice:])
-        if player == 1:
-            mine, theirs = theirs, mine
-        shown = f"Your {self._show(mine)}."
+        history, rolled = state.history(), 2 * self.dice
+        said = [self._said[(turn + player) % 2][action] for turn, action in enumerate(history[rolled:])]
+        hands = _hand(tuple(history[: self.dice])), _hand(tuple(history[self.dice : rolled]))
+        shown = f"Your {hands[player]}."
         if state.is_terminal():
-            shown += f" The opponent's {self._show(theirs)}."
-        return (
-            f"You bid {'first' if player == 0 else 'second'}. There are {2 * self.dice} dice in all.\n"
-            f"So far: {', '.join(said) or 'nothing'}.\n{shown}"
-        )
+            shown += f" The opponent's {hands[1 - player]}."
+        return f"{self._beginnings[player]}\nSo far: {', '.join(said) or 'nothing'}.\n{shown}"
 
     @staticmethod
     def _count(dice: int) -> str:
         return "one die" if dice == 1 else f"{dice} dice"
 
-    @staticmethod
-    def _show(dice: list[int]) -> str:
-        faces = " ".join(map(str, dice))
-        return f"die shows {faces}" if len(dice) == 1 else f"dice show {faces}"
+
+@lru_cache(maxsize=10_000)
+def _hand(rolls: tuple[int, ...]) -> str:
+    """Sorted dice, of faces from 0."""
+    faces = " ".join([str(roll + 1) for roll in sorted(rolls)])
+    return f"die shows {faces}" if len(rolls) == 1 else f"dice show {faces}"
 
 
 @registry.envs.register(

@@ -9,8 +9,8 @@ from sparring import registry
 from sparring.envs.games.hidden.seats import MOST_PLAYERS, called
 from sparring.envs.games.leduc_poker import ANTE, CALL, FOLD, PRIVATE, PUBLIC, RAISE, RAISES
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
-from sparring.envs.games.positions import Rendering, seat_of
 from sparring.envs.games.ranges import require_between
+from sparring.envs.games.rendering import Rendering, seat_of
 from sparring.envs.games.spiel import SpielGame, SpielMove, SpielState
 from sparring.envs.games.two_player import TextGame
 

@@ -8,8 +8,8 @@ from typing import Unpack
 from sparring import registry
 from sparring.envs.games.hidden.seats import MOST_PLAYERS, own_first
 from sparring.envs.games.open_spiel import OpenSpielGame, SpielOptions
-from sparring.envs.games.positions import FixedNames
 from sparring.envs.games.ranges import require_between
+from sparring.envs.games.rendering import FixedNames
 from sparring.envs.games.spiel import SpielGame, SpielState
 from sparring.envs.games.two_player import TextGame
 

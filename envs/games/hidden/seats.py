@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from sparring.envs.games.listed import CHOSEN
-from sparring.envs.games.positions import seat_of
+from sparring.envs.games.rendering import seat_of
 
 MOST_PLAYERS = 10
 """Of OpenSpiel's games for several."""

@@ -6,23 +6,29 @@ Different from TextArena's Snake, on purpose: whoever lives longest wins, and ap
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Unpack, cast
+from functools import lru_cache
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
 from sparring.envs.games.hidden.seats import own_first
-from sparring.envs.games.hidden.snakes import STEPS, Snakes
-from sparring.envs.games.positions import seat_of
+from sparring.envs.games.hidden.snakes import BODIES, HEADS, STEPS, Snakes, scattered
+from sparring.envs.games.own_rules import Moves, OwnRulesGame
 from sparring.envs.games.ranges import require_between
+from sparring.envs.games.rendering import seat_of
 from sparring.envs.games.two_player import TextGame, TextGameOptions, match
-from sparring.envs.rng import Rng
 
 MOST_PLAYERS = 6
 DIRECTIONS = tuple(STEPS)
 MOVES = {direction: action for action, direction in enumerate(DIRECTIONS)}
-LINE = f"Legal actions: {' '.join(f'[{direction}]' for direction in DIRECTIONS)}"
+STEERING: Moves = "legal_actions", DIRECTIONS, f"Legal actions: {' '.join(f'[{one}]' for one in DIRECTIONS)}"
+ROLES = [
+    f"You are {seat_of(player)}: your head is {HEADS[player : player + 1].decode()}, "
+    f"your body is {BODIES[player : player + 1].decode()}."
+    for player in range(MOST_PLAYERS)
+]
 PLANES = 5
 """Of the tensor: own head, own body, other heads, other bodies, apples."""
 
@@ -36,7 +42,7 @@ PLANES = 5
     version="1",
     reward_range=(-1.0, 1.0),
 )
-class Snake(TextGame):
+class Snake(OwnRulesGame):
     """Snake: steer by one cell a step, all at the same time; whoever lives longest wins.
 
     size: rows and columns of the grid, 4 to 15. apples: on the grid at any time, 1 to 8. steps: the length of the game.
@@ -62,33 +68,14 @@ class Snake(TextGame):
         require_between("steps", steps, 1, 1_000)
         require_between("players", players, 2, MOST_PLAYERS)
         room: TextGameOptions = {"max_text_length": 3_000}
-        super().__init__(**(room | options), seats=tuple(map(seat_of, range(players))))
+        seats = tuple(map(seat_of, range(players)))
+        super().__init__(_rules(size, apples, steps), instructions, seats, **(room | options))
         self.size, self.apples, self.steps, self.players = size, apples, steps, players
-        self._rules = _rules(size, apples, steps)
-        self._head = f"{self._rules}\n" if instructions else ""
-        self._rng = Rng()
-
-    def instructions(self, seat: str) -> str:
-        """The rules, which are the same for all seats."""
-        self.require_seat(seat)
-        return self._rules
-
-    def observe(self, agent: str) -> str:
-        """The grid as it was before this step, and the seat's own choice."""
-        self.require_begun()
-        self.require_seat(agent)
-        if self._over:
-            last = "The game is over."
-        elif agent == self.to_move:
-            last = LINE
-        else:
-            last = f"All players choose at the same time; {self.to_move} has not chosen yet."
-        return f"{self._head}{self._view(self.possible_agents.index(agent))}\n{last}"
 
     def tensor(self, seat: str) -> NDArray[np.float32]:
         """[5 * size * size + 1]: own head, own body, other heads, other bodies, apples; then the part of time left."""
         planes = np.zeros((PLANES, self.size, self.size), np.float32)
-        mine = self.possible_agents.index(seat)
+        mine = self._player_of[seat]
         for player, body in enumerate(self._snakes.bodies):
             for at, cell in enumerate(body):
                 planes[(0 if player == mine else 2) + (at > 0), *cell] = 1
@@ -116,22 +103,9 @@ class Snake(TextGame):
             "chosen": {seat_of(player): direction for player, direction in self._chosen.items()},
         }
 
-    def _start(self, seed: int | None) -> None:
-        if seed is not None:
-            self._rng.seed(seed)
-        self._snakes = Snakes(self.size, [], [], [0] * self.players, [0] * self.players)
-        for _ in range(self.players):
-            free = self._snakes.free_cells()
-            self._snakes.bodies.append([free[self._rng.integer(0, len(free) - 1)]])
-        self._snakes.place_apples(self.apples, self._rng.integer)
+    def _deal(self) -> None:
+        self._snakes = scattered(self.size, self.players, self.apples, self._rng)
         self._begin_step(0, {})
-
-    def _start_at(self, state: object) -> None:
-        try:
-            self._restore(cast(Mapping[str, Any], state))
-        except (TypeError, KeyError, ValueError, IndexError, AttributeError) as error:
-            rule = f"state must be what state() of {self.env_id} gives"
-            raise ValueError(f"{rule}, got {state!r:.80} ({type(error).__name__}: {error})") from error
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         bodies = [[_cell(cell, self.size) for cell in body] for body in state["bodies"]]
@@ -142,32 +116,36 @@ class Snake(TextGame):
         done = int(state["done"])
         if not 0 <= done < self.steps:
             raise ValueError(f"done must be from 0 to {self.steps - 1}, got {done}")
-        chosen = {self.possible_agents.index(seat): str(direction) for seat, direction in state["chosen"].items()}
+        chosen = {self._player_of[seat]: str(direction) for seat, direction in state["chosen"].items()}
         if not set(chosen.values()) <= set(DIRECTIONS):
             raise ValueError(f"a choice must be one of {', '.join(DIRECTIONS)}, got {chosen}")
         self._snakes = Snakes(self.size, bodies, apples, eaten, lived)
         self._begin_step(done, chosen)
 
     def _begin_step(self, done: int, chosen: dict[int, str]) -> None:
-        self._done, self._rows = done, self._snakes.rows()
-        self._ask_next(chosen)
+        """`chosen`: the directions of this step, by player, as far as they are chosen."""
+        self._done, self._chosen, self._grid = done, chosen, self._snakes.grid()
+        self._living = living = self._snakes.living
+        self.to_move = None
+        if done < self.steps and len(living) > 1:
+            self._ask_next()
 
-    def _ask_next(self, chosen: dict[int, str]) -> None:
-        self._chosen, self._views = chosen, dict[int, str]()
-        living = self._snakes.living
-        is_over = self._done >= self.steps or len(living) < 2
-        waiting = [] if is_over else [player for player in living if player not in chosen]
-        self.to_move = self.possible_agents[waiting[0]] if waiting else None
+    def _ask_next(self) -> None:
+        """The first who has not chosen yet is to move."""
+        for player in self._living:
+            if player not in self._chosen:
+                self.to_move = self.possible_agents[player]
+                return
 
     def _play(self, action: str) -> bool:
         move = match(action, MOVES, MOVES)
         if move is None or self.to_move is None:
             return False
-        chosen = {**self._chosen, self.possible_agents.index(self.to_move): DIRECTIONS[move]}
-        if len(chosen) < len(self._snakes.living):
-            self._ask_next(chosen)
+        self._chosen[self._player_of[self.to_move]] = DIRECTIONS[move]
+        if len(self._chosen) < len(self._living):
+            self._ask_next()
             return True
-        self._snakes.move(chosen)
+        self._snakes.move(self._chosen)
         self._snakes.place_apples(self.apples, self._rng.integer)
         self._begin_step(self._done + 1, {})
         return True
@@ -178,28 +156,28 @@ class Snake(TextGame):
         others = self.players - len(best)
         return [(1 / len(best) if player in best else -1 / others) if others else 0.0 for player in range(self.players)]
 
-    def _info(self) -> dict[str, object]:
-        mover = self.possible_agents.index(str(self.to_move))
-        return {"legal_actions": DIRECTIONS, "state_key": self._view(mover)}
+    def _moves(self) -> Moves:
+        return STEERING
 
-    def _view(self, player: int) -> str:
-        """What a player sees until the next choice, made once."""
-        if player not in self._views:
-            self._views[player] = self._new_view(player)
-        return self._views[player]
+    def _waiting_line(self) -> str:
+        return f"All players choose at the same time; {self.to_move} has not chosen yet."
 
-    def _new_view(self, player: int) -> str:
-        snakes = self._snakes
-        eaten = [f"{name} {snakes.eaten[one]}" for one, name in own_first(player, self.players)]
-        lines = [f"You are {seat_of(player)}: your head is {'ABCDEF'[player]}, your body is {'abcdef'[player]}."]
-        lines += [f"Steps so far: {self._done} of {self.steps}. Apples eaten: {', '.join(eaten)}.", *self._rows]
-        if not snakes.bodies[player]:
-            return "\n".join([*lines, "Your snake is dead."])
-        row, column = snakes.bodies[player][0]
-        lines.append(f"Your head is in row {row + 1} from the top and column {column + 1} from the left.")
-        if player in self._chosen:
-            lines.append(f"You have chosen {self._chosen[player]}.")
-        return "\n".join(lines)
+    def _view(self, seat: str) -> str:
+        snakes, player = self._snakes, self._player_of[seat]
+        eaten = say_eaten(player, tuple(snakes.eaten))
+        seen = f"{ROLES[player]}\nSteps so far: {self._done} of {self.steps}. {eaten}\n{self._grid}"
+        body = snakes.bodies[player]
+        if not body:
+            return f"{seen}\nYour snake is dead."
+        row, column = body[0]
+        chosen = f"\nYou have chosen {self._chosen[player]}." if player in self._chosen else ""
+        return f"{seen}\nYour head is in row {row + 1} from the top and column {column + 1} from the left.{chosen}"
+
+
+@lru_cache(maxsize=4_096)
+def say_eaten(reader: int, eaten: tuple[int, ...]) -> str:
+    """Who has eaten how many apples, the reader first."""
+    return f"Apples eaten: {', '.join([f'{name} {eaten[one]}' for one, name in own_first(reader, len(eaten))])}."
 
 
 def _rules(size: int, apples: int, steps: int) -> str:

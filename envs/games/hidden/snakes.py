@@ -6,8 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from sparring.envs.rng import Rng
+
 Cell = tuple[int, int]
 """(row, column), from 0 at the top left."""
+HEADS, BODIES, APPLE = b"ABCDEF", b"abcdef", ord("*")
+"""On the grid; heads and bodies by player."""
+Draw = Callable[[int, int], int]
+"""From the first number to the second, both included."""
+OUTSIDE: Cell = (-1, -1)
+"""Any cell that is not on the grid."""
 STEPS: dict[str, Cell] = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
 
 
@@ -15,6 +23,23 @@ STEPS: dict[str, Cell] = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right
 def all_cells(size: int) -> tuple[Cell, ...]:
     """Of a grid, row by row."""
     return tuple((row, column) for row in range(size) for column in range(size))
+
+
+@cache
+def cells_ahead(size: int) -> dict[str, dict[Cell, Cell]]:
+    """By direction, the cell ahead of each cell; nothing where the grid ends."""
+    cells = all_cells(size)
+    steps = {
+        direction: {(row, column): (row + down, column + right) for row, column in cells}
+        for direction, (down, right) in STEPS.items()
+    }
+    return {direction: {cell: to for cell, to in step.items() if to in step} for direction, step in steps.items()}
+
+
+@cache
+def empty_grid(size: int) -> bytes:
+    """Dots, with a blank or the end of a row behind each."""
+    return "\n".join([" ".join("." * size)] * size).encode("ascii")
 
 
 @dataclass(slots=True)
@@ -42,46 +67,49 @@ class Snakes:
 
     def move(self, directions: Mapping[int, str]) -> None:
         """All living snakes move by one cell at once; those that hit something die and are taken off."""
-        heads = {player: self._ahead(player, directions[player]) for player in self.living}
-        for player, head in heads.items():
-            body = self.bodies[player]
-            body.insert(0, head)
-            if head not in self.apples:
+        ahead, bodies, apples = cells_ahead(self.size), self.bodies, self.apples
+        living = self.living
+        for player in living:
+            body = bodies[player]
+            head = ahead[directions[player]].get(body[0], OUTSIDE)
+            if head not in apples:
                 body.pop()
-        parts = {cell for player in heads for cell in self.bodies[player][1:]}
-        cells = list(heads.values())
-        for player, head in heads.items():
-            if not self._is_inside(head) or head in parts or cells.count(head) > 1:
-                self.bodies[player] = []
+            body.insert(0, head)
+        cells = [cell for player in living for cell in bodies[player]]
+        for player in living:
+            head = bodies[player][0]
+            if head is OUTSIDE or cells.count(head) > 1:
+                bodies[player] = []
                 continue
             self.lived[player] += 1
-            if head in self.apples:
+            if head in apples:
                 self.eaten[player] += 1
-                self.apples.remove(head)
+                apples.remove(head)
 
-    def free_cells(self) -> list[Cell]:
-        """Cells with nothing on them, row by row."""
-        taken = {cell for body in self.bodies for cell in body} | set(self.apples)
-        return [cell for cell in all_cells(self.size) if cell not in taken]
+    def place_apples(self, number: int, draw: Draw) -> None:
+        """Put apples on free cells until there are so many."""
+        if len(self.apples) < number:
+            taken = {cell for body in self.bodies for cell in body} | set(self.apples)
+            free = [cell for cell in all_cells(self.size) if cell not in taken]
+            while free and len(self.apples) < number:
+                self.apples.append(free.pop(draw(0, len(free) - 1)))
 
-    def place_apples(self, number: int, draw: Callable[[int, int], int]) -> None:
-        """Put apples on free cells until there are so many. `draw(low, high)` gives a number, both ends included."""
-        while len(self.apples) < number and (free := self.free_cells()):
-            self.apples.append(free[draw(0, len(free) - 1)])
-
-    def rows(self) -> list[str]:
-        """The grid: heads are A, B, ..., bodies a, b, ..., apples *, free cells a dot."""
-        grid = [["."] * self.size for _ in range(self.size)]
+    def grid(self) -> str:
+        """Row by row: heads are A, B, ..., bodies a, b, ..., apples *, free cells a dot."""
+        size, marks = self.size, bytearray(empty_grid(self.size))
         for row, column in self.apples:
-            grid[row][column] = "*"
+            marks[2 * (size * row + column)] = APPLE
         for player, body in enumerate(self.bodies):
-            for at, (row, column) in enumerate(body):
-                grid[row][column] = ("abcdef" if at else "ABCDEF")[player]
-        return list(map(" ".join, grid))
+            mark = HEADS[player]
+            for row, column in body:
+                marks[2 * (size * row + column)] = mark
+                mark = BODIES[player]
+        return marks.decode("ascii")
 
-    def _ahead(self, player: int, direction: str) -> Cell:
-        (row, column), (down, right) = self.bodies[player][0], STEPS[direction]
-        return row + down, column + right
 
-    def _is_inside(self, cell: Cell) -> bool:
-        return 0 <= cell[0] < self.size and 0 <= cell[1] < self.size
+def scattered(size: int, players: int, apples: int, rng: Rng) -> Snakes:
+    """A new game: snakes of one cell each, and apples, on any cells."""
+    free = list(all_cells(size))
+    drawn = rng.integers([(0, len(free) - 1 - before) for before in range(players + apples)])
+    cells = [free.pop(at) for at in drawn]
+    return Snakes(size, [[cell] for cell in cells[:players]], cells[players:], [0] * players, [0] * players)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparring import registry
+from sparring.envs.games.own_rules import Moves, OwnRulesGame
 from sparring.envs.games.two_player import (
     CHARSET,
     MAX_ACTION_LENGTH,
@@ -25,11 +26,11 @@ from sparring.envs.games.two_player import (
     bare,
     match,
 )
-from sparring.envs.rng import Rng
 from sparring.plurals import number_of
 
 DECEIVER, GUESSER = SEATS
 ROLES = {DECEIVER: "deceiver", GUESSER: "guesser"}
+TRUTHS = ("\nFact 1 is true, fact 2 is false.", "\nFact 2 is true, fact 1 is false.")
 SAY = "say:"
 MESSAGES = (
     "say: Fact 1 is true.",
@@ -42,7 +43,8 @@ MESSAGES = (
 ANSWERS = ("fact 1", "fact 2")
 GUESSES = {"fact 1": 0, "fact 2": 1}
 FREE_LINE = f"Actions: any message, such as {' '.join([f'[{message}]' for message in MESSAGES])}"
-GUESS_LINE = f"Legal actions: {' '.join([f'[{answer}]' for answer in ANSWERS])}"
+TALK: Moves = "suggested_actions", MESSAGES, FREE_LINE
+ANSWER: Moves = "legal_actions", ANSWERS, f"Legal actions: {' '.join([f'[{answer}]' for answer in ANSWERS])}"
 
 
 @registry.envs.register(
@@ -53,7 +55,7 @@ GUESS_LINE = f"Legal actions: {' '.join([f'[{answer}]' for answer in ANSWERS])}"
     version="2",
     reward_range=(-1.0, 1.0),
 )
-class TruthAndDeception(TextGame):
+class TruthAndDeception(OwnRulesGame):
     """Truth and deception: player_0 knows which of two facts is true and misleads player_1, who answers at the end.
 
     turns: messages of both and the answer, an even number >= 2; the deceiver begins.
@@ -68,34 +70,15 @@ class TruthAndDeception(TextGame):
         if turns < 2 or turns % 2:
             raise ValueError(f"turns must be an even number >= 2, got {turns}")
         room: TextGameOptions = {"max_text_length": 2_000 + 400 * turns}
-        super().__init__(**(room | options))
-        self.turns = turns
-        self._rules = (
+        rules = (
             "Truth and deception. Of two facts one is true. player_0, the deceiver, knows which and wants player_1, "
             "the guesser, to choose the false one. You talk in turn, the deceiver first, for "
             f"{number_of(turns - 1, 'message')}; then the guesser answers `fact 1` or `fact 2`. A message is any text, "
             "with `say:` before it or without; an answer alone is no message. The guesser wins by naming the "
             "true fact, else the deceiver wins."
         )
-        self._head = f"{self._rules}\n" if instructions else ""
-        self._rng = Rng()
-
-    def instructions(self, seat: str) -> str:
-        """The rules, which are the same for both seats."""
-        self.require_seat(seat)
-        return self._rules
-
-    def observe(self, agent: str) -> str:
-        """The facts, what was said, and for the deceiver which fact is true; at the end for both."""
-        self.require_begun()
-        self.require_seat(agent)
-        if self._over:
-            last = "The game is over."
-        elif agent != self.to_move:
-            last = "The other player is to move."
-        else:
-            last = GUESS_LINE if self._is_last_turn else FREE_LINE
-        return f"{self._head}{self._view(agent)}\n{last}"
+        super().__init__(rules, instructions, **(room | options))
+        self.turns, self._last_turn = turns, turns - 1
 
     def tensor(self, seat: str) -> NDArray[np.float32]:
         """[3 + turns * (messages + 1)]: the guesser's seat, fact 1 or 2 known to be true; what was said, turn by turn.
@@ -111,7 +94,7 @@ class TruthAndDeception(TextGame):
 
     def mask(self) -> NDArray[np.int8]:
         """Messages while you talk, answers at the end."""
-        guess = self._is_last_turn
+        guess = len(self._said) == self._last_turn
         return np.array([not guess] * len(MESSAGES) + [guess] * len(ANSWERS), np.int8)
 
     def action_text(self, action: int) -> str:
@@ -122,44 +105,37 @@ class TruthAndDeception(TextGame):
         """The number of the pair in the table, which fact is the true one (0 or 1), and all messages."""
         return {"pair": self._pair, "true": self._true, "said": list(self._said)}
 
-    def _start(self, seed: int | None) -> None:
-        if seed is not None:
-            self._rng.seed(seed)
-        self._begin_at(self._rng.integer(0, len(pairs()) - 1), self._rng.integer(0, 1), [])
+    def _deal(self) -> None:
+        pair, true = self._rng.integers(((0, len(pairs()) - 1), (0, 1)))
+        self._begin_at(pair, true, [])
 
-    def _start_at(self, state: object) -> None:
-        try:
-            given = cast(Mapping[str, Any], state)
-            pair, true, said = given["pair"], given["true"], list(map(str, given["said"]))
-            possible = pair in range(len(pairs())) and true in (0, 1) and len(said) < self.turns
-        except (TypeError, KeyError) as error:
-            raise ValueError(f"state must be what state() of {self.env_id} gives, got {state!r:.80}") from error
-        if not possible:
-            raise ValueError(f"state must be what state() of {self.env_id} gives, got {state!r:.80}")
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        pair, true, said = state["pair"], state["true"], list(map(str, state["said"]))
+        if pair not in range(len(pairs())) or true not in (0, 1) or len(said) >= self.turns:
+            raise ValueError(f"there are {len(pairs())} pairs of 2 facts and {self.turns} turns")
         self._begin_at(int(pair), int(true), [_clean(message) for message in said])
 
     def _begin_at(self, pair: int, true: int, said: list[str]) -> None:
         self._pair, self._true, self._said = pair, true, list[str]()
         self._guess: int | None = None
-        first, second = pairs()[pair] if true == 0 else pairs()[pair][::-1]
-        facts = f"Fact 1: {first}\nFact 2: {second}"
-        self._told = {seat: f"You are {seat}, the {ROLES[seat]}.\n{facts}" for seat in SEATS}
+        self._told = told_at_first(pair, true).copy()
+        self._truth = TRUTHS[true]
         self.to_move = DECEIVER
         for message in said:
             self._say(message)
 
     def _play(self, action: str) -> bool:
-        if self._is_last_turn:
+        if len(self._said) == self._last_turn:
             self._guess = match(action, GUESSES, GUESSES)
             self.to_move = None if self._guess is not None else GUESSER
             return self._guess is not None
-        message = read_message(action)
+        message = read_message(action[: 4 * MAX_ACTION_LENGTH])
         if message:
             self._say(message)
         return bool(message)
 
     def _pass(self) -> bool:
-        if self._is_last_turn:
+        if len(self._said) == self._last_turn:
             return False
         self._say("")
         return True
@@ -175,28 +151,24 @@ class TruthAndDeception(TextGame):
     def _payoff(self) -> float:
         return -1.0 if self._guess == self._true else 1.0
 
-    def _info(self) -> dict[str, object]:
-        offered = {"legal_actions": ANSWERS} if self._is_last_turn else {"suggested_actions": MESSAGES}
-        return {**offered, "state_key": self._view(str(self.to_move))}
-
-    @property
-    def _is_last_turn(self) -> bool:
-        return len(self._said) == self.turns - 1
+    def _moves(self) -> Moves:
+        return ANSWER if len(self._said) == self._last_turn else TALK
 
     def _view(self, seat: str) -> str:
-        truth = f"\nFact {self._true + 1} is true, fact {2 - self._true} is false."
+        told = self._told[seat]
         if self._guess is not None:
-            return f"{self._told[seat]}\nThe answer was {ANSWERS[self._guess]}.{truth}"
-        known = truth if seat == DECEIVER else ""
-        return f"{self._told[seat]}{known}\nTurn {len(self._said) + 1} of {self.turns}."
+            return f"{told}\nThe answer was {ANSWERS[self._guess]}.{self._truth}"
+        known = self._truth if seat == DECEIVER else ""
+        return f"{told}{known}\nTurn {len(self._said) + 1} of {self.turns}."
 
 
+@lru_cache(maxsize=4_096)
 def read_message(action: str) -> str:
     """What an action says, on one line: its text, if that is a text of the action space and no answer.
 
     After `say:` any text is said, without what the space does not hold. "" where nothing is said.
     """
-    text = bare(action[: 4 * MAX_ACTION_LENGTH])
+    text = bare(action)
     if text[: len(SAY)].lower() == SAY:
         return _clean(text[len(SAY) :])
     is_outside = len(action) > MAX_ACTION_LENGTH or not CHARSET.issuperset(action)
@@ -208,6 +180,13 @@ def _clean(message: str) -> str:
     if not (message.isascii() and message.isprintable()):
         message = "".join([char for char in message if char in CHARSET])
     return " ".join(message.replace('"', "'").split())[:MAX_ACTION_LENGTH]
+
+
+@cache
+def told_at_first(pair: int, true: int) -> dict[str, str]:
+    """By seat, its role and the facts; `true` is 0 where the first one is."""
+    first, second = pairs()[pair][:: 1 if true == 0 else -1]
+    return {seat: f"You are {seat}, the {role}.\nFact 1: {first}\nFact 2: {second}" for seat, role in ROLES.items()}
 
 
 @cache
