@@ -266,8 +266,8 @@ OURS = [row for row in registry.envs if row.host != "engine"]
 
 
 SHORT = {
-    "sparring/LiberoControl-v0": {"max_steps": 20, "task": 0},
-    "sparring/LiberoPlan-v0": {"max_turns": 1, "budget": 10, "task": 0},
+    "sparring/LiberoControl-v0": {"max_steps": 10, "task": 0},
+    "sparring/LiberoPlan-v0": {"max_turns": 1, "budget": 10, "retries": 1, "task": 0},
     "sparring/MetaWorldControl-v0": {"max_steps": 40},
     "sparring/MetaWorldPlan-v0": {"max_turns": 3, "budget": 50},
 }
