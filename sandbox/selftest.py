@@ -123,7 +123,7 @@ def _row(seen: Seen, breaches: list[str], seconds: float) -> Row:
 def _attack(sandbox: Sandbox, bait: Bait, seen: Seen) -> None:
     """Let the grader judge a candidate, or run a program and the one after it."""
     if seen.probe.breach is Breach.PASSES:
-        verdicts = grade_calls(sandbox, seen.probe.program, "add", [*CASES, *TRAPS])
+        verdicts = grade_calls(sandbox, seen.probe.program, "add", [*CASES, *TRAPS], limits=seen.limits)
         seen.passed = sum(verdict.passed for verdict in verdicts)
     else:
         seen.mark = f"spar{secrets.token_hex(5)}"

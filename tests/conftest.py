@@ -1,7 +1,8 @@
-"""A real browser for the tests of pages, and a page in it that must stay silent."""
+"""How many processes run the tests; a real browser for those of pages, and a page in it that must stay silent."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,12 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: many tests wait for a limit, for a disk, or for what another process says."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.fixture(scope="module")

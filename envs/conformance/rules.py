@@ -22,7 +22,7 @@ from sparring.envs.conformance.subject import (
     observation_space,
 )
 from sparring.rollout.actions import action_of, takes_text
-from sparring.rollout.adapters import adapt
+from sparring.rollout.adapters import Step, adapt
 
 BUDGET = 3
 SLOW_SECONDS = 10.0
@@ -125,7 +125,10 @@ def listed_actions_are_accepted(subject: Subject) -> Iterator[str]:
             for action in listed[:: max(1, len(listed) // MOST_POSITIONS)]:
                 if time.perf_counter() - started > TRYING_SECONDS:
                     return  # each try plays the episode up to there
-                problem = _refused(env, record, length, view.seat, str(action))
+                if str(action) == record.answers[length].get(view.seat):
+                    problem = _called_illegal(record.steps[length + 1], view.seat, str(action))
+                else:
+                    problem = _refused(env, record, length, view.seat, str(action))
                 if problem:
                     yield problem
                     return
@@ -221,9 +224,12 @@ def _refused(env: Environment, record: Record, length: int, seat: str, action: s
         step = game.step(answers)
     except Exception as error:  # noqa: BLE001  (the finding)
         return f"the listed action {action!r:.40} raises {type(error).__name__}: {str(error)[:80]}"
-    if step.infos.get(seat, {}).get("illegal", False):
-        return f"the listed action {action!r:.40} is called illegal"
-    return None
+    return _called_illegal(step, seat, action)
+
+
+def _called_illegal(step: Step, seat: str, action: str) -> str | None:
+    illegal = step.infos.get(seat, {}).get("illegal", False)
+    return f"the listed action {action!r:.40} is called illegal" if illegal else None
 
 
 def _action(env: Environment, record: Record) -> object:

@@ -8,6 +8,8 @@ from sparring.sandbox.attacks.probe import Breach, Probe
 from sparring.sandbox.attacks.verdict import EQUAL, WRONG
 
 probe = partial(Probe, family="verdict", breach=Breach.PASSES)
+BRIEF = {"wall_seconds": 1.0}
+"""For candidates that never answer: each of the grader's cases waits so long."""
 
 
 def _subclass(kind: str) -> str:
@@ -147,6 +149,7 @@ def add(a, b):
         what="Ignores the signals and sleeps for a minute.",
         program="import signal, time\nfor number in (1, 2, 14, 15):\n    signal.signal(number, signal.SIG_IGN)\n"
         "def add(a, b):\n    time.sleep(60)\n",
+        limits=BRIEF,
     ),
     probe(
         "I45 answers before it is asked",
@@ -205,6 +208,7 @@ def add(a, b):
         "I51 nested to the limit",
         what="Answers by its channel with what one reader takes and the next one does not.",
         program=_says("b'[' * 900 + b']' * 900"),
+        limits=BRIEF,
     ),
     probe(
         "I52 grows when it is written again",

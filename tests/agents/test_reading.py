@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -282,8 +283,10 @@ def test_smollm2_reads_digits_one_by_one() -> None:
 @pytest.mark.slow
 @needs_smollm2
 def test_a_cut_off_smollm2_cache_is_converted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    converted = smollm2.folder()
+    weights = tmp_path / "smollm2" / converted.name / "model.safetensors"
+    shutil.copytree(converted, weights.parent)
     monkeypatch.setenv("SPARRING_CACHE", str(tmp_path))
-    weights = smollm2.folder() / "model.safetensors"
     digest = sha256(weights)
     os.truncate(weights, 1_000_000)
     loaded = read_model("smollm2", device="cpu")

@@ -678,7 +678,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_the_resumed_run_completes(tmp_path, 
 @pytest.mark.slow
 def test_a_second_ctrl_c_ends_an_update_at_once_and_the_resumed_run_completes(tmp_path):
     path = tmp_path / "run"
-    words = ("train", "spiral", "--run", path, *TINY, "--steps", "3", "--games-per-update", "3000", "--json")
+    words = ("train", "spiral", "--run", path, *TINY, "--steps", "2", "--games-per-update", "3000", "--json")
     process = start(*words)
     assert json.loads(process.stdout.readline())["update"] == 0
     time.sleep(0.5)  # the next update has begun: before that an end is asked for between two
@@ -689,10 +689,10 @@ def test_a_second_ctrl_c_ends_an_update_at_once_and_the_resumed_run_completes(tm
     process.send_signal(signal.SIGINT)
     code, out, err = ended(process)
     assert (code, out) == (130, "")  # the update was not finished
-    assert err == f"sparring: interrupted; go on with: sparring train spiral --run {path} --resume --steps 3\n"
+    assert err == f"sparring: interrupted; go on with: sparring train spiral --run {path} --resume --steps 2\n"
     code, _, err = ended(start("train", "spiral", "--run", path, "--resume"))
     assert code == 0, err
-    assert [row["update"] for row in read_metrics(path / "metrics.jsonl")] == list(range(4))
+    assert [row["update"] for row in read_metrics(path / "metrics.jsonl")] == list(range(3))
     assert main(["verify", str(path)]) == 0
 
 
@@ -700,7 +700,7 @@ def test_a_second_ctrl_c_ends_an_update_at_once_and_the_resumed_run_completes(tm
 @pytest.mark.parametrize("limit", [100_000, 2_000_000], ids=["the store", "the checkpoint"])
 def test_a_full_disk_stops_training_and_what_is_recorded_stays_readable(tmp_path, limit):
     path = tmp_path / "run"
-    code, _, err = ended(start("train", "spiral", "--run", path, *TINY, "--evaluation-games", "600", limit=limit))
+    code, _, err = ended(start("train", "spiral", "--run", path, *TINY, "--evaluation-games", "300", limit=limit))
     assert code == 2
     assert "stopped: " in err
     assert "--resume" in err

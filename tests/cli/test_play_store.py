@@ -209,7 +209,7 @@ def test_a_suite_goes_on_where_it_was_and_tells_agents_apart(tmp_path: Path, mon
 
 
 def command(path: Path, *more: str) -> list[str]:
-    words = ["play", "KuhnPoker", "--agents", "random,random", "--episodes", "16000", "--store", str(path)]
+    words = ["play", "KuhnPoker", "--agents", "random,random", "--episodes", "8000", "--store", str(path)]
     return [sys.executable, "-P", "-m", "sparring", *words, *more]
 
 
@@ -259,11 +259,11 @@ def test_signals_at_random_moments_lose_nothing_that_was_stored(
         else:
             assert process.returncode == 130, said
             assert "sparring: interrupted" in said
-    assert 0 < len(kept) < 16_000
+    assert 0 < len(kept) < 8_000
     done = subprocess.run(command(path, "--json"), capture_output=True, text=True, timeout=120, check=True)
     assert json.loads(done.stdout)["standings"][0]["outcomes"]["draws"] == 0
     finished = stored(path)
-    assert len(finished) == 16_000
+    assert len(finished) == 8_000
     assert kept.items() <= finished.items()
 
 
@@ -277,7 +277,7 @@ def test_sigterm_ends_a_job_in_the_background_that_ignores_ctrl_c(tmp_path: Path
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 130
-    assert 0 < len(stored(tmp_path / "games")) < 16_000
+    assert 0 < len(stored(tmp_path / "games")) < 8_000
 
 
 def test_games_are_stored_in_a_notebook_too(tmp_path: Path) -> None:

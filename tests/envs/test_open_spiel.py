@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from sparring import envs
 from sparring.envs.games.two_player import fold, match
 
-RANDOM_GAMES = 10_000
+RANDOM_GAMES = 3_000
 BOARDS = {
     **dict.fromkeys(["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "OpenSpiel"], RANDOM_GAMES),
     **dict.fromkeys(["Nim", "MNK", "Hex", "Clobber", "DotsAndBoxes", "Breakthrough", "Mancala"], RANDOM_GAMES),
-    **dict.fromkeys(["Othello", "Oware", "Checkers", "Go", "UltimateTicTacToe", "Amazons"], 2_000),
-    **dict.fromkeys(["NineMensMorris", "Pentago"], 1_000),
+    **dict.fromkeys(["Othello", "Oware", "Checkers", "Go", "UltimateTicTacToe", "Amazons"], 600),
+    **dict.fromkeys(["NineMensMorris", "Pentago"], 300),
     "Chess": 60,
 }
 """Fewer of long games."""
@@ -39,7 +39,7 @@ HIDDEN = [
     ("sparring/GinRummy-v0", 100),
 ]
 """Ids with options, and how many games of each."""
-NAMED_AGAIN = 500
+NAMED_AGAIN = 200
 """Of how many games every action is named again in a state of OpenSpiel's own."""
 
 KUHN_RULES = (

@@ -428,7 +428,7 @@ print(found)
 @pytest.mark.parametrize("length", [40, 900, 20_000])
 def test_nothing_of_a_session_or_a_host_call_is_in_the_memory_of_the_next_program(box, length):
     secret, made = "xyzzy-" + "seven" * length, f"'xyzzy-' + 'seven' * {length}"
-    with box.session(host={"fetch": lambda text: secret}) as session:
+    with box.session(host={"fetch": lambda text: secret}, limits=Limits(wall_seconds=3.0)) as session:
         session.run(f"kept = {secret!r}\ndef take(text): return fetch({made})")
         session.put("secret.txt", secret.encode())
         assert session.call("take", [secret]).value == secret

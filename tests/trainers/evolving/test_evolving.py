@@ -83,15 +83,18 @@ def finished(method, config, path):
 
 @pytest.mark.parametrize(("method", "config"), METHODS, ids=NAMES)
 def test_a_run_stopped_between_updates_and_resumed_has_the_same_episodes_and_weights(method, config, tmp_path):
-    finished(method, config, tmp_path / "whole")
+    """Stopped after every other update, and each time resumed by a run that knows the folder only."""
+    whole, path = tmp_path / "whole", tmp_path / "stopped"
+    finished(method, config, whole)
+    run = Run.start(method, config, path)
     for stop in range(1, config.steps, 2):
-        path = tmp_path / f"stopped-{stop}"
-        run = Run.start(method, config, path)
         assert not run.run(should_stop=lambda run=run, stop=stop: run.done == stop)
-        assert Run.resume(method, path).run()
-        assert root_of(path) == root_of(tmp_path / "whole"), stop
-        for name, value in weights_of(tmp_path / "whole").items():
-            assert torch.equal(value, weights_of(path)[name]), (stop, name)
+        run = Run.resume(method, path)
+        assert run.done == stop
+    assert run.run()
+    assert root_of(path) == root_of(whole)
+    for name, value in weights_of(whole).items():
+        assert torch.equal(value, weights_of(path)[name]), name
 
 
 def test_rewards_of_0_and_1_as_weights_are_fine_tuning_on_the_successes(tmp_path):
