@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from sparring import envs
 from sparring.envs.games.two_player import fold, match
 
-RANDOM_GAMES = 3_000
+RANDOM_GAMES = 10_000
 BOARDS = {
     **dict.fromkeys(["KuhnPoker", "LeducPoker", "TicTacToe", "ConnectFour", "OpenSpiel"], RANDOM_GAMES),
     **dict.fromkeys(["Nim", "MNK", "Hex", "Clobber", "DotsAndBoxes", "Breakthrough", "Mancala"], RANDOM_GAMES),
-    **dict.fromkeys(["Othello", "Oware", "Checkers", "Go", "UltimateTicTacToe", "Amazons"], 600),
-    **dict.fromkeys(["NineMensMorris", "Pentago"], 300),
+    **dict.fromkeys(["Othello", "Oware", "Checkers", "Go", "UltimateTicTacToe", "Amazons"], 2_000),
+    **dict.fromkeys(["NineMensMorris", "Pentago"], 1_000),
     "Chess": 60,
 }
 """Fewer of long games."""
