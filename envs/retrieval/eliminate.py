@@ -11,7 +11,7 @@ stand in the order in which they were listed, before all that were taken out.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import gymnasium
 
@@ -33,7 +33,9 @@ SEEDS = 2**63
 Info = dict[str, object]
 
 
-def _range(size: int) -> tuple[float, float]:
+def reward_range(options: Mapping[str, object]) -> tuple[float, float]:
+    """Of an episode: every elimination but the last candidate's can go wrong, or well."""
+    size = int(str(options.get("size", SIZE)))
     return NOT_LISTED * (size - 1), IS_NOT_GOLD * (size - 1)
 
 
@@ -54,8 +56,8 @@ def ndcg(ranking: Sequence[str], gold: Collection[str]) -> float:
     family="retrieval",
     skills=("language", "ranking"),
     version="1",
-    reward_range=_range(LARGEST),
-    range_with=lambda options: _range(int(str(options.get("size", SIZE)))),
+    reward_range=(-49.5, 99.0),
+    range_with="sparring.envs.retrieval.eliminate:reward_range",
 )
 class Eliminate(gymnasium.Env[str, str]):
     """Name the worst candidate by its number, until one is left.

@@ -1,6 +1,7 @@
 """What is registered, read from the sources: names and their help without importing torch.
 
 A decorator `@registry.trainers.register("spiral", family=..., config="module:Class")` with plain literals is enough.
+`math.inf` may stand in it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import math
 import pkgutil
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
@@ -91,8 +93,15 @@ def _rows_of(source: str, row_type: Callable[..., RowT]) -> Iterator[RowT]:
                     yield _row(call, ast.get_docstring(node) or "", row_type)
 
 
+class _Infinite(ast.NodeTransformer):
+    """`math.inf`, which Python has no literal for."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        return ast.Constant(math.inf) if ast.unparse(node) == "math.inf" else node
+
+
 def _row(decorator: ast.Call, doc: str, row_type: Callable[..., RowT]) -> RowT:
-    given = {word.arg: ast.literal_eval(word.value) for word in decorator.keywords if word.arg}
+    given = {word.arg: ast.literal_eval(_Infinite().visit(word.value)) for word in decorator.keywords if word.arg}
     name = ast.literal_eval(decorator.args[0])
     return row_type(name, _not_imported, **{"summary": doc.partition("\n")[0], **given})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -74,8 +75,8 @@ class EnvironmentRow(Row[Environment]):
     """The least and the most that a seat can get in an episode, whatever the kwargs; None: unknown. An end that is
     unknown, or so far away that it says nothing, is infinite. The illegal rule "spiral" may go beyond. Intervals of
     mean rewards stay within it."""
-    range_with: Callable[[Mapping[str, object]], tuple[float, float]] | None = None
-    """Of an environment whose options decide what it can pay: the range with these options."""
+    range_with: str = ""
+    """Where options decide what can be paid: "module:function", which gives the range with a mapping of options."""
     host: Host = "inline"
     """Where it is played: with everything else, or in a process of its own, which may crash or hang; "engine" where the
     environment starts such a process itself."""
@@ -111,7 +112,11 @@ class EnvironmentRow(Row[Environment]):
 
     def rewards_with(self, kwargs: Mapping[str, object]) -> tuple[float, float] | None:
         """The range of rewards of an environment with these options; None: unknown."""
-        return self.reward_range if self.range_with is None else self.range_with({**self.kwargs, **kwargs})
+        if not self.range_with:
+            return self.reward_range
+        module, _, name = self.range_with.partition(":")
+        least, most = getattr(importlib.import_module(module), name)({**self.kwargs, **kwargs})
+        return float(least), float(most)
 
     def has_process(self, kwargs: Mapping[str, object]) -> bool:
         """Whether an environment with these options has a process of its own while it is in play."""
@@ -140,7 +145,7 @@ class EnvironmentRow(Row[Environment]):
             "skills": (_are_texts(self.skills), "a tuple of texts"),
             "version": (isinstance(self.version, str), "text"),
             "reward_range": (self.reward_range is None or _is_range(self.reward_range), "(least, most) or None"),
-            "range_with": (self.range_with is None or callable(self.range_with), "callable or None"),
+            "range_with": (not self.range_with or ":" in self.range_with, '"module:function"'),
             "host": (self.host in get_args(Host), " or ".join(get_args(Host))),
             "engine_with": (isinstance(self.engine_with, Mapping), "a mapping"),
             "seat_names": (

@@ -106,6 +106,16 @@ def _moves(state: SpielState) -> list[SpielMove]:
     return [move for move in state.full_history() if move.player >= 0]
 
 
+def kuhn_range(options: Mapping[str, object]) -> tuple[float, float]:
+    """What Kuhn poker can pay."""
+    return _range(options, 2.0)
+
+
+def leduc_range(options: Mapping[str, object]) -> tuple[float, float]:
+    """What Leduc poker can pay."""
+    return _range(options, 13.0)
+
+
 def _range(options: Mapping[str, object], most_paid: float) -> tuple[float, float]:
     """A player loses at most what one can pay into the pot, and wins at most what all others pay."""
     return -most_paid, most_paid * (int(str(options.get("players", PLAYERS))) - 1)
@@ -124,12 +134,12 @@ def _paid(rounds: list[list[SpielMove]], players: int) -> list[int]:
 @registry.envs.register(
     "sparring/MultiplayerKuhnPoker-v0",
     family="games",
-    seats=PLAYERS,
+    seats=3,
     seats_option="players",
     skills=("bluffing", "probability"),
     version="1",
     reward_range=(-2.0, 18.0),
-    range_with=lambda options: _range(options, 2.0),
+    range_with="sparring.envs.games.hidden.multiplayer_poker:kuhn_range",
     unit="chips",
 )
 class MultiplayerKuhnPoker(OpenSpielGame):
@@ -148,12 +158,12 @@ class MultiplayerKuhnPoker(OpenSpielGame):
 @registry.envs.register(
     "sparring/MultiplayerLeducPoker-v0",
     family="games",
-    seats=PLAYERS,
+    seats=3,
     seats_option="players",
     skills=("bluffing", "probability", "memory"),
     version="1",
     reward_range=(-13.0, 117.0),
-    range_with=lambda options: _range(options, 13.0),
+    range_with="sparring.envs.games.hidden.multiplayer_poker:leduc_range",
     unit="chips",
 )
 class MultiplayerLeducPoker(OpenSpielGame):
