@@ -88,6 +88,8 @@ def evaluate(
     """
     variant = spec_of(env_id, env_kwargs or {})
     measured = Evaluation(env_id, agent.name, _settings(agent, env_kwargs or {}), no_exact=_no_exact(agent, variant))
+    if both_orders and measured.no_exact:
+        raise ValueError(f"both orders are asked for exact figures of games that hide something: {measured.no_exact}")
     if not measured.no_exact:
         measured = _solved(measured, variant, agent, ORDERS if both_orders else ORDERS[:1])
     elif _may_visit_all(agent, env_id, env_kwargs):
@@ -132,11 +134,21 @@ def _no_exact(agent: Agent, env_id: str) -> str:
     """Why there can be no exact figures; "" where there can."""
     try:
         game_theory.solved_game(env_id)
+    except game_theory.HidesNothing:
+        return _no_exact_open(env_id)
     except ValueError as error:
         return f"the game cannot be solved exactly: {error}"
     if not game_theory.is_scorable(agent, env_id):
         return f"{agent.name} shows no distribution over the legal actions, so its exact strength is unknown"
     return ""
+
+
+def _no_exact_open(env_id: str) -> str:
+    try:
+        perfect_play.number_of_positions(env_id)
+    except ValueError as error:
+        return f"the game cannot be solved exactly: {error}"
+    return f"nothing is hidden in {env_id}: `sparring exact` asks an agent at every position"
 
 
 def _may_visit_all(agent: Agent, env_id: str, env_kwargs: Mapping[str, object] | None) -> bool:

@@ -52,6 +52,10 @@ class SolvedGame:
     """Per state key, OpenSpiel's action -> our string."""
 
 
+class HidesNothing(ValueError):
+    """A game in which nothing is hidden, so that it has positions in place of information states."""
+
+
 def is_scorable(agent: Agent, env_id: str) -> bool:
     """Whether an agent's probabilities over the legal actions can be asked for."""
     return isinstance(agent.open(Seat(env_id, "player_0")), Scorable)
@@ -72,7 +76,7 @@ def solved_game(env_id: str, action_order: str = "given") -> SolvedGame:
     env = envs.make(env_id) if action_order == "given" else envs.make(env_id, action_order=action_order)
     game = exact_game(env, env_id)
     if game.get_type().information.name != "IMPERFECT_INFORMATION":
-        raise ValueError(f"{env_id} is not a game of imperfect information")
+        raise HidesNothing(f"{env_id} is not a game of imperfect information")
     states, seats = {}, {}
     for seat, state in env.information_states():
         states[str(state.state_key)], seats[str(state.state_key)] = state, seat

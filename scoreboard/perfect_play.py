@@ -96,7 +96,7 @@ def play_quality(agent: Agent, env_id: str, on_answer: Callable[[], None] = lamb
     policy = distributions(agent, env_id, game.observations, on_answer)
     errable = [key for key in game.moves if len(game.best(key)) < len(game.moves[key])]
     optimal = [sum(policy[key].get(action, 0.0) for action in game.best(key)) for key in errable]
-    lost = _best_response(game, policy, 0) - _best_response(game, policy, 1)
+    lost = max(_best_response(game, policy, 0) - _best_response(game, policy, 1), 0.0)  # rounding may go below
     return PlayQuality(sum(optimal) / max(len(optimal), 1), _blunders(game, policy), lost / 2)
 
 

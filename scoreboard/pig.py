@@ -77,7 +77,7 @@ def _exploitability(roll: Floats) -> float:
         return odds * rolling + (1 - odds) * holding
 
     seats: tuple[Values, Values] = values(len(roll), answers, plays)
-    return float(seats[0].start[0, 0] - seats[1].start[0, 0]) / 2
+    return max(float(seats[0].start[0, 0] - seats[1].start[0, 0]) / 2, 0.0)
 
 
 def _blunders(better: Floats, roll: Floats) -> float:

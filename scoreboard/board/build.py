@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
@@ -16,6 +17,7 @@ from sparring.scoreboard.board.proof import MerkleTree
 from sparring.scoreboard.board.rounding import ends, number
 from sparring.scoreboard.board.skills import Profile, skill_profile
 from sparring.scoreboard.board.strength import Exact, exact_strengths
+from sparring.scoreboard.names import visible
 from sparring.store.rows import EpisodeRow
 from sparring.store.store import Store
 from sparring.types import Episode
@@ -120,12 +122,15 @@ def build_board(
 
 
 def _read(stores: Sequence[tuple[str, Store]], trees: Sequence[MerkleTree], progress: Progress) -> Iterator[EpisodeRow]:
-    read, seen = 0, dict[bytes, str]()
-    for (label, store), tree in zip(stores, trees, strict=True):
+    read, seen = 0, dict[bytes, int]()
+    for place, ((label, store), tree) in enumerate(zip(stores, trees, strict=True)):
         for row in store.rows():
             tree.add(digest := bytes.fromhex(row.hash))
-            if len(stores) > 1 and seen.setdefault(digest, label) is not label:
-                raise ValueError(f"episode {row.id!r} is in {label} and in {seen[digest]}: name each store once")
+            if len(stores) > 1 and (other := seen.setdefault(digest, place)) != place:
+                raise ValueError(
+                    f"the very same game, {row.id!r}, is in {stores[other][0]} and in {label}, and would count twice: "
+                    "name a store once, or play one of them again with another --seed"
+                )
             read += 1
             if read % 1_000 == 0:
                 progress(read)
@@ -160,7 +165,10 @@ def sentences(board: Board) -> list[str]:
     lines = [line for line in first.lines if line.component == 0]
     if not first.comparisons or len(lines) < 2:
         return ["Nobody met anybody: there is no ranking, only what each agent earned."]
-    found = [_leaders(lines, len(first.places)), _spread(lines, first.tasks)]
+    found = [_leaders(lines, len(first.places)), _spread(lines, first.tasks), *contradictions(board.boards)]
+    unmet = math.comb(len(lines), 2) - len(first.cells) // 2
+    if unmet > 0:
+        found.append(f"{number_of(unmet, 'pair')} never met: how they compare follows from agents that both met.")
     partly = [line.agent for line in first.lines if line.environments < len(first.places)]
     if partly:
         rest = "are rated by the games that they played" if len(partly) > 1 else "is rated by the games that it played"
@@ -168,7 +176,7 @@ def sentences(board: Board) -> list[str]:
     separate = len({line.component for line in first.lines})
     if separate > 1:
         found.append(f"The agents fall into {separate} boards that never met; ranks hold within each.")
-    return found
+    return [visible(sentence) for sentence in found]
 
 
 def _leaders(lines: Sequence[Line], places: int) -> str:
@@ -178,14 +186,32 @@ def _leaders(lines: Sequence[Line], places: int) -> str:
         return f"{leaders[0]} is rated first, by its games in the {where}."
     if len(leaders) == 1:
         return f"{leaders[0]} is rated above every other agent over everything that was played."
-    return f"{_counted(leaders)} share the first place: the games do not tell them apart."
+    return f"Any of {_counted(leaders)} may be the best: the games do not tell them apart."
 
 
 def _spread(lines: Sequence[Line], tasks: int) -> str:
     settled, best, last = sum(line.best == line.worst for line in lines), lines[0], lines[-1]
     gap = f"from {best.agent} to {last.agent} it is {best.elo - last.elo:,.0f} Elo"
-    few = f" There are only {tasks} deals and tasks: more rounds tell more apart." if tasks < FEW_TASKS else ""
+    few = f" Only {number_of(tasks, 'deal or task')}: more rounds tell more apart." if tasks < FEW_TASKS else ""
     return f"{settled} of {len(lines)} ranks are settled; {gap}.{few}"
+
+
+def contradictions(boards: Sequence[Leaderboard]) -> list[str]:
+    """Where somebody surely earns more than the one who is rated first."""
+    found = []
+    for board in boards:
+        earned = [(line.agent, line.reward) for line in board.lines if line.component == 0 and line.reward is not None]
+        if not board.key.startswith("env:") or not board.places[0].is_contest or not earned:
+            continue
+        (first, its), *others = earned
+        better = max(others, key=lambda one: one[1].low, default=None)
+        if better is not None and better[1].low > its.high:
+            (name, mean), place = better, board.places[0]
+            earns = f"{mean.value:+.2f} {place.unit} a game ({mean.low:+.2f} to {mean.high:+.2f})"
+            found.append(
+                f"In {place.name} {first} wins most often, and {name} earns more: {earns} against {its.value:+.2f}."
+            )
+    return found[:MOST_NAMED]
 
 
 def _counted(names: Sequence[str]) -> str:

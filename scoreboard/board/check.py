@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -104,7 +105,7 @@ def _element(text: str, id: str) -> str:
 def _unpacked(text: str) -> object:
     try:
         return json.loads(gzip.decompress(base64.b64decode(_element(text, "board-facts"), validate=True)))
-    except (ValueError, OSError, EOFError):
+    except (ValueError, OSError, EOFError, zlib.error):
         return None
 
 
@@ -124,8 +125,10 @@ def _short(value: Any) -> str:
 
 
 def _first_other_line(page: str, again: str) -> str:
-    lines = enumerate(zip_longest(page.split("\n"), again.split("\n"), fillvalue=""), start=1)
-    number, (was, came) = next((number, pair) for number, pair in lines if pair[0] != pair[1])
+    lines = enumerate(zip_longest(page.split("\n"), again.split("\n")), start=1)
+    number, was, came = next((number, was, came) for number, (was, came) in lines if was != came)
+    if was is None or came is None:
+        return f"the page {'ends before' if was is None else 'goes on after'} line {number - 1}, its last one"
     at = next((place for place, (a, b) in enumerate(zip(was, came, strict=False)) if a != b), min(len(was), len(came)))
     start = max(0, at - 30)
     return (

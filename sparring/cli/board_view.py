@@ -25,7 +25,9 @@ def show_board(board: Board) -> None:
     if len(places) > 1:
         terminal.out.print()
         terminal.show_table(
-            ("environment", "first", "its Elo", "comparisons", "even"), [_place(one) for one in places], names=(0, 1)
+            ("environment", "first", "its Elo, 95 %", "comparisons", "even"),
+            [_place(one) for one in places],
+            names=(0, 1),
         )
     if board.exact is not None:
         show_exact(board.exact)

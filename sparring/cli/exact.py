@@ -65,11 +65,8 @@ def _is_open(game: str) -> bool:
 
     try:
         game_theory.solved_game(game)
-    except ValueError as not_hidden:
-        try:
-            perfect_play.number_of_positions(game)
-        except ValueError as not_open:
-            raise ValueError(f"{not_hidden}; {not_open}") from None
+    except game_theory.HidesNothing:
+        perfect_play.number_of_positions(game)
         return True
     return False
 

@@ -183,6 +183,19 @@ def test_changed_episodes_are_found_by_their_replay_and_by_the_page(
     assert any(problem.startswith("stores") for problem in problems)
 
 
+def test_a_line_too_many_and_letters_that_unpack_to_nothing_are_found(store: Path) -> None:
+    page = page_of(store)
+    text = page.read_text()
+    page.write_text(text + "\n")
+    assert [one.split(" line ")[0] for one in found_by_check(page, store)] == ["the page goes on after"]
+    page.write_text(text.rstrip("\n").rpartition("\n")[0])
+    assert [one.split(" line ")[0] for one in found_by_check(page, store)] == ["the page ends before"]
+    start = text.index('id="board-facts">') + 100
+    for letter in "Ab1/":
+        page.write_text(text[:start] + letter + text[start + 1 :])
+        assert letter == text[start] or found_by_check(page, store)
+
+
 def test_pages_that_are_none_of_ours_are_refused(store: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.html"
     other.write_text("<html>")
@@ -247,8 +260,9 @@ def test_a_board_says_what_makes_it_worth_less(tmp_path: Path) -> None:
 def test_an_episode_counts_once_whatever_stores_hold_it(store: Path, tmp_path: Path) -> None:
     with Store(tmp_path / "copy", "a") as opened:
         opened.append(played()[:1])
-    with pytest.raises(ValueError, match="is in copy and in games: name each store once"):
-        board_of(store, tmp_path / "copy")
+    for other in (tmp_path / "copy", store):
+        with pytest.raises(ValueError, match="would count twice: name a store once, or play one of them again"):
+            board_of(store, other)
 
 
 def test_a_store_that_has_grown_is_said_to_have_grown(store: Path) -> None:

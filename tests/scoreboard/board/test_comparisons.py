@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from sparring.scoreboard.board.build import contradictions
 from sparring.scoreboard.board.comparisons import compare_rows
+from sparring.scoreboard.board.leaderboard import leaderboards
 from sparring.scoreboard.board.places import groups_of
 from sparring.store.rows import EpisodeRow
 
@@ -130,3 +132,12 @@ def test_a_game_that_was_played_before_is_counted_and_known_as_the_same() -> Non
     found = compare_rows(again)
     assert (found.games[0], found.different[0]) == (3, 2)
     assert found.lopsided[0] == 1  # deal 2 lacks its other seating
+
+
+def test_whoever_wins_most_often_and_surely_earns_less_is_named_with_who_earns_more() -> None:
+    games = [row("a b", (1, -1) if task % 5 < 3 else (-2, 2), str(task)) for task in range(400)]
+    assert contradictions(leaderboards(compare_rows(games))) == [
+        "In Kuhn poker a wins most often, and b earns more: +0.20 chips a game (+0.05 to +0.34) against -0.20."
+    ]
+    even = [row("a b", (1, -1) if task % 5 < 3 else (-1, 1), str(task)) for task in range(400)]
+    assert contradictions(leaderboards(compare_rows(even))) == []
