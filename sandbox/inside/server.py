@@ -150,7 +150,7 @@ class Server:
         if oom_kills() > ooms and supervisor.status != "ok":
             supervisor.status = "memory"
         files, problem = collect(order["collect"], self.limits["file_bytes"]) if "collect" in order else ([], "")
-        clean = wipe() if self.options["wipe"] else True
+        clean = wipe() if self.options["wipe"] and "keep" not in order else True
         parts = [*supervisor.parts(), *(content for _, content in files)]
         head = ANSWER % (
             supervisor.status,
