@@ -42,10 +42,11 @@ ENVIRONMENT = {
     "TMPDIR": "/tmp",
 }
 COMMANDS = (
-    "awk base64 basename bash cat chmod cmp comm cp cut date dd df diff dirname du echo egrep env expr false fgrep find "
-    "fold grep gunzip gzip head hostname id join kill ln ls md5sum mkdir mkfifo mktemp mv nl nohup nproc od paste printenv "
-    "printf ps pwd readlink realpath rm rmdir sed seq sh sha1sum sha256sum sleep sort split stat stdbuf tac tail tar tee "
-    "test timeout touch tr true uname uniq wc which whoami xargs yes"
+    "awk base64 basename bash cat chmod cmp comm cp cut date dd df diff dirname du echo egrep env expand expr "
+    "false fgrep find fold grep gunzip gzip head hostname id install join kill ln ls md5sum mkdir mkfifo mktemp "
+    "mv nice nl nohup nproc od paste pgrep pkill printenv printf ps pwd readlink realpath rm rmdir sed seq setsid "
+    "sh sha1sum sha256sum shuf sleep sort split stat stdbuf tac tail tar tee test timeout touch tr true uname "
+    "uniq unlink wc which whoami xargs yes"
 ).split()
 """What a sandbox for commands holds of this machine's programs, as far as they are there."""
 COMMAND_ENVIRONMENT = {

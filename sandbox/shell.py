@@ -89,7 +89,7 @@ class Shell:
     def write(self, path: str, data: bytes) -> None:
         """Write a file and the folders that it needs; `path` is relative to /work.
 
-        Raises PermissionError, IsADirectoryError; OSError with errno ENOSPC where there is no room; SessionEnded.
+        Raises PermissionError, IsADirectoryError; OSError where there is no room; SessionEnded.
         """
         for start in range(0, max(1, len(data)), PIECE):
             self._piece(path, f"write_piece({path!r}, {not start})", data[start : start + PIECE])
@@ -130,11 +130,13 @@ class Shell:
                 raise SessionEnded(self._over)
             try:
                 answer, data = self._worker.request(header, source + stdin, limits, {})
-                outcome = outcome_of(answer, data)
-                return outcome, data[: answer["sizes"][0]]
+                outcome, said = outcome_of(answer, data), data[: answer["sizes"][0]]
             except OutOfMemory:
                 self.close("a command in it used up the memory of the whole sandbox")
                 return Outcome("memory", signal=9), b""
             except Died as death:
                 self.close(f"its sandbox died: {death}")
                 raise SessionEnded(self._over) from death
+            if not self._worker.clean:
+                self.close("a command in it has taken its folders away")
+            return outcome, said
