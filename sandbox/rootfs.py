@@ -42,12 +42,14 @@ ENVIRONMENT = {
     "TMPDIR": "/tmp",
 }
 COMMANDS = (
-    "awk base64 basename bash cat chmod cmp comm cp cut date dd df diff dirname du echo egrep env expand expr "
-    "false fgrep find fold grep gunzip gzip head hostname id install join kill ln ls md5sum mkdir mkfifo mktemp "
-    "mv nice nl nohup nproc od paste pgrep pkill printenv printf ps pwd readlink realpath rm rmdir sed seq setsid "
-    "sh sha1sum sha256sum shuf sleep sort split stat stdbuf tac tail tar tee test timeout touch tr true uname "
-    "uniq unlink wc which whoami xargs yes"
-).split()
+    "awk", "base64", "basename", "bash", "cat", "chmod", "cmp", "comm", "cp", "cut", "date", "dd", "df", "diff",
+    "dirname", "du", "echo", "egrep", "env", "expand", "expr", "false", "fgrep", "find", "fold", "grep", "gunzip",
+    "gzip", "head", "hostname", "id", "install", "join", "kill", "ln", "ls", "md5sum", "mkdir", "mkfifo", "mktemp",
+    "mv", "nice", "nl", "nohup", "nproc", "od", "paste", "pgrep", "pkill", "printenv", "printf", "ps", "pwd",
+    "readlink", "realpath", "rm", "rmdir", "sed", "seq", "setsid", "sh", "sha1sum", "sha256sum", "shuf", "sleep",
+    "sort", "split", "stat", "stdbuf", "tac", "tail", "tar", "tee", "test", "timeout", "touch", "tr", "true", "uname",
+    "uniq", "unlink", "wc", "which", "whoami", "xargs", "yes",
+)  # fmt: skip
 """What a sandbox for commands holds of this machine's programs, as far as they are there."""
 COMMAND_ENVIRONMENT = {
     "HOME": "/work",
@@ -144,12 +146,12 @@ def _copy_ours(target: Path) -> None:
 
 
 def _copy_commands(root: Path) -> list[Path]:
-    """This machine's shell and tools, where programs look for them; their libraries are found without a variable too."""
+    """This machine's shell and tools, and Python, where programs look for them; returns those that need libraries."""
     folder = root / "usr/bin"
     folder.mkdir(parents=True)
     (root / "bin").symlink_to("usr/bin")
     for name in ("usr/lib", "usr/lib64"):
-        (root / name).symlink_to(LIBRARIES)
+        (root / name).symlink_to(LIBRARIES)  # found without a variable too
     found = {name: shutil.which(name, path="/usr/bin:/bin") for name in COMMANDS}
     for name, path in found.items():
         if path is not None:

@@ -40,9 +40,7 @@ WALLS = "user, process, network, ipc, uts and mount namespaces, own root filesys
 class Namespaces:
     """Starts sandboxes in bubblewrap."""
 
-    def __init__(
-        self, limits: Limits, packages: Sequence[str], defences: Defences, commands: bool = False
-    ) -> None:
+    def __init__(self, limits: Limits, packages: Sequence[str], defences: Defences, commands: bool = False) -> None:
         self.limits, self.packages, self.defences, self.commands = limits, packages, defences, commands
 
     def start(self) -> Worker:

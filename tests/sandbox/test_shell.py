@@ -79,7 +79,9 @@ def test_how_a_command_ends(shell, command, ends):
     assert (outcome.status, outcome.exit_code, outcome.signal) == ends
 
 
-@pytest.mark.parametrize("text", ["sleep 60", "sleep 60 & sleep 60", "setsid sleep 60 & wait", "trap '' TERM; sleep 60"])
+@pytest.mark.parametrize(
+    "text", ["sleep 60", "sleep 60 & sleep 60", "setsid sleep 60 & wait", "trap '' TERM; sleep 60"]
+)
 def test_a_command_that_takes_too_long_is_ended_with_its_children(shell, text):
     assert shell.run(["sh", "-c", text], limits=replace(shell.limits, wall_seconds=0.3)).status == "timeout"
     assert "sleep" not in sh(shell, "ps -e || true")
@@ -145,7 +147,7 @@ def test_files_of_many_pieces_and_their_limit(shell):
     shell.write("/tmp/large", data)
     assert shell.read("/tmp/large", len(data)) == data
     for path in ("/tmp/large", "/dev/zero"):
-        with pytest.raises(OSError) as error:
+        with pytest.raises(OSError, match=path) as error:
             shell.read(path, len(data) - 1)
         assert error.value.errno == errno.EFBIG
     sh(shell, "rm /tmp/large")
