@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sparring.sandbox.backends.namespaces import Namespaces
+from sparring.sandbox.backends.namespaces import Bubblewrap, Namespaces
 from sparring.sandbox.checks import file_parts, outcome_of, require_bytes, require_command
 from sparring.sandbox.defences import Defences
 from sparring.sandbox.inside import commands
@@ -49,6 +49,7 @@ class Shell:
         self._worker = Namespaces(limits, packages, Defences(), commands=True).start()
         self._lock = threading.Lock()
         self._over = ""
+        self._running = False
 
     def run(
         self,
@@ -94,6 +95,14 @@ class Shell:
         for start in range(0, max(1, len(data)), PIECE):
             self._piece(path, f"write_piece({path!r}, {not start})", data[start : start + PIECE])
 
+    def interrupt(self) -> None:
+        """End the command that another thread runs, with its processes; the files stay. Nothing where none runs.
+
+        One that is about to begin or has just ended may take the sandbox with it: later calls then raise SessionEnded.
+        """
+        if self._running and isinstance(self._worker.box, Bubblewrap):
+            self._worker.box.end_program()
+
     def close(self, reason: str = "it was closed") -> None:
         """End the sandbox and all that is in it, a command of another thread too."""
         if not self._over:
@@ -129,6 +138,7 @@ class Shell:
             if self._over:
                 raise SessionEnded(self._over)
             try:
+                self._running = True
                 answer, data = self._worker.request(header, source + stdin, limits, {})
                 outcome, said = outcome_of(answer, data), data[: answer["sizes"][0]]
             except OutOfMemory:
@@ -137,6 +147,8 @@ class Shell:
             except Died as death:
                 self.close(f"its sandbox died: {death}")
                 raise SessionEnded(self._over) from death
+            finally:
+                self._running = False
             if not self._worker.clean:
                 self.close("a command in it has taken its folders away")
             return outcome, said

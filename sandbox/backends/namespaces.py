@@ -96,14 +96,14 @@ def _start(limits: Limits, packages: Sequence[str], defences: Defences, commands
         if group is not None:
             group.close()
         raise
-    return start_worker(here, _Bubblewrap(process, group), defences, START_SECONDS)
+    return start_worker(here, Bubblewrap(process, group, inside), defences, START_SECONDS)
 
 
-class _Bubblewrap:
+class Bubblewrap:
     """The process outside, and its cgroup."""
 
-    def __init__(self, process: subprocess.Popen[bytes], group: Cgroup | None) -> None:
-        self.process, self.group = process, group
+    def __init__(self, process: subprocess.Popen[bytes], group: Cgroup | None, inside: int) -> None:
+        self.process, self.group, self.inside = process, group, inside
         self.has_cgroup = group is not None
 
     def limit(self, limits: Limits) -> None:
@@ -123,6 +123,12 @@ class _Bubblewrap:
     def complaint(self) -> str:
         """How bubblewrap ended, if it has."""
         return f"bubblewrap's exit code is {self.process.poll()}"
+
+    def end_program(self) -> None:
+        """End what the fork-server runs; the fork-server then ends the rest that the program began."""
+        with contextlib.suppress(OSError):
+            for child in Path(f"/proc/{self.inside}/task/{self.inside}/children").read_text().split():
+                os.kill(int(child), signal.SIGKILL)
 
     def kill(self) -> None:
         """End everything inside: with process 1 the kernel ends all processes of its namespace."""

@@ -150,12 +150,12 @@ class Commands(SandboxEnvironment):
         return data.decode() if text else data
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
-        """Wait for the shell elsewhere. A call that is cancelled takes the sandbox with it: nothing may run on."""
+        """Wait for the shell in a thread. A command that is cancelled is ended."""
         async with self._turn:
             try:
                 return await to_thread.run_sync(call, abandon_on_cancel=True)
             except get_cancelled_exc_class():
-                self.shell.close("a command in it was cancelled")
+                self.shell.interrupt()
                 raise
             except SessionEnded as error:
                 raise Unavailable(str(error)) from error

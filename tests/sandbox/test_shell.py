@@ -213,6 +213,19 @@ def test_a_shell_that_is_closed_ends_its_command_and_answers_no_more():
         shell.read("a", 1)
 
 
+def test_a_command_that_is_interrupted_ends_and_its_files_stay(shell):
+    shell.interrupt()
+    outcomes = []
+    text = "echo 1 > kept; (sleep 50 &); sleep 50"
+    thread = threading.Thread(target=lambda: outcomes.append(shell.run(["sh", "-c", text])))
+    thread.start()
+    time.sleep(0.3)
+    shell.interrupt()
+    thread.join(5)
+    assert [(outcome.status, outcome.signal) for outcome in outcomes] == [("signal", 9)]
+    assert sh(shell, "cat kept; ps -e | grep sleep || true") == "1\n"
+
+
 def test_a_shell_whose_owner_is_killed_leaves_no_process():
     name = f"spar{time.monotonic_ns() % 10**9}"
     run = f"['python3', '-c', 'import time; open(\"/proc/self/comm\", \"w\").write(\"{name}\"); time.sleep(60)']"
