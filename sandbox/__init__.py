@@ -2,6 +2,7 @@
 
 from sparring.sandbox.sandbox import AsyncSandbox, Sandbox
 from sparring.sandbox.session import Session
+from sparring.sandbox.shell import Shell
 from sparring.sandbox.types import (
     Answer,
     Limits,
@@ -22,5 +23,6 @@ __all__ = [
     "SandboxUnavailable",
     "Session",
     "SessionEnded",
+    "Shell",
     "ToolError",
 ]

@@ -70,6 +70,18 @@ def argument_bytes(args: Sequence[str]) -> bytes:
     return given
 
 
+def require_command(command: Sequence[str], env: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """The words and the variables of a command. Raises ValueError for what no process could be given."""
+    if isinstance(command, str | bytes) or not isinstance(command, Sequence) or not command:
+        raise ValueError(f"command must be a list of texts, its program first, got {_short(command)}")
+    for text in (*command, *env, *env.values()):
+        if not isinstance(text, str) or "\0" in text:
+            raise ValueError(f"words and variables of a command must be texts without NUL, got {_short(text)}")
+    if not all(name and "=" not in name for name in env):
+        raise ValueError(f"variables of a command must have names without '=', got {_short(list(env))}")
+    return list(command), dict(env)
+
+
 def file_parts(files: Mapping[str, str | bytes], stdin: bytes, limits: Limits) -> tuple[list[str], list[bytes]]:
     """Names and contents. Raises ValueError for what could not be written, all of it, into the working folder."""
     if not isinstance(files, Mapping):

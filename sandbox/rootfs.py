@@ -41,6 +41,26 @@ ENVIRONMENT = {
     "PYTHONUTF8": "1",
     "TMPDIR": "/tmp",
 }
+COMMANDS = (
+    "awk", "base64", "basename", "bash", "cat", "chmod", "cmp", "comm", "cp", "cut", "date", "dd", "df", "diff",
+    "dirname", "du", "echo", "egrep", "env", "expand", "expr", "false", "fgrep", "find", "fold", "grep", "gunzip",
+    "gzip", "head", "hostname", "id", "install", "join", "kill", "ln", "ls", "md5sum", "mkdir", "mkfifo", "mktemp",
+    "mv", "nice", "nl", "nohup", "nproc", "od", "paste", "pgrep", "pkill", "printenv", "printf", "ps", "pwd",
+    "readlink", "realpath", "rm", "rmdir", "sed", "seq", "setsid", "sh", "sha1sum", "sha256sum", "shuf", "sleep",
+    "sort", "split", "stat", "stdbuf", "tac", "tail", "tar", "tee", "test", "timeout", "touch", "tr", "true", "uname",
+    "uniq", "unlink", "wc", "which", "whoami", "xargs", "yes",
+)  # fmt: skip
+"""What a sandbox for commands holds of this machine's programs, as far as they are there."""
+COMMAND_ENVIRONMENT = {
+    "HOME": "/work",
+    "LANG": "C.UTF-8",
+    "LD_LIBRARY_PATH": LIBRARIES,
+    "PATH": "/usr/bin:/python/bin",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONPATH": "/packages",
+    "PYTHONUTF8": "1",
+    "TMPDIR": "/tmp",
+}
 COMMAND = (PYTHON, "-P", "-s", "-S", "-m", "sparring.sandbox.inside.server")
 PACKAGES = "/packages"
 
@@ -52,9 +72,11 @@ def python_path() -> tuple[str, ...]:
     return (f"/python/lib/python{version.replace('.', '')}.zip", library, f"{library}/lib-dynload", PACKAGES)
 
 
-def rootfs(packages: Sequence[str] = ()) -> Path:
-    """The folder of a root filesystem with these packages, built if need be. Raises SandboxUnavailable, OSError."""
-    return build_folder(cache_folder() / f"root-{_key(packages)}", partial(_build, packages))
+def rootfs(packages: Sequence[str] = (), commands: bool = False) -> Path:
+    """The folder of a root filesystem with these packages, and a shell and tools where commands are to run; built if
+    need be. Raises SandboxUnavailable, OSError."""
+    kind = "commands" if commands else "root"
+    return build_folder(cache_folder() / f"{kind}-{_key(packages)}", partial(_build, packages, commands))
 
 
 def _key(packages: Sequence[str]) -> str:
@@ -73,7 +95,7 @@ def _version(package: str) -> str:
         ) from None
 
 
-def _build(packages: Sequence[str], root: Path) -> None:
+def _build(packages: Sequence[str], commands: bool, root: Path) -> None:
     for name in ("box", "run/sparring"):
         (root / name).mkdir(parents=True)
     interpreter = bare_python(root)
@@ -82,7 +104,8 @@ def _build(packages: Sequence[str], root: Path) -> None:
     for package in packages:
         copy_package(package, root / "packages")
     _copy_ours(root / "server/sparring/sandbox/inside")
-    copy_libraries([root / PYTHON[1:], *root.rglob("*.so*")], root)
+    programs = _copy_commands(root) if commands else []
+    copy_libraries([root / PYTHON[1:], *programs, *root.rglob("*.so*")], root)
     subprocess.run([interpreter, "-I", "-S", "-m", "compileall", "-q", "-j", "2", "--invalidation-mode",
                     "unchecked-hash", "-s", root, "-p", "/", root / "python", root / "server", root / "packages"],
                    check=False, stdout=subprocess.DEVNULL)  # fmt: skip
@@ -120,6 +143,22 @@ def _copy_ours(target: Path) -> None:
     shutil.copytree(INSIDE, target, ignore=shutil.ignore_patterns("__pycache__"))
     for package in (target.parent, target.parent.parent):
         (package / "__init__.py").touch()
+
+
+def _copy_commands(root: Path) -> list[Path]:
+    """This machine's shell and tools, and Python, where programs look for them; returns those that need libraries."""
+    folder = root / "usr/bin"
+    folder.mkdir(parents=True)
+    (root / "bin").symlink_to("usr/bin")
+    for name in ("usr/lib", "usr/lib64"):
+        (root / name).symlink_to(LIBRARIES)  # found without a variable too
+    found = {name: shutil.which(name, path="/usr/bin:/bin") for name in COMMANDS}
+    for name, path in found.items():
+        if path is not None:
+            shutil.copy(Path(path).resolve(), folder / name)
+    for name in ("python", "python3"):
+        (folder / name).symlink_to(PYTHON)
+    return [folder / name for name, path in found.items() if path is not None]
 
 
 def copy_libraries(binaries: Iterable[Path], root: Path) -> None:

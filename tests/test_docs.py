@@ -46,7 +46,9 @@ OTHERS = (
 SUFFIXES = ("json", "jsonl", "md", "parquet", "py", "toml", "txt", "yml", "zst")
 NESTED = (["sandbox"], ["store"], ["adventures"], ["retrieval"], ["robot"])
 """Commands that have commands of their own."""
-IN_ITS_OWN_ENVIRONMENT = re.compile(r"\b(?:tianshou|torchrl|ray\.rllib|openenv|agentenv|sparring\.interop|skyrl_gym)\b")
+IN_ITS_OWN_ENVIRONMENT = re.compile(
+    r"\b(?:tianshou|torchrl|ray\.rllib|openenv|agentenv|inspect_ai|sparring\.interop|skyrl_gym)\b"
+)
 """Blocks that `make test-rl` runs, with the libraries that they need."""
 LOADS_TORCH = re.compile(
     r"models\.load|TransformersModel|sparring\.trainers|\"nano\"|\"smollm2\"|cloning|import torch|stable_base|sb3_"

@@ -40,12 +40,12 @@ WALLS = "user, process, network, ipc, uts and mount namespaces, own root filesys
 class Namespaces:
     """Starts sandboxes in bubblewrap."""
 
-    def __init__(self, limits: Limits, packages: Sequence[str], defences: Defences) -> None:
-        self.limits, self.packages, self.defences = limits, packages, defences
+    def __init__(self, limits: Limits, packages: Sequence[str], defences: Defences, commands: bool = False) -> None:
+        self.limits, self.packages, self.defences, self.commands = limits, packages, defences, commands
 
     def start(self) -> Worker:
         """A running sandbox. Raises SandboxUnavailable with what is missing, OSError."""
-        return _starter().submit(_start, self.limits, self.packages, self.defences).result()
+        return _starter().submit(_start, self.limits, self.packages, self.defences, self.commands).result()
 
     def strength(self) -> str:
         """What stands between a program and this machine; its name in the table of docs/sandbox.md first."""
@@ -67,13 +67,13 @@ def _starter() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "sandbox")
 
 
-def _start(limits: Limits, packages: Sequence[str], defences: Defences) -> Worker:
-    root = rootfs.rootfs(packages)
+def _start(limits: Limits, packages: Sequence[str], defences: Defences, commands: bool) -> Worker:
+    root = rootfs.rootfs(packages, commands)
     group = Cgroup.create() if defences.memory_limit and defences.pid_limit else None
     here, there = socket.socketpair()
     try:
         with there, _descriptors(defences) as (filter_file, info_read, info_write, go_read, go_write, errors):
-            command = _command(root, limits, defences, filter_file, info_write, go_read)
+            command = _command(root, limits, defences, filter_file, info_write, go_read, commands)
             process = subprocess.Popen(
                 command,
                 stdin=there.fileno(),
@@ -96,14 +96,14 @@ def _start(limits: Limits, packages: Sequence[str], defences: Defences) -> Worke
         if group is not None:
             group.close()
         raise
-    return start_worker(here, _Bubblewrap(process, group), defences, START_SECONDS)
+    return start_worker(here, Bubblewrap(process, group, inside), defences, START_SECONDS)
 
 
-class _Bubblewrap:
+class Bubblewrap:
     """The process outside, and its cgroup."""
 
-    def __init__(self, process: subprocess.Popen[bytes], group: Cgroup | None) -> None:
-        self.process, self.group = process, group
+    def __init__(self, process: subprocess.Popen[bytes], group: Cgroup | None, inside: int) -> None:
+        self.process, self.group, self.inside = process, group, inside
         self.has_cgroup = group is not None
 
     def limit(self, limits: Limits) -> None:
@@ -123,6 +123,12 @@ class _Bubblewrap:
     def complaint(self) -> str:
         """How bubblewrap ended, if it has."""
         return f"bubblewrap's exit code is {self.process.poll()}"
+
+    def end_program(self) -> None:
+        """End what the fork-server runs; the fork-server then ends the rest that the program began."""
+        with contextlib.suppress(OSError):
+            for child in Path(f"/proc/{self.inside}/task/{self.inside}/children").read_text().split():
+                os.kill(int(child), signal.SIGKILL)
 
     def kill(self) -> None:
         """End everything inside: with process 1 the kernel ends all processes of its namespace."""
@@ -183,9 +189,9 @@ def _hint() -> str:
 
 
 def _command(
-    root: Path, limits: Limits, defences: Defences, filter_file: int, info_write: int, go_read: int
+    root: Path, limits: Limits, defences: Defences, filter_file: int, info_write: int, go_read: int, commands: bool
 ) -> list[str]:
-    outer = _outer(root, limits) if defences.sized_tmpfs else []
+    outer = _outer(root, limits, commands) if defences.sized_tmpfs else []
     words = [
         *outer,
         str(find_bubblewrap()),
@@ -244,13 +250,15 @@ def _mounts(root: Path, limits: Limits, defences: Defences, mounted: bool) -> li
 MOUNT = 'mount -t tmpfs -o "$1" sandbox "$2" && shift 2 && exec "$@"'
 
 
-def _outer(root: Path, limits: Limits) -> list[str]:
+def _outer(root: Path, limits: Limits, commands: bool) -> list[str]:
     """A namespace around bubblewrap's, in which the writable place is mounted: bubblewrap itself can bound neither the
-    number of its files nor keep programs in it from being executed. Nothing where the tools for it are missing."""
+    number of its files nor, where no commands run, keep programs in it from being executed. Nothing where the tools for
+    it are missing."""
     if not _can_mount(root):
         return []
     inodes = OWN_INODES + max(1024, limits.file_bytes // 4096)
-    options = f"size={limits.file_bytes},nr_inodes={inodes},noexec,nosuid,nodev,noatime,mode=0700"
+    execution = "exec" if commands else "noexec"
+    options = f"size={limits.file_bytes},nr_inodes={inodes},{execution},nosuid,nodev,noatime,mode=0700"
     return [*_namespace(), MOUNT, "sh", options, f"{root}/box"]
 
 

@@ -43,6 +43,8 @@ class Order(TypedDict, total=False):
     """Of the program, its arguments, its standard input, and each file."""
     files: list[str]
     collect: list[str]
+    keep: bool
+    """What the program writes stays for the next one."""
     interpreter: int
     branch: bool
     replace: bool

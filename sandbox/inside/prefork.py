@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from _socket import socket, socketpair
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sparring.sandbox.inside.program import become, close_the_rest, die, prepare, run_to_the_end, set_arguments
@@ -62,20 +64,26 @@ def _run_what_comes(control: socket, host: socket) -> None:
     if arguments:
         set_arguments(receive_exactly(host, arguments))
     if stdin:
-        os.dup2(os.open(WORKSPACE, os.O_TMPFILE | os.O_RDWR, 0o600), 0)
-        _receive_into(0, host, stdin)
+        os.dup2(_receive(lambda: os.open(WORKSPACE, os.O_TMPFILE | os.O_RDWR, 0o600), host, stdin), 0)
         os.lseek(0, 0, os.SEEK_SET)
     for path, size in zip(order.get("files", ()), files, strict=True):
-        descriptor = create(path)
-        _receive_into(descriptor, host, size)
-        os.close(descriptor)
+        os.close(_receive(partial(create, path), host, size))
     close_the_rest(control.fileno() if "host" in order else None)
     run_to_the_end(code, prepare(order.get("seed", 0), order.get("host", ())))
 
 
-def _receive_into(descriptor: int, host: socket, size: int) -> None:
-    """Put what comes next into a file, piece by piece: it takes memory once, as the file."""
-    while size:
-        piece = memoryview(receive_exactly(host, min(size, PIECE)))
-        size -= len(piece)
-        write_all(descriptor, piece)
+def _receive(opened: Callable[[], int], host: socket, size: int) -> int:
+    """Put what comes next into a file, piece by piece: it takes memory once, as the file.
+
+    Where there is no room for it, all of it is read nevertheless: what follows in the channel is for others."""
+    try:
+        descriptor = opened()
+        while size:
+            piece = memoryview(receive_exactly(host, min(size, PIECE)))
+            size -= len(piece)
+            write_all(descriptor, piece)
+        return descriptor
+    except OSError:
+        while size:
+            size -= len(receive_exactly(host, min(size, PIECE)))
+        raise

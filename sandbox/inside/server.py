@@ -43,7 +43,7 @@ from sparring.sandbox.inside.supervisor import (
     wait,
 )
 from sparring.sandbox.inside.wire import Closed, receive_frame, receive_order, send_frame, send_parts
-from sparring.sandbox.inside.workspace import WORKSPACE, collect, make_places, wipe
+from sparring.sandbox.inside.workspace import WORKSPACE, collect, make_places, mend, wipe
 
 if TYPE_CHECKING:
     from sparring.sandbox.inside.messages import Options, Order, ProgramLimits, Report
@@ -150,7 +150,7 @@ class Server:
         if oom_kills() > ooms and supervisor.status != "ok":
             supervisor.status = "memory"
         files, problem = collect(order["collect"], self.limits["file_bytes"]) if "collect" in order else ([], "")
-        clean = wipe() if self.options["wipe"] else True
+        clean = mend() if "keep" in order else wipe() if self.options["wipe"] else True
         parts = [*supervisor.parts(), *(content for _, content in files)]
         head = ANSWER % (
             supervisor.status,

@@ -114,6 +114,21 @@ def make_places() -> None:
     _pristine[:] = _marks()
 
 
+def mend() -> bool:
+    """Give back the folders that every program finds, with what they hold, where a program took one away or closed it;
+    whether they are there."""
+    try:
+        for path in (WORKSPACE, NOW, *(f"{NOW}/{place}" for place in PLACES)):
+            if os.path.lexists(path) and not stat.S_ISDIR(os.lstat(path).st_mode):
+                os.unlink(path)
+            if not os.path.lexists(path):
+                os.mkdir(path)
+            os.chmod(path, 0o700)
+        return True
+    except OSError:
+        return False
+
+
 def remove_tree(path: str) -> None:
     """Remove a file or folder as far as that goes; what resists is found by who checks."""
     try:

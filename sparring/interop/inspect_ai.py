@@ -19,6 +19,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from sparring import registry
 from sparring.interop.alone import played
+from sparring.interop.inspect_sandbox import Commands
 from sparring.protocols import Agent, Seat
 from sparring.rollout.answers import read
 from sparring.rollout.loop import Match
@@ -141,4 +142,4 @@ def _other(opponent: str) -> Agent:
     return registry.make_agent(opponent)
 
 
-__all__ = ["game", "payoff", "play"]
+__all__ = ["Commands", "game", "payoff", "play"]
