@@ -92,9 +92,18 @@ def _rows_of(source: str, row_type: Callable[..., RowT]) -> Iterator[RowT]:
 
 
 def _row(decorator: ast.Call, doc: str, row_type: Callable[..., RowT]) -> RowT:
-    given = {word.arg: ast.literal_eval(word.value) for word in decorator.keywords if word.arg}
+    """What is no literal (an infinite range, a function of the options) is worked out by the registry only."""
+    given = {word.arg: ast.literal_eval(word.value) for word in decorator.keywords if word.arg and _is_literal(word)}
     name = ast.literal_eval(decorator.args[0])
     return row_type(name, _not_imported, **{"summary": doc.partition("\n")[0], **given})
+
+
+def _is_literal(word: ast.keyword) -> bool:
+    try:
+        ast.literal_eval(word.value)
+    except ValueError:
+        return False
+    return True
 
 
 def _not_imported(*args: object, **kwargs: object) -> NoReturn:

@@ -124,7 +124,7 @@ def _paid(rounds: list[list[SpielMove]], players: int) -> list[int]:
 @registry.envs.register(
     "sparring/MultiplayerKuhnPoker-v0",
     family="games",
-    seats=PLAYERS,
+    seats=3,
     seats_option="players",
     skills=("bluffing", "probability"),
     version="1",
@@ -148,7 +148,7 @@ class MultiplayerKuhnPoker(OpenSpielGame):
 @registry.envs.register(
     "sparring/MultiplayerLeducPoker-v0",
     family="games",
-    seats=PLAYERS,
+    seats=3,
     seats_option="players",
     skills=("bluffing", "probability", "memory"),
     version="1",
