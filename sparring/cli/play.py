@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from sparring.cli import arguments, person, play_view, ray_option, terminal
+from sparring.cli import arguments, person, play_page, play_view, ray_option, terminal
 from sparring.cli.interrupts import saying_what_is_kept
 from sparring.cli.locations import StoreOrNone
 from sparring.faults import require_writable
@@ -19,6 +19,7 @@ from sparring.store.location import Location
 
 if TYPE_CHECKING:
     from sparring.rollout.match import Event
+    from sparring.types import Episode
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Words = tyro.conf.Positional[str]
@@ -32,6 +33,9 @@ def play(
     seed: int = 0,
     store: StoreOrNone = None,
     ray: ray_option.Address = None,
+    page: Flag = False,
+    host: str = "127.0.0.1",
+    port: int = 0,
     json: Flag = False,
 ) -> int:
     """Play episodes between agents and show who won. More agents than seats play a round robin.
@@ -47,6 +51,10 @@ def play(
         store: Also record the episodes in this folder, or postgresql:// URL; what it holds already is not played again.
         ray: Play on the workers of a Ray cluster: HOST:PORT of its head, auto (the one on this machine), or local,
             which starts one and is meant by --ray alone.
+        page: Let the agent human play in a browser, at the address that is shown, instead of this terminal.
+        host: With --page, the address to listen at; at another than this machine's own, whoever has the whole address
+            can play.
+        port: With --page, the port; 0: any that is free.
         json: Print JSON instead of a table.
     """
     arguments.require_known(env, arguments.split_agents(agents))
@@ -56,7 +64,12 @@ def play(
     if isinstance(store, Path):
         require_writable(store)
     env_id, options = arguments.env(env)
-    return play_between(arguments.agents(agents), env_id, options, episodes, seed, store, json, ray)
+    players = arguments.agents(agents)
+    if not page:
+        return play_between(players, env_id, options, episodes, seed, store, json, ray)
+    play_page.require_usable(players, port)
+    with play_page.playing(players, env, store, host, port) as (with_page, show_end):
+        return play_between(with_page, env_id, options, episodes, seed, store, json, ray, show_end)
 
 
 def play_between(
@@ -68,8 +81,12 @@ def play_between(
     store: Location | None = None,
     json: bool = False,
     ray: ray_option.Address = None,
+    show_end: Callable[[Episode], None] | None = None,
 ) -> int:
-    """Play between these agents and show who won; returns the exit code."""
+    """Play between these agents and show who won; returns the exit code.
+
+    `show_end`: tells the person among them how a game ended, where that person is not at this terminal.
+    """
     from sparring.scoreboard.cross_table import cross_tables
     from sparring.scoreboard.matches import by_name, play_rows, round_robin, standing_by_place, standings_by_agent
     from sparring.store.store import Store
@@ -81,12 +98,12 @@ def play_between(
     quiet = json or person.plays(players)
     if ray is not None and person.plays(players):
         raise ValueError("human plays at this terminal, and --ray plays elsewhere: leave one of them out")
-    if store is not None and person.plays(players):
-        terminal.note(f"What you see and do is recorded in {store}; Ctrl-C ends the game.")
+    if store is not None and person.plays(players) and show_end is None:
+        terminal.note(f"{person.consent(store)} Ctrl-C ends the game.")
     with saying_what_is_kept(store), opened as kept, ray_option.workers(ray) as pool:
         known = 0 if kept is None else len(kept.known(match.id for match in matches))
         with terminal.progress("playing", len(matches) - known, quiet) as advance:
-            played = play_rows(matches, by_their_names, kept, _when_done(advance), pool)
+            played = play_rows(matches, by_their_names, kept, _when_done(advance, show_end or person.show_end), pool)
     if known:
         terminal.say(f"{known} of these games were in {store} already; --seed plays others", quiet=json)
     seats = len(played.rows[0].agents)
@@ -180,13 +197,15 @@ def _evaluate_suite(
     return EXIT_FAILED if any(score.faults for score in scores) else 0
 
 
-def _when_done(advance: Callable[[], None]) -> Callable[[Event], None]:
+def _when_done(
+    advance: Callable[[], None], show_end: Callable[[Episode], None] = person.show_end
+) -> Callable[[Event], None]:
     """Moves a progress bar on for every episode that is done, and tells a person how a game ended."""
 
     def note(event: Event) -> None:
         if event.kind == "done":
             advance()
             if event.episode is not None:
-                person.show_end(event.episode)
+                show_end(event.episode)
 
     return note

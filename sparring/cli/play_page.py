@@ -1,0 +1,62 @@
+"""`sparring play --page`: a person among the agents plays in a browser."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from sparring.addresses import url_of
+from sparring.cli import person, terminal
+from sparring.protocols import Agent
+from sparring.store.location import Location
+from sparring.types import Episode
+
+if TYPE_CHECKING:
+    from sparring.scoreboard.live.player import PlayPage
+
+
+def require_usable(players: Sequence[Agent], port: int) -> None:
+    """Raises ValueError unless one person is among the players, and the port can be one."""
+    people = sum(player.name == person.PERSON for player in players)
+    if people != 1:
+        raise ValueError(f"--page is for one person: name {person.PERSON} once in --agents, got it {people} times")
+    if not 0 <= port < 2**16:
+        raise ValueError(f"port must be in 0..65535, got {port}")
+
+
+@contextmanager
+def playing(
+    players: Sequence[Agent], title: str, store: Location | None, host: str, port: int
+) -> Iterator[tuple[Sequence[Agent], Callable[[Episode], None]]]:
+    """The players, the person among them at a page, and what shows that person the end of a game.
+
+    Begins when the person agrees; when the block has ended well, the page stays until the person leaves it.
+    """
+    from sparring.agents.people import PersonLeft
+    from sparring.scoreboard.live.play_server import serving
+    from sparring.scoreboard.live.player import YOU_LEFT, PagePlayer, PlayPage
+
+    page, others = PlayPage(), [player.name for player in players if player.name != person.PERSON]
+    who = f"You against {', '.join(others)}" if others else "You"
+    with serving(page, title, who, person.consent(store), host, port) as server:
+        terminal.note(f"play at {url_of(host, server.server_port)}{server.path} (Ctrl-C ends the games)")
+        page.begun.wait()
+        if page.left.is_set():
+            raise PersonLeft(YOU_LEFT)
+        at_page = [PagePlayer(page) if player.name == person.PERSON else player for player in players]
+        yield at_page, lambda episode: _show_end(page, episode, store)
+        page.finish()
+        terminal.note("The page shows the last game until you leave it, there or by Ctrl-C.")
+        with suppress(KeyboardInterrupt):
+            page.left.wait()
+
+
+def _show_end(page: PlayPage, episode: Episode, store: Location | None) -> None:
+    seats = person.seats_of(episode)
+    if not seats:
+        return
+    words = person.end_of_game(episode, seats) if episode.error is None else f"The game broke off: {episode.error}"
+    replay = "" if store is None else f"sparring replay {shlex.quote(str(store))} {shlex.quote(episode.id)}"
+    page.end_game(episode, seats, words.strip(), replay)
