@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from contextlib import suppress
 from http import HTTPStatus
@@ -23,6 +24,15 @@ class LocalServer(ThreadingHTTPServer):
     """Ends without waiting for browsers."""
 
     daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[LocalHandler]) -> None:
+        """Raises OSError that says where it cannot listen."""
+        host, port = address
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            super().__init__(address, handler)
+        except OSError as error:
+            raise OSError(f"cannot listen at {host}:{port}: {error.strerror or error}") from error
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A browser that hangs up is not worth a line."""

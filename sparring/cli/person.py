@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sparring.cli import terminal
 from sparring.protocols import Agent
 from sparring.store.location import Location
 from sparring.types import Episode
 
+ShowEnd = Callable[[Episode], None]
 PERSON = "human"
 WORDS = {
     "wins": "won",

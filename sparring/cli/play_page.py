@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sparring.addresses import url_of
@@ -17,40 +18,48 @@ if TYPE_CHECKING:
     from sparring.scoreboard.live.player import PlayPage
 
 
-def require_usable(players: Sequence[Agent], port: int) -> None:
-    """Raises ValueError unless one person is among the players, and the port can be one."""
-    people = sum(player.name == person.PERSON for player in players)
-    if people != 1:
-        raise ValueError(f"--page is for one person: name {person.PERSON} once in --agents, got it {people} times")
-    if not 0 <= port < 2**16:
-        raise ValueError(f"port must be in 0..65535, got {port}")
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a page is served, and its title."""
 
+    title: str
+    host: str
+    port: int
+    """0: any that is free."""
 
-@contextmanager
-def playing(
-    players: Sequence[Agent], title: str, store: Location | None, host: str, port: int
-) -> Iterator[tuple[Sequence[Agent], Callable[[Episode], None]]]:
-    """The players, the person among them at a page, and what shows that person the end of a game.
+    def __post_init__(self) -> None:
+        """Raises ValueError for what is no port."""
+        if not 0 <= self.port < 2**16:
+            raise ValueError(f"port must be in 0..65535, got {self.port}")
 
-    Begins when the person agrees; when the block has ended well, the page stays until the person leaves it.
-    """
-    from sparring.agents.people import PersonLeft
-    from sparring.scoreboard.live.play_server import serving
-    from sparring.scoreboard.live.player import YOU_LEFT, PagePlayer, PlayPage
+    @contextmanager
+    def playing(
+        self, players: Sequence[Agent], store: Location | None
+    ) -> Iterator[tuple[Sequence[Agent], person.ShowEnd]]:
+        """The players, the person among them at a page, and what shows that person the end of a game.
 
-    page, others = PlayPage(), [player.name for player in players if player.name != person.PERSON]
-    who = f"You against {', '.join(others)}" if others else "You"
-    with serving(page, title, who, person.consent(store), host, port) as server:
-        terminal.note(f"play at {url_of(host, server.server_port)}{server.path} (Ctrl-C ends the games)")
-        page.begun.wait()
-        if page.left.is_set():
-            raise PersonLeft(YOU_LEFT)
-        at_page = [PagePlayer(page) if player.name == person.PERSON else player for player in players]
-        yield at_page, lambda episode: _show_end(page, episode, store)
-        page.finish()
-        terminal.note("The page shows the last game until you leave it, there or by Ctrl-C.")
-        with suppress(KeyboardInterrupt):
-            page.left.wait()
+        Begins when the person agrees; when the block has ended well, the page stays until the person leaves it. Raises
+        ValueError unless one person is among the players, PersonLeft.
+        """
+        from sparring.agents.people import PersonLeft
+        from sparring.scoreboard.live.play_server import serving
+        from sparring.scoreboard.live.player import YOU_LEFT, PagePlayer, PlayPage
+
+        others = [player.name for player in players if player.name != person.PERSON]
+        if len(others) != len(players) - 1:
+            raise ValueError(f"--page is for one person: name {person.PERSON} once in --agents")
+        page, who = PlayPage(), f"You against {', '.join(others)}" if others else "You"
+        with serving(page, self.title, who, person.consent(store), self.host, self.port) as server:
+            terminal.note(f"play at {url_of(self.host, server.server_port)}{server.path} (Ctrl-C ends the games)")
+            page.begun.wait()
+            if page.left.is_set():
+                raise PersonLeft(YOU_LEFT)
+            seated = [player if player.name in others else PagePlayer(page) for player in players]
+            yield seated, lambda episode: _show_end(page, episode, store)
+            page.finish()
+            terminal.note("The page shows the last game until you leave it, there or by Ctrl-C.")
+            with suppress(KeyboardInterrupt):
+                page.left.wait()
 
 
 def _show_end(page: PlayPage, episode: Episode, store: Location | None) -> None:

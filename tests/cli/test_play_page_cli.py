@@ -80,6 +80,7 @@ def test_whole_games_by_clicks_are_recorded_and_verify(tmp_path: Path, page: Pag
         expect(page.locator("#replay")).to_be_visible()
         assert page.locator("main").inner_text() == told
         page.get_by_role("button", name="Next game").click()
+        expect(page.locator("#all")).to_be_hidden()
         play_a_game(page)
         expect(page.locator("#stand")).to_have_text("Game 2 was the last one.")
         leave(page)
@@ -135,4 +136,5 @@ def test_free_text_is_sent_and_the_environment_says_what_it_was(page: Page) -> N
         page.get_by_text("What everybody did").click()
         expect(page.locator("#deeds")).to_contain_text("<b>nothing of the kind</b> (illegal)")
         expect(page.locator("#replay")).to_be_hidden()
+        expect(page.locator("#stand")).to_have_text("Game 1 was the last one.")
         leave(page)
