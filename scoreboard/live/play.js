@@ -41,8 +41,8 @@ function showActions() {
 }
 
 /** The lines of a text, those marked that were not in the one before; none where most are new. */
-function showText(text, before) {
-  const lines = text.split("\n"), known = new Set((before || "").split("\n")), fresh = lines.filter((line) => !known.has(line));
+function showText(text, before = "") {
+  const lines = text.split("\n"), known = new Set(before.split("\n")), fresh = lines.filter((line) => !known.has(line));
   const marked = new Set(2 * fresh.length > lines.length ? [] : fresh);
   byId("text").replaceChildren(...lines.flatMap((line, place) => [
     place ? "\n" : "", marked.has(line) ? element("span", "new", visible(line)) : visible(line)]));
@@ -58,22 +58,26 @@ function showPicture(found, board, before, words) {
 
 function showQuestion(asked, game) {
   const found = asked.board, turns = found ? found.turns : [];
-  showText(asked.text, asked.before);
+  showText(asked.text, asked.earlier.at(-1));
+  byId("earlier").querySelector("div").replaceChildren(...asked.earlier.flatMap((text, place) => [
+    element("pre", "", visible(text)), element("p", "did", "You did: " + visible(asked.did[place]))]));
   showPicture(found, turns.at(-1), turns.length > 1 ? turns[0] : "", "What you see" + (turns.length > 1 ? "; what has changed is marked" : ""));
   byId("stand").replaceChildren("Game " + game + ". You are " + visible(asked.seat) + ". " + (asked.open ? "It is your turn."
-    : "You did: " + visible(now.said) + ". The others play …"));
+    : "You did: " + visible(asked.did.at(-1) || "nothing") + ". The others play …"));
   byId("answering").hidden = !asked.open;
   byId("filter").hidden = asked.actions.length <= MANY;
   byId("free").hidden = !asked.free;
   byId("filter").value = byId("written").value = "";
   showActions();
   const place = asked.free ? byId("written") : byId("filter");
+  if (!asked.earlier.length) byId("earlier").open = asked.free;
+  if (asked.earlier.length && asked.free) byId("text").scrollIntoView({block: "start", behavior: "instant"});
   if (asked.open && hasKeyboard && !place.hidden) place.focus({preventScroll: true});
 }
 
 function showEnd(over) {
   const [found, last] = [over.board, over.board && over.board.last];
-  showText(over.words, null);
+  showText(over.words);
   showPicture(found, last, found && found.turns[0], "At the end");
   byId("stand").replaceChildren("Game " + over.game + (now.finished ? " was the last one." : " is over."));
   byId("deeds").replaceChildren(...over.actions.map((deed) =>
@@ -96,6 +100,7 @@ function show(state) {
   byId("next").hidden ||= finished;
   byId("replay").hidden = !(over && over.replay);
   byId("answering").hidden = Boolean(over);
+  byId("earlier").hidden = Boolean(over) || !asked || !asked.earlier.length;
   byId("wrong").hidden = true;
   byId("stand").replaceChildren(begun ? "The others play …" : "");
   if (over) showEnd(over);
@@ -106,16 +111,19 @@ function show(state) {
 }
 
 async function follow() {
+  let state = null;
   try {
     const answer = await fetch("state?known=" + (now ? now.version : -1), {cache: "no-store"});
-    show(await answer.json());
-    if (!now.ended) setTimeout(follow);
+    state = await answer.json();
   } catch {
     byId("stand").replaceChildren("The server cannot be reached: the games have ended, or it is asked again soon.");
     byId("answering").hidden = true;
     shownKey = "";
     setTimeout(follow, AGAIN);
+    return;
   }
+  show(state);
+  if (!state.ended) setTimeout(follow);
 }
 
 byId("begin").addEventListener("click", () => act({do: "begin"}));

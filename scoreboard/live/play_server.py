@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from importlib.resources import files
-from threading import Thread, current_thread
+from threading import Event, Thread, current_thread
 from urllib.parse import parse_qs
 
 from jinja2 import Environment, StrictUndefined
@@ -33,8 +33,8 @@ MOST_BYTES = 1_000_000
 """Of what the page sends."""
 LONGEST_WAIT = 20.0
 """Seconds after which a page is told that nothing has changed."""
-LAST_WORDS = 1.0
-"""Seconds that a page has to hear that it has ended."""
+LAST_WORDS = 0.5
+"""Seconds that a page has to ask once more, and to hear that it has ended."""
 
 
 class PlayServer(LocalServer):
@@ -44,7 +44,7 @@ class PlayServer(LocalServer):
         """Raises OSError where the address cannot be had."""
         self.page, self.token = page, secrets.token_urlsafe(12)
         self.html = _html(**words)
-        self._answering: set[Thread] = set()
+        self.told_the_end, self._answering = Event(), set[Thread]()
         super().__init__(address, _Handler)
 
     @property
@@ -64,6 +64,7 @@ class PlayServer(LocalServer):
     def close_page(self) -> None:
         """Tell whoever looks at the page that it has ended."""
         self.page.close()
+        self.told_the_end.wait(LAST_WORDS)
         for thread in [*self._answering]:
             thread.join(LAST_WORDS)
 
@@ -141,7 +142,10 @@ class _Handler(LocalHandler):
 
     def _send_state(self, known: str) -> None:
         version = int(known) if known.isdecimal() and len(known) < 10 else -1
-        self.send(HTTPStatus.OK, JSON, json.dumps(self.server.page.state(version, LONGEST_WAIT)).encode())
+        state = self.server.page.state(version, LONGEST_WAIT)
+        self.send(HTTPStatus.OK, JSON, json.dumps(state).encode())
+        if state["ended"]:
+            self.server.told_the_end.set()
 
 
 def do(page: PlayPage, body: bytes) -> None:

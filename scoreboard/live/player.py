@@ -54,8 +54,8 @@ class PlayPage:
         self._seat: Seat | None = None
         self._seen: list[str] = []
         """The texts that the person saw in this game."""
-        self._said = ""
-        """The last answer, while the others play."""
+        self._did: list[str] = []
+        """What the person answered to them."""
         self._over: State | None = None
         """The end of a game, until the person goes on to the next one."""
         self._finished = self._ended = False
@@ -65,8 +65,8 @@ class PlayPage:
         answer: Future[str | None] = Future()
         with self._changed:
             if self._seat is None or self._seat.episode != seat.episode:
-                self._games, self._seen = self._games + 1, []
-            self._seat, self._said = seat, ""
+                self._games, self._seen, self._did = self._games + 1, [], []
+            self._seat = seat
             self._seen.append(observation.text)
             self._numbers += 1
             self._question = Question(self._numbers, observation, answer)
@@ -93,7 +93,7 @@ class PlayPage:
             legal = asked.observation.legal_actions
             if legal is not None and action not in legal:
                 raise ValueError(f"{action!r:.80} is not legal here")
-            self._said = action
+            self._did.append(action)
             asked.answer.set_result(action)
             self._change()
 
@@ -159,7 +159,6 @@ class PlayPage:
                 "finished": self._finished,
                 "ended": self._ended or self.left.is_set(),
                 "game": self._games,
-                "said": self._said,
                 "over": self._over,
                 "asked": self._asked(),
             }
@@ -175,7 +174,8 @@ class PlayPage:
             "open": self._question.is_open,
             "seat": self._seat.seat,
             "text": observation.text,
-            "before": self._seen[-2] if len(self._seen) > 1 else None,
+            "did": self._did,
+            "earlier": self._seen[:-1],
             "board": board and asdict(board),
             "actions": observation.legal_actions or observation.suggested_actions or (),
             "free": observation.legal_actions is None,

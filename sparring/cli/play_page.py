@@ -48,7 +48,7 @@ class Address:
         others = [player.name for player in players if player.name != person.PERSON]
         if len(others) != len(players) - 1:
             raise ValueError(f"--page is for one person: name {person.PERSON} once in --agents")
-        page, who = PlayPage(), f"You against {', '.join(others)}" if others else "You"
+        page, who = PlayPage(), f"You against {', '.join(others)}" if others else "You alone"
         with serving(page, self.title, who, person.consent(store), self.host, self.port) as server:
             terminal.note(f"play at {url_of(self.host, server.server_port)}{server.path} (Ctrl-C ends the games)")
             page.begun.wait()
