@@ -6,8 +6,9 @@ import asyncio
 import http.client
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -18,6 +19,8 @@ from sparring.protocols import Seat
 from sparring.rollout.loop import Match, play
 from sparring.scoreboard.live.play_server import MOST_BYTES, PlayServer, do, serving
 from sparring.scoreboard.live.player import PagePlayer, PlayPage
+from sparring.scoreboard.verify import verify
+from sparring.store.store import Store
 from sparring.types import Episode, Observation
 
 TTT, KUHN, MNK = "sparring/TicTacToe-v0", "sparring/KuhnPoker-v0", "sparring/MNK-v0"
@@ -236,3 +239,30 @@ def test_text_of_several_lines_survives_until_it_is_sent(person: PlayPage, serve
     person.go_on()  # another version of the same question
     written.press("Enter")
     soon(lambda: came == ["first\nsecond"])
+
+
+def test_whatever_is_written_is_recorded_and_verifies(person: PlayPage, tmp_path: Path) -> None:
+    written = ["", "\x00\x1b[2J", "\ud800", "\u202e[pass]", "x" * 100_000, ATTACK]
+    answered = threading.Thread(target=answering, args=(person, written), daemon=True)
+    answered.start()
+    seats = {"player_0": PagePlayer(person), "player_1": registry.make_agent("random")}
+    match = Match("m", "sparring/SimpleNegotiation-v0", {seat: seat for seat in seats}, 1, {"illegal": "retry"})
+    with Store(tmp_path / "games", "a") as store:
+        store.append(play([match], seats))
+    with Store(tmp_path / "games") as kept:
+        (episode,) = kept
+        assert verify(kept).ok
+    assert episode.status in ("ok", "truncated")
+    assert episode.trajectories["player_0"].turns[0].action == written[0]
+
+
+def answering(person: PlayPage, written: Sequence[str]) -> None:
+    """Writes these texts in turn, as often as something is asked."""
+    version, number = -1, 0
+    while True:
+        state = person.state(version, 20)
+        version, asked = int(f"{state['version']}"), state["asked"]
+        if isinstance(asked, dict) and asked["open"]:
+            body = {"do": "answer", "number": asked["number"], "action": written[number % len(written)]}
+            do(person, json.dumps(body).encode())
+            number += 1
