@@ -50,7 +50,8 @@ class PlayPage:
         self._version = 0
         self._question: Question | None = None
         self._numbers = 0
-        self._games = 0
+        self._games: list[str] = []
+        """The episodes in which the person was asked, or which are over."""
         self._seat: Seat | None = None
         self._seen: list[str] = []
         """The texts that the person saw in this game."""
@@ -65,7 +66,8 @@ class PlayPage:
         answer: Future[str | None] = Future()
         with self._changed:
             if self._seat is None or self._seat.episode != seat.episode:
-                self._games, self._seen, self._did = self._games + 1, [], []
+                self._games.append(seat.episode)
+                self._seen, self._did = [], []
             self._seat = seat
             self._seen.append(observation.text)
             self._numbers += 1
@@ -113,14 +115,20 @@ class PlayPage:
             self._change()
 
     def end_game(self, episode: Episode, seats: Sequence[str], words: str, replay: str) -> None:
-        """Show how a game ended that the person played; `replay`: the command that shows it again, or ""."""
+        """Show how a game ended that the person played; `replay`: the command that shows it again, or "".
+
+        The next game may have begun already.
+        """
         seen = [turn.observation.text for turn in episode.trajectories[seats[0]].turns]
         last = episode.trajectories[seats[0]].last
         board = boards_in(episode.env_id, seen[-1:], last.text if last else "")
         with self._changed:
-            self._question = None
+            if episode.id not in self._games:
+                self._games.append(episode.id)
+            if self._seat is not None and self._seat.episode == episode.id:
+                self._question = None
             self._over = {
-                "game": self._games,
+                "game": self._games.index(episode.id) + 1,
                 "words": words,
                 "replay": replay,
                 "board": board and asdict(board),
@@ -158,7 +166,7 @@ class PlayPage:
                 "begun": self.begun.is_set(),
                 "finished": self._finished,
                 "ended": self._ended or self.left.is_set(),
-                "game": self._games,
+                "game": len(self._games),
                 "over": self._over,
                 "asked": self._asked(),
             }

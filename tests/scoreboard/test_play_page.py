@@ -121,6 +121,20 @@ def test_the_second_look_has_the_first_one_beside_it_and_the_next_game_begins_an
     assert person.state()["game"] == 2
 
 
+def test_the_end_of_a_game_leaves_the_question_of_the_next_one_open(person: PlayPage) -> None:
+    came = [asking(person, Observation(("look",)), Seat(TTT, "player_0", "m"))]
+    person.answer(1, "x")
+    came.append(asking(person, Observation(("look",)), Seat(TTT, "player_0", "the next")))
+    person.end_game(lost_by_a_person(), ["player_0"], "You lost.", "")
+    over, asked = person.state()["over"], person.state()["asked"]
+    assert isinstance(over, dict)
+    assert isinstance(asked, dict)
+    assert (over["game"], asked["number"], asked["open"], person.state()["game"]) == (1, 2, True, 2)
+    person.go_on()
+    person.answer(2, "y")
+    soon(lambda: came == [["x"], ["y"]])
+
+
 def test_who_leaves_ends_the_games(person: PlayPage) -> None:
     came = asking(person, Observation(("look",)), Seat(TTT, "player_0", "game 1"))
     person.leave()
@@ -191,7 +205,7 @@ def test_consent_comes_first_and_what_others_write_is_text(person: PlayPage, ser
     page.goto(address(served))
     expect(page.locator("#consent")).to_contain_text("What you see and do is recorded in <store>.")
     expect(page.locator("#game")).to_be_hidden()
-    asking(person, Observation((ATTACK,), legal_actions=(ATTACK, "b")), Seat(TTT, "player_0", "game 1"))
+    asking(person, Observation((ATTACK,), legal_actions=(ATTACK, "b")), Seat(TTT, "player_0", "m"))
     page.get_by_role("button", name="I agree: begin").click()
     expect(page.locator("#text")).to_contain_text("onerror")
     page.locator("#actions button").first.click()
