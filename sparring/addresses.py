@@ -27,3 +27,8 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def url_of(host: str, port: int) -> str:
+    """http://127.0.0.1:8000"""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

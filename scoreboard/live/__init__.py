@@ -1,1 +1,1 @@
-"""A report that goes on with its runs: a small local server."""
+"""Pages of small local servers: a report that goes on with its runs, and one on which a person plays."""

@@ -16,11 +16,11 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from sparring.addresses import LOCAL, LOOPBACK, names_this_machine
+from sparring.addresses import LOOPBACK
 from sparring.scoreboard.evaluate import load_for_report
+from sparring.scoreboard.live.local import HTML, JSON, TEXT, LocalHandler, LocalServer
 from sparring.scoreboard.report.build import render
 from sparring.scoreboard.run_summary import summarise
 from sparring.store.run_files import is_run
@@ -60,30 +60,27 @@ class LivePage:
             return self._made[1]
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(LocalServer):
     def __init__(self, address: tuple[str, int], page: LivePage) -> None:
         self.page = page
         super().__init__(address, _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     server: _Server
-    server_version, sys_version, timeout = "sparring", "", 10
 
     def do_GET(self) -> None:
         """The page, or its version."""
         page = self.server.page
         answers: dict[str, tuple[str, Callable[[], bytes]]] = {
-            "/": ("text/html; charset=utf-8", page.html),
-            "/version": ("application/json", partial(_version, page)),
+            "/": (HTML, page.html),
+            "/version": (JSON, partial(_version, page)),
         }
         kind, body = answers.get(self.path.partition("?")[0], ("", None))
-        if not self._is_meant():
-            self._send(HTTPStatus.FORBIDDEN, "text/plain; charset=utf-8", b"this page is for this machine only\n")
+        if not self.is_meant():
+            self.refuse()
         elif body is None:
-            self._send(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"there is / and /version\n")
+            self.send(HTTPStatus.NOT_FOUND, TEXT, b"there is / and /version\n")
         else:
             self._answer(kind, body)
 
@@ -93,36 +90,12 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             status, content = HTTPStatus.OK, body()
         except Exception as error:  # noqa: BLE001  (a run that is damaged now: the next look may find it whole)
-            status, kind = HTTPStatus.SERVICE_UNAVAILABLE, "text/plain; charset=utf-8"
+            status, kind = HTTPStatus.SERVICE_UNAVAILABLE, TEXT
             content = f"{type(error).__name__}: {error}\n".encode("utf-8", "replace")
-        self._send(status, kind, content)
-
-    def _is_meant(self) -> bool:
-        """Whether the request names this server: by a local name, or the address that it was bound to."""
-        return str(self.server.server_address[0]) not in LOCAL or names_this_machine(self.headers.get("Host", ""))
-
-    def _send(self, status: HTTPStatus, kind: str, content: bytes) -> None:
-        self.send_response(status)
-        headers = {
-            "Content-Type": kind,
-            "Content-Length": str(len(content)),
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": "DENY",
-            "Referrer-Policy": "no-referrer",
-            "Cross-Origin-Resource-Policy": "same-origin",
-        }
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Requests are not worth a line."""
+        self.send(status, kind, content)
 
 
-def serve(runs: Sequence[Path], host: str = LOOPBACK, port: int = 0) -> ThreadingHTTPServer:
+def serve(runs: Sequence[Path], host: str = LOOPBACK, port: int = 0) -> LocalServer:
     """A server of the page of some runs, bound and not started: `serve_forever` starts it. Port 0: any that is free.
 
     Raises OSError where the address cannot be had.

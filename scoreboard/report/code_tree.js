@@ -4,13 +4,6 @@ const MARKS = {
 };
 const MEANINGS = {chosen: "ran and voted for the answer", ran: "ran", rejected: "ran, but was rejected", failed: "failed", illegal: "no program"};
 
-function svgElement(name, attributes, ...content) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...content);
-  return made;
-}
-
 /** The tree of programs of a replay, the program of the shown turn marked; nothing where there is no tree. */
 function showTree(replay, turn) {
   const figure = byId("tree");

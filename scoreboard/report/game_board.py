@@ -75,15 +75,20 @@ class Boards:
 
 def boards(episode: Episode) -> Boards | None:
     """Of an episode of one of our board games; None of any other."""
-    look = LOOKS.get(episode.env_id.partition(":")[0])
+    ends = [one.last.text for one in episode.trajectories.values() if one.last is not None]
+    return boards_in(episode.env_id, [turn.observation.text for _, turn in episode.turns], ends[0] if ends else "")
+
+
+def boards_in(env_id: str, seen: Sequence[str], last: str = "") -> Boards | None:
+    """Those in what was seen turn by turn, and at the end; None of an environment without a board."""
+    look = LOOKS.get(env_id.partition(":")[0])
     if look is None:
         return None
-    seen = [look.read(turn.observation.text) for _, turn in episode.turns]
-    first = next((table for table in seen if table is not None), None)
+    tables = [look.read(text) for text in seen]
+    first = next((table for table in tables if table is not None), None)
     width = max((len(cells) for _, cells in first.rows), default=0) if first else 0
     if first is None or not 0 < width * len(first.rows) <= MOST_CELLS:
         return None
-    ends = [look.read(one.last.text) for one in episode.trajectories.values() if one.last is not None]
     return Boards(
         look.shape,
         look.pieces,
@@ -94,8 +99,8 @@ def boards(episode: Episode) -> Boards | None:
         rows=tuple(label for label, _ in first.rows),
         columns=tuple(first.columns) if len(first.columns) == width else (),
         below=tuple(first.below) if len(first.below) == width else (),
-        turns=tuple(_written(table, len(first.rows), width) for table in seen),
-        last=_written(ends[0], len(first.rows), width) if ends else "",
+        turns=tuple(_written(table, len(first.rows), width) for table in tables),
+        last=_written(look.read(last), len(first.rows), width),
     )
 
 

@@ -8,6 +8,13 @@ function element(tag, className, ...content) {
   return made;
 }
 
+function svgElement(name, attributes, ...content) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...content);
+  return made;
+}
+
 /** Control characters and direction overrides made visible, so that text looks like what it is. */
 function visible(text) {
   return text.replace(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sparring.cli import terminal
 from sparring.protocols import Agent
+from sparring.store.location import Location
 from sparring.types import Episode
 
+ShowEnd = Callable[[Episode], None]
 PERSON = "human"
 WORDS = {
     "wins": "won",
@@ -24,9 +26,19 @@ def plays(players: Sequence[Agent]) -> bool:
     return any(player.name == PERSON for player in players)
 
 
+def consent(store: Location | None) -> str:
+    """What a person is told before the first game."""
+    return "What you see and do is not recorded." if store is None else f"What you see and do is recorded in {store}."
+
+
+def seats_of(episode: Episode) -> list[str]:
+    """The seats in which a person played."""
+    return [seat for seat, trajectory in episode.trajectories.items() if trajectory.agent == PERSON]
+
+
 def show_end(episode: Episode) -> None:
     """Tell a person how a game ended; nothing for games without one."""
-    seats = [seat for seat, trajectory in episode.trajectories.items() if trajectory.agent == PERSON]
+    seats = seats_of(episode)
     if seats and episode.error is None:
         terminal.note(terminal.filled(end_of_game(episode, seats), terminal.err))
 

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from sparring.cli import arguments, person, play_view, ray_option, terminal
+from sparring.cli import arguments, person, play_page, play_view, ray_option, terminal
 from sparring.cli.interrupts import saying_what_is_kept
 from sparring.cli.locations import StoreOrNone
+from sparring.cli.person import ShowEnd
 from sparring.faults import require_writable
 from sparring.protocols import Agent
 from sparring.start import EXIT_FAILED
 from sparring.store.location import Location
 
 if TYPE_CHECKING:
-    from sparring.rollout.match import Event
+    from sparring.rollout.match import Event, Match
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Words = tyro.conf.Positional[str]
@@ -32,6 +33,9 @@ def play(
     seed: int = 0,
     store: StoreOrNone = None,
     ray: ray_option.Address = None,
+    page: Flag = False,
+    host: str = "127.0.0.1",
+    port: int = 0,
     json: Flag = False,
 ) -> int:
     """Play episodes between agents and show who won. More agents than seats play a round robin.
@@ -47,6 +51,10 @@ def play(
         store: Also record the episodes in this folder, or postgresql:// URL; what it holds already is not played again.
         ray: Play on the workers of a Ray cluster: HOST:PORT of its head, auto (the one on this machine), or local,
             which starts one and is meant by --ray alone.
+        page: Let the agent human play in a browser, at the address that is shown, instead of this terminal.
+        host: With --page, the address to listen at; at another than this machine's own, whoever has the whole address
+            can play.
+        port: With --page, the port; 0: any that is free.
         json: Print JSON instead of a table.
     """
     arguments.require_known(env, arguments.split_agents(agents))
@@ -56,7 +64,8 @@ def play(
     if isinstance(store, Path):
         require_writable(store)
     env_id, options = arguments.env(env)
-    return play_between(arguments.agents(agents), env_id, options, episodes, seed, store, json, ray)
+    address = play_page.Address(env, host, port) if page else None
+    return play_between(arguments.agents(agents), env_id, options, episodes, seed, store, json, ray, address)
 
 
 def play_between(
@@ -68,25 +77,40 @@ def play_between(
     store: Location | None = None,
     json: bool = False,
     ray: ray_option.Address = None,
+    page: play_page.Address | None = None,
 ) -> int:
-    """Play between these agents and show who won; returns the exit code."""
-    from sparring.scoreboard.cross_table import cross_tables
-    from sparring.scoreboard.matches import by_name, play_rows, round_robin, standing_by_place, standings_by_agent
-    from sparring.store.store import Store
+    """Play between these agents and show who won; returns the exit code. `page`: where a person among them plays."""
+    from sparring.scoreboard.matches import by_name, round_robin
 
-    by_their_names = by_name(players)
-    matches = round_robin(env_id, by_their_names, episodes, seed, options)
+    matches = round_robin(env_id, by_name(players), episodes, seed, options)
+    if ray is not None and person.plays(players):
+        raise ValueError("human plays at this terminal, and --ray plays elsewhere: leave one of them out")
+    if page is not None:
+        with page.playing(players, store) as (seated, show_end):
+            return _play_matches(matches, seated, store, json, ray, show_end)
+    if store is not None and person.plays(players):
+        terminal.note(f"{person.consent(store)} Ctrl-C ends the game.")
+    return _play_matches(matches, players, store, json, ray, person.show_end)
+
+
+def _play_matches(
+    matches: Sequence[Match],
+    players: Sequence[Agent],
+    store: Location | None,
+    json: bool,
+    ray: ray_option.Address,
+    show_end: ShowEnd,
+) -> int:
+    from sparring.scoreboard.cross_table import cross_tables
+    from sparring.scoreboard.matches import by_name, play_rows, standing_by_place, standings_by_agent
+    from sparring.store.store import Store
 
     opened = nullcontext() if store is None else Store(store, "a")
     quiet = json or person.plays(players)
-    if ray is not None and person.plays(players):
-        raise ValueError("human plays at this terminal, and --ray plays elsewhere: leave one of them out")
-    if store is not None and person.plays(players):
-        terminal.note(f"What you see and do is recorded in {store}; Ctrl-C ends the game.")
     with saying_what_is_kept(store), opened as kept, ray_option.workers(ray) as pool:
         known = 0 if kept is None else len(kept.known(match.id for match in matches))
         with terminal.progress("playing", len(matches) - known, quiet) as advance:
-            played = play_rows(matches, by_their_names, kept, _when_done(advance), pool)
+            played = play_rows(matches, by_name(players), kept, _when_done(advance, show_end), pool)
     if known:
         terminal.say(f"{known} of these games were in {store} already; --seed plays others", quiet=json)
     seats = len(played.rows[0].agents)
@@ -180,13 +204,13 @@ def _evaluate_suite(
     return EXIT_FAILED if any(score.faults for score in scores) else 0
 
 
-def _when_done(advance: Callable[[], None]) -> Callable[[Event], None]:
+def _when_done(advance: Callable[[], None], show_end: ShowEnd = person.show_end) -> Callable[[Event], None]:
     """Moves a progress bar on for every episode that is done, and tells a person how a game ended."""
 
     def note(event: Event) -> None:
         if event.kind == "done":
             advance()
             if event.episode is not None:
-                person.show_end(event.episode)
+                show_end(event.episode)
 
     return note

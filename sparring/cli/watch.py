@@ -10,6 +10,7 @@ from pathlib import Path
 
 import tyro
 
+from sparring.addresses import url_of
 from sparring.cli import terminal, training_view
 from sparring.start import EXIT_INTERRUPTED
 from sparring.store.run_files import metrics_of, read_config
@@ -55,8 +56,7 @@ def _serve(runs: tuple[Path, ...], host: str, port: int) -> int:
     for run in runs:
         load_for_report(run)
     with serve(runs, host, port) as server:
-        where = f"http://{'[' + host + ']' if ':' in host else host}:{server.server_address[1]}/"
-        terminal.say(f"{where} shows {', '.join(map(str, runs))} until Ctrl-C")
+        terminal.say(f"{url_of(host, server.server_port)}/ shows {', '.join(map(str, runs))} until Ctrl-C")
         with suppress(KeyboardInterrupt):
             server.serve_forever(poll_interval=PAUSE)
     return 0

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
+from sparring.addresses import url_of
 from sparring.serve.guard import MOST_BYTES
 
 GRACE_SECONDS = 5
@@ -50,4 +51,4 @@ def bound(host: str, port: int) -> socket.socket:
 def address_of(listening: socket.socket) -> str:
     """http://127.0.0.1:8000"""
     host, port, *_ = listening.getsockname()
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return url_of(host, port)
