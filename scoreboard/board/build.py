@@ -186,7 +186,7 @@ def _leaders(lines: Sequence[Line], places: int) -> str:
         return f"{leaders[0]} is rated first, by its games in the {where}."
     if len(leaders) == 1:
         return f"{leaders[0]} is rated above every other agent over everything that was played."
-    return f"Any of {_counted(leaders)} may be the best: the games do not tell them apart."
+    return f"Each of {_counted(leaders)} may be the best: the games do not tell them apart."
 
 
 def _spread(lines: Sequence[Line], tasks: int) -> str:
