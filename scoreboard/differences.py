@@ -15,7 +15,7 @@ Difference = tuple[str, object, object]
 """The name of what differs, as it was recorded, and as it came again."""
 
 
-NO_ENVIRONMENT, NO_SERVER = "environment", "server"
+NO_ENVIRONMENT, NO_SERVER, NO_SEAT = "environment", "server", "seat"
 """What faults are called that keep an episode from being played again, so that nothing is known of it."""
 SERVED = ("openenv:", "agentgym:")
 """How the ids of environments begin that somebody else serves: nobody here can promise that they play it again."""
@@ -27,13 +27,13 @@ class Fault:
 
     episode_id: str
     what: str
-    """damaged, index, environment, server, turns, or the field that differs."""
+    """damaged, index, environment, server, seat, turns, or the field that differs."""
     detail: str
 
     @property
     def compared(self) -> bool:
         """Whether anything was found to differ; else the episode could not be played again here."""
-        return self.what not in (NO_ENVIRONMENT, NO_SERVER)
+        return self.what not in (NO_ENVIRONMENT, NO_SERVER, NO_SEAT)
 
     @property
     def parts(self) -> tuple[str, str]:

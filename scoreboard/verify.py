@@ -22,7 +22,8 @@ from sparring.protocols import Seat
 from sparring.rollout.loop import Match, play
 from sparring.rollout.match import MOST_STEPS
 from sparring.rollout.recording import STEP_CAP
-from sparring.scoreboard.differences import NO_ENVIRONMENT, NO_SERVER, Fault, differ, first_difference
+from sparring.scoreboard.differences import NO_ENVIRONMENT, NO_SEAT, NO_SERVER, Fault, differ, first_difference
+from sparring.scoreboard.matches import seats_of
 from sparring.store.rows import DamagedEpisode, DamagedStore, EpisodeRow, summary
 from sparring.store.store import Store
 from sparring.types import Episode, Observation, Policy, Reply, Sampling, Seen, Turn
@@ -65,7 +66,7 @@ class VerifyResult:
 def verify(store: Store, progress: Progress | None = None) -> VerifyResult:
     """Re-execute all episodes of a store; faults are collected, never raised. Raises TypeError for what is no store."""
     require_kind("store", store, Store, "an open Store (`with Store(path) as store`)")
-    started, total = time.perf_counter(), store.count
+    started, (total, root) = time.perf_counter(), store.extent()
     faults: list[Fault] = []
     episodes = turns = broken_off = 0
     found = islice(store.scan(), total)
@@ -80,7 +81,7 @@ def verify(store: Store, progress: Progress | None = None) -> VerifyResult:
             progress(episodes, total)
     faults += [Fault("", "damaged", problem) for problem in store.damage()]
     seconds = time.perf_counter() - started
-    return VerifyResult(episodes, turns, broken_off, tuple(faults), store.root(), seconds)
+    return VerifyResult(episodes, turns, broken_off, tuple(faults), root, seconds)
 
 
 def _blob_faults(
@@ -115,7 +116,7 @@ def verify_episodes(found: Iterable[tuple[EpisodeRow, Episode | DamagedEpisode]]
         if isinstance(episode, DamagedEpisode):
             faults[row.id] = Fault(row.id, "damaged", str(episode))
             continue
-        faults[row.id] = _index_fault(row, episode) or environment_fault(episode, problems)
+        faults[row.id] = _index_fault(row, episode) or environment_fault(episode, problems) or _seat_fault(episode)
         if faults[row.id] is None and not _never_started(episode):
             playable[row.id] = episode
     for again in play_again(list(playable.values())):
@@ -179,6 +180,12 @@ def environment_fault(episode: Episode, problems: dict[tuple[str, str, str], Pro
         problems[key] = _build_problem(episode)
     problem = problems[key]
     return None if problem is None or _never_started(episode) else Fault(episode.id, *problem)
+
+
+def _seat_fault(episode: Episode) -> Fault | None:
+    """Seats of which nothing is recorded, as where one agent's trajectories alone were exported and imported."""
+    lacking = [seat for seat in seats_of(episode.env_id, episode.env_kwargs) if seat not in episode.trajectories]
+    return Fault(episode.id, NO_SEAT, f"nothing is recorded of {', '.join(lacking)}") if lacking else None
 
 
 def _build_problem(episode: Episode) -> Problem | None:

@@ -94,14 +94,14 @@ def build_board(
 ) -> Board:
     """Read stores, each with the label that the page shows. Raises ValueError where there is nothing to compare."""
     settings = settings or Settings()
-    trees = [MerkleTree() for _ in stores]
-    found = compare_rows(_read(stores, trees, progress))
+    trees, extents = [MerkleTree() for _ in stores], [store.extent() for _, store in stores]
+    found = compare_rows(_read(stores, [count for count, _ in extents], trees, progress))
     if not found.games:
         raise ValueError("no episode came to its end: there is nothing to put on a board")
     boards = leaderboards(found, settings.equal_weight)
     sources = tuple(
-        Source(label, store.count, store.root(), tree.root())
-        for (label, store), tree in zip(stores, trees, strict=True)
+        Source(label, count, root, tree.root())
+        for (label, _), (count, root), tree in zip(stores, extents, trees, strict=True)
     )
     behind = _behind(found)
     return Board(
@@ -121,10 +121,13 @@ def build_board(
     )
 
 
-def _read(stores: Sequence[tuple[str, Store]], trees: Sequence[MerkleTree], progress: Progress) -> Iterator[EpisodeRow]:
+def _read(
+    stores: Sequence[tuple[str, Store]], counts: Sequence[int], trees: Sequence[MerkleTree], progress: Progress
+) -> Iterator[EpisodeRow]:
+    """The first so many rows of every store: it may be growing."""
     read, seen = 0, dict[bytes, int]()
-    for place, ((label, store), tree) in enumerate(zip(stores, trees, strict=True)):
-        for row in store.rows():
+    for place, ((label, store), count, tree) in enumerate(zip(stores, counts, trees, strict=True)):
+        for row in store.rows(limit=count):
             tree.add(digest := bytes.fromhex(row.hash))
             if len(stores) > 1 and (other := seen.setdefault(digest, place)) != place:
                 raise ValueError(

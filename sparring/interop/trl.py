@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -147,8 +148,9 @@ class Environment:
     Made by `environment`, which TRL calls once for every row that is played at the same time.
     """
 
-    def __init__(self, make: Callable[[], Any], seeds: Iterator[int]) -> None:
-        self._env, self._seeds = make(), seeds
+    def __init__(self, make: Callable[[], Any], seeds: Iterator[int], left: float | None = None) -> None:
+        """`left`: what a game is worth that the model leaves; None: what it was paid until then."""
+        self._env, self._seeds, self._left = make(), seeds, left
         self._reward, self._is_over = 0.0, True
 
     def reset(self, seed: int | None = None, **row: object) -> str:
@@ -177,8 +179,9 @@ class Environment:
         return f"{observation}\nThat was illegal." if info.get("illegal") else str(observation)
 
     def get_reward(self) -> float:
-        """What the seat was paid; 0 for a game that the model did not play to its end."""
-        return self._reward
+        """What the seat was paid. A game against others that the model did not play to its end is worth the least that
+        a game can bring, where that is known: else leaving would be better than losing."""
+        return self._reward if self._is_over or self._left is None else self._left
 
 
 def environment(env_id: str, first_seed: int = 0, **kwargs: Any) -> Callable[[], Environment]:
@@ -194,8 +197,15 @@ def environment(env_id: str, first_seed: int = 0, **kwargs: Any) -> Callable[[],
         return gymnasium.make(env_id, disable_env_checker=True, **kwargs).unwrapped
 
     make().close()
-    seeds = itertools.count(first_seed)
-    return lambda: Environment(make, seeds)
+    seeds, left = itertools.count(first_seed), _worth_of_leaving(env_id, kwargs)
+    return lambda: Environment(make, seeds, left)
+
+
+def _worth_of_leaving(env_id: str, kwargs: Mapping[str, object]) -> float | None:
+    """The least that a game against others can bring; None where nobody else plays, and where it is not known."""
+    row = registry.envs.row(env_id.rpartition(":")[2])
+    known = row.rewards_with(kwargs)
+    return known[0] if known and row.seats > 1 and math.isfinite(known[0]) else None
 
 
 TOOLS_TEMPLATE = (

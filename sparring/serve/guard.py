@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -48,8 +48,8 @@ class Guard:
         if self.token is None:
             return True
         in_address = QueryParams(scope["query_string"]).get("token", "")
-        said = Headers(scope=scope).get("authorization", f"Bearer {in_address}")
-        return hmac.compare_digest(said.encode(), f"Bearer {self.token}".encode())
+        scheme, _, said = Headers(scope=scope).get("authorization", f"Bearer {in_address}").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(said.encode(), self.token.encode())
 
 
 async def _refuse(status: int, said: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,10 +68,13 @@ async def refused(request: Request, error: Exception) -> Response:
 async def body_of(request: Request) -> Any:
     """The JSON of a request, {} where it has no body. Raises HTTPException where it is too large, or no JSON."""
     text = bytearray()
-    async for part in request.stream():
-        text += part
-        if len(text) > MOST_BYTES:
-            raise HTTPException(413, f"a body may have {MOST_BYTES} bytes")
+    try:
+        async for part in request.stream():
+            text += part
+            if len(text) > MOST_BYTES:
+                raise HTTPException(413, f"a body may have {MOST_BYTES} bytes")
+    except ClientDisconnect as gone:  # nobody hears the answer, and it is worth no line in the log
+        raise HTTPException(400, "the body broke off") from gone
     try:
         return json.loads(bytes(text)) if text else {}
     except (ValueError, RecursionError) as error:

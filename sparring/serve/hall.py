@@ -65,6 +65,8 @@ class Hall:
                 raise ValueError(f"seat of {served.name} must be {' or '.join(served.seats)}, got {one!r:.80}")
         if seat in named[1:]:
             raise ValueError(f"seat {seat} is the client's own, so it has no opponent")
+        if wish.agent in self.opponents:
+            raise ValueError(f"agent is what records call you, and {wish.agent} plays here itself: take another name")
         table = self._begin(served, wish, [seat]) if wish.table is None else self._joined(served, wish, seat)
         table.chairs[seat].is_held = True
         return table, seat

@@ -186,6 +186,11 @@ class Store:
         """How many episodes are stored: the cursor that a checkpoint keeps."""
         return self._index.head.count
 
+    def extent(self) -> tuple[int, str]:
+        """`count` and `root` of one moment, whoever else writes."""
+        head = self._index.head
+        return head.count, head.root
+
     def __len__(self) -> int:
         return self.count
 

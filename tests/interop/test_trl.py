@@ -89,7 +89,7 @@ def test_the_environment_is_a_tool(model: Any, tmp_path: Path) -> None:
         max_completion_length=24,
     )
     step.train()
-    assert step.state.log_history[0]["rewards/Environment/mean"] == 0.0  # it called nothing
+    assert step.state.log_history[0]["rewards/Environment/mean"] == -2.0  # it called nothing: it left, which is no draw
 
 
 def test_a_called_tool_plays(model: Any) -> None:
@@ -107,6 +107,15 @@ def test_a_called_tool_plays(model: Any) -> None:
     assert environment.get_reward() != 0
     with pytest.raises(ValueError, match="the game is over"):
         environment.act("bet")
+
+
+def test_a_game_against_others_that_is_left_is_worth_the_least_and_one_alone_what_it_paid() -> None:
+    kuhn = ours.environment(KUHN)()
+    kuhn.reset(seed=1)
+    assert kuhn.get_reward() == -2.0
+    alone = ours.environment("sparring/Adventure-v0")()
+    alone.reset(seed=1)
+    assert alone.get_reward() == 0.0
 
 
 def test_the_template_shows_tools_and_extends(model: Any) -> None:

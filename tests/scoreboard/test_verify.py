@@ -206,6 +206,25 @@ def test_the_root_is_chained_over_episode_hashes(tmp_path: Path) -> None:
     assert result.root == root
 
 
+def test_the_root_is_of_what_was_verified_while_others_write_on(tmp_path: Path) -> None:
+    with Store(tmp_path / "store", "a") as store:
+        store.append(played(3))
+        root = store.root()
+        found = verify(store, lambda done, total: store.append(played(4)[3:]) if done == total else None)
+        assert (found.episodes, found.root, store.count) == (3, root, 4)
+        assert verify(store).root == store.root()
+
+
+def test_episodes_that_lack_a_seat_cannot_be_compared_and_are_not_called_changed(tmp_path: Path) -> None:
+    halves = [
+        replace(game, trajectories={seat: one for seat, one in game.trajectories.items() if seat == "player_0"})
+        for game in played(2)
+    ]
+    found = verified(tmp_path / "store", halves)
+    assert [str(fault.detail) for fault in found.not_compared] == ["nothing is recorded of player_1"] * 2
+    assert len(found.faults) == 2
+
+
 def test_episodes_that_broke_off_are_verified_as_far_as_they_went(tmp_path: Path) -> None:
     episodes = played(12, agent=Scripted(blunders=0.0, breaks_at=1))
     broken = [episode for episode in episodes if episode.status == "agent_error"]

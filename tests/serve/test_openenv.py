@@ -212,6 +212,7 @@ def test_a_table_at_which_nobody_sits_down_is_broken_up(running: Any) -> None:
         ({"prompt": "/etc/passwd"}, "reset takes seed"),
         ({"agent": "x" * 500}, "agent must be text"),
         ({"agent": "two\nlines"}, "printable characters"),
+        ({"agent": "random"}, "random plays here itself: take another name"),
         ({"opponent": {"player_7": "random"}}, "seat of KuhnPoker must be"),
         ({"opponent": {"player_0": "random"}, "seat": "player_0"}, "the client's own"),
         ({"table": "t", "opponent": "random"}, "at a table the other seats are for clients"),
@@ -265,10 +266,15 @@ def test_many_frames_at_once_are_answered_in_order(kuhn: Any) -> None:
 
 def test_a_token_is_asked_for(running: Any) -> None:
     with running("KuhnPoker", token="secret") as serving:
-        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "secret"}):
+        for headers in (
+            {},
+            {"Authorization": "Bearer wrong"},
+            {"Authorization": "secret"},
+            {"Authorization": "Basic secret"},
+        ):
             with pytest.raises(Exception, match=r"HTTP 403|4401"), serving.client(additional_headers=headers) as client:
                 client.reset(seed=1)
-        with serving.client(additional_headers={"Authorization": "Bearer secret"}) as client:
+        with serving.client(additional_headers={"Authorization": "bearer secret"}) as client:
             assert client.play(seed=1)
 
 
