@@ -179,13 +179,18 @@ def compare_figures(runs: Sequence[Measured]) -> list[Compared]:
 
 
 def _by_update(name: str, curves: Sequence[Mapping[int, float]]) -> list[Compared]:
-    """The last value, with the mean difference over the updates that two runs share; and the best NashConv."""
+    """The last value; the mean over the updates that all runs share, with its difference; and the best NashConv."""
+    nothing: tuple[None, ...] = (None,) * (len(curves) - 1)
     last = tuple(curve[max(curve)] if curve else None for curve in curves)
-    differences = tuple(_paired(curve.items(), curves[0].items()) for curve in curves[1:])
-    shown = [Compared(f"{name}, last", last, differences, "updates")]
+    shown = [Compared(f"{name}, last", last, nothing, "")]
+    shared = set.intersection(*(set(curve) for curve in curves))
+    first, *others = parts = [{update: curve[update] for update in sorted(shared)} for curve in curves]
+    means = tuple(sum(part.values()) / len(part) if part else None for part in parts)
+    differences = tuple(_paired(part.items(), first.items()) for part in others)
+    shown.append(Compared(f"{name}, mean of updates", means, differences, "updates"))
     if name.startswith("NashConv"):
         best = tuple(min(curve.values()) if curve else None for curve in curves)
-        shown.append(Compared(f"{name}, best", best, (None,) * (len(curves) - 1), ""))
+        shown.append(Compared(f"{name}, best", best, nothing, ""))
     return shown
 
 

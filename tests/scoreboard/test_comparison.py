@@ -1,13 +1,14 @@
 """Stores beside each other: success on the tasks that both hold, its paired difference, and McNemar's exact p."""
 
 import math
+from pathlib import Path
 
 import pytest
 
 from sparring.cli.app import main
 from sparring.rollout.loop import Match, play
 from sparring.scoreboard import comparison
-from sparring.scoreboard.comparison import compare_figures, differing_settings, load_measured
+from sparring.scoreboard.comparison import Measured, compare_figures, differing_settings, load_measured
 from sparring.store.store import Store
 from sparring.types import Episode, Seen, Trajectory
 
@@ -92,3 +93,16 @@ def test_a_store_of_games_has_nothing_to_compare_and_the_command_says_so(tmp_pat
 def test_what_a_pair_is_called_depends_on_the_family(env_id, pairs):
     rewards = [[((env_id, str(task)), float(task)) for task in range(3)]] * 2
     assert comparison._by_deal("a figure", rewards).pairs == pairs
+
+
+def test_a_difference_of_curves_stands_beside_the_means_that_it_is_the_difference_of():
+    curves = ({0: 1.0, 10: 0.5, 20: 0.3}, {0: 0.9, 10: 0.7})
+    runs = [
+        Measured(Path(name), {}, {"NashConv": curve}, {}, {}, {}, None)
+        for name, curve in zip("ab", curves, strict=True)
+    ]
+    last, mean, best = compare_figures(runs)
+    assert (last.name, last.values, last.differences) == ("NashConv, last", (0.3, 0.7), (None,))
+    assert (mean.name, mean.values) == ("NashConv, mean of updates", (0.75, pytest.approx(0.8)))
+    assert mean.differences[0].value == pytest.approx(0.05)
+    assert (best.name, best.values) == ("NashConv, best", (0.3, 0.7))

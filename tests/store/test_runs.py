@@ -239,7 +239,7 @@ def test_a_difference_is_paired_over_shared_updates_and_over_shared_deals(folder
     runs = [load_measured(folder / name) for name in "ab"]
     found = {figure.name: figure for figure in compare_figures(runs)}
     curves = [run.by_update["NashConv KuhnPoker"] for run in runs]
-    (difference,) = found["NashConv KuhnPoker, last"].differences
+    (difference,) = found["NashConv KuhnPoker, mean of updates"].differences
     assert difference.clusters == 3
     assert difference.value == pytest.approx(sum(curves[1][n] - curves[0][n] for n in range(3)) / 3)
     (deals,) = found["KuhnPoker against uniform"].differences
@@ -263,8 +263,8 @@ def test_compare_as_json_has_null_where_nothing_was_measured(folder, tmp_path, a
     assert found["runs"] == [str(folder / "a"), str(other)]
     assert {
         "name": "NashConv KuhnPoker, best",
-        "values": [pytest.approx(found["figures"][1]["values"][0]), None],
-    }.items() <= (found["figures"][1].items())
+        "values": [pytest.approx(found["figures"][2]["values"][0]), None],
+    }.items() <= (found["figures"][2].items())
 
 
 def test_the_rewards_of_the_one_seat_that_plays_are_compared(tmp_path):
