@@ -120,6 +120,7 @@ class _Handler(LocalHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or len(length) > 9 or int(length) > MOST_BYTES:
             self.close_connection = True
+            self._drop(min(int(length), 16 * MOST_BYTES) if length.isdecimal() and len(length) < 10 else 0)
             self.send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TEXT, b"an answer may have 1,000,000 bytes\n")
             return
         try:
@@ -128,6 +129,11 @@ class _Handler(LocalHandler):
             self.send(HTTPStatus.BAD_REQUEST, TEXT, str(error).encode("utf-8", "replace"))
             return
         self.send(HTTPStatus.NO_CONTENT, TEXT, b"")
+
+    def _drop(self, length: int) -> None:
+        """Read what nobody wants: a client that still sends hears no answer."""
+        while length > 0 and (part := self.rfile.read(min(length, 65_536))):
+            length -= len(part)
 
     def _rest(self, path: str) -> str | None:
         """What comes after the token; None where the request was refused."""

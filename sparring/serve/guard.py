@@ -16,6 +16,8 @@ from sparring.addresses import names_this_machine
 
 MOST_BYTES = 4_000_000
 """Of a request, or of a frame."""
+MOST_DROPPED = 16 * MOST_BYTES
+"""Of a larger request, which is read so far before it is refused."""
 UNAUTHORIZED = 4401
 """The code that ends a websocket which may not be opened."""
 
@@ -67,14 +69,17 @@ async def refused(request: Request, error: Exception) -> Response:
 
 async def body_of(request: Request) -> Any:
     """The JSON of a request, {} where it has no body. Raises HTTPException where it is too large, or no JSON."""
-    text = bytearray()
+    text, size = bytearray(), 0
     try:
         async for part in request.stream():
-            text += part
-            if len(text) > MOST_BYTES:
-                raise HTTPException(413, f"a body may have {MOST_BYTES} bytes")
+            size += len(part)
+            if size > MOST_DROPPED:
+                break
+            text += part if size <= MOST_BYTES else b""
     except ClientDisconnect as gone:  # nobody hears the answer, and it is worth no line in the log
         raise HTTPException(400, "the body broke off") from gone
+    if size > MOST_BYTES:  # it was read nevertheless: a client that still sends hears no answer
+        raise HTTPException(413, f"a body may have {MOST_BYTES} bytes")
     try:
         return json.loads(bytes(text)) if text else {}
     except (ValueError, RecursionError) as error:
