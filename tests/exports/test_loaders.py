@@ -118,6 +118,54 @@ def test_verl_and_the_flat_table_are_read_by_datasets_and_pyarrow(nano, tmp_path
     assert turns.num_rows == 24
 
 
+def test_verls_own_dataset_reads_the_prompts(nano, tmp_path):
+    verl = pytest.importorskip("verl.utils.dataset.rl_dataset")
+    config = pytest.importorskip("omegaconf").OmegaConf.create(
+        {"max_prompt_length": 512, "filter_overlong_prompts": False, "cache_dir": str(tmp_path / "cache")}
+    )
+    file, tokenizer = written(nano, "verl", tmp_path / "prompts.parquet"), read_model("nano").tokenizer.unwrapped
+    rows = verl.RLHFDataset(str(file), tokenizer, config)
+    assert len(rows) == 4
+    assert [row["data_source"] for row in rows] == [GUESS] * 4
+    assert "name the letter" in rows[0]["raw_prompt"][0]["content"]
+
+
+AXOLOTL = {
+    "openai": {"field_messages": "messages"},
+    "sharegpt": {
+        "field_messages": "conversations",
+        "message_property_mappings": {"role": "from", "content": "value"},
+        "roles": {"user": ["human"], "assistant": ["gpt"]},
+    },
+}
+
+
+@pytest.mark.parametrize("name", AXOLOTL)
+def test_axolotls_own_strategy_learns_the_answers_alone(nano, tmp_path, name):
+    axolotl = pytest.importorskip("axolotl.prompt_strategies.chat_template")
+    settings = pytest.importorskip("axolotl.utils.dict").DictDefault
+    common = {"sequence_len": 4096, "train_on_inputs": False, "chat_template": "tokenizer_default"}
+    tokenizer = read_model("smollm2").tokenizer.unwrapped
+    strategy = axolotl.load(tokenizer, settings(common), settings({"type": "chat_template", **AXOLOTL[name]}))
+    for row in loaded(nano, name, tmp_path):
+        found = strategy.tokenize_prompt(row)
+        learnt = [token for token, label in zip(found["input_ids"], found["labels"], strict=True) if label != -100]
+        answer = row.get("messages", row.get("conversations"))[-1]
+        assert tokenizer.decode(learnt).startswith(answer.get("content", answer.get("value")))
+
+
+def test_llama_factorys_own_converter_reads_the_conversations(nano, tmp_path):
+    converter = pytest.importorskip("llamafactory.data.converter")
+    about = pytest.importorskip("llamafactory.data.parser").DatasetAttr("file", dataset_name="s", formatting="sharegpt")
+    about.messages = "conversations"
+    convert = converter.SharegptDatasetConverter(about, pytest.importorskip("llamafactory.hparams").DataArguments())
+    for row in loaded(nano, "sharegpt", tmp_path):
+        found = convert(row)
+        assert [one["content"] for one in found["_prompt"] + found["_response"]] == [
+            one["value"] for one in row["conversations"]
+        ]
+
+
 @pytest.mark.slow
 def test_trls_sft_trainer_learns_the_answer_alone(nano, tmp_path):
     rows = loaded(nano, "trl-sft", tmp_path)
