@@ -332,21 +332,26 @@ def copy_microseconds(game: str, games: int, copies: int = 500) -> float:
     return 1e6 * best
 
 
+def _game(name: str) -> str:
+    if name not in TEXTARENA:  # argparse's `choices` would also refuse that none is named
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(TEXTARENA)}")
+    return name
+
+
 def main() -> None:
     """Measure, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "game", nargs="*", default=tuple(TEXTARENA), choices=tuple(TEXTARENA), help="games to measure; without any: all"
-    )
+    parser.add_argument("game", nargs="*", type=_game, help=f"of {', '.join(TEXTARENA)}; without any: all")
     parser.add_argument("--seconds", type=float, default=0.3, help="CPU seconds of a contender in a round")
     parser.add_argument("--rounds", type=int, default=7, help="rounds, in each of which all contenders take turns")
     parser.add_argument("--games", type=int, default=10_000, help="games before a game in play is copied")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
+    games = options.game or list(TEXTARENA)
     warnings.simplefilter("ignore")
-    speeds = [speed for game in options.game for speed in measure(contenders(game), options.seconds, options.rounds)]
+    speeds = [speed for game in games for speed in measure(contenders(game), options.seconds, options.rounds)]
     vectors = measure(vector_contenders(), options.seconds, options.rounds)
-    console, copying = Console(), {game: copy_microseconds(game, options.games) for game in options.game}
+    console, copying = Console(), {game: copy_microseconds(game, options.games) for game in games}
     console.print(table(speeds))
     console.print(vector_table(vectors))
     told = ", ".join(f"{game} {microseconds:.0f}" for game, microseconds in copying.items())
