@@ -10,6 +10,11 @@ SPREAD = 8
 """Times the length of a column: up to here a table of all possible numbers is faster than sorting."""
 
 
+def no_ints() -> Ints:
+    """An empty column."""
+    return np.empty(0, np.int64)
+
+
 def distinct(column: Ints) -> tuple[Ints, Ints]:
     """The different numbers (>= 0), ascending, and for each entry of the column the index of its number."""
     size = int(column.max(initial=-1)) + 1

@@ -19,14 +19,10 @@ from numpy.typing import NDArray
 from sparring.scoreboard.board.places import Place
 from sparring.scoreboard.board.played import Behind, Key, Played, read_rows
 from sparring.scoreboard.board.whole_games import Ended, ranks
-from sparring.scoreboard.columns import Ints
+from sparring.scoreboard.columns import Ints, no_ints
 from sparring.store.rows import EpisodeRow
 
 Floats = NDArray[np.float64]
-
-
-def _no_ints() -> Ints:
-    return np.empty(0, np.int64)
 
 
 def _no_floats() -> Floats:
@@ -37,26 +33,26 @@ def _no_floats() -> Floats:
 class Seated:
     """What every agent got out of every seat that it had: columns of equal length."""
 
-    agent: Ints = field(default_factory=_no_ints)
-    place: Ints = field(default_factory=_no_ints)
-    task: Ints = field(default_factory=_no_ints)
+    agent: Ints = field(default_factory=no_ints)
+    place: Ints = field(default_factory=no_ints)
+    task: Ints = field(default_factory=no_ints)
     reward: Floats = field(default_factory=_no_floats)
-    illegal: Ints = field(default_factory=_no_ints)
+    illegal: Ints = field(default_factory=no_ints)
     """Turns whose action was illegal."""
-    turns: Ints = field(default_factory=_no_ints)
+    turns: Ints = field(default_factory=no_ints)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
     """N comparisons."""
 
-    first: Ints = field(default_factory=_no_ints)
+    first: Ints = field(default_factory=no_ints)
     """[N] Who had the earlier seat; of those who played alone, the agent that appeared earlier."""
-    second: Ints = field(default_factory=_no_ints)
+    second: Ints = field(default_factory=no_ints)
     score: Floats = field(default_factory=_no_floats)
     """[N] 1 where the first did better, 0.5 where both did as well, else 0."""
-    place: Ints = field(default_factory=_no_ints)
-    task: Ints = field(default_factory=_no_ints)
+    place: Ints = field(default_factory=no_ints)
+    task: Ints = field(default_factory=no_ints)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -19,10 +19,11 @@ from markupsafe import Markup
 from sparring import __version__
 from sparring.content import canonical_json
 from sparring.plurals import number_of
-from sparring.scoreboard.board.build import Board, facts, sentences
+from sparring.scoreboard.board.build import Board, facts
 from sparring.scoreboard.board.checkpoints import WALK_SD
 from sparring.scoreboard.board.drawing import draw_curve, draw_whisker
 from sparring.scoreboard.board.leaderboard import Cell, Leaderboard, Line
+from sparring.scoreboard.board.sentences import sentences
 from sparring.scoreboard.board.skills import LEAST_TASKS
 from sparring.scoreboard.board.whole_games import Ranked
 from sparring.scoreboard.names import play_words, visible

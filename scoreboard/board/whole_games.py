@@ -9,26 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparring.scoreboard.board.checkpoints import walk_of
-from sparring.scoreboard.columns import Ints, distinct
+from sparring.scoreboard.columns import Ints, distinct, no_ints
 from sparring.scoreboard.ratings.plackett_luce import Rankings, fit
 
 Floats = NDArray[np.float64]
-
-
-def _none() -> Ints:
-    return np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ended:
     """How the games of one environment ended: columns of its seats, game after game."""
 
-    game: Ints = field(default_factory=_none)
+    game: Ints = field(default_factory=no_ints)
     """[S], ascending numbers."""
-    agent: Ints = field(default_factory=_none)
-    rank: Ints = field(default_factory=_none)
+    agent: Ints = field(default_factory=no_ints)
+    rank: Ints = field(default_factory=no_ints)
     """[S], smaller is better, equal is shared; only the order within a game counts."""
-    task: Ints = field(default_factory=_none)
+    task: Ints = field(default_factory=no_ints)
     """[S]"""
 
 

@@ -31,7 +31,7 @@ def show_board(board: Board) -> None:
         )
     if board.exact is not None:
         show_exact(board.exact)
-    from sparring.scoreboard.board.build import sentences
+    from sparring.scoreboard.board.sentences import sentences
 
     for sentence in sentences(board):
         terminal.say_wrapped(sentence)

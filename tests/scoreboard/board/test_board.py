@@ -13,10 +13,11 @@ import pytest
 
 from sparring.agents.scripted import ConstantAgent, RandomAgent
 from sparring.agents.solvers import MinimaxAgent
-from sparring.scoreboard.board.build import Board, Settings, build_board, facts, sentences
+from sparring.scoreboard.board.build import Board, Settings, build_board, facts
 from sparring.scoreboard.board.check import check_board, read_page
 from sparring.scoreboard.board.checkpoints import WALK_SD, walk_of
 from sparring.scoreboard.board.page import render, require_board, write_board
+from sparring.scoreboard.board.sentences import sentences
 from sparring.scoreboard.matches import by_name, play_matches, round_robin
 from sparring.scoreboard.verify import verify
 from sparring.store.store import Store

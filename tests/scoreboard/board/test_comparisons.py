@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from sparring.scoreboard.board.build import contradictions
 from sparring.scoreboard.board.comparisons import compare_rows
 from sparring.scoreboard.board.leaderboard import leaderboards
 from sparring.scoreboard.board.places import groups_of
+from sparring.scoreboard.board.sentences import contradictions
 from sparring.store.rows import EpisodeRow
 
 KUHN, ADVENTURE, TEAM = "sparring/KuhnPoker-v0", "sparring/Adventure-v0", "sparring/TabletopTeam-v0"
